@@ -1,0 +1,1 @@
+"""HTTP, HTML and the command line, nothing else."""

@@ -1,0 +1,1 @@
+"""Records: what is kept, for how long, with which proof."""

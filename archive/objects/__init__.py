@@ -1,0 +1,1 @@
+"""The object store: the port and what stands behind it."""

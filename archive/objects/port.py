@@ -1,0 +1,111 @@
+"""The object store as the archive needs it.
+
+A key is a ``/``-separated ASCII path (docs/formats.md, section 1). A *version* names the bytes of one
+write of one key; readers always give it. Retention is per version and can only grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class Assurance(StrEnum):
+    """What the store itself guarantees; shown on record pages and in evidence."""
+
+    ADVISORY = "advisory"
+    """We refuse, but an administrator of the machine could alter the bytes (they'd be caught)."""
+    ENFORCED = "enforced"
+    """The store refuses everyone before the date: proven by the probe at start-up."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One version of one key, as the store states it.
+
+    Attributes:
+        key: Path in the store.
+        version: Opaque; the bytes of (key, version) never change.
+        size: Bytes.
+        locked_until: Last day on which the version can't be destroyed; None = no lock.
+        legal_hold: Whether a hold forbids destruction whatever the date.
+        modified_at: When it was written.
+    """
+
+    key: str
+    version: str
+    size: int
+    locked_until: date | None
+    legal_hold: bool
+    modified_at: datetime
+
+
+class ObjectStore(Protocol):
+    """Write-once storage with retention.
+
+    Every method raises ``Unavailable`` when the store can't be reached (retry may help).
+    """
+
+    @property
+    def assurance(self) -> Assurance:
+        """What the store enforces by itself."""
+
+    def put(
+        self,
+        key: str,
+        source: Path | bytes,
+        *,
+        sha256: str,
+        retain_until: date | None = None,
+        replace: bool = False,
+    ) -> StoredObject:
+        """Write one object, durable when this returns (file and folder synced, or acknowledged by the server).
+
+        MUST refuse bytes that don't have the given digest, leaving nothing behind. Same bytes at a key that
+        holds them already: the existing version is returned, its lock extended if the new date is later.
+        Other bytes at an existing key: refused, unless ``replace`` (heads only: ``journal/checkpoint``, a root
+        ``inventory.json`` and its sidecar, staging).
+
+        Raises:
+            Corrupt: ``digest_mismatch``, the source is not what the caller said.
+            Refused: ``object_exists``, other bytes are there.
+        """
+
+    def stat(self, key: str, version: str | None = None) -> StoredObject:
+        """State of a version (None: the current one).
+
+        Raises:
+            Refused: ``object_missing``.
+        """
+
+    def read(self, key: str, version: str | None = None, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Bytes in chunks of at most 1 MiB. Does not check digests: ``fixity.verified`` does.
+
+        Raises:
+            Refused: ``object_missing``, before the first chunk; ``bad_range`` when offset is past the end.
+        """
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Every version of every key under the prefix, keys in lexical order."""
+
+    def extend_lock(self, key: str, version: str, until: date) -> StoredObject:
+        """Lengthen the lock. A date before the present lock changes nothing and returns the present state."""
+
+    def hold(self, key: str, version: str, *, on: bool) -> StoredObject:
+        """Set or release the legal hold."""
+
+    def delete(self, key: str, version: str) -> None:
+        """Destroy one version.
+
+        Raises:
+            Refused: ``object_locked`` while its lock or a hold runs; ``object_missing``.
+        """
+
+
+def read_all(store: ObjectStore, key: str, version: str | None = None) -> bytes:
+    """The whole of a small object."""
+    return b"".join(store.read(key, version))

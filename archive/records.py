@@ -1,0 +1,153 @@
+"""A record and what it is made of. Pure: no store, no database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Kind(StrEnum):
+    """Representation kinds."""
+
+    ORIGINAL = "original"
+    """The received bytes, always present, never rewritten."""
+    ARCHIVAL = "archival"
+    """PDF/A, sealed; absent when it could not be made."""
+    TEXT = "text"
+    """ALTO 4.4, all pages."""
+    PREVIEW = "preview"
+
+
+class RecordState(StrEnum):
+    """Where a record is in its life."""
+
+    KEPT = "kept"
+    IN_DISPOSAL = "in_disposal"
+    DISPOSED = "disposed"
+    TRANSFERRED = "transferred"
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Lower-case hex."""
+
+    sha256: str
+    sha512: str
+
+    def as_json(self) -> dict[str, str]:
+        """The form of every JSON answer and stored document."""
+        return {"sha-256": self.sha256, "sha-512": self.sha512}
+
+
+@dataclass(frozen=True)
+class Format:
+    """What PRONOM calls it; None when it is unknown."""
+
+    puid: str | None
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What people say about a record; every field may be completed later but the title."""
+
+    title: str
+    description: str | None = None
+    document_type: str | None = None
+    classification: str | None = None
+    producer: str | None = None
+    document_date: date | None = None
+    closed_on: date | None = None
+    external_reference: str | None = None
+    language: str | None = None
+    access_rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about a record that somebody should know or mend.
+
+    Attributes:
+        code: Stable word, e.g. ``recognise_failed``, ``extension_mismatch``, ``type_unknown``.
+        detail: One French sentence.
+        stage: The stage that said it, if one did.
+    """
+
+    code: str
+    detail: str
+    stage: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {"code": self.code, "detail": self.detail, "stage": self.stage}
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """One representation about to be kept.
+
+    Attributes:
+        kind: Which form of the record.
+        path: Where the bytes are now; re-hashed while they are stored.
+        filename: The name people know (the received name for the original).
+        media_type: IANA media type.
+        format: PRONOM identification.
+        size: Bytes.
+        digests: As computed when the bytes were first touched; storage refuses any others.
+    """
+
+    kind: Kind
+    path: Path
+    filename: str
+    media_type: str
+    format: Format
+    size: int
+    digests: Digests
+
+
+@dataclass(frozen=True)
+class ToolRun:
+    """One stage as it goes into PREMIS and ``record.json``: which tool did what, when, with which result."""
+
+    stage: str
+    state: str
+    tool: str | None
+    version: str | None
+    parameters: dict[str, Any]
+    started_at: datetime | None
+    ended_at: datetime | None
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Package:
+    """All that ``holdings.keep`` needs to make a record (the AIP before it has a place).
+
+    Attributes:
+        record_id: Chosen by ingestion once, so that a retry keeps the same record.
+        deposit_entry: Journal entry ``DepositReceived``.
+        reports: Name (``pdfa.json``, ``signatures.json``) -> bytes, stored under ``content/reports/``.
+        verdicts: As in the API: ``virus``, ``pdfa``, ``signature``, ``seal``.
+        text: ``{"words", "mean_confidence_permille"}``; None when no text could be read.
+    """
+
+    record_id: str
+    tenant: str
+    deposit_id: str
+    agent: str
+    received_at: datetime
+    deposit_entry: int
+    description: Description
+    files: tuple[PackageFile, ...]
+    pages: int | None
+    words: int | None
+    mean_confidence: float | None
+    verdicts: dict[str, Any]
+    warnings: tuple[Remark, ...]
+    tools: tuple[ToolRun, ...]
+    reports: dict[str, bytes] = field(default_factory=dict)

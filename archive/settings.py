@@ -1,0 +1,47 @@
+"""Settings of the archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LocalStore(_Frozen):
+    """Files on this machine; assurance: advisory."""
+
+    kind: Literal["local"] = "local"
+    root: Path
+
+
+class S3Store(_Frozen):
+    """MinIO or any S3 with Object Lock; assurance: enforced once the probe says so."""
+
+    kind: Literal["s3"] = "s3"
+    endpoint: str
+    bucket: str
+    access_key: SecretStr
+    secret_key: SecretStr
+    region: str = "us-east-1"
+
+
+StoreSettings = Annotated[LocalStore | S3Store, Field(discriminator="kind")]
+
+
+class ArchiveSettings(_Frozen):
+    """Where records are and how long the store locks them.
+
+    Attributes:
+        lock_horizon_days: ``retain_until = min(end of retention, today + horizon)``; 0 = whole retention at once.
+    """
+
+    database_url: str
+    store: StoreSettings
+    lock_horizon_days: int = Field(default=400, ge=0, le=36500)
+    origin: str = "chartrier.local"
+    """Public name of the installation's log (C2SP checkpoint origin)."""

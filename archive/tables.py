@@ -1,0 +1,217 @@
+"""Tables of the archive: tenants, records, journal, retention. Truth is the store; these are its working copy."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from archive.database import Base
+
+
+class TenantRow(Base):
+    """One administration sharing the installation."""
+
+    __tablename__ = "tenants"
+    id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    """Slug, ``[a-z][a-z0-9-]{0,62}``; also the folder name in the store."""
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+
+class PseudonymRow(Base):
+    """Key of one subject's pseudonym in the journal; destroying the row unlinks the subject (G21)."""
+
+    __tablename__ = "pseudonyms"
+    __table_args__ = (UniqueConstraint("tenant_id", "kind", "identity"),)
+    pseudonym: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(20))
+    """``tenant``, ``agent``."""
+    identity: Mapped[str] = mapped_column(String(200))
+    """Tenant id, or ``user:<id>``, ``key:<id>``, ``service:<name>``."""
+    key: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class RecordRow(Base):
+    """The current revision of a record."""
+
+    __tablename__ = "records"
+    __table_args__ = (
+        Index("ix_records_tenant_kept", "tenant_id", "kept_at"),
+        Index("ix_records_tenant_ends", "tenant_id", "ends_on"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    deposit_id: Mapped[str] = mapped_column(String(36), unique=True)
+    revision: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20))
+    kept_at: Mapped[datetime]
+    # description
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    document_type: Mapped[str | None] = mapped_column(String(100))
+    classification: Mapped[str | None] = mapped_column(String(100))
+    producer: Mapped[str | None] = mapped_column(String(200))
+    document_date: Mapped[date | None]
+    closed_on: Mapped[date | None]
+    external_reference: Mapped[str | None] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(10))
+    access_rule: Mapped[str | None] = mapped_column(String(20))
+    # facts
+    filename: Mapped[str] = mapped_column(Text)
+    pages: Mapped[int | None]
+    words: Mapped[int | None]
+    mean_confidence: Mapped[float | None]
+    verdicts: Mapped[dict[str, Any]]
+    warnings: Mapped[list[Any]]
+    """``[{"code", "detail", "stage"}]``."""
+    tools: Mapped[list[Any]]
+    """Stage runs as written in ``metadata/record.json``."""
+    # retention
+    rule_code: Mapped[str | None] = mapped_column(String(40))
+    rule_version: Mapped[int | None]
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+    final_action: Mapped[str] = mapped_column(String(10))
+    retention_explanation: Mapped[str] = mapped_column(Text)
+    communicable_on: Mapped[date | None]
+    access_explanation: Mapped[str] = mapped_column(Text)
+    # proof
+    salt: Mapped[str] = mapped_column(String(32))
+    ocfl_version: Mapped[int]
+    inventory_sha512: Mapped[str] = mapped_column(String(128))
+    record_json_sha256: Mapped[str] = mapped_column(String(64))
+    kept_entry: Mapped[int]
+    """Journal entry ``RecordKept``."""
+    last_entry: Mapped[int]
+    """Latest journal entry that changes what the index shows."""
+
+
+class RepresentationRow(Base):
+    """One form of a record, pinned to one version of one key."""
+
+    __tablename__ = "representations"
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    filename: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(String(120))
+    puid: Mapped[str | None] = mapped_column(String(20))
+    format_name: Mapped[str | None] = mapped_column(String(200))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    sha512: Mapped[str] = mapped_column(String(128))
+    key: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(String(200))
+    locked_until: Mapped[date | None]
+    legal_hold: Mapped[bool]
+
+
+class StoredFileRow(Base):
+    """Every stored object of a record that is not a representation (inventories, metadata, reports)."""
+
+    __tablename__ = "stored_files"
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(String(200))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    locked_until: Mapped[date | None]
+
+
+class RevisionRow(Base):
+    """What a change of description changed."""
+
+    __tablename__ = "revisions"
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    agent: Mapped[str] = mapped_column(String(200))
+    changes: Mapped[dict[str, Any]]
+    entry: Mapped[int]
+
+
+class VerificationRow(Base):
+    """Result of a fixity check of one record."""
+
+    __tablename__ = "verifications"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), index=True)
+    at: Mapped[datetime]
+    verdict: Mapped[str] = mapped_column(String(20))
+    checks: Mapped[list[Any]]
+
+
+class DocumentTypeRow(Base):
+    """A tenant's document types and the rule each falls under."""
+
+    __tablename__ = "document_types"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(100), primary_key=True)
+    label: Mapped[str] = mapped_column(String(200))
+    rule_code: Mapped[str | None] = mapped_column(String(40))
+    access_rule: Mapped[str | None] = mapped_column(String(20))
+
+
+class RetentionRuleRow(Base):
+    """One version of one retention rule of a tenant; versions are added, never edited."""
+
+    __tablename__ = "retention_rules"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(String(300))
+    duration: Mapped[int | None]
+    """None = unlimited."""
+    unit: Mapped[str] = mapped_column(String(5))
+    start_event: Mapped[str] = mapped_column(String(40))
+    final_action: Mapped[str] = mapped_column(String(10))
+    source: Mapped[str] = mapped_column(Text)
+    validated_at: Mapped[datetime | None]
+    """Until an archivist validates a rule it may give dates but allows no destruction."""
+    created_at: Mapped[datetime]
+
+
+class JournalEntryRow(Base):
+    """The journal, sequenced. Append-only."""
+
+    __tablename__ = "journal_entries"
+    __table_args__ = (
+        Index("ix_journal_entries_subject", "subject", "n"),
+        Index("ix_journal_entries_tenant", "tenant_id", "n"),
+    )
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """From 0, without gaps."""
+    at: Mapped[datetime]
+    type: Mapped[str] = mapped_column(String(60))
+    tenant_id: Mapped[str | None] = mapped_column(String(63))
+    """Plain tenant id, for reading rights; the entry itself carries the pseudonym. None for the installation's own."""
+    subject: Mapped[str] = mapped_column(String(80))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Canonical JSON: the log entry, byte for byte."""
+    leaf_hash: Mapped[str] = mapped_column(String(64))
+
+
+class CheckpointRow(Base):
+    """A published tree head."""
+
+    __tablename__ = "journal_checkpoints"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    """1, 2, 3 … in order of publication: the ``{n}`` of the API."""
+    size: Mapped[int] = mapped_column(unique=True)
+    root: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(Text)
+    token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    published_at: Mapped[datetime]
+
+
+class LeaseRow(Base):
+    """At most one holder at a time: publisher, follower, sweeper …"""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(100))
+    until: Mapped[datetime]
+    fence: Mapped[int]

@@ -1,0 +1,1 @@
+"""Turns a deposit into a record, and assembles the system."""

@@ -1,0 +1,19 @@
+"""Wake-up messages. A message is an id and nothing else: lost, doubled or late, nothing breaks."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class TaskQueue(Protocol):
+    """Sends wake-ups to workers."""
+
+    def send(self, kind: str, subject: str, *, priority: int) -> None:
+        """Wake a worker for ``kind`` (``advance``, ``pages``) on ``subject``.
+
+        Raises:
+            Unavailable: ``broker_away``; the outbox row stays unsent and is tried again.
+        """
+
+    def ping(self) -> bool:
+        """Whether the broker answers now."""

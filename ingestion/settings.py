@@ -1,0 +1,193 @@
+"""The one root of settings: environment ``CHARTRIER_*``, a TOML file, ``…_FILE`` for secrets. Built once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from archive.settings import ArchiveSettings, LocalStore, S3Store, StoreSettings
+from signing.errors import Refused
+from signing.settings import GeneratedSeal, Pkcs12Seal, SealSettings, SigningSettings
+
+PREFIX = "CHARTRIER_"
+
+
+class Names(BaseModel):
+    """The flat names that people set; ``Settings`` is made of them. All optional: nothing set = embedded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(default=Path("~/.local/share/chartrier"), description="Dossier des données.")
+    public_url: str = Field(default="", description="Adresse publique, écrite dans les récépissés.")
+    host: str = Field(default="127.0.0.1", description="Adresse d’écoute.")
+    port: int = Field(default=8400, ge=0, le=65535, description="Port d’écoute ; 0 : un port libre.")
+    origin: str = Field(default="chartrier.local", description="Nom public du journal.")
+    database_url: str = Field(default="", description="URL SQLAlchemy ; vide : SQLite dans le dossier des données.")
+    broker_url: SecretStr = Field(default=SecretStr(""), description="URL du courtier Celery ; vide : Valkey local.")
+    s3_endpoint: str = Field(default="", description="URL d’un S3 avec verrouillage d’objets.")
+    s3_bucket: str = Field(default="", description="Nom du seau.")
+    s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès S3.")
+    s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Clé secrète S3.")
+    s3_region: str = Field(default="us-east-1", description="Région S3.")
+    search_url: str = Field(default="", description="URL d’Elasticsearch ; vide : index local.")
+    tsa_urls: str = Field(default="", description="Autorités d’horodatage RFC 3161, séparées par des virgules.")
+    seal_pkcs12: str = Field(default="", description="Fichier PKCS#12 du cachet.")
+    seal_pkcs12_password: SecretStr = Field(default=SecretStr(""), description="Mot de passe du PKCS#12.")
+    lock_horizon_days: int = Field(default=400, ge=0, le=36500, description="Horizon des verrous, en jours ; 0 : toute la durée.")
+    max_deposit_bytes: int = Field(default=2 * 1024**3, gt=0, description="Taille maximale d’un dépôt, en octets.")
+    workers: int = Field(default=0, ge=0, le=256, description="Processus de traitement ; 0 : autant que de cœurs.")
+    clamd_socket: str = Field(default="", description="Socket ou hôte:port de clamd ; vide : cherché aux endroits usuels.")
+    verapdf: str = Field(default="", description="Commande veraPDF ; vide : cherchée dans le PATH.")
+    ocr_engine: str = Field(default="tesserocr", pattern="^(tesserocr|pytesseract)$", description="Moteur de lecture.")
+
+
+class IngestionSettings(BaseModel):
+    """How documents travel."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    broker_url: SecretStr | None
+    """None: a Valkey that ``serve`` starts in ``home/run``."""
+    workers: int
+    max_deposit_bytes: int
+    clamd_socket: str
+    verapdf: str
+    ocr_engine: str
+
+
+class SearchSettings(BaseModel):
+    """Where the index is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None
+    """None: tantivy in ``root``."""
+    root: Path
+
+
+class ApiSettings(BaseModel):
+    """Where we listen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    port: int
+    public_url: str
+
+
+class Settings(BaseModel):
+    """Complete and frozen: a half-configured store can't exist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path
+    signing: SigningSettings
+    archive: ArchiveSettings
+    search: SearchSettings
+    ingestion: IngestionSettings
+    api: ApiSettings
+
+
+def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
+    """Build the settings: file first, environment over it.
+
+    Args:
+        environment: Defaults to the process's own.
+        config: A TOML file with the flat names of ``Names``; defaults to ``CHARTRIER_CONFIG``.
+
+    Raises:
+        Refused: ``bad_settings``, with every fault named: an unknown name with our prefix, a missing companion, a bad value.
+    """
+    environment = os.environ if environment is None else environment
+    given = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
+    config_path = config or (Path(given.pop("CHARTRIER_CONFIG")) if given.get("CHARTRIER_CONFIG") else None)
+    given.pop("CHARTRIER_CONFIG", None)
+    values: dict[str, Any] = {}
+    if config_path is not None:
+        try:
+            values = tomllib.loads(config_path.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise _refused([f"{config_path}: {error}"]) from error
+    for key, value in given.items():
+        name = key.removeprefix(PREFIX).lower()
+        if name.endswith("_file") and name.removesuffix("_file") in Names.model_fields:
+            try:
+                values[name.removesuffix("_file")] = Path(value).read_text(encoding="utf-8").rstrip("\n")
+            except OSError as error:
+                raise _refused([f"{key}: {error}"]) from error
+        else:
+            values[name] = value
+    try:
+        names = Names.model_validate(values)
+    except ValidationError as error:
+        raise _refused([f"{PREFIX}{'.'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors()]) from error
+    return _compose(names)
+
+
+def _compose(names: Names) -> Settings:
+    home = names.home.expanduser().absolute()
+    return Settings(
+        home=home,
+        signing=SigningSettings(
+            keys=home / "keys",
+            seal=_seal(names),
+            tsa_urls=tuple(url.strip() for url in names.tsa_urls.split(",") if url.strip()),
+        ),
+        archive=ArchiveSettings(
+            database_url=names.database_url or f"sqlite:///{home / 'chartrier.db'}",
+            store=_store(names, home),
+            lock_horizon_days=names.lock_horizon_days,
+            origin=names.origin,
+        ),
+        search=SearchSettings(url=names.search_url or None, root=home / "index"),
+        ingestion=IngestionSettings(
+            broker_url=names.broker_url if names.broker_url.get_secret_value() else None,
+            workers=names.workers or max(1, len(os.sched_getaffinity(0))),
+            max_deposit_bytes=names.max_deposit_bytes,
+            clamd_socket=names.clamd_socket,
+            verapdf=names.verapdf,
+            ocr_engine=names.ocr_engine,
+        ),
+        api=ApiSettings(host=names.host, port=names.port, public_url=names.public_url.rstrip("/")),
+    )
+
+
+def _seal(names: Names) -> SealSettings:
+    if not names.seal_pkcs12:
+        return GeneratedSeal()
+    return Pkcs12Seal(path=Path(names.seal_pkcs12), password=names.seal_pkcs12_password)
+
+
+def _store(names: Names, home: Path) -> StoreSettings:
+    parts = {
+        "s3_endpoint": names.s3_endpoint,
+        "s3_bucket": names.s3_bucket,
+        "s3_access_key": names.s3_access_key.get_secret_value(),
+        "s3_secret_key": names.s3_secret_key.get_secret_value(),
+    }
+    if not any(parts.values()):
+        return LocalStore(root=home / "store")
+    missing = [f"{PREFIX}{name.upper()}: missing, the other CHARTRIER_S3_* need it" for name, value in parts.items() if not value]
+    if missing:
+        raise _refused(missing)
+    return S3Store(
+        endpoint=names.s3_endpoint,
+        bucket=names.s3_bucket,
+        access_key=names.s3_access_key,
+        secret_key=names.s3_secret_key,
+        region=names.s3_region,
+    )
+
+
+def _refused(faults: list[str]) -> Refused:
+    return Refused(
+        "bad_settings",
+        "Réglages refusés : {faults}",
+        action="Corrigez ces réglages puis relancez la commande.",
+        faults=" ; ".join(faults),
+    )

@@ -1,0 +1,105 @@
+"""What a stage is: files and facts in, files and facts out. No store, no database, no queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from archive.records import Remark
+
+StageState = Literal["waiting", "running", "done", "skipped", "failed"]
+
+STAGES = ("screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index")
+"""In order, as the API shows them. The last two are the runner's and the follower's."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One sentence for a reader.
+
+    Attributes:
+        code: Stable snake_case word.
+        text: French message id with ``{places}``.
+        values: Fills the places.
+    """
+
+    code: str
+    text: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text.format(**self.values)
+
+    def as_json(self) -> dict[str, Any]:
+        """As stored in ``stage_runs.detail``."""
+        return {"code": self.code, "text": self.text, "values": self.values}
+
+
+@dataclass(frozen=True)
+class StageInput:
+    """What a stage may use.
+
+    Attributes:
+        folder: The workspace: the stage writes its files here and nowhere else.
+        files: Name -> path of every file that earlier stages left (``received`` is the deposit's bytes).
+        facts: Everything earlier stages found, one mapping: ``facts["identify"]["puid"]``; ``facts["deposit"]``
+            holds id, tenant, filename, media_type, size, sha256, sha512, fields, received_at.
+    """
+
+    folder: Path
+    files: Mapping[str, Path]
+    facts: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage found and made.
+
+    Attributes:
+        state: ``done``, ``skipped`` (there was nothing to do) or ``failed`` (the record is kept without it).
+        facts: JSON values; become ``facts[stage name]`` of later stages.
+        files: Name -> path in the workspace; each becomes a checkpoint and an input of later stages.
+        tool: The program that did it, with its version and the parameters that matter.
+        detail: Why it was skipped or failed, or what a reader should know.
+        remarks: Become the record's ``warnings``.
+    """
+
+    state: Literal["done", "skipped", "failed"]
+    facts: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    tool: str | None = None
+    tool_version: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    detail: Detail | None = None
+    remarks: tuple[Remark, ...] = ()
+
+
+class Stage(Protocol):
+    """One step of a document's way.
+
+    ``run`` MUST be a function of its input: same files and facts, same result. It MUST NOT change a file it was
+    given. It answers ``failed`` for what is wrong with the document, and raises ``Unavailable`` for what is wrong
+    with us (the runner tries again).
+    """
+
+    @property
+    def name(self) -> str:
+        """One of ``STAGES``."""
+
+    def run(self, given: StageInput) -> StageResult:
+        """Do it."""
+
+
+class PagedStage(Stage, Protocol):
+    """A stage whose work is done by page tasks (``recognise``); ``run`` gathers what they left."""
+
+    def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
+        """Chunks of pages, (first, last) from 1; empty when there is nothing to recognise."""
+
+    def run_pages(self, given: StageInput, first: int, last: int) -> Path:
+        """Recognise pages first..last into one file in the workspace (name fixed by the stage).
+
+        ``run`` later finds the chunk files in ``given.files`` under ``pages/<first>``.
+        """

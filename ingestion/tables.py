@@ -1,0 +1,114 @@
+"""Tables of ingestion: deposits on their way, what was done to them, and what must still be sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from archive.database import Base
+
+
+class DepositRow(Base):
+    """What a producer handed over, and how far it has come."""
+
+    __tablename__ = "deposits"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "idempotency_key"),
+        Index("ix_deposits_tenant_received", "tenant_id", "received_at"),
+        Index("ix_deposits_state_lease", "state", "lease_until"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    idempotency_key: Mapped[str] = mapped_column(String(255))
+    request_digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 over the canonical request: fields, filename, content digest."""
+    state: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int]
+    """Grows with every visible change: the ETag."""
+    agent: Mapped[str] = mapped_column(String(200))
+    """``user:<id>`` or ``key:<id>``."""
+    filename: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(String(120))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    sha512: Mapped[str] = mapped_column(String(128))
+    fields: Mapped[dict[str, Any]]
+    """The text fields as given (title, document_type …)."""
+    received_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    staging_key: Mapped[str] = mapped_column(Text)
+    staging_version: Mapped[str] = mapped_column(String(200))
+    entry: Mapped[int]
+    """Journal entry ``DepositReceived``."""
+    leaf_hash: Mapped[str] = mapped_column(String(64))
+    record_id: Mapped[str | None] = mapped_column(String(36))
+    problem: Mapped[dict[str, Any] | None]
+    priority: Mapped[int]
+    """0 a clerk waits, 5 a batch, 9 the night (lower goes first)."""
+    # the lease: who works on it
+    lease_owner: Mapped[str | None] = mapped_column(String(100))
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int]
+    attempts: Mapped[int]
+    """Takes since the last committed stage; three killed workers mean quarantine."""
+
+
+class StageRunRow(Base):
+    """The latest run of one stage for one deposit; earlier runs are in the journal."""
+
+    __tablename__ = "stage_runs"
+    deposit_id: Mapped[str] = mapped_column(ForeignKey("deposits.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10))
+    """waiting running done skipped failed."""
+    done: Mapped[int | None]
+    total: Mapped[int | None]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    detail: Mapped[dict[str, Any] | None]
+    """``{"code", "text", "values"}``: one French sentence for a reader."""
+    tool: Mapped[str | None] = mapped_column(String(100))
+    tool_version: Mapped[str | None] = mapped_column(String(100))
+    parameters: Mapped[dict[str, Any] | None]
+    inputs: Mapped[dict[str, Any] | None]
+    """name -> sha256."""
+    outputs: Mapped[dict[str, Any] | None]
+    """name -> {"sha256", "sha512", "size", "key", "version"}: checkpoints in staging."""
+    facts: Mapped[dict[str, Any] | None]
+
+
+class PageTaskRow(Base):
+    """A chunk of pages recognised as a task of its own."""
+
+    __tablename__ = "page_tasks"
+    __table_args__ = (Index("ix_page_tasks_state_lease", "state", "lease_until"),)
+    deposit_id: Mapped[str] = mapped_column(ForeignKey("deposits.id"), primary_key=True)
+    first_page: Mapped[int] = mapped_column(primary_key=True)
+    """From 1."""
+    last_page: Mapped[int]
+    state: Mapped[str] = mapped_column(String(10))
+    """waiting running done failed."""
+    lease_owner: Mapped[str | None] = mapped_column(String(100))
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int]
+    attempts: Mapped[int]
+    output: Mapped[dict[str, Any] | None]
+    """``{"sha256", "size", "key", "version"}`` of the chunk's words in staging."""
+    detail: Mapped[dict[str, Any] | None]
+
+
+class OutboxRow(Base):
+    """A wake-up still to be sent. Written in the transaction that makes it necessary."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_sent", "sent_at", "priority", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    """``advance`` (subject = deposit id) or ``pages`` (subject = ``deposit id:first page``)."""
+    subject: Mapped[str] = mapped_column(String(80))
+    priority: Mapped[int]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""What runs inside the sandbox: functions over the files they are handed."""

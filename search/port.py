@@ -1,0 +1,168 @@
+"""The search index as the product needs it. A view: it can be thrown away and rebuilt from the archive.
+
+One index a tenant. Each index remembers, inside itself, the journal position it has followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+FACETS = ("document_type", "classification", "producer", "final_action", "rule")
+"""Fields that are counted and filtered on."""
+
+
+class Sort(StrEnum):
+    """Orders of an answer; ties are broken by record id."""
+
+    RELEVANCE = "relevance"
+    NEWEST_DOCUMENT = "-document_date"
+    OLDEST_DOCUMENT = "document_date"
+    LAST_KEPT = "-kept_at"
+    FIRST_KEPT = "kept_at"
+    TITLE = "title"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record as the index knows it: made by ``projection``, stored by an engine.
+
+    Attributes:
+        revision: External version: an engine ignores an entry older than what it holds.
+        pages: Plain text of each page, page 1 first; empty strings for blank pages.
+    """
+
+    record_id: str
+    tenant: str
+    revision: int
+    title: str
+    reference: str
+    filename: str
+    description: str
+    document_type: str | None
+    classification: str | None
+    producer: str | None
+    final_action: str
+    rule: str | None
+    document_date: date | None
+    kept_at: datetime
+    pages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Upsert:
+    """Put or replace one entry."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Take one entry out (disposed, transferred)."""
+
+    record_id: str
+
+
+Change = Upsert | Remove
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question.
+
+    Attributes:
+        text: As typed; parsed by ``search.analysis.parse_query``. Empty: everything.
+        filters: Facet name -> accepted values (any of them).
+        after: Opaque cursor of the previous answer; None for the first page.
+    """
+
+    tenant: str
+    text: str = ""
+    filters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    date_from: date | None = None
+    date_to: date | None = None
+    sort: Sort = Sort.RELEVANCE
+    limit: int = 20
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class Match:
+    """A passage that matches, on one page.
+
+    Attributes:
+        page: From 1; 0 for the title or description.
+        text: The passage, at most about 200 characters.
+        ranges: Half-open ranges of characters in ``text`` that matched.
+    """
+
+    page: int
+    text: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One record found. Only its id may be trusted: the catalogue says the rest and who may see it."""
+
+    record_id: str
+    title: str
+    document_type: str | None
+    document_date: date | None
+    score: float
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True)
+class FacetValue:
+    """How many records of the answer have this value."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hits in order, with exact total and facets."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    facets: dict[str, tuple[FacetValue, ...]]
+    loosened: bool
+    """Nothing matched exactly; these are near words (OCR-tolerant)."""
+    next: str | None
+
+
+class SearchIndex(Protocol):
+    """One writer (the follower), any number of readers.
+
+    Every method raises ``Unavailable`` (``search_away``) when the engine can't be reached.
+    """
+
+    def position(self, tenant: str) -> int:
+        """Number of the last journal entry followed; -1 for a new index."""
+
+    def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
+        """Apply changes and the new position together, durably. Applying twice changes nothing."""
+
+    def search(self, query: Query) -> Answer:
+        """Answer a question.
+
+        Raises:
+            Refused: ``bad_query`` with ``position`` in ``values``; ``bad_cursor``.
+        """
+
+    def record_ids(self, tenant: str) -> Iterable[tuple[str, int]]:
+        """(record id, revision) of every entry: what the reconciler compares."""
+
+    def begin_rebuild(self, tenant: str) -> SearchIndex:
+        """A new empty index beside the current one; same protocol, same tenant."""
+
+    def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
+        """Swap: from now on the rebuilt index answers; the old one is destroyed."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

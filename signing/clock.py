@@ -1,0 +1,34 @@
+"""Times as every stored object writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The present moment in UTC, cut to milliseconds so that text and value agree."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as ``2026-03-12T08:15:30.123Z`` (docs/formats.md, section 0).
+
+    Raises:
+        ValueError: If the moment carries no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone proves nothing")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def parse_stamp(text: str) -> datetime:
+    """Read what ``stamp`` wrote.
+
+    Raises:
+        ValueError: If the text is in any other form.
+    """
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

@@ -1,0 +1,59 @@
+"""Ports of signing: who holds the seal's key, and who says what time it was."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Signer(Protocol):
+    """Holds the private key of the administration's electronic seal.
+
+    An implementation MUST NOT hand out the private key, MUST sign with RSA PKCS#1 v1.5
+    or ECDSA over SHA-256, and MUST raise ``Unavailable`` when its device does not answer.
+    """
+
+    @property
+    def certificate(self) -> bytes:
+        """DER of the seal certificate."""
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """DER of the issuing certificates, nearest first, root last when known."""
+
+    @property
+    def algorithm(self) -> str:
+        """``rsa-sha256`` or ``ecdsa-sha256``."""
+
+    @property
+    def probative(self) -> bool:
+        """False for a key that we made ourselves: every page then says "not probative"."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign the message itself (the signer hashes it)."""
+
+
+class Timestamper(Protocol):
+    """Gives RFC 3161 time-stamp tokens.
+
+    An implementation MUST check imprint, nonce, policy, extended key usage and signature of
+    every token before returning it, and MUST raise ``Unavailable`` rather than return a doubtful one.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a page may call it."""
+
+    @property
+    def probative(self) -> bool:
+        """False for the local authority."""
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """DER certificates that let a third party check the tokens, root last when known."""
+
+    def token(self, digest: bytes) -> bytes:
+        """Return the DER ``TimeStampToken`` (a CMS ContentInfo) over a SHA-256 digest.
+
+        Raises:
+            Unavailable: If no authority gave a token that holds.
+        """

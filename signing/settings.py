@@ -1,0 +1,42 @@
+"""Settings of signing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GeneratedSeal(_Frozen):
+    """A seal made at first start in ``keys/``: works, proves nothing to a judge."""
+
+    kind: Literal["generated"] = "generated"
+
+
+class Pkcs12Seal(_Frozen):
+    """A seal certificate and key delivered by an authority as PKCS#12."""
+
+    kind: Literal["pkcs12"] = "pkcs12"
+    path: Path
+    password: SecretStr
+
+
+SealSettings = Annotated[GeneratedSeal | Pkcs12Seal, Field(discriminator="kind")]
+
+
+class SigningSettings(_Frozen):
+    """Who seals and who stamps.
+
+    Attributes:
+        keys: Folder of generated keys and certificates.
+        tsa_urls: RFC 3161 authorities, tried in order; empty: the local one.
+    """
+
+    keys: Path
+    seal: SealSettings = GeneratedSeal()
+    tsa_urls: tuple[str, ...] = ()

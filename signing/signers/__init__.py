@@ -1,0 +1,1 @@
+"""Where the seal's private key is held."""
