@@ -1,0 +1,74 @@
+# Everything a person or a machine does with this checkout. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-test
+BENCH_STAMP := $(VENV)/.installed-bench
+PIP_WHEEL := $(firstword $(wildcard deploy/bootstrap/pip-*.whl))
+PYTEST := $(BIN)/pytest
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: help setup setup-test demo test test-unit test-contract test-e2e test-fault test-browser check lint types imports format bench fault clean requirements
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(STAMP)  ## Virtual environment with pinned wheels; needs no root
+setup-test: $(TEST_STAMP)  ## The same, with what the tests need
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (found: `$(PYTHON) --version 2>&1`). Set PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv --without-pip $(VENV)
+	@$(BIN)/python $(PIP_WHEEL)/pip install -q --no-index --disable-pip-version-check $(PIP_WHEEL)
+
+$(STAMP): $(BIN)/python requirements/runtime.txt pyproject.toml
+	@echo "Installing pinned packages (once)…"
+	@$(BIN)/python -m pip install -q --require-hashes --only-binary :all: -r requirements/runtime.txt
+	@$(BIN)/python deploy/bootstrap/link_checkout.py
+	@touch $@
+
+$(TEST_STAMP): $(STAMP) requirements/test.txt
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(BENCH_STAMP): $(TEST_STAMP) requirements/bench.txt
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/bench.txt
+	@touch $@
+
+demo: setup  ## The whole service on this machine with sample documents (DEMO_EXIT=1: stop after the table)
+	@$(BIN)/chartrier demo
+
+test: setup-test  ## Every test; what cannot run here is counted and printed
+	@$(BIN)/python tests/run.py
+
+check: lint types imports  ## Format, lint, types, import contracts
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup-test  ## Rewrite in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: setup-test
+	$(BIN)/mypy
+
+imports: setup-test
+	$(BIN)/lint-imports
+
+fault: setup-test  ## The long fault runs: kills at random moments, flushed broker
+	FAULT=long $(PYTEST) tests/fault -q
+
+bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans
+	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS))
+
+requirements: setup-test  ## Pin again (needs uv)
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q --extra test --extra pytesseract -o requirements/test.txt
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q -c requirements/test.txt -o requirements/runtime.txt
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q --extra test --extra pytesseract --extra bench -c requirements/test.txt -o requirements/bench.txt
+
+clean:
+	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,56 @@
+"""What real servers, browsers and validators this machine has: found, or made once in a cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chartrier"
+HERE = Path(__file__).resolve().parent
+
+
+def absent(what: str) -> None:
+    """Skip with a reason that is counted and printed; a failure when services are required."""
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"REQUIRE_SERVICES=1 and {what} is absent")
+    pytest.skip(f"{what} is absent on this machine")
+
+
+def program(name: str) -> str:
+    """Path of a program, or a counted skip."""
+    found = shutil.which(name)
+    if found is None:
+        absent(name)
+    assert found is not None
+    return found
+
+
+def verapdf(paths: Sequence[Path], flavour: str = "2b") -> list[dict[str, Any]]:
+    """Judge files with veraPDF 1.30.2, one JSON object each (``compliant``: true, false or null).
+
+    Built once with Maven into the cache; skipped where Java or Maven is absent.
+    """
+    for needed in ("java", "mvn"):
+        program(needed)
+    folder = CACHE / "verapdf-1.30.2"
+    if not (folder / "run.sh").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(HERE / "verapdf", folder, dirs_exist_ok=True)
+    done = subprocess.run(
+        ["sh", str(folder / "run.sh"), "-f", flavour, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    if len(rows) != len(paths):
+        absent(f"veraPDF (its build or run failed: {done.stderr[-300:]})")
+    return rows
