@@ -1,0 +1,44 @@
+"""Rules for every tier: contract suites run whole, and the embedded system is the double."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fail the run when an adapter's suite overrides a test of its contract: green, and void."""
+    for item in items:
+        owner: Any = getattr(item, "cls", None)
+        if owner is None:
+            continue
+        for base in owner.__mro__[1:]:
+            if not base.__name__.endswith("Contract"):
+                continue
+            for test in vars(base):
+                if test.startswith("test_") and test in vars(owner):
+                    raise pytest.UsageError(f"{owner.__name__} overrides {base.__name__}.{test}")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A developer's own CHARTRIER_* variables must not change a test."""
+    for key in list(os.environ):
+        if key.startswith("CHARTRIER_"):
+            monkeypatch.delenv(key)
+    yield
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The checkout's root."""
+    return Path(__file__).resolve().parents[1]
+
+
