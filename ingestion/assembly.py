@@ -1,0 +1,246 @@
+"""Puts the system together. The only module that names an adapter; heavy parts are loaded when first used."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy.orm import Session
+
+from archive.database import Database
+from archive.ledger import Ledger
+from archive.objects.port import ObjectStore
+from archive.settings import LocalStore
+from archive.tables import TenantRow
+from ingestion.intake import Intake
+from ingestion.outbox import Bell
+from ingestion.settings import Settings
+from signing.clock import Clock, utc_now
+from signing.errors import Refused
+from signing.port import Signer, Timestamper
+
+if TYPE_CHECKING:
+    from archive.holdings import Holdings
+    from archive.publisher import Publisher
+    from ingestion.queue.port import TaskQueue
+    from ingestion.relay import Relay
+    from ingestion.runner import Runner
+    from ingestion.stages.port import Stage
+    from ingestion.sweeper import Sweeper
+    from ingestion.tools.sandbox import Sandbox
+    from search.follower import Follower
+    from search.port import SearchIndex
+    from signing.note import LogKey
+
+ORGANISATION: Final = "Chartrier"
+"""Name on the certificates that we make ourselves; a real seal carries the administration's."""
+
+_TENANT = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+class System:
+    """Every part of the product, made on first use and kept.
+
+    Args:
+        pooled: False in workers, where a connection must not cross a fork.
+    """
+
+    def __init__(self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._pooled = pooled
+
+    # -- truth
+
+    @cached_property
+    def database(self) -> Database:
+        """SQLite in the home folder, or what ``CHARTRIER_DATABASE_URL`` names."""
+        return Database(self.settings.archive.database_url, pooled=self._pooled)
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """Local files, or S3 with Object Lock.
+
+        Raises:
+            Refused: ``store_unknown`` for a kind of store that this version can't speak to.
+        """
+        chosen = self.settings.archive.store
+        if isinstance(chosen, LocalStore):
+            from archive.objects.local import LocalObjectStore
+
+            return LocalObjectStore(chosen.root, self.clock)
+        raise Refused(
+            "store_unknown",
+            "Cette version ne sait pas encore écrire dans un S3.",
+            action="Retirez les réglages CHARTRIER_S3_* : les documents seront rangés dans le dossier des données.",
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The journal's sequencer."""
+        return Ledger(self.database, self.clock)
+
+    @cached_property
+    def holdings(self) -> Holdings:
+        """Keeps, opens and verifies records."""
+        from archive.holdings import Holdings
+
+        return Holdings(
+            self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days
+        )
+
+    # -- proof
+
+    @cached_property
+    def log_key(self) -> LogKey:
+        """Signs receipts and checkpoints."""
+        from signing.note import LogKey
+
+        return LogKey.load(self.settings.signing.keys / "log.key", self.settings.archive.origin)
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Holds the seal's key."""
+        from signing.signers.pem import load_signer
+
+        return load_signer(self.settings.signing)
+
+    @cached_property
+    def timestamper(self) -> Timestamper:
+        """Says what time it was."""
+        from signing.timestampers.rfc3161 import load_timestamper
+
+        return load_timestamper(self.settings.signing, self.clock)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Seals the journal."""
+        from archive.publisher import Publisher
+
+        return Publisher(self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock)
+
+    # -- view
+
+    @cached_property
+    def index(self) -> SearchIndex:
+        """The search index: in the home folder."""
+        if self.settings.search.url is not None:
+            raise Refused(
+                "search_unknown",
+                "Cette version ne sait pas encore interroger Elasticsearch.",
+                action="Retirez le réglage CHARTRIER_SEARCH_URL : l’index sera tenu dans le dossier des données.",
+            )
+        from search.engines.tantivy import TantivyIndex
+
+        return TantivyIndex(self.settings.search.root)
+
+    @cached_property
+    def follower(self) -> Follower:
+        """Brings the index up to the journal."""
+        from search.follower import Follower
+
+        return Follower(self.database, self.index, self.search_entry)
+
+    def search_entry(self, session: Session, tenant: str, record_id: str) -> Any:
+        """A record as the index wants it; None when it is gone."""
+        raise NotImplementedError
+
+    # -- work
+
+    @cached_property
+    def bell(self) -> Bell:
+        """Rung after each commit that leaves something to send or to follow."""
+        return Bell(self.settings.home, "committed")
+
+    @cached_property
+    def intake(self) -> Intake:
+        """The door for deposits."""
+        return Intake(
+            self.database,
+            self.ledger,
+            self.store,
+            self.settings.home / "spool",
+            self.clock,
+            self.settings.ingestion.max_deposit_bytes,
+            ring=self.bell.ring,
+        )
+
+    # -- life
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """One process of this home at a time."""
+        run = self.settings.home / "run"
+        run.mkdir(parents=True, exist_ok=True)
+        with (run / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def initialise(self) -> None:
+        """Make or bring up to date everything that a start needs. Safe to call from several processes at once."""
+        home = self.settings.home
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._alone("initialise"):
+            from signing.authority import ensure_generated
+
+            ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
+            migrate(self.database)
+            self._open_log()
+
+    def _open_log(self) -> None:
+        raise NotImplementedError
+
+    def create_tenant(self, tenant: str, name: str) -> bool:
+        """Open a tenant with its document types and retention rules; False if it was there already.
+
+        Raises:
+            Refused: ``bad_tenant``.
+        """
+        from archive.rulebook import load_pack
+
+        if not _TENANT.fullmatch(tenant) or not name.strip() or len(name) > 200:
+            raise Refused(
+                "bad_tenant",
+                "Le nom court d’un service commence par une lettre et ne compte que a-z, 0-9 et « - » (63 au plus).",
+                action="Par exemple : mairie-de-saint-aubin.",
+            )
+        with self.database.write() as session:
+            if session.get(TenantRow, tenant) is not None:
+                return False
+            session.add(TenantRow(id=tenant, name=name.strip(), created_at=self.clock()))
+            session.flush()
+            load_pack(session, tenant)
+        return True
+
+    def close(self) -> None:
+        """Let go of everything that was opened."""
+        made = vars(self)
+        for name in ("sandbox", "index", "bell"):
+            if name in made:
+                made[name].close()
+        if "database" in made:
+            self.database.dispose()
+
+
+def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> System:
+    """The system that these settings describe; nothing is opened yet."""
+    return System(settings, pooled=pooled, clock=clock)
+
+
+def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the tables up to a revision."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
+    config.attributes["database"] = database
+    command.upgrade(config, revision)
+
+
+Factory = Callable[[], System]

@@ -1,0 +1,185 @@
+"""A deposit as the API and the pages show it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from archive.records import Kind
+from archive.tables import RecordRow, RepresentationRow
+from ingestion.deposits import DepositState
+from ingestion.stages.port import STAGES
+from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
+from signing.canonical import canonical
+from signing.clock import stamp
+from signing.errors import Refused
+
+Position = Callable[[str], int]
+"""Tenant -> journal entry up to which its search index has followed."""
+
+Translate = Callable[[str], str]
+
+
+def find(session: Session, tenant: str, deposit_id: str) -> DepositRow:
+    """The deposit, if it is this tenant's.
+
+    Raises:
+        Refused: ``deposit_not_found``, also for another tenant's.
+    """
+    row = session.get(DepositRow, deposit_id)
+    if row is None or row.tenant_id != tenant:
+        raise Refused(
+            "deposit_not_found", "Ce dépôt n’existe pas.", action="Vérifiez l’identifiant du dépôt."
+        )
+    return row
+
+
+def newest(
+    session: Session,
+    tenant: str,
+    *,
+    state: str | None = None,
+    agent: str | None = None,
+    since: datetime | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> Sequence[DepositRow]:
+    """Deposits of a tenant, newest first.
+
+    Args:
+        since: Only those received at or after this moment.
+        before: ``(received_at, id)`` of the last row of the page before.
+    """
+    question = select(DepositRow).where(DepositRow.tenant_id == tenant)
+    if state is not None:
+        question = question.where(DepositRow.state == state)
+    if agent is not None:
+        question = question.where(DepositRow.agent == agent)
+    if since is not None:
+        question = question.where(DepositRow.received_at >= since)
+    if before is not None:
+        question = question.where(tuple_(DepositRow.received_at, DepositRow.id) < tuple_(*before))
+    return session.scalars(
+        question.order_by(DepositRow.received_at.desc(), DepositRow.id.desc()).limit(limit)
+    ).all()
+
+
+def view(
+    session: Session, deposit: DepositRow, *, position: Position | None = None, translate: Translate = str
+) -> dict[str, Any]:
+    """The JSON of a deposit, as the API promises it.
+
+    Args:
+        position: Where each tenant's index is; without it a kept deposit shows ``index`` as running.
+        translate: Message id -> text in the reader's language.
+    """
+    kept = deposit.state == DepositState.KEPT
+    return {
+        "id": deposit.id,
+        "state": deposit.state,
+        "tenant": deposit.tenant_id,
+        "filename": deposit.filename,
+        "media_type": deposit.media_type,
+        "size": deposit.size,
+        "digests": {"sha-256": deposit.sha256, "sha-512": deposit.sha512},
+        "received_at": stamp(deposit.received_at),
+        "record_id": deposit.record_id if kept else None,
+        "duplicate_of": duplicates(session, deposit),
+        "stages": _stages(session, deposit, position, translate),
+        "problem": _problem(deposit.problem, translate),
+        "receipt": {
+            "entry": deposit.entry,
+            "leaf_hash": deposit.leaf_hash,
+            "href": f"/api/v1/deposits/{deposit.id}/receipt",
+        },
+        "fields": dict(deposit.fields),
+    }
+
+
+def entity_tag(shown: Mapping[str, Any]) -> str:
+    """Strong ETag of a view: the same exactly as long as what it shows is the same."""
+    return f'"{hashlib.sha256(canonical(dict(shown))).hexdigest()[:32]}"'
+
+
+def duplicates(session: Session, deposit: DepositRow) -> list[str]:
+    """Ids of the tenant's records that hold the same bytes, this deposit's own apart; oldest first."""
+    return list(
+        session.scalars(
+            select(RecordRow.id)
+            .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)
+            .where(
+                RecordRow.tenant_id == deposit.tenant_id,
+                RecordRow.deposit_id != deposit.id,
+                RepresentationRow.kind == Kind.ORIGINAL,
+                RepresentationRow.sha256 == deposit.sha256,
+            )
+            .order_by(RecordRow.id)
+            .limit(20)
+        )
+    )
+
+
+def _stages(
+    session: Session, deposit: DepositRow, position: Position | None, translate: Translate
+) -> list[dict[str, Any]]:
+    rows = {
+        row.name: row
+        for row in session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit.id))
+    }
+    shown = [_stage(name, rows.get(name), translate) for name in STAGES]
+    if deposit.state == DepositState.KEPT:
+        entry = session.scalar(select(RecordRow.kept_entry).where(RecordRow.deposit_id == deposit.id))
+        indexed = entry is not None and position is not None and position(deposit.tenant_id) >= entry
+        shown[-1]["state"] = "done" if indexed else "running"
+    recognise = rows.get("recognise")
+    if recognise is not None and recognise.state == "running":
+        done = session.execute(
+            select(PageTaskRow.first_page, PageTaskRow.last_page).where(
+                PageTaskRow.deposit_id == deposit.id, PageTaskRow.state.in_(("done", "failed"))
+            )
+        )
+        pages = sum(last - first + 1 for first, last in done)
+        if recognise.total is not None:
+            shown[STAGES.index("recognise")]["done"] = min(pages, recognise.total)
+    return shown
+
+
+def _stage(name: str, row: StageRunRow | None, translate: Translate) -> dict[str, Any]:
+    if row is None:
+        return {
+            "name": name,
+            "state": "waiting",
+            "done": None,
+            "total": None,
+            "started_at": None,
+            "ended_at": None,
+            "detail": None,
+        }
+    return {
+        "name": name,
+        "state": row.state,
+        "done": row.done,
+        "total": row.total,
+        "started_at": stamp(row.started_at) if row.started_at else None,
+        "ended_at": stamp(row.ended_at) if row.ended_at else None,
+        "detail": _sentence(row.detail, translate),
+    }
+
+
+def _sentence(detail: Mapping[str, Any] | None, translate: Translate) -> str | None:
+    return translate(detail["text"]).format(**detail["values"]) if detail else None
+
+
+def _problem(problem: Mapping[str, Any] | None, translate: Translate) -> dict[str, Any] | None:
+    if problem is None:
+        return None
+    return {
+        "code": problem["code"],
+        "detail": translate(problem["detail"]).format(**problem["values"]),
+        "action": translate(problem["action"]).format(**problem["values"]) if problem["action"] else "",
+    }

@@ -1,0 +1,98 @@
+"""The states of a deposit and how it may pass from one to the next. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+from ingestion.stages.port import STAGES
+
+LEASE_SECONDS: Final = 60
+"""How long a worker that says nothing is believed to be alive."""
+
+MAX_TAKES: Final = 3
+"""A document that was being worked on when this many workers died is set aside."""
+
+FIELDS: Final = (
+    "title",
+    "description",
+    "document_type",
+    "classification",
+    "producer",
+    "document_date",
+    "closed_on",
+    "external_reference",
+    "language",
+    "access_rule",
+    "callback_url",
+)
+"""Text fields a producer may give."""
+
+FIELD_LENGTHS: Final = {
+    "title": 1000,
+    "description": 20_000,
+    "document_type": 100,
+    "classification": 100,
+    "producer": 200,
+    "document_date": 10,
+    "closed_on": 10,
+    "external_reference": 200,
+    "language": 10,
+    "access_rule": 20,
+    "callback_url": 2000,
+}
+
+
+class DepositState(StrEnum):
+    """Where a deposit is on its way."""
+
+    RECEIVED = "received"
+    """Acknowledged; nobody has worked on it yet."""
+    WORKING = "working"
+    KEPT = "kept"
+    """It is a record."""
+    QUARANTINED = "quarantined"
+    """Bytes kept, never served; an archivist decides."""
+    REFUSED = "refused"
+    """An archivist decided that it will not become a record."""
+
+
+_NEXT: Final = {
+    DepositState.RECEIVED: {DepositState.WORKING, DepositState.QUARANTINED},
+    DepositState.WORKING: {DepositState.WORKING, DepositState.KEPT, DepositState.QUARANTINED},
+    DepositState.QUARANTINED: {DepositState.WORKING, DepositState.REFUSED},
+    DepositState.KEPT: set(),
+    DepositState.REFUSED: set(),
+}
+
+UNFINISHED: Final = (DepositState.RECEIVED, DepositState.WORKING)
+"""States in which work is due."""
+
+
+def may_become(present: str, wanted: DepositState) -> bool:
+    """Whether the step is one that a deposit can take."""
+    return wanted in _NEXT[DepositState(present)]
+
+
+def urgency(priority: int, pages: int | None) -> int:
+    """Priority of a wake-up, 0 first to 9 last: a long document steps aside, so that a letter never waits behind it."""
+    if pages is None or pages <= 4:
+        aside = 0
+    elif pages <= 40:
+        aside = 3
+    else:
+        aside = 6
+    return min(9, priority + aside)
+
+
+def problem(
+    code: str, detail: str, *, action: str = "", values: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What stopped a deposit, as the row stores it: French message ids and what fills their places."""
+    return {"code": code, "detail": detail, "action": action, "values": values or {}}
+
+
+def following(stage: str) -> str | None:
+    """The stage after this one, None after the last."""
+    index = STAGES.index(stage) + 1
+    return STAGES[index] if index < len(STAGES) else None
