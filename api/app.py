@@ -1,0 +1,86 @@
+"""The application: HTTP in, HTTP out. Everything it does is done by the system it is given."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+
+from api import errors
+from api.envelope import SMALL_BODY, Envelope, allowed_hosts
+from api.health import Health
+from api.permissions import check_permissions
+from api.rates import Rates
+from api.routes import health, me
+from api.schemas import Problem
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+VERSION = "0.1.0"
+VERIFICATION_BODY = 512 * 1024 * 1024
+
+
+def create_app(system: System) -> FastAPI:
+    """The whole HTTP side of a system.
+
+    Raises:
+        RuntimeError: If a route has no declared permission (G18).
+    """
+    settings = system.settings
+    app = FastAPI(
+        title="Chartrier",
+        version=VERSION,
+        summary="Service d’archives des administrations.",
+        docs_url=None,  # FastAPI's page loads its scripts from elsewhere; ours is api/routes/documentation.py
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.system = system
+    app.state.public_url = settings.api.public_url
+    app.state.secure = settings.api.public_url.startswith("https://")
+    app.state.health = Health(system)
+    app.state.rates = Rates()
+    errors.install(app)
+    app.include_router(_api(), prefix="/api/v1", responses=_PROBLEMS)
+    app.include_router(health.router)
+    open_mounts: tuple[str, ...] = ()
+    large_bodies = {
+        "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
+        "/api/v1/verifications": VERIFICATION_BODY,
+    }
+    if find_spec("api.web.site") is not None:
+        site: Any = import_module("api.web.site")
+        site.register(app)
+        open_mounts = tuple(site.OPEN_MOUNTS)
+        large_bodies.update(
+            dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY)
+        )
+    check_permissions(app, open_mounts)
+    app.add_middleware(
+        Envelope,
+        hosts=allowed_hosts(settings.api),
+        large_bodies=large_bodies,
+        secure=app.state.secure,
+    )
+    return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter()
+    for module in (me,):
+        api.include_router(module.router)
+    return api
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": description, "model": Problem, "content": {errors.MEDIA_TYPE: {}}}
+    for status, description in (
+        (401, "Pas de clé, ou clé refusée."),
+        (403, "Droit manquant."),
+        (422, "Demande refusée."),
+        (503, "Base, magasin ou index momentanément absents."),
+    )
+}

@@ -1,0 +1,23 @@
+"""What every endpoint may ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends
+from starlette.requests import Request
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+else:
+    # FastAPI evaluates annotations: the name is enough, the module need not be loaded for it.
+    System = Any
+
+
+def system_of(request: Request) -> System:
+    """The assembled system that serves this request."""
+    system: System = request.app.state.system
+    return system
+
+
+Assembled = Annotated[System, Depends(system_of)]

@@ -1,0 +1,32 @@
+"""French first, English on request."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+LANGUAGES = ("fr", "en")
+
+
+def preferred_language(request: Request) -> str:
+    """``fr`` or ``en``: by the ``lang`` cookie of the pages, else ``Accept-Language``, else French."""
+    chosen = request.cookies.get("lang")
+    if chosen in LANGUAGES:
+        return chosen
+    best, best_weight = "fr", 0.0
+    for part in request.headers.get("accept-language", "").split(","):
+        name, _, parameters = part.strip().partition(";")
+        language = name.strip().lower().split("-")[0]
+        weight = _weight(parameters)
+        if language in LANGUAGES and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,44 @@
+"""Numbers for operators, read from the database when asked: no counter that a restart would lose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import func, select
+
+from api.health import OK, Health
+from archive.tables import CheckpointRow, JournalEntryRow, RecordRow
+from ingestion.tables import DepositRow, OutboxRow
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+
+def exposition(system: System, health: Health) -> tuple[bytes, str]:
+    """The present numbers, and the media type they are written in."""
+    registry = CollectorRegistry()
+    deposits = Gauge("chartrier_deposits", "Deposits by state.", ["state"], registry=registry)
+    records = Gauge("chartrier_records", "Records by state.", ["state"], registry=registry)
+    entries = Gauge("chartrier_journal_entries", "Entries of the journal.", registry=registry)
+    published = Gauge("chartrier_journal_published", "Entries under the last checkpoint.", registry=registry)
+    outbox = Gauge("chartrier_outbox_waiting", "Wake-ups still to be sent.", registry=registry)
+    up = Gauge("chartrier_component_ok", "1 when a component is well.", ["component"], registry=registry)
+    with system.database.read() as session:
+        for state, count in session.execute(
+            select(DepositRow.state, func.count()).group_by(DepositRow.state)
+        ):
+            deposits.labels(state).set(count)
+        for state, count in session.execute(select(RecordRow.state, func.count()).group_by(RecordRow.state)):
+            records.labels(state).set(count)
+        last = session.scalar(select(func.max(JournalEntryRow.n)))
+        entries.set(0 if last is None else last + 1)
+        published.set(session.scalar(select(func.max(CheckpointRow.size))) or 0)
+        outbox.set(
+            session.scalar(select(func.count()).select_from(OutboxRow).where(OutboxRow.sent_at.is_(None)))
+            or 0
+        )
+    for component in health.components():
+        up.labels(component.name).set(component.state == OK)
+    return generate_latest(registry), CONTENT_TYPE_LATEST

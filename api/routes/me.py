@@ -1,0 +1,26 @@
+"""Who the caller is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from api.auth import Caller
+from api.permissions import AnyCaller
+from api.schemas import Me
+
+router = APIRouter(tags=["accès"])
+
+
+@router.get("/me", operation_id="getMe", summary="Qui suis-je ?", response_model=Me)
+def me(caller: Annotated[Caller, Depends(AnyCaller())]) -> Me:
+    """L’appelant, sa collectivité et ses droits."""
+    return Me(
+        kind=caller.kind,
+        id=caller.id,
+        name=caller.name,
+        tenant=caller.tenant,
+        role=caller.role,
+        scopes=sorted(caller.scopes),
+    )

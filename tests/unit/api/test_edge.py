@@ -1,0 +1,75 @@
+"""What surrounds every answer."""
+
+from __future__ import annotations
+
+from fastapi import Depends, Request
+from fastapi.testclient import TestClient
+
+from api.permissions import Public
+
+
+def test_live_says_ok_and_every_answer_is_dressed(client):
+    answer = client.get("/health/live")
+    assert answer.json() == {"status": "ok"}
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_another_host_name_gets_nothing(client):
+    answer = client.get("/health/live", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 421
+    assert answer.json()["code"] == "wrong_host"
+    assert client.get("/health/live", headers={"Host": "127.0.0.1:8400"}).status_code == 200
+
+
+def test_every_refusal_is_a_problem_in_french_or_english(client):
+    for method, path, status in (("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/me", 405)):
+        answer = client.request(method, path)
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        body = answer.json()
+        assert set(body) == {
+            "type",
+            "title",
+            "status",
+            "code",
+            "detail",
+            "kept",
+            "action",
+            "errors",
+            "trace_id",
+        }
+        assert answer.headers["content-language"] == "fr"
+    answer = client.get("/api/v1/nothing", headers={"Accept-Language": "en-GB,fr;q=0.5"})
+    assert answer.headers["content-language"] == "en"
+
+
+def test_a_body_is_counted_as_it_comes(bare_app):
+    @bare_app.post("/swallow", dependencies=[Depends(Public("test"))])
+    async def swallow(request: Request) -> int:
+        return len(await request.body())
+
+    def flood():
+        for _ in range(40):
+            yield b"x" * 65536
+
+    with TestClient(bare_app, base_url="http://127.0.0.1") as client:
+        assert client.post("/swallow", content=b"x" * 1000).json() == 1000
+        answer = client.post("/swallow", content=flood())  # chunked: no Content-Length to believe
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "too_large"
+
+
+def test_the_unforeseen_is_told_in_general_words(bare_app):
+    @bare_app.get("/burst", dependencies=[Depends(Public("test"))])
+    def burst() -> None:
+        raise ZeroDivisionError("secret detail")
+
+    with TestClient(bare_app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        answer = client.get("/burst", headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert answer.json()["trace_id"] == "ab" * 16
+    assert "secret" not in answer.text
