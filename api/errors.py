@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.languages import preferred_language
+from api.languages import MACHINE_PATHS, preferred_language
 from api.texts import translate
 from signing.errors import ChartrierError, Corrupt, Refused, Unavailable
 
@@ -137,8 +137,7 @@ def _respond(request: Request, body: dict[str, Any], headers: Mapping[str, str] 
 
 def wants_page(request: Request) -> bool:
     """Whether the caller is a browser on a page, not a program on the API."""
-    path = request.scope["path"]
-    return not path.startswith(("/api/", "/health/", "/metrics", "/openapi.json"))
+    return not request.scope["path"].startswith(MACHINE_PATHS)
 
 
 def chartrier_error(request: Request, error: Exception) -> Response:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from starlette.requests import Request
 
 LANGUAGES = ("fr", "en")
+MACHINE_PATHS = ("/api/", "/health/", "/metrics", "/openapi.json")
+"""Where programs call; everything else is a page for people."""
 
 
 def preferred_language(request: Request) -> str:
-    """``fr`` or ``en``: by the ``lang`` cookie of the pages, else ``Accept-Language``, else French."""
+    """``fr`` or ``en``: by the ``lang`` cookie of the pages, else ``Accept-Language``, else French.
+
+    Pages stay French until somebody chooses otherwise: many a clerk has a browser that says it prefers English
+    because nobody ever set it.
+    """
     chosen = request.cookies.get("lang")
     if chosen in LANGUAGES:
         return chosen
+    if not request.scope["path"].startswith(MACHINE_PATHS):
+        return "fr"
     best, best_weight = "fr", 0.0
     for part in request.headers.get("accept-language", "").split(","):
         name, _, parameters = part.strip().partition(";")
