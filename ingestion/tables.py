@@ -78,6 +78,8 @@ class StageRunRow(Base):
     outputs: Mapped[dict[str, Any] | None]
     """name -> {"sha256", "sha512", "size", "key", "version"}: checkpoints in staging."""
     facts: Mapped[dict[str, Any] | None]
+    remarks: Mapped[list[Any] | None]
+    """``[{"code", "detail", "stage"}]``: become the record's warnings."""
 
 
 class PageTaskRow(Base):

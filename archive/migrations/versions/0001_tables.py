@@ -306,6 +306,7 @@ def upgrade() -> None:
         sa.Column("inputs", sa.JSON(), nullable=True),
         sa.Column("outputs", sa.JSON(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=True),
+        sa.Column("remarks", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["deposit_id"], ["deposits.id"], name=op.f("fk_stage_runs_deposit_id")),
         sa.PrimaryKeyConstraint("deposit_id", "name", name=op.f("pk_stage_runs")),
     )
