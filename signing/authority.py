@@ -1,0 +1,174 @@
+"""Keys made at first start, so that everything works before an authority delivers real ones.
+
+The root's own key is thrown away at once: nobody, not even we, can later issue under it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from signing.clock import Clock, utc_now
+from signing.errors import Corrupt
+
+FILES = ("root.pem", "seal.pem", "seal.key", "tsa.pem", "tsa.key", "log.key")
+_YEAR = timedelta(days=365)
+
+
+def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -> None:
+    """Make the local root, seal, time-stamping authority and log key, unless they are there.
+
+    Two processes may call this at once, and either may be killed: the set is made aside, then
+    named complete by one rename, then moved in; whoever comes next finishes the move.
+
+    Args:
+        keys: Folder of the keys; made when absent, readable by its owner only.
+        organisation: Name written into the certificates.
+        clock: Says when the certificates begin.
+
+    Raises:
+        Corrupt: If part of an earlier set is missing: made anew, it would disown what it signed.
+    """
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(keys):
+        ready, unfinished = keys / ".ready", keys / ".new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        present = [name for name in FILES if (keys / name).exists()]
+        if not ready.exists():
+            if len(present) == len(FILES):
+                return
+            if present:
+                raise Corrupt(
+                    "keys_incomplete",
+                    "Le dossier des clés est incomplet : {missing} manque.",
+                    action="Restaurez ce dossier depuis une sauvegarde. N’en créez pas un nouveau.",
+                    missing=", ".join(name for name in FILES if name not in present),
+                )
+            unfinished.mkdir(mode=0o700)
+            for name, content in _make(organisation, clock).items():
+                _write(unfinished / name, content)
+            _sync(unfinished)
+            unfinished.rename(ready)
+            _sync(keys)
+        for made in sorted(ready.iterdir()):
+            made.rename(keys / made.name)
+        _sync(keys)
+        ready.rmdir()
+
+
+def _make(organisation: str, clock: Clock) -> dict[str, bytes]:
+    begin = clock().replace(microsecond=0) - timedelta(hours=1)
+    root_key, seal_key, tsa_key = (rsa.generate_private_key(65537, 3072) for _ in range(3))
+
+    def certificate(
+        common_name: str, key: rsa.RSAPrivateKey, years: int, *extensions: tuple[x509.ExtensionType, bool]
+    ) -> bytes:
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(organisation, common_name))
+            .issuer_name(_name(organisation, "Autorité locale — non probante"))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begin)
+            .not_valid_after(begin + years * _YEAR)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False
+            )
+        )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical=critical)
+        return builder.sign(root_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    leaf = (x509.BasicConstraints(ca=False, path_length=None), True)
+    return {
+        "root.pem": certificate(
+            "Autorité locale — non probante",
+            root_key,
+            30,
+            (x509.BasicConstraints(ca=True, path_length=0), True),
+            (_usage(key_cert_sign=True, crl_sign=True), True),
+        ),
+        "seal.pem": certificate(
+            "Cachet local — non probant",
+            seal_key,
+            10,
+            leaf,
+            (_usage(digital_signature=True, content_commitment=True), True),
+        ),
+        "seal.key": _private(seal_key),
+        "tsa.pem": certificate(
+            "Horodatage local — non probant",
+            tsa_key,
+            20,
+            leaf,
+            (_usage(digital_signature=True, content_commitment=True), True),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
+        ),
+        "tsa.key": _private(tsa_key),
+        "log.key": _private(ed25519.Ed25519PrivateKey.generate()),
+    }
+
+
+def _name(organisation: str, common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "FR"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _usage(**granted: bool) -> x509.KeyUsage:
+    every = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{name: granted.get(name, False) for name in every})
+
+
+def _private(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+@contextmanager
+def _alone(keys: Path) -> Iterator[None]:
+    with (keys / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
