@@ -1,0 +1,450 @@
+"""Objects as files on this machine. Assurance: advisory.
+
+A locked file is read-only and its modification time is midnight UTC of the last day of its lock
+(docs/decisions/005). Nothing of ours lies beside the objects, where validators would refuse it:
+``holds/`` has one empty file for each version on hold, ``superseded/`` the locked versions of keys
+whose head moved on, ``.writing/`` what is not yet an object.
+
+Versions are counted, ``v1 v2 …``, so that a listing need not read any bytes. A key that was put with
+``replace`` and without a lock has only its head; its version is the moment of its writing, and an
+earlier one is missing, never answered with other bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Final
+
+from archive.objects.port import Assurance, StoredObject
+from signing.clock import Clock
+from signing.errors import Corrupt, Refused, Unavailable
+
+CHUNK: Final = 1 << 20
+_DAY_NS: Final = 86_400 * 10**9
+_OURS: Final = ("holds", "superseded", ".writing")
+_PART: Final = re.compile(r"[A-Za-z0-9_=.\-]{1,200}")
+_COUNTED: Final = re.compile(r"v([1-9][0-9]*)(\.gone)?")
+_HEAD_MODE: Final = 0o644
+_KEPT_MODE: Final = 0o444
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One version of one key on disk."""
+
+    key: str
+    version: str
+    path: Path
+    state: os.stat_result
+
+
+class LocalObjectStore:
+    """Files under one folder.
+
+    Args:
+        root: Made if absent, for this account only.
+        clock: Says whether a lock has ended.
+    """
+
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self._root = root
+        self._clock = clock
+
+    @property
+    def assurance(self) -> Assurance:
+        """Advisory: whoever administers the machine could alter a file, and would be caught."""
+        return Assurance.ADVISORY
+
+    # -- writing
+
+    def put(
+        self,
+        key: str,
+        source: Path | bytes,
+        *,
+        sha256: str,
+        retain_until: date | None = None,
+        replace: bool = False,
+    ) -> StoredObject:
+        """See the port."""
+        target = self._path(key)
+        with _away():
+            present = self._current(key)
+            if present is not None and self._same(present, source, sha256):
+                return self._locked(present, retain_until)
+            if present is not None and not replace:
+                raise _exists(key)
+            temporary = self._written(source, sha256, key)
+            try:
+                before = present.state.st_mtime_ns if present is not None else 0
+                self._settle(temporary, retain_until, head=replace, after=before)
+                self._make_folder(target.parent)
+                if present is None:
+                    os.link(temporary, target)  # fails where rename would overwrite
+                else:
+                    self._supersede(present)
+                    temporary.replace(target)
+                _sync(target.parent)
+            except FileExistsError as error:  # somebody else was faster
+                faster = self._current(key)
+                if faster is None or not self._same(faster, source, sha256):
+                    raise _exists(key) from error
+                return self._locked(faster, retain_until)
+            finally:
+                temporary.unlink(missing_ok=True)
+            return self._state(self._find(key, None))
+
+    def _written(self, source: Path | bytes, sha256: str, key: str) -> Path:
+        """The bytes in a file of their own, checked against the digest; not yet an object."""
+        folder = self._root / ".writing"
+        self._make_folder(folder)
+        temporary = folder / uuid.uuid4().hex
+        digest = hashlib.sha256()
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as target:
+                for chunk in _chunks(source):
+                    digest.update(chunk)
+                    target.write(chunk)
+            if digest.hexdigest() != sha256:
+                raise Corrupt(
+                    "digest_mismatch",
+                    "Les octets de « {key} » ne sont pas ceux qui étaient annoncés : rien n’a été écrit.",
+                    key=key,
+                )
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+    def _settle(self, path: Path, until: date | None, *, head: bool, after: int) -> None:
+        """Set the time and mode that say how long the file stays, and make it durable."""
+        if until is not None:
+            moment = _midnight_ns(until)
+        else:
+            moment = max(int(self._clock().timestamp() * 1_000_000) * 1000, after + 1000)
+            if moment % _DAY_NS == 0:
+                moment += 1000  # midnight sharp would read as a lock
+        path.chmod(_HEAD_MODE if head and until is None else _KEPT_MODE)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.utime(descriptor, ns=(moment, moment))
+            if os.fstat(descriptor).st_mtime_ns // 10**9 != moment // 10**9:
+                raise Refused(
+                    "lock_date_unsupported",
+                    "Ce disque ne sait pas noter une date aussi lointaine que le {until}.",
+                    action="Placez les données sur un système de fichiers ext4, Btrfs ou XFS récent, "
+                    "ou raccourcissez l’horizon des verrous.",
+                    until=until.isoformat() if until else "",
+                )
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _supersede(self, present: _Place) -> None:
+        """Keep a locked version whose key is about to name other bytes."""
+        state = self._state(present)
+        if not _is_locked(state, self._clock()):
+            return
+        folder = self._root / "superseded" / present.key
+        self._make_folder(folder)
+        kept = folder / present.version
+        if not kept.exists():
+            os.link(present.path, kept)
+            _sync(folder)
+
+    def extend_lock(self, key: str, version: str, until: date) -> StoredObject:
+        """See the port."""
+        with _away():
+            return self._locked(self._find(key, version), until)
+
+    def _locked(self, place: _Place, until: date | None) -> StoredObject:
+        present = _lock_of(place.state)
+        if until is None or (present is not None and until <= present):
+            return self._state(place)
+        self._settle(place.path, until, head=False, after=0)
+        again = _Place(place.key, place.version, place.path, place.path.stat())
+        if place.version.startswith("m"):
+            again = self._find(place.key, None)  # a head that gets a lock is counted from now on
+        return self._state(again)
+
+    def hold(self, key: str, version: str, *, on: bool) -> StoredObject:
+        """See the port."""
+        with _away():
+            place = self._find(key, version)
+            marker = self._hold_marker(place)
+            if on:
+                self._make_folder(marker.parent)
+                marker.touch(mode=_KEPT_MODE)
+                _sync(marker.parent)
+            elif marker.exists():
+                marker.unlink()
+                _sync(marker.parent)
+            return self._state(place)
+
+    def delete(self, key: str, version: str) -> None:
+        """See the port."""
+        with _away():
+            place = self._find(key, version)
+            state = self._state(place)
+            if _is_locked(state, self._clock()):
+                raise Refused(
+                    "object_locked",
+                    "« {key} » est verrouillé et ne peut pas être détruit.",
+                    action="Attendez la fin du verrou ({until}) et la levée de tout gel.",
+                    key=key,
+                    until=state.locked_until.isoformat() if state.locked_until else "—",
+                )
+            superseded = self._root / "superseded" / key
+            if place.path.parent == superseded:
+                (superseded / f"{version}.gone").touch()  # the head keeps its number
+            place.path.unlink()
+            _sync(place.path.parent)
+            self._hold_marker(place).unlink(missing_ok=True)
+            self._forget_if_gone(key, superseded)
+            self._prune(self._path(key).parent)
+
+    def _forget_if_gone(self, key: str, superseded: Path) -> None:
+        if self._path(key).exists() or not superseded.is_dir():
+            return
+        names = list(superseded.iterdir())
+        if all(path.suffix == ".gone" for path in names):
+            for path in names:
+                path.unlink()
+            self._prune(superseded)
+
+    def _prune(self, folder: Path) -> None:
+        """Remove folders that became empty: an object store has none."""
+        while folder != self._root and self._root in folder.parents:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    # -- reading
+
+    def stat(self, key: str, version: str | None = None) -> StoredObject:
+        """See the port."""
+        with _away():
+            return self._state(self._find(key, version))
+
+    def read(
+        self, key: str, version: str | None = None, *, offset: int = 0, length: int | None = None
+    ) -> Iterator[bytes]:
+        """See the port."""
+        with _away():
+            place = self._find(key, version)
+        size = place.state.st_size
+        if offset < 0 or offset > size or (length is not None and length < 0):
+            raise Refused("bad_range", "La plage demandée dépasse la fin de « {key} ».", key=key)
+        return _read(place.path, offset, length)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """See the port."""
+        current = self._heads(prefix)
+        older = self._superseded(prefix)
+        for _, _, place in heapq.merge(current, older, key=lambda item: item[:2]):
+            with _away():
+                yield self._state(place)
+
+    def _heads(self, prefix: str) -> Iterator[tuple[str, int, _Place]]:
+        for key, _ in _walk(self._root, prefix, skip=_OURS):
+            with _away():
+                place = self._current(key)
+            if place is not None:
+                yield key, 1 << 62, place
+
+    def _superseded(self, prefix: str) -> Iterator[tuple[str, int, _Place]]:
+        found = []
+        for name, path in _walk(self._root / "superseded", prefix):
+            key, _, version = name.rpartition("/")
+            match = _COUNTED.fullmatch(version)
+            if match is None or match[2] or self._is_head(key, path):
+                continue
+            found.append((key, int(match[1]), _Place(key, version, path, path.stat())))
+        yield from sorted(found, key=lambda item: item[:2])
+
+    def _is_head(self, key: str, path: Path) -> bool:
+        """Whether a superseded file is still the head: the writer stopped between its two steps."""
+        head = self._path(key)
+        return head.exists() and head.samefile(path)
+
+    # -- one version
+
+    def _find(self, key: str, version: str | None) -> _Place:
+        current = self._current(key)
+        if current is not None and version in {None, current.version}:
+            return current
+        if version is not None and _COUNTED.fullmatch(version):
+            older = self._root / "superseded" / key / version
+            if older.is_file():
+                return _Place(key, version, older, older.stat())
+        raise Refused(
+            "object_missing", "« {key} » n’est pas dans le magasin.", key=key, version=version or ""
+        )
+
+    def _current(self, key: str) -> _Place | None:
+        path = self._path(key)
+        try:
+            state = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not path.is_file():
+            return None
+        if state.st_mode & 0o200 and _lock_of(state) is None:
+            return _Place(key, f"m{state.st_mtime_ns:x}", path, state)
+        return _Place(key, f"v{1 + self._last_superseded(key, path)}", path, state)
+
+    def _last_superseded(self, key: str, head: Path) -> int:
+        folder = self._root / "superseded" / key
+        try:
+            names = [path.name for path in folder.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        numbers = [
+            int(match[1])
+            for name in names
+            if (match := _COUNTED.fullmatch(name)) and (match[2] or not (folder / name).samefile(head))
+        ]
+        return max(numbers, default=0)
+
+    def _state(self, place: _Place) -> StoredObject:
+        lock = _lock_of(place.state)
+        written = place.state.st_mtime_ns if lock is None else place.state.st_ctime_ns
+        return StoredObject(
+            key=place.key,
+            version=place.version,
+            size=place.state.st_size,
+            locked_until=lock,
+            legal_hold=self._hold_marker(place).exists(),
+            modified_at=datetime.fromtimestamp(written // 10**6 / 1000, UTC),
+        )
+
+    def _hold_marker(self, place: _Place) -> Path:
+        return self._root / "holds" / f"{place.key}@{place.version}"
+
+    def _same(self, place: _Place, source: Path | bytes, sha256: str) -> bool:
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if size != place.state.st_size:
+            return False
+        digest = hashlib.sha256()
+        for chunk in _chunks(place.path):
+            digest.update(chunk)
+        return digest.hexdigest() == sha256
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        sound = all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts)
+        if not sound or parts[0] in _OURS:
+            raise ValueError(f"not a key of the store: {key!r}")
+        return self._root.joinpath(*parts)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, each durable before anything lies in it."""
+        if folder.is_dir():
+            return
+        if folder != folder.parent:
+            self._make_folder(folder.parent)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        _sync(folder.parent)
+
+
+def _walk(base: Path, prefix: str, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
+    """Files below a folder whose relative name begins with the prefix, in lexical order."""
+    start, _, _ = prefix.rpartition("/")
+    pending: list[tuple[str, Path]] = [(f"{start}/" if start else "", base / start)]
+    while pending:
+        name, path = pending.pop()
+        if name and not name.endswith("/"):
+            yield name, path
+            continue
+        try:
+            with os.scandir(path) as entries:
+                found = [
+                    (name + entry.name + "/" * entry.is_dir(follow_symlinks=False), Path(entry.path))
+                    for entry in entries
+                    if name or entry.name not in skip
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        inside = [item for item in found if item[0].startswith(prefix) or prefix.startswith(item[0])]
+        pending.extend(sorted(inside, reverse=True))
+
+
+def _read(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
+    with _away(), path.open("rb") as source:
+        source.seek(offset)
+        left = length
+        while left is None or left > 0:
+            chunk = source.read(CHUNK if left is None else min(CHUNK, left))
+            if not chunk:
+                return
+            if left is not None:
+                left -= len(chunk)
+            yield chunk
+
+
+def _chunks(source: Path | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+    else:
+        yield from _read(source, 0, None)
+
+
+def _lock_of(state: os.stat_result) -> date | None:
+    if state.st_mtime_ns % _DAY_NS:
+        return None
+    return datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).date()
+
+
+def _is_locked(state: StoredObject, now: datetime) -> bool:
+    return state.legal_hold or (
+        state.locked_until is not None and now.astimezone(UTC).date() <= state.locked_until
+    )
+
+
+def _midnight_ns(day: date) -> int:
+    return int(datetime.combine(day, time(), UTC).timestamp()) * 10**9
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exists(key: str) -> Refused:
+    return Refused(
+        "object_exists", "« {key} » existe déjà avec d’autres octets et ne sera pas écrasé.", key=key
+    )
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    """A disk that is full or gone is an absence that may end."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise Unavailable(
+            "store_away",
+            "Le magasin ne répond pas ({reason}).",
+            action="Vérifiez l’espace libre et l’état du disque.",
+            reason=error.strerror or type(error).__name__,
+        ) from error
