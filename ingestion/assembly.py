@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from archive.tables import TenantRow
 from ingestion.intake import Intake
 from ingestion.outbox import Bell
 from ingestion.settings import Settings
+from ingestion.tables import DepositRow
 from signing.clock import Clock, utc_now
 from signing.errors import Refused
 from signing.port import Signer, Timestamper
@@ -170,6 +171,85 @@ class System:
             ring=self.bell.ring,
         )
 
+    @cached_property
+    def queue(self) -> TaskQueue:
+        """Celery, over the broker that was named or the Valkey of this home."""
+        from ingestion.queue.celery import CeleryQueue, make_app
+
+        return CeleryQueue(make_app(self.broker_url))
+
+    @property
+    def broker_url(self) -> str:
+        """Where wake-ups travel."""
+        named = self.settings.ingestion.broker_url
+        if named is not None:
+            return named.get_secret_value()
+        from ingestion import valkey
+
+        return valkey.url(self.settings.home)
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """Where foreign bytes are parsed; begins on its first call."""
+        from ingestion.tools.sandbox import Sandbox
+
+        return Sandbox()
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The pipeline with its tools."""
+        from ingestion.pipeline import pipeline
+
+        return pipeline(self.sandbox, self.settings.ingestion, self.signer, self.timestamper, self.clock)
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Advances deposits."""
+        from ingestion.runner import Runner
+
+        return Runner(
+            self.database,
+            self.ledger,
+            self.store,
+            self.holdings,
+            self.stages,
+            self.settings.home / "work",
+            self.clock,
+            ring=self.bell.ring,
+        )
+
+    @cached_property
+    def relay(self) -> Relay:
+        """Sends wake-ups."""
+        from ingestion.relay import Relay
+
+        return Relay(self.database, self.queue, self.clock)
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        """Finds lost work."""
+        from ingestion.sweeper import Sweeper
+
+        return Sweeper(self.database, self.queue, self.store, self.settings.home, self.clock)
+
+    def retry(self, tenant: str, deposit_id: str, agent: str) -> DepositRow:
+        """Run failed stages of a kept or quarantined deposit again.
+
+        Raises:
+            Refused: ``deposit_not_found``; ``nothing_to_retry``.
+        """
+        from ingestion.retrying import retry
+
+        return retry(
+            self.database,
+            self.ledger,
+            self.clock,
+            self.bell.ring,
+            tenant=tenant,
+            deposit_id=deposit_id,
+            agent=agent,
+        )
+
     # -- life
 
     @contextmanager
@@ -220,7 +300,7 @@ class System:
     def close(self) -> None:
         """Let go of everything that was opened."""
         made = vars(self)
-        for name in ("sandbox", "index", "bell"):
+        for name in ("sandbox", "index", "queue", "bell"):
             if name in made:
                 made[name].close()
         if "database" in made:
@@ -241,6 +321,3 @@ def migrate(database: Database, revision: str = "head") -> None:
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
     config.attributes["database"] = database
     command.upgrade(config, revision)
-
-
-Factory = Callable[[], System]

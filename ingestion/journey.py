@@ -135,7 +135,9 @@ class Journey:
         self._rows = {row.name: row for row in rows}
         self.files.add(
             "received",
-            Output(deposit.sha256, deposit.sha512, deposit.size, deposit.staging_key, deposit.staging_version),
+            Output(
+                deposit.sha256, deposit.sha512, deposit.size, deposit.staging_key, deposit.staging_version
+            ),
         )
         for chunk in chunks:
             if chunk.output is not None:
@@ -148,7 +150,9 @@ class Journey:
             session.get_one(DepositRow, deposit_id),
             session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit_id)).all(),
             session.scalars(
-                select(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id).order_by(PageTaskRow.first_page)
+                select(PageTaskRow)
+                .where(PageTaskRow.deposit_id == deposit_id)
+                .order_by(PageTaskRow.first_page)
             ).all(),
             workspace,
         )

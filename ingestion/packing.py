@@ -48,7 +48,9 @@ def pack(
         verdicts=verdicts(facts),
         warnings=tuple(remarks),
         tools=tuple(runs),
-        reports={name.partition("/")[2]: files[name].read_bytes() for name in files if name.startswith("reports/")},
+        reports={
+            name.partition("/")[2]: files[name].read_bytes() for name in files if name.startswith("reports/")
+        },
     )
 
 
@@ -109,7 +111,9 @@ def _files(deposit: DepositRow, facts: Facts, files: Files) -> list[PackageFile]
     archival = archival_name(files)
     if archival is not None:
         profile = facts.get("convert", {}).get("profile", "")
-        made.append(_derived(files, archival, Kind.ARCHIVAL, f"{stem}.pdf", "application/pdf", PDF_A.get(profile)))
+        made.append(
+            _derived(files, archival, Kind.ARCHIVAL, f"{stem}.pdf", "application/pdf", PDF_A.get(profile))
+        )
     if "alto.xml" in files:
         made.append(_derived(files, "alto.xml", Kind.TEXT, f"{stem}.xml", "application/xml", ALTO))
     return made
@@ -120,7 +124,9 @@ def _derived(
 ) -> PackageFile:
     path: Path = files[name]
     output = files.output(name)
-    return PackageFile(kind, path, filename, media_type, known or Format(None, None), output.size, output.digests)
+    return PackageFile(
+        kind, path, filename, media_type, known or Format(None, None), output.size, output.digests
+    )
 
 
 def _pages(facts: Facts) -> int | None:

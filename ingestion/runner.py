@@ -99,7 +99,9 @@ class Runner:
             self._settle(take, after=error.retry_after, counts=False)
         except Corrupt as error:
             bound.error("take_corrupt", code=error.code)
-            self._quarantine(take, problem(error.code, error.detail, action=error.action, values=_plain(error.values)))
+            self._quarantine(
+                take, problem(error.code, error.detail, action=error.action, values=_plain(error.values))
+            )
         except Exception:
             bound.exception("take_failed")
             self._settle(take, after=_REST, counts=True)
@@ -144,7 +146,9 @@ class Runner:
         started_at = self._clock()
         pages = None
         if is_paged(stage) and not journey.chunks:
-            plan = self._attempt(stage.name, lambda: cast("PagedStage", stage).plan(journey.given(stage.name)))
+            plan = self._attempt(
+                stage.name, lambda: cast("PagedStage", stage).plan(journey.given(stage.name))
+            )
             if isinstance(plan, StageResult):
                 journey.add(stage.name, plan, started_at, self._clock())
                 return True
@@ -170,7 +174,9 @@ class Runner:
         try:
             return call()
         except MissingFile as error:
-            detail = Detail("input_missing", "Une étape précédente n’a pas produit « {file} ».", {"file": error.args[0]})
+            detail = Detail(
+                "input_missing", "Une étape précédente n’a pas produit « {file} ».", {"file": error.args[0]}
+            )
             return StageResult("skipped", detail=detail)
         except Refused as error:
             return StageResult("failed", detail=Detail(error.code, error.detail, _plain(error.values)))
@@ -262,7 +268,8 @@ class Runner:
                 journey.recall(stage.name, stage.run)
             last = next(chunk.last_page for chunk in journey.chunks if chunk.first_page == first)
             made = self._attempt(
-                stage.name, lambda: cast("PagedStage", stage).run_pages(journey.given(stage.name), first, last)
+                stage.name,
+                lambda: cast("PagedStage", stage).run_pages(journey.given(stage.name), first, last),
             )
             if isinstance(made, StageResult):
                 detail = made.detail.as_json() if made.detail else None

@@ -33,7 +33,13 @@ class Output:
 
     def as_json(self) -> dict[str, Any]:
         """As stored in ``stage_runs.outputs``."""
-        return {"sha256": self.sha256, "sha512": self.sha512, "size": self.size, "key": self.key, "version": self.version}
+        return {
+            "sha256": self.sha256,
+            "sha512": self.sha512,
+            "size": self.size,
+            "key": self.key,
+            "version": self.version,
+        }
 
     @classmethod
     def of(cls, path: Path) -> Output:
@@ -77,7 +83,9 @@ class Workspace:
     def __enter__(self) -> Workspace:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def room(self, name: str) -> Path:
@@ -126,7 +134,9 @@ class Files(Mapping[str, Path]):
         """Forget which files were asked for."""
         self.used = set()
 
-    def add(self, name: str, output: Output, path: Path | None = None, remake: Callable[[], None] | None = None) -> None:
+    def add(
+        self, name: str, output: Output, path: Path | None = None, remake: Callable[[], None] | None = None
+    ) -> None:
         """Register a file: here already, or in staging, or to be made again by ``remake``."""
         self._outputs[name] = output
         self._paths.pop(name, None)

@@ -15,5 +15,15 @@ class TaskQueue(Protocol):
             Unavailable: ``broker_away``; the outbox row stays unsent and is tried again.
         """
 
+    def waiting(self) -> int:
+        """Messages that no worker has picked up yet: none while rows wait means that the broker forgot.
+
+        Raises:
+            Unavailable: ``broker_away``.
+        """
+
     def ping(self) -> bool:
         """Whether the broker answers now."""
+
+    def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,39 @@
+"""The ordered stages: the table of contents of the product.
+
+After these come ``keep`` (the runner hands the package to the archive) and ``index`` (the follower reads the journal).
+"""
+
+from __future__ import annotations
+
+from ingestion.settings import IngestionSettings
+from ingestion.stages.convert import Convert
+from ingestion.stages.identify import Identify
+from ingestion.stages.normalise import Normalise
+from ingestion.stages.port import Stage
+from ingestion.stages.recognise import Recognise
+from ingestion.stages.screen import Screen
+from ingestion.stages.seal import Seal
+from ingestion.stages.validate import Validate
+from ingestion.tools.sandbox import Sandbox
+from signing.clock import Clock
+from signing.port import Signer, Timestamper
+
+
+def pipeline(
+    sandbox: Sandbox, settings: IngestionSettings, signer: Signer, timestamper: Timestamper, clock: Clock
+) -> tuple[Stage, ...]:
+    """Every stage between reception and keeping, in order.
+
+    Args:
+        sandbox: Where foreign bytes are parsed.
+        signer: Holds the seal's key; it never enters the sandbox.
+    """
+    return (
+        Screen(settings, clock),
+        Identify(sandbox),
+        Normalise(sandbox),
+        Recognise(sandbox, settings),
+        Convert(sandbox),
+        Validate(sandbox, settings, clock),
+        Seal(sandbox, signer, timestamper, clock),
+    )

@@ -1,0 +1,116 @@
+"""The duties that run by themselves, in one process called beat: relay, sweeper, follower, publisher.
+
+Each is a thread guarded by a lease, so that a second beat on another machine stands by. Nothing here knows
+business dates: what is due is read from the database.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from ingestion.leases import Duty
+from signing.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+log = structlog.get_logger(__name__)
+
+RELAY_EVERY: Final = 0.5
+FOLLOW_EVERY: Final = 0.5
+SWEEP_EVERY: Final = 2.0
+PUBLISH_EVERY: Final = 20.0
+CLEAR_EVERY: Final = 3600.0
+"""Seconds; a ring of the bell wakes relay and follower at once."""
+
+
+class Beat:
+    """Runs the duties until it is told to stop."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._over = threading.Event()
+        self._rung = {"relay": threading.Event(), "follower": threading.Event()}
+        self._cleared = -CLEAR_EVERY
+
+    def run(self) -> None:
+        """Run until ``stop``; returns when every duty has ended."""
+        duties: list[tuple[str, float, Callable[[], bool]]] = [
+            ("relay", RELAY_EVERY, self._relay),
+            ("follower", FOLLOW_EVERY, self._follow),
+            ("sweeper", SWEEP_EVERY, self._sweep),
+            ("publishing", PUBLISH_EVERY, self._publish),
+            ("clearing", CLEAR_EVERY, self._clear),
+        ]
+        threads = [
+            threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties
+        ]
+        for thread in threads:
+            thread.start()
+        while not self._over.is_set():
+            if self._system.bell.wait(0.5):
+                for event in self._rung.values():
+                    event.set()
+        for event in self._rung.values():
+            event.set()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    def stop(self) -> None:
+        """End after the present steps."""
+        self._over.set()
+        self._system.bell.ring()
+
+    def _loop(self, name: str, every: float, step: Callable[[], bool]) -> None:
+        """One duty: as long as a step says that there is more, go on at once."""
+        duty = Duty(self._system.database, name, self._system.clock)
+        wake = self._rung.get(name, self._over)
+        away = False
+        while not self._over.is_set():
+            try:
+                more = duty.hold() and step()
+                if away:
+                    log.info("duty_resumed", duty=name)
+                    away = False
+            except Unavailable as error:
+                more = False
+                if not away:
+                    log.warning("duty_waits", duty=name, code=error.code)
+                    away = True
+            except Exception:
+                more = False
+                log.exception("duty_failed", duty=name)
+            if not more:
+                wake.wait(every)
+                if wake is not self._over:
+                    wake.clear()
+        try:
+            duty.release()
+        except Unavailable:
+            log.warning("duty_not_released", duty=name)
+
+    def _relay(self) -> bool:
+        return self._system.relay.step() > 0
+
+    def _follow(self) -> bool:
+        return self._system.follower.step() > 0
+
+    def _sweep(self) -> bool:
+        sweeper = self._system.sweeper
+        if sweeper.wake():
+            self._rung["relay"].set()
+        sweeper.clear_outbox()
+        return False
+
+    def _publish(self) -> bool:
+        self._system.publisher.publish()
+        return False
+
+    def _clear(self) -> bool:
+        self._system.sweeper.clear_folders()
+        self._system.sweeper.clear_staging()
+        return False

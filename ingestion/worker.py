@@ -1,0 +1,70 @@
+"""Entry points of the background processes: ``python -m ingestion.worker worker|beat``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from ingestion.assembly import System, assemble
+from ingestion.settings import Settings, load_settings
+
+
+def run_worker(settings: Settings) -> int:
+    """A Celery worker with one process a core; returns when it was told to end."""
+    os.environ["OMP_THREAD_LIMIT"] = (
+        "1"  # child's environment: Tesseract's threads make pages slower, not faster
+    )
+    from ingestion.queue.celery import make_app
+    from ingestion.tasks import Tasks
+
+    app = make_app(assemble(settings).broker_url)
+    Tasks(app, lambda: _child(settings))
+    app.worker_main(
+        [
+            "worker",
+            "--pool=prefork",
+            f"--concurrency={settings.ingestion.workers}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
+    )
+    return 0
+
+
+def run_beat(settings: Settings) -> int:
+    """The periodic duties; returns after SIGTERM or SIGINT."""
+    from ingestion.schedule import Beat
+
+    system = assemble(settings)
+    beat = Beat(system)
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        beat.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    beat.run()
+    system.close()
+    return 0
+
+
+def _child(settings: Settings) -> System:
+    return assemble(settings, pooled=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what the one argument names."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    runs = {"worker": run_worker, "beat": run_beat}
+    if len(arguments) != 1 or arguments[0] not in runs:
+        sys.stderr.write("usage: python -m ingestion.worker worker|beat\n")
+        return 2
+    return runs[arguments[0]](load_settings())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
