@@ -1,11 +1,11 @@
-"""Tables of the archive: tenants, records, journal, retention. Truth is the store; these are its working copy."""
+"""Tables of the archive: tenants, records, journal, retention. The store is the truth they work for."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import DDL, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import Base
@@ -187,11 +187,46 @@ class JournalEntryRow(Base):
     at: Mapped[datetime]
     type: Mapped[str] = mapped_column(String(60))
     tenant_id: Mapped[str | None] = mapped_column(String(63))
-    """Plain tenant id, for reading rights; the entry itself carries the pseudonym. None for the installation's own."""
+    """Plain tenant id, for reading rights; the body carries the pseudonym. None: the installation's own."""
     subject: Mapped[str] = mapped_column(String(80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     """Canonical JSON: the log entry, byte for byte."""
     leaf_hash: Mapped[str] = mapped_column(String(64))
+
+
+APPEND_ONLY: Final[dict[str, tuple[str, ...]]] = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER journal_entries_no_update BEFORE UPDATE ON journal_entries "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER journal_entries_no_delete BEFORE DELETE ON journal_entries "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER journal_entries_no_gap BEFORE INSERT ON journal_entries "
+            "WHEN NEW.n <> (SELECT COALESCE(MAX(n) + 1, 0) FROM journal_entries) "
+            "BEGIN SELECT RAISE(ABORT, 'the journal has no gaps'); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION journal_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$"
+        ),
+        (
+            "CREATE TRIGGER journal_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_entries "
+            "FOR EACH STATEMENT EXECUTE FUNCTION journal_is_append_only()"
+        ),
+    ),
+}
+"""Per dialect: the database itself refuses to change or remove a journal entry. Run by the migration too."""
+
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        _rule = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(JournalEntryRow.__table__, "after_create", _rule.execute_if(dialect=_dialect))
 
 
 class CheckpointRow(Base):
