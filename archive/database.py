@@ -97,8 +97,7 @@ class Database:
             Unavailable: ``database_away``.
         """
         with self._session(write=False) as session:
-            yield session
-            session.rollback()
+            yield session  # closing the session ends the transaction and leaves what was read usable
 
     @contextmanager
     def _session(self, *, write: bool) -> Iterator[Session]:
