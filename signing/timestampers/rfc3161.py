@@ -229,7 +229,7 @@ def http_transport(url: str) -> Transport:
     """Make the way to an authority behind HTTP: ten seconds, a second attempt, answers of a sane size."""
 
     def carry(request: bytes) -> bytes:
-        import httpx2  # noqa: PLC0415 - most installations never ask an outside authority
+        import httpx2
 
         headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
         for attempt in range(_ATTEMPTS):

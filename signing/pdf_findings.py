@@ -1,0 +1,208 @@
+"""What can be said of one signature in a PDF file: the judging half of ``signing.pdf``, its only caller.
+
+Strict where it counts: one strict parser, the caller's roots and no others, no fetching, revocation
+required wherever a certificate declares it, the whole file accounted for. Whatever goes wrong on
+the way is a doubt, never a pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+
+from signing.chains import readable_name
+from signing.timestampers.rfc3161 import TokenReport, verify_token
+from signing.verdict import SignatureFinding, Verdict
+from signing.words import sentence
+
+# Every distrusted certificate would otherwise be a traceback, with a person's name, in the log.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
+logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
+
+JUDGED = frozenset({"/ETSI.CAdES.detached", "/adbe.pkcs7.detached", "/ETSI.RFC3161"})
+"""Kinds of signature that can be judged; of others it is said that they can't."""
+
+_REASONS = {
+    AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND: "untrusted_chain",
+    AdESIndeterminate.CERTIFICATE_CHAIN_GENERAL_FAILURE: "untrusted_chain",
+    AdESIndeterminate.EXPIRED: "expired",
+    AdESIndeterminate.OUT_OF_BOUNDS_NO_POE: "expired",
+    AdESIndeterminate.OUT_OF_BOUNDS_NOT_REVOKED: "expired",
+    AdESIndeterminate.NOT_YET_VALID: "not_yet_valid",
+    AdESFailure.NOT_YET_VALID: "not_yet_valid",
+    AdESFailure.REVOKED: "revoked",
+    AdESIndeterminate.REVOKED_NO_POE: "revoked",
+    AdESIndeterminate.REVOKED_CA_NO_POE: "revoked",
+    AdESIndeterminate.TRY_LATER: "revocation_unknown",
+    AdESIndeterminate.REVOCATION_OUT_OF_BOUNDS_NO_POE: "revocation_unknown",
+    AdESIndeterminate.CHAIN_CONSTRAINTS_FAILURE: "key_usage",
+    AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: "weak_algorithm",
+    AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE: "weak_algorithm",
+}
+
+
+class SignatureJudge:
+    """The judgement of one signature, from bytes outwards to trust."""
+
+    def __init__(
+        self,
+        reader: PdfFileReader,
+        signature: EmbeddedPdfSignature,
+        trusted: list[Any],
+        roots: Sequence[bytes],
+        at: datetime,
+    ) -> None:
+        self._reader = reader
+        self._signature = signature
+        self._trusted = trusted
+        self._roots = roots
+        self._at = at
+        self._stamp = self._token_report()
+        self._stamped = self._stamp.time if self._stamp and self._stamp.verdict is Verdict.VALID else None
+
+    def finding(self) -> SignatureFinding:
+        """Judge: first the bytes, then the seal on them, then what came after, then who sealed."""
+        stamp_only = self._signature.sig_object_type == "/DocTimeStamp"
+        if stamp_only:
+            status: Any = validate_pdf_timestamp(self._signature, self._context(self._at))
+        else:
+            moment = self._context(self._stamped or self._at)
+            status = validate_pdf_signature(self._signature, moment, self._context(self._at))
+        verdict, reason = self._verdict(status)
+        certificate = x509.load_der_x509_certificate(self._signature.signer_cert.dump())
+        claimed = status.timestamp if stamp_only else self._signature.self_reported_timestamp
+        return SignatureFinding(
+            field=self._signature.field_name,
+            signer=readable_name(certificate),
+            verdict=verdict,
+            reason=reason,
+            detail=sentence(reason),
+            intact=bool(status.intact),
+            covers_whole_file=status.coverage is SignatureCoverageLevel.ENTIRE_FILE,
+            signed_at=self._stamped or claimed,
+            level=self._level(stamp_only=stamp_only),
+            certificate=self._signature.signer_cert.dump().hex(),
+        )
+
+    def _verdict(self, status: Any) -> tuple[Verdict, str]:
+        if not (status.intact and status.valid):
+            return Verdict.INVALID, "bad_signature" if status.intact else "digest_mismatch"
+        changed = self._changed(status)
+        if changed is not None:
+            return changed
+        if self._stamp is not None and self._stamp.verdict is Verdict.INVALID:
+            return Verdict.INDETERMINATE, "token_invalid"
+        if not status.trusted:
+            return Verdict.INDETERMINATE, _REASONS.get(status.trust_problem_indic, "untrusted_chain")
+        if not getattr(status, "seed_value_ok", True):
+            return Verdict.INDETERMINATE, "constraints"
+        return Verdict.VALID, "ok"
+
+    def _changed(self, status: Any) -> tuple[Verdict, str] | None:
+        """What the bytes outside the signature say: nothing more, harmless more, or something else."""
+        if not self._hole_is_the_signature() or status.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
+            return Verdict.INVALID, "partial_coverage"
+        if status.coverage is SignatureCoverageLevel.ENTIRE_FILE:
+            return None
+        if self._signature.signed_revision == self._reader.xrefs.total_revisions - 1:
+            # No revision follows, yet bytes do: only a line break is above suspicion.
+            return None if not self._tail().strip() else (Verdict.INDETERMINATE, "partial_coverage")
+        level = status.modification_level
+        if level is None or level is ModificationLevel.OTHER:
+            return Verdict.INVALID, "changed_after_signing"
+        if level > ModificationLevel.LTA_UPDATES:
+            forbidden = getattr(status, "docmdp_ok", True) is False
+            return (
+                (Verdict.INVALID, "changed_after_signing")
+                if forbidden
+                else (Verdict.INDETERMINATE, "completed_later")
+            )
+        return None
+
+    def _hole_is_the_signature(self) -> bool:
+        """Whether what the byte range leaves out is the signature's own hexadecimal string, no more."""
+        first, length, second, _ = (int(n) for n in self._signature.byte_range)
+        if first != 0 or not 0 < length < second:
+            return False
+        self._reader.stream.seek(length)
+        hole = self._reader.stream.read(second - length)
+        if hole[:1] != b"<" or hole[-1:] != b">":
+            return False
+        try:
+            return bytes.fromhex(hole[1:-1].decode("ascii")) == self._signature.pkcs7_content
+        except ValueError:
+            return False
+
+    def _tail(self) -> bytes:
+        *_, start, length = (int(n) for n in self._signature.byte_range)
+        self._reader.stream.seek(start + length)
+        return bytes(self._reader.stream.read(64))
+
+    def _context(self, moment: datetime) -> ValidationContext:
+        options: dict[str, Any] = {
+            "trust_roots": self._trusted,
+            "allow_fetching": False,
+            "revocation_mode": "hard-fail",
+            "moment": moment,
+            # Lists archived in the file are younger than the signature: that is what they are for.
+            "retroactive_revinfo": True,
+        }
+        store = self._security_store()
+        if store is None:
+            return ValidationContext(**options, crls=(), ocsps=())
+        context: ValidationContext = store.as_validation_context(options)
+        return context
+
+    def _security_store(self) -> DocumentSecurityStore | None:
+        if "/DSS" not in self._reader.root:
+            return None
+        return DocumentSecurityStore.read_dss(self._reader)
+
+    def _token_report(self) -> TokenReport | None:
+        info = self._signature.signer_info
+        tokens = [
+            token
+            for attribute in info["unsigned_attrs"] or ()
+            if attribute["type"].native == "signature_time_stamp_token"
+            for token in attribute["values"]
+        ]
+        if not tokens:
+            return None
+        digest = hashlib.sha256(info["signature"].native).digest()
+        return verify_token(tokens[0].dump(), digest, self._roots, at=self._at)
+
+    def _level(self, *, stamp_only: bool) -> str:
+        if stamp_only:
+            return "B-LTA"
+        if self._signature.sig_object.get("/SubFilter") != "/ETSI.CAdES.detached":
+            return "CMS"
+        if self._stamped is None:
+            return "B-B"
+        if self._security_store() is None:
+            return "B-T"
+        later = [
+            signature
+            for signature in self._reader.embedded_timestamp_signatures
+            if signature.signed_revision > self._signature.signed_revision
+        ]
+        return "B-LTA" if later else "B-LT"
+
+
+def doubt(field: str, reason: str) -> SignatureFinding:
+    """A finding that says nothing but why nothing can be said."""
+    return SignatureFinding(
+        field=field, signer="", verdict=Verdict.INDETERMINATE, reason=reason, detail=sentence(reason)
+    )
