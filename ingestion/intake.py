@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from archive.database import Database
-from archive.fixity import verified
+from archive.fixity import altered
 from archive.identifiers import new_id
 from archive.ledger import Ledger
 from archive.objects.port import ObjectStore, StoredObject
@@ -267,8 +267,7 @@ class Intake:
         self, spool: Spool, prefix: str, statement: bytes, digests: Digests
     ) -> tuple[StoredObject, StoredObject]:
         content = self._store.put(f"{prefix}/bytes", spool.path, sha256=digests.sha256)
-        for _ in verified(self._store, content.key, content.version, sha256=digests.sha256, size=spool.size):
-            pass  # read back: what the store holds is what we hashed
+        _read_back(self._store, content, digests.sha256, spool.size)
         described = self._store.put(
             f"{prefix}/deposit.json", statement, sha256=hashlib.sha256(statement).hexdigest()
         )
@@ -416,6 +415,15 @@ def _check_bytes(size: int, digests: Digests, offer: Offer) -> None:
             action="Envoyez le fichier à nouveau ; s’il échoue encore, recalculez son empreinte.",
             pointer="Repr-Digest",
         )
+
+
+def _read_back(store: ObjectStore, content: StoredObject, sha256: str, size: int) -> None:
+    """What the store holds is what we hashed; read in small pieces, whatever the size."""
+    digest = hashlib.sha256()
+    for chunk in store.read(content.key, content.version):
+        digest.update(chunk)
+    if content.size != size or digest.hexdigest() != sha256:
+        raise altered(content.key)
 
 
 def _tenant_name(session: Session, tenant: str) -> str:

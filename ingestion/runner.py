@@ -125,7 +125,7 @@ class Runner:
             with self._database.read() as session:
                 journey = Journey.load(session, take.deposit_id, workspace)
             committed_at = time.monotonic()
-            for position, stage in enumerate(self._stages):
+            for stage in self._stages:
                 if journey.recall(stage.name, stage.run):
                     continue
                 if journey.pending and time.monotonic() - committed_at > _BREATH:
@@ -144,7 +144,8 @@ class Runner:
     def _run_stage(self, take: Take, journey: Journey, stage: Stage) -> bool:
         """Run one stage; False when the rest is up to page tasks."""
         started_at = self._clock()
-        pages = None
+        pages: int | None = None
+        chunks: Sequence[tuple[int, int]] = ()
         if is_paged(stage) and not journey.chunks:
             plan = self._attempt(
                 stage.name, lambda: cast("PagedStage", stage).plan(journey.given(stage.name))
@@ -152,13 +153,14 @@ class Runner:
             if isinstance(plan, StageResult):
                 journey.add(stage.name, plan, started_at, self._clock())
                 return True
-            pages = sum(last - first + 1 for first, last in plan)
+            chunks = plan
+            pages = sum(last - first + 1 for first, last in chunks)
             if len(plan) > 1:
                 self._fan_out(take, journey, stage.name, plan)
                 return False
             if plan:
                 self._commit(take, journey, running=stage.name, pages=pages)
-        result = self._attempt(stage.name, lambda: self._result(journey, stage, plan if pages else ()))
+        result = self._attempt(stage.name, lambda: self._result(journey, stage, chunks))
         ran = journey.add(stage.name, result, started_at, self._clock())
         ran.pages = pages if pages is not None else _chunk_pages(journey, stage)
         return True

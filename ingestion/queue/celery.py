@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from amqp.exceptions import AMQPError
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from signing.errors import Unavailable
 
@@ -20,6 +22,8 @@ TIME_LIMIT: Final = 1800
 """Seconds after which a task is killed; below the visibility timeout, so that no living task is delivered twice."""
 
 VISIBILITY: Final = 3600
+
+_ERRORS: Final = (OperationalError, OSError, RedisError, AMQPError)
 
 
 def make_app(broker_url: str) -> Celery:
@@ -87,7 +91,7 @@ class CeleryQueue:
                 queue=QUEUE,
                 priority=priority if self._redis else 9 - priority,
             )
-        except (OperationalError, OSError, *self._errors()) as error:
+        except _ERRORS as error:
             raise _away() from error
 
     def waiting(self) -> int:
@@ -98,9 +102,9 @@ class CeleryQueue:
                 channel = connection.default_channel
                 if not self._redis:
                     return int(channel.queue_declare(QUEUE, passive=True).message_count)
-                names = [channel._q_for_pri(QUEUE, step) for step in STEPS]  # noqa: SLF001 — the one place that knows
+                names = [channel._q_for_pri(QUEUE, step) for step in STEPS]
                 return sum(int(channel.client.llen(name)) for name in names)
-        except (OperationalError, OSError, *self._errors()) as error:
+        except _ERRORS as error:
             raise _away() from error
 
     def ping(self) -> bool:
@@ -114,10 +118,6 @@ class CeleryQueue:
     def close(self) -> None:
         """Close the pool."""
         self._app.close()
-
-    def _errors(self) -> tuple[type[BaseException], ...]:
-        connection = self._app.connection_for_write()
-        return tuple(connection.connection_errors) + tuple(connection.channel_errors)
 
 
 def _away() -> Unavailable:

@@ -43,7 +43,9 @@ def test_a_half_configured_store_names_what_is_missing(missing: str) -> None:
 def test_secrets_come_from_files_and_never_show(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s3cret-canary\n", encoding="utf-8")
-    given = {k: v for k, v in S3.items() if k != "CHARTRIER_S3_SECRET_KEY"} | {"CHARTRIER_S3_SECRET_KEY_FILE": str(secret)}
+    given = {k: v for k, v in S3.items() if k != "CHARTRIER_S3_SECRET_KEY"} | {
+        "CHARTRIER_S3_SECRET_KEY_FILE": str(secret)
+    }
     settings = load_settings(given)
     assert isinstance(settings.archive.store, S3Store)
     assert settings.archive.store.secret_key.get_secret_value() == "s3cret-canary"
@@ -58,7 +60,9 @@ def test_environment_goes_over_the_file(tmp_path: Path) -> None:
     assert isinstance(settings.signing.seal, Pkcs12Seal)
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("LOCK_HORIZON_DAYS", "-1"), ("OCR_ENGINE", "abbyy")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "70000"), ("LOCK_HORIZON_DAYS", "-1"), ("OCR_ENGINE", "abbyy")]
+)
 def test_values_out_of_bounds_are_refused(name: str, value: str) -> None:
     with pytest.raises(Refused, match=name):
         load_settings({f"CHARTRIER_{name}": value})
