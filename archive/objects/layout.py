@@ -121,7 +121,10 @@ def inventory(
     """The inventory of a new version.
 
     Args:
+        record_id: Which record.
         contents: Every file of the version's state, also those that lie in earlier versions.
+        created: When the version was decided.
+        message: What it is, in one English word or two.
         before: The inventory of the version before, if there is one.
     """
     earlier: dict[str, Any] = dict(before["versions"]) if before else {}

@@ -1,0 +1,128 @@
+"""The bundled pack, and a tenant's rules."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from archive import rulebook
+from archive.database import Base, Database
+from archive.records import Description
+from archive.retention import FinalAction
+from archive.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path}/db.sqlite")
+    Base.metadata.create_all(made.engine)
+    with made.write() as session:
+        session.add(TenantRow(id="demo", name="Démo", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    yield made
+    made.dispose()
+
+
+def test_the_pack_is_whole() -> None:
+    rules = rulebook.read_pack(rulebook.pack_folder() / "fr-departement.csv")
+    assert len(rules) == 60
+    codes = {rule.code for rule, _ in rules}
+    with (rulebook.pack_folder() / "document-types.csv").open(encoding="utf-8", newline="") as lines:
+        types = list(csv.DictReader(lines))
+    assert {line["rule"] for line in types} <= codes
+    assert len({line["code"] for line in types}) == len(types)
+    assert all(line["phrase"].startswith(("un ", "une ")) for line in types)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A,x,1,YEAR,some_day,KEEP,[V] s",
+        "A,x,1,YEAR,document_date,KEEP,somebody said so",
+        "A,x,1,FORTNIGHT,document_date,KEEP,[V] s",
+        "A,x,1000,YEAR,document_date,KEEP,[V] s",
+        "A,x,1,YEAR,document_date,BURN,[V] s",
+        "A,x,1,YEAR,document_date,KEEP,[V] s\nA,x,2,YEAR,document_date,KEEP,[V] s",
+    ],
+)
+def test_a_senseless_line_spoils_the_pack(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "pack.csv"
+    path.write_text(f"code,label_fr,duration,unit,start_event,final_action,source\n{line}\n")
+    with pytest.raises(ValueError):
+        rulebook.read_pack(path)
+
+
+def test_rules_come_as_drafts_and_once(database: Database) -> None:
+    for _ in range(2):
+        with database.write() as session:
+            rulebook.load_pack(session, "demo")
+    with database.read() as session:
+        rows = session.query(RetentionRuleRow).all()
+        assert len(rows) == 60
+        assert all(row.validated_at is None for row in rows)
+        assert "facture" in {row.code for row in rulebook.document_types(session, "demo")}
+
+
+def test_the_latest_version_is_in_force(database: Database) -> None:
+    with database.write() as session:
+        rulebook.load_pack(session, "demo")
+        old = session.get_one(RetentionRuleRow, ("demo", "DEP-FIN-008", 1))
+        columns = {c.name: getattr(old, c.name) for c in RetentionRuleRow.__table__.columns}
+        session.add(RetentionRuleRow(**(columns | {"version": 2, "duration": 12})))
+        session.flush()
+        rule = rulebook.rule_for(session, "demo", "facture")
+        assert rule is not None
+        assert (rule.version, rule.duration, rule.final_action) == (2, 12, FinalAction.DESTROY)
+        assert rulebook.rule(session, "demo", "DEP-FIN-008", 1) != rule
+        assert rulebook.rule_for(session, "other", "facture") is None
+
+
+def test_a_description_is_ruled(database: Database) -> None:
+    with database.write() as session:
+        rulebook.load_pack(session, "demo")
+        ruling = rulebook.apply_rule(
+            session,
+            "demo",
+            Description("Facture 12", document_type="facture", document_date=date(2026, 3, 12)),
+        )
+        assert ruling.retention.ends_on == date(2036, 12, 31)
+        assert "c’est une facture" in ruling.retention.explanation
+        assert ruling.access_rule == "AR038"
+        assert ruling.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "remark"),
+    [
+        ({"document_type": "bidule"}, "type_unknown"),
+        ({}, "type_missing"),
+        ({"document_type": "facture"}, "start_missing"),
+        ({"document_type": "maison"}, "rule_missing"),
+    ],
+)
+def test_what_is_missing_is_said(database: Database, fields: dict[str, str], remark: str) -> None:
+    with database.write() as session:
+        rulebook.load_pack(session, "demo")
+        session.add(
+            DocumentTypeRow(
+                tenant_id="demo", code="maison", label="Fait maison", rule_code=None, access_rule=None
+            )
+        )
+        session.flush()
+        ruling = rulebook.apply_rule(session, "demo", Description("x", **fields))  # type: ignore[arg-type]
+    assert [r.code for r in ruling.remarks] == [remark]
+    assert ruling.retention.ends_on is None
+
+
+def test_a_label_of_the_tenants_own_is_quoted(database: Database) -> None:
+    with database.write() as session:
+        rulebook.load_pack(session, "demo")
+        session.get_one(DocumentTypeRow, ("demo", "facture")).label = "Note d’honoraires"
+        session.flush()
+        ruling = rulebook.apply_rule(
+            session, "demo", Description("x", document_type="facture", document_date=date(2026, 1, 1))
+        )
+    assert "un document de type «\u202fNote d’honoraires\u202f»" in ruling.retention.explanation
