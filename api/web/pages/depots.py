@@ -1,0 +1,254 @@
+"""Receive from a form, follow a deposit, list deposits, show a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.auth import Caller, require_csrf, require_same_origin
+from api.deliveries import attachment
+from api.permissions import PageNeeds
+from api.routes.deposits import position_of
+from api.uploads import Upload, receive_files
+from api.web.i18n import _, said
+from api.web.pages.accueil import line, show_home, stored
+from api.web.progress import Progress, progress
+from api.web.render import in_language, pages_of, system_of
+from archive.tables import RecordRow, TenantRow
+from ingestion.deposit_views import entity_tag, find, newest, view
+from ingestion.deposits import DepositState
+from ingestion.intake import Offer
+from ingestion.tables import DepositRow
+from signing.errors import Refused
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = 25
+STATES = ("received", "working", "kept", "quarantined", "refused")
+
+
+def written_date(form: Mapping[str, str]) -> str:
+    """Day, month and year as typed, as ``2024-12-31``; empty when all three are.
+
+    A date that does not exist is left to the intake or the archive, which refuse it in words.
+    """
+    day, month, year = (form.get(name, "").strip() for name in ("day", "month", "year"))
+    return f"{year:0>4}-{month:0>2}-{day:0>2}" if day or month or year else ""
+
+
+@router.post("/depots")
+async def receive(
+    request: Request, person: Annotated[Caller, Depends(PageNeeds("deposit:write"))]
+) -> Response:
+    """Receive one or many files, streamed; what was received stays received if another file is at fault."""
+    require_same_origin(request)
+    uploads, form = await receive_files(request, system_of(request).intake)
+    return await run_in_threadpool(_acknowledge, request, person, uploads, form)
+
+
+def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: dict[str, str]) -> Response:
+    received: list[DepositRow] = []
+    faults: list[dict[str, str]] = []
+    try:
+        require_csrf(request, form.get("csrf", ""))
+        with in_language(request):
+            for number, upload in enumerate(uploads):
+                offer = _offer(person, upload, form, number)
+                try:
+                    answer = upload.spool.finish(offer)
+                except Refused as error:
+                    faults.append(_fault(upload, error))
+                else:
+                    received += [answer.deposit] if answer.deposit is not None else []
+            if not uploads:
+                faults.append(
+                    {"href": "#fichiers", "text": str(_("Choisissez au moins un fichier, puis envoyez."))}
+                )
+    finally:
+        for upload in uploads:
+            upload.spool.discard()
+    if faults:
+        return show_home(request, person, faults=faults, received=len(received), status=422)
+    return RedirectResponse(f"/depots/{received[0].id}" if len(received) == 1 else "/depots", 303)
+
+
+def _offer(person: Caller, upload: Upload, form: dict[str, str], number: int) -> Offer:
+    given = {
+        "title": form.get("title", "").strip(),
+        "document_type": form.get("document_type", "").strip(),
+        "document_date": written_date(form),
+    }
+    if person.service:
+        given["producer"] = person.service
+    return Offer(
+        tenant=person.tenant,
+        agent=person.agent,
+        # the page's own key: a second click on « Envoyer » is answered by the first deposit
+        idempotency_key=f"page:{form.get('idempotency_key', '')[:100]}:{number}",
+        filename=upload.filename,
+        media_type=upload.media_type,
+        fields={name: value for name, value in given.items() if value},
+    )
+
+
+def _fault(upload: Upload, error: Refused) -> dict[str, str]:
+    words = f"{upload.filename} : {said(error.detail, **error.values)} {said(error.action, **error.values)}"
+    return {"href": "#fichiers", "text": words}
+
+
+@router.get("/depots")
+def deposits(
+    request: Request,
+    person: Annotated[Caller, Depends(PageNeeds("record:read"))],
+    etat: str = "",
+    tous: str = "",
+    avant: str = "",
+) -> Response:
+    """My deposits, or everybody's of the tenant, newest first."""
+    system = system_of(request)
+    now = system.clock()
+    everybody = bool(tous)
+    with in_language(request), system.database.read() as session:
+        rows = _page_of(session, person, etat, everybody, avant)
+        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        query = "".join(
+            f"&{name}={value}"
+            for name, value in (("etat", etat), ("tous", "1" if everybody else ""))
+            if value
+        )
+        return pages_of(request).answer(
+            request,
+            "depots.html",
+            tab="depots",
+            help_anchor="depots",
+            json_href="/api/v1/deposits" + (f"?state={etat}" if etat in STATES else ""),
+            lines=[line(session, row, now) for row in rows[:PAGE]],
+            etat=etat if etat in {*STATES, "incomplets"} else "",
+            everybody=everybody,
+            links={
+                "previous": bool(avant),
+                "first": f"/depots?{query[1:]}" if avant else None,
+                "next": f"/depots?avant={more}{query}" if more else None,
+            },
+        )
+
+
+def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant: str) -> list[DepositRow]:
+    before = None
+    if avant:
+        last = find(session, person.tenant, avant)
+        before = (last.received_at, last.id)
+    agent = None if everybody else person.agent
+    if etat != "incomplets":
+        state = etat if etat in STATES else None
+        return list(newest(session, person.tenant, agent=agent, state=state, before=before, limit=PAGE + 1))
+    question = (
+        select(DepositRow)
+        .join(RecordRow, RecordRow.deposit_id == DepositRow.id)
+        .where(
+            DepositRow.tenant_id == person.tenant,
+            or_(RecordRow.document_type.is_(None), RecordRow.document_date.is_(None)),
+        )
+    )
+    if agent is not None:
+        question = question.where(DepositRow.agent == agent)
+    if before is not None:
+        question = question.where(DepositRow.id < before[1])
+    return list(session.scalars(question.order_by(DepositRow.id.desc()).limit(PAGE + 1)))
+
+
+@router.get("/depots/{deposit_id}")
+def follow(
+    request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
+) -> Response:
+    """One deposit and how far it has come; asked again by the page while it is open."""
+    system = system_of(request)
+    with in_language(request), system.database.read() as session:
+        row = find(session, person.tenant, deposit_id)
+        shown = view(session, row, position=position_of(system), translate=stored)
+        etag = entity_tag(shown)
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"ETag": etag})
+        record = session.get(RecordRow, shown["record_id"]) if shown["record_id"] else None
+        found: Progress = progress(shown)
+        return pages_of(request).answer(
+            request,
+            "depot.html",
+            block="suivi",
+            headers={"ETag": etag},
+            tab="depots",
+            help_anchor="suivi",
+            json_href=f"/api/v1/deposits/{deposit_id}",
+            deposit=shown,
+            title=record.title if record is not None else shown["fields"].get("title") or shown["filename"],
+            record=record,
+            progress=found,
+            etag=etag,
+            may_retry=_may_retry(person, shown, found),
+        )
+
+
+def _may_retry(person: Caller, shown: Mapping[str, Any], found: Progress) -> bool:
+    if shown["state"] == DepositState.QUARANTINED:
+        return person.may("record:describe")
+    return found.failed and shown["state"] == DepositState.KEPT and person.may("deposit:write")
+
+
+@router.get("/depots/{deposit_id}/recepisse")
+def receipt(
+    request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
+) -> Response:
+    """The receipt as a page that prints on one sheet."""
+    system = system_of(request)
+    with in_language(request), system.database.read() as session:
+        row = find(session, person.tenant, deposit_id)
+        tenant = session.get(TenantRow, row.tenant_id)
+        return pages_of(request).answer(
+            request,
+            "recepisse.html",
+            tab="depots",
+            help_anchor="recepisse",
+            json_href=f"/api/v1/deposits/{deposit_id}/receipt",
+            deposit=view(session, row, translate=stored),
+            tenant=tenant.name if tenant is not None else row.tenant_id,
+            depositor=person.name if row.agent == person.agent else None,
+            probative=system.signer.probative,
+        )
+
+
+@router.get("/depots/{deposit_id}/recepisse.pdf")
+def receipt_pdf(
+    request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
+) -> Response:
+    """The receipt as one PDF/A page with its code."""
+    from api.receipts import receipt_json, receipt_page
+
+    body = receipt_json(system_of(request), person.tenant, deposit_id)
+    content = receipt_page(body, public_url=request.app.state.public_url)
+    headers = {"Content-Disposition": attachment(f"recepisse-{deposit_id}.pdf")}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+@router.post("/depots/{deposit_id}/relancer")
+def retry(
+    request: Request,
+    deposit_id: str,
+    person: Annotated[Caller, Depends(PageNeeds("deposit:write"))],
+    csrf: Annotated[str, Form()] = "",
+) -> Response:
+    """Run the failed stages again; what was set aside is for an archivist to decide."""
+    require_csrf(request, csrf)
+    system = system_of(request)
+    with system.database.read() as session:
+        aside = find(session, person.tenant, deposit_id).state == DepositState.QUARANTINED
+    if aside and not person.may("record:describe"):
+        raise Refused("scope_missing", "Un archiviste doit décider de ce dépôt.", action="Prévenez-le.")
+    system.retry(person.tenant, deposit_id, person.agent)
+    return RedirectResponse(f"/depots/{deposit_id}", 303)

@@ -1,0 +1,207 @@
+"""How far a deposit has come, in words: from the JSON view of a deposit to the steps that a page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from api.web import words
+from api.web.i18n import _, ngettext, said
+
+View = Mapping[str, Any]
+NOTHING = Markup()
+
+_NAMES = {
+    "screen": "Chercher les virus",
+    "identify": "Reconnaître le format",
+    "normalise": "Préparer les pages",
+    "recognise": "Lire le texte",
+    "convert": "Convertir en PDF/A",
+    "validate": "Contrôler le format et les signatures",
+    "seal": "Sceller",
+    "keep": "Ranger dans le coffre",
+    "index": "Rendre trouvable",
+}
+_PROMISES = {
+    "screen": "Avant d’ouvrir le fichier.",
+    "identify": "D’après son contenu, pas d’après son nom.",
+    "normalise": "Une image par page, sans perte.",
+    "recognise": "Chaque mot, avec sa place sur la page.",
+    "convert": "Un format fait pour durer.",
+    "validate": "Le PDF/A est-il conforme ? Le document était-il signé ?",
+    "seal": "Le cachet du service et une date.",
+    "keep": "Plus personne ne pourra le modifier sans que cela se voie.",
+    "index": "Chaque mot de chaque page.",
+}
+_OUTCOMES = {
+    "screen": "Le contrôle est fait.",
+    "identify": "Le format est reconnu.",
+    "normalise": "Les pages sont prêtes.",
+    "recognise": "Le texte est lu.",
+    "convert": "La copie durable est faite.",
+    "validate": "Les contrôles sont faits.",
+    "seal": "La copie durable est scellée.",
+    "keep": "L’original et ses copies sont dans le coffre.",
+    "index": "Le document se trouve par chacun de ses mots.",
+}
+_ACTS = {
+    "screen": "Recherche de virus",
+    "identify": "Reconnaissance du format",
+    "normalise": "Préparation des pages",
+    "recognise": "Lecture du texte",
+    "convert": "Conversion en PDF/A",
+    "validate": "Contrôles",
+    "seal": "Scellement",
+    "keep": "Rangement dans le coffre",
+    "index": "Mise à jour de la recherche",
+}
+_LOOKS = {
+    "waiting": ("none", "none", "à venir"),
+    "running": ("wait", "now", "en cours"),
+    "done": ("ok", "check", "fait"),
+    "skipped": ("none", "none", "sans objet"),
+    "failed": ("warn", "warn", "n’a pas abouti"),
+}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A state: an icon, a word, then a reason.
+
+    Attributes:
+        kind: ``ok warn bad wait none``: the colour.
+        icon: Name in ``icons.svg``.
+    """
+
+    kind: str
+    icon: str
+    word: Markup
+    reason: Markup = NOTHING
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the list of steps."""
+
+    kind: str
+    icon: str
+    name: Markup
+    state: Markup
+    sentence: Markup
+    time: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the followed block shows.
+
+    Attributes:
+        over: Nothing will change by itself any more.
+        share: 0, 25, 50, 75 or 100: a screen reader is told only when this changes.
+    """
+
+    steps: tuple[Step, ...]
+    number: int
+    headline: Badge
+    done_pages: int | None
+    total_pages: int | None
+    over: bool
+    share: int
+    failed: bool
+
+
+def progress(view: View) -> Progress:
+    """Read a deposit's view."""
+    stages: list[View] = view["stages"]
+    steps = (_received(view), *(_step(stage) for stage in stages))
+    finished = sum(stage["state"] in {"done", "skipped", "failed"} for stage in stages)
+    running = next((stage for stage in stages if stage["state"] == "running"), None)
+    paged = running is not None and running["name"] == "recognise" and bool(running["total"])
+    return Progress(
+        steps=steps,
+        number=min(finished + 2, len(steps)),
+        headline=badge(view),
+        done_pages=running["done"] or 0 if paged and running is not None else None,
+        total_pages=running["total"] if paged and running is not None else None,
+        over=_is_over(view),
+        share=100 if _is_over(view) else (finished * 100 // len(stages)) // 25 * 25,
+        failed=any(stage["state"] == "failed" for stage in stages),
+    )
+
+
+def _is_over(view: View) -> bool:
+    if view["state"] in {"quarantined", "refused"}:
+        return True
+    return view["state"] == "kept" and all(s["state"] not in {"waiting", "running"} for s in view["stages"])
+
+
+def _received(view: View) -> Step:
+    return Step(
+        "ok",
+        "check",
+        _("Recevoir"),
+        _("fait"),
+        _("Nous avons relu vos {size} : rien n’a changé en route.", size=words.size(view["size"])),
+        words.hour(view["received_at"], seconds=True),
+        current=False,
+    )
+
+
+def _step(stage: View) -> Step:
+    name, state = stage["name"], stage["state"]
+    kind, icon, word = _LOOKS[state]
+    if stage["detail"]:
+        sentence = said(stage["detail"])
+    elif state == "running" and stage["total"]:
+        sentence = pages_read(stage["done"] or 0, stage["total"])
+    else:
+        sentence = _((_OUTCOMES if state == "done" else _PROMISES)[name])
+    time = words.hour(stage["ended_at"], seconds=True) if stage["ended_at"] else ""
+    if state == "running" and stage["started_at"]:
+        time = str(_("depuis {hour}", hour=words.hour(stage["started_at"])))
+    return Step(kind, icon, _(_NAMES[name]), _(word), sentence, time, current=state == "running")
+
+
+def pages_read(done: int, total: int) -> Markup:
+    """``34 pages sur 120``."""
+    return ngettext(
+        "{n} page lue sur {total}.", "{n} pages lues sur {total}.", done, total=words.number(total)
+    )
+
+
+def badge(view: View) -> Badge:
+    """The state of a deposit in one word and one reason."""
+    state = view["state"]
+    if state == "quarantined":
+        return Badge("bad", "lock", _("Mis à part"), problem_of(view) or _("Un archiviste doit décider."))
+    if state == "refused":
+        return Badge("bad", "cross", _("Refusé"), problem_of(view))
+    if state == "kept":
+        return _kept_badge(view)
+    running = next((stage for stage in view["stages"] if stage["state"] == "running"), None)
+    if running is None:
+        return Badge("wait", "clock", _("Reçu, en attente"), _("Vous pouvez fermer cette page."))
+    reason = pages_read(running["done"] or 0, running["total"]) if running["total"] else NOTHING
+    return Badge("wait", "clock", _("{act} en cours", act=_(_ACTS[running["name"]])), reason)
+
+
+def _kept_badge(view: View) -> Badge:
+    failed = next((stage for stage in view["stages"] if stage["state"] == "failed"), None)
+    if failed is not None:
+        reason = said(failed["detail"] or _NAMES[failed["name"]])
+        return Badge("warn", "warn", _("Conservé, avec une réserve"), reason)
+    if view["stages"][-1]["state"] != "done":
+        return Badge("ok", "check", _("Conservé"), _("Il sera trouvable dans un instant."))
+    return Badge("ok", "check", _("Conservé"))
+
+
+def problem_of(view: View) -> Markup:
+    """Why a deposit stopped, and what to do."""
+    problem = view["problem"]
+    if not problem:
+        return Markup()
+    return Markup(" ").join(part for part in (said(problem["detail"]), said(problem["action"])) if part)

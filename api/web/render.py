@@ -1,0 +1,171 @@
+"""Pages from templates: one Jinja environment, the same frame around every page, blocks for htmx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2_fragments import render_block
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.auth import Caller, current_person
+from api.languages import preferred_language
+from api.web import words
+from api.web.assets import HTMX_INTEGRITY, Assets
+from api.web.i18n import LANGUAGES, _, current_language, ngettext, said, speaking
+from api.web.verdicts import fixity_badge
+from archive.tables import TenantRow
+from signing.errors import ChartrierError
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+ROLE_NAMES = {
+    "clerk": "Agent",
+    "reader": "Lecteur",
+    "archivist": "Archiviste",
+    "controller": "Contrôleur",
+    "tenant_admin": "Administrateur de la collectivité",
+    "platform_admin": "Administrateur",
+}
+
+
+class Pages:
+    """Makes every HTML answer."""
+
+    def __init__(self, assets: Assets) -> None:
+        self.assets = assets
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals.update(
+            _=_,
+            n_=ngettext,
+            said=said,
+            asset=assets.url,
+            words=words,
+            htmx_integrity=HTMX_INTEGRITY,
+            languages=LANGUAGES,
+            fixity=fixity_badge,
+            version=product_version(),
+        )
+
+    def answer(
+        self,
+        request: Request,
+        template: str,
+        *,
+        block: str | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """A whole page, or one block of it when htmx asked for no more.
+
+        Args:
+            request: Whose language, session and path the frame shows.
+            template: File name.
+            block: Name of the block that a fragment request gets.
+            status: HTTP status.
+            headers: More headers.
+            context: What the template shows.
+        """
+        fragment = block is not None and request.headers.get("hx-request") == "true"
+        with speaking(preferred_language(request)):
+            frame = self._frame(request) | context
+            if fragment and block is not None:
+                text = render_block(self._environment, template, block, frame)
+            else:
+                text = self._environment.get_template(template).render(frame)
+            language = current_language()
+        response = HTMLResponse(text, status_code=status)
+        response.headers["Content-Language"] = language
+        response.headers["Vary"] = "HX-Request, Cookie, Accept-Language"
+        response.headers["Cache-Control"] = "no-store"
+        for name, value in (headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    def _frame(self, request: Request) -> dict[str, Any]:
+        person = _person(request)
+        return {
+            "lang": current_language(),
+            "here": request.scope["path"],
+            "person": person,
+            "role": _(ROLE_NAMES[person.role]) if person is not None and person.role in ROLE_NAMES else None,
+            "tenant_name": _tenant_name(request, person),
+            "probative": True,
+            "json_href": None,
+            "help_anchor": None,
+            "tab": None,
+        }
+
+
+def pages_of(request: Request) -> Pages:
+    """The pages of the application that serves this request."""
+    pages: Pages = request.app.state.pages
+    return pages
+
+
+def system_of(request: Request) -> System:
+    """The assembled system."""
+    system: System = request.app.state.system
+    return system
+
+
+def in_language(request: Request) -> Any:
+    """Context in which sentences made by a page module come out in the visitor's language."""
+    return speaking(preferred_language(request))
+
+
+def mark(text: str, ranges: tuple[tuple[int, int], ...]) -> Markup:
+    """A passage of a document with the searched words marked."""
+    parts: list[Markup | str] = []
+    at = 0
+    for start, end in sorted(ranges):
+        if start < at:
+            continue
+        parts += [Markup.escape(text[at:start]), Markup("<mark>{}</mark>").format(text[start:end])]
+        at = end
+    parts.append(Markup.escape(text[at:]))
+    return Markup("").join(parts)
+
+
+@cache
+def product_version() -> str:
+    """Of the installed distribution."""
+    try:
+        return version("chartrier")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+def _person(request: Request) -> Caller | None:
+    try:
+        return current_person(request)
+    except ChartrierError:  # an error page must come out even if the database is away or the key is bad
+        return None
+
+
+def _tenant_name(request: Request, person: Caller | None) -> str | None:
+    if person is None:
+        return None
+    try:
+        with system_of(request).database.read() as session:
+            row = session.get(TenantRow, person.tenant)
+            return row.name if row is not None else None
+    except ChartrierError:
+        return None

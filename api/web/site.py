@@ -1,0 +1,51 @@
+"""The pages of the service, put into the application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.permissions import Public
+from api.web.assets import PREFIX, Assets
+from api.web.pages import accueil, connexion, depots, documents, etat, recherche, textes, verifier
+from api.web.render import Pages, pages_of
+
+OPEN_MOUNTS: tuple[str, ...] = ()
+LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier")
+
+_static = APIRouter(include_in_schema=False)
+
+
+@_static.get(PREFIX + "/{path:path}", dependencies=[Depends(Public("our own style, icons and scripts"))])
+def static(request: Request, path: str) -> Response:
+    """A file of ours, under the name that carries its digest."""
+    return pages_of(request).assets.answer(request, path)
+
+
+def register(app: FastAPI) -> None:
+    """Add every page, the static files and the page form of errors."""
+    app.state.pages = Pages(Assets())
+    app.state.problem_page = problem_page
+    for router in (
+        _static,
+        connexion.router,
+        accueil.router,
+        depots.router,
+        recherche.router,
+        documents.router,
+    ):
+        app.include_router(router)
+    for router in (verifier.router, etat.router, textes.router):
+        app.include_router(router)
+
+
+def problem_page(request: Request, body: dict[str, Any]) -> Response:
+    """A problem as a page; a stranger is led to the login page instead."""
+    if body["code"] == "not_authenticated":
+        if request.headers.get("hx-request") == "true":
+            return Response(status_code=401, headers={"HX-Redirect": "/connexion"})
+        return RedirectResponse("/connexion", 303)
+    return pages_of(request).answer(request, "erreur.html", status=body["status"], problem=body)
