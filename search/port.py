@@ -16,7 +16,7 @@ FACETS = ("document_type", "classification", "producer", "final_action", "rule")
 
 
 class Sort(StrEnum):
-    """Orders of an answer; ties are broken by record id."""
+    """Orders of an answer. Ties: by record id, in the same direction. Records without a date come last."""
 
     RELEVANCE = "relevance"
     NEWEST_DOCUMENT = "-document_date"
@@ -74,7 +74,7 @@ class Query:
     """A question.
 
     Attributes:
-        text: As typed; parsed by ``search.analysis.parse_query``. Empty: everything.
+        text: As typed; parsed by ``search.questions.parse_query``. Empty: everything.
         filters: Facet name -> accepted values (any of them).
         after: Opaque cursor of the previous answer; None for the first page.
     """
@@ -163,6 +163,9 @@ class SearchIndex(Protocol):
 
     def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
         """Swap: from now on the rebuilt index answers; the old one is destroyed."""
+
+    def release(self) -> None:
+        """Nothing to write for now: free what writing needs (memory, lock)."""
 
     def close(self) -> None:
         """Let go of files and connections."""

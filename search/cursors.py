@@ -1,0 +1,87 @@
+"""Where the next part of an answer begins, as an opaque word. Pure: the same for every engine."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from search.port import Query
+from signing.errors import Refused
+
+_LONGEST: Final = 2000
+_MOST: Final = 10_000_000
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last record already given, and how many were given up to it.
+
+    Attributes:
+        loosened: How far the question was loosened; the next part must come from the same answer.
+        key: What the records are ordered by: a score, or a sort key.
+    """
+
+    loosened: int
+    given: int
+    key: float | str
+    record_id: str
+
+
+def write_cursor(query: Query, cursor: Cursor) -> str:
+    """An opaque word, valid for this question only."""
+    values = [_fingerprint(query), cursor.loosened, cursor.given, cursor.key, cursor.record_id]
+    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def read_cursor(query: Query) -> Cursor | None:
+    """The cursor of a question; None for its first part.
+
+    Raises:
+        Refused: ``bad_cursor`` if it is not ours or belongs to another question.
+    """
+    if query.after is None:
+        return None
+    refused = Refused(
+        "bad_cursor",
+        "Cette suite de résultats n’existe pas ou appartient à une autre recherche.",
+        action="Relancez la recherche depuis le début.",
+        pointer="cursor",
+    )
+    if len(query.after) > _LONGEST:
+        raise refused
+    try:
+        padded = query.after + "=" * (-len(query.after) % 4)
+        values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise refused from None
+    if not isinstance(values, list) or len(values) != 5:
+        raise refused
+    fingerprint, loosened, given, key, record_id = values
+    sound = (
+        fingerprint == _fingerprint(query)
+        and type(loosened) is int
+        and loosened in {0, 1, 2}
+        and type(given) is int
+        and 0 < given < _MOST
+        and isinstance(key, (float, str))
+        and isinstance(record_id, str)
+    )
+    if not sound:
+        raise refused
+    return Cursor(loosened, given, key, record_id)
+
+
+def _fingerprint(query: Query) -> str:
+    asked = [
+        query.tenant,
+        query.text,
+        sorted((facet, sorted(values)) for facet, values in query.filters.items()),
+        str(query.date_from),
+        str(query.date_to),
+        query.sort.value,
+    ]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]

@@ -1,0 +1,243 @@
+"""The index on one machine: tantivy in process, one folder a tenant.
+
+::
+
+    <root>/<tenant>/current            name of the folder that answers, replaced by rename
+    <root>/<tenant>/f<format>-<id>/    a tantivy index
+    <root>/<tenant>/rebuild.lock       held while another one is built beside
+
+The follower's process writes, any number of processes read; each looks at ``current`` before it answers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+import tantivy
+
+from search.cursors import read_cursor
+from search.engines.tantivy_answers import Question
+from search.engines.tantivy_schema import FORMAT
+from search.engines.tantivy_shelf import Shelf, engine_errors
+from search.port import FACETS, Answer, Change, Query, SearchIndex
+from search.questions import parse_query
+from signing.errors import Refused
+
+_TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_MOST_OPEN: Final = 64
+_ATTEMPTS: Final = 5
+
+
+class TantivyIndex:
+    """``SearchIndex`` over local folders.
+
+    Args:
+        root: Folder of all tenants' indexes.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._guard = threading.Lock()
+        self._open: OrderedDict[str, Shelf] = OrderedDict()
+
+    # -- which folder answers
+
+    def _folder(self, tenant: str) -> Path:
+        if not _TENANT.fullmatch(tenant):
+            raise ValueError("not a tenant id")
+        return self._root / tenant
+
+    def _current(self, tenant: str) -> Path | None:
+        """The folder that answers; None if there is none, or one of another format."""
+        folder = self._folder(tenant)
+        try:
+            name = (folder / "current").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+        return folder / name if name.startswith(f"f{FORMAT}-") else None
+
+    def _shelf(self, tenant: str) -> Shelf | None:
+        """The index that answers now. A swap between two of our steps is met by looking again."""
+        for attempt in range(_ATTEMPTS):
+            current = self._current(tenant)
+            if current is None:
+                return None
+            with self._guard:
+                shelf = self._open.get(tenant)
+                if shelf is None or shelf.folder != current:
+                    try:
+                        opened = Shelf(current)
+                    except (OSError, ValueError):
+                        if attempt + 1 == _ATTEMPTS or self._current(tenant) == current:
+                            raise
+                        continue
+                    if shelf is not None:
+                        shelf.release()
+                    shelf = self._open[tenant] = opened
+                self._open.move_to_end(tenant)
+                while len(self._open) > _MOST_OPEN:
+                    self._open.popitem(last=False)[1].release()
+                return shelf
+        return None
+
+    def _searched(self, tenant: str) -> tuple[Shelf, tantivy.Searcher] | None:
+        for attempt in range(_ATTEMPTS):
+            shelf = self._shelf(tenant)
+            if shelf is None:
+                return None
+            try:
+                return shelf, shelf.searcher()
+            except OSError:
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+        return None
+
+    # -- the writer's side
+
+    def position(self, tenant: str) -> int:
+        """See ``SearchIndex``."""
+        with engine_errors():
+            shelf = self._shelf(tenant)
+            return -1 if shelf is None else shelf.position()
+
+    def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
+        """See ``SearchIndex``. One writer at a time is kept open: the last tenant's, until ``release``."""
+        with engine_errors():
+            for other, shelf in list(self._open.items()):
+                if other != tenant:
+                    shelf.release()
+            held = self._shelf(tenant)
+            if held is None:
+                created = _new_folder(self._folder(tenant))
+                Shelf(created, create=True)
+                _point(self._folder(tenant), created)
+                held = self._shelf(tenant)
+            if held is None:
+                raise OSError("the index was taken away while it was made")
+            held.apply(changes, position)
+
+    def release(self) -> None:
+        """Nothing to write for now: free the writer's memory and lock."""
+        with engine_errors():
+            for shelf in list(self._open.values()):
+                shelf.release()
+
+    def record_ids(self, tenant: str) -> Iterable[tuple[str, int]]:
+        """See ``SearchIndex``."""
+        with engine_errors():
+            shelf = self._shelf(tenant)
+            return [] if shelf is None else list(shelf.revisions())
+
+    def begin_rebuild(self, tenant: str) -> SearchIndex:
+        """See ``SearchIndex``.
+
+        Raises:
+            Refused: ``rebuild_running``.
+        """
+        folder = self._folder(tenant)
+        with engine_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / "rebuild.lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise Refused(
+                    "rebuild_running",
+                    "L’index de ce service est déjà en cours de reconstruction.",
+                    action="Attendez qu’elle se termine.",
+                ) from None
+            _sweep(folder, keep=self._current(tenant))
+            return RebuiltIndex(self._root, tenant, _new_folder(folder), lock)
+
+    def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
+        """See ``SearchIndex``. Readers of other processes see the new index at their next question."""
+        if not isinstance(rebuilt, RebuiltIndex) or rebuilt.tenant != tenant:
+            raise ValueError("not a rebuilt index of this tenant")
+        with engine_errors():
+            folder = self._folder(tenant)
+            rebuilt.release()
+            _point(folder, rebuilt.built)
+            with self._guard:
+                old = self._open.pop(tenant, None)
+            if old is not None:
+                old.release()
+            _sweep(folder, keep=rebuilt.built)
+            rebuilt.close()
+
+    def close(self) -> None:
+        """See ``SearchIndex``."""
+        self.release()
+        self._open.clear()
+
+    # -- the reader's side
+
+    def search(self, query: Query) -> Answer:
+        """See ``SearchIndex``."""
+        parsed = parse_query(query.text)
+        cursor = read_cursor(query)
+        with engine_errors():
+            found = self._searched(query.tenant)
+            if found is None:
+                return Answer((), 0, dict.fromkeys(FACETS, ()), False, None)
+            shelf, searcher = found
+            return Question(shelf, searcher, query, parsed).answer(cursor)
+
+
+class RebuiltIndex(TantivyIndex):
+    """An index being built beside the one that answers; it never looks at ``current``."""
+
+    def __init__(self, root: Path, tenant: str, built: Path, lock: IO[str]) -> None:
+        super().__init__(root)
+        self.tenant = tenant
+        self.built = built
+        self._lock = lock
+        Shelf(built, create=True)
+
+    def _current(self, tenant: str) -> Path | None:
+        if tenant != self.tenant:
+            raise ValueError("a rebuilt index has one tenant")
+        return self.built
+
+    def close(self) -> None:
+        """Give up, or finish: another rebuild may begin."""
+        super().close()
+        self._lock.close()
+
+
+def _new_folder(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"f{FORMAT}-{uuid.uuid4().hex}"
+
+
+def _point(folder: Path, chosen: Path) -> None:
+    """Make ``chosen`` the folder that answers: readers see the old name or the new one, nothing else."""
+    beside = folder / f"current.{uuid.uuid4().hex}"
+    with beside.open("w", encoding="ascii") as stream:
+        stream.write(chosen.name)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(folder / "current")
+    entry = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(entry)
+    finally:
+        os.close(entry)
+
+
+def _sweep(folder: Path, keep: Path | None) -> None:
+    """Destroy what an earlier or interrupted rebuild left."""
+    for path in folder.iterdir():
+        if path != keep and re.fullmatch(r"f\d+-[0-9a-f]{32}", path.name):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name.startswith("current."):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,159 @@
+"""One question to one snapshot of a tantivy index: hits in order, total, facets, passages, where to go on."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import tantivy
+
+from search.cursors import Cursor, write_cursor
+from search.engines.tantivy_questions import Builder, loosenable
+from search.engines.tantivy_schema import ORDER, read_page, read_shown
+from search.engines.tantivy_shelf import Shelf
+from search.passages import MOST_PASSAGES, Finder, passages
+from search.port import FACETS, Answer, FacetValue, Hit, Match, Query, Sort
+from search.questions import Item, ParsedQuery, bad_query
+
+_MOST_HITS: Final = 1000
+_MOST_FACET_VALUES: Final = 1000
+
+Key = Any
+"""A score or a sort key; all keys of one answer are of one type."""
+Hits = list[tuple[Key, tantivy.DocAddress]]
+
+
+class Question:
+    """One question to one snapshot of one index."""
+
+    def __init__(self, shelf: Shelf, searcher: tantivy.Searcher, query: Query, parsed: ParsedQuery) -> None:
+        self._searcher = searcher
+        self._query = query
+        self._parsed = parsed
+        self._builder = Builder(shelf.schema, lambda field, term: shelf.known(searcher, field, term))
+        self._limit = max(1, min(query.limit, _MOST_HITS))
+        sort = query.sort
+        if sort is Sort.RELEVANCE and not parsed.wanted:
+            sort = Sort.LAST_KEPT  # nothing to be relevant to
+        self._order = ORDER.get(sort)
+
+    def answer(self, cursor: Cursor | None) -> Answer:
+        """Exact; if nothing is, with near words for unknown words; then for all words."""
+        level, loose, query, total = self._loosened(cursor.loosened if cursor else None)
+        hits = self._after(query, cursor) if cursor else self._hits(query, self._limit + 1)
+        given = hits[: self._limit]
+        finder = Finder(self._parsed, loose)
+        shown = tuple(self._hit(score, address, finder, loose) for score, address in given)
+        following = None
+        if len(hits) > self._limit:
+            count = (cursor.given if cursor else 0) + len(given)
+            following = write_cursor(self._query, Cursor(level, count, given[-1][0], shown[-1].record_id))
+        return Answer(
+            shown, total, self._facets(query) if total else dict.fromkeys(FACETS, ()), level > 0, following
+        )
+
+    def _loosened(self, asked: int | None) -> tuple[int, frozenset[Item], tantivy.Query, int]:
+        """The first level of looseness with an answer, or the one that a cursor asks for."""
+        possible = loosenable(self._parsed)
+        levels = [frozenset[Item](), self._builder.unknown(possible), possible]
+        empty: tuple[int, frozenset[Item], tantivy.Query, int] | None = None
+        for level, loose in enumerate(levels):
+            if (asked is not None and level != asked) or (level > 0 and not loose):
+                continue
+            query = self._builder.filtered(self._builder.question(self._parsed, loose), self._query)
+            total = self._count(query)
+            if total or asked is not None:
+                return level, loose, query, total
+            empty = empty or (level, loose, query, 0)
+        if empty is None:
+            return 0, levels[0], tantivy.Query.empty_query(), 0
+        return empty
+
+    def _count(self, query: tantivy.Query) -> int:
+        try:
+            return int(self._searcher.search(query, 1, count=True).count)  # type: ignore[attr-defined]
+        except ValueError as error:
+            first = min((i.position for c in self._parsed.clauses for i in c.items if i.prefix), default=0)
+            raise bad_query("ce début de mot est trop court.", first) from error
+
+    def _hits(self, query: tantivy.Query, limit: int, offset: int = 0) -> Hits:
+        if self._order is None:
+            return self._searcher.search(query, limit, count=False, offset=offset).hits
+        field, order = self._order
+        return self._searcher.search(
+            query, limit, count=False, offset=offset, order_by_field=field, order=order
+        ).hits
+
+    def _after(self, query: tantivy.Query, cursor: Cursor) -> Hits:
+        """What follows the cursor's record, also when records came or went before it since."""
+        hits = self._hits(query, self._limit + 2, cursor.given - 1)
+        if hits and hits[0][0] == cursor.key and self._record_id(hits[0][1]) == cursor.record_id:
+            return hits[1:]
+        every = self._hits(query, cursor.given + 10 * _MOST_HITS)
+        if self._order is None:
+            low = next((i for i, (score, _) in enumerate(every) if score <= cursor.key), len(every))
+            high = next((i for i, (score, _) in enumerate(every) if score < cursor.key), len(every))
+            for at in range(low, high):
+                if self._record_id(every[at][1]) == cursor.record_id:
+                    return every[at + 1 : at + 2 + self._limit]
+            start = min(max(cursor.given, low), high)
+        else:
+            descending = self._order[1] == tantivy.Order.Desc
+            beyond = (
+                i
+                for i, (key, _) in enumerate(every)
+                if (key < cursor.key if descending else key > cursor.key)
+            )
+            start = next(beyond, len(every))
+        return every[start : start + 1 + self._limit]
+
+    def _record_id(self, address: tantivy.DocAddress) -> str:
+        return str(self._searcher.doc(address).get_first("record"))
+
+    def _hit(self, score: Key, address: tantivy.DocAddress, finder: Finder, loose: frozenset[Item]) -> Hit:
+        shown = read_shown(self._searcher.doc(address))
+        matches: tuple[Match, ...] = ()
+        if self._parsed.wanted:
+            pages = [shown.page] if shown.page else self._pages(shown.record_id, loose) if shown.pages else []
+            around = (
+                ("title", shown.title),
+                (None, shown.description),
+                ("reference", shown.reference),
+                (None, shown.filename),
+            )
+            matches = passages(pages, around, finder)
+        return Hit(
+            record_id=shown.record_id,
+            title=shown.title,
+            document_type=shown.document_type,
+            document_date=shown.document_date,
+            score=score if isinstance(score, float) else 0.0,
+            matches=matches,
+        )
+
+    def _pages(self, record_id: str, loose: frozenset[Item]) -> list[tuple[int, str]]:
+        """The pages of a long record that match best."""
+        if not any(item.field is None for clause in self._parsed.wanted for item in clause.items):
+            return []
+        query = self._builder.pages(record_id, self._parsed, loose)
+        hits = self._searcher.search(query, MOST_PASSAGES, count=False).hits
+        return [read_page(self._searcher.doc(address)) for _, address in hits]
+
+    def _facets(self, query: tantivy.Query) -> dict[str, tuple[FacetValue, ...]]:
+        """Counts over the whole answer."""
+        terms = {
+            facet: {"terms": {"field": facet, "size": _MOST_FACET_VALUES, "segment_size": 60_000}}
+            for facet in FACETS
+        }
+        counted = self._searcher.aggregate(query, terms)
+        return {
+            facet: tuple(
+                sorted(
+                    (
+                        FacetValue(bucket["key"], int(bucket["doc_count"]))
+                        for bucket in counted[facet]["buckets"]
+                    ),
+                    key=lambda value: (-value.count, value.value),
+                )
+            )
+            for facet in FACETS
+        }

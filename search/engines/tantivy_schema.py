@@ -1,0 +1,186 @@
+"""How an entry lies in a tantivy index.
+
+Three kinds of documents share one index, told apart by ``kind``:
+
+- ``record``: one a record; everything that is searched, filtered, counted and sorted.
+- ``page``: one for each page of a record that has several, so that the page of a match is found without
+  reading the whole register.
+- ``position``: one; the journal entry up to which this index has followed, in the same commit as the changes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date
+from typing import Any, Final
+
+import tantivy
+
+from search.analysis import codes, fold, nfc, tokens
+from search.port import FACETS, Entry, Sort
+
+FORMAT: Final = 1
+"""Raised when schema or analysis changes: an older index then counts as absent and is followed anew."""
+
+RECORD, PAGE, POSITION = "record", "page", "position"
+
+ORDER: Final[dict[Sort, tuple[str, tantivy.Order]]] = {
+    Sort.NEWEST_DOCUMENT: ("by_newest", tantivy.Order.Desc),
+    Sort.OLDEST_DOCUMENT: ("by_oldest", tantivy.Order.Asc),
+    Sort.LAST_KEPT: ("by_kept", tantivy.Order.Desc),
+    Sort.FIRST_KEPT: ("by_kept", tantivy.Order.Asc),
+    Sort.TITLE: ("by_title", tantivy.Order.Asc),
+}
+"""Field and direction of each order. The keys end with the record id: no two are equal."""
+
+_GAP: Final = 100
+"""Positions between two texts: no phrase runs over the end of a page."""
+
+
+def make_schema() -> tantivy.Schema:
+    """The fields. Words come analysed by ``search.analysis``; tantivy's own analysers only cut at blanks."""
+    builder = tantivy.SchemaBuilder()
+    for name in ("kind", "code", *(sorting for sorting in ("by_newest", "by_oldest", "by_kept", "by_title"))):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name.startswith("by_"))
+    builder.add_text_field("record", tokenizer_name="raw", index_option="basic", stored=True)
+    for name in FACETS:
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in ("text", "title", "reference", "page_text"):
+        builder.add_text_field(name, tokenizer_name="whitespace")
+    for name in ("forms", "title_forms", "reference_forms", "page_forms"):
+        builder.add_text_field(name, tokenizer_name="whitespace")
+    builder.add_integer_field("date", indexed=True, fast=True)
+    for name in ("revision", "position", "number"):
+        builder.add_integer_field(name, stored=True)
+    builder.add_bytes_field("shown", stored=True)
+    return builder.build()
+
+
+def documents(entry: Entry) -> list[tantivy.Document]:
+    """The documents of one entry."""
+    pages = [nfc(page) for page in entry.pages]
+    written = [(number, text) for number, text in enumerate(pages, 1) if text.strip()]
+    around = [nfc(text) for text in (entry.title, entry.description, entry.reference, entry.filename)]
+    document = tantivy.Document()
+    document.add_text("kind", RECORD)
+    document.add_text("record", entry.record_id)
+    document.add_integer("revision", entry.revision)
+    stem = around[3].rpartition(".")[0]
+    numbers = _add_words(document, "text", "forms", [*around, *(text for _, text in written)])
+    for number in numbers | {code.text for code in codes(stem)}:
+        document.add_text("code", number)
+    _add_words(document, "title", "title_forms", [around[0]])
+    _add_words(document, "reference", "reference_forms", [around[2]])
+    for facet in FACETS:
+        value = getattr(entry, facet)
+        if value:
+            document.add_text(facet, nfc(value))
+    _add_order(document, entry, around[0])
+    shown: dict[str, Any] = {
+        "around": around,
+        "type": entry.document_type,
+        "date": entry.document_date.isoformat() if entry.document_date else None,
+        "page": written[0] if len(written) == 1 else None,
+        "pages": len(written),
+    }
+    document.add_bytes("shown", json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode())
+    if len(written) < 2:
+        return [document]
+    return [document, *(_page(entry.record_id, number, text) for number, text in written)]
+
+
+def _page(record_id: str, number: int, text: str) -> tantivy.Document:
+    document = tantivy.Document()
+    document.add_text("kind", PAGE)
+    document.add_text("record", record_id)
+    document.add_integer("number", number)
+    _add_words(document, "page_text", "page_forms", [text])
+    document.add_bytes("shown", text.encode())
+    return document
+
+
+def position_document(position: int) -> tantivy.Document:
+    """Remembers how far the index has followed."""
+    document = tantivy.Document()
+    document.add_text("kind", POSITION)
+    document.add_integer("position", position)
+    return document
+
+
+def _add_words(document: tantivy.Document, terms_field: str, forms_field: str, texts: list[str]) -> set[str]:
+    """Index texts one after the other; returns the numbers written in them."""
+    analysed: list[tantivy.Token] = []
+    numbers: set[str] = set()
+    at = 0
+    for text in texts:
+        words = tokens(text)
+        if not words:
+            continue
+        for token in words:
+            analysed.extend(tantivy.Token(term, at, 0, 0) for term in token.terms)
+            at += 1
+        at += _GAP
+        document.add_text(forms_field, " ".join(token.form for token in words))
+        numbers |= {code.text for code in codes(text, words)}
+    if analysed:
+        document.add_pre_tokenized_text(terms_field, tantivy.PreTokenizedString("", analysed))
+    return numbers
+
+
+def _add_order(document: tantivy.Document, entry: Entry, title: str) -> None:
+    day = entry.document_date
+    if day is not None:
+        document.add_integer("date", day.toordinal())
+    # A record without a date comes last in both directions.
+    document.add_text("by_newest", f"{day.isoformat() if day else '0000-00-00'} {entry.record_id}")
+    document.add_text("by_oldest", f"{day.isoformat() if day else '9999-99-99'} {entry.record_id}")
+    kept = entry.kept_at if entry.kept_at.tzinfo else entry.kept_at.replace(tzinfo=UTC)
+    document.add_text(
+        "by_kept", f"{kept.astimezone(UTC).isoformat(timespec='milliseconds')} {entry.record_id}"
+    )
+    document.add_text("by_title", f"{fold(title)[:100]}\u0001{entry.record_id}")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a stored record document says of itself."""
+
+    record_id: str
+    revision: int
+    title: str
+    description: str
+    reference: str
+    filename: str
+    document_type: str | None
+    document_date: date | None
+    page: tuple[int, str] | None
+    """The only page with text; None when there are several or none."""
+    pages: int
+
+
+def read_shown(document: tantivy.Document) -> Shown:
+    """Read a stored record document."""
+    stored: dict[str, Any] = json.loads(bytes(_first(document, "shown")))
+    title, description, reference, filename = stored["around"]
+    return Shown(
+        record_id=_first(document, "record"),
+        revision=_first(document, "revision"),
+        title=title,
+        description=description,
+        reference=reference,
+        filename=filename,
+        document_type=stored["type"],
+        document_date=date.fromisoformat(stored["date"]) if stored["date"] else None,
+        page=(stored["page"][0], stored["page"][1]) if stored["page"] else None,
+        pages=stored["pages"],
+    )
+
+
+def read_page(document: tantivy.Document) -> tuple[int, str]:
+    """Read a stored page document."""
+    return _first(document, "number"), bytes(_first(document, "shown")).decode()
+
+
+def _first(document: tantivy.Document, field: str) -> Any:
+    return document.get_first(field)

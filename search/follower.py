@@ -1,0 +1,201 @@
+"""Brings each tenant's index up to the journal. The index remembers how far; nobody else writes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from archive.database import Database
+from archive.tables import JournalEntryRow, TenantRow
+from search.port import Change, Entry, Remove, SearchIndex, Upsert
+from signing.errors import Unavailable
+
+SHOWN: Final = ("RecordKept", "RecordDescribed")
+"""Entries after which a record must be found as it is now."""
+
+GONE: Final = ("RecordDisposed", "RecordTransferred")
+"""Entries after which a record must not be found."""
+
+FOLLOWED: Final = SHOWN + GONE
+
+_BATCH_ENTRIES: Final = 200
+_BATCH_CHARACTERS: Final = 8_000_000
+_ATTEMPTS: Final = 3
+
+log = structlog.get_logger(__name__)
+
+Load = Callable[[Session, str, str], Entry | None]
+"""(session, tenant, record id) -> its entry now; None when it is gone."""
+
+Progress = Callable[[int, int], None]
+"""(journal entries done, of how many)."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What is needed of a journal entry."""
+
+    n: int
+    type: str
+    record_id: str
+
+
+class Follower:
+    """Reads the journal after each index's position and applies what it says, at least once.
+
+    Args:
+        load_entry: Reads a record as the index wants it, in the session it is given.
+    """
+
+    def __init__(self, database: Database, index: SearchIndex, load_entry: Load) -> None:
+        self._database = database
+        self._index = index
+        self._load = load_entry
+        self._failures: dict[tuple[str, int], int] = {}
+
+    def step(self) -> int:
+        """Apply one batch for every tenant that has something new; returns how many entries.
+
+        A tenant whose index or store is away waits; the others go on. When nothing is left, the index lets
+        its writer go.
+        """
+        applied = 0
+        for tenant in self._tenants():
+            try:
+                applied += self._follow(tenant, self._index)
+            except Exception:
+                log.exception("index_not_followed", tenant=tenant)
+        if applied == 0:
+            self._index.release()
+        return applied
+
+    def catch_up(self) -> int:
+        """Step until nothing is left; returns how many entries were applied."""
+        total = 0
+        while applied := self.step():
+            total += applied
+        return total
+
+    def lag(self) -> dict[str, int]:
+        """Entries still to follow, by tenant; tenants without any are left out."""
+        waiting: dict[str, int] = {}
+        for tenant in self._tenants():
+            position = self._index.position(tenant)
+            with self._database.read() as session:
+                count = session.scalar(
+                    select(func.count())
+                    .select_from(JournalEntryRow)
+                    .where(
+                        JournalEntryRow.tenant_id == tenant,
+                        JournalEntryRow.n > position,
+                        JournalEntryRow.type.in_(FOLLOWED),
+                    )
+                )
+            if count:
+                waiting[tenant] = count
+        return waiting
+
+    def rebuild(self, tenant: str, progress: Progress | None = None) -> int:
+        """Follow the whole journal into a new index, then let it answer; returns how many entries.
+
+        The old index answers until the end. What the journal gains meanwhile is followed before the swap or,
+        as the position lies in the index, right after it.
+
+        Raises:
+            Unavailable: The store or the index is away; the old index still answers.
+            Refused: ``rebuild_running``.
+        """
+        rebuilt = self._index.begin_rebuild(tenant)
+        try:
+            total, done = self._entries(tenant), 0
+            while applied := self._follow(tenant, rebuilt):
+                done += applied
+                if progress is not None:
+                    progress(done, max(total, done))
+            if rebuilt.position(tenant) < 0:
+                rebuilt.apply(tenant, (), -1)
+            self._index.finish_rebuild(tenant, rebuilt)
+        finally:
+            rebuilt.close()
+        return done
+
+    def _tenants(self) -> list[str]:
+        with self._database.read() as session:
+            return list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
+
+    def _entries(self, tenant: str) -> int:
+        with self._database.read() as session:
+            counted = select(func.count()).select_from(JournalEntryRow)
+            ours = counted.where(JournalEntryRow.tenant_id == tenant, JournalEntryRow.type.in_(FOLLOWED))
+            return session.scalar(ours) or 0
+
+    def _follow(self, tenant: str, index: SearchIndex) -> int:
+        """One batch of one tenant into one index."""
+        position = index.position(tenant)
+        with self._database.read() as session:  # entries and records of one moment
+            lines = _lines(session, tenant, position)
+            if not lines:
+                return 0
+            changes: dict[str, Change] = {}
+            characters, done = 0, 0
+            for line in lines:
+                change = self._change(session, tenant, line, changes)
+                if change is not None:
+                    changes[line.record_id] = change
+                    characters += _weight(change)
+                done += 1
+                if characters > _BATCH_CHARACTERS:
+                    break
+        index.apply(tenant, tuple(changes.values()), lines[done - 1].n)
+        return done
+
+    def _change(self, session: Session, tenant: str, line: _Line, made: dict[str, Change]) -> Change | None:
+        """What one line asks of the index; None when it was done already or can't be.
+
+        Raises:
+            Unavailable: Something needed is away, or the record could not be read for the first times: the
+                position stays before this line.
+        """
+        if line.type in GONE:
+            return Remove(line.record_id)
+        if isinstance(made.get(line.record_id), Upsert):
+            return None  # loaded a moment ago, in this same session
+        key = (tenant, line.n)
+        try:
+            entry = self._load(session, tenant, line.record_id)
+        except Unavailable:
+            raise
+        except Exception as error:  # a record that can't be read must not hide all later ones
+            self._failures[key] = self._failures.get(key, 0) + 1
+            if self._failures[key] < _ATTEMPTS:
+                raise Unavailable(
+                    "entry_unreadable", "Un document n’a pas pu être lu pour l’index ; nouvel essai à venir."
+                ) from error
+            log.exception("index_entry_skipped", tenant=tenant, record=line.record_id)
+            del self._failures[key]
+            return None
+        self._failures.pop(key, None)
+        return Remove(line.record_id) if entry is None else Upsert(entry)
+
+
+def _lines(session: Session, tenant: str, after: int) -> list[_Line]:
+    question = (
+        select(JournalEntryRow.n, JournalEntryRow.type, JournalEntryRow.subject)
+        .where(
+            JournalEntryRow.tenant_id == tenant,
+            JournalEntryRow.n > after,
+            JournalEntryRow.type.in_(FOLLOWED),
+        )
+        .order_by(JournalEntryRow.n)
+        .limit(_BATCH_ENTRIES)
+    )
+    return [_Line(n, kind, subject.removeprefix("record:")) for n, kind, subject in session.execute(question)]
+
+
+def _weight(change: Change) -> int:
+    return sum(map(len, change.entry.pages)) if isinstance(change, Upsert) else 0
