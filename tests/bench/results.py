@@ -1,14 +1,12 @@
-"""Rows of ``make bench`` in ``build/bench.json``: ours beside a peer's of the same run."""
+"""Rows of the benchmark table: on screen and in ``build/bench.json``."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).resolve().parents[2] / "build" / "bench.json"
+TARGET = Path(__file__).resolve().parents[2] / "build" / "bench.json"
 
 
 def add_row(
@@ -21,52 +19,38 @@ def add_row(
     recall: float | None = None,
     peer_recall: float | None = None,
     rounds: int = 1,
-    goal: str | None = None,
-    note: str | None = None,
-    samples: Sequence[float] = (),
-    file: Path = FILE,
-) -> dict[str, Any]:
-    """Write one row, in place of the row of the same name, and print it.
+) -> None:
+    """Put one row into the table, in place of an older row of the same name.
 
     Args:
         ours: Our figure, in ``unit``.
-        peer: The other program's figure on the same input in the same run; None if there is no peer.
-        ratio: How many times better we are (above 1: better), whatever the direction of ``unit``.
-        recall: Share of the truth's words found, 0 to 1, where reading is measured.
-        rounds: How often it was repeated.
-        goal: What we aim at, in words.
-        samples: Ratios of each round, if kept.
+        peer: The peer's figure in the same run; None when there is no peer.
+        ratio: How many times better we are (above 1 = better); None without a peer.
     """
     row: dict[str, Any] = {
-        "name": name, "ours": ours, "peer": peer, "ratio": ratio, "unit": unit,
-        "recall": recall, "peer_recall": peer_recall, "rounds": rounds, "goal": goal, "note": note,
-        "samples": list(samples),
-    }  # fmt: skip
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
-        rows = [old for old in rows if old["name"] != name] + [row]
-        beside = file.with_suffix(".new")
-        beside.write_text(json.dumps({"rows": rows}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        beside.replace(file)
-    print(format_row(row), flush=True)
-    return row
+        "name": name,
+        "ours": round(ours, 4),
+        "peer": None if peer is None else round(peer, 4),
+        "ratio": None if ratio is None else round(ratio, 3),
+        "unit": unit,
+        "recall": None if recall is None else round(recall, 5),
+        "peer_recall": None if peer_recall is None else round(peer_recall, 5),
+        "rounds": rounds,
+    }
+    rows = [old for old in read_rows() if old["name"] != name]
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(json.dumps([*rows, row], indent=1) + "\n", encoding="utf-8")
+    print(
+        f"{name:<46} ours {row['ours']:>10} peer {row['peer'] if peer is not None else '-':>10} "
+        f"ratio {row['ratio'] if ratio is not None else '-':>7} {unit}"
+        + (f"  recall {row['recall']} / {row['peer_recall']}" if recall is not None else ""),
+        flush=True,
+    )
 
 
-def format_row(row: dict[str, Any]) -> str:
-    """One line for people."""
-    parts = [f"{row['name']}: {row['ours']:.4g} {row['unit']}"]
-    if row["peer"] is not None:
-        parts.append(f"peer {row['peer']:.4g}")
-    if row["ratio"] is not None:
-        parts.append(f"ratio {row['ratio']:.2f}x")
-    if row["recall"] is not None:
-        parts.append(f"recall {row['recall']:.4f}")
-    if row["peer_recall"] is not None:
-        parts.append(f"peer recall {row['peer_recall']:.4f}")
-    if row["goal"]:
-        parts.append(f"goal {row['goal']}")
-    if row["note"]:
-        parts.append(row["note"])
-    return ", ".join(parts)
+def read_rows() -> list[dict[str, Any]]:
+    """All rows so far."""
+    if not TARGET.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(TARGET.read_text(encoding="utf-8"))
+    return rows
