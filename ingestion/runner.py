@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import structlog
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from archive.database import Database
-from archive.holdings import Holdings, Kept
 from archive.ledger import Ledger
 from archive.objects.port import ObjectStore
 from ingestion import outbox
@@ -26,6 +25,9 @@ from ingestion.takes import Heartbeat, Lost, Take, give_back, set_aside, take_de
 from ingestion.workspace import MissingFile, Workspace
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from archive.holdings import Holdings, Kept
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ class Runner:
         stages: In order, up to ``keep``.
         work: Folder of workspaces.
         ring: Called after each commit that leaves something to send or to follow.
+        owner: Names the worker that takes.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Runner:
         clock: Clock,
         *,
         ring: Callable[[], None] = lambda: None,
+        owner: Callable[[], str] = this_worker,
     ) -> None:
+        self._owner = owner
         self._database = database
         self._ledger = ledger
         self._store = store
@@ -70,7 +75,7 @@ class Runner:
 
     def advance(self, deposit_id: str) -> bool:
         """Take the deposit and go as far as possible; False if there was nothing to take."""
-        take = take_deposit(self._database, self._ledger, deposit_id, this_worker(), self._clock)
+        take = take_deposit(self._database, self._ledger, deposit_id, self._owner(), self._clock)
         if take is None:
             return False
         self._guarded(take, lambda: self._advance(take))
@@ -78,7 +83,7 @@ class Runner:
 
     def pages(self, deposit_id: str, first: int) -> bool:
         """Take one chunk of pages and recognise it; False if there was nothing to take."""
-        take = take_pages(self._database, self._ledger, deposit_id, first, this_worker(), self._clock)
+        take = take_pages(self._database, self._ledger, deposit_id, first, self._owner(), self._clock)
         if take is None:
             return False
         self._guarded(take, lambda: self._recognise(take, first))

@@ -1,0 +1,426 @@
+"""From deposit to record: what is committed, what is done again, what a failure leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from archive.holdings import Holdings
+from archive.records import Remark
+from archive.rulebook import load_pack
+from archive.tables import JournalEntryRow, RecordRow, RepresentationRow
+from ingestion.deposit_views import view
+from ingestion.retrying import retry
+from ingestion.runner import Runner
+from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.tables import OutboxRow, PageTaskRow, StageRunRow
+from signing.clock import utc_now
+from signing.errors import Corrupt, Refused, Unavailable
+
+
+class Made:
+    """A stage whose work the test gives."""
+
+    def __init__(self, name: str, work: Callable[[StageInput], StageResult]) -> None:
+        self.name = name
+        self._work = work
+        self.runs = 0
+
+    def run(self, given: StageInput) -> StageResult:
+        self.runs += 1
+        return self._work(given)
+
+
+class Paged(Made):
+    """Reads pages in chunks of two."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__("recognise", self._gather)
+        self.pages = pages
+        self.chunks_run: list[int] = []
+        self.broken: set[int] = set()
+
+    def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
+        return tuple((first, min(first + 1, self.pages)) for first in range(1, self.pages + 1, 2))
+
+    def run_pages(self, given: StageInput, first: int, last: int) -> Path:
+        self.chunks_run.append(first)
+        if first in self.broken:
+            raise ValueError("unreadable")
+        assert given.files["normalised.pdf"].read_bytes() == b"normalised"
+        target = given.folder / "chunk.txt"
+        target.write_text(f"{first}-{last};")
+        return target
+
+    def _gather(self, given: StageInput) -> StageResult:
+        alto = given.folder / "alto.xml"
+        alto.write_bytes(
+            b"".join(given.files[f"pages/{first}"].read_bytes() for first, _ in self.plan(given))
+        )
+        pages = [
+            {"page": n, "width": 1, "height": 1, "words": 1, "confidence_permille": 900, "source": "ocr"}
+            for n in range(1, self.pages + 1)
+        ]
+        facts = {"pages": pages, "words": self.pages, "confidence_permille": 900, "language": "fra"}
+        return StageResult("done", facts=facts, files={"alto.xml": alto}, tool="reader", tool_version="1")
+
+
+def leaves(
+    name: str, content: bytes, facts: dict[str, Any] | None = None, needs: str = "received"
+) -> Callable[[StageInput], StageResult]:
+    def work(given: StageInput) -> StageResult:
+        given.files[needs].read_bytes()
+        target = given.folder / name.replace("/", "-")
+        target.write_bytes(content)
+        return StageResult("done", facts=facts or {}, files={name: target}, tool="maker", tool_version="2")
+
+    return work
+
+
+def says(facts: dict[str, Any]) -> Callable[[StageInput], StageResult]:
+    return lambda given: StageResult("done", facts=facts)
+
+
+def ordinary(pages: int = 1) -> dict[str, Any]:
+    return {
+        "screen": Made(
+            "screen",
+            says(
+                {"virus": {"verdict": "clean", "tool": "t", "at": "2026-01-01T00:00:00.000Z", "detail": ""}}
+            ),
+        ),
+        "identify": Made(
+            "identify",
+            says(
+                {"puid": "fmt/20", "format_name": "PDF 1.6", "media_type": "application/pdf", "pages": pages}
+            ),
+        ),
+        "normalise": Made("normalise", leaves("normalised.pdf", b"normalised", {"pages": pages})),
+        "recognise": Paged(pages),
+        "convert": Made(
+            "convert", leaves("archival.pdf", b"archival", {"profile": "2b", "made": True}, needs="alto.xml")
+        ),
+        "validate": Made(
+            "validate",
+            leaves(
+                "reports/pdfa.json",
+                b"{}",
+                {
+                    "pdfa": {"verdict": "compliant", "profile": "2b", "tool": "t"},
+                    "signature": {"verdict": "none", "signatures": []},
+                },
+                needs="archival.pdf",
+            ),
+        ),
+        "seal": Made(
+            "seal",
+            leaves(
+                "sealed.pdf",
+                b"sealed",
+                {"seal": {"verdict": "valid", "level": "B-T", "probative": False}},
+                needs="archival.pdf",
+            ),
+        ),
+    }
+
+
+class Works:
+    """A runner over real store, database and journal, with stages of the test's choice."""
+
+    def __init__(self, bench: Any) -> None:
+        self.bench = bench
+        with bench.database.write() as session:
+            load_pack(session, "demo")
+        self.holdings = Holdings(bench.database, bench.ledger, bench.store, utc_now, 400)
+
+    def runner(self, stages: Sequence[Any], **given: Any) -> Runner:
+        b = self.bench
+        return Runner(b.database, b.ledger, b.store, self.holdings, stages, b.home / "work", utc_now, **given)
+
+    def drain(self, runner: Runner, limit: int = 50) -> None:
+        """Serve every wake-up, as workers would."""
+        done: set[int] = set()
+        for _ in range(limit):
+            with self.bench.database.read() as session:
+                rows = [
+                    r
+                    for r in session.scalars(select(OutboxRow).order_by(OutboxRow.priority, OutboxRow.id))
+                    if r.id not in done
+                ]
+            if not rows:
+                return
+            done.add(rows[0].id)
+            if rows[0].kind == "advance":
+                runner.advance(rows[0].subject)
+            else:
+                deposit_id, _, first = rows[0].subject.partition(":")
+                runner.pages(deposit_id, int(first))
+        raise AssertionError("no end of wake-ups")
+
+    def shown(self, deposit_id: str) -> dict[str, Any]:
+        with self.bench.database.read() as session:
+            return view(session, self.bench.deposit(deposit_id), position=lambda _: 10**9)
+
+    def states(self, deposit_id: str) -> dict[str, str]:
+        return {stage["name"]: stage["state"] for stage in self.shown(deposit_id)["stages"]}
+
+    def count(self, table: Any) -> int:
+        with self.bench.database.read() as session:
+            return session.scalar(select(func.count()).select_from(table)) or 0
+
+    def journal(self) -> list[str]:
+        with self.bench.database.read() as session:
+            return list(session.scalars(select(JournalEntryRow.type).order_by(JournalEntryRow.n)))
+
+
+@pytest.fixture
+def works(bench: Any) -> Works:
+    return Works(bench)
+
+
+def test_a_deposit_becomes_a_record(works: Works) -> None:
+    stages = ordinary()
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(stages.values())))
+    shown = works.shown(deposit_id)
+    assert shown["state"] == "kept"
+    assert set(works.states(deposit_id).values()) == {"done"}
+    assert [stage["name"] for stage in shown["stages"]] == [*stages, "keep", "index"]
+    with works.bench.database.read() as session:
+        record = session.get_one(RecordRow, shown["record_id"])
+        kinds = {r.kind: r.sha256 for r in session.scalars(select(RepresentationRow))}
+    assert record.deposit_id == deposit_id
+    assert record.words == 1
+    assert record.title == "lettre"
+    assert set(kinds) == {"original", "archival", "text"}
+    assert works.journal() == ["DepositReceived", *["StageCompleted"] * 7, "RecordKept"]
+    assert list((works.bench.home / "work").glob("job-*")) == []
+
+
+def test_a_one_page_letter_needs_few_transactions(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes = 0
+    real = works.bench.database.write
+
+    def counted() -> Any:
+        nonlocal writes
+        writes += 1
+        return real()
+
+    monkeypatch.setattr(works.bench.database, "write", counted)
+    works.bench.receive(b"received")
+    works.drain(works.runner(list(ordinary().values())))
+    assert writes <= 8
+
+
+def test_a_long_document_fans_out_and_comes_together(works: Works) -> None:
+    stages = ordinary(pages=7)
+    deposit_id = works.bench.receive(b"received").deposit.id
+    runner = works.runner(list(stages.values()))
+    runner.advance(deposit_id)
+    assert works.count(PageTaskRow) == 4
+    assert works.shown(deposit_id)["stages"][3] | {"started_at": ""} == {
+        "name": "recognise",
+        "state": "running",
+        "done": 0,
+        "total": 7,
+        "started_at": "",
+        "ended_at": None,
+        "detail": None,
+    }
+    assert not runner.advance(deposit_id), "nothing to do until the pages are there"
+    runner.pages(deposit_id, 1)
+    assert works.shown(deposit_id)["stages"][3]["done"] == 2
+    assert not runner.pages(deposit_id, 1), "done is done"
+    works.drain(runner)
+    assert works.shown(deposit_id)["state"] == "kept"
+    assert sorted(stages["recognise"].chunks_run) == [1, 3, 5, 7]
+    assert stages["recognise"].runs == 1
+    with works.bench.database.read() as session:
+        text = session.scalar(select(RepresentationRow).where(RepresentationRow.kind == "text"))
+    assert b"".join(works.bench.store.read(text.key, text.version)) == b"1-2;3-4;5-6;7-7;"
+
+
+def test_pages_of_a_long_document_step_aside_for_letters(works: Works) -> None:
+    long = works.bench.receive(b"register", key="a").deposit.id
+    works.runner(list(ordinary(pages=60).values())).advance(long)
+    works.bench.receive(b"letter", key="b")
+    with works.bench.database.read() as session:
+        rows = session.execute(select(OutboxRow.kind, OutboxRow.priority)).all()
+    assert {priority for kind, priority in rows if kind == "pages"} == {6}
+    assert {priority for kind, priority in rows if kind == "advance"} == {0}
+
+
+@pytest.mark.parametrize("broken", ["recognise", "convert", "validate", "seal", "identify", "normalise"])
+def test_a_stage_that_breaks_leaves_the_record_kept(works: Works, broken: str) -> None:
+    def breaks(given: StageInput) -> StageResult:
+        raise ValueError("a bug of ours")
+
+    stages = ordinary() | {broken: Made(broken, breaks)}
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(stages.values())))
+    assert works.shown(deposit_id)["state"] == "kept"
+    assert works.states(deposit_id)[broken] == "failed"
+    with works.bench.database.read() as session:
+        kinds = set(session.scalars(select(RepresentationRow.kind)))
+        record = session.scalars(select(RecordRow)).one()
+    assert "original" in kinds
+    assert any(warning["stage"] == broken for warning in record.warnings)
+
+
+def test_stages_that_miss_a_file_are_skipped(works: Works) -> None:
+    stages = ordinary() | {
+        "convert": Made("convert", lambda given: StageResult("failed", detail=Detail("no", "Non.")))
+    }
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(stages.values())))
+    states = works.states(deposit_id)
+    assert (states["convert"], states["validate"], states["seal"]) == ("failed", "skipped", "skipped")
+    assert states["recognise"] == "done"
+
+
+def test_a_failed_chunk_fails_recognition_only(works: Works) -> None:
+    stages = ordinary(pages=5)
+    stages["recognise"].broken = {3}
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(stages.values())))
+    assert works.shown(deposit_id)["state"] == "kept"
+    assert works.states(deposit_id)["recognise"] == "failed"
+
+
+def test_remarks_become_warnings(works: Works) -> None:
+    remark = Remark("extension_mismatch", "Le nom ne dit pas le vrai format.", "identify")
+    stages = ordinary() | {"identify": Made("identify", lambda given: StageResult("done", remarks=(remark,)))}
+    works.bench.receive(b"received")
+    works.drain(works.runner(list(stages.values())))
+    with works.bench.database.read() as session:
+        warnings = session.scalars(select(RecordRow)).one().warnings
+    assert remark.as_json() in warnings
+
+
+def test_what_is_away_is_tried_again_and_costs_no_attempt(works: Works) -> None:
+    def away(given: StageInput) -> StageResult:
+        raise Unavailable("tsa_away", "L’horodatage ne répond pas.")
+
+    stages = ordinary()
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.runner([*list(stages.values())[:-1], Made("seal", away)]).advance(deposit_id)
+    row = works.bench.deposit(deposit_id)
+    assert (row.state, row.lease_owner, row.attempts) == ("working", None, 0)
+    assert row.lease_until is not None
+    assert row.lease_until > utc_now()
+    assert not works.runner(list(stages.values())).advance(deposit_id), "it rests"
+
+
+def test_costly_work_is_not_done_twice(works: Works) -> None:
+    tries = 0
+
+    def at_second_try(given: StageInput) -> StageResult:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            error = Unavailable("tsa_away", "L’horodatage ne répond pas.")
+            error.retry_after = 0
+            raise error
+        return leaves("sealed.pdf", b"sealed", needs="archival.pdf")(given)
+
+    stages = ordinary() | {"seal": Made("seal", at_second_try)}
+    deposit_id = works.bench.receive(b"received").deposit.id
+    runner = works.runner(list(stages.values()))
+    runner.advance(deposit_id)
+    runner.advance(deposit_id)
+    assert works.shown(deposit_id)["state"] == "kept"
+    assert stages["recognise"].chunks_run == [1]
+
+
+def test_malware_is_set_aside_and_never_kept(works: Works) -> None:
+    found = {
+        "virus": {
+            "verdict": "infected",
+            "tool": "t",
+            "at": "2026-01-01T00:00:00.000Z",
+            "detail": "Test.EICAR",
+        }
+    }
+    stages = ordinary() | {"screen": Made("screen", says(found))}
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(stages.values())))
+    shown = works.shown(deposit_id)
+    assert shown["state"] == "quarantined"
+    assert shown["record_id"] is None
+    assert "Test.EICAR" in shown["problem"]["detail"]
+    assert stages["identify"].runs == 0
+    assert works.count(RecordRow) == 0
+
+
+def test_altered_staging_is_set_aside(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    received = works.bench.receive(b"received").deposit
+    path = works.bench.home / "store" / received.staging_key
+    path.chmod(0o644)
+    path.write_bytes(b"recEived")
+    works.drain(works.runner(list(ordinary().values())))
+    shown = works.shown(received.id)
+    assert shown["state"] == "quarantined"
+    assert shown["problem"]["code"] == "altered"
+
+
+def test_a_quarantined_deposit_can_be_tried_again(works: Works) -> None:
+    found = {"virus": {"verdict": "infected", "tool": "t", "at": "2026-01-01T00:00:00.000Z", "detail": "?"}}
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list((ordinary() | {"screen": Made("screen", says(found))}).values())))
+    b = works.bench
+    retry(b.database, b.ledger, utc_now, lambda: None, tenant="demo", deposit_id=deposit_id, agent="user:1")
+    works.drain(works.runner(list(ordinary().values())))
+    assert works.shown(deposit_id)["state"] == "kept"
+    assert works.shown(deposit_id)["problem"] is None
+
+
+def test_what_went_well_is_not_tried_again(works: Works) -> None:
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(ordinary().values())))
+    b = works.bench
+    with pytest.raises(Refused) as refused:
+        retry(
+            b.database, b.ledger, utc_now, lambda: None, tenant="demo", deposit_id=deposit_id, agent="user:1"
+        )
+    assert refused.value.code == "nothing_to_retry"
+    with pytest.raises(Refused) as refused:
+        retry(
+            b.database, b.ledger, utc_now, lambda: None, tenant="autre", deposit_id=deposit_id, agent="user:1"
+        )
+    assert refused.value.code == "deposit_not_found"
+
+
+def test_a_stage_run_says_what_it_did(works: Works) -> None:
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(ordinary().values())))
+    with works.bench.database.read() as session:
+        run = session.get_one(StageRunRow, (deposit_id, "convert"))
+        entries = [
+            json.loads(body)["facts"]
+            for body in session.scalars(
+                select(JournalEntryRow.body).where(JournalEntryRow.type == "StageCompleted")
+            )
+        ]
+    assert (run.tool, run.tool_version) == ("maker", "2")
+    assert set(run.inputs) == {"alto.xml"}
+    assert set(run.outputs) == {"archival.pdf"}
+    assert {
+        "stage": "convert",
+        "state": "done",
+        "tool": "maker 2",
+        "outputs": {"archival.pdf": run.outputs["archival.pdf"]["sha256"]},
+    } in entries
+
+
+def test_corruption_is_not_retried(works: Works) -> None:
+    def corrupt(given: StageInput) -> StageResult:
+        raise Corrupt("altered", "Des octets ont changé.")
+
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list((ordinary() | {"identify": Made("identify", corrupt)}).values())))
+    assert works.shown(deposit_id)["state"] == "quarantined"

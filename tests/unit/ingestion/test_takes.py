@@ -1,0 +1,151 @@
+"""One worker at a time; the dead hold nothing; who kills three workers is set aside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from archive.tables import JournalEntryRow
+from ingestion.leases import Duty, died, died_alone, this_worker
+from ingestion.tables import DepositRow
+from ingestion.takes import Lost, Take, give_back, take_deposit
+from signing.clock import utc_now
+
+ELSEWHERE = "otherboot-1:1:1:1:1"
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = utc_now()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def take(bench: Any, clock: Clock) -> Callable[[str], Take | None]:
+    deposit_id = bench.receive().deposit.id
+    return lambda owner: take_deposit(bench.database, bench.ledger, deposit_id, owner, clock)
+
+
+def dead_worker(*, alone: bool) -> str:
+    """The name of a process that is gone; ``alone``: its parent, this test, lives on."""
+    script = "from ingestion.leases import this_worker; print(this_worker())"
+    if alone:
+        return subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    shell = f"{sys.executable} -c '{script}'; true"
+    return subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_living_are_told_from_the_dead() -> None:
+    me = this_worker()
+    assert len(me) <= 100
+    assert not died(me)
+    gone = dead_worker(alone=True)
+    assert died(gone)
+    assert died_alone(gone)
+    assert not died_alone(dead_worker(alone=False))
+    assert not died(ELSEWHERE)
+    assert died(me.replace(f":{os.getpid()}:", f":{os.getpid()}:9"))
+
+
+def test_a_taken_deposit_is_taken_once(take: Any) -> None:
+    assert take(this_worker()) is not None
+    assert take("second") is None
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_late_worker_changes_nothing(
+    bench: Any, take: Any, clock: Clock
+) -> None:
+    first = take(ELSEWHERE)
+    clock.sleep(61)
+    assert take(this_worker()) is None, "rest after a worker was lost"
+    clock.sleep(30)
+    second = take(this_worker())
+    assert second is not None
+    with pytest.raises(Lost), bench.database.write() as session:
+        first.touch(session, version=99)
+    with bench.database.write() as session:
+        second.touch(session, version=7)
+    assert bench.deposit(second.deposit_id).version == 7
+
+
+def test_a_dead_workers_deposit_is_free_at_once(take: Any, clock: Clock) -> None:
+    assert take(dead_worker(alone=False)) is not None
+    assert take(this_worker()) is not None
+
+
+def test_three_workers_dead_by_themselves_set_the_deposit_aside(bench: Any, take: Any, clock: Clock) -> None:
+    for _ in range(3):
+        held = take(dead_worker(alone=True))
+        assert held is not None
+        take(this_worker())
+        clock.sleep(60)
+    assert take(this_worker()) is None
+    (row,) = bench.deposits()
+    assert row.state == "quarantined"
+    assert row.problem["code"] == "workers_killed"
+    with bench.database.read() as session:
+        types = session.scalars(select(JournalEntryRow.type)).all()
+    assert types == ["DepositReceived", "DepositQuarantined"]
+    assert list(bench.store.list("staging/")), "the bytes are kept"
+
+
+def test_a_service_that_died_as_a_whole_is_not_the_documents_fault(bench: Any, take: Any) -> None:
+    for _ in range(10):
+        assert take(dead_worker(alone=False)) is not None
+    (row,) = bench.deposits()
+    assert row.state == "working"
+    assert row.attempts == 1
+
+
+def test_what_was_given_back_rests_and_does_not_count(bench: Any, take: Any, clock: Clock) -> None:
+    for _ in range(5):
+        held = take(this_worker())
+        assert held is not None
+        with bench.database.write() as session:
+            give_back(session, held, clock(), after=5, counts=False)
+        assert take(this_worker()) is None
+        clock.sleep(6)
+    with bench.database.read() as session:
+        assert session.scalar(select(DepositRow.attempts)) == 0
+
+
+def test_a_duty_has_one_holder_until_it_dies(bench: Any, clock: Clock) -> None:
+    mine = Duty(bench.database, "relay", clock)
+    other = Duty(bench.database, "relay", clock, lambda: ELSEWHERE)
+    assert mine.hold()
+    assert not other.hold()
+    clock.sleep(31)
+    assert other.hold()
+    assert not mine.hold()
+    dead = dead_worker(alone=True)
+    third = Duty(bench.database, "sweeper", clock, lambda: dead)
+    assert third.hold()
+    assert Duty(bench.database, "sweeper", clock).hold()
+
+
+def test_a_released_duty_is_free(bench: Any, clock: Clock) -> None:
+    mine = Duty(bench.database, "relay", clock)
+    assert mine.hold()
+    mine.release()
+    assert Duty(bench.database, "relay", clock, lambda: ELSEWHERE).hold()
