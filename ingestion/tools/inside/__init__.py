@@ -1,1 +1,1 @@
-"""What runs inside the sandbox: functions over the files they are handed."""
+"""What runs behind the bars: one module a tool. Nothing here may be imported by the outside."""

