@@ -191,7 +191,11 @@ def _box(words: Iterable[Word]) -> str:
 
 def _clean(text: str) -> str:
     """Without what XML can't hold."""
-    return "".join(c for c in text if c in "\t\n\r" or (ord(c) >= 32 and not 0xD800 <= ord(c) <= 0xDFFF and c not in "\ufffe\uffff"))
+    return "".join(
+        c
+        for c in text
+        if c in "\t\n\r" or (ord(c) >= 32 and not 0xD800 <= ord(c) <= 0xDFFF and c not in "\ufffe\uffff")
+    )
 
 
 def _escaped(text: str) -> str:

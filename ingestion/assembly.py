@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
 from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.port import ObjectStore
+from archive.records import Kind
 from archive.settings import LocalStore
-from archive.tables import TenantRow
+from archive.tables import RecordRow, RepresentationRow, TenantRow
 from ingestion.intake import Intake
 from ingestion.outbox import Bell
 from ingestion.settings import Settings
@@ -27,6 +29,7 @@ from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
     from archive.holdings import Holdings
+
     from archive.publisher import Publisher
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from ingestion.sweeper import Sweeper
     from ingestion.tools.sandbox import Sandbox
     from search.follower import Follower
-    from search.port import SearchIndex
+    from search.port import Entry, SearchIndex
     from signing.note import LogKey
 
 ORGANISATION: Final = "Chartrier"
@@ -78,7 +81,7 @@ class System:
         raise Refused(
             "store_unknown",
             "Cette version ne sait pas encore écrire dans un S3.",
-            action="Retirez les réglages CHARTRIER_S3_* : les documents seront rangés dans le dossier des données.",
+            action="Retirez les réglages CHARTRIER_S3_* : les documents iront dans le dossier des données.",
         )
 
     @cached_property
@@ -134,7 +137,7 @@ class System:
             raise Refused(
                 "search_unknown",
                 "Cette version ne sait pas encore interroger Elasticsearch.",
-                action="Retirez le réglage CHARTRIER_SEARCH_URL : l’index sera tenu dans le dossier des données.",
+                action="Retirez le réglage CHARTRIER_SEARCH_URL : l’index ira dans le dossier des données.",
             )
         from search.engines.tantivy import TantivyIndex
 
@@ -147,9 +150,24 @@ class System:
 
         return Follower(self.database, self.index, self.search_entry)
 
-    def search_entry(self, session: Session, tenant: str, record_id: str) -> Any:
-        """A record as the index wants it; None when it is gone."""
-        raise NotImplementedError
+    def search_entry(self, session: Session, tenant: str, record_id: str) -> Entry | None:
+        """A record as the index wants it, its text read from the store; None when it is gone."""
+        from archive.fixity import verified
+        from ingestion.alto import text_of_pages
+        from search.projection import project
+
+        record = session.get(RecordRow, record_id)
+        if record is None or record.tenant_id != tenant or record.state in {"disposed", "transferred"}:
+            return None
+        text = session.get(RepresentationRow, (record_id, Kind.TEXT))
+        if text is None:
+            return project(record, ())
+        with tempfile.SpooledTemporaryFile(max_size=8 << 20) as alto:
+            for chunk in verified(self.store, text.key, text.version, sha256=text.sha256, size=text.size):
+                alto.write(chunk)
+            alto.seek(0)
+            pages = dict(text_of_pages(cast("BinaryIO", alto)))
+        return project(record, (pages.get(number, "") for number in range(1, max(pages, default=0) + 1)))
 
     # -- work
 
@@ -262,7 +280,7 @@ class System:
             yield
 
     def initialise(self) -> None:
-        """Make or bring up to date everything that a start needs. Safe to call from several processes at once."""
+        """Make or bring up to date everything that a start needs; several processes may call it at once."""
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
@@ -270,10 +288,7 @@ class System:
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             migrate(self.database)
-            self._open_log()
-
-    def _open_log(self) -> None:
-        raise NotImplementedError
+            self.publisher.open_log()
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -286,7 +301,7 @@ class System:
         if not _TENANT.fullmatch(tenant) or not name.strip() or len(name) > 200:
             raise Refused(
                 "bad_tenant",
-                "Le nom court d’un service commence par une lettre et ne compte que a-z, 0-9 et « - » (63 au plus).",
+                "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
                 action="Par exemple : mairie-de-saint-aubin.",
             )
         with self.database.write() as session:

@@ -75,7 +75,7 @@ def may_become(present: str, wanted: DepositState) -> bool:
 
 
 def urgency(priority: int, pages: int | None) -> int:
-    """Priority of a wake-up, 0 first to 9 last: a long document steps aside, so that a letter never waits behind it."""
+    """Priority of a wake-up, 0 first to 9 last: a long document steps aside for the letters."""
     if pages is None or pages <= 4:
         aside = 0
     elif pages <= 40:

@@ -442,7 +442,7 @@ def _tenant_name(session: Session, tenant: str) -> str:
 def _statement(
     deposit_id: str, tenant_name: str, offer: Offer, size: int, digests: Digests, received_at: datetime
 ) -> bytes:
-    """``deposit.json``: with the bytes beside it, enough to take the deposit up again after a lost database."""
+    """``deposit.json``: with the bytes beside it, a lost database loses no acknowledged deposit."""
     return canonical(
         {
             "v": 1,

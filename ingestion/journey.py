@@ -231,12 +231,13 @@ class Journey:
 
     @property
     def remarks(self) -> list[Remark]:
-        """Of every stage, in order."""
-        return [
-            Remark(remark["code"], remark["detail"], remark["stage"])
-            for ran in self.runs.values()
-            for remark in ran.remarks
-        ]
+        """Of every stage, in order; a stage that failed without a word is told all the same."""
+        said: list[Remark] = []
+        for ran in self.runs.values():
+            said += [Remark(remark["code"], remark["detail"], remark["stage"]) for remark in ran.remarks]
+            if ran.state == "failed" and not ran.remarks:
+                said.append(Remark(f"{ran.name}_failed", ran.tool_run().detail or "", ran.name))
+        return said
 
     def _note(self, ran: Ran) -> None:
         self.runs[ran.name] = ran

@@ -29,7 +29,7 @@ def add(session: Session, kind: str, subject: str, priority: int, *, at: datetim
 
 
 class Bell:
-    """Tells the other processes of this machine that something was committed, so that nobody has to poll fast.
+    """Tells the other processes of this machine that something was committed: nobody has to poll fast.
 
     A ring is a hint: lost, doubled or late, nothing breaks. It travels as a datagram to an abstract Unix
     socket named after the home folder: no file to clean up, nothing to wait for.

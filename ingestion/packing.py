@@ -1,4 +1,4 @@
-"""From what the stages found to the package that the archive keeps. Pure but for reading the reports' bytes."""
+"""From what the stages found to the package that the archive keeps. Reads files, writes nothing."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ def pack(
         runs: The stages as they ran, in order.
         remarks: Become warnings.
     """
-    assert deposit.record_id is not None
     recognised = facts.get("recognise", {})
     read = recognised.get("words")
     confidence = recognised.get("confidence_permille")
     return Package(
-        record_id=deposit.record_id,
+        record_id=deposit.record_id or "",
         tenant=deposit.tenant_id,
         deposit_id=deposit.id,
         agent=deposit.agent,

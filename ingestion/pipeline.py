@@ -1,6 +1,7 @@
 """The ordered stages: the table of contents of the product.
 
-After these come ``keep`` (the runner hands the package to the archive) and ``index`` (the follower reads the journal).
+After these come ``keep`` (the runner hands the package to the archive) and ``index`` (the follower reads
+the journal).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -166,6 +167,8 @@ class Runner:
             if plan:
                 self._commit(take, journey, running=stage.name, pages=pages)
         result = self._attempt(stage.name, lambda: self._result(journey, stage, chunks))
+        if is_paged(stage) and result.state != "done":
+            result = _blame_chunks(journey, result)
         ran = journey.add(stage.name, result, started_at, self._clock())
         ran.pages = pages if pages is not None else _chunk_pages(journey, stage)
         return True
@@ -362,6 +365,16 @@ def _chunk_pages(journey: Journey, stage: Stage) -> int | None:
     return sum(chunk.last_page - chunk.first_page + 1 for chunk in journey.chunks)
 
 
+def _blame_chunks(journey: Journey, result: StageResult) -> StageResult:
+    """A chunk that failed is why the whole is not there."""
+    broken = next((chunk for chunk in journey.chunks if chunk.state == "failed"), None)
+    if broken is None:
+        return result
+    values = {"first": broken.first_page, "last": broken.last_page}
+    detail = Detail("pages_failed", "Les pages {first} à {last} n’ont pas pu être lues.", values)
+    return replace(result, state="failed", detail=detail)
+
+
 def _infected(journey: Journey) -> bool:
     virus = journey.facts.get("screen", {}).get("virus") or {}
     return bool(virus.get("verdict") == "infected")
@@ -371,7 +384,7 @@ def _malware(journey: Journey) -> dict[str, Any]:
     return problem(
         "malware",
         "Un logiciel malveillant a été trouvé dans ce fichier : {name}.",
-        action="Le fichier n’est servi à personne. Prévenez le producteur ; un archiviste décide de la suite.",
+        action="Le fichier n’est servi à personne. Prévenez le producteur ; un archiviste décide.",
         values={"name": journey.facts["screen"]["virus"].get("detail") or "?"},
     )
 

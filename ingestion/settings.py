@@ -213,3 +213,9 @@ def _refused(faults: list[str]) -> Refused:
         action="Corrigez ces réglages puis relancez la commande.",
         faults=" ; ".join(faults),
     )
+
+
+def child_environment(config: Path | None = None) -> dict[str, str]:
+    """The environment for a process of ours: this one's, and the settings file if one was named on the command line."""
+    named = {"CHARTRIER_CONFIG": str(config.absolute())} if config is not None else {}
+    return dict(os.environ) | named

@@ -1,4 +1,4 @@
-"""Finds what was left lying: work whose wake-up was lost, workers that died, files that nobody needs any more."""
+"""Finds what was left lying: work whose wake-up was lost, workers that died, files nobody needs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ YOUNG: Final = timedelta(seconds=2)
 SENT_KEPT: Final = timedelta(minutes=10)
 
 STAGING_KEPT: Final = timedelta(hours=24)
-"""Staging is emptied this long after a deposit became a record: until then a failed stage can be run again on it."""
+"""Staging is emptied this long after a deposit became a record: until then failed stages can be run again."""
 
 SHARED_KEPT: Final = 15 * 60
 JOBS_KEPT: Final = 24 * 3600
@@ -105,7 +105,7 @@ class Sweeper:
                         _remove(left)
 
     def clear_staging(self) -> int:
-        """Delete staging of deposits whose record is in the store and intact, and of those never acknowledged.
+        """Delete staging of deposits whose record is stored and intact, and of those never acknowledged.
 
         Returns:
             Number of deposits cleared.

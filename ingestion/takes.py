@@ -1,4 +1,4 @@
-"""Taking work: a worker takes a row, not a message. Lease, fence, attempts; nothing here knows what the work is.
+"""Taking work: a worker takes a row, not a message. Nothing here knows what the work is.
 
 ``attempts`` counts takes since the last progress. A take that was given back does not count; one whose worker
 died does, unless the whole service died with it. After ``MAX_TAKES`` of those the deposit is set aside.

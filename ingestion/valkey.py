@@ -24,7 +24,7 @@ _LONGEST_SOCKET: Final = 100
 
 
 def socket_path(home: Path) -> Path:
-    """Where the broker of this home listens; beside the system's temporary files when the home's path is too long."""
+    """Where the broker of this home listens; in the temporary folder when the home's path is too long."""
     path = home / "run" / "valkey.sock"
     if len(str(path)) <= _LONGEST_SOCKET:
         return path
@@ -127,7 +127,7 @@ def stop(home: Path, *, within: float = 5.0) -> None:
 
 
 def _ask(home: Path, words: str) -> str | None:
-    """One inline command, by hand: the API must not load a client library to know whether the broker lives."""
+    """One inline command, by hand: the API need not load a client library to ask whether it lives."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(2)

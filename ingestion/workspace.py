@@ -98,7 +98,6 @@ class Workspace:
         Raises:
             Corrupt: They are not what was put there.
         """
-        assert output.key is not None
         place = self._cache / output.sha256
         if place.exists() and place.stat().st_size == output.size:
             os.utime(place)
@@ -107,7 +106,11 @@ class Workspace:
         try:
             with os.fdopen(descriptor, "wb") as target:
                 for chunk in verified(
-                    self._store, output.key, output.version or "", sha256=output.sha256, size=output.size
+                    self._store,
+                    output.key or "",
+                    output.version or "",
+                    sha256=output.sha256,
+                    size=output.size,
                 ):
                     target.write(chunk)
             Path(temporary).replace(place)

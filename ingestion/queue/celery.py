@@ -19,7 +19,7 @@ STEPS: Final = (0, 3, 6, 9)
 """Priorities that the broker keeps apart, first to last."""
 
 TIME_LIMIT: Final = 1800
-"""Seconds after which a task is killed; below the visibility timeout, so that no living task is delivered twice."""
+"""Seconds after which a task is killed; below the visibility timeout: no living task is delivered twice."""
 
 VISIBILITY: Final = 3600
 
