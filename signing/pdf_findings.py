@@ -13,10 +13,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from asn1crypto import parser
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
-from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.diff_analysis import (
+    CatalogModificationRule,
+    DiffResult,
+    DocInfoRule,
+    DSSCompareRule,
+    FormUpdatingRule,
+    MetadataUpdateRule,
+    ModificationLevel,
+    ObjectStreamRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+    StandardDiffPolicy,
+    XrefStreamRule,
+)
 from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
@@ -52,6 +66,21 @@ _REASONS = {
     AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE: "weak_algorithm",
     AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE: "weak_algorithm",
 }
+
+_HARMLESS: tuple[type[Any], ...] = (
+    DocInfoRule,
+    XrefStreamRule,
+    ObjectStreamRule,
+    DSSCompareRule,
+    MetadataUpdateRule,
+)
+_FIELDS: tuple[type[Any], ...] = (SigFieldCreationRule, SigFieldModificationRule)
+_CATALOG: type[Any] = CatalogModificationRule
+_SIGNATURES_ONLY = StandardDiffPolicy(
+    global_rules=[_CATALOG(), *(rule().as_qualified(ModificationLevel.LTA_UPDATES) for rule in _HARMLESS)],
+    form_rule=FormUpdatingRule(field_rules=[rule() for rule in _FIELDS]),
+)
+"""pyHanko's own policy without the filling in of other fields than signatures."""
 
 
 class SignatureJudge:
@@ -115,22 +144,28 @@ class SignatureJudge:
         """What the bytes outside the signature say: nothing more, harmless more, or something else."""
         if not self._hole_is_the_signature() or status.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
             return Verdict.INVALID, "partial_coverage"
+        if self._padding().strip(b"\0"):
+            return Verdict.INDETERMINATE, "hidden_bytes"
         if status.coverage is SignatureCoverageLevel.ENTIRE_FILE:
             return None
         if self._signature.signed_revision == self._reader.xrefs.total_revisions - 1:
             # No revision follows, yet bytes do: only a line break is above suspicion.
-            return None if not self._tail().strip() else (Verdict.INDETERMINATE, "partial_coverage")
+            return (Verdict.INDETERMINATE, "partial_coverage") if self._tail().strip() else None
+        return self._revised(status)
+
+    def _revised(self, status: Any) -> tuple[Verdict, str] | None:
+        """What the revisions after the signed one say."""
         level = status.modification_level
-        if level is None or level is ModificationLevel.OTHER:
+        if level is None or level is ModificationLevel.OTHER or getattr(status, "docmdp_ok", None) is False:
             return Verdict.INVALID, "changed_after_signing"
-        if level > ModificationLevel.LTA_UPDATES:
-            forbidden = getattr(status, "docmdp_ok", True) is False
-            return (
-                (Verdict.INVALID, "changed_after_signing")
-                if forbidden
-                else (Verdict.INDETERMINATE, "completed_later")
-            )
+        if level > ModificationLevel.LTA_UPDATES and not self._only_signatures_follow():
+            return Verdict.INDETERMINATE, "completed_later"
         return None
+
+    def _only_signatures_follow(self) -> bool:
+        """Whether later revisions add signatures (each judged by itself) and fill in no other field."""
+        result = _SIGNATURES_ONLY.review_file(self._reader, self._signature.signed_revision)
+        return isinstance(result, DiffResult)
 
     def _hole_is_the_signature(self) -> bool:
         """Whether what the byte range leaves out is the signature's own hexadecimal string, no more."""
@@ -145,6 +180,11 @@ class SignatureJudge:
             return bytes.fromhex(hole[1:-1].decode("ascii")) == self._signature.pkcs7_content
         except ValueError:
             return False
+
+    def _padding(self) -> bytes:
+        """What stands in the hole after the signature: unsigned, so it must be nothing."""
+        content = bytes(self._signature.pkcs7_content)
+        return content[int(parser.peek(content)) :]
 
     def _tail(self) -> bytes:
         *_, start, length = (int(n) for n in self._signature.byte_range)
