@@ -71,6 +71,7 @@ def ngettext(one: str, many: str, n: int, **values: object) -> Markup:
         message = _catalogue(language).ngettext(one, many, n)
     from api.web.words import number
 
+    message = message.replace("{n} ", "{n}\u00a0")
     return Markup(_set(message)).format(n=number(n), **values)  # noqa: S704  (ours, as above)
 
 
