@@ -216,8 +216,8 @@ APPEND_ONLY: Final[dict[str, tuple[str, ...]]] = {
             "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$"
         ),
         (
-            "CREATE TRIGGER journal_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_entries "
-            "FOR EACH STATEMENT EXECUTE FUNCTION journal_is_append_only()"
+            "CREATE TRIGGER journal_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+            "ON journal_entries FOR EACH STATEMENT EXECUTE FUNCTION journal_is_append_only()"
         ),
     ),
 }

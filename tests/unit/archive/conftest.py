@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
-import api.tables
-import ingestion.tables  # noqa: F401 - so that every table exists
+import api.tables  # noqa: F401 - so that every table exists
+import ingestion.tables  # noqa: F401
 from archive.database import Base, Database
 from archive.ledger import Ledger
+from archive.objects.local import LocalObjectStore
+from archive.publisher import Publisher
+from signing.authority import ensure_generated
+from signing.note import LogKey
+from signing.settings import SigningSettings
+from signing.signers.pem import load_signer
+from signing.timestampers.rfc3161 import load_timestamper
 
 
 class TickingClock:
@@ -39,3 +46,36 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def ledger(database: Database, clock: TickingClock) -> Ledger:
     return Ledger(database, clock)
+
+
+START = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Root, seal, authority and log key as a first start makes them."""
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_generated(folder, organisation="Commune de Test", clock=lambda: START)
+    return folder
+
+
+@pytest.fixture
+def log_key(keys: Path) -> LogKey:
+    return LogKey.load(keys / "log.key", "chartrier.test")
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: TickingClock) -> LocalObjectStore:
+    return LocalObjectStore(tmp_path / "store", clock)
+
+
+@pytest.fixture
+def publisher(
+    database: Database, store: LocalObjectStore, log_key: LogKey, keys: Path, clock: TickingClock
+) -> Publisher:
+    settings = SigningSettings(keys=keys)
+    made = Publisher(
+        database, store, log_key, load_signer(settings), load_timestamper(settings, clock), clock
+    )
+    made.open_log()
+    return made

@@ -22,9 +22,13 @@ def append(
 
 
 def test_entries_are_numbered_without_gaps(database: Database, ledger: Ledger) -> None:
-    with pytest.raises(RuntimeError), database.write() as session:
-        ledger.append(session, type="Lost", tenant=None, subject="log", agent=None, facts={})
-        raise RuntimeError("the change failed, so its entry must not be there")
+    def fail() -> None:
+        with database.write() as session:
+            ledger.append(session, type="Lost", tenant=None, subject="log", agent=None, facts={})
+            raise RuntimeError("the change failed, so its entry must not be there")
+
+    with pytest.raises(RuntimeError):
+        fail()
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: append(database, ledger), range(40)))
     assert sorted(entry.n for entry in made) == list(range(40))
@@ -69,10 +73,14 @@ def test_reading_by_tenant_subject_and_position(database: Database, ledger: Ledg
     [
         "UPDATE journal_entries SET leaf_hash = 'x'",
         "DELETE FROM journal_entries",
-        "INSERT OR REPLACE INTO journal_entries SELECT n, at, 'Forged', tenant_id, subject, body, leaf_hash"
-        " FROM journal_entries WHERE n = 0",
-        "INSERT INTO journal_entries SELECT 7, at, type, tenant_id, subject, body, leaf_hash"
-        " FROM journal_entries WHERE n = 0",
+        (
+            "INSERT OR REPLACE INTO journal_entries SELECT n, at, type, tenant_id, 'x', body, leaf_hash"
+            " FROM journal_entries WHERE n = 0"
+        ),
+        (
+            "INSERT INTO journal_entries SELECT 7, at, type, tenant_id, subject, body, leaf_hash"
+            " FROM journal_entries WHERE n = 0"
+        ),
     ],
 )
 def test_the_database_refuses_to_rewrite(database: Database, ledger: Ledger, statement: str) -> None:
