@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
 from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.port import ObjectStore
-from archive.records import Kind
+from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import RecordRow, RepresentationRow, TenantRow
-from ingestion.intake import Intake
+from ingestion.intake import Intake, Offer
 from ingestion.outbox import Bell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
@@ -187,7 +187,14 @@ class System:
             self.clock,
             self.settings.ingestion.max_deposit_bytes,
             ring=self.bell.ring,
+            foresee=self._foresee,
         )
+
+    def _foresee(self, path: Path, offer: Offer, digests: Digests) -> dict[str, Any]:
+        from ingestion.foresight import Foresight
+        from ingestion.stages.identify import Identify
+
+        return Foresight(self.database, lambda: Identify(self.sandbox), self.clock)(path, offer, digests)
 
     @cached_property
     def queue(self) -> TaskQueue:

@@ -39,7 +39,7 @@ def pack(
         agent=deposit.agent,
         received_at=deposit.received_at,
         deposit_entry=deposit.entry,
-        description=describe(deposit, recognised.get("language")),
+        description=describe(deposit.fields, deposit.filename, recognised.get("language")),
         files=tuple(_files(deposit, facts, files)),
         pages=_pages(facts),
         words=read,
@@ -53,11 +53,11 @@ def pack(
     )
 
 
-def describe(deposit: DepositRow, language: str | None) -> Description:
+def describe(fields: Mapping[str, str], filename: str, language: str | None = None) -> Description:
     """What the producer said; the title falls back on the file's name."""
-    given = {name: value.strip() for name, value in deposit.fields.items() if value and value.strip()}
+    given = {name: value.strip() for name, value in fields.items() if value and value.strip()}
     return Description(
-        title=given.get("title") or title_of(deposit.filename),
+        title=given.get("title") or title_of(filename),
         description=given.get("description"),
         document_type=given.get("document_type"),
         classification=given.get("classification"),

@@ -77,7 +77,7 @@ def retry(
 
 
 def _again(state: str, runs: dict[str, str], failed: list[str]) -> list[str]:
-    """Stages to run: what failed and everything after it; what was cut; the screening if it was in quarantine."""
+    """What failed and everything after it; what was cut; the screening if it was in quarantine."""
     first = STAGES.index(failed[0]) if failed else len(STAGES)
     again = [
         name

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,8 @@ class Bench:
             return session.get_one(DepositRow, deposit_id)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+@contextmanager
+def opened(tmp_path: Path) -> Iterator[Bench]:
     database = Database(f"sqlite:///{tmp_path / 'chartrier.db'}")
     migrate(database)
     with database.write() as session:
@@ -64,3 +65,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     intake = Intake(database, ledger, store, tmp_path / "spool", utc_now, 1 << 20)
     yield Bench(tmp_path, database, ledger, store, intake)
     database.dispose()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with opened(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def bench_in() -> Callable[[Path], AbstractContextManager[Bench]]:
+    """For tests that need a fresh one in a loop."""
+    return opened

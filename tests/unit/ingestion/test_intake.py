@@ -167,7 +167,7 @@ def test_a_dry_run_keeps_nothing(bench: Any) -> None:
     assert list(bench.store.list("staging/")) == []
 
 
-class Cut(Exception):
+class PowerCutError(Exception):
     """The power went."""
 
 
@@ -185,23 +185,23 @@ def test_a_crash_before_the_commit_acknowledges_nothing_and_a_retry_succeeds(
         nonlocal puts
         puts += 1
         if boundary == "spooled" and puts == 1:
-            raise Cut
+            raise PowerCutError
         if boundary == "bytes staged" and puts == 2:
-            raise Cut
+            raise PowerCutError
         return real_put(key, *rest, **named)
 
     def append(*rest: Any, **named: Any) -> Any:
         if boundary == "statement staged":
-            raise Cut
+            raise PowerCutError
         entry = real_append(*rest, **named)
         if boundary == "before commit":
-            raise Cut
+            raise PowerCutError
         return entry
 
     with monkeypatch.context() as patched:
         patched.setattr(bench.store, "put", put)
         patched.setattr(bench.ledger, "append", append)
-        with pytest.raises(Cut):
+        with pytest.raises(PowerCutError):
             bench.receive(CONTENT, key="k")
     assert bench.deposits() == []
     with bench.database.read() as session:
