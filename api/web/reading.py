@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from api.web.i18n import said
 from api.web.progress import NOTHING
+from archive.fixity import verified
 from archive.records import Kind
 from archive.tables import RecordRow, RepresentationRow
-from search.analysis import fold, tokens
+from search.analysis import tokens
 from search.questions import parse_query
 from signing.errors import ChartrierError, Refused
 
 if TYPE_CHECKING:
+    from ingestion.alto import PageText, Word
     from ingestion.assembly import System
 
 IMAGE_WIDTH = 900
 MOST_COUNTED_PAGES = 200
-"""Longer documents are not read whole while somebody waits for one page."""
+"""Longer documents are not searched through while somebody waits for one page."""
 
-_NEW_LINE = 0.6
-"""Share of a word's height by which the next one must be lower to stand on another line."""
-_NEW_PARAGRAPH = 1.0
-"""Share of a line's height that the gap to the next must exceed to begin a paragraph."""
-
-Word = Mapping[str, Any]
-"""As ``GET /records/{id}/text`` gives it: text, x, y, width, height, confidence."""
 Wanted = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where a searched word stands, in pixels of the image."""
+
+    x: int
+    y: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -39,19 +44,20 @@ class Reading:
 
     Attributes:
         image: Its address; empty when this format has no image.
-        boxes: The searched words, in pixels of the image.
         paragraphs: Lines of text, searched words marked.
-        confidence: Mean over the words of this page.
+        source: ``ocr``, ``text`` (it was in the file) or ``blank``.
+        confidence: Mean over the words of this page, 0 to 1.
         hits: Page -> number of searched words on it, for the pages that were looked at.
         total: Over the whole document; None when it is too long to count while somebody waits.
         reason: Why there is nothing to read.
     """
 
     image: str = ""
-    width: int = 0
-    height: int = 0
-    boxes: tuple[Word, ...] = ()
+    width: int = IMAGE_WIDTH
+    height: int = round(IMAGE_WIDTH * 1.414)
+    boxes: tuple[Box, ...] = ()
     paragraphs: tuple[tuple[Markup, ...], ...] = ()
+    source: str = ""
     confidence: float = 0.0
     hits: Mapping[int, int] = field(default_factory=dict)
     here: int = 0
@@ -64,47 +70,51 @@ def read(
 ) -> Reading:
     """Read one page of a record; what can't be read is said, never raised."""
     text = forms.get(Kind.TEXT)
-    if not row.pages or text is None:
-        return Reading(image=_image(row, forms, page))
-    from api.reading import page_words
-
+    has_pages = bool(row.pages) and (Kind.ARCHIVAL in forms or text is not None)
+    image = f"/api/v1/records/{row.id}/pages/{page}/image?width={IMAGE_WIDTH}" if has_pages else ""
+    if text is None:
+        return Reading(image=image)
+    wanted = searched(q)
     try:
-        found = page_words(system, text, page)
+        found, hits = _look(system, text, page, wanted if q else None, row.pages or 0)
     except ChartrierError as error:
         return Reading(reason=said(error.detail, **error.values))
-    wanted = searched(q)
-    words: Sequence[Word] = found["words"]
-    marked = [wanted(word["text"]) for word in words]
-    hits = _hits(system, row, text, wanted) if q else {}
-    here = sum(marked)
+    if found is None:
+        return Reading(image=image)
+    scale = IMAGE_WIDTH / found.width if found.width else 1.0
+    marked = [word for word in found.words if wanted(word.whole or word.text)]
+    sure = [word.confidence for word in found.words if word.confidence is not None]
     return Reading(
-        image=_image(row, forms, page),
-        width=found["width"],
-        height=found["height"],
-        boxes=tuple(word for word, is_wanted in zip(words, marked, strict=True) if is_wanted),
-        paragraphs=tuple(paragraphs(words, marked)),
-        confidence=sum(word["confidence"] for word in words) / len(words) if words else 0.0,
-        hits=hits or ({page: here} if here else {}),
-        here=here,
-        total=sum(hits.values()) if hits else (here if row.pages == 1 else None),
+        image=image,
+        height=round(found.height * scale),
+        boxes=tuple(_box(word, scale) for word in marked),
+        paragraphs=tuple(tuple(_line(line, wanted) for line in block) for block in found.blocks),
+        source=found.source,
+        confidence=sum(sure) / len(sure) / 100 if sure else 1.0,
+        hits=hits,
+        here=len(marked),
+        total=sum(hits.values()) if (row.pages or 0) <= MOST_COUNTED_PAGES else None,
     )
 
 
-def _image(row: RecordRow, forms: Mapping[str, RepresentationRow], page: int) -> str:
-    has_pages = row.pages is not None and (Kind.ARCHIVAL in forms or Kind.TEXT in forms)
-    return f"/api/v1/records/{row.id}/pages/{page}/image?width={IMAGE_WIDTH}" if has_pages else ""
+def _look(
+    system: System, text: RepresentationRow, page: int, wanted: Wanted | None, count: int
+) -> tuple[PageText | None, dict[int, int]]:
+    """The page, and how often the searched words stand on each page that was looked at."""
+    from ingestion.alto import pages_of, words_of_page
 
-
-def _hits(system: System, row: RecordRow, text: RepresentationRow, wanted: Wanted) -> dict[int, int]:
-    if not row.pages or not 1 < row.pages <= MOST_COUNTED_PAGES:
-        return {}
-    from api.reading import pages_text
-
-    try:
-        counted = enumerate(pages_text(system, text), start=1)
-        return {number: count for number, page in counted if (count := sum(map(wanted, page.split())))}
-    except ChartrierError:
-        return {}
+    chunks = verified(system.store, text.key, text.version, sha256=text.sha256, size=text.size)
+    source = b"".join(chunks)
+    if wanted is None or count > MOST_COUNTED_PAGES:
+        return words_of_page(source, page), {}
+    hits: dict[int, int] = {}
+    asked = None
+    for found in pages_of(source):
+        if found.page == page:
+            asked = found
+        if number := sum(wanted(word.whole or word.text) for word in found.words):
+            hits[found.page] = number
+    return asked, hits
 
 
 def searched(q: str) -> Wanted:
@@ -116,46 +126,28 @@ def searched(q: str) -> Wanted:
     items = [item for clause in question.wanted for item in clause.items]
     terms = {term for item in items if not item.prefix for word in item.words for term in word}
     beginnings = tuple(item.forms[-1] for item in items if item.prefix and item.forms)
-    if not terms and not beginnings:
-        return lambda _text: False
 
     def wanted(text: str) -> bool:
         return any(
-            terms.intersection(token.terms) or (beginnings and fold(token.form).startswith(beginnings))
+            not terms.isdisjoint(token.terms) or (beginnings != () and token.form.startswith(beginnings))
             for token in tokens(text)
         )
 
     return wanted
 
 
-def paragraphs(words: Sequence[Word], marked: Sequence[bool]) -> Iterable[tuple[Markup, ...]]:
-    """Words in reading order as lines and paragraphs, by where they stand."""
-    lines: list[list[int]] = []
-    for index, word in enumerate(words):
-        before = words[index - 1] if index else None
-        if (
-            before is None
-            or word["y"] > before["y"] + _NEW_LINE * before["height"]
-            or word["x"] < before["x"]
-        ):
-            lines.append([])
-        lines[-1].append(index)
-    paragraph: list[Markup] = []
-    bottom: float | None = None
-    for line in lines:
-        top = min(words[index]["y"] for index in line)
-        height = max(words[index]["height"] for index in line)
-        if bottom is not None and not -height < top - bottom < _NEW_PARAGRAPH * height:
-            yield tuple(paragraph)
-            paragraph = []
-        paragraph.append(_line([words[index]["text"] for index in line], [marked[index] for index in line]))
-        bottom = max(words[index]["y"] + words[index]["height"] for index in line)
-    if paragraph:
-        yield tuple(paragraph)
+def _box(word: Word, scale: float) -> Box:
+    room = 2  # so that the box does not run through the letters
+    return Box(
+        round(word.x * scale) - room,
+        round(word.y * scale) - room,
+        round(word.width * scale) + 2 * room,
+        round(word.height * scale) + 2 * room,
+    )
 
 
-def _line(texts: Sequence[str], marked: Sequence[bool]) -> Markup:
+def _line(line: tuple[Word, ...], wanted: Wanted) -> Markup:
     mark = Markup("<mark>{}</mark>")
     return Markup(" ").join(
-        mark.format(text) if is_wanted else text for text, is_wanted in zip(texts, marked, strict=True)
+        mark.format(word.text) if wanted(word.whole or word.text) else word.text for word in line
     )

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require_csrf, require_same_origin
 from api.deliveries import attachment
+from api.languages import preferred_language
 from api.permissions import PageNeeds
 from api.routes.deposits import position_of
 from api.uploads import Upload, receive_files
@@ -228,10 +229,12 @@ def receipt_pdf(
     request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
 ) -> Response:
     """The receipt as one PDF/A page with its code."""
-    from api.receipts import receipt_json, receipt_page
+    from api.receipt_pdf import receipt_pdf as typeset
+    from api.receipts import receipt_json
 
     body = receipt_json(system_of(request), person.tenant, deposit_id)
-    content = receipt_page(body, public_url=request.app.state.public_url)
+    language = preferred_language(request)
+    content = typeset(body, public_url=request.app.state.public_url, language=language)
     headers = {"Content-Disposition": attachment(f"recepisse-{deposit_id}.pdf")}
     return Response(content, media_type="application/pdf", headers=headers)
 
