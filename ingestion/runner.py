@@ -130,22 +130,33 @@ class Runner:
         with Workspace(self._work, self._store) as workspace:
             with self._database.read() as session:
                 journey = Journey.load(session, take.deposit_id, workspace)
-            committed_at = time.monotonic()
-            for stage in self._stages:
-                if journey.recall(stage.name, stage.run):
-                    continue
-                if journey.pending and time.monotonic() - committed_at > _BREATH:
-                    self._commit(take, journey, running=stage.name)
-                    committed_at = time.monotonic()
-                if not self._run_stage(take, journey, stage):
+            try:
+                if not self._run_stages(take, journey):
                     return
-                if _infected(journey):
+            except Unavailable:
+                if journey.pending:  # what was done is done, whatever is away
                     self._commit(take, journey)
-                    self._quarantine(take, _malware(journey))
-                    return
+                raise
             if journey.pending:
                 self._commit(take, journey, running="keep")
             self._keep(take, journey)
+
+    def _run_stages(self, take: Take, journey: Journey) -> bool:
+        """Run what is not done yet; False when the deposit goes on elsewhere or not at all."""
+        committed_at = time.monotonic()
+        for stage in self._stages:
+            if journey.recall(stage.name, stage.run):
+                continue
+            if journey.pending and time.monotonic() - committed_at > _BREATH:
+                self._commit(take, journey, running=stage.name)
+                committed_at = time.monotonic()
+            if not self._run_stage(take, journey, stage):
+                return False
+            if _infected(journey):
+                self._commit(take, journey)
+                self._quarantine(take, _malware(journey))
+                return False
+        return True
 
     def _run_stage(self, take: Take, journey: Journey, stage: Stage) -> bool:
         """Run one stage; False when the rest is up to page tasks."""
