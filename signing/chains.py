@@ -10,8 +10,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtensionOID, NameOID
+
+MALFORMED = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+)
+"""What reading a certificate of somebody else may raise."""
 
 _LONGEST = 8
 _UNDERSTOOD = {
@@ -95,7 +105,7 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         return False
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*MALFORMED, InvalidSignature):
         return False
     return True
 
@@ -104,7 +114,7 @@ def _may_issue(certificate: x509.Certificate, below: int) -> bool:
     """Whether a certificate is an authority that allows ``below`` authorities under it."""
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *MALFORMED):
         return False
     if not constraints.ca or (constraints.path_length is not None and below > constraints.path_length):
         return False
@@ -118,7 +128,7 @@ def _may_issue(certificate: x509.Certificate, below: int) -> bool:
 def _has_unknown_critical(certificate: x509.Certificate) -> bool:
     try:
         return any(e.critical and e.oid not in _UNDERSTOOD for e in certificate.extensions)
-    except ValueError:
+    except MALFORMED:
         return True
 
 

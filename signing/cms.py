@@ -186,6 +186,7 @@ def _opened(der: bytes, detached: dict[str, bytes] | None) -> SignedMessage:
     algorithm = info["digest_algorithm"]["algorithm"].native
     if algorithm not in _HASHES:
         raise CmsError("weak_algorithm", broken=False)
+    _check_envelope(signed, info, algorithm)
     content: bytes | None = None
     if detached is None:
         content = bytes(enclosed["content"].contents)
@@ -218,6 +219,19 @@ def _opened(der: bytes, detached: dict[str, bytes] | None) -> SignedMessage:
         token=token.dump() if token is not None else None,
         signature=bytes(info["signature"].native),
     )
+
+
+def _check_envelope(signed: Any, info: Any, algorithm: str) -> None:
+    """Refuse what no signature covers and yet is not as it must be, so that nothing can be varied at will."""
+    by_issuer = info["sid"].name == "issuer_and_serial_number"
+    identifiers = [info["digest_algorithm"], *signed["digest_algorithms"]]
+    if (
+        info["version"].native != ("v1" if by_issuer else "v3")
+        or signed["version"].native not in {"v1", "v3", "v4", "v5"}
+        or algorithm not in {identifier["algorithm"].native for identifier in signed["digest_algorithms"]}
+        or any(identifier["parameters"].native is not None for identifier in identifiers)
+    ):
+        raise CmsError("unreadable", broken=False)
 
 
 def _signing_certificate(info: Any, certificates: Sequence[x509.Certificate]) -> x509.Certificate:
@@ -259,8 +273,8 @@ def _identifies(identifier: Any, der: bytes) -> bool:
 def _check_signature(certificate: x509.Certificate, info: Any, message: bytes) -> None:
     algorithm = info["signature_algorithm"]
     signature = bytes(info["signature"].native)
-    key = certificate.public_key()
     try:
+        key = certificate.public_key()
         kind = algorithm.signature_algo
         # PKCS#1 v1.5 may name no digest of its own: the digest algorithm beside it then counts.
         named = None if algorithm["algorithm"].native == "rsassa_pkcs1v15" else algorithm.hash_algo

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from typing import Any
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, core, tsp
 
 from signing.clock import Clock, utc_now
 from signing.cms import signed_message
@@ -14,6 +14,15 @@ from signing.signers.pem import PemSigner
 
 POLICY = "2.25.207473613908187213586021563841170231049"
 """Policy of the local authority: an identifier drawn from a UUID, registered with nobody."""
+
+
+class TimeStampAnswer(core.Sequence):  # type: ignore[misc] # asn1crypto is not typed
+    """``TimeStampResp`` as RFC 3161 has it: a refusal carries no token, for which asn1crypto has no form."""
+
+    _fields = [  # noqa: RUF012
+        ("status", tsp.PKIStatusInfo),
+        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+    ]
 
 
 class LocalAuthority:
@@ -61,10 +70,9 @@ class LocalAuthority:
             content_type="tst_info",
             content=cms.ParsableOctetString(content.dump()),
         )
-        answer = tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": token})
+        answer = TimeStampAnswer({"status": {"status": "granted"}, "time_stamp_token": token})
         return bytes(answer.dump())
 
 
 def _refusal(reason: str) -> bytes:
-    status = {"status": "rejection", "fail_info": {reason}}
-    return bytes(tsp.TimeStampResp({"status": status}).dump())
+    return bytes(TimeStampAnswer({"status": {"status": "rejection", "fail_info": {reason}}}).dump())

@@ -13,12 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signing.chains import chain_fault, readable_name
+from signing.chains import MALFORMED, chain_fault, readable_name
 from signing.clock import Clock, utc_now
 from signing.cms import CmsError, opened
 from signing.errors import Unavailable
 from signing.settings import SigningSettings
-from signing.timestampers.local import LocalAuthority
+from signing.timestampers.local import LocalAuthority, TimeStampAnswer
 from signing.verdict import Verdict
 
 Transport = Callable[[bytes], bytes]
@@ -87,7 +87,7 @@ def _judge(
         policy = statement["policy"].dotted
         trusted = [x509.load_der_x509_certificate(der) for der in roots or ()]
         may_stamp = _may_stamp(certificate)
-    except (ValueError, TypeError, KeyError):
+    except (*MALFORMED, KeyError):
         return TokenReport(Verdict.INDETERMINATE, "unreadable"), None
     verdict, reason = Verdict.VALID, "ok"
     if not matches:
@@ -200,7 +200,7 @@ class Rfc3161Timestamper:
             asked["req_policy"] = self._policy
         answer = transport(tsp.TimeStampReq(asked).dump())
         try:
-            response = tsp.TimeStampResp.load(answer, strict=True)
+            response = TimeStampAnswer.load(answer, strict=True)
             status = response["status"]["status"].native
             if status not in {"granted", "granted_with_mods"}:
                 raise _BadAnswerError(status)

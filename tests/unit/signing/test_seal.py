@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from signing.seal import detached, verify_detached
+from signing.signers.pem import KeySigner, PemSigner
+from signing.timestampers.rfc3161 import Rfc3161Timestamper
+from signing.verdict import Verdict
+from tests.corpus.make_pki import Pki
+
+MESSAGE = "essai.example+00000000+clé\n".encode()
+NOW = datetime.now(UTC)
+
+
+def test_a_seal_holds_and_says_who(signer: KeySigner, timestamper: Rfc3161Timestamper, root: bytes) -> None:
+    finding = verify_detached(detached(signer, MESSAGE, timestamper), MESSAGE, [root])
+    assert (finding.verdict, finding.reason, finding.level) == (Verdict.VALID, "ok", "B-T")
+    assert finding.signer == "Cachet local — non probant, Département d’essai"
+    assert finding.certificate == signer.certificate.hex()
+
+
+def test_other_bytes_are_invalid(signer: KeySigner, root: bytes) -> None:
+    finding = verify_detached(detached(signer, MESSAGE), MESSAGE + b" ", [root])
+    assert (finding.verdict, finding.reason, finding.intact) == (Verdict.INVALID, "digest_mismatch", False)
+
+
+def test_without_roots_nothing_is_valid(signer: KeySigner, foreign: Pki) -> None:
+    for roots in ([], [foreign.root.der]):
+        finding = verify_detached(detached(signer, MESSAGE), MESSAGE, roots)
+        assert (finding.verdict, finding.reason) == (Verdict.INDETERMINATE, "untrusted_chain")
+
+
+def test_an_expired_seal_needs_its_time_stamp(
+    keys: Path, timestamper: Rfc3161Timestamper, root: bytes, foreign: Pki
+) -> None:
+    old = PemSigner(foreign.expired.pem, foreign.expired.key_pem, [foreign.issuing.pem])
+    roots = [foreign.root.der, root]
+    then = NOW - timedelta(days=2 * 365)
+    bare = detached(old, MESSAGE, at=then)
+    assert verify_detached(bare, MESSAGE, roots).reason == "expired"
+    assert verify_detached(bare, MESSAGE, roots, at=then).verdict is Verdict.VALID
+    late = detached(old, MESSAGE, timestamper, at=then)
+    assert verify_detached(late, MESSAGE, roots).reason == "expired", "stamped after the certificate's end"
+
+
+def test_no_flipped_byte_is_valid(signer: KeySigner, root: bytes) -> None:
+    seal = detached(signer, MESSAGE, at=NOW)
+    for position in range(0, len(seal), 3):
+        altered = bytearray(seal)
+        altered[position] ^= 1
+        finding = verify_detached(bytes(altered), MESSAGE, [root])
+        assert finding.verdict is not Verdict.VALID, f"byte {position} of {len(seal)} can be changed"
+
+
+@pytest.mark.parametrize("seal", [b"", b"\x30", b"\x30\x80" * 500, b"garbage" * 100])
+def test_garbage_is_a_doubt(seal: bytes, root: bytes) -> None:
+    assert verify_detached(seal, MESSAGE, [root]).verdict is Verdict.INDETERMINATE
+
+
+def test_openssl_agrees(
+    signer: KeySigner, timestamper: Rfc3161Timestamper, keys: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "message").write_bytes(MESSAGE)
+    (tmp_path / "seal.p7s").write_bytes(detached(signer, MESSAGE, timestamper))
+    command = ["openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any"]
+    command += ["-in", str(tmp_path / "seal.p7s"), "-content", str(tmp_path / "message")]
+    command += ["-CAfile", str(keys / "root.pem"), "-out", "/dev/null"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    (tmp_path / "message").write_bytes(MESSAGE + b"x")
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
