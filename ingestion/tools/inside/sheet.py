@@ -75,7 +75,7 @@ class Sheet:
         # A crop box reaches no further than the sheet.
         self._left, self._right = max(left, min(media[0], media[2])), min(right, max(media[0], media[2]))
         self._bottom, self._top = max(bottom, min(media[1], media[3])), min(top, max(media[1], media[3]))
-        self.turned = int(page.rotate or 0) % 360
+        self.turned = int(page.rotation) % 360
         across, up = self._right - self._left, self._top - self._bottom
         self.width, self.height = (up, across) if self.turned in {90, 270} else (across, up)
 
@@ -145,7 +145,9 @@ class Sheet:
         covered = 0.0
         for placed in images:
             left, top, right, bottom = self.box_of(placed)
-            covered += max(0.0, min(right, self.width) - max(left, 0)) * max(0.0, min(bottom, self.height) - max(top, 0))
+            covered += max(0.0, min(right, self.width) - max(left, 0)) * max(
+                0.0, min(bottom, self.height) - max(top, 0)
+            )
         return area > 0 and covered / area >= 0.5
 
     def own_image(self) -> Raster | None:
@@ -210,13 +212,18 @@ def _decode(image: Any) -> tuple[Grey, bool] | None:
     if wide * high > MAX_PIXELS or max(wide, high) > 32_767 or min(wide, high) < 1:
         return None
     filters = image.get("/Filter")
-    names = [str(name) for name in (filters if isinstance(filters, pikepdf.Array) else [filters] if filters else [])]
+    names = [
+        str(name)
+        for name in (filters if isinstance(filters, pikepdf.Array) else [filters] if filters else [])
+    ]
     if names == ["/DCTDecode"]:
         if _components(image) not in {1, 3}:
             return None
         raw = np.frombuffer(image.read_raw_bytes(), np.uint8)
         pixels = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-        return None if pixels is None or pixels.shape != (high, wide) else (np.asarray(pixels, np.uint8), False)
+        return (
+            None if pixels is None or pixels.shape != (high, wide) else (np.asarray(pixels, np.uint8), False)
+        )
     if names not in (["/CCITTFaxDecode"], ["/FlateDecode"], []):
         return None
     try:

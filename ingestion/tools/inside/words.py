@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pypdfium2 as pdfium
-import pypdfium2.raw as raw
+from pypdfium2 import raw
 
 from ingestion.alto import UNITS_PER_INCH, Word
 from ingestion.tools.inside.sheet import Sheet
@@ -21,8 +21,7 @@ CUT: Final = "\ufffe"
 
 _HYPHENS: Final = "-\u2010\u00ad"
 _COMPOUND: Final = frozenset(
-    "peut lui elle eux moi toi soi nous vous celui celle ceux celles c'est c’est est dit avant après sous vice non mi "
-    "demi semi ex grand arc rendez au là ci chef hors quasi plus sud nord".split()
+    ["peut", "lui", "elle", "eux", "moi", "toi", "soi", "nous", "vous", "celui", "celle", "ceux", "celles", "c'est", "c’est", "est", "dit", "avant", "après", "sous", "vice", "non", "mi", "demi", "semi", "ex", "grand", "arc", "rendez", "au", "là", "ci", "chef", "hors", "quasi", "plus", "sud", "nord"]
 )
 """First halves after which a hyphen at a line's end is more often part of the word."""
 
@@ -45,7 +44,11 @@ def makes_sense(lines: Sequence[Sequence[Word]]) -> bool:
     letters = "".join(word.text for line in lines for word in line)
     if not letters:
         return False
-    good = sum(1 for c in letters if (c.isalnum() or c in ".,;:!?'’\"«»()/-–—%€°&@+*=…·•_") and not "\ue000" <= c <= "\uf8ff")
+    good = sum(
+        1
+        for c in letters
+        if (c.isalnum() or c in ".,;:!?'’\"«»()/-–—%€°&@+*=…·•_") and not "\ue000" <= c <= "\uf8ff"
+    )
     return good / len(letters) >= _LEAST_SENSE and any(c.isalnum() for c in letters)
 
 

@@ -76,7 +76,10 @@ def _watch(child: int, wall: int) -> dict[str, Any]:
     late = not select.select([handle], [], [], wall)[0]
     os.close(handle)
     # The child leads a group: what it started goes with it, however it ended.
-    for end in (lambda: os.killpg(child, signal.SIGKILL), lambda: os.kill(child, signal.SIGKILL) if late else None):
+    for end in (
+        lambda: os.killpg(child, signal.SIGKILL),
+        lambda: os.kill(child, signal.SIGKILL) if late else None,
+    ):
         try:
             end()
         except ProcessLookupError:

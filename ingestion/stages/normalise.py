@@ -1,0 +1,48 @@
+"""Images become one PDF; a PDF stays what it is."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.wording import failed, failed_because, no_pages, skipped
+from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
+
+_IMAGES = frozenset({"jpeg", "png", "tiff"})
+
+
+class Normalise:
+    """The image's own bytes go into the PDF."""
+
+    name = "normalise"
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def run(self, given: StageInput) -> StageResult:
+        """``normalised.pdf`` for images; the count of pages for all."""
+        found = given.facts["identify"]
+        family = found["family"]
+        if family == "pdf":
+            if not found["readable"]:
+                return failed_because("encrypted" if found.get("encrypted") else "unreadable")
+            return skipped("already_pdf", "Le document est déjà un PDF.", pages=found["pages"])
+        if family not in _IMAGES:
+            return no_pages()
+        if not found["readable"]:
+            return failed_because("unreadable")
+        made = given.folder / "normalised.pdf"
+        limits = Limits(cpu=60 + 5 * int(found["pages"] or 1), wall=120 + 10 * int(found["pages"] or 1))
+        try:
+            facts = self._sandbox.call(
+                "normalise", {}, {"received": given.files["received"]}, {"normalised": made}, limits
+            )
+        except ToolFailed as error:
+            return failed(error)
+        return StageResult(
+            "done",
+            facts=facts,
+            files={"normalised.pdf": made},
+            tool="img2pdf",
+            tool_version=version("img2pdf"),
+        )

@@ -1,0 +1,46 @@
+"""First look: malware, if there is somebody to ask."""
+
+from __future__ import annotations
+
+from ingestion.settings import IngestionSettings
+from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.tools.clamav import Answer, ClamAv
+from signing.clock import Clock, stamp
+
+
+class Screen:
+    """ClamAV when a daemon answers; else the document goes on, *unverified*."""
+
+    name = "screen"
+
+    def __init__(self, settings: IngestionSettings, clock: Clock) -> None:
+        self._clamav = ClamAv(settings.clamd_socket)
+        self._clock = clock
+
+    def run(self, given: StageInput) -> StageResult:
+        """The verdict on viruses.
+
+        Raises:
+            Unavailable: ``clamd_away``: a daemon was named in the settings and does not answer.
+        """
+        now = self._clock()
+        answer = self._clamav.scan(given.files["received"], now)
+        if answer is None:
+            virus = {"verdict": "unverified", "tool": None, "at": None, "detail": None}
+            text = "Aucun antivirus ne répond sur cette machine : le fichier n’a pas été contrôlé."
+            return StageResult("skipped", facts={"virus": virus}, detail=Detail("no_scanner", text))
+        virus = {"verdict": answer.verdict, "tool": answer.tool, "at": stamp(now), "detail": answer.name}
+        return StageResult(
+            "done",
+            facts={"virus": virus},
+            tool="clamav",
+            tool_version=answer.version,
+            detail=_detail(answer),
+        )
+
+
+def _detail(answer: Answer) -> Detail | None:
+    if answer.verdict != "unverified":
+        return None
+    text = "Rien n’a été trouvé, mais les signatures de l’antivirus sont trop anciennes ou sans date."
+    return Detail("old_signatures", text)

@@ -1,0 +1,76 @@
+"""The administration's seal on the archival form: prepared behind the bars, completed beside the key."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+
+from archive.records import Remark
+from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.wording import failed, failed_because, skipped
+from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
+from signing.clock import Clock, stamp
+from signing.pdf import PreparedSeal, complete
+from signing.port import Signer, Timestamper
+
+_LIMITS = Limits(cpu=180, wall=300)
+
+
+class Seal:
+    """PAdES with a signature time-stamp; the key's process sees bytes, never a PDF parser."""
+
+    name = "seal"
+
+    def __init__(self, sandbox: Sandbox, signer: Signer, timestamper: Timestamper, clock: Clock) -> None:
+        self._sandbox = sandbox
+        self._signer = signer
+        self._timestamper = timestamper
+        self._clock = clock
+
+    def run(self, given: StageInput) -> StageResult:
+        """``sealed.pdf``.
+
+        Raises:
+            Unavailable: The key or the time-stamping authority does not answer.
+        """
+        if "archival.pdf" not in given.files:
+            return skipped("nothing_to_seal", "Il n’y a pas de version PDF/A à sceller.")
+        source, made = given.files["archival.pdf"], given.folder / "sealed.pdf"
+        arguments = {
+            "certificate": self._signer.certificate.hex(),
+            "chain": [one.hex() for one in self._signer.chain],
+            "at": self._clock().isoformat(),
+        }
+        try:
+            said = self._sandbox.call(
+                "pdf_prepare_seal", arguments, {"source": source}, {"target": made}, _LIMITS
+            )
+            prepared = PreparedSeal.from_json(said)
+        except ToolFailed as error:
+            return failed(error)
+        except ValueError:
+            return failed_because("pdf_unreadable")
+        sealed = complete(made, prepared, self._signer, self._timestamper, source=source)
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
+        seal = {
+            "verdict": "valid",
+            "level": sealed.level,
+            "probative": sealed.probative,
+            "sealed_at": stamp(sealed.sealed_at),
+            "signer": sealed.signer,
+        }
+        return StageResult(
+            "done",
+            facts={"seal": seal},
+            files={"sealed.pdf": made},
+            tool="pyhanko",
+            tool_version=version("pyhanko"),
+            parameters={"level": sealed.level, "field": sealed.field},
+            remarks=() if sealed.probative else (_not_probative(),),
+        )
+
+
+def _not_probative() -> Remark:
+    text = "Cachet et horodatage produits par cette installation : sans valeur probante."
+    return Remark("seal_not_probative", text, "seal")

@@ -1,0 +1,98 @@
+"""Two judgements: is the archival form PDF/A, and what of the signatures that the original came with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from archive.records import Remark
+from ingestion.settings import IngestionSettings
+from ingestion.stages.port import StageInput, StageResult
+from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
+from ingestion.tools.verapdf import VeraPdf
+from signing.clock import Clock
+
+PROFILE = "2b"
+
+
+class Validate:
+    """pikepdf's approval counts; where veraPDF is installed, it is the judge.
+
+    Args:
+        roots: DER certificates that signers of received documents may chain up to.
+    """
+
+    name = "validate"
+
+    def __init__(
+        self, sandbox: Sandbox, settings: IngestionSettings, clock: Clock, *, roots: Sequence[bytes] = ()
+    ) -> None:
+        self._sandbox = sandbox
+        self._verapdf = VeraPdf.found(settings.verapdf)
+        self._clock = clock
+        self._roots = [root.hex() for root in roots]
+
+    def run(self, given: StageInput) -> StageResult:
+        """Facts and both reports."""
+        pdfa, findings = self._pdfa(given)
+        signature = self._signatures(given)
+        reports = {
+            "reports/pdfa.json": _written(given.folder / "pdfa.json", {**pdfa, "findings": findings}),
+            "reports/signatures.json": _written(given.folder / "signatures.json", signature),
+        }
+        return StageResult(
+            "done",
+            facts={"pdfa": pdfa, "signature": signature},
+            files=reports,
+            tool=pdfa["tool"] or "pyhanko",
+            tool_version=pdfa["tool_version"],
+            parameters={"profile": PROFILE, "trusted_roots": len(self._roots)},
+            remarks=_remarks(signature),
+        )
+
+    def _pdfa(self, given: StageInput) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        if "archival.pdf" not in given.files:
+            return {"verdict": "unverified", "profile": None, "tool": None, "tool_version": None}, []
+        path = given.files["archival.pdf"]
+        if self._verapdf is not None:
+            judged = self._verapdf.judge(path, PROFILE)
+            if judged is not None:
+                return judged
+        try:
+            said = self._sandbox.call("pdfa_check", {}, {"archival": path}, limits=Limits(cpu=300, wall=400))
+        except ToolFailed as error:
+            said = {"passed": None, "findings": [{"rule": error.reason, "detail": error.detail}]}
+        verdict = {True: "compliant", False: "non_compliant", None: "unverified"}[said["passed"]]
+        tool, version = said.get("tool", "pikepdf"), said.get("tool_version")
+        return {"verdict": verdict, "profile": PROFILE, "tool": tool, "tool_version": version}, said[
+            "findings"
+        ]
+
+    def _signatures(self, given: StageInput) -> dict[str, Any]:
+        if given.facts.get("identify", {}).get("family") != "pdf":
+            return {"verdict": "none", "signatures": []}
+        try:
+            return self._sandbox.call(
+                "pdf_signatures",
+                {"roots": self._roots, "at": self._clock().isoformat()},
+                {"received": given.files["received"]},
+            )
+        except ToolFailed:
+            return {"verdict": "indeterminate", "signatures": []}
+
+
+def _written(path: Path, report: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(report, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
+    return path
+
+
+def _remarks(signature: dict[str, Any]) -> tuple[Remark, ...]:
+    if signature["verdict"] == "invalid":
+        text = "Une signature de l’original n’est pas valide : le document a changé après sa signature, ou elle est falsifiée."
+        return (Remark("signature_invalid", text, "validate"),)
+    if signature["verdict"] == "indeterminate" and signature["signatures"]:
+        text = "Les signatures de l’original ne peuvent être ni confirmées ni démenties avec les autorités connues ici."
+        return (Remark("signature_indeterminate", text, "validate"),)
+    return ()

@@ -1,0 +1,68 @@
+"""Why a stage could not do its work, in words for a reader; and what the document's PDF is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.tools.sandbox import ToolFailed
+
+_OF_CODE: Final = {
+    "encrypted": "Le document est protégé par un mot de passe : il est conservé tel quel, sans être lu ni converti.",
+    "pdf_encrypted": "Le document est chiffré ; il ne peut pas recevoir de cachet.",
+    "pdf_signed": "Le document est déjà signé ; il n’est pas modifié.",
+    "unreadable": "Le contenu du fichier est illisible ou incomplet : il est conservé tel quel.",
+    "pdf_unreadable": "La structure du document ne permet pas d’y apposer un cachet.",
+    "too_large": "Une page est trop grande pour être traitée : le fichier est conservé tel quel.",
+    "not_convertible": "Le document ne peut pas être converti en PDF/A sans être altéré : seul l’original est conservé.",
+    "tool_refused": "Le document ne peut pas être converti en PDF/A : seul l’original est conservé.",
+    "engine_missing": "Le moteur de lecture n’est pas installé sur cette machine.",
+}
+_OF_REASON: Final = {
+    "crashed": "L’outil s’est arrêté brutalement sur ce fichier.",
+    "timeout": "Le traitement de ce fichier a dépassé le temps permis.",
+    "memory": "Ce fichier demande plus de mémoire que permis.",
+    "output": "Le résultat serait plus volumineux que permis.",
+    "refused": "L’outil n’a pas pu traiter ce fichier.",
+}
+
+
+def failed(error: ToolFailed, **facts: Any) -> StageResult:
+    """A stage that the document was too much for."""
+    text = _OF_CODE.get(error.code) or _OF_REASON[error.reason]
+    code = error.code if error.code in _OF_CODE else f"tool_{error.reason}"
+    return StageResult("failed", facts=facts, detail=Detail(code, text, {"tool_said": error.detail}))
+
+
+def failed_because(code: str, **facts: Any) -> StageResult:
+    """The same for a fault that was found earlier."""
+    return StageResult("failed", facts=facts, detail=Detail(code, _OF_CODE[code]))
+
+
+def skipped(code: str, text: str, **facts: Any) -> StageResult:
+    """There was nothing to do, and why."""
+    return StageResult("skipped", facts=facts, detail=Detail(code, text))
+
+
+def no_pages(**facts: Any) -> StageResult:
+    """What every later stage says of a file without pages that we can show."""
+    return skipped(
+        "no_pages", "Ce fichier n’a pas de pages à traiter : l’original est conservé tel quel.", **facts
+    )
+
+
+def pdf_of(given: StageInput) -> Path | None:
+    """The PDF that later stages work on: the one made from images, or the received file itself."""
+    if "normalised.pdf" in given.files:
+        return given.files["normalised.pdf"]
+    identified = given.facts.get("identify", {})
+    if identified.get("family") == "pdf" and identified.get("readable"):
+        return given.files["received"]
+    return None
+
+
+def page_count(given: StageInput) -> int:
+    """Pages of that PDF; 0 when there is none."""
+    counted = given.facts.get("normalise", {}).get("pages") or given.facts.get("identify", {}).get("pages")
+    return int(counted or 0)

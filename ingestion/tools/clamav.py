@@ -1,0 +1,133 @@
+"""Asks a ClamAV daemon, over its socket. The daemon parses; we only send bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from signing.errors import Unavailable
+
+_USUAL: Final = (
+    "/run/clamav/clamd.ctl",
+    "/run/clamd.scan/clamd.sock",
+    "/var/run/clamav/clamd.ctl",
+    "/run/clamav/clamd.sock",
+)
+_FRESH: Final = timedelta(days=7)
+"""Signatures older than this find nothing that matters; "clean" would be a claim without evidence."""
+
+_CHUNK: Final = 1 << 20
+_REPLY: Final = re.compile(rb"stream: (?:(?P<name>.+) FOUND|(?P<ok>OK))\0?$")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the daemon said.
+
+    Attributes:
+        verdict: ``clean`` needs fresh signatures.
+        name: Of the malware.
+    """
+
+    verdict: Literal["clean", "infected", "unverified"]
+    name: str | None
+    tool: str
+    version: str
+
+
+class ClamAv:
+    """A daemon, if there is one.
+
+    Args:
+        address: Socket path or ``host:port`` from the settings; empty: the usual places.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._named = address
+
+    def scan(self, path: Path, now: datetime) -> Answer | None:
+        """Have a file scanned; None when no daemon was named and none is there.
+
+        Raises:
+            Unavailable: ``clamd_away``: the one that was named, or that is there, does not answer.
+        """
+        address = self._address()
+        if address is None:
+            return None
+        try:
+            version = _asked(address, b"zVERSION\0").decode("utf-8", "replace").rstrip("\0\n")
+            reply = _REPLY.search(_streamed(address, path))
+        except OSError as error:
+            if not self._named:
+                return None
+            raise _away(error) from error
+        if reply is None:
+            # Over the daemon's own size limit, or out of order: nobody looked at it.
+            return Answer("unverified", None, "clamav", version)
+        if reply["name"]:
+            return Answer("infected", reply["name"].decode("utf-8", "replace"), "clamav", version)
+        return Answer("clean" if _fresh(version, now) else "unverified", None, "clamav", version)
+
+    def _address(self) -> str | None:
+        if self._named:
+            return self._named
+        return next((place for place in _USUAL if Path(place).is_socket()), None)
+
+
+def _connected(address: str) -> socket.socket:
+    if "/" in address:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(120)
+        try:
+            connection.connect(address)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host or "127.0.0.1", int(port)), timeout=120)
+
+
+def _asked(address: str, question: bytes) -> bytes:
+    with _connected(address) as connection:
+        connection.sendall(question)
+        return _all(connection)
+
+
+def _streamed(address: str, path: Path) -> bytes:
+    with _connected(address) as connection, path.open("rb") as file:
+        connection.sendall(b"zINSTREAM\0")
+        # The daemon hangs up on a stream over its limit, after saying so.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while chunk := file.read(_CHUNK):
+                connection.sendall(len(chunk).to_bytes(4, "big") + chunk)
+            connection.sendall(bytes(4))
+        return _all(connection)
+
+
+def _all(connection: socket.socket) -> bytes:
+    said = b""
+    while part := connection.recv(4096):
+        said += part
+    return said
+
+
+def _fresh(version: str, now: datetime) -> bool:
+    """From ``ClamAV 1.4.3/27793/Tue Oct 14 09:56:55 2025``; without signatures' date: no."""
+    parts = version.split("/")
+    if len(parts) < 3:
+        return False
+    try:
+        made = datetime.strptime(parts[2].strip(), "%a %b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return now - made <= _FRESH
+
+
+def _away(error: OSError) -> Unavailable:
+    return Unavailable("clamd_away", "L’antivirus ne répond pas : {why}.", why=str(error))

@@ -1,0 +1,109 @@
+"""To PDF/A-2b: the text layer, then the smallest repair that makes the file conform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pikepdf
+from pikepdf import Name, pdfa
+
+from ingestion.alto import pages_of
+from ingestion.tools.inside.job import Job, Rejected, program, run_program
+from ingestion.tools.inside.layer import TextLayer
+
+PROFILE: Final = "2b"
+
+
+def warm() -> None:
+    """Importing this module was all."""
+
+
+def convert(job: Job) -> dict[str, Any]:
+    """``source`` and ``alto`` (if any) to ``archival``; answers ``profile, way, tool_version, dropped_signatures``."""
+    facts: dict[str, Any] = {"profile": PROFILE, "dropped_signatures": 0, "way": "pikepdf", "findings": []}
+    with pikepdf.open(job.inputs["source"]) as pdf:
+        facts["dropped_signatures"] = _forget_form(pdf)
+        if "alto" in job.inputs:
+            _add_text(pdf, job.inputs["alto"])
+        with job.outputs["archival"].open("r+b") as out:
+            try:
+                pdfa.save(pdf, out, PROFILE)
+            except pdfa.PdfaError as error:
+                facts["findings"] = _findings(error.report)
+                layered = job.folder / "layered.pdf"
+                pdf.save(layered)
+            else:
+                return facts | {"tool": "pikepdf", "tool_version": pikepdf.__version__}
+    return facts | _with_ghostscript(job, layered, facts["findings"])
+
+
+def pdfa_check(job: Job) -> dict[str, Any]:
+    """Pikepdf's verdict on ``archival``: an approval counts, a denial may be a false alarm."""
+    with job.inputs["archival"].open("rb") as file:
+        report = pdfa.validate_written(file, PROFILE)
+    return {
+        "passed": bool(report.passed),
+        "profile": PROFILE,
+        "findings": _findings(report),
+        "tool": "pikepdf",
+        "tool_version": pikepdf.__version__,
+    }
+
+
+def _add_text(pdf: pikepdf.Pdf, alto: Path) -> None:
+    layer = TextLayer(pdf)
+    with alto.open("rb") as file:
+        for page in pages_of(file):
+            if page.source == "ocr" and page.page <= len(pdf.pages):
+                layer.add(pdf.pages[page.page - 1], page)
+
+
+def _forget_form(pdf: pikepdf.Pdf) -> int:
+    """Forms become what they show; signatures can't survive a conversion and must not seem to."""
+    form = pdf.Root.get("/AcroForm")
+    if form is None:
+        return 0
+    signatures = 0
+    for page in pdf.pages:
+        for annotation in page.obj.get("/Annots", []):
+            signatures += annotation.get("/Subtype") == Name.Widget and annotation.get("/FT") == Name.Sig
+    if form.get("/NeedAppearances"):
+        pdf.generate_appearance_streams()
+    pdf.flatten_annotations("all")
+    del pdf.Root["/AcroForm"]
+    for key in ("/Perms", "/DSS"):
+        if key in pdf.Root:
+            del pdf.Root[key]
+    return signatures
+
+
+def _with_ghostscript(job: Job, layered: Path, findings: list[dict[str, str]]) -> dict[str, Any]:
+    """What pikepdf can't mend (a font that is not embedded): Ghostscript, then validated again."""
+    command = program("gs")
+    if command is None:
+        raise Rejected("not_convertible", _words(findings))
+    remade = job.folder / "remade.pdf"
+    run_program(
+        [
+            *(command, "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dQUIET", "-dPDFSTOPONERROR", "-sDEVICE=pdfwrite"),
+            *("-dPDFA=2", "-dPDFACompatibilityPolicy=1", "-dPassThroughJPEGImages=true"),
+            *("-sColorConversionStrategy=RGB", f"-sOutputFile={remade}", str(layered)),
+        ],
+        job,
+    )
+    with pikepdf.open(remade) as pdf, job.outputs["archival"].open("r+b") as out:
+        try:
+            pdfa.save(pdf, out, PROFILE)
+        except pdfa.PdfaError as error:
+            raise Rejected("not_convertible", _words(_findings(error.report))) from error
+    version = run_program([command, "--version"], job).stdout.decode().strip()
+    return {"way": "ghostscript", "tool": "ghostscript", "tool_version": version}
+
+
+def _findings(report: Any) -> list[dict[str, str]]:
+    return [{"rule": str(one.rule), "detail": str(one.message)[:300]} for one in report.findings[:20]]
+
+
+def _words(findings: list[dict[str, str]]) -> str:
+    return " ; ".join(f"{one['rule']}: {one['detail']}" for one in findings[:3]) or "no reason given"
