@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from archive.holdings import Holdings
 from sqlalchemy import func, select
 
+from archive.holdings import Holdings
 from archive.rulebook import load_pack
 from archive.tables import JournalEntryRow
 from ingestion.deposit_views import view

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -46,8 +47,6 @@ class Fuse:
             monkeypatch.setattr(target, name, put)
             return
 
-        from contextlib import contextmanager
-
         @contextmanager
         def write() -> Any:
             last = self._count()
@@ -79,10 +78,9 @@ def works(bench: Any) -> Works:
 def journey(works: Works, fuse: Fuse, pages: int, dead: str) -> None:
     deposit_id = works.bench.receive(b"received").deposit.id
     fuse.seen = 0
-    try:
+    with suppress(PowerCut):
         works.drain(works.runner(list(ordinary(pages).values()), owner=lambda: dead))
-    except PowerCut:
-        fuse.left = None
+    fuse.left = None
     survivor = works.runner(list(ordinary(pages).values()), owner=this_worker)
     works.drain(survivor)
     with works.bench.database.read() as session:

@@ -1,0 +1,162 @@
+"""Worker, beat and broker as real processes, without the HTTP in front: what the fault tests kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+from sqlalchemy import func, select
+
+from archive.tables import JournalEntryRow, RecordRow
+from ingestion import valkey
+from ingestion.assembly import System, assemble
+from ingestion.deposit_views import view
+from ingestion.settings import load_settings
+from ingestion.tables import DepositRow
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Backstage:
+    """A home with its processes."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home = home
+        self.settings = {"CHARTRIER_HOME": str(home), "CHARTRIER_WORKERS": "2"} | settings
+        self.system: System = assemble(load_settings(self.settings))
+        self.system.initialise()
+        self.system.create_tenant("demo", "Commune de démonstration")
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *names: str) -> None:
+        for name in names or ("valkey", "worker", "beat"):
+            if name == "valkey":
+                started = valkey.start(self.home)
+                if started is not None:
+                    self.processes[name] = started
+                continue
+            kept = {k: v for k, v in os.environ.items() if not k.startswith("CHARTRIER_")}
+            with (self.home / f"{name}.log").open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    [sys.executable, "-m", "ingestion.worker", name],
+                    cwd=ROOT,
+                    env=kept | self.settings,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+    def children(self, name: str) -> list[int]:
+        """Pids of the processes below one of ours."""
+        pid = self.processes[name].pid
+        path = Path(f"/proc/{pid}/task/{pid}/children")
+        return [int(child) for child in path.read_text(encoding="ascii").split()] if path.exists() else []
+
+    def kill(self, name: str) -> None:
+        """``kill -9`` of a process and of what it left behind."""
+        victim = self.processes[name]
+        children = self.children(name)
+        victim.kill()
+        victim.wait()
+        for child in children:
+            self.kill_pid(child)
+
+    @staticmethod
+    def kill_pid(pid: int) -> None:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def stop(self) -> None:
+        for name in ("worker", "beat"):
+            running = self.processes.get(name)
+            if running is not None and running.poll() is None:
+                running.terminate()
+        for name in ("worker", "beat"):
+            running = self.processes.get(name)
+            if running is not None:
+                try:
+                    running.wait(20)
+                except subprocess.TimeoutExpired:
+                    self.kill(name)
+        valkey.stop(self.home)
+        running = self.processes.get("valkey")
+        if running is not None:
+            running.wait(10)
+        self.system.close()
+
+    def log(self) -> str:
+        return "\n".join(path.read_text(errors="replace")[-6000:] for path in self.home.glob("*.log"))
+
+    def receive(self, content: bytes, key: str, **fields: str) -> str:
+        received = self.system.intake.receive(
+            [content],
+            tenant="demo",
+            agent="key:test",
+            idempotency_key=key,
+            filename=f"{key}.pdf",
+            media_type="application/pdf",
+            fields=fields,
+        )
+        assert received.deposit is not None
+        return received.deposit.id
+
+    def shown(self, deposit_id: str) -> dict[str, Any]:
+        with self.system.database.read() as session:
+            return view(session, session.get_one(DepositRow, deposit_id), position=self.system.index.position)
+
+    def wait(self, deposit_ids: list[str], seconds: float) -> list[dict[str, Any]]:
+        """Until every deposit is kept and indexed, or set aside."""
+        limit = time.monotonic() + seconds
+        while True:
+            views = [self.shown(deposit_id) for deposit_id in deposit_ids]
+            open_ = [v for v in views if v["state"] != "quarantined" and v["stages"][-1]["state"] != "done"]
+            if not open_:
+                return views
+            assert time.monotonic() < limit, f"{len(open_)} not kept: {open_[0]}\n{self.log()}"
+            time.sleep(0.1)
+
+    def assert_whole(self, views: list[dict[str, Any]]) -> None:
+        """As many records, sealed objects, journal entries and hits as deposits, and the same ones."""
+        assert [v["problem"] for v in views if v["state"] != "kept"] == []
+        wanted = {v["record_id"] for v in views}
+        assert len(wanted) == len(views)
+        with self.system.database.read() as session:
+            records = set(session.scalars(select(RecordRow.id)))
+            kept = session.scalars(
+                select(JournalEntryRow.subject).where(JournalEntryRow.type == "RecordKept")
+            ).all()
+            count = session.scalar(select(func.count()).select_from(JournalEntryRow))
+            last = session.scalar(select(func.max(JournalEntryRow.n)))
+        assert records == wanted
+        assert sorted(kept) == sorted(f"record:{record}" for record in wanted)
+        assert count == (last or 0) + 1
+        objects = [p.parent.name for p in (self.home / "store" / "tenants").rglob("0=ocfl_object_1.1")]
+        assert sorted(objects) == sorted(wanted)
+        assert {record for record, _ in self.system.index.record_ids("demo")} == wanted
+        for record in wanted:
+            assert self.system.holdings.verify("demo", record).verdict == "intact"
+
+
+def letter(number: int) -> bytes:
+    """A small PDF with text of its own."""
+    import io
+
+    pdf = pikepdf.new()
+    page = pdf.add_blank_page(page_size=(595, 842))
+    font = pikepdf.Dictionary(
+        Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica
+    )
+    page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=pdf.make_indirect(font)))
+    text = f"BT /F1 14 Tf 72 720 Td (Courrier numero {number} du conseil municipal) Tj ET"
+    page.Contents = pdf.make_stream(text.encode())
+    target = io.BytesIO()
+    pdf.save(target, deterministic_id=True)
+    return target.getvalue()
