@@ -216,9 +216,9 @@ def verify(
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
     """Run every check now and show each."""
+    require_csrf(request, csrf)
     from api.checking import verify as run_checks
 
-    require_csrf(request, csrf)
     system = system_of(request)
     with system.database.read() as session:
         find_record(session, person.tenant, record_id)
