@@ -1,8 +1,8 @@
 """Where everything lies in the store, and the OCFL 1.1 documents that say so. Pure.
 
-A tenant is an OCFL storage root, a record an object in it. Objects are placed by extension 0004: three
-groups of three hexadecimal digits, then the whole SHA-512 of the object's identifier, so that a reader
-who knows only the extension finds the record without us.
+A tenant is an OCFL storage root, a record an object in it. Objects are placed by extension 0003: three
+groups of three hexadecimal digits of the SHA-512 of the object's identifier, then the identifier itself,
+so that a reader who knows only the extension finds the record without us, and a person sees which it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from signing.clock import stamp
 
-LAYOUT: Final = "0004-hashed-n-tuple-storage-layout"
+LAYOUT: Final = "0003-hash-and-id-n-tuple-storage-layout"
 ROOT_DECLARATION: Final = ("0=ocfl_1.1", b"ocfl_1.1\n")
 OBJECT_DECLARATION: Final = ("0=ocfl_object_1.1", b"ocfl_object_1.1\n")
 RECORD_JSON: Final = "metadata/record.json"
@@ -51,14 +51,13 @@ def root_files(tenant: str) -> dict[str, bytes]:
     name, declaration = ROOT_DECLARATION
     layout = {
         "extension": LAYOUT,
-        "description": "Three tuples of three digits of the SHA-512 of the identifier",
+        "description": "Three tuples of three digits of the SHA-512 of the identifier, then the identifier",
     }
     config = {
         "extensionName": LAYOUT,
         "digestAlgorithm": "sha512",
         "tupleSize": 3,
         "numberOfTuples": 3,
-        "shortObjectRoot": False,
     }
     return {
         f"{root}/{name}": declaration,
@@ -74,8 +73,9 @@ def object_id(record_id: str) -> str:
 
 def object_root(tenant: str, record_id: str) -> str:
     """The folder of a record."""
-    digest = hashlib.sha512(object_id(record_id).encode()).hexdigest()
-    return f"{tenant_root(tenant)}/{digest[0:3]}/{digest[3:6]}/{digest[6:9]}/{digest}"
+    digest = sha512(object_id(record_id).encode())
+    encoded = object_id(record_id).replace(":", "%3a")
+    return f"{tenant_root(tenant)}/{digest[0:3]}/{digest[3:6]}/{digest[6:9]}/{encoded}"
 
 
 def original_name(filename: str) -> str:
@@ -157,9 +157,14 @@ def inventory(
     )
 
 
+def sha512(content: bytes) -> str:
+    """Lower-case hex, as OCFL writes it."""
+    return hashlib.sha512(content).hexdigest()
+
+
 def sidecar(inventory_bytes: bytes) -> bytes:
     """The file that vouches for an inventory."""
-    return f"{hashlib.sha512(inventory_bytes).hexdigest()} inventory.json\n".encode()
+    return f"{sha512(inventory_bytes)} inventory.json\n".encode()
 
 
 def contents_of(found: Mapping[str, Any], version: str | None = None) -> dict[str, Content]:

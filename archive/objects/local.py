@@ -31,7 +31,7 @@ from signing.errors import Corrupt, Refused, Unavailable
 CHUNK: Final = 1 << 20
 _DAY_NS: Final = 86_400 * 10**9
 _OURS: Final = ("holds", "superseded", ".writing")
-_PART: Final = re.compile(r"[A-Za-z0-9_=.\-]{1,200}")
+_PART: Final = re.compile(r"[A-Za-z0-9_=%.\-]{1,200}")
 _COUNTED: Final = re.compile(r"v([1-9][0-9]*)(\.gone)?")
 _HEAD_MODE: Final = 0o644
 _KEPT_MODE: Final = 0o444
