@@ -2,10 +2,10 @@
 
 One analysis for every engine. A word goes through: apostrophes and ligatures made plain, lower case, elision
 (``l’arrêté`` -> ``arrêté``), the list of exceptions (``french_overrides.txt``), Snowball French, accents off
-*after* the stem. It also gets the stem of its unaccented spelling, at the same position, so that words typed
-without accents find the others. Elasticsearch says the same with a char filter and ``elision``,
-``stemmer_override``, ``multiplexer`` of [``stemmer:french`` + ``asciifolding``] and [``asciifolding`` +
-``stemmer:french``].
+*after* the stem. At the same position it gets, where they differ, the stem of its unaccented spelling, so that
+words typed without accents find the others, and the stems of its singular. Elasticsearch says the same with a
+char filter, ``elision``, ``stemmer_override``, and a ``multiplexer`` of [``stemmer:french``, ``asciifolding``],
+[``asciifolding``, ``stemmer:french``] and both again after ``pattern_replace`` of the plural.
 """
 
 from __future__ import annotations
@@ -34,6 +34,12 @@ _PLAIN: Final = str.maketrans(
     {"œ": "oe", "æ": "ae", "Œ": "OE", "Æ": "AE", _SOFT_HYPHEN: None, **dict.fromkeys(APOSTROPHES)}
 )
 _ALIKE: Final = str.maketrans(dict.fromkeys("‐‑–−", "-"))
+_PLURAL: Final = re.compile(r"^(\w{3,}[^aiouys]|\w{3,}[aiou])s$")
+"""Plurals that Snowball leaves alone or stems apart: usagers, emplois, reçus; not the short ``plus``, ``pays``."""
+
+_FAMILY: Final = "_"
+"""Ends the stem of an exception, so that no stem of Snowball's equals it: ``port`` is not ``portant``."""
+
 _LONGEST: Final = 100
 """Characters of a word that count."""
 
@@ -91,7 +97,7 @@ def overrides() -> dict[str, str]:
     for line in files("search").joinpath("french_overrides.txt").read_text(encoding="utf-8").splitlines():
         if "=>" in line and not line.startswith("#"):
             forms, stem = line.split("=>")
-            given |= {form.strip().translate(_PLAIN): stem.strip() for form in forms.split(",")}
+            given |= {form.strip().translate(_PLAIN): stem.strip() + _FAMILY for form in forms.split(",")}
     return {fold(form): stem for form, stem in given.items()} | given
 
 
@@ -116,8 +122,9 @@ def word(written: str) -> tuple[str, tuple[str, ...]]:
     if any(c.isdigit() for c in form):
         return form, (form,)
     stem = _stemmer().stemWord
-    first, second = fold(stem(plain)), stem(form)
-    return form, (first,) if first == second else (first, second)
+    singular = _PLURAL.sub(r"\1", plain)
+    stems = (fold(stem(plain)), fold(stem(singular)), stem(fold(singular)), stem(form))
+    return form, tuple(dict.fromkeys(stems[:-1])) if stems[-1] == stems[0] else tuple(dict.fromkeys(stems))
 
 
 def tokens(text: str) -> list[Token]:
