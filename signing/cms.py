@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from signing.chains import MALFORMED
 from signing.port import Signer
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -161,15 +162,7 @@ def opened(der: bytes, *, digest_of_detached: dict[str, bytes] | None = None) ->
     """
     try:
         return _opened(der, digest_of_detached)
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except (*MALFORMED, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise CmsError("unreadable", broken=False) from error
 
 
@@ -224,12 +217,18 @@ def _opened(der: bytes, detached: dict[str, bytes] | None) -> SignedMessage:
 def _check_envelope(signed: Any, info: Any, algorithm: str) -> None:
     """Refuse what no signature covers and yet is not as it must be, so that nothing can be varied at will."""
     by_issuer = info["sid"].name == "issuer_and_serial_number"
-    identifiers = [info["digest_algorithm"], *signed["digest_algorithms"]]
+    plain = by_issuer and signed["encap_content_info"]["content_type"].native == "data"
+    only_certificates = all(choice.name == "certificate" for choice in signed["certificates"] or ())
+    versions = {"v1" if plain else "v3"} if only_certificates else {"v4", "v5"}
+    listed = list(signed["digest_algorithms"])
+    with_parameters = [info["digest_algorithm"], *listed]
+    if info["signature_algorithm"].signature_algo != "rsassa_pss":
+        with_parameters.append(info["signature_algorithm"])
     if (
         info["version"].native != ("v1" if by_issuer else "v3")
-        or signed["version"].native not in {"v1", "v3", "v4", "v5"}
-        or algorithm not in {identifier["algorithm"].native for identifier in signed["digest_algorithms"]}
-        or any(identifier["parameters"].native is not None for identifier in identifiers)
+        or signed["version"].native not in versions
+        or algorithm not in {identifier["algorithm"].native for identifier in listed}
+        or any(identifier["parameters"].dump() not in {b"", b"\x05\x00"} for identifier in with_parameters)
     ):
         raise CmsError("unreadable", broken=False)
 
@@ -264,7 +263,7 @@ def _identifies(identifier: Any, der: bytes) -> bool:
     if identifier.name == "issuer_and_serial_number":
         chosen = identifier.chosen
         return bool(
-            chosen["issuer"] == certificate.issuer
+            chosen["issuer"].dump() == certificate.issuer.dump()
             and chosen["serial_number"].native == certificate.serial_number
         )
     return bool(identifier.chosen.native == certificate.key_identifier)

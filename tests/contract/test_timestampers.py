@@ -171,6 +171,7 @@ def test_every_lie_of_an_authority_is_refused(pki: Pki) -> None:
     assert stamper(pki, honest).token(DIGEST)
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_no_flipped_byte_of_a_token_is_valid(pki: Pki) -> None:
     token = stamper(pki, authority(pki).respond).token(DIGEST)
     for position in range(0, len(token), 5):

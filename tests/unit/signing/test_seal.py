@@ -47,6 +47,7 @@ def test_an_expired_seal_needs_its_time_stamp(
     assert verify_detached(late, MESSAGE, roots).reason == "expired", "stamped after the certificate's end"
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_no_flipped_byte_is_valid(signer: KeySigner, root: bytes) -> None:
     seal = detached(signer, MESSAGE, at=NOW)
     for position in range(0, len(seal), 3):
