@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI
 
 from api import errors
+from api.cursors import Cursors
 from api.envelope import SMALL_BODY, Envelope, allowed_hosts
 from api.health import Health
 from api.permissions import check_permissions
 from api.rates import Rates
-from api.routes import health, me
+from api.routes import deposits, documentation, health, journal, keys, me, records, search, verifications
 from api.schemas import Problem
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ def create_app(system: System) -> FastAPI:
     app.state.secure = settings.api.public_url.startswith("https://")
     app.state.health = Health(system)
     app.state.rates = Rates()
+    app.state.cursors = Cursors.of_installation(settings.signing.keys / "log.key")
     errors.install(app)
     app.include_router(_api(), prefix="/api/v1", responses=_PROBLEMS)
     app.include_router(health.router)
+    app.include_router(documentation.router)
     open_mounts: tuple[str, ...] = ()
     large_bodies = {
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
@@ -70,7 +73,7 @@ def create_app(system: System) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter()
-    for module in (me,):
+    for module in (deposits, records, search, journal, verifications, keys, me):
         api.include_router(module.router)
     return api
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
+from pydantic import AfterValidator
 from starlette.requests import Request
 
 if TYPE_CHECKING:
@@ -21,3 +23,11 @@ def system_of(request: Request) -> System:
 
 
 Assembled = Annotated[System, Depends(system_of)]
+
+
+def _zoned(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_zoned)]
+"""A moment as a caller writes it; UTC when no zone is given."""

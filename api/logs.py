@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ import structlog
 _SECRET = re.compile(r"chr_[0-9A-Za-z]{20,}")
 
 
-def hide_secrets(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """Blank whatever looks like a key, wherever it slipped in (G20)."""
     return {
         key: _SECRET.sub("chr_…", value) if isinstance(value, str) else value for key, value in event.items()

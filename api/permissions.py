@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -110,10 +111,8 @@ def _require(caller: Caller, scope: str) -> None:
 
 def permission_of(route: RouteContext) -> Permission | None:
     """What a route declares, in itself, in its router or in what it depends on."""
-    for dependant in _walk(route.dependant):
-        if isinstance(dependant.call, Permission):
-            return dependant.call
-    return None
+    found: list[Any] = [child.call for child in _walk(route.dependant)]
+    return next((call for call in found if isinstance(call, Permission)), None)
 
 
 def _walk(dependant: Dependant) -> Iterator[Dependant]:

@@ -6,6 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api import examples
+
+JsonObject = dict[str, Any]
+
 
 class Body(BaseModel):
     """Something a caller sends: unknown fields are refused, so that a typo is not silently lost."""
@@ -45,4 +49,381 @@ class Me(BaseModel):
     scopes: list[str]
 
 
-JsonObject = dict[str, Any]
+class Digests(BaseModel):
+    """Lower-case hex."""
+
+    sha256: str = Field(alias="sha-256", examples=["9f86d081884c7d659a2feaa0c55ad015"])
+    sha512: str = Field(alias="sha-512")
+
+
+class StageView(BaseModel):
+    """One stage of a deposit."""
+
+    name: Literal[
+        "screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index"
+    ]
+    state: Literal["waiting", "running", "done", "skipped", "failed"]
+    done: int | None
+    total: int | None
+    started_at: str | None
+    ended_at: str | None
+    detail: str | None
+
+
+class DepositProblem(BaseModel):
+    """What stopped a deposit."""
+
+    code: str
+    detail: str
+    action: str
+
+
+class ReceiptLink(BaseModel):
+    """Where a deposit stands in the journal."""
+
+    entry: int
+    leaf_hash: str
+    href: str
+
+
+class Deposit(BaseModel):
+    """A deposit and how far it has come."""
+
+    model_config = ConfigDict(json_schema_extra={"example": examples.DEPOSIT})
+
+    id: str
+    state: Literal["received", "working", "kept", "quarantined", "refused"]
+    tenant: str
+    filename: str
+    media_type: str
+    size: int
+    digests: Digests
+    received_at: str
+    record_id: str | None
+    duplicate_of: list[str]
+    stages: list[StageView]
+    problem: DepositProblem | None
+    receipt: ReceiptLink
+    fields: dict[str, str]
+
+
+class DepositPage(BaseModel):
+    """Deposits, newest first."""
+
+    deposits: list[Deposit]
+    next: str | None = Field(description="Curseur de la page suivante.")
+
+
+class DepositPlan(BaseModel):
+    """What would become of a deposit (dry run)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    size: int
+    digests: Digests
+
+
+class Receipt(BaseModel):
+    """A signed receipt: the note's text is the canonical JSON of ``receipt``."""
+
+    receipt: JsonObject
+    note: str
+    state: Literal["sequenced", "published"] = "sequenced"
+
+
+class FormatView(BaseModel):
+    """What PRONOM calls it."""
+
+    puid: str | None = Field(examples=["fmt/20"])
+    name: str | None
+
+
+class StoreView(BaseModel):
+    """Where the bytes are and until when they are locked."""
+
+    assurance: Literal["advisory", "enforced"]
+    key: str
+    version: str
+    locked_until: str | None
+    legal_hold: bool
+
+
+class Representation(BaseModel):
+    """One form of a record."""
+
+    kind: Literal["original", "archival", "text", "preview"]
+    filename: str
+    media_type: str
+    format: FormatView
+    size: int
+    digests: Digests
+    href: str
+    store: StoreView
+
+
+class TextFacts(BaseModel):
+    """How much text was read, and how surely."""
+
+    words: int
+    mean_confidence: float | None = Field(description="De 0 à 1.")
+
+
+class Retention(BaseModel):
+    """Until when, and why."""
+
+    rule: str | None
+    rule_version: int | None
+    starts_on: str | None
+    ends_on: str | None
+    final_action: Literal["keep", "destroy", "sort"]
+    explanation: str
+
+
+class Access(BaseModel):
+    """From when the public may read it, and why."""
+
+    rule: str | None
+    communicable_on: str | None
+    explanation: str
+
+
+class Warning(BaseModel):  # noqa: A001 - the word of the contract
+    """Something to know or to mend."""
+
+    code: str
+    detail: str
+    stage: str | None
+
+
+class IndexState(BaseModel):
+    """Stored and indexed are two facts."""
+
+    state: Literal["indexed", "pending"]
+
+
+class Proof(BaseModel):
+    """Where the record stands in the journal."""
+
+    entry: int
+    checkpoint: int | None = Field(
+        description="Premier scellement qui la couvre ; `null` : pas encore scellée."
+    )
+
+
+class Record(BaseModel):
+    """What is kept."""
+
+    id: str
+    tenant: str
+    deposit_id: str
+    revision: int
+    state: Literal["kept", "in_disposal", "disposed", "transferred"]
+    title: str
+    description: str | None
+    document_type: str | None
+    classification: str | None
+    producer: str | None
+    document_date: str | None
+    closed_on: str | None
+    external_reference: str | None
+    filename: str
+    kept_at: str
+    pages: int | None
+    language: str | None
+    text: TextFacts | None
+    representations: list[Representation]
+    verdicts: JsonObject = Field(description="`virus`, `pdfa`, `signature`, `seal`.")
+    retention: Retention
+    holds: list[JsonObject]
+    access: Access
+    warnings: list[Warning]
+    index: IndexState
+    proof: Proof
+
+
+class Word(BaseModel):
+    """One word and its place, in pixels of the page image."""
+
+    text: str
+    x: int
+    y: int
+    width: int
+    height: int
+    confidence: float
+
+
+class PageWords(BaseModel):
+    """The words of one page."""
+
+    page: int
+    width: int
+    height: int
+    words: list[Word]
+
+
+class HistoryEntry(BaseModel):
+    """One event."""
+
+    n: int
+    at: str
+    type: str
+    sentence: str
+    agent: str | None
+    entry: JsonObject = Field(description="L’entrée du journal.")
+    leaf_hash: str
+
+
+class History(BaseModel):
+    """What happened to a record, oldest first."""
+
+    entries: list[HistoryEntry]
+
+
+class Check(BaseModel):
+    """One check and its verdict."""
+
+    name: str
+    verdict: str
+    detail: str
+
+
+class Verification(BaseModel):
+    """The weakest verdict, and every check behind it."""
+
+    verdict: Literal["intact", "altered", "missing", "unverifiable"]
+    checks: list[Check]
+
+
+class Match(BaseModel):
+    """A passage that matches; `page` 0 is the title or the description."""
+
+    page: int
+    text: str
+    ranges: list[tuple[int, int]]
+
+
+class Hit(BaseModel):
+    """A record found."""
+
+    record_id: str
+    title: str
+    document_type: str | None
+    document_date: str | None
+    score: float
+    matches: list[Match]
+
+
+class Total(BaseModel):
+    """How many in all."""
+
+    value: int
+    relation: Literal["exact"]
+
+
+class FacetCount(BaseModel):
+    """How many have this value."""
+
+    value: str
+    count: int
+
+
+class SearchAnswer(BaseModel):
+    """Hits in order, exact total, facets."""
+
+    hits: list[Hit]
+    total: Total
+    facets: dict[str, list[FacetCount]]
+    loosened: bool = Field(description="Rien d’exact : mots voisins (tolérance de lecture).")
+    took_ms: int
+    next: str | None
+
+
+class JournalEntry(BaseModel):
+    """One line of the journal; ``body`` is the hashed text, byte for byte."""
+
+    n: int
+    leaf_hash: str
+    entry: JsonObject
+    body: str
+
+
+class EntryPage(BaseModel):
+    """Entries in order."""
+
+    entries: list[JournalEntry]
+    next: int | None = Field(description="À redonner dans `after`.")
+
+
+class Checkpoint(BaseModel):
+    """A signed tree head."""
+
+    number: int
+    size: int
+    root: str
+    note: str
+    published_at: str
+    token: str | None
+
+
+class InclusionProof(BaseModel):
+    """From an entry to a head."""
+
+    entry: int
+    leaf_hash: str
+    checkpoint: int
+    size: int
+    root: str
+    hashes: list[str]
+    tlog_proof: str
+
+
+class Head(BaseModel):
+    """A tree head, named."""
+
+    checkpoint: int
+    size: int
+    root: str
+
+
+class ConsistencyProof(BaseModel):
+    """From one head to a later one."""
+
+    older: Head = Field(alias="from")
+    newer: Head = Field(alias="to")
+    hashes: list[str]
+
+
+class Key(BaseModel):
+    """A key, without its text."""
+
+    id: str
+    name: str
+    prefix: str
+    tenant: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+
+class NewKey(Key):
+    """A key just made, with its text, this once."""
+
+    key: str
+
+
+class KeyPage(BaseModel):
+    """Keys of a tenant."""
+
+    keys: list[Key]
+
+
+class Finding(BaseModel):
+    """Something a public verification can say of a file."""
+
+    verdict: Literal["intact", "altered", "missing", "unverifiable", "unknown"]
+    kind: Literal["record", "bundle", "file"]
+    checks: list[Check]
+    record: JsonObject | None
+    signatures: JsonObject | None

@@ -54,14 +54,14 @@ async def blocks(request: Request) -> AsyncIterator[bytes]:
         yield bytes(gathered)
 
 
-async def receive_raw(request: Request, intake: Intake) -> Upload:
-    """The raw body as the file, named by ``Content-Disposition``.
+async def receive_raw(request: Request, intake: Intake, *, named: bool = True) -> Upload:
+    """The raw body as the file, named by ``Content-Disposition`` (which may be absent unless ``named``).
 
     Raises:
         Refused: ``filename_missing``, ``too_large``.
     """
     filename = disposition_filename(request.headers.get("content-disposition", ""))
-    if not filename:
+    if not filename and named:
         raise Refused(
             "filename_missing",
             "Le nom du fichier manque.",
@@ -71,7 +71,7 @@ async def receive_raw(request: Request, intake: Intake) -> Upload:
         )
     upload = Upload(
         await run_in_threadpool(intake.open_spool),
-        filename,
+        filename or "",
         plain_media_type(request.headers.get("content-type", "")),
         {name: value for name, value in request.query_params.items() if name != "dry_run"},
     )

@@ -74,7 +74,7 @@ def ready(request: Request) -> JSONResponse:
 )
 def metrics(request: Request, _allowed: Annotated[None, Depends(LoopbackOrAdmin())]) -> Response:
     """Compteurs au format texte de Prometheus, depuis cette machine ou avec le droit `admin`."""
-    from api.metrics import exposition  # noqa: PLC0415 - not needed to start
+    from api.metrics import exposition
 
     body, media_type = exposition(request.app.state.system, request.app.state.health)
     return Response(body, media_type=media_type)

@@ -1,0 +1,168 @@
+"""Checks on request: a record of ours with everything about it, or a stranger's file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.record_views import checkpoint_over
+from archive.database import iso
+from archive.fixity import Fixity
+from archive.tables import RecordRow, RepresentationRow
+from archive.verification import Check
+from signing.clock import stamp
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+
+def verify(system: System, tenant: str, record_id: str, agent: str | None = None) -> dict[str, Any]:
+    """Every check of one record, recorded; ``{"verdict", "checks"}``.
+
+    Raises:
+        Refused: ``record_not_found``.
+    """
+    result = system.holdings.verify(
+        tenant, record_id, validate_seal=lambda path: seal_check(system, path), agent=agent
+    )
+    return result.as_json()
+
+
+def seal_check(system: System, path: Path) -> Check:
+    """Judge the seal of one of our archival PDFs, parsed in the sandbox."""
+    report = signature_report(system, path)
+    words = {
+        "valid": (Fixity.INTACT, "Le cachet est valide."),
+        "invalid": (Fixity.ALTERED, "Le cachet ne correspond pas au fichier."),
+        "none": (Fixity.UNVERIFIABLE, "Le fichier ne porte pas de cachet."),
+        "indeterminate": (Fixity.UNVERIFIABLE, "Le cachet n’a pas pu être contrôlé jusqu’au bout."),
+    }
+    verdict, said = words.get(str(report.get("verdict")), words["indeterminate"])
+    return Check("Cachet", verdict, said)
+
+
+def signature_report(system: System, path: Path) -> dict[str, Any]:
+    """The signatures of a PDF and what can be said of each; a file that can't be read is indeterminate."""
+    from ingestion.tools.sandbox import ToolFailed
+
+    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:])]
+    try:
+        return system.sandbox.call(
+            "pdf_signatures", {"roots": roots, "at": stamp(system.clock())}, {"source": path}
+        )
+    except ToolFailed:
+        return {"verdict": "indeterminate", "signatures": []}
+
+
+# --- a stranger's file ------------------------------------------------------------------------------
+
+
+def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[str, Any]:
+    """What can be said of a file that somebody holds: an evidence bundle, a record's bytes, a PDF, or anything.
+
+    Args:
+        tenant: Of a caller who may read its records; None for a stranger, who learns the verdict, the dates and who
+            sealed, and a title only where the law already lets everybody read.
+    """
+    if zipfile.is_zipfile(path):
+        bundle = _judge_bundle(system, path)
+        if bundle is not None:
+            return bundle
+    with path.open("rb") as source:
+        is_pdf = source.read(1024).lstrip().startswith(b"%PDF")
+    signatures = signature_report(system, path) if is_pdf else None
+    with system.database.read() as session:
+        record = _holder(session, sha256, tenant)
+        if record is not None:
+            return _known(session, system, record, tenant, signatures)
+    return _unknown(sha256, signatures)
+
+
+def _holder(session: Session, sha256: str, tenant: str | None) -> RecordRow | None:
+    """The record that holds these bytes: the caller's own first, else the oldest."""
+    rows = session.scalars(
+        select(RecordRow)
+        .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)
+        .where(RepresentationRow.sha256 == sha256, RepresentationRow.kind.in_(("original", "archival")))
+        .order_by(RecordRow.kept_at, RecordRow.id)
+    ).all()
+    return next((row for row in rows if row.tenant_id == tenant), rows[0] if rows else None)
+
+
+def _known(
+    session: Session, system: System, row: RecordRow, tenant: str | None, signatures: dict[str, Any] | None
+) -> dict[str, Any]:
+    checkpoint = checkpoint_over(session, row.kept_entry)
+    checks = [
+        _check("Empreinte", Fixity.INTACT, "Ces octets sont, un à un, ceux qui sont conservés ici."),
+        _check(
+            "Journal",
+            Fixity.INTACT if checkpoint is not None else Fixity.UNVERIFIABLE,
+            "L’entrée est sous un scellement signé et horodaté du journal."
+            if checkpoint is not None
+            else "L’entrée n’est pas encore sous un scellement : revenez dans une minute.",
+        ),
+    ]
+    readable = row.tenant_id == tenant or (
+        row.communicable_on is not None and row.communicable_on <= system.clock().date()
+    )
+    record: dict[str, Any] = {
+        "kept_at": stamp(row.kept_at),
+        "state": row.state,
+        "entry": row.kept_entry,
+        "checkpoint": checkpoint,
+        "seal": row.verdicts.get("seal"),
+        "communicable_on": iso(row.communicable_on),
+    }
+    if readable:
+        record |= {
+            "title": row.title,
+            "description": row.description,
+            "document_date": iso(row.document_date),
+        }
+    if row.tenant_id == tenant:
+        record["id"] = row.id
+    verdict = "intact" if checkpoint is not None else "unverifiable"
+    return {
+        "verdict": verdict,
+        "kind": "record",
+        "checks": checks,
+        "record": record,
+        "signatures": signatures,
+    }
+
+
+def _unknown(sha256: str, signatures: dict[str, Any] | None) -> dict[str, Any]:
+    said = "Ce fichier n’est pas conservé ici, du moins pas dans ces octets."
+    checks = [_check("Empreinte", Fixity.UNVERIFIABLE, f"{said} SHA-256 {sha256}")]
+    return {
+        "verdict": "unverifiable",
+        "kind": "file",
+        "checks": checks,
+        "record": None,
+        "signatures": signatures,
+    }
+
+
+def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
+    """Run the bundle's checks; None when the zip is no evidence bundle."""
+    from archive.evidence import looks_like_bundle, verify_bundle
+
+    if not looks_like_bundle(path):
+        return None
+    result = verify_bundle(path, root=system.signer.chain[-1])
+    return {
+        "verdict": result["verdict"],
+        "kind": "bundle",
+        "checks": result["checks"],
+        "record": None,
+        "signatures": None,
+    }
+
+
+def _check(name: str, verdict: Fixity, detail: str) -> dict[str, str]:
+    return {"name": name, "verdict": verdict.value, "detail": detail}

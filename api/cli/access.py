@@ -1,0 +1,168 @@
+"""``key``, ``tenant``, ``user``: who may do what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.context import base_url, choose_tenant, print_json, say, system
+from signing.clock import stamp
+from signing.errors import Refused
+
+key = typer.Typer(help="Clés des applications.", no_args_is_help=True)
+tenant = typer.Typer(help="Collectivités.", no_args_is_help=True)
+user = typer.Typer(help="Personnes.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Une ligne de JSON par résultat.")]
+Tenant = Annotated[str | None, typer.Option(help="Collectivité ; inutile s’il n’y en a qu’une.")]
+
+
+@key.command("create")
+def key_create(
+    scopes: Annotated[str, typer.Option(help="Droits, séparés par des virgules.")],
+    tenant: Tenant = None,
+    name: Annotated[str, typer.Option(help="À quoi elle sert.")] = "application",
+    as_json: AsJson = False,
+) -> None:
+    """Crée une clé ; elle n’est montrée que cette fois."""
+    from api.auth import create_key
+
+    chosen = choose_tenant(tenant)
+    wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    with system().database.write() as session:
+        row, plain = create_key(session, tenant=chosen, scopes=wanted, name=name, now=system().clock())
+    if as_json:
+        print_json({"id": row.id, "key": plain})
+    else:
+        say(f"{plain}\nNotez-la maintenant : elle ne sera plus montrée. Identifiant : {row.id}")
+
+
+@key.command("list")
+def key_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Les clés d’une collectivité."""
+    from sqlalchemy import select
+
+    from api.tables import ApiKeyRow
+
+    chosen = choose_tenant(tenant)
+    with system().database.read() as session:
+        rows = session.scalars(
+            select(ApiKeyRow).where(ApiKeyRow.tenant_id == chosen).order_by(ApiKeyRow.id)
+        ).all()
+    for row in rows:
+        state = "révoquée" if row.revoked_at else "active"
+        if as_json:
+            shown = {
+                "id": row.id,
+                "name": row.name,
+                "prefix": row.prefix,
+                "scopes": row.scopes,
+                "tenant": chosen,
+            }
+            print_json(shown | {"revoked_at": stamp(row.revoked_at) if row.revoked_at else None})
+        else:
+            say(f"{row.id}  {row.prefix}…  {state}  {row.name}  {','.join(row.scopes)}")
+
+
+@key.command("revoke")
+def key_revoke(key_id: str) -> None:
+    """Révoque une clé, tout de suite et pour toujours."""
+    from api.tables import ApiKeyRow
+
+    with system().database.write() as session:
+        row = session.get(ApiKeyRow, key_id)
+        if row is None:
+            raise Refused("key_not_found", "Cette clé n’existe pas.", action="Voyez « chartrier key list ».")
+        row.revoked_at = row.revoked_at or system().clock()
+    say("Clé révoquée.")
+
+
+@tenant.command("create")
+def tenant_create(
+    identifier: Annotated[str, typer.Argument(help="Nom court : a-z, 0-9, « - ».")],
+    name: Annotated[str, typer.Option(help="Nom de la collectivité.")],
+    as_json: AsJson = False,
+) -> None:
+    """Crée une collectivité avec ses types de documents et ses règles de conservation."""
+    system().initialise()
+    made = system().create_tenant(identifier, name)
+    if as_json:
+        print_json({"id": identifier, "name": name, "created": made})
+    else:
+        say(f"Collectivité « {identifier} » {'créée' if made else 'déjà là, inchangée'}.")
+
+
+@tenant.command("list")
+def tenant_list(as_json: AsJson = False) -> None:
+    """Les collectivités de l’installation."""
+    from sqlalchemy import select
+
+    from archive.tables import TenantRow
+
+    with system().database.read() as session:
+        rows = session.scalars(select(TenantRow).order_by(TenantRow.id)).all()
+    for row in rows:
+        if as_json:
+            print_json({"id": row.id, "name": row.name, "created_at": stamp(row.created_at)})
+        else:
+            say(f"{row.id}  {row.name}")
+
+
+@user.command("create")
+def user_create(
+    name: Annotated[str, typer.Argument(help="Nom de la personne.")],
+    role: Annotated[str, typer.Option(help="clerk reader archivist controller tenant_admin platform_admin")],
+    tenant: Tenant = None,
+    service: Annotated[str | None, typer.Option(help="Service pour lequel elle verse.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Crée une personne et son premier lien de connexion."""
+    from api.auth import create_user, login_link
+
+    chosen = choose_tenant(tenant)
+    now = system().clock()
+    with system().database.write() as session:
+        row = create_user(session, tenant=chosen, name=name, role=role, now=now, service=service)
+        link = f"{base_url()}/connexion/{login_link(session, row, now)}"
+    if as_json:
+        print_json({"id": row.id, "link": link})
+    else:
+        say(f"{row.id}\nLien de connexion, valable une fois pendant une demi-heure :\n{link}")
+
+
+@user.command("list")
+def user_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """Les personnes d’une collectivité."""
+    from sqlalchemy import select
+
+    from api.tables import UserRow
+
+    chosen = choose_tenant(tenant)
+    with system().database.read() as session:
+        rows = session.scalars(select(UserRow).where(UserRow.tenant_id == chosen).order_by(UserRow.id)).all()
+    for row in rows:
+        if as_json:
+            print_json({"id": row.id, "name": row.name, "role": row.role, "tenant": chosen})
+        else:
+            say(f"{row.id}  {row.role}  {row.name}")
+
+
+@user.command("link")
+def user_link(user_id: str, as_json: AsJson = False) -> None:
+    """Un nouveau lien de connexion, valable une fois."""
+    from api.auth import login_link
+    from api.tables import UserRow
+
+    now = system().clock()
+    with system().database.write() as session:
+        row = session.get(UserRow, user_id)
+        if row is None or row.disabled_at is not None:
+            raise Refused(
+                "user_not_found", "Cette personne n’existe pas.", action="Voyez « chartrier user list »."
+            )
+        link = f"{base_url()}/connexion/{login_link(session, row, now)}"
+    if as_json:
+        print_json({"id": user_id, "link": link})
+    else:
+        say(link)

@@ -1,0 +1,142 @@
+"""What the commands share: the system they work on, and how they speak."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingestion.settings import Settings, load_settings
+from signing.errors import Refused
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ingestion.assembly import System
+
+AGENT = "service:cli"
+"""Who acts in the journal when an operator uses the command line."""
+
+DONE, REFUSED, USAGE, ALTERED, AWAY = 0, 1, 2, 3, 4
+"""Exit codes of API.md."""
+
+_chosen: dict[str, Path | None] = {"config": None}
+
+
+def use_config(path: Path | None) -> None:
+    """Remember ``--config`` for this run."""
+    _chosen["config"] = path
+
+
+def config() -> Path | None:
+    """The settings file named on the command line."""
+    return _chosen["config"]
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this run."""
+    return load_settings(config=config())
+
+
+@lru_cache(maxsize=1)
+def system() -> System:
+    """The system of this home, made ready at its first use."""
+    from ingestion.assembly import assemble
+
+    made = assemble(settings())
+    if not (settings().signing.keys / "log.key").exists():
+        made.initialise()
+    return made
+
+
+def choose_tenant(given: str | None) -> str:
+    """The tenant to work for: the one given, or the only one there is.
+
+    Raises:
+        Refused: ``tenant_not_found``, ``tenant_unclear``.
+    """
+    from sqlalchemy import select
+
+    from api.auth import require_tenant
+    from archive.tables import TenantRow
+
+    with system().database.read() as session:
+        if given is not None:
+            return require_tenant(session, given).id
+        found = session.scalars(select(TenantRow.id).order_by(TenantRow.id)).all()
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise Refused(
+            "tenant_unclear",
+            "Aucune collectivité n’existe encore.",
+            action='Créez-en une : « chartrier tenant create demo --name "Commune de démonstration" ».',
+        )
+    raise Refused(
+        "tenant_unclear",
+        "Plusieurs collectivités partagent cette installation : {known}.",
+        action="Choisissez avec --tenant.",
+        known=", ".join(found),
+    )
+
+
+def tenant_of_record(record_id: str) -> str:
+    """The tenant that a record belongs to: an operator of the machine stands above tenants.
+
+    Raises:
+        Refused: ``record_not_found``.
+    """
+    from archive.tables import RecordRow
+
+    with system().database.read() as session:
+        row = session.get(RecordRow, record_id)
+    if row is None:
+        raise Refused(
+            "record_not_found", "Ce document n’existe pas.", action="Vérifiez l’identifiant du document."
+        )
+    return row.tenant_id
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where people read; colours only on a terminal and never against ``NO_COLOR``."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    console().print(text, markup=False)
+
+
+def running_service() -> dict[str, Any] | None:
+    """What ``run/service.json`` says, if that service is alive."""
+    from api.service import start_ticks
+
+    path = settings().home / "run" / "service.json"
+    try:
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        supervisor = state["pids"]["supervisor"]
+        alive = start_ticks(supervisor) == state["starts"]["supervisor"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return state if alive else None
+
+
+def base_url() -> str:
+    """Where people reach the pages."""
+    if settings().api.public_url:
+        return settings().api.public_url
+    running = running_service()
+    if running is not None and running["address"]:
+        return str(running["address"])
+    return f"http://{settings().api.host}:{settings().api.port}"

@@ -1,0 +1,279 @@
+"""``doctor``: each part, its real version, whether it answers, and what to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from api.cli.access import AsJson
+from api.cli.context import console, print_json, running_service, settings, system
+from signing.errors import ChartrierError
+
+GOOD, WIDER, WRONG = "ok", "optional", "wrong"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is to be said of one part.
+
+    Attributes:
+        state: ``ok``, ``optional`` (absent, and what it would add) or ``wrong`` (exit 1).
+        action: What to do; empty when there is nothing to do.
+    """
+
+    part: str
+    state: str
+    version: str
+    detail: str
+    action: str = ""
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Examine chaque partie ; sort avec 1 si quelque chose ne va pas."""
+    findings = [_asked(name, check) for name, check in _CHECKS.items()]
+    if as_json:
+        for finding in findings:
+            print_json(vars(finding))
+    else:
+        _print(findings)
+    raise typer.Exit(1 if any(finding.state == WRONG for finding in findings) else 0)
+
+
+def _asked(part: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except ChartrierError as error:
+        return Finding(part, WRONG, "", str(error))
+    except (OSError, ImportError, subprocess.SubprocessError) as error:
+        return Finding(part, WRONG, "", f"{type(error).__name__} : {error}", "Relancez « make setup ».")
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for style in ("", "bold", "dim", ""):
+        table.add_column(style=style, overflow="fold")
+    words = {GOOD: "[green]bien[/]", WIDER: "[yellow]absent[/]", WRONG: "[red]à corriger[/]"}
+    for finding in findings:
+        text = finding.detail + (f" → {finding.action}" if finding.action else "")
+        table.add_row(words[finding.state], finding.part, finding.version, text.replace("[", "\\["))
+    console().print(table)
+
+
+# --- checks -------------------------------------------------------------------------------------------
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    fine = sys.version_info >= (3, 11)
+    return Finding("Python", GOOD if fine else WRONG, version, sys.executable)
+
+
+def _home() -> Finding:
+    home = settings().home
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    free = shutil.disk_usage(home).free
+    if not os.access(home, os.W_OK):
+        return Finding(
+            "Dossier des données", WRONG, "", f"{home} n’est pas inscriptible.", "Changez ses droits."
+        )
+    said = f"{home}, {free // 2**30} Gio libres"
+    if free < 2 * 2**30:
+        return Finding(
+            "Dossier des données", WRONG, "", said, "Libérez de la place : il en faut au moins 2 Gio."
+        )
+    return Finding("Dossier des données", GOOD, "", said)
+
+
+def _database() -> Finding:
+    from sqlalchemy import text
+
+    database = system().database
+    with database.read() as session:
+        if database.is_sqlite:
+            version = session.scalar(text("SELECT sqlite_version()"))
+            mode = session.scalar(text("PRAGMA journal_mode"))
+            return Finding("Base de données", GOOD, f"SQLite {version}", f"journal {mode}, synchrone")
+        version = session.scalar(text("SHOW server_version"))
+        unsafe = [
+            name
+            for name in ("fsync", "full_page_writes", "synchronous_commit")
+            if session.scalar(text(f"SHOW {name}")) == "off"
+        ]
+    if unsafe:
+        return Finding(
+            "Base de données",
+            WRONG,
+            f"PostgreSQL {version}",
+            f"{', '.join(unsafe)} : off",
+            "Mettez-les à on.",
+        )
+    return Finding("Base de données", GOOD, f"PostgreSQL {version}", "écritures durables")
+
+
+def _store() -> Finding:
+    system().store.stat("layout.json")
+    if system().store.assurance == "advisory":
+        said = "verrous indicatifs : un administrateur de la machine pourrait altérer un fichier ; cela se verrait"
+        return Finding("Magasin", GOOD, "local", said)
+    return Finding("Magasin", GOOD, "S3", "verrous imposés par le magasin")
+
+
+def _broker() -> Finding:
+    if settings().ingestion.broker_url is not None:
+        alive = system().queue.ping()
+        return Finding(
+            "Courtier", GOOD if alive else WRONG, "externe", "répond" if alive else "ne répond pas"
+        )
+    from ingestion import valkey
+
+    program = valkey.find_server()
+    version = _first_line([str(program), "--version"])
+    state = "répond" if valkey.answers(settings().home) else "sera lancé par « chartrier serve »"
+    return Finding("Courtier", GOOD, version, f"{program.name}, {state}")
+
+
+def _service() -> Finding:
+    running = running_service()
+    if running is None:
+        return Finding("Service", WIDER, "", "ne tourne pas sur ce dossier", "« chartrier serve » le lance.")
+    pids = ", ".join(f"{name} {pid}" for name, pid in running["pids"].items())
+    return Finding("Service", GOOD, importlib.metadata.version("chartrier"), f"{running['address']} ({pids})")
+
+
+def _sandbox() -> Finding:
+    kind = system().sandbox.kind
+    if kind == "bwrap":
+        return Finding("Bac à sable", GOOD, "bubblewrap", "sans réseau, sans accès aux données")
+    return Finding(
+        "Bac à sable",
+        WIDER,
+        "limites seules",
+        "les fichiers reçus sont lus dans un processus limité, mais pas isolé du réseau",
+        "Autorisez les espaces de noms d’utilisateur, ou installez « bubblewrap ».",
+    )
+
+
+def _reading() -> Finding:
+    found = system().sandbox.call("engine_version", {"engine": settings().ingestion.ocr_engine})
+    return Finding("Lecture (OCR)", GOOD, str(found.get("version", "")), settings().ingestion.ocr_engine)
+
+
+def _index() -> Finding:
+    return Finding(
+        "Index", GOOD, f"tantivy {importlib.metadata.version('tantivy')}", str(settings().search.root)
+    )
+
+
+def _seal() -> Finding:
+    signer = system().signer
+    if signer.probative:
+        return Finding("Cachet", GOOD, signer.algorithm, "certificat fourni")
+    return Finding(
+        "Cachet",
+        WIDER,
+        signer.algorithm,
+        "fabriqué ici, non probatif",
+        "Donnez CHARTRIER_SEAL_PKCS12 pour un vrai cachet.",
+    )
+
+
+def _timestamps() -> Finding:
+    stamper = system().timestamper
+    if stamper.probative:
+        return Finding("Horodatage", GOOD, "RFC 3161", stamper.name)
+    return Finding(
+        "Horodatage", WIDER, "local", "non probatif", "Donnez CHARTRIER_TSA_URLS pour une vraie autorité."
+    )
+
+
+def _antivirus() -> Finding:
+    named = settings().ingestion.clamd_socket
+    places = (
+        [named]
+        if named
+        else ["/run/clamav/clamd.ctl", "/var/run/clamav/clamd.ctl", "/run/clamd.scan/clamd.sock"]
+    )
+    for place in places:
+        answer = _clamd_version(place)
+        if answer:
+            return Finding("Antivirus", GOOD, answer, place)
+    said = "les fichiers sont dits « non vérifiés »"
+    if named:
+        return Finding("Antivirus", WRONG, "", f"{named} ne répond pas ; {said}", "Vérifiez clamd.")
+    return Finding("Antivirus", WIDER, "", said, "Installez clamav-daemon pour qu’ils soient contrôlés.")
+
+
+def _clamd_version(place: str) -> str:
+    host, colon, port = place.rpartition(":")
+    family = socket.AF_INET if colon and port.isdigit() else socket.AF_UNIX
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as link:
+            link.settimeout(2)
+            link.connect((host, int(port)) if family == socket.AF_INET else place)
+            link.sendall(b"zVERSION\0")
+            return link.recv(1000).decode("ascii", "replace").strip("\0\n ")
+    except OSError:
+        return ""
+
+
+def _program(part: str, names: tuple[str, ...], arguments: list[str], adds: str) -> Callable[[], Finding]:
+    def check() -> Finding:
+        for name in names:
+            path = shutil.which(name)
+            if path:
+                return Finding(part, GOOD, _first_line([path, *arguments]), path)
+        return Finding(part, WIDER, "", adds, "Facultatif.")
+
+    return check
+
+
+def _first_line(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0][:80] if lines else ""
+
+
+def _verapdf() -> Finding:
+    named = settings().ingestion.verapdf
+    if named and not (shutil.which(named) or Path(named).exists()):
+        return Finding("veraPDF", WRONG, "", f"{named} est introuvable", "Corrigez CHARTRIER_VERAPDF.")
+    adds = "le verdict PDF/A vient alors de notre seul contrôle"
+    return _program("veraPDF", (named or "verapdf",), ["--version"], adds)()
+
+
+_CHECKS: dict[str, Callable[[], Finding]] = {
+    "Python": _python,
+    "Dossier des données": _home,
+    "Base de données": _database,
+    "Magasin": _store,
+    "Courtier": _broker,
+    "Service": _service,
+    "Bac à sable": _sandbox,
+    "Lecture (OCR)": _reading,
+    "Index": _index,
+    "Cachet": _seal,
+    "Horodatage": _timestamps,
+    "Antivirus": _antivirus,
+    "veraPDF": _verapdf,
+    "Ghostscript": _program(
+        "Ghostscript",
+        ("gs",),
+        ["--version"],
+        "convertirait des PDF que notre conversion ne sait pas rendre PDF/A",
+    ),
+    "pdfsig": _program(
+        "pdfsig", ("pdfsig",), ["-v"], "contrôlerait les cachets par un programme qui n’est pas de nous"
+    ),
+    "openssl": _program("openssl", ("openssl",), ["version"], "contrôlerait les jetons sans nous"),
+}

@@ -1,0 +1,95 @@
+"""``chartrier``: the command line. Heavy parts are loaded by the commands that need them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli import access, context, demo, deposits, doctor, records, upkeep
+from signing.errors import ChartrierError, Refused
+
+app = typer.Typer(
+    name="chartrier",
+    help="Service d’archives : verser, retrouver, prouver.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def root(
+    config: Annotated[
+        Path | None, typer.Option(help="Fichier de réglages TOML.", envvar="CHARTRIER_CONFIG", dir_okay=False)
+    ] = None,
+) -> None:
+    """Service d’archives : verser, retrouver, prouver."""
+    context.use_config(config)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Adresse d’écoute.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port d’écoute ; 0 : un port libre.")] = None,
+    only: Annotated[str, typer.Option(help="Une partie seulement : api,worker,beat.")] = "",
+) -> None:
+    """Tout le service sur cette machine : API, pages, traitement, courtier, sous un seul superviseur."""
+    import os
+
+    from api.service import PARTS
+
+    context.settings()  # a bad setting is told here, in words, before anything starts
+    unknown = [part for part in only.split(",") if part and part not in PARTS]
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(unknown)} : choisissez parmi {', '.join(PARTS)}", param_hint="--only"
+        )
+    arguments = [sys.executable, "-m", "api.service", "serve"]
+    for name, value in (
+        ("--host", host),
+        ("--port", port),
+        ("--only", only or None),
+        ("--config", context.config()),
+    ):
+        if value is not None:
+            arguments += [name, str(value)]
+    sys.stdout.flush()
+    os.execv(sys.executable, arguments)  # noqa: S606 - the supervisor takes this process's place, without Typer in memory
+
+
+app.command()(demo.demo)
+app.command()(deposits.deposit)
+app.command()(records.search)
+app.command()(records.show)
+app.command()(records.fetch)
+app.command()(records.verify)
+app.command("verify-bundle")(records.verify_bundle)
+app.command()(records.evidence)
+app.command()(upkeep.checkpoint)
+app.command()(doctor.doctor)
+app.add_typer(upkeep.rebuild, name="rebuild")
+app.add_typer(access.key, name="key")
+app.add_typer(access.tenant, name="tenant")
+app.add_typer(access.user, name="user")
+
+
+def main() -> None:
+    """Run a command; errors of ours become one message and an exit code."""
+    try:
+        app()
+    except ChartrierError as error:
+        context.console(stderr=True).print(f"{error}", markup=False, style="red")
+        sys.exit(context.REFUSED if isinstance(error, Refused) else _grave(error))
+
+
+def _grave(error: ChartrierError) -> int:
+    from signing.errors import Corrupt
+
+    return context.ALTERED if isinstance(error, Corrupt) else context.AWAY
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""``search show fetch verify verify-bundle evidence``: find, read and prove from a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.access import AsJson, Tenant
+from api.cli.context import (
+    AGENT,
+    ALTERED,
+    AWAY,
+    DONE,
+    choose_tenant,
+    console,
+    print_json,
+    say,
+    system,
+    tenant_of_record,
+)
+from signing.errors import Refused
+
+RecordId = Annotated[str, typer.Argument(help="Identifiant du document.")]
+Output = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Fichier à écrire ; « - » : sortie standard.")
+]
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="Mots, « phrases », -sans, début*, OR.")],
+    tenant: Tenant = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Cherche dans les documents ; avec --json, un document trouvé par ligne."""
+    from archive.database import iso
+    from search.port import Query
+
+    answer = system().index.search(Query(tenant=choose_tenant(tenant), text=query, limit=limit))
+    for hit in answer.hits:
+        matches = [
+            {"page": m.page, "text": m.text, "ranges": [list(r) for r in m.ranges]} for m in hit.matches
+        ]
+        if as_json:
+            shown = {"record_id": hit.record_id, "title": hit.title, "document_type": hit.document_type}
+            print_json(
+                shown | {"document_date": iso(hit.document_date), "score": hit.score, "matches": matches}
+            )
+        else:
+            pages = ", ".join(str(m["page"]) for m in matches if m["page"])
+            say(f"{hit.record_id}  {hit.title}{f'  (pages {pages})' if pages else ''}")
+    if not as_json:
+        loosened = ", en tolérant les erreurs de lecture" if answer.loosened else ""
+        say(f"{answer.total} document(s){loosened}.")
+
+
+def show(record_id: RecordId, as_json: AsJson = False) -> None:
+    """Tout ce qui est su d’un document."""
+    from api.record_views import find_record, view
+    from api.routes.deposits import position_of
+
+    tenant = tenant_of_record(record_id)
+    with system().database.read() as session:
+        body = view(session, find_record(session, tenant, record_id), system(), position_of(system()))
+    if as_json:
+        print_json(body)
+        return
+    say(f"{body['title']}\n{record_id}, révision {body['revision']}, conservé le {body['kept_at'][:10]}")
+    for form in body["representations"]:
+        say(
+            f"  {form['kind']:<9} {form['media_type']}, {form['size']} octets, sha-256 {form['digests']['sha-256']}"
+        )
+    for name, verdict in body["verdicts"].items():
+        say(f"  {name:<9} {verdict.get('verdict')}")
+    say(f"  {body['retention']['explanation']}")
+    for warning in body["warnings"]:
+        say(f"  ! {warning['detail']}")
+
+
+def fetch(
+    record_id: RecordId,
+    representation: Annotated[str, typer.Option(help="original archival text preview")] = "original",
+    output: Output = None,
+) -> None:
+    """Copie une forme d’un document, vérifiée pendant la copie."""
+    from api.record_views import find_representation
+    from archive.fixity import verified
+
+    tenant = tenant_of_record(record_id)
+    with system().database.read() as session:
+        row = find_representation(session, tenant, record_id, representation)
+    chunks = verified(system().store, row.key, row.version, sha256=row.sha256, size=row.size)
+    if output is not None and str(output) == "-":
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        return
+    target = output or Path(Path(row.filename).name)
+    _write_whole(target, chunks)
+    say(f"{target} : {row.size} octets, intacts.")
+
+
+def _write_whole(target: Path, chunks: Iterator[bytes]) -> None:
+    """Write beside, then rename: a file that carries the name is whole and verified."""
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        with beside.open("wb") as out:
+            for chunk in chunks:
+                out.write(chunk)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def verify(
+    record_ids: Annotated[list[str] | None, typer.Argument(help="Identifiants.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Tous les documents.")] = False,
+    tenant: Tenant = None,
+    as_json: AsJson = False,
+) -> None:
+    """Relit chaque octet et contrôle tout : 0 intact, 3 altéré ou manquant, 4 non vérifiable."""
+    from rich.progress import track
+
+    from api.checking import verify as check
+
+    wanted = list(record_ids or [])
+    if everything == bool(wanted):
+        raise typer.BadParameter("donnez des identifiants, ou --all")
+    if everything:
+        wanted = list(_all_records(tenant))
+    worst = DONE
+    quiet = as_json or not console(stderr=True).is_terminal
+    for one in track(wanted, "Vérification", console=console(stderr=True), disable=quiet, transient=True):
+        result = check(system(), tenant_of_record(one), one, AGENT)
+        worst = _worse(worst, result["verdict"])
+        if as_json:
+            print_json({"id": one, "record_id": one} | result)
+        else:
+            _say_result(one, result)
+    raise typer.Exit(worst)
+
+
+def _all_records(tenant: str | None) -> Iterator[str]:
+    from sqlalchemy import select
+
+    from archive.tables import RecordRow
+
+    query = select(RecordRow.id).where(RecordRow.state == "kept").order_by(RecordRow.id)
+    if tenant is not None:
+        query = query.where(RecordRow.tenant_id == choose_tenant(tenant))
+    with system().database.read() as session:
+        yield from session.scalars(query).all()
+
+
+def _worse(worst: int, verdict: str) -> int:
+    code = {"intact": DONE, "altered": ALTERED, "missing": ALTERED}.get(verdict, AWAY)
+    rank = (DONE, AWAY, ALTERED)
+    return max(worst, code, key=rank.index)
+
+
+def _say_result(name: str, result: dict[str, Any]) -> None:
+    say(f"{name} : {result['verdict']}")
+    for check in result["checks"]:
+        if check["verdict"] != "intact":
+            say(f"  {check['name']} : {check['verdict']}. {check['detail']}")
+
+
+def verify_bundle(
+    bundle: Annotated[Path, typer.Argument(help="Dossier de preuve (zip).", exists=True, dir_okay=False)],
+    root: Annotated[
+        Path | None, typer.Option(help="Certificat racine (PEM) ; à défaut celui de ce service.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Vérifie un dossier de preuve avec le même programme que celui qu’il contient."""
+    from archive.evidence import looks_like_bundle
+    from archive.evidence import verify_bundle as run
+
+    if not looks_like_bundle(bundle):
+        raise Refused(
+            "not_a_bundle", "Ce fichier n’est pas un dossier de preuve.", action="Donnez le zip reçu."
+        )
+    result = run(bundle, root=_der(root) if root is not None else system().signer.chain[-1])
+    if as_json:
+        print_json(result)
+    else:
+        for check in result["checks"]:
+            say(f"{check['verdict']:<13} {check['name']} : {check['detail']}")
+        say(f"Verdict : {result['verdict']}")
+    raise typer.Exit(_worse(DONE, result["verdict"]))
+
+
+def _der(path: Path) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
+
+
+def evidence(
+    record_id: RecordId,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Zip à écrire.")],
+    content: Annotated[bool, typer.Option(help="Avec les octets du document.")] = True,
+) -> None:
+    """Écrit le dossier de preuve d’un document : de quoi le vérifier sans nous."""
+    from api.evidence import make_bundle
+
+    with (
+        make_bundle(system(), tenant_of_record(record_id), record_id, content=content) as made,
+        output.open("wb") as out,
+    ):
+        shutil.copyfileobj(made, out)
+    say(f"{output} : {output.stat().st_size} octets.")

@@ -1,0 +1,122 @@
+"""What ``/openapi.json`` shows beside the schemas: request forms, headers, examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ID = "0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"
+_TEXT: dict[str, Any] = {"type": "string"}
+
+FIELDS: dict[str, Any] = {
+    "title": _TEXT | {"description": "Titre ; à défaut, le nom du fichier."},
+    "description": _TEXT,
+    "document_type": _TEXT | {"description": "Code de la liste de la collectivité.", "examples": ["arrete"]},
+    "classification": _TEXT | {"description": "Cote dans le plan de classement."},
+    "producer": _TEXT | {"description": "Service producteur."},
+    "document_date": _TEXT | {"format": "date"},
+    "closed_on": _TEXT | {"format": "date", "description": "Clôture du dossier."},
+    "external_reference": _TEXT,
+    "language": _TEXT | {"examples": ["fra"]},
+    "access_rule": _TEXT,
+    "dry_run": {"type": "boolean", "description": "Dire ce qui se passerait, ne rien conserver."},
+}
+
+
+def problem(description: str, code: str) -> dict[str, Any]:
+    """One documented error."""
+    return {
+        "description": description,
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": {
+                    "type": f"/docs/problems#{code}",
+                    "title": "…",
+                    "status": 422,
+                    "code": code,
+                    "detail": description,
+                    "kept": "Rien n’a été conservé.",
+                    "action": "",
+                    "errors": [],
+                    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+                },
+            }
+        },
+    }
+
+
+NOT_FOUND = problem("Introuvable, ou à une autre collectivité.", "record_not_found")
+
+DEPOSIT_HEADERS: dict[str, Any] = {
+    "Location": {"schema": _TEXT, "description": "Où suivre le versement."},
+    "ETag": {"schema": _TEXT},
+    "Idempotent-Replayed": {"schema": _TEXT, "description": "`true` : réponse déjà donnée à cette clé."},
+}
+
+DEPOSIT_REQUEST: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": True,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "description": "Nouvelle pour chaque versement.",
+            "example": _ID,
+        },
+        {
+            "name": "Repr-Digest",
+            "in": "header",
+            "required": False,
+            "schema": _TEXT,
+            "description": "`sha-256=:<base64>:` : vérifiée si elle est donnée.",
+        },
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}} | FIELDS,
+                }
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["upload_id"],
+                    "properties": {"upload_id": _TEXT} | FIELDS,
+                },
+                "example": {"upload_id": _ID, "title": "Arrêté 114"},
+            },
+        },
+    },
+}
+
+DEPOSIT: dict[str, Any] = {
+    "id": _ID,
+    "state": "working",
+    "tenant": "demo",
+    "filename": "arrete-114.pdf",
+    "media_type": "application/pdf",
+    "size": 48211,
+    "digests": {"sha-256": "9f86d081…", "sha-512": "ee26b0dd…"},
+    "received_at": "2026-03-12T08:15:30.123Z",
+    "record_id": None,
+    "duplicate_of": [],
+    "stages": [
+        {
+            "name": "recognise",
+            "state": "running",
+            "done": 3,
+            "total": 8,
+            "started_at": "2026-03-12T08:15:31.020Z",
+            "ended_at": None,
+            "detail": None,
+        }
+    ],
+    "problem": None,
+    "receipt": {"entry": 12, "leaf_hash": "5f1c…", "href": f"/api/v1/deposits/{_ID}/receipt"},
+    "fields": {"title": "Arrêté 114"},
+}

@@ -1,0 +1,88 @@
+"""A record's journal entries, each as one sentence and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.tables import ApiKeyRow, UserRow
+from archive.tables import JournalEntryRow, PseudonymRow, RecordRow
+from signing.clock import stamp
+
+SENTENCES: dict[str, str] = {
+    "DepositReceived": "Reçu : {size} octets, empreinte prise, accusé de réception donné.",
+    "StageCompleted": "Étape « {stage} » terminée.",
+    "StageFailed": "Étape « {stage} » en échec ; le document est conservé tel que reçu.",
+    "DepositQuarantined": "Mis à l’écart : un archiviste doit décider.",
+    "DepositRetried": "Étapes relancées.",
+    "RecordKept": "Rangé dans le magasin avec ses copies et ses preuves.",
+    "RecordDescribed": "Description complétée ou corrigée.",
+    "FixityChecked": "Vérifié : {verdict}.",
+}
+"""French sentence of each event: message ids of the catalogue."""
+
+VERDICTS = {"intact": "intact", "altered": "altéré", "missing": "manquant", "unverifiable": "non vérifiable"}
+
+
+def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Every entry about a record and about the deposit it came from, oldest first.
+
+    Args:
+        say: Message id -> text in the reader's language.
+    """
+    subjects = (f"record:{record.id}", f"deposit:{record.deposit_id}")
+    rows = session.scalars(
+        select(JournalEntryRow).where(JournalEntryRow.subject.in_(subjects)).order_by(JournalEntryRow.n)
+    ).all()
+    names: dict[str, str | None] = {}
+    shown = []
+    for row in rows:
+        body: dict[str, Any] = json.loads(row.body)
+        agent = body.get("agent")
+        if agent is not None and agent not in names:
+            names[agent] = _name(session, record.tenant_id, agent)
+        shown.append(
+            {
+                "n": row.n,
+                "at": stamp(row.at),
+                "type": row.type,
+                "sentence": sentence(row.type, body.get("facts", {}), say),
+                "agent": names.get(agent) if agent is not None else None,
+                "entry": body,
+                "leaf_hash": row.leaf_hash,
+            }
+        )
+    return shown
+
+
+def sentence(kind: str, facts: dict[str, Any], say: Callable[[str], str]) -> str:
+    """One event in words."""
+    text = SENTENCES.get(kind)
+    values = {name: value for name, value in facts.items() if isinstance(value, str | int)}
+    if "verdict" in values:
+        values["verdict"] = say(VERDICTS.get(str(values["verdict"]), str(values["verdict"])))
+    if text is not None:
+        try:
+            return say(text).format(**values)
+        except KeyError:  # an entry of an earlier version may lack a fact: say less, never fail
+            pass
+    return say("Événement {kind} inscrit au journal.").format(kind=kind)
+
+
+def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
+    """Who is behind a pseudonym, for those who may read the record; None once its key was destroyed."""
+    row = session.get(PseudonymRow, pseudonym)
+    if row is None or row.tenant_id != tenant:
+        return None
+    kind, _, identity = row.identity.partition(":")
+    if kind == "user":
+        user = session.get(UserRow, identity)
+        return user.name if user is not None else None
+    if kind == "key":
+        key = session.get(ApiKeyRow, identity)
+        return key.name if key is not None else None
+    return identity or row.identity

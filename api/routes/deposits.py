@@ -1,0 +1,324 @@
+"""Deposits: handed over, followed, acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api import examples
+from api.auth import Caller
+from api.conditions import none_match, preferred_wait
+from api.cursors import Cursors, link_next
+from api.dependencies import Assembled, Moment
+from api.languages import preferred_language
+from api.negotiation import accepted
+from api.permissions import Needs
+from api.schemas import Deposit, DepositPage, DepositPlan, Receipt
+from api.texts import translate
+from api.uploads import Upload, announced_sha256, receive_form, receive_raw
+from archive.identifiers import is_id
+from ingestion import deposit_views
+from ingestion.deposits import DepositState
+from ingestion.intake import Offer, Received
+from signing.clock import parse_stamp, stamp
+from signing.errors import ChartrierError, Refused
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+router = APIRouter(tags=["versements"])
+
+Depositor = Annotated[Caller, Depends(Needs("deposit:write"))]
+Reader = Annotated[Caller, Depends(Needs("record:read"))]
+BATCH = 5
+_POLL = 0.25
+_ENDED = (DepositState.QUARANTINED, DepositState.REFUSED)
+
+
+@router.post(
+    "/deposits",
+    operation_id="createDeposit",
+    summary="Verser un fichier",
+    status_code=202,
+    response_model=Deposit,
+    responses={
+        200: {"description": "Essai à blanc : ce qui se passerait.", "model": DepositPlan},
+        202: {"description": "Reçu : rien ne peut plus se perdre.", "headers": examples.DEPOSIT_HEADERS},
+        400: examples.problem("`Idempotency-Key` manque.", "idempotency_key_missing"),
+        413: examples.problem("Fichier trop volumineux.", "too_large"),
+        422: examples.problem(
+            "Fichier vide, empreinte différente, clé réutilisée, champ inconnu.", "empty_file"
+        ),
+        501: examples.problem("Envoi en plusieurs fois (tus), pas encore proposé.", "not_available"),
+    },
+    openapi_extra=examples.DEPOSIT_REQUEST,
+)
+async def create_deposit(request: Request, caller: Depositor, system: Assembled) -> Response:
+    """Le corps est le fichier.
+
+    Trois formes : `multipart/form-data` (champ `file` et champs de texte), le corps brut nommé par
+    `Content-Disposition` (champs en paramètres), ou `{"upload_id": …}` après un envoi tus (à venir).
+    La même `Idempotency-Key` avec le même contenu redonne la même réponse.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        raise Refused(
+            "idempotency_key_missing",
+            "L’en-tête Idempotency-Key est obligatoire.",
+            kept="Rien n’a été conservé.",
+            action="Donnez à chaque versement une clé nouvelle, par exemple un UUID.",
+            pointer="header:Idempotency-Key",
+        )
+    expected = announced_sha256(request)
+    _refuse_early(request, system)
+    upload = await _receive(request, system)
+    received = await acknowledge(caller, upload, key, expected, dry_run=_is_dry_run(request, upload))
+    if received.deposit is None:
+        return JSONResponse(received.plan)
+    body, tag = await run_in_threadpool(show, system, caller.tenant, received.deposit.id, request)
+    headers = {"Location": f"/api/v1/deposits/{body['id']}", "ETag": tag}
+    if received.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return JSONResponse(body, status_code=202, headers=headers)
+
+
+async def acknowledge(
+    caller: Caller,
+    upload: Upload,
+    key: str,
+    expected: str | None = None,
+    *,
+    dry_run: bool = False,
+) -> Received:
+    """Hand a received file to the intake; the upload is gone afterwards.
+
+    Raises:
+        Refused: Whatever the intake refuses, and ``not_available`` for a callback.
+    """
+    upload.fields.pop("dry_run", None)
+    upload.fields.pop("csrf", None)
+    fields = {name: value for name, value in upload.fields.items() if value != ""}
+    if "callback_url" in fields:
+        upload.spool.discard()
+        raise _not_available("callback_url", "Le rappel à la fin du traitement n’est pas encore proposé.")
+    offer = Offer(
+        tenant=caller.tenant,
+        agent=caller.agent,
+        idempotency_key=key,
+        filename=upload.filename,
+        media_type=upload.media_type,
+        fields=fields,
+        expected_sha256=expected,
+        priority=0 if caller.kind == "user" else BATCH,
+    )
+    return await run_in_threadpool(partial(upload.spool.finish, offer, dry_run=dry_run))
+
+
+async def _receive(request: Request, system: System) -> Upload:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await receive_form(request, system.intake)
+    if kind == "application/json" and "content-disposition" not in request.headers:
+        raise _not_available("upload_id", "L’envoi en plusieurs fois (tus) n’est pas encore proposé.")
+    return await receive_raw(request, system.intake)
+
+
+def _refuse_early(request: Request, system: System) -> None:
+    """Say no before the first byte to what announces itself as too large (what comes is counted anyway)."""
+    announced = request.headers.get("content-length", "")
+    limit = system.settings.ingestion.max_deposit_bytes
+    if announced.isdigit() and int(announced) > limit + 1024 * 1024:
+        raise Refused(
+            "too_large",
+            "Ce fichier dépasse la taille acceptée ({limit} octets).",
+            kept="Rien n’a été conservé.",
+            action="Découpez le document ou demandez à l’administrateur de relever la limite.",
+            limit=limit,
+        )
+
+
+def _not_available(pointer: str, detail: str) -> Refused:
+    return Refused(
+        "not_available",
+        detail,
+        kept="Rien n’a été conservé.",
+        action="Envoyez le fichier en une fois, en multipart/form-data ou en corps brut.",
+        pointer=f"/{pointer}",
+    )
+
+
+def _is_dry_run(request: Request, upload: Upload) -> bool:
+    given = upload.fields.get("dry_run", request.query_params.get("dry_run", "false")).strip().lower()
+    if given in {"true", "1", "on"}:
+        return True
+    if given in {"false", "0", "off", ""}:
+        return False
+    upload.spool.discard()
+    raise Refused(
+        "bad_field", "« dry_run » vaut true ou false.", kept="Rien n’a été conservé.", pointer="/dry_run"
+    )
+
+
+# --- following --------------------------------------------------------------------------------------
+
+
+def show(system: System, tenant: str, deposit_id: str, request: Request) -> tuple[dict[str, Any], str]:
+    """A deposit as the caller reads it, with its ETag.
+
+    Raises:
+        Refused: ``deposit_not_found``, also for another tenant's.
+    """
+    say = partial(translate, language=preferred_language(request))
+    with system.database.read() as session:
+        row = deposit_views.find(session, tenant, deposit_id if is_id(deposit_id) else "")
+        body = deposit_views.view(session, row, position=position_of(system), translate=say)
+    return body, deposit_views.entity_tag(body)
+
+
+def position_of(system: System) -> Callable[[str], int]:
+    """Where each tenant's index is; one that is away has indexed nothing yet: no reason to fail."""
+
+    def ask(tenant: str) -> int:
+        try:
+            return system.index.position(tenant)
+        except ChartrierError:
+            return -1
+
+    return ask
+
+
+@router.get(
+    "/deposits/{deposit_id}",
+    operation_id="getDeposit",
+    summary="Suivre un versement",
+    response_model=Deposit,
+    responses={304: {"description": "Rien de nouveau depuis l’ETag donné."}, 404: examples.NOT_FOUND},
+)
+async def get_deposit(deposit_id: str, request: Request, caller: Reader, system: Assembled) -> Response:
+    """L’état du versement, étape par étape.
+
+    Avec `Prefer: wait=25`, la réponse attend une nouveauté : un changement depuis l’ETag de `If-None-Match`,
+    ou la fin du traitement si aucun n’est donné.
+    """
+    wait = preferred_wait(request)
+    deadline = time.monotonic() + (wait or 0)
+    while True:
+        body, tag = await run_in_threadpool(show, system, caller.tenant, deposit_id, request)
+        news = not none_match(request, tag) if "if-none-match" in request.headers else has_ended(body)
+        if news or time.monotonic() >= deadline or await request.is_disconnected():
+            break
+        await asyncio.sleep(_POLL)
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept-Language, Cookie, Authorization",
+    }
+    if wait is not None:
+        headers["Preference-Applied"] = f"wait={wait:g}"
+    if none_match(request, tag):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(body, headers=headers)
+
+
+def has_ended(body: dict[str, Any]) -> bool:
+    """Whether nothing more will happen to a deposit by itself."""
+    return body["state"] in _ENDED or (
+        body["state"] == DepositState.KEPT and body["stages"][-1]["state"] == "done"
+    )
+
+
+@router.get(
+    "/deposits",
+    operation_id="listDeposits",
+    summary="Les versements de ma collectivité",
+    response_model=DepositPage,
+)
+def list_deposits(
+    *,
+    request: Request,
+    response: Response,
+    caller: Reader,
+    system: Assembled,
+    state: Annotated[DepositState | None, Query(description="Un seul état.")] = None,
+    since: Annotated[Moment | None, Query(description="Reçus depuis cet instant.")] = None,
+    cursor: Annotated[str | None, Query(description="Suite d’une page précédente.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """Du plus récent au plus ancien."""
+    cursors: Cursors = request.app.state.cursors
+    purpose = f"deposits {caller.tenant}"
+    before: tuple[datetime, str] | None = None
+    if cursor is not None:
+        moment, last = cursors.read(purpose, cursor)
+        before = (parse_stamp(moment), last)
+    say = partial(translate, language=preferred_language(request))
+    with system.database.read() as session:
+        rows = deposit_views.newest(
+            session, caller.tenant, state=state, since=since, before=before, limit=limit + 1
+        )
+        shown = [
+            deposit_views.view(session, row, position=position_of(system), translate=say)
+            for row in rows[:limit]
+        ]
+    following = None
+    if len(rows) > limit:
+        last_row = rows[limit - 1]
+        following = cursors.write(purpose, [stamp(last_row.received_at), last_row.id])
+    link_next(request, response, following)
+    return {"deposits": shown, "next": following}
+
+
+@router.get(
+    "/deposits/{deposit_id}/receipt",
+    operation_id="getReceipt",
+    summary="L’accusé de réception",
+    response_model=Receipt,
+    responses={
+        200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}},
+        404: examples.NOT_FOUND,
+        406: examples.problem("Ni JSON ni PDF.", "not_acceptable"),
+    },
+)
+def get_receipt(deposit_id: str, request: Request, caller: Reader, system: Assembled) -> Response:
+    """Signé par le service : en JSON (une note C2SP), ou en PDF/A d’une page avec un code QR."""
+    from api.receipts import receipt_json
+
+    wanted = accepted(request, ("application/json", "application/pdf"))
+    receipt = receipt_json(system, caller.tenant, deposit_id if is_id(deposit_id) else "")
+    if wanted == "application/json":
+        return JSONResponse(receipt, headers={"Vary": "Accept"})
+    from api.receipt_pdf import receipt_pdf
+
+    content = receipt_pdf(
+        receipt, public_url=request.app.state.public_url, language=preferred_language(request)
+    )
+    name = f"recepisse-{deposit_id}.pdf"
+    headers = {"Vary": "Accept", "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+@router.post(
+    "/deposits/{deposit_id}/retry",
+    operation_id="retryDeposit",
+    summary="Reprendre les étapes en échec",
+    status_code=202,
+    response_model=Deposit,
+    responses={404: examples.NOT_FOUND, 409: examples.problem("Rien à reprendre.", "nothing_to_retry")},
+)
+def retry_deposit(deposit_id: str, request: Request, caller: Depositor, system: Assembled) -> Response:
+    """Relance les étapes en échec d’un versement conservé ou mis à l’écart."""
+    show(system, caller.tenant, deposit_id, request)
+    system.retry(caller.tenant, deposit_id, caller.agent)
+    body, tag = show(system, caller.tenant, deposit_id, request)
+    return JSONResponse(
+        body, status_code=202, headers={"ETag": tag, "Location": f"/api/v1/deposits/{deposit_id}"}
+    )

@@ -1,0 +1,143 @@
+"""``/openapi.json`` and plain pages that explain it: our own, since the usual ones load scripts from elsewhere."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from api import errors
+from api.permissions import Public
+
+router = APIRouter(include_in_schema=False)
+
+_OPEN = [Depends(Public("documentation of the interface; holds nothing of any tenant"))]
+_DESCRIPTION = (
+    "Service d’archives : versement, lecture, scellement, conservation, recherche et preuve.\n\n"
+    "Les erreurs suivent la RFC 9457 (`application/problem+json`), en français ou en anglais selon "
+    "`Accept-Language`. Toutes les heures sont en UTC."
+)
+
+
+def description_of(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description, made once."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=_DESCRIPTION,
+            routes=app.routes,
+            license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
+        )
+        schema.setdefault("components", {})["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "description": "Clé `chr_…` d’une application."},
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "chartrier",
+                "description": "Session d’une personne.",
+            },
+        }
+        _secure(app, schema)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _secure(app: FastAPI, schema: dict[str, Any]) -> None:
+    """Say of each operation who may call it, from the permission that its route declares."""
+    from fastapi.routing import APIRoute, iter_route_contexts
+
+    from api.permissions import AnyCaller, Needs, permission_of
+
+    for route in iter_route_contexts(app.routes):
+        if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:
+            continue
+        permission = permission_of(route)
+        for method in route.methods or ():
+            operation = schema["paths"].get(route.path_format, {}).get(method.lower())
+            if operation is None:
+                continue
+            if isinstance(permission, Needs | AnyCaller):
+                operation["security"] = [{"key": []}, {"session": []}]
+            else:
+                operation["security"] = []
+                for status in ("401", "403"):
+                    operation["responses"].pop(status, None)
+            if isinstance(permission, Needs):
+                operation["x-scope"] = permission.scope
+
+
+@router.get("/openapi.json", dependencies=_OPEN)
+def openapi(request: Request) -> Response:
+    """La description de l’interface."""
+    return JSONResponse(description_of(request.app), headers={"Cache-Control": "no-cache"})
+
+
+@router.get("/docs", dependencies=_OPEN)
+def docs(request: Request) -> Response:
+    """Une page lisible de la même description, sans script."""
+    return HTMLResponse(_page("Interface de programmation", _operations(description_of(request.app))))
+
+
+@router.get("/docs/problems", dependencies=_OPEN)
+def problems() -> Response:
+    """Les codes d’erreur : c’est ici que mène le champ « type » d’un problème."""
+    return HTMLResponse(_problems())
+
+
+@lru_cache(maxsize=1)
+def _problems() -> str:
+    rows = "".join(
+        f'<tr id="{escape(code)}"><th scope="row"><code>{escape(code)}</code></th><td>{status}</td>'
+        f"<td>{escape(errors.TITLES[status])}</td></tr>"
+        for code, status in sorted(errors.STATUSES.items())
+    )
+    text = (
+        "<p>Chaque refus porte un code stable. Ceux qui manquent ici sont des refus de la demande (422) ; "
+        "leur « detail » dit ce qui s’est passé, « kept » ce qui a été conservé, « action » quoi faire.</p>"
+    )
+    head = "<thead><tr><th>Code</th><th>Statut</th><th>Titre</th></tr></thead>"
+    return _page("Erreurs", f"{text}<table>{head}<tbody>{rows}</tbody></table>")
+
+
+def _operations(schema: dict[str, Any]) -> str:
+    by_tag: dict[str, list[str]] = {}
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            tag = (operation.get("tags") or ["autres"])[0]
+            by_tag.setdefault(tag, []).append(_operation(method, path, operation))
+    sections = "".join(
+        f"<section><h2>{escape(tag)}</h2>{''.join(items)}</section>" for tag, items in by_tag.items()
+    )
+    link = '<p><a href="/openapi.json">Description OpenAPI</a> · <a href="/docs/problems">Erreurs</a></p>'
+    return link + sections
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    parameters = "".join(
+        f"<li><code>{escape(one['name'])}</code> ({escape(one['in'])}) {escape(one.get('description', ''))}</li>"
+        for one in operation.get("parameters", [])
+    )
+    answers = "".join(
+        f"<li>{escape(status)} : {escape(answer.get('description', ''))}</li>"
+        for status, answer in operation["responses"].items()
+    )
+    scope = f"<p>Droit : <code>{escape(operation['x-scope'])}</code></p>" if "x-scope" in operation else ""
+    return (
+        f"<details><summary><code>{method.upper()} {escape(path)}</code> {escape(operation.get('summary', ''))}</summary>"
+        f"<p>{escape(operation.get('description', ''))}</p>{scope}<ul>{parameters}</ul><ul>{answers}</ul></details>"
+    )
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="fr"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)} – Chartrier</title></head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+    )

@@ -1,0 +1,112 @@
+"""Finding records. The index says which; the catalogue says what they are and who may see them."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import examples
+from api.auth import Caller
+from api.cursors import link_next
+from api.dependencies import Assembled
+from api.permissions import Needs
+from api.schemas import SearchAnswer
+from archive.database import iso
+from archive.tables import RecordRow
+from search.port import Answer, Sort
+from search.port import Query as Question
+
+router = APIRouter(tags=["recherche"])
+
+Values = Annotated[list[str], Query(description="Répété : l’un ou l’autre.")]
+
+
+@router.get(
+    "/search",
+    operation_id="searchRecords",
+    summary="Chercher dans les documents",
+    response_model=SearchAnswer,
+    responses={422: examples.problem("Recherche mal formée ; `position` dit où.", "bad_query")},
+)
+def search(
+    *,
+    request: Request,
+    response: Response,
+    caller: Annotated[Caller, Depends(Needs("record:read"))],
+    system: Assembled,
+    q: Annotated[str, Query(max_length=2000, description="Mots, « phrases », `-sans`, `début*`, `OR`.")] = "",
+    document_type: Values = [],  # noqa: B006 - FastAPI copies defaults
+    classification: Values = [],  # noqa: B006
+    producer: Values = [],  # noqa: B006
+    final_action: Values = [],  # noqa: B006
+    rule: Values = [],  # noqa: B006
+    date_from: Annotated[date | None, Query(description="Datés de ce jour ou après.")] = None,
+    date_to: Annotated[date | None, Query(description="Datés de ce jour ou avant.")] = None,
+    sort: Sort = Sort.RELEVANCE,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Accents, casse, pluriels et élisions ne comptent pas ; une recherche vide rend tout."""
+    begun = time.perf_counter()
+    filters = {
+        "document_type": document_type,
+        "classification": classification,
+        "producer": producer,
+        "final_action": final_action,
+        "rule": rule,
+    }
+    question = Question(
+        tenant=caller.tenant,
+        text=q,
+        filters={name: tuple(values) for name, values in filters.items() if values},
+        date_from=date_from,
+        date_to=date_to,
+        sort=sort,
+        limit=limit,
+        after=cursor,
+    )
+    answer = system.index.search(question)
+    with system.database.read() as session:
+        ids = [hit.record_id for hit in answer.hits]
+        rows = {
+            row.id: row
+            for row in session.scalars(
+                select(RecordRow).where(RecordRow.id.in_(ids), RecordRow.tenant_id == caller.tenant)
+            )
+        }
+    link_next(request, response, answer.next)
+    return _shown(answer, rows) | {"took_ms": round((time.perf_counter() - begun) * 1000)}
+
+
+def _shown(answer: Answer, rows: dict[str, RecordRow]) -> dict[str, Any]:
+    hits = [
+        {
+            "record_id": hit.record_id,
+            "title": rows[hit.record_id].title,
+            "document_type": rows[hit.record_id].document_type,
+            "document_date": iso(rows[hit.record_id].document_date),
+            "score": round(hit.score, 4),
+            "matches": [
+                {"page": match.page, "text": match.text, "ranges": [list(span) for span in match.ranges]}
+                for match in hit.matches
+            ],
+        }
+        for hit in answer.hits
+        if hit.record_id in rows
+    ]
+    return {
+        "hits": hits,
+        "total": {"value": answer.total, "relation": "exact"},
+        "facets": {
+            name: [{"value": value.value, "count": value.count} for value in values]
+            for name, values in answer.facets.items()
+        },
+        "loosened": answer.loosened,
+        "next": answer.next,
+    }
