@@ -23,6 +23,7 @@ def run_worker(settings: Settings) -> int:
     Tasks(app, lambda: _child(settings))
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=prefork",
             f"--concurrency={settings.ingestion.workers}",
