@@ -264,7 +264,7 @@ class Holdings:
                 return row
             ruling = rulebook.apply_rule(session, tenant, wanted)
             record = metadata.next_record(current, wanted, ruling)
-            until = retain_until(ruling.retention, self._today(), self._horizon)
+            until = self._lasting(session, record_id, ruling)
             version = self._revised(session, row, record, before, until)
             versions.read_back(self._store, version, until)
             entry = self._ledger.append(
@@ -338,6 +338,11 @@ class Holdings:
             message="Describe",
             before=before,
         )
+
+    def _lasting(self, session: Session, record_id: str, ruling: rulebook.Ruling) -> date:
+        """Lock of a new version: what the rule asks for now, and never less than what is locked already."""
+        locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
+        return max([retain_until(ruling.retention, self._today(), self._horizon), *locks])
 
     def _extend_locks(self, session: Session, record_id: str, until: date) -> None:
         """Everything a version refers to is locked as long as it is."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -460,6 +460,16 @@ def test_a_description_is_a_new_version_with_longer_locks(
     assert not (object_path(root, kept) / "v2/content/original").exists()
     assert holdings.verify("demo", kept).verdict is Fixity.INTACT
     validates(root)
+
+
+def test_a_lock_never_gets_shorter(holdings: Holdings, kept: str, database: Database) -> None:
+    changes = {"document_date": date(2001, 1, 1)}
+    row = holdings.describe("demo", kept, changes, agent="user:1", expected_revision=1)
+    assert row.ends_on == date(2011, 12, 31)
+    assert entries_of(database, kept)[-1]["facts"]["retain_until"] == "2027-04-16"
+    with database.read() as session:
+        assert {item.locked_until for item in catalogue.placed(session, kept)} == {date(2027, 4, 16)}
+    assert holdings.verify("demo", kept).verdict is Fixity.INTACT
 
 
 def test_what_cannot_be_said_is_refused(holdings: Holdings, kept: str) -> None:
