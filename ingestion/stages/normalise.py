@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from ingestion.stages.port import StageInput, StageResult
-from ingestion.stages.wording import failed, failed_because, no_pages, skipped
+from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.stages.wording import failed, failed_because, no_pages
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 
 _IMAGES = frozenset({"jpeg", "png", "tiff"})
@@ -26,7 +26,8 @@ class Normalise:
         if family == "pdf":
             if not found["readable"]:
                 return failed_because("encrypted" if found.get("encrypted") else "unreadable")
-            return skipped("already_pdf", "Le document est déjà un PDF.", pages=found["pages"])
+            detail = Detail("already_pdf", "Le document est déjà un PDF.")
+            return StageResult("done", facts={"pages": found["pages"]}, detail=detail)
         if family not in _IMAGES:
             return no_pages()
         if not found["readable"]:

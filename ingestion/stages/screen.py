@@ -28,7 +28,7 @@ class Screen:
         if answer is None:
             virus = {"verdict": "unverified", "tool": None, "at": None, "detail": None}
             text = "Aucun antivirus ne répond sur cette machine : le fichier n’a pas été contrôlé."
-            return StageResult("skipped", facts={"virus": virus}, detail=Detail("no_scanner", text))
+            return StageResult("done", facts={"virus": virus}, detail=Detail("no_scanner", text))
         virus = {"verdict": answer.verdict, "tool": answer.tool, "at": stamp(now), "detail": answer.name}
         return StageResult(
             "done",

@@ -79,8 +79,8 @@ class Validate:
                 {"roots": self._roots, "at": self._clock().isoformat()},
                 {"received": given.files["received"]},
             )
-        except ToolFailed:
-            return {"verdict": "indeterminate", "signatures": []}
+        except ToolFailed as error:
+            return {"verdict": "indeterminate", "signatures": [], "reason": f"tool_{error.reason}"}
 
 
 def _written(path: Path, report: dict[str, Any]) -> Path:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import pikepdf
 from pikepdf import Name, pdfa
 
 from ingestion.alto import pages_of
+from ingestion.tools.inside.fonts import forget_idle_fonts
 from ingestion.tools.inside.job import Job, Rejected, program, run_program
 from ingestion.tools.inside.layer import TextLayer
 
 PROFILE: Final = "2b"
+
+_NOT_OF_THE_PAGE: Final = ("/Trans", "/Dur", "/AA", "/PieceInfo")
+"""How a slide show turns the page, and what other programs remember: no part of what is seen."""
 
 
 def warm() -> None:
@@ -24,17 +28,22 @@ def convert(job: Job) -> dict[str, Any]:
     facts: dict[str, Any] = {"profile": PROFILE, "dropped_signatures": 0, "way": "pikepdf", "findings": []}
     with pikepdf.open(job.inputs["source"]) as pdf:
         facts["dropped_signatures"] = _forget_form(pdf)
+        for page in pdf.pages:
+            for key in _NOT_OF_THE_PAGE:
+                if key in page.obj:
+                    del page.obj[key]
         if "alto" in job.inputs:
             _add_text(pdf, job.inputs["alto"])
         with job.outputs["archival"].open("r+b") as out:
-            try:
-                pdfa.save(pdf, out, PROFILE)
-            except pdfa.PdfaError as error:
-                facts["findings"] = _findings(error.report)
-                layered = job.folder / "layered.pdf"
-                pdf.save(layered)
-            else:
+            findings = _saved(pdf, out)
+            if findings and forget_idle_fonts(pdf):
+                out.seek(0)
+                findings = _saved(pdf, out)
+            if not findings:
                 return facts | {"tool": "pikepdf", "tool_version": pikepdf.__version__}
+            facts["findings"] = findings
+            layered = job.folder / "layered.pdf"
+            pdf.save(layered)
     return facts | _with_ghostscript(job, layered, facts["findings"])
 
 
@@ -49,6 +58,15 @@ def pdfa_check(job: Job) -> dict[str, Any]:
         "tool": "pikepdf",
         "tool_version": pikepdf.__version__,
     }
+
+
+def _saved(pdf: pikepdf.Pdf, out: BinaryIO) -> list[dict[str, str]]:
+    """Write it as PDF/A; what stands against it, if anything does (then nothing was written)."""
+    try:
+        pdfa.save(pdf, out, PROFILE)
+    except pdfa.PdfaError as error:
+        return _findings(error.report) or [{"rule": "unknown", "detail": str(error)[:300]}]
+    return []
 
 
 def _add_text(pdf: pikepdf.Pdf, alto: Path) -> None:
@@ -71,8 +89,7 @@ def _forget_form(pdf: pikepdf.Pdf) -> int:
     if form.get("/NeedAppearances"):
         pdf.generate_appearance_streams()
     pdf.flatten_annotations("all")
-    del pdf.Root["/AcroForm"]
-    for key in ("/Perms", "/DSS"):
+    for key in ("/AcroForm", "/Perms", "/DSS"):
         if key in pdf.Root:
             del pdf.Root[key]
     return signatures
