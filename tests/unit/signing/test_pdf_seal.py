@@ -112,6 +112,17 @@ def test_a_sandbox_that_lies_gets_no_seal(
     assert target.read_bytes() == before
 
 
+def test_a_hole_that_is_not_empty_gets_no_seal(archival: Path, signer: KeySigner, tmp_path: Path) -> None:
+    """The digest leaves the hole out, so what a sandbox hides there must be looked for."""
+    target = tmp_path / "prepared.pdf"
+    prepared = prepare(archival, target, certificate=signer.certificate, chain=signer.chain, at=NOW)
+    content = bytearray(target.read_bytes())
+    content[prepared.hole_end - 9 : prepared.hole_end - 1] = b">/Contents"[:8]
+    target.write_bytes(content)
+    with pytest.raises(Corrupt):
+        complete(target, prepared, signer, None, source=archival)
+
+
 def test_without_an_authority_nothing_is_written(archival: Path, signer: KeySigner, tmp_path: Path) -> None:
     target = tmp_path / "prepared.pdf"
     prepared = prepare(archival, target, certificate=signer.certificate, chain=signer.chain, at=NOW)
