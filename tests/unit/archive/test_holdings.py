@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from archive import catalogue, rulebook
@@ -273,7 +273,12 @@ def test_a_crash_at_any_write_is_made_good_by_the_retry(
         assert entries_of(database, given.record_id) == []
         store.left = 10**6
         # the retry may find that a stage says something else than before: what is locked stays, and is told
-        fragile.keep(replace(given, pages=left % 3), nothing)
+        fragile.keep(replace(given, pages=2 + left % 2), nothing)
+        same_again = left % 2 == 0
+        inventory = (object_path(root, given.record_id) / "inventory.json").read_text()
+        assert not (same_again and "attempts/" in inventory), (
+            "the same package again leaves nothing beside it"
+        )
         assert len(entries_of(database, given.record_id)) == 1
         assert holdings.verify("demo", given.record_id).verdict is Fixity.INTACT
     validates(root)
@@ -309,6 +314,55 @@ def test_nothing_is_claimed_of_bytes_that_differ(
     assert caught.value.code == "digest_mismatch"
     with database.read() as session:
         assert session.get(RecordRow, given.record_id) is None
+
+
+class _Forgets(LocalObjectStore):
+    """Takes everything and locks nothing."""
+
+    def put(self, *args: Any, **options: Any) -> Any:
+        return super().put(*args, **(options | {"retain_until": None}))
+
+
+class _Garbles(LocalObjectStore):
+    """Says that it wrote, and did not write that."""
+
+    def put(self, key: str, *args: Any, **options: Any) -> Any:
+        stored = super().put(key, *args, **options)
+        if key.endswith("alto.xml"):
+            flip(self._path(key))
+        return stored
+
+
+@pytest.mark.parametrize(("kind", "code"), [(_Forgets, "lock_missing"), (_Garbles, "altered")])
+def test_a_store_that_lies_is_found_out_before_anything_is_claimed(
+    package: Make,
+    database: Database,
+    ledger: Ledger,
+    root: Path,
+    clock: Clock,
+    kind: type[LocalObjectStore],
+    code: str,
+) -> None:
+    given = package()
+    with pytest.raises(Corrupt) as caught:
+        Holdings(database, ledger, kind(root, clock), clock, HORIZON).keep(given, nothing)
+    assert caught.value.code == code
+    assert entries_of(database, given.record_id) == []
+
+
+def test_a_journal_that_was_rewritten_is_found_out(holdings: Holdings, kept: str, database: Database) -> None:
+    with database.write() as session:
+        triggers = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
+        for name in triggers:
+            session.execute(text(f"DROP TRIGGER {name}"))
+        session.execute(
+            text(
+                "UPDATE journal_entries SET body = replace(body, '2027-', '2026-') WHERE subject = :subject"
+            ),
+            {"subject": f"record:{kept}"},
+        )
+    found = {check.name: check.verdict for check in holdings.verify("demo", kept).checks}
+    assert found["Journal"] is Fixity.ALTERED
 
 
 def test_bytes_come_back_whole_and_in_part(holdings: Holdings, package: Make, database: Database) -> None:
