@@ -391,7 +391,7 @@ def serve_api(settings: Settings, descriptor: int) -> int:
     import uvicorn
 
     from api.app import create_app
-    from api.logs import configure_logs
+    from ingestion.logs import configure_logs
     from ingestion.assembly import assemble
 
     configure_logs()

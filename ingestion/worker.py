@@ -8,6 +8,7 @@ import sys
 from types import FrameType
 
 from ingestion.assembly import System, assemble
+from ingestion.logs import configure_logs
 from ingestion.settings import Settings, load_settings
 
 
@@ -64,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     if len(arguments) != 1 or arguments[0] not in runs:
         sys.stderr.write("usage: python -m ingestion.worker worker|beat\n")
         return 2
+    configure_logs()
     return runs[arguments[0]](load_settings())
 
 
