@@ -1,0 +1,447 @@
+"""The bundle is checked by a stranger's Python, without network, product or trust in its maker."""
+
+import hashlib
+import io
+import json
+import random
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import pytest
+
+from archive import rulebook, verify
+from archive.database import Base, Database
+from archive.evidence import Evidence, looks_like_bundle, verify_bundle
+from archive.holdings import Holdings
+from archive.identifiers import new_id
+from archive.ledger import Ledger
+from archive.objects.local import LocalObjectStore
+from archive.publisher import Publisher
+from archive.receipts import receipt_note
+from archive.records import Description, Digests, Format, Kind, Package, PackageFile
+from archive.tables import TenantRow
+from signing.authority import ensure_generated
+from signing.canonical import canonical
+from signing.clock import Clock, utc_now
+from signing.errors import Corrupt, Refused
+from signing.note import LogKey
+from signing.pdf import seal_file
+from signing.settings import SigningSettings
+from signing.signers.pem import load_signer
+from signing.timestampers.rfc3161 import load_timestamper
+
+HERE = Path(verify.__file__)
+
+
+class World:
+    """One kept record in a small archive, and its evidence."""
+
+    def __init__(self, home: Path, keys: Path) -> None:
+        self.clock: Clock = utc_now
+        self.database = Database(f"sqlite:///{home}/archive.db")
+        Base.metadata.create_all(self.database.engine)
+        self.ledger = Ledger(self.database, self.clock)
+        self.store = LocalObjectStore(home / "store", self.clock)
+        settings = SigningSettings(keys=keys)
+        self.signer, self.timestamper = load_signer(settings), load_timestamper(settings, self.clock)
+        self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
+        self.publisher = Publisher(
+            self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock
+        )
+        self.publisher.open_log()
+        self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
+        self.evidence = Evidence(
+            self.database,
+            self.store,
+            self.ledger,
+            self.publisher,
+            self.log_key,
+            self.signer,
+            self.timestamper,
+            self.clock,
+        )
+        with self.database.write() as session:
+            session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
+            session.flush()
+            rulebook.load_pack(session, "demo")
+
+    def keep(self, home: Path, *, archival: bool = True) -> str:
+        deposit, received = new_id(), self.clock()
+        original, sealed, text = (home / f"{deposit}.{name}" for name in ("pdf", "sealed.pdf", "xml"))
+        with pikepdf.new() as pdf:
+            pdf.add_blank_page()
+            pdf.save(original)
+        seal_file(original, sealed, self.signer, self.timestamper)
+        text.write_text("<alto/>")
+        files = [_file(Kind.ORIGINAL, original, "application/pdf"), _file(Kind.TEXT, text, "application/xml")]
+        if archival:
+            files.append(_file(Kind.ARCHIVAL, sealed, "application/pdf"))
+        facts = {
+            "sha-256": files[0].digests.sha256,
+            "sha-512": files[0].digests.sha512,
+            "size": files[0].size,
+        }
+        with self.database.write() as session:
+            entry = self.ledger.append(
+                session,
+                type="DepositReceived",
+                tenant="demo",
+                subject=f"deposit:{deposit}",
+                agent="key:1",
+                facts=facts,
+            )
+        package = Package(
+            record_id=new_id(),
+            tenant="demo",
+            deposit_id=deposit,
+            agent="key:1",
+            received_at=received,
+            deposit_entry=entry.n,
+            description=Description(
+                "Délibération n° 12", document_type="deliberation", document_date=date(2026, 3, 12)
+            ),
+            files=tuple(files),
+            pages=1,
+            words=0,
+            mean_confidence=None,
+            verdicts={"seal": {"verdict": "valid" if archival else "none", "probative": False}},
+            warnings=(),
+            tools=(),
+            reports={"pdfa.json": b'{"verdict":"valid"}', "signatures.json": b"{}"},
+        )
+        return self.holdings.keep(package, lambda _session, _kept: None).record_id
+
+    def bundle(self, record: str, *, content: bool = True) -> bytes:
+        target = io.BytesIO()
+        self.evidence.bundle("demo", record, target, content=content)
+        return target.getvalue()
+
+
+def _file(kind: Kind, path: Path, media_type: str) -> PackageFile:
+    content = path.read_bytes()
+    digests = Digests(hashlib.sha256(content).hexdigest(), hashlib.sha512(content).hexdigest())
+    return PackageFile(
+        kind, path, f"Délibération n° 12{path.suffix}", media_type, Format(None, None), len(content), digests
+    )
+
+
+@pytest.fixture(scope="module")
+def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_generated(folder, organisation="Commune de Test")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, keys_now: Path) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("world"), keys_now)
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture(scope="module")
+def record(world: World, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return world.keep(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(scope="module")
+def bundle(world: World, record: str) -> bytes:
+    return world.bundle(record)
+
+
+@pytest.fixture
+def folder(bundle: bytes, tmp_path: Path) -> Path:
+    target = tmp_path / "bundle"
+    zipfile.ZipFile(io.BytesIO(bundle)).extractall(target)
+    return target
+
+
+@pytest.fixture
+def root(keys_now: Path) -> bytes:
+    return _der(keys_now / "root.pem")
+
+
+def _der(path: Path) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
+
+
+def run(folder: Path, *arguments: str, python: str = sys.executable, before: tuple[str, ...] = ()) -> Any:
+    command = [*before, python, "-I", str(folder / "verify.py"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_names_are_in_the_order_of_the_format(bundle: bytes, record: str) -> None:
+    names = zipfile.ZipFile(io.BytesIO(bundle)).namelist()
+    assert names[:5] == ["LISEZMOI.txt", "README.txt", "verify.py", "manifest.json", "manifest.note"]
+    assert names[5:8] == ["record.json", "premis.json", "inventory.json"]
+    assert names[-1] == "receipt.json"
+    assert {
+        "representations/original.pdf",
+        "representations/archival.pdf",
+        "representations/text.xml",
+    } <= set(names)
+    assert all(
+        item.compress_type == zipfile.ZIP_STORED for item in zipfile.ZipFile(io.BytesIO(bundle)).infolist()
+    )
+    assert (HERE.read_bytes()) == zipfile.ZipFile(io.BytesIO(bundle)).read("verify.py")
+
+
+def test_a_stranger_says_intact(folder: Path, keys_now: Path) -> None:
+    done = run(folder, "--root", str(keys_now / "root.pem"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for number in range(1, 9):
+        assert f" {number} " in done.stdout
+    assert "UNVERIFIABLE" not in done.stdout
+    assert "not probative" in done.stdout
+
+
+def test_without_a_root_only_the_chain_is_missing(folder: Path) -> None:
+    done = run(folder)
+    assert done.returncode == 4, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines()[:-1] if not line.startswith(("INTACT", "NOTHING"))]
+    assert len(lines) == 1
+    assert lines[0].endswith("chain not anchored: give --root")
+
+
+def test_it_needs_only_cryptography_and_no_network(folder: Path, keys_now: Path, tmp_path: Path) -> None:
+    """A fresh environment holding nothing but ``cryptography`` and what that needs, in an empty network."""
+    import _cffi_backend
+    import cffi
+    import cryptography
+    import pycparser
+
+    place = tmp_path / "venv"
+    venv.create(place, with_pip=False, symlinks=True)
+    packages = next(place.glob("lib/python*/site-packages"))
+    for module in (cryptography, cffi, pycparser):
+        shutil.copytree(Path(module.__file__ or "").parent, packages / module.__name__)
+    shutil.copy(_cffi_backend.__file__, packages)
+    python = str(place / "bin" / "python")
+    alone = (
+        ("unshare", "-n") if subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0 else ()
+    )
+    done = run(folder, "--root", str(keys_now / "root.pem"), python=python, before=alone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    imports = [line for line in HERE.read_text().splitlines() if line.startswith(("import ", "from "))]
+    roots = {line.split()[1].split(".")[0] for line in imports}
+    assert roots - set(sys.stdlib_module_names) == {"cryptography"}
+
+
+def test_two_hundred_flipped_bits_are_refused(folder: Path, root: bytes) -> None:
+    """Any file, readmes and the verifier's own copy included."""
+    chance = random.Random(20260312)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    accepted = []
+    for turn in range(200):
+        path = files[turn % len(files)] if turn < len(files) else chance.choice(files)
+        before = path.read_bytes()
+        at, bit = chance.randrange(len(before)), chance.randrange(8)
+        path.write_bytes(before[:at] + bytes([before[at] ^ 1 << bit]) + before[at + 1 :])
+        if verify_bundle(folder, root=root)["verdict"] != "altered":
+            accepted.append(f"{path.relative_to(folder)} byte {at} bit {bit}")
+        path.write_bytes(before)
+    assert accepted == []
+    assert verify_bundle(folder, root=root)["verdict"] == "intact"
+
+
+def test_every_last_bit_of_the_note_counts(folder: Path, root: bytes) -> None:
+    path = folder / "manifest.note"
+    before = path.read_bytes()
+    for at in range(len(before)):
+        for bit in range(8):
+            path.write_bytes(before[:at] + bytes([before[at] ^ 1 << bit]) + before[at + 1 :])
+            assert verify_bundle(folder, root=root)["verdict"] == "altered", (at, bit)
+
+
+@pytest.mark.parametrize("change", ["added", "removed", "longer", "empty", "linked"])
+def test_other_changes_of_the_folder_are_refused(folder: Path, root: bytes, change: str) -> None:
+    path = folder / "journal" / "checkpoint.tsr"
+    if change == "added":
+        (folder / "note.txt").write_text("de plus")
+    elif change == "removed":
+        path.unlink()
+    elif change == "longer":
+        path.write_bytes(path.read_bytes() + b"\0")
+    elif change == "empty":
+        path.write_bytes(b"")
+    else:
+        path.rename(folder.parent / "elsewhere")
+        path.symlink_to(folder.parent / "elsewhere")
+    assert verify_bundle(folder, root=root)["verdict"] == "altered"
+
+
+def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, root: bytes) -> None:
+    """Who can sign a new list still can't change the record: journal, seal and token contradict him."""
+
+    def forge(name: str, content: bytes) -> str:
+        before = {p: (folder / p).read_bytes() for p in (name, "manifest.json", "manifest.note")}
+        (folder / name).write_bytes(content)
+        manifest = json.loads(before["manifest.json"])
+        manifest["files"][name] = {"sha-256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        signed = canonical(manifest)
+        statement = {"v": 1, "type": "evidence", "record": manifest["record"]}
+        statement["sha-256"] = hashlib.sha256(signed).hexdigest()
+        (folder / "manifest.json").write_bytes(signed)
+        (folder / "manifest.note").write_text(world.log_key.sign_note(canonical(statement).decode() + "\n"))
+        verdict = verify_bundle(folder, root=root)["verdict"]
+        for path, old in before.items():
+            (folder / path).write_bytes(old)
+        return str(verdict)
+
+    record = json.loads((folder / "record.json").read_bytes())
+    record["description"]["title"] = "Délibération n° 13"
+    assert forge("record.json", canonical(record)) == "altered"
+    for name in ("premis.json", "inventory.json", "reports/pdfa.json", "receipt.json"):
+        assert forge(name, (folder / name).read_bytes().replace(b"e", b"a", 1)) == "altered", name
+    for name in ("original.pdf", "archival.pdf", "text.xml"):
+        content = (folder / "representations" / name).read_bytes()
+        assert forge(f"representations/{name}", content[:-2] + b"!" + content[-1:]) == "altered", name
+    for path in sorted((folder / "journal").iterdir()):
+        content = path.read_bytes()
+        if path.suffix != ".p7s":
+            middle = len(content) // 2
+            flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+            assert forge(f"journal/{path.name}", flipped) == "altered", path.name
+    assert verify_bundle(folder, root=root)["verdict"] == "intact"
+
+
+def test_somebody_elses_whole_bundle_does_not_lead_to_the_root(
+    tmp_path: Path, root: bytes, record: str
+) -> None:
+    """The forger makes every key anew: everything agrees with itself, but not with the reader's root."""
+    keys = tmp_path / "keys"
+    ensure_generated(keys, organisation="Commune de Test")
+    forger = World(tmp_path, keys)
+    target = tmp_path / "forged.zip"
+    target.write_bytes(forger.bundle(forger.keep(tmp_path)))
+    assert verify_bundle(target, root=_der(keys / "root.pem"))["verdict"] == "intact"
+    assert verify_bundle(target, root=root)["verdict"] == "altered"
+    forger.database.dispose()
+
+
+def test_zip_is_checked_as_it_is(bundle: bytes, tmp_path: Path, root: bytes) -> None:
+    path = tmp_path / "preuve.zip"
+    path.write_bytes(bundle)
+    assert looks_like_bundle(path)
+    result = verify_bundle(path, root=root)
+    assert result["verdict"] == "intact", result
+    chance = random.Random(7)
+    start = bundle.index(b"record.json")
+    for _ in range(60):  # any content byte; unused bytes of the container apart
+        at = chance.randrange(start, len(bundle) - 4000)
+        path.write_bytes(bundle[:at] + bytes([bundle[at] ^ 0x10]) + bundle[at + 1 :])
+        verdict = verify_bundle(path, root=root)["verdict"]
+        with zipfile.ZipFile(io.BytesIO(bundle)) as good:
+            try:
+                with zipfile.ZipFile(path) as flipped:
+                    same = all(flipped.read(n) == good.read(n) for n in good.namelist())
+            except (zipfile.BadZipFile, KeyError, NotImplementedError):
+                same = False
+        assert verdict == ("intact" if same else "altered"), at
+    for cut in (100, 5000, len(bundle) // 2, len(bundle) - 1):
+        path.write_bytes(bundle[:cut])
+        assert verify_bundle(path, root=root)["verdict"] == "altered"
+
+
+def test_digests_only(world: World, record: str, tmp_path: Path, root: bytes) -> None:
+    path = tmp_path / "preuve.zip"
+    path.write_bytes(world.bundle(record, content=False))
+    assert not [n for n in zipfile.ZipFile(path).namelist() if n.startswith("representations/")]
+    assert verify_bundle(path, root=root)["verdict"] == "intact"
+    checks = verify.verify_bundle(path)
+    assert any(check.number == 4 and "content=digests" in check.detail for check in checks)
+
+
+def test_a_described_record_and_one_without_pdf(world: World, tmp_path: Path, root: bytes) -> None:
+    bare = world.keep(tmp_path, archival=False)
+    world.holdings.describe("demo", bare, {"title": "Autre titre"}, agent="user:1", expected_revision=1)
+    path = tmp_path / "preuve.zip"
+    path.write_bytes(world.bundle(bare))
+    result = verify_bundle(path, root=root)
+    assert result["verdict"] == "intact", result
+
+
+def test_altered_bytes_make_no_evidence(world: World, tmp_path: Path) -> None:
+    record = world.keep(tmp_path)
+    with world.database.read() as session:
+        from archive import catalogue
+
+        key = next(item.key for item in catalogue.placed(session, record) if item.kind == "original")
+    path = next(p for p in tmp_path.parent.parent.rglob("*") if str(p).endswith(key))
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(Corrupt):
+        world.bundle(record)
+
+
+def test_unknown_record(world: World) -> None:
+    with pytest.raises(Refused) as caught:
+        world.bundle(new_id())
+    assert caught.value.code == "record_not_found"
+
+
+def test_openssl_agrees_on_the_token_and_the_voucher(folder: Path, keys_now: Path) -> None:
+    proof = next((folder / "journal").glob("*.tlog-proof")).read_bytes()
+    (folder.parent / "checkpoint").write_bytes(proof.partition(b"\n\n")[2])
+    command = ["openssl", "ts", "-verify", "-token_in", "-in", str(folder / "journal/checkpoint.tsr")]
+    command += ["-data", str(folder.parent / "checkpoint"), "-CAfile", str(keys_now / "root.pem")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Verification: OK" in done.stdout + done.stderr
+    (folder.parent / "vkey").write_text(
+        json.loads((folder / "manifest.json").read_bytes())["log"]["vkey"] + "\n"
+    )
+    command = [
+        "openssl",
+        "cms",
+        "-verify",
+        "-inform",
+        "DER",
+        "-binary",
+        "-purpose",
+        "any",
+        "-out",
+        "/dev/null",
+    ]
+    command += ["-content", str(folder.parent / "vkey"), "-in", str(folder / "journal/log-key.p7s")]
+    done = subprocess.run([*command, "-CAfile", str(keys_now / "root.pem")], capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+def test_receipt_by_itself(folder: Path, world: World, tmp_path: Path) -> None:
+    original = folder / "representations" / "original.pdf"
+    receipt = tmp_path / "receipt.json"
+    receipt.write_bytes((folder / "receipt.json").read_bytes())
+    assert run(folder, "--receipt", str(receipt), "--original", str(original)).returncode == 0
+    assert run(folder, "--receipt", str(receipt), "--original", str(folder / "README.txt")).returncode == 3
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(HERE, alone)
+    assert run(alone, "--receipt", str(receipt)).returncode == 4
+    (tmp_path / "vkey").write_text(world.log_key.vkey + "\n")
+    assert run(alone, "--receipt", str(receipt), "--key", str(tmp_path / "vkey")).returncode == 0
+    receipt.write_bytes(receipt.read_bytes().replace(b"demo", b"damo").replace(b"2026", b"2025", 1))
+    assert run(alone, "--receipt", str(receipt), "--key", str(tmp_path / "vkey")).returncode == 3
+
+
+def test_forged_receipt_of_another_key_is_refused(tmp_path: Path, folder: Path, keys_now: Path) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    forger = LogKey(Ed25519PrivateKey.generate(), "chartrier.test")
+    true = json.loads((folder / "receipt.json").read_bytes())["receipt"]
+    facts = {key: true[key] for key in ("deposit", "tenant_name", "filename", "size", "entry", "leaf")}
+    forged = receipt_note(
+        forger, **facts, sha256=true["sha-256"], sha512=true["sha-512"], received_at=utc_now()
+    )
+    (tmp_path / "forged.json").write_bytes(canonical(forged))
+    assert run(folder, "--receipt", str(tmp_path / "forged.json")).returncode == 3
