@@ -28,6 +28,7 @@ from signing.errors import Refused
 from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
+    from archive.evidence import Evidence
     from archive.holdings import Holdings
 
     from archive.publisher import Publisher
@@ -127,6 +128,22 @@ class System:
         from archive.publisher import Publisher
 
         return Publisher(self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Makes evidence bundles."""
+        from archive.evidence import Evidence
+
+        return Evidence(
+            self.database,
+            self.store,
+            self.ledger,
+            self.publisher,
+            self.log_key,
+            self.signer,
+            self.timestamper,
+            self.clock,
+        )
 
     # -- view
 
