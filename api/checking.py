@@ -52,7 +52,7 @@ def signature_report(system: System, path: Path) -> dict[str, Any]:
     roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:])]
     try:
         return system.sandbox.call(
-            "pdf_signatures", {"roots": roots, "at": stamp(system.clock())}, {"source": path}
+            "pdf_signatures", {"roots": roots, "at": system.clock().isoformat()}, {"received": path}
         )
     except ToolFailed:
         return {"verdict": "indeterminate", "signatures": []}

@@ -89,9 +89,17 @@ class Health:
         return OK, "Le magasin répond ; ses verrous sont imposés."
 
     def _broker(self) -> tuple[str, str]:
-        if self._system.queue.ping():
+        if self._broker_answers():
             return OK, "Le courtier répond."
         return AWAY, "Le courtier ne répond pas : les dépôts sont reçus et attendent."
+
+    def _broker_answers(self) -> bool:
+        settings = self._system.settings
+        if settings.ingestion.broker_url is not None:
+            return self._system.queue.ping()
+        from ingestion import valkey  # our own is asked by hand: Celery need not be in this process for it
+
+        return valkey.answers(settings.home)
 
     def _worker(self) -> tuple[str, str]:
         now = self._system.clock()

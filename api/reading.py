@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 IMAGE_WIDTH = 900
 _CACHE_BYTES = 512 * 1024 * 1024
-_PICTURED = ("application/pdf", "image/jpeg", "image/png", "image/tiff")
+_PICTURED = ("application/pdf",)
 
 
 @dataclass(frozen=True)

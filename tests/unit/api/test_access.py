@@ -103,7 +103,7 @@ def test_an_old_link_and_an_idle_session_open_nothing(bare_system, person):
 def test_a_session_changes_nothing_without_the_proof_of_our_own_page(bare_app, bare_system, person):
     router = APIRouter()
 
-    @router.post("/change", dependencies=[Depends(Needs("deposit:write"))])
+    @router.post("/api/v1/change", dependencies=[Depends(Needs("deposit:write"))])
     def change() -> None:
         return None
 
@@ -122,19 +122,21 @@ def test_a_session_changes_nothing_without_the_proof_of_our_own_page(bare_app, b
             (csrf | {"Sec-Fetch-Site": "same-origin"}, 200),
             (csrf | {"Origin": "http://127.0.0.1"}, 200),
         ):
-            assert client.post("/change", headers=headers).status_code == status, headers
+            assert client.post("/api/v1/change", headers=headers).status_code == status, headers
 
 
 def test_missing_scope_403(bare_app, key_of):
     router = APIRouter()
 
-    @router.get("/secret", dependencies=[Depends(Needs("admin"))])
+    @router.get("/api/v1/secret", dependencies=[Depends(Needs("admin"))])
     def secret() -> None:
         return None
 
     bare_app.include_router(router)
     with TestClient(bare_app, base_url="http://127.0.0.1") as client:
-        answer = client.get("/secret", headers={"Authorization": f"Bearer {key_of('a', 'record:read')}"})
+        answer = client.get(
+            "/api/v1/secret", headers={"Authorization": f"Bearer {key_of('a', 'record:read')}"}
+        )
     assert answer.status_code == 403
     assert answer.json()["code"] == "scope_missing"
 

@@ -47,7 +47,7 @@ def test_every_refusal_is_a_problem_in_french_or_english(client):
 
 
 def test_a_body_is_counted_as_it_comes(bare_app):
-    @bare_app.post("/swallow", dependencies=[Depends(Public("test"))])
+    @bare_app.post("/api/v1/swallow", dependencies=[Depends(Public("test"))])
     async def swallow(request: Request) -> int:
         return len(await request.body())
 
@@ -56,19 +56,19 @@ def test_a_body_is_counted_as_it_comes(bare_app):
             yield b"x" * 65536
 
     with TestClient(bare_app, base_url="http://127.0.0.1") as client:
-        assert client.post("/swallow", content=b"x" * 1000).json() == 1000
-        answer = client.post("/swallow", content=flood())  # chunked: no Content-Length to believe
+        assert client.post("/api/v1/swallow", content=b"x" * 1000).json() == 1000
+        answer = client.post("/api/v1/swallow", content=flood())  # chunked: no Content-Length to believe
     assert answer.status_code == 413
     assert answer.json()["code"] == "too_large"
 
 
 def test_the_unforeseen_is_told_in_general_words(bare_app):
-    @bare_app.get("/burst", dependencies=[Depends(Public("test"))])
+    @bare_app.get("/api/v1/burst", dependencies=[Depends(Public("test"))])
     def burst() -> None:
         raise ZeroDivisionError("secret detail")
 
     with TestClient(bare_app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
-        answer = client.get("/burst", headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
+        answer = client.get("/api/v1/burst", headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal_error"
     assert answer.json()["trace_id"] == "ab" * 16
