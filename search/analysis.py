@@ -2,16 +2,17 @@
 
 One analysis for every engine. A word goes through: apostrophes and ligatures made plain, lower case, elision
 (``l’arrêté`` -> ``arrêté``), the list of exceptions (``french_overrides.txt``), Snowball French, accents off
-*after* the stem. At the same position it gets, where they differ, the stem of its unaccented spelling, so that
-words typed without accents find the others, and the stems of its singular. Elasticsearch says the same with a
-char filter, ``elision``, ``stemmer_override``, and a ``multiplexer`` of [``stemmer:french``, ``asciifolding``],
-[``asciifolding``, ``stemmer:french``] and both again after ``pattern_replace`` of the plural.
+*after* the stem. At the same position it gets, where they differ, the stem of its unaccented spelling, so
+that words typed without accents find the others, and the stems of its singular. Elasticsearch says the same
+with a char filter, ``elision``, ``stemmer_override``, and a ``multiplexer`` of [``stemmer:french``,
+``asciifolding``], [``asciifolding``, ``stemmer:french``] and both after ``pattern_replace`` of the plural.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -26,16 +27,19 @@ _JOINERS: Final = "-‐‑–−/._,:"
 """Between two parts of one number or one hyphenated name."""
 
 _SOFT_HYPHEN: Final = "\u00ad"
-_ATOM: Final = re.compile(rf"[^\W_]+(?:[{APOSTROPHES}{_SOFT_HYPHEN}\u0300-\u036f]+[^\W_]+|[\u0300-\u036f]+)*")
 _ELIDED: Final = "l|m|t|qu|n|s|j|d|c|jusqu|quoiqu|lorsqu|puisqu"
-_ELISION: Final = re.compile(rf"(?:{_ELIDED})[{APOSTROPHES}](?=\w)", re.IGNORECASE)
+_INSIDE: Final = rf"[^\W_]+(?:[{APOSTROPHES}{_SOFT_HYPHEN}\u0300-\u036f]+[^\W_]+|[\u0300-\u036f]+)*"
+_ATOM: Final = re.compile(
+    rf"(?:(?:{_ELIDED})[{APOSTROPHES}](?=[^\W_]))?({_INSIDE})([{APOSTROPHES}])?", re.IGNORECASE
+)
+_CHAIN: Final = re.compile(rf"{_INSIDE}(?:[{_JOINERS}]{_INSIDE})+")
 _DANGLING: Final = frozenset(_ELIDED.split("|"))
 _PLAIN: Final = str.maketrans(
     {"œ": "oe", "æ": "ae", "Œ": "OE", "Æ": "AE", _SOFT_HYPHEN: None, **dict.fromkeys(APOSTROPHES)}
 )
 _ALIKE: Final = str.maketrans(dict.fromkeys("‐‑–−", "-"))
 _PLURAL: Final = re.compile(r"^(\w{3,}[^aiouys]|\w{3,}[aiou])s$")
-"""Plurals that Snowball leaves alone or stems apart: usagers, emplois, reçus; not the short ``plus``, ``pays``."""
+"""Plurals that Snowball leaves alone or stems apart: usagers, emplois, reçus; not ``plus``, ``pays``."""
 
 _FAMILY: Final = "_"
 """Ends the stem of an exception, so that no stem of Snowball's equals it: ``port`` is not ``portant``."""
@@ -122,44 +126,39 @@ def word(written: str) -> tuple[str, tuple[str, ...]]:
     if any(c.isdigit() for c in form):
         return form, (form,)
     stem = _stemmer().stemWord
-    singular = _PLURAL.sub(r"\1", plain)
-    stems = (fold(stem(plain)), fold(stem(singular)), stem(fold(singular)), stem(form))
-    return form, tuple(dict.fromkeys(stems[:-1])) if stems[-1] == stems[0] else tuple(dict.fromkeys(stems))
+    spellings = (plain, _PLURAL.sub(r"\1", plain), _PLURAL.sub(r"\1", form), form)
+    return form, tuple(dict.fromkeys(fold(stem(spelling)) for spelling in dict.fromkeys(spellings)))
+
+
+def scan(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and characters of each word as written, elision left out; nothing is analysed yet."""
+    for match in _ATOM.finditer(text):
+        written = match[1]
+        if match.lastindex == 2 and written.lower() in _DANGLING:
+            continue  # "l’ arrêté": the article lost its noun in the reading
+        yield match.start(1), match.end(1), written
 
 
 def tokens(text: str) -> list[Token]:
     """Every word of a text, in order; positions in the list are positions in phrases."""
-    found: list[Token] = []
-    for match in _ATOM.finditer(text):
-        start, end = match.span()
-        written = match.group()
-        if len(written) > 2 and (elision := _ELISION.match(written)):
-            start += elision.end()
-            written = written[elision.end() :]
-        elif end < len(text) and text[end] in APOSTROPHES and written.lower() in _DANGLING:
-            continue  # "l’ arrêté": the article lost its noun in the reading
-        form, terms = word(written)
-        if form:
-            found.append(Token(start, end, form, terms))
-    return found
+    return [
+        Token(start, end, form, terms)
+        for start, end, written in scan(text)
+        for form, terms in (word(written),)
+        if form
+    ]
 
 
-def codes(text: str, words: list[Token] | None = None) -> list[Code]:
+def codes(text: str) -> list[Code]:
     """Numbers as written: words joined by one mark, one of them with a digit."""
     found: list[Code] = []
-    chain: list[Token] = []
-    for token in (*(tokens(text) if words is None else words), None):
-        if chain and token and token.start == chain[-1].end + 1 and text[chain[-1].end] in _JOINERS:
-            chain.append(token)
-            continue
-        if len(chain) > 1 and any(c.isdigit() for part in chain for c in part.form):
-            found.append(Code(chain[0].start, chain[-1].end, _joined(text, chain)))
-        chain = [token] if token else []
+    for match in _CHAIN.finditer(text):
+        parts = tokens(match[0])
+        if len(parts) > 1 and any(c.isdigit() for part in parts for c in part.form):
+            marks = (match[0][before.end] for before, _ in pairwise(parts))
+            joined = parts[0].form + "".join(m + part.form for m, part in zip(marks, parts[1:], strict=True))
+            start = match.start()
+            found.append(
+                Code(start + parts[0].start, start + parts[-1].end, joined.translate(_ALIKE)[:_LONGEST])
+            )
     return found
-
-
-def _joined(text: str, chain: list[Token]) -> str:
-    marks = (text[before.end] for before, _ in pairwise(chain))
-    return (
-        chain[0].form + "".join(m + part.form for m, part in zip(marks, chain[1:], strict=True))
-    ).translate(_ALIKE)[:_LONGEST]

@@ -15,7 +15,7 @@ from archive.tables import JournalEntryRow, TenantRow
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.errors import Unavailable
 
-SHOWN: Final = ("RecordKept", "RecordDescribed")
+SHOWN: Final = ("RecordKept", "RecordDescribed", "RecordCompleted")
 """Entries after which a record must be found as it is now."""
 
 GONE: Final = ("RecordDisposed", "RecordTransferred")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from search.analysis import Token, tokens
+from search.analysis import scan, word
 from search.loosening import near
 from search.port import Match
 from search.questions import Item, ParsedQuery
@@ -18,6 +18,12 @@ LONGEST: Final = 200
 MOST_PASSAGES: Final = 3
 OMITTED: Final = "…"
 _LINE_ENDS: Final = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]")
+
+
+_Role = tuple[int, int]
+"""Item of the question, and which of its words."""
+
+_NONE: Final[frozenset[_Role]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Found:
 class Finder:
     """Finds the items of one question in texts.
 
+    Each spelling is looked at once, however often it stands in the texts of an answer.
+
     Args:
         loose: Items for which near words count too.
     """
@@ -39,48 +47,62 @@ class Finder:
     def __init__(self, question: ParsedQuery, loose: frozenset[Item] = frozenset()) -> None:
         self._items = [item for clause in question.wanted for item in clause.items]
         self._loose = loose
-        self._near: dict[tuple[str, str], bool] = {}
+        self._roles: dict[str, frozenset[_Role]] = {}
+        self._by_term: dict[str, set[_Role]] = {}
+        self._by_form: list[tuple[int, Item]] = []
+        for number, item in enumerate(self._items):
+            if item.prefix or item in loose:
+                self._by_form.append((number, item))
+                continue
+            for place, terms in enumerate(item.words):
+                for term in terms:
+                    self._by_term.setdefault(term, set()).add((number, place))
 
     def find(self, text: str, field: str | None = None) -> list[Found]:
         """Everything that matches, in order of place."""
-        words = tokens(text)
+        words: list[tuple[int, int, frozenset[_Role]]] = []
+        telling: list[int] = []
+        for start, end, written in scan(text):
+            roles = self._roles.get(written)
+            if roles is None:
+                roles = self._roles[written] = self._judge(written)
+            if roles:
+                telling.append(len(words))
+            words.append((start, end, roles))
         found: list[Found] = []
-        for number, item in enumerate(self._items):
-            if item.field is None or item.field == field:
-                found += self._one(item, number, words)
+        for at in telling:
+            start, _, roles = words[at]
+            for number, place in roles:
+                item = self._items[number]
+                if place > 0 or not (item.field is None or item.field == field):
+                    continue
+                last = at if item in self._loose else at + len(item.forms) - 1
+                if last < len(words) and all(
+                    (number, i - at) in words[i][2] for i in range(at + 1, last + 1)
+                ):
+                    found.append(Found(start, words[last][1], number))
         return sorted(found, key=lambda f: (f.start, -f.end))
 
-    def _one(self, item: Item, number: int, words: Sequence[Token]) -> list[Found]:
+    def _judge(self, written: str) -> frozenset[_Role]:
+        """Which words of which items this spelling can stand for."""
+        form, terms = word(written)
+        roles = _NONE
+        for term in terms:
+            if term in self._by_term:
+                roles |= self._by_term[term]
+        for number, item in self._by_form:
+            roles |= {(number, place) for place in self._places(item, form)}
+        return roles
+
+    def _places(self, item: Item, form: str) -> Iterator[int]:
         if item in self._loose:
-            return [
-                Found(token.start, token.end, number)
-                for token in words
-                if any(self._is_near(form, token.form) for form in item.forms)
-            ]
-        if len(item.forms) == 1 and not item.prefix:
-            wanted = frozenset(item.words[0])
-            return [Found(t.start, t.end, number) for t in words if not wanted.isdisjoint(t.terms)]
-        length = len(item.forms)
-        return [
-            Found(words[at].start, words[at + length - 1].end, number)
-            for at in range(len(words) - length + 1)
-            if _stands_at(item, words, at)
-        ]
-
-    def _is_near(self, form: str, other: str) -> bool:
-        key = (form, other)
-        if key not in self._near:
-            self._near[key] = near(form, other)
-        return self._near[key]
-
-
-def _stands_at(item: Item, words: Sequence[Token], at: int) -> bool:
-    if not item.prefix:
-        return all(not set(terms).isdisjoint(words[at + i].terms) for i, terms in enumerate(item.words))
-    last = len(item.forms) - 1
-    return words[at + last].form.startswith(item.forms[last]) and all(
-        words[at + i].form == form for i, form in enumerate(item.forms[:last])
-    )
+            if any(near(wanted, form) for wanted in item.forms):
+                yield 0
+            return
+        last = len(item.forms) - 1
+        for place, wanted in enumerate(item.forms):
+            if form.startswith(wanted) if place == last else form == wanted:
+                yield place
 
 
 def passage(text: str, found: Sequence[Found], page: int) -> Match:

@@ -255,7 +255,7 @@ def _item(
     found = tokens(text)
     if not found:
         return None
-    numbers = codes(text, found)
+    numbers = codes(text)
     return Item(
         field=field,
         words=tuple(token.terms for token in found),

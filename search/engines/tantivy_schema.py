@@ -122,7 +122,7 @@ def _add_words(document: tantivy.Document, terms_field: str, forms_field: str, t
             at += 1
         at += _GAP
         document.add_text(forms_field, " ".join(token.form for token in words))
-        numbers |= {code.text for code in codes(text, words)}
+        numbers |= {code.text for code in codes(text)}
     if analysed:
         document.add_pre_tokenized_text(terms_field, tantivy.PreTokenizedString("", analysed))
     return numbers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -212,4 +211,4 @@ def test_reading_creates_nothing(tmp_path: Path) -> None:
     reader = TantivyIndex(tmp_path / "index")
     ask(reader, "voirie")
     assert not (tmp_path / "index").exists()
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
