@@ -29,7 +29,19 @@ TENANT, TENANT_NAME = "demo", "Commune de démonstration"
 PERSON, ROLE = "Agent de démonstration", "tenant_admin"
 SCOPES = ("deposit:write", "record:read", "journal:read")
 START_WITHIN, KEEP_WITHIN = 60.0, 600.0
-_HIDDEN = {".json", ".md"}
+_HIDDEN = {".json", ".md", ".pem"}
+_WORDS = {
+    "compliant": "conforme",
+    "non_compliant": "non conforme",
+    "unverified": "non vérifié",
+    "none": "aucune",
+    "valid": "valides",
+    "invalid": "non valides",
+    "indeterminate": "indéterminées",
+    "empty_file": "refusé : fichier vide",
+    "quarantined": "mis à l’écart",
+    "refused": "refusé",
+}
 
 
 @dataclass
@@ -80,8 +92,12 @@ def _serve() -> subprocess.Popen[bytes] | None:
 
     settings().home.mkdir(parents=True, exist_ok=True, mode=0o700)
     logs = settings().home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "api.service", "serve", "--logs", str(logs)]
-    return subprocess.Popen(command, env=child_environment(config()), start_new_session=True)
+    with (logs / "supervisor.log").open("w") as log:
+        return subprocess.Popen(
+            command, env=child_environment(config()), stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def _wait_until_ready(started: subprocess.Popen[bytes] | None) -> str:
@@ -99,11 +115,14 @@ def _wait_until_ready(started: subprocess.Popen[bytes] | None) -> str:
             except httpx2.HTTPError:
                 pass
         time.sleep(0.1)
+    log = settings().home / "logs" / "supervisor.log"
+    last = log.read_text(encoding="utf-8").strip().splitlines()[-1:] if log.exists() else []
     raise Unavailable(
         "not_started",
-        "Le service n’a pas démarré.",
+        "Le service n’a pas démarré. {last}",
         action="Lisez {logs}, puis lancez « chartrier doctor ».",
-        logs=settings().home / "logs",
+        logs=log.parent,
+        last=" ".join(last),
     )
 
 
@@ -258,26 +277,25 @@ def _verify(client: httpx2.Client, line: Line) -> None:
 
 
 def _print_table(lines: list[Line]) -> None:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="Documents de démonstration", title_justify="left")
-    for name, justify in (
-        ("Fichier", "left"),
-        ("Pages", "right"),
-        ("Secondes", "right"),
-        ("Confiance", "right"),
-    ):
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Fichier", overflow="fold")
+    for name in ("Pages", "Secondes", "Confiance"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name in ("PDF/A", "Signatures", "Document"):
-        table.add_column(name, no_wrap=name == "Document")
+        table.add_column(name, no_wrap=True)
     for line in lines:
         table.add_row(*_cells(line))
-    console().print(table)
+    screen = console()
+    screen.print(table, width=None if screen.is_terminal else 120)
 
 
 def _cells(line: Line) -> tuple[str, ...]:
     if not line.record:
-        return (line.path.name, "", "", "", "", "", f"({line.refused or line.deposit.get('state', '?')})")
+        ended = _WORDS.get(line.refused or line.deposit.get("state", ""), "?")
+        return (line.path.name, "", "", "", "", "", ended)
     text, verdicts = line.record["text"], line.record["verdicts"]
     confidence = text["mean_confidence"] if text else None
     return (
@@ -285,8 +303,8 @@ def _cells(line: Line) -> tuple[str, ...]:
         str(line.record["pages"] or ""),
         f"{line.seconds:.1f}" if line.seconds is not None else "",
         f"{confidence:.0%}" if confidence is not None else "",
-        str(verdicts.get("pdfa", {}).get("verdict", "")),
-        str(verdicts.get("signature", {}).get("verdict", "")),
+        _WORDS.get(str(verdicts.get("pdfa", {}).get("verdict")), ""),
+        _WORDS.get(str(verdicts.get("signature", {}).get("verdict")), ""),
         line.record["id"],
     )
 
