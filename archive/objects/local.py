@@ -18,17 +18,16 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
+from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.port import Assurance, StoredObject
 from signing.clock import Clock
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.errors import Corrupt, Refused
 
-CHUNK: Final = 1 << 20
 _DAY_NS: Final = 86_400 * 10**9
 _OURS: Final = ("holds", "superseded", ".writing")
 _PART: Final = re.compile(r"[A-Za-z0-9_=%.\-]{1,200}")
@@ -77,7 +76,7 @@ class LocalObjectStore:
     ) -> StoredObject:
         """See the port."""
         target = self._path(key)
-        with _away():
+        with away():
             present = self._current(key)
             if present is not None and self._same(present, source, sha256):
                 return self._locked(present, retain_until)
@@ -87,13 +86,13 @@ class LocalObjectStore:
             try:
                 before = present.state.st_mtime_ns if present is not None else 0
                 self._settle(temporary, retain_until, head=replace, after=before)
-                self._make_folder(target.parent)
+                make_folder(target.parent)
                 if present is None:
                     os.link(temporary, target)  # fails where rename would overwrite
                 else:
                     self._supersede(present)
                     temporary.replace(target)
-                _sync(target.parent)
+                sync(target.parent)
             except FileExistsError as error:  # somebody else was faster
                 faster = self._current(key)
                 if faster is None or not self._same(faster, source, sha256):
@@ -106,13 +105,13 @@ class LocalObjectStore:
     def _written(self, source: Path | bytes, sha256: str, key: str) -> Path:
         """The bytes in a file of their own, checked against the digest; not yet an object."""
         folder = self._root / ".writing"
-        self._make_folder(folder)
+        make_folder(folder)
         temporary = folder / uuid.uuid4().hex
         digest = hashlib.sha256()
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as target:
-                for chunk in _chunks(source):
+                for chunk in chunks(source):
                     digest.update(chunk)
                     target.write(chunk)
             if digest.hexdigest() != sha256:
@@ -156,15 +155,15 @@ class LocalObjectStore:
         if not _is_locked(state, self._clock()):
             return
         folder = self._root / "superseded" / present.key
-        self._make_folder(folder)
+        make_folder(folder)
         kept = folder / present.version
         if not kept.exists():
             os.link(present.path, kept)
-            _sync(folder)
+            sync(folder)
 
     def extend_lock(self, key: str, version: str, until: date) -> StoredObject:
         """See the port."""
-        with _away():
+        with away():
             return self._locked(self._find(key, version), until)
 
     def _locked(self, place: _Place, until: date | None) -> StoredObject:
@@ -179,21 +178,21 @@ class LocalObjectStore:
 
     def hold(self, key: str, version: str, *, on: bool) -> StoredObject:
         """See the port."""
-        with _away():
+        with away():
             place = self._find(key, version)
             marker = self._hold_marker(place)
             if on:
-                self._make_folder(marker.parent)
+                make_folder(marker.parent)
                 marker.touch(mode=_KEPT_MODE)
-                _sync(marker.parent)
+                sync(marker.parent)
             elif marker.exists():
                 marker.unlink()
-                _sync(marker.parent)
+                sync(marker.parent)
             return self._state(place)
 
     def delete(self, key: str, version: str) -> None:
         """See the port."""
-        with _away():
+        with away():
             place = self._find(key, version)
             state = self._state(place)
             if _is_locked(state, self._clock()):
@@ -208,7 +207,7 @@ class LocalObjectStore:
             if place.path.parent == superseded:
                 (superseded / f"{version}.gone").touch()  # the head keeps its number
             place.path.unlink()
-            _sync(place.path.parent)
+            sync(place.path.parent)
             self._hold_marker(place).unlink(missing_ok=True)
             self._forget_if_gone(key, superseded)
             self._prune(self._path(key).parent)
@@ -235,38 +234,38 @@ class LocalObjectStore:
 
     def stat(self, key: str, version: str | None = None) -> StoredObject:
         """See the port."""
-        with _away():
+        with away():
             return self._state(self._find(key, version))
 
     def read(
         self, key: str, version: str | None = None, *, offset: int = 0, length: int | None = None
     ) -> Iterator[bytes]:
         """See the port."""
-        with _away():
+        with away():
             place = self._find(key, version)
         size = place.state.st_size
         if offset < 0 or offset > size or (length is not None and length < 0):
             raise Refused("bad_range", "La plage demandée dépasse la fin de « {key} ».", key=key)
-        return _read(place.path, offset, length)
+        return read(place.path, offset, length)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """See the port."""
         current = self._heads(prefix)
         older = self._superseded(prefix)
         for _, _, place in heapq.merge(current, older, key=lambda item: item[:2]):
-            with _away():
+            with away():
                 yield self._state(place)
 
     def _heads(self, prefix: str) -> Iterator[tuple[str, int, _Place]]:
-        for key, _ in _walk(self._root, prefix, skip=_OURS):
-            with _away():
+        for key, _ in walk(self._root, prefix, skip=_OURS):
+            with away():
                 place = self._current(key)
             if place is not None:
                 yield key, 1 << 62, place
 
     def _superseded(self, prefix: str) -> Iterator[tuple[str, int, _Place]]:
         found = []
-        for name, path in _walk(self._root / "superseded", prefix):
+        for name, path in walk(self._root / "superseded", prefix):
             key, _, version = name.rpartition("/")
             match = _COUNTED.fullmatch(version)
             if match is None or match[2] or self._is_head(key, path):
@@ -338,7 +337,7 @@ class LocalObjectStore:
         if size != place.state.st_size:
             return False
         digest = hashlib.sha256()
-        for chunk in _chunks(place.path):
+        for chunk in chunks(place.path):
             digest.update(chunk)
         return digest.hexdigest() == sha256
 
@@ -348,60 +347,6 @@ class LocalObjectStore:
         if not sound or parts[0] in _OURS:
             raise ValueError(f"not a key of the store: {key!r}")
         return self._root.joinpath(*parts)
-
-    def _make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, each durable before anything lies in it."""
-        if folder.is_dir():
-            return
-        if folder != folder.parent:
-            self._make_folder(folder.parent)
-        try:
-            folder.mkdir(mode=0o700)
-        except FileExistsError:
-            return
-        _sync(folder.parent)
-
-
-def _walk(base: Path, prefix: str, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
-    """Files below a folder whose relative name begins with the prefix, in lexical order."""
-    start, _, _ = prefix.rpartition("/")
-    pending: list[tuple[str, Path]] = [(f"{start}/" if start else "", base / start)]
-    while pending:
-        name, path = pending.pop()
-        if name and not name.endswith("/"):
-            yield name, path
-            continue
-        try:
-            with os.scandir(path) as entries:
-                found = [
-                    (name + entry.name + "/" * entry.is_dir(follow_symlinks=False), Path(entry.path))
-                    for entry in entries
-                    if name or entry.name not in skip
-                ]
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        inside = [item for item in found if item[0].startswith(prefix) or prefix.startswith(item[0])]
-        pending.extend(sorted(inside, reverse=True))
-
-
-def _read(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
-    with _away(), path.open("rb") as source:
-        source.seek(offset)
-        left = length
-        while left is None or left > 0:
-            chunk = source.read(CHUNK if left is None else min(CHUNK, left))
-            if not chunk:
-                return
-            if left is not None:
-                left -= len(chunk)
-            yield chunk
-
-
-def _chunks(source: Path | bytes) -> Iterator[bytes]:
-    if isinstance(source, bytes):
-        yield source
-    else:
-        yield from _read(source, 0, None)
 
 
 def _lock_of(state: os.stat_result) -> date | None:
@@ -420,31 +365,7 @@ def _midnight_ns(day: date) -> int:
     return int(datetime.combine(day, time(), UTC).timestamp()) * 10**9
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _exists(key: str) -> Refused:
     return Refused(
         "object_exists", "« {key} » existe déjà avec d’autres octets et ne sera pas écrasé.", key=key
     )
-
-
-@contextmanager
-def _away() -> Iterator[None]:
-    """A disk that is full or gone is an absence that may end."""
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise Unavailable(
-            "store_away",
-            "Le magasin ne répond pas ({reason}).",
-            action="Vérifiez l’espace libre et l’état du disque.",
-            reason=error.strerror or type(error).__name__,
-        ) from error

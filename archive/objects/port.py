@@ -63,11 +63,11 @@ class ObjectStore(Protocol):
         retain_until: date | None = None,
         replace: bool = False,
     ) -> StoredObject:
-        """Write one object, durable when this returns (file and folder synced, or acknowledged by the server).
+        """Write one object, durable when this returns (file and folder synced, or acknowledged by a server).
 
         MUST refuse bytes that don't have the given digest, leaving nothing behind. Same bytes at a key that
         holds them already: the existing version is returned, its lock extended if the new date is later.
-        Other bytes at an existing key: refused, unless ``replace`` (heads only: ``journal/checkpoint``, a root
+        Other bytes at an existing key: refused, unless ``replace`` (heads only: ``journal/checkpoint``, root
         ``inventory.json`` and its sidecar, staging).
 
         Raises:
@@ -82,7 +82,9 @@ class ObjectStore(Protocol):
             Refused: ``object_missing``.
         """
 
-    def read(self, key: str, version: str | None = None, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read(
+        self, key: str, version: str | None = None, *, offset: int = 0, length: int | None = None
+    ) -> Iterator[bytes]:
         """Bytes in chunks of at most 1 MiB. Does not check digests: ``fixity.verified`` does.
 
         Raises:

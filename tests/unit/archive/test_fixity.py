@@ -9,7 +9,8 @@ import pytest
 
 from archive import fixity
 from archive.fixity import Fixity, gravest, verified, verified_range
-from archive.objects.local import CHUNK, LocalObjectStore
+from archive.objects.disk import CHUNK
+from archive.objects.local import LocalObjectStore
 from signing.clock import utc_now
 from signing.errors import Corrupt, Refused
 

@@ -355,11 +355,11 @@ def test_a_journal_that_was_rewritten_is_found_out(holdings: Holdings, kept: str
         triggers = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
         for name in triggers:
             session.execute(text(f"DROP TRIGGER {name}"))
+        query = select(JournalEntryRow.body).where(JournalEntryRow.subject == f"record:{kept}")
+        body = session.scalars(query).one()
         session.execute(
-            text(
-                "UPDATE journal_entries SET body = replace(body, '2027-', '2026-') WHERE subject = :subject"
-            ),
-            {"subject": f"record:{kept}"},
+            text("UPDATE journal_entries SET body = :body WHERE subject = :subject"),
+            {"body": body.replace(b"2027-", b"2026-"), "subject": f"record:{kept}"},
         )
     found = {check.name: check.verdict for check in holdings.verify("demo", kept).checks}
     assert found["Journal"] is Fixity.ALTERED

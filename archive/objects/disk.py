@@ -1,0 +1,94 @@
+"""Files and folders, for the local store: durable, in order, and away rather than wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from signing.errors import Unavailable
+
+CHUNK: Final = 1 << 20
+
+
+def walk(base: Path, prefix: str, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
+    """Files below a folder whose relative name begins with the prefix, in lexical order."""
+    start, _, _ = prefix.rpartition("/")
+    pending: list[tuple[str, Path]] = [(f"{start}/" if start else "", base / start)]
+    while pending:
+        name, path = pending.pop()
+        if name and not name.endswith("/"):
+            yield name, path
+            continue
+        try:
+            with os.scandir(path) as entries:
+                found = [
+                    (name + entry.name + "/" * entry.is_dir(follow_symlinks=False), Path(entry.path))
+                    for entry in entries
+                    if name or entry.name not in skip
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        inside = [item for item in found if item[0].startswith(prefix) or prefix.startswith(item[0])]
+        pending.extend(sorted(inside, reverse=True))
+
+
+def read(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
+    """A part of a file, in chunks."""
+    with away(), path.open("rb") as source:
+        source.seek(offset)
+        left = length
+        while left is None or left > 0:
+            chunk = source.read(CHUNK if left is None else min(CHUNK, left))
+            if not chunk:
+                return
+            if left is not None:
+                left -= len(chunk)
+            yield chunk
+
+
+def chunks(source: Path | bytes) -> Iterator[bytes]:
+    """What is to be written, in chunks."""
+    if isinstance(source, bytes):
+        yield source
+    else:
+        yield from read(source, 0, None)
+
+
+def sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable before anything lies in it."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    sync(folder.parent)
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """A disk that is full or gone is an absence that may end."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise Unavailable(
+            "store_away",
+            "Le magasin ne répond pas ({reason}).",
+            action="Vérifiez l’espace libre et l’état du disque.",
+            reason=error.strerror or type(error).__name__,
+        ) from error
