@@ -27,6 +27,7 @@ _PREMIS: Final = {
     "DepositReceived": "ingestion",
     "RecordKept": "registration",
     "RecordDescribed": "metadata modification",
+    "RecordCompleted": "derivation",
     "FixityChecked": "fixity check",
 }
 _PREMIS_STAGES: Final = {

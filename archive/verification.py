@@ -30,7 +30,7 @@ _NAMES: Final = {
     Kind.TEXT.value: "Texte lu",
     Kind.PREVIEW.value: "Aperçu",
 }
-_CHANGES: Final = ("RecordKept", "RecordDescribed")
+_CHANGES: Final = ("RecordKept", "RecordDescribed", "RecordCompleted")
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,8 @@ def _journal(promise: Promise) -> Check:
         return Check(name, Fixity.MISSING, "L’entrée qui dit que le document est gardé manque.")
     facts = changes[-1]["facts"]
     pinned = {item.kind: item.sha256 for item in promise.objects if item.kind is not None}
-    says = (facts["record"], facts["inventory"], kept["facts"]["original"], kept["facts"]["archival"])
+    archival = [entry["facts"]["archival"] for entry in changes if "archival" in entry["facts"]][-1]
+    says = (facts["record"], facts["inventory"], kept["facts"]["original"], archival)
     is_so = (
         promise.values["record_json_sha256"],
         promise.values["inventory_sha512"],

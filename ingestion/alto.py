@@ -5,9 +5,10 @@ All lengths are in 1/1200 inch from the top left corner of the page as shown: no
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
@@ -205,14 +206,17 @@ def _escaped(text: str) -> str:
 # -- reading
 
 
-def pages_of(source: Path | bytes | BinaryIO) -> Iterator[PageText]:
+def pages_of(source: Path | bytes | BinaryIO) -> Generator[PageText, None, None]:
     """Every page, one in memory at a time.
 
     Raises:
         ValueError: This is not an ALTO document of ours.
     """
-    opened: Any = io.BytesIO(source) if isinstance(source, bytes) else source
-    opened = str(opened) if isinstance(opened, Path) else opened
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield from pages_of(file)
+        return
+    opened = io.BytesIO(source) if isinstance(source, bytes) else source
     tag = f"{{{NAMESPACE}}}Page"
     try:
         for _, element in etree.iterparse(
@@ -220,15 +224,17 @@ def pages_of(source: Path | bytes | BinaryIO) -> Iterator[PageText]:
         ):
             yield _page(element)
             element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
+            parent = element.getparent()
+            while parent is not None and element.getprevious() is not None:
+                del parent[0]
     except etree.XMLSyntaxError as error:
         raise ValueError(f"not an ALTO document: {error}") from error
 
 
 def words_of_page(source: Path | bytes | BinaryIO, page: int) -> PageText | None:
     """One page with its words; None if there is no such page."""
-    return next((found for found in pages_of(source) if found.page == page), None)
+    with contextlib.closing(pages_of(source)) as pages:
+        return next((found for found in pages if found.page == page), None)
 
 
 def text_of_pages(source: Path | bytes | BinaryIO) -> Iterator[tuple[int, str]]:

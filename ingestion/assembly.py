@@ -30,7 +30,6 @@ from signing.port import Signer, Timestamper
 if TYPE_CHECKING:
     from archive.evidence import Evidence
     from archive.holdings import Holdings
-
     from archive.publisher import Publisher
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay

@@ -78,7 +78,7 @@ def view(
         position: Where each tenant's index is; without it a kept deposit shows ``index`` as running.
         translate: Message id -> text in the reader's language.
     """
-    kept = deposit.state == DepositState.KEPT
+    record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == deposit.id))
     return {
         "id": deposit.id,
         "state": deposit.state,
@@ -88,9 +88,9 @@ def view(
         "size": deposit.size,
         "digests": {"sha-256": deposit.sha256, "sha-512": deposit.sha512},
         "received_at": stamp(deposit.received_at),
-        "record_id": deposit.record_id if kept else None,
+        "record_id": record.id if record else None,
         "duplicate_of": duplicates(session, deposit),
-        "stages": _stages(session, deposit, position, translate),
+        "stages": _stages(session, deposit, record, position, translate),
         "problem": _problem(deposit.problem, translate),
         "receipt": {
             "entry": deposit.entry,
@@ -125,7 +125,11 @@ def duplicates(session: Session, deposit: DepositRow) -> list[str]:
 
 
 def _stages(
-    session: Session, deposit: DepositRow, position: Position | None, translate: Translate
+    session: Session,
+    deposit: DepositRow,
+    record: RecordRow | None,
+    position: Position | None,
+    translate: Translate,
 ) -> list[dict[str, Any]]:
     rows = {
         row.name: row
@@ -133,8 +137,9 @@ def _stages(
     }
     shown = [_stage(name, rows.get(name), translate) for name in STAGES]
     if deposit.state == DepositState.KEPT:
-        entry = session.scalar(select(RecordRow.kept_entry).where(RecordRow.deposit_id == deposit.id))
-        indexed = entry is not None and position is not None and position(deposit.tenant_id) >= entry
+        indexed = (
+            record is not None and position is not None and position(deposit.tenant_id) >= record.last_entry
+        )
         shown[-1]["state"] = "done" if indexed else "running"
     recognise = rows.get("recognise")
     if recognise is not None and recognise.state == "running":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final
 
-from ingestion.stages.port import STAGES
+STAGING_HOURS: Final = 24
+"""Staging is emptied this long after a deposit became a record: until then only what failed runs again."""
 
 LEASE_SECONDS: Final = 60
 """How long a worker that says nothing is believed to be alive."""
@@ -57,21 +58,8 @@ class DepositState(StrEnum):
     """An archivist decided that it will not become a record."""
 
 
-_NEXT: Final = {
-    DepositState.RECEIVED: {DepositState.WORKING, DepositState.QUARANTINED},
-    DepositState.WORKING: {DepositState.WORKING, DepositState.KEPT, DepositState.QUARANTINED},
-    DepositState.QUARANTINED: {DepositState.WORKING, DepositState.REFUSED},
-    DepositState.KEPT: set(),
-    DepositState.REFUSED: set(),
-}
-
 UNFINISHED: Final = (DepositState.RECEIVED, DepositState.WORKING)
 """States in which work is due."""
-
-
-def may_become(present: str, wanted: DepositState) -> bool:
-    """Whether the step is one that a deposit can take."""
-    return wanted in _NEXT[DepositState(present)]
 
 
 def urgency(priority: int, pages: int | None) -> int:
@@ -90,9 +78,3 @@ def problem(
 ) -> dict[str, Any]:
     """What stopped a deposit, as the row stores it: French message ids and what fills their places."""
     return {"code": code, "detail": detail, "action": action, "values": values or {}}
-
-
-def following(stage: str) -> str | None:
-    """The stage after this one, None after the last."""
-    index = STAGES.index(stage) + 1
-    return STAGES[index] if index < len(STAGES) else None

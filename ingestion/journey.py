@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.objects.port import ObjectStore
-from archive.records import Remark, ToolRun
+from archive.records import Kind, Remark, ToolRun
+from archive.tables import RecordRow, RepresentationRow
 from ingestion.stages.port import StageInput, StageResult
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
 from ingestion.workspace import Files, Output, Workspace
@@ -116,6 +117,7 @@ class Journey:
     Attributes:
         chunks: Page tasks, when the deposit fanned out.
         pending: Stages that ran and are not committed yet.
+        kept_before: There is a record already; what is made now completes it.
     """
 
     def __init__(
@@ -124,8 +126,11 @@ class Journey:
         rows: Sequence[StageRunRow],
         chunks: Sequence[PageTaskRow],
         workspace: Workspace,
+        *,
+        original: RepresentationRow | None = None,
     ) -> None:
         self.deposit = deposit
+        self.kept_before = original is not None
         self.chunks = chunks
         self.workspace = workspace
         self.files = Files(workspace)
@@ -133,12 +138,10 @@ class Journey:
         self.runs: dict[str, Ran] = {}
         self.pending: list[Ran] = []
         self._rows = {row.name: row for row in rows}
-        self.files.add(
-            "received",
-            Output(
-                deposit.sha256, deposit.sha512, deposit.size, deposit.staging_key, deposit.staging_version
-            ),
+        place = (
+            (original.key, original.version) if original else (deposit.staging_key, deposit.staging_version)
         )
+        self.files.add("received", Output(deposit.sha256, deposit.sha512, deposit.size, *place))
         for chunk in chunks:
             if chunk.output is not None:
                 self.files.add(f"pages/{chunk.first_page}", Output.from_json(chunk.output))
@@ -155,6 +158,11 @@ class Journey:
                 .order_by(PageTaskRow.first_page)
             ).all(),
             workspace,
+            original=session.scalar(
+                select(RepresentationRow)
+                .join(RecordRow, RecordRow.id == RepresentationRow.record_id)
+                .where(RecordRow.deposit_id == deposit_id, RepresentationRow.kind == Kind.ORIGINAL)
+            ),
         )
 
     def given(self, stage: str) -> StageInput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import delete, select, update
@@ -12,7 +13,7 @@ from archive.database import Database
 from archive.ledger import Ledger
 from ingestion import outbox
 from ingestion.deposit_views import find
-from ingestion.deposits import DepositState
+from ingestion.deposits import STAGING_HOURS, DepositState
 from ingestion.stages.port import STAGES
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
 from signing.clock import Clock
@@ -50,11 +51,16 @@ def retry(
                 "Il n’y a rien à relancer : aucune étape de ce dépôt n’a échoué.",
                 action="Consultez le dépôt pour suivre ses étapes.",
             )
+        now = clock()
         again = _again(row.state, runs, failed)
+        if row.state == DepositState.KEPT and now - row.updated_at > timedelta(hours=STAGING_HOURS - 1):
+            again = list(
+                STAGES
+            )  # staging was emptied or soon will be: everything, from the record's original
+            session.execute(delete(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id))
         session.execute(
             delete(StageRunRow).where(StageRunRow.deposit_id == deposit_id, StageRunRow.name.in_(again))
         )
-        now = clock()
         row.state = DepositState.WORKING
         row.problem = None
         row.attempts = 0

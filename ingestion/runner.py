@@ -342,7 +342,12 @@ class Runner:
             row.state, row.ended_at = "done", now
             session.merge(row)
 
-        self._holdings.keep(package, also)
+        if journey.kept_before:
+            from archive.completion import complete
+
+            complete(self._holdings, package, journey.deposit.agent, also)
+        else:
+            self._holdings.keep(package, also)
 
 
 def is_paged(stage: Stage) -> bool:

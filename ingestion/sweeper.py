@@ -19,7 +19,7 @@ from archive.fixity import verified
 from archive.objects.port import ObjectStore, StoredObject
 from archive.tables import RecordRow, RepresentationRow
 from ingestion import outbox
-from ingestion.deposits import UNFINISHED, DepositState, urgency
+from ingestion.deposits import STAGING_HOURS, UNFINISHED, DepositState, urgency
 from ingestion.leases import died
 from ingestion.queue.port import TaskQueue
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow
@@ -36,9 +36,7 @@ YOUNG: Final = timedelta(seconds=2)
 
 SENT_KEPT: Final = timedelta(minutes=10)
 
-STAGING_KEPT: Final = timedelta(hours=24)
-"""Staging is emptied this long after a deposit became a record: until then failed stages can be run again."""
-
+STAGING_KEPT: Final = timedelta(hours=STAGING_HOURS)
 SHARED_KEPT: Final = 15 * 60
 JOBS_KEPT: Final = 24 * 3600
 SPOOL_KEPT: Final = 24 * 3600

@@ -27,7 +27,7 @@ _BACK_OFF: Final = (1, 8, 20)
 """Seconds of rest after a worker died on a document, so that others go first."""
 
 
-class Lost(Exception):  # noqa: N818 — an event, not an error
+class Lost(Exception):
     """Somebody else took the work meanwhile; whatever this take still wants to write is void."""
 
 

@@ -17,7 +17,7 @@ from archive.objects.port import ObjectStore
 from archive.records import Digests
 
 
-class MissingFile(KeyError):  # noqa: N818 — says what is missing
+class MissingFile(KeyError):
     """A stage asked for a file that no earlier stage left."""
 
 

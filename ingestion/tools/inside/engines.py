@@ -124,7 +124,7 @@ class Pytesseract:
         listed.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         command = [self._command, str(listed), "-", "--tessdata-dir", str(MODELS), "-l", LANGUAGE]
         ended = subprocess.run(
-            [*command, "--oem", "1", "--psm", "3", "tsv"],
+            [*command, "--oem", "1", "--psm", "3", "-c", "tessedit_create_tsv=1"],
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,

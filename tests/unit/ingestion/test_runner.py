@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from archive.records import Remark
 from archive.tables import JournalEntryRow, RecordRow, RepresentationRow
 from ingestion.retrying import retry
 from ingestion.stages.port import Detail, StageInput, StageResult
-from ingestion.tables import OutboxRow, PageTaskRow, StageRunRow
+from ingestion.tables import DepositRow, OutboxRow, PageTaskRow, StageRunRow
 from signing.clock import utc_now
 from signing.errors import Corrupt, Refused, Unavailable
 from tests.unit.ingestion.making import Made, Works, leaves, ordinary, says
@@ -264,3 +265,67 @@ def test_corruption_is_not_retried(works: Works) -> None:
     deposit_id = works.bench.receive(b"received").deposit.id
     works.drain(works.runner(list((ordinary() | {"identify": Made("identify", corrupt)}).values())))
     assert works.shown(deposit_id)["state"] == "quarantined"
+
+
+def again(works: Works, deposit_id: str) -> None:
+    b = works.bench
+    retry(b.database, b.ledger, utc_now, lambda: None, tenant="demo", deposit_id=deposit_id, agent="user:1")
+
+
+@pytest.mark.parametrize("broken", ["recognise", "convert", "seal"])
+def test_a_kept_record_gains_what_had_failed(works: Works, broken: str) -> None:
+    fails = Made(broken, lambda given: StageResult("failed", detail=Detail("no", "Non.")))
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list((ordinary() | {broken: fails}).values())))
+    before = works.shown(deposit_id)
+    again(works, deposit_id)
+    assert works.shown(deposit_id)["record_id"] == before["record_id"], (
+        "the record stays what it is meanwhile"
+    )
+    stages = ordinary()
+    works.drain(works.runner(list(stages.values())))
+    shown = works.shown(deposit_id)
+    assert shown["state"] == "kept"
+    assert set(works.states(deposit_id).values()) == {"done"}
+    assert stages["identify"].runs == 0, "what went well is not run again"
+    with works.bench.database.read() as session:
+        record = session.scalars(select(RecordRow)).one()
+        forms = {
+            r.kind: b"".join(works.bench.store.read(r.key, r.version))
+            for r in session.scalars(select(RepresentationRow))
+        }
+    assert forms["original"] == b"received"
+    assert forms["text"] == b"1-1;"
+    assert forms["archival"] == b"sealed"
+    assert (record.revision, record.ocfl_version) == (2, 2)
+    assert works.journal()[-1] == "RecordCompleted"
+    assert not any(warning["stage"] == broken for warning in record.warnings)
+    assert works.holdings.verify("demo", record.id).verdict == "intact"
+
+
+def test_a_retry_that_fails_again_leaves_the_record_as_it_is(works: Works) -> None:
+    stages = ordinary() | {
+        "convert": Made("convert", lambda given: StageResult("failed", detail=Detail("no", "Non.")))
+    }
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list(stages.values())))
+    again(works, deposit_id)
+    works.drain(works.runner(list(stages.values())))
+    assert works.shown(deposit_id)["state"] == "kept"
+    with works.bench.database.read() as session:
+        assert session.scalars(select(RecordRow)).one().revision == 1
+
+
+def test_a_record_whose_staging_is_gone_is_made_again_from_its_original(works: Works) -> None:
+    fails = Made("seal", lambda given: StageResult("failed", detail=Detail("no", "Non.")))
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.drain(works.runner(list((ordinary(5) | {"seal": fails}).values())))
+    for item in list(works.bench.store.list("staging/")):
+        works.bench.store.delete(item.key, item.version)
+    with works.bench.database.write() as session:
+        session.get_one(DepositRow, deposit_id).updated_at -= timedelta(days=3)
+    again(works, deposit_id)
+    works.drain(works.runner(list(ordinary(5).values())))
+    assert works.shown(deposit_id)["state"] == "kept"
+    assert works.shown(deposit_id)["problem"] is None
+    assert works.journal()[-1] == "RecordCompleted"
