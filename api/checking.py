@@ -62,11 +62,11 @@ def signature_report(system: System, path: Path) -> dict[str, Any]:
 
 
 def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[str, Any]:
-    """What can be said of a file that somebody holds: an evidence bundle, a record's bytes, a PDF, or anything.
+    """What can be said of a file that somebody holds: evidence bundle, record's bytes, PDF or anything.
 
     Args:
-        tenant: Of a caller who may read its records; None for a stranger, who learns the verdict, the dates and who
-            sealed, and a title only where the law already lets everybody read.
+        tenant: Of a caller who may read its records; None for a stranger, who learns the verdict, the dates
+            and who sealed, and a title only where the law already lets everybody read.
     """
     if zipfile.is_zipfile(path):
         bundle = _judge_bundle(system, path)
@@ -149,12 +149,18 @@ def _unknown(sha256: str, signatures: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
-    """Run the bundle's checks; None when the zip is no evidence bundle."""
-    from archive.evidence import looks_like_bundle, verify_bundle
+    """Run the bundle's checks in the sandbox; None when the zip is no evidence bundle."""
+    from archive.evidence import looks_like_bundle
+    from ingestion.tools.sandbox import ToolFailed
 
     if not looks_like_bundle(path):
         return None
-    result = verify_bundle(path, root=system.signer.chain[-1])
+    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:])]
+    try:
+        result = system.sandbox.call("verify_bundle", {"roots": roots}, {"received": path})
+    except ToolFailed:
+        detail = "Ce dossier de preuve n’a pas pu être lu."
+        result = {"verdict": "unverifiable", "checks": [_check("Dossier", Fixity.UNVERIFIABLE, detail)]}
     return {
         "verdict": result["verdict"],
         "kind": "bundle",

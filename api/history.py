@@ -21,6 +21,7 @@ SENTENCES: dict[str, str] = {
     "DepositRetried": "Étapes relancées.",
     "RecordKept": "Rangé dans le magasin avec ses copies et ses preuves.",
     "RecordDescribed": "Description complétée ou corrigée.",
+    "RecordCompleted": "Formes du document complétées par un nouveau traitement.",
     "FixityChecked": "Vérifié : {verdict}.",
 }
 """French sentence of each event: message ids of the catalogue."""

@@ -60,7 +60,7 @@ def _facts(
     notice = [
         say("Ce récépissé prouve que ce fichier, octet pour octet, nous a été remis à cette date. "
             "Il ne dit rien de ce que le document contient."),
-        say("Le code ci-contre porte le même texte, signé : il reste vérifiable même si notre service s’arrête."),
+        say("Le code ci-contre porte le même texte, signé ; il reste vérifiable sans notre service."),
     ]  # fmt: skip
     if public_url:
         notice.append(say("Pour vérifier un fichier : {address}").format(address=f"{public_url}/verifier"))

@@ -1,4 +1,4 @@
-"""One supervisor for every process of the service: starts them, restarts the one that dies, ends them together.
+"""One supervisor for every process of the service: starts, restarts and ends them.
 
 ``python -m api.service serve|api|initialise``. The supervisor itself stays small: it loads neither the
 application nor the archive, and holds the listening socket, so that a caller who comes while the API restarts
@@ -106,6 +106,10 @@ class Supervisor:
     def _file_name(self) -> str:
         return "service" if self.only == PARTS else "service-" + "-".join(self.only)
 
+    def _is_over(self) -> bool:
+        """Asked again after each wait: a signal may have come in it."""
+        return self.ending
+
     def _told_to_end(self, *_: object) -> None:
         self.ending = True
 
@@ -188,7 +192,7 @@ class Supervisor:
             select.select([wake], [], [], 0.5)
             with suppress(BlockingIOError):
                 os.read(wake, 4096)
-            if self.ending:
+            if self._is_over():
                 return
             changed = [self._tend(child) for child in self.children]
             if self.own_broker and self._tend_valkey():
@@ -391,8 +395,8 @@ def serve_api(settings: Settings, descriptor: int) -> int:
     import uvicorn
 
     from api.app import create_app
-    from ingestion.logs import configure_logs
     from ingestion.assembly import assemble
+    from ingestion.logs import configure_logs
 
     configure_logs()
     system = assemble(settings)

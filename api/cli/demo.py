@@ -284,12 +284,15 @@ def _print_table(lines: list[Line]) -> None:
     table.add_column("Fichier", overflow="fold")
     for name in ("Pages", "Secondes", "Confiance"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("PDF/A", "Signatures", "Document"):
-        table.add_column(name, no_wrap=True)
+    for name in ("PDF/A", "Signatures"):
+        table.add_column(name)
+    table.add_column("Document", overflow="fold")
     for line in lines:
         table.add_row(*_cells(line))
     screen = console()
-    screen.print(table, width=None if screen.is_terminal else 120)
+    if not screen.is_terminal:
+        screen.width = 120
+    screen.print(table)
 
 
 def _cells(line: Line) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ def _database() -> Finding:
 def _store() -> Finding:
     system().store.stat("layout.json")
     if system().store.assurance == "advisory":
-        said = "verrous indicatifs : un administrateur de la machine pourrait altérer un fichier ; cela se verrait"
+        said = "verrous indicatifs : qui administre la machine pourrait altérer un fichier ; cela se verrait"
         return Finding("Magasin", GOOD, "local", said)
     return Finding("Magasin", GOOD, "S3", "verrous imposés par le magasin")
 

@@ -72,9 +72,8 @@ def show(record_id: RecordId, as_json: AsJson = False) -> None:
         return
     say(f"{body['title']}\n{record_id}, révision {body['revision']}, conservé le {body['kept_at'][:10]}")
     for form in body["representations"]:
-        say(
-            f"  {form['kind']:<9} {form['media_type']}, {form['size']} octets, sha-256 {form['digests']['sha-256']}"
-        )
+        digest = form["digests"]["sha-256"]
+        say(f"  {form['kind']:<9} {form['media_type']}, {form['size']} octets, sha-256 {digest}")
     for name, verdict in body["verdicts"].items():
         say(f"  {name:<9} {verdict.get('verdict')}")
     say(f"  {body['retention']['explanation']}")

@@ -1,4 +1,4 @@
-"""``/openapi.json`` and plain pages that explain it: our own, since the usual ones load scripts from elsewhere."""
+"""``/openapi.json`` and plain pages that explain it: the usual ones load scripts from elsewhere."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _operations(schema: dict[str, Any]) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     parameters = "".join(
-        f"<li><code>{escape(one['name'])}</code> ({escape(one['in'])}) {escape(one.get('description', ''))}</li>"
+        f"<li><code>{escape(one['name'])}</code> ({one['in']}) {escape(one.get('description', ''))}</li>"
         for one in operation.get("parameters", [])
     )
     answers = "".join(
@@ -129,15 +129,16 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         for status, answer in operation["responses"].items()
     )
     scope = f"<p>Droit : <code>{escape(operation['x-scope'])}</code></p>" if "x-scope" in operation else ""
-    return (
-        f"<details><summary><code>{method.upper()} {escape(path)}</code> {escape(operation.get('summary', ''))}</summary>"
-        f"<p>{escape(operation.get('description', ''))}</p>{scope}<ul>{parameters}</ul><ul>{answers}</ul></details>"
-    )
+    name = f"<code>{method.upper()} {escape(path)}</code> {escape(operation.get('summary', ''))}"
+    text = f"<p>{escape(operation.get('description', ''))}</p>{scope}"
+    lists = f"<ul>{parameters}</ul><ul>{answers}</ul>"
+    return f"<details><summary>{name}</summary>{text}{lists}</details>"
 
 
 def _page(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="fr"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} – Chartrier</title></head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+        f"<title>{escape(title)} – Chartrier</title></head>"
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
