@@ -1,0 +1,197 @@
+"""The follower on a real database and a real index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from archive.database import Base, Database
+from archive.tables import JournalEntryRow, TenantRow
+from search.engines.tantivy import TantivyIndex
+from search.follower import Follower
+from search.port import Entry, Query
+from signing.errors import Refused, Unavailable
+
+AT = datetime(2026, 3, 12, 8, tzinfo=UTC)
+TOWNS = ("felletin", "aubusson")
+
+
+class Town:
+    """A journal, records that may be unreadable, and an index."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(f"sqlite:///{folder / 'test.db'}")
+        Base.metadata.create_all(self.database.engine)
+        self.index = TantivyIndex(folder / "index")
+        self.entries: dict[str, Entry] = {}
+        self.broken: dict[str, Exception] = {}
+        self.loads: list[str] = []
+        self._n = -1
+        with self.database.write() as session:
+            session.add_all(TenantRow(id=name, name=name, created_at=AT) for name in TOWNS)
+        self.follower = Follower(self.database, self.index, self._load)
+
+    def _load(self, session: Session, tenant: str, record_id: str) -> Entry | None:
+        self.loads.append(record_id)
+        if record_id in self.broken:
+            raise self.broken[record_id]
+        found = self.entries.get(record_id)
+        return found if found is not None and found.tenant == tenant else None
+
+    def note(
+        self, kind: str, record_id: str, tenant: str = "felletin", text: str = "voirie", revision: int = 1
+    ) -> int:
+        self._n += 1
+        self.entries[record_id] = Entry(
+            record_id,
+            tenant,
+            revision,
+            "titre",
+            "",
+            "a.pdf",
+            "",
+            None,
+            None,
+            None,
+            "keep",
+            None,
+            None,
+            AT,
+            (text,),
+        )
+        with self.database.write() as session:
+            session.add(
+                JournalEntryRow(
+                    n=self._n,
+                    at=AT,
+                    type=kind,
+                    tenant_id=tenant,
+                    subject=f"record:{record_id}",
+                    body=b"",
+                    leaf_hash="",
+                )
+            )
+        return self._n
+
+    def found(self, text: str = "", tenant: str = "felletin") -> list[str]:
+        return sorted(hit.record_id for hit in self.index.search(Query(tenant, text, limit=1000)).hits)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path)
+    yield made
+    made.index.close()
+    made.database.dispose()
+
+
+def test_kept_records_are_found_in_their_tenant(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    last = town.note("RecordKept", "r2", "aubusson")
+    town.note("DepositReceived", "d1")
+    assert town.follower.lag() == {"felletin": 1, "aubusson": 1}
+    assert town.follower.step() == 2
+    assert town.follower.step() == 0
+    assert (town.found("voirie"), town.found("voirie", "aubusson")) == (["r1"], ["r2"])
+    assert (town.index.position("felletin"), town.index.position("aubusson")) == (0, last)
+    assert town.follower.lag() == {}
+
+
+def test_described_records_are_shown_as_they_are_now_and_gone_ones_not_at_all(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    town.note("RecordKept", "r2")
+    town.note("RecordKept", "r3")
+    town.follower.catch_up()
+    town.note("RecordDescribed", "r1", text="budget", revision=2)
+    town.note("RecordDisposed", "r2")
+    town.note("RecordTransferred", "r3")
+    assert town.follower.catch_up() == 3
+    assert (town.found("voirie"), town.found()) == ([], ["r1"])
+
+
+def test_a_record_noted_twice_in_a_batch_is_read_once(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    town.note("RecordDescribed", "r1", revision=2)
+    assert town.follower.step() == 2
+    assert town.loads == ["r1"]
+    town.note("RecordDescribed", "r1", revision=3)
+    town.note("RecordDisposed", "r1")
+    town.follower.catch_up()
+    assert town.found() == []
+
+
+def test_many_entries_take_several_steps(town: Town) -> None:
+    for number in range(450):
+        town.note("RecordKept", f"r{number:03}")
+    assert [town.follower.step() for _ in range(4)] == [200, 200, 50, 0]
+    assert len(town.found()) == 450
+
+
+def test_a_store_that_is_away_moves_nothing_and_stops_nobody_else(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    town.note("RecordKept", "r2", "aubusson")
+    town.broken["r1"] = Unavailable("store_away", "Le dépôt ne répond pas.")
+    for _ in range(5):
+        town.follower.step()
+    assert town.index.position("felletin") == -1
+    assert town.found(tenant="aubusson") == ["r2"]
+    town.broken.clear()
+    town.follower.step()
+    assert town.found() == ["r1"]
+
+
+def test_a_record_that_cannot_be_read_does_not_hide_later_ones(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    town.broken["r1"] = ValueError("not ALTO")
+    town.note("RecordKept", "r2")
+    assert [town.follower.step() for _ in range(2)] == [0, 0], "first it tries again"
+    town.follower.step()
+    assert town.found() == ["r2"]
+    assert town.follower.lag() == {}
+
+
+def test_following_again_after_a_crash_changes_nothing(town: Town, tmp_path: Path) -> None:
+    town.note("RecordKept", "r1")
+    town.follower.catch_up()
+    town.index.close()
+    second = TantivyIndex(tmp_path / "index")
+    follower = Follower(town.database, second, lambda session, tenant, record: town.entries[record])
+    assert follower.step() == 0
+    town.note("RecordKept", "r2")
+    assert follower.step() == 1
+    assert town.found() == ["r1", "r2"]
+    second.close()
+
+
+def test_rebuild_follows_everything_into_a_new_index(town: Town) -> None:
+    for number in range(250):
+        town.note("RecordKept", f"r{number:03}")
+    town.note("RecordDisposed", "r000")
+    town.follower.catch_up()
+    before = town.found("voirie")
+    told: list[tuple[int, int]] = []
+    town.follower.rebuild("felletin", lambda done, total: told.append((done, total)))
+    assert told[-1] == (251, 251)
+    assert town.found("voirie") == before
+    assert len(before) == 249
+    town.note("RecordKept", "later")
+    assert town.follower.step() == 1
+
+
+def test_a_rebuild_that_fails_leaves_the_old_index(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    town.follower.catch_up()
+    town.broken["r1"] = Unavailable("store_away", "Le dépôt ne répond pas.")
+    with pytest.raises(Unavailable):
+        town.follower.rebuild("felletin")
+    assert town.found() == ["r1"]
+    town.broken.clear()
+    town.follower.rebuild("felletin")
+    held = town.index.begin_rebuild("felletin")
+    with pytest.raises(Refused):
+        town.follower.rebuild("felletin")
+    held.close()
