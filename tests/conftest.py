@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own CHARTRIER_* variables must not change a test."""
     for key in list(os.environ):
         if key.startswith("CHARTRIER_"):
             monkeypatch.delenv(key)
-    yield
 
 
 @pytest.fixture
 def repository() -> Path:
     """The checkout's root."""
     return Path(__file__).resolve().parents[1]
-
-

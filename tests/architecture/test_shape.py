@@ -70,7 +70,10 @@ def test_environment_is_read_in_one_place(path: Path) -> None:
     reads = [
         node.lineno
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} and isinstance(node.value, ast.Name) and node.value.id == "os"
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"environ", "getenv"}
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
     ]
     # Writing a child's environment is not reading settings: those files say so on the line.
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -86,7 +89,9 @@ def test_broad_catches_stand_only_at_the_edges(path: Path) -> None:
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
     ]
-    inside_the_sandbox = path.parts[-2] == "inside" or path.name == "pdf.py"  # every failure of a foreign file becomes a verdict
+    inside_the_sandbox = (
+        path.parts[-2] == "inside" or path.name == "pdf.py"
+    )  # every failure of a foreign file becomes a verdict
     assert broad == [] or name(path) in allowed or inside_the_sandbox
 
 
@@ -114,12 +119,34 @@ def test_every_error_code_is_documented() -> None:
 
 
 def test_nothing_names_the_machine_it_was_made_on() -> None:
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
-    words = ["/" + "work/", "/" + "farm/", "/" + "root/", "pypi" + ".org", "proxy." + "golang", "registry." + "npmjs", "deb." + "debian"]
+    files = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    words = [
+        "/" + "work/",
+        "/" + "farm/",
+        "/" + "root/",
+        "pypi" + ".org",
+        "proxy." + "golang",
+        "registry." + "npmjs",
+        "deb." + "debian",
+    ]
     found = []
     for file in filter(None, files):
         path = ROOT / file
-        if path.is_file() and path.suffix not in {".whl", ".traineddata", ".pdf", ".png", ".jpg", ".tif", ".tiff", ".webp", ".ttf", ".mo", ".gz"}:
+        if path.is_file() and path.suffix not in {
+            ".whl",
+            ".traineddata",
+            ".pdf",
+            ".png",
+            ".jpg",
+            ".tif",
+            ".tiff",
+            ".webp",
+            ".ttf",
+            ".mo",
+            ".gz",
+        }:
             text = path.read_text(encoding="utf-8", errors="replace")
             found += [f"{file}: {word}" for word in words if word in text]
     assert found == []

@@ -21,7 +21,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[])
     asked = parser.parse_args()
     os.environ["OMP_THREAD_LIMIT"] = "1"
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+    )
     for part in asked.parts or PARTS:
         importlib.import_module(f"tests.bench.{part}_bench").run(asked.corpus)
     print(f"written to {TARGET.relative_to(Path.cwd()) if TARGET.is_relative_to(Path.cwd()) else TARGET}")

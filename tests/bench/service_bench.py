@@ -6,6 +6,7 @@ import os
 import sqlite3
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +66,11 @@ def receipts(service: Service, folder: Path, count: int = 400) -> None:
         with clients[number % CALLERS].stream(
             "POST",
             "/api/v1/deposits",
-            headers={"Idempotency-Key": f"b-{number}", "Content-Type": "application/octet-stream", "Content-Disposition": f'attachment; filename="d{number}.bin"'},
+            headers={
+                "Idempotency-Key": f"b-{number}",
+                "Content-Type": "application/octet-stream",
+                "Content-Disposition": f'attachment; filename="d{number}.bin"',
+            },
             content=number.to_bytes(8, "big") + bodies[number % CALLERS],
         ) as answer:
             answer.read()
@@ -78,19 +83,25 @@ def receipts(service: Service, folder: Path, count: int = 400) -> None:
     database.execute("PRAGMA synchronous=FULL")
     database.execute("CREATE TABLE deposits (n INTEGER)")
 
+    lock = threading.Lock()
+
     def bare(number: int) -> None:
         with (folder / f"peer-{number}").open("wb") as target:
             target.write(bodies[number % CALLERS])
             target.flush()
             os.fsync(target.fileno())
-        with LOCK:
+        with lock:
             database.execute("INSERT INTO deposits VALUES (?)", (number,))
 
-    import threading
-
-    LOCK = threading.Lock()
     peer = _timed(bare, count)
-    add_row("deposits acknowledged, 1 MB, 8 callers", ours[0], peer[0], ours[0] / peer[0], "deposits/s (peer: bare fsync + SQLite commit)", rounds=count)
+    add_row(
+        "deposits acknowledged, 1 MB, 8 callers",
+        ours[0],
+        peer[0],
+        ours[0] / peer[0],
+        "deposits/s (peer: bare fsync + SQLite commit)",
+        rounds=count,
+    )
     add_row("deposit acknowledged, p50", ours[1], peer[1], peer[1] / ours[1], "ms", rounds=count)
     add_row("deposit acknowledged, p99", ours[2], peer[2], peer[2] / ours[2], "ms", rounds=count)
 
@@ -133,8 +144,19 @@ def letters_beside_a_register(service: Service, folder: Path) -> None:
         while client.get("/api/v1/deposits", params={"state": "working"}).json().get("deposits"):
             time.sleep(1)
         idle = statistics.median(found(client, n) for n in range(3))
-        begun = client.post("/api/v1/deposits", headers={"Idempotency-Key": "register"}, files={"file": (register.name, register.read_bytes())})
+        begun = client.post(
+            "/api/v1/deposits",
+            headers={"Idempotency-Key": "register"},
+            files={"file": (register.name, register.read_bytes())},
+        )
         time.sleep(4)
         busy = statistics.median(found(client, n) for n in range(3, 6))
-        add_row("letter found beside a 120-page register", busy, idle, idle / busy, "s (peer: idle system)", rounds=3)
+        add_row(
+            "letter found beside a 120-page register",
+            busy,
+            idle,
+            idle / busy,
+            "s (peer: idle system)",
+            rounds=3,
+        )
         follow(client, begun.json()["id"], wait=900)

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from ingestion.stages.port import STAGES
 from tests.servers.presence import program, verapdf
 from tests.servers.service import Service, deposit, follow
 
@@ -26,7 +27,14 @@ SCAN = SAMPLES / "scan-gris-6-pages.pdf"
 @pytest.fixture(scope="module")
 def kept(client: httpx2.Client) -> dict:  # type: ignore[type-arg]
     """A six-page scan that went all the way."""
-    view = deposit(client, SCAN, key="journey", title="Registre des arrêtés", document_type="arrete", document_date="2026-03-12")
+    view = deposit(
+        client,
+        SCAN,
+        key="journey",
+        title="Registre des arrêtés",
+        document_type="arrete",
+        document_date="2026-03-12",
+    )
     assert view["state"] == "kept", view
     return view
 
@@ -37,7 +45,7 @@ def record(client: httpx2.Client, kept: dict) -> dict:  # type: ignore[type-arg]
 
 
 def test_every_stage_is_said(kept: dict) -> None:  # type: ignore[type-arg]
-    assert [s["name"] for s in kept["stages"]] == "screen identify normalise recognise convert validate seal keep index".split()
+    assert [s["name"] for s in kept["stages"]] == list(STAGES)
     assert {s["state"] for s in kept["stages"]} == {"done"}
     assert kept["receipt"]["entry"] >= 1
     assert re.fullmatch("[0-9a-f]{64}", kept["receipt"]["leaf_hash"])
@@ -59,7 +67,9 @@ def test_the_record_is_complete(record: dict, kept: dict) -> None:  # type: igno
 
 
 def test_a_word_of_page_four_is_found_with_its_page(client: httpx2.Client, record: dict) -> None:  # type: ignore[type-arg]
-    text = client.get(f"/api/v1/records/{record['id']}/text", params={"page": 4}, headers={"Accept": "application/json"}).json()
+    text = client.get(
+        f"/api/v1/records/{record['id']}/text", params={"page": 4}, headers={"Accept": "application/json"}
+    ).json()
     words = [w["text"] for w in text["words"] if re.fullmatch(r"[a-zéèàç]{8,}", w["text"]) and w["confidence"] > 0.9]
     assert words, text
     answer = client.get("/api/v1/search", params={"q": words[0]}).json()
@@ -89,7 +99,9 @@ def test_strangers_agree_on_the_archival_pdf(client: httpx2.Client, record: dict
     assert verapdf([path])[0]["compliant"] is True
 
 
-def test_the_evidence_is_checked_offline_without_us(service: Service, client: httpx2.Client, record: dict, tmp_path: Path) -> None:  # type: ignore[type-arg]
+def test_the_evidence_is_checked_offline_without_us(
+    service: Service, client: httpx2.Client, record: dict, tmp_path: Path
+) -> None:  # type: ignore[type-arg]
     service.chartrier("checkpoint")
     bundle = client.get(f"/api/v1/records/{record['id']}/evidence")
     assert bundle.headers["Content-Type"] == "application/zip"
@@ -110,7 +122,12 @@ def test_fifty_posts_with_one_key_make_one_record(client: httpx2.Client, service
 
     def post(_: int) -> httpx2.Response:
         with service.client(key) as own:
-            return own.post("/api/v1/deposits", headers={"Idempotency-Key": "fifty"}, files={"file": ("a.pdf", body)}, data={"title": "Cinquante"})
+            return own.post(
+                "/api/v1/deposits",
+                headers={"Idempotency-Key": "fifty"},
+                files={"file": ("a.pdf", body)},
+                data={"title": "Cinquante"},
+            )
 
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(post, range(50)))
@@ -118,7 +135,9 @@ def test_fifty_posts_with_one_key_make_one_record(client: httpx2.Client, service
     assert len({a.json()["id"] for a in answers}) == 1
     assert sum(a.headers.get("Idempotent-Replayed") == "true" for a in answers) == 49
     view = follow(client, answers[0].json()["id"])
-    other = client.post("/api/v1/deposits", headers={"Idempotency-Key": "fifty"}, files={"file": ("a.pdf", body + b"x")})
+    other = client.post(
+        "/api/v1/deposits", headers={"Idempotency-Key": "fifty"}, files={"file": ("a.pdf", body + b"x")}
+    )
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert view["state"] == "kept"
 

@@ -105,7 +105,10 @@ def _wait_up(service: Service) -> None:
 def _assert_equal_sets(service: Service, client: httpx2.Client, views: list[dict]) -> None:  # type: ignore[type-arg]
     records = {view["record_id"] for view in views}
     assert len(records) == DOCUMENTS
-    sealed = {p.parents[3].name for p in (service.home / "store" / "tenants").rglob("archival/record.pdf")}
+    sealed = {
+        p.parents[3].name.removeprefix("urn%3auuid%3a")
+        for p in (service.home / "store" / "tenants").rglob("archival/record.pdf")
+    }
     assert sealed == records
     kept, after = [], -1
     while batch := client.get("/api/v1/journal/entries", params={"after": after, "limit": 200}).json()["entries"]:
@@ -114,7 +117,9 @@ def _assert_equal_sets(service: Service, client: httpx2.Client, views: list[dict
     assert sorted(kept) == sorted(records), "exactly one RecordKept a record"
     found, cursor = [], None
     while True:
-        answer = client.get("/api/v1/search", params={"q": "", "limit": 20} | ({"cursor": cursor} if cursor else {})).json()
+        answer = client.get(
+            "/api/v1/search", params={"q": "", "limit": 20} | ({"cursor": cursor} if cursor else {})
+        ).json()
         found += [hit["record_id"] for hit in answer["hits"]]
         cursor = answer["next"]
         if not cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -44,7 +45,12 @@ class Service:
         log = (self.home / "serve.log").open("ab")
         begun = time.monotonic()
         self.running = subprocess.Popen(
-            [str(COMMAND), "serve"], env=self.environment, stdout=log, stderr=log, cwd=self.home, start_new_session=True
+            [str(COMMAND), "serve"],
+            env=self.environment,
+            stdout=log,
+            stderr=log,
+            cwd=self.home,
+            start_new_session=True,
         )
         log.close()
         while time.monotonic() - begun < within:
@@ -81,13 +87,11 @@ class Service:
 
     def kill_everything(self) -> None:
         """``kill -9`` of every process of the service, at once."""
-        pids = [pid for pid in _flat(self.processes()["pids"])]
+        pids = _flat(self.processes()["pids"])
         for pid in pids:
             for one in [*_children(pid), pid]:
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(one, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
         if self.running is not None:
             self.running.wait(30)
             self.running = None
@@ -100,15 +104,26 @@ class Service:
     def chartrier(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command against this home."""
         done = subprocess.run(
-            [str(COMMAND), *arguments], env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
+            [str(COMMAND), *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
         if check and done.returncode:
             raise AssertionError(f"chartrier {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
-    def key(self, tenant: str = "demo", scopes: str = "deposit:write,record:read,record:describe,journal:read,admin") -> str:
+    def key(
+        self,
+        tenant: str = "demo",
+        scopes: str = "deposit:write,record:read,record:describe,journal:read,admin",
+    ) -> str:
         """A new API key."""
-        made: dict[str, str] = json.loads(self.chartrier("key", "create", "--tenant", tenant, "--scopes", scopes, "--json").stdout)
+        made: dict[str, str] = json.loads(
+            self.chartrier("key", "create", "--tenant", tenant, "--scopes", scopes, "--json").stdout
+        )
         return made["key"]
 
     def client(self, key: str | None = None) -> httpx2.Client:
@@ -119,7 +134,12 @@ class Service:
 
 def deposit(client: httpx2.Client, path: Path, *, key: str, wait: float = 120, **fields: str) -> dict[str, Any]:
     """Deposit a file and wait until it is kept and indexed, or has ended otherwise."""
-    answer = client.post("/api/v1/deposits", headers={"Idempotency-Key": key}, files={"file": (path.name, path.read_bytes())}, data=fields)
+    answer = client.post(
+        "/api/v1/deposits",
+        headers={"Idempotency-Key": key},
+        files={"file": (path.name, path.read_bytes())},
+        data=fields,
+    )
     assert answer.status_code == 202, answer.text
     return follow(client, answer.json()["id"], wait=wait)
 

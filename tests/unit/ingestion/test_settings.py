@@ -60,9 +60,7 @@ def test_environment_goes_over_the_file(tmp_path: Path) -> None:
     assert isinstance(settings.signing.seal, Pkcs12Seal)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "70000"), ("LOCK_HORIZON_DAYS", "-1"), ("OCR_ENGINE", "abbyy")]
-)
+@pytest.mark.parametrize(("name", "value"), [("PORT", "70000"), ("LOCK_HORIZON_DAYS", "-1"), ("OCR_ENGINE", "abbyy")])
 def test_values_out_of_bounds_are_refused(name: str, value: str) -> None:
     with pytest.raises(Refused, match=name):
         load_settings({f"CHARTRIER_{name}": value})
