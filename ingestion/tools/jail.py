@@ -12,7 +12,7 @@ from typing import Final
 CODE: Final = Path(__file__).resolve().parents[2]
 """Where our packages lie; inside they are at ``/code``."""
 
-_SEEN: Final = ("ingestion", "signing")
+_SEEN: Final = ("ingestion", "archive", "signing")
 """Packages that the inside needs."""
 
 _ENVIRONMENT: Final = {
