@@ -54,9 +54,7 @@ class Paged(Made):
 
     def _gather(self, given: StageInput) -> StageResult:
         alto = given.folder / "alto.xml"
-        alto.write_bytes(
-            b"".join(given.files[f"pages/{first}"].read_bytes() for first, _ in self.plan(given))
-        )
+        alto.write_bytes(b"".join(given.files[f"pages/{first}"].read_bytes() for first, _ in self.plan(given)))
         pages = [
             {"page": n, "width": 1, "height": 1, "words": 1, "confidence_permille": 900, "source": "ocr"}
             for n in range(1, self.pages + 1)
@@ -85,15 +83,11 @@ def ordinary(pages: int = 1) -> dict[str, Any]:
     return {
         "screen": Made(
             "screen",
-            says(
-                {"virus": {"verdict": "clean", "tool": "t", "at": "2026-01-01T00:00:00.000Z", "detail": ""}}
-            ),
+            says({"virus": {"verdict": "clean", "tool": "t", "at": "2026-01-01T00:00:00.000Z", "detail": ""}}),
         ),
         "identify": Made(
             "identify",
-            says(
-                {"puid": "fmt/20", "format_name": "PDF 1.6", "media_type": "application/pdf", "pages": pages}
-            ),
+            says({"puid": "fmt/20", "format_name": "PDF 1.6", "media_type": "application/pdf", "pages": pages}),
         ),
         "normalise": Made("normalise", leaves("normalised.pdf", b"normalised", {"pages": pages})),
         "recognise": Paged(pages),

@@ -92,9 +92,7 @@ def journey(works: Works, fuse: Fuse, pages: int, dead: str) -> None:
     told = Counter(works.journal())
     assert told["RecordKept"] == told["DepositReceived"] == 1
     assert told["StageCompleted"] == 7, "each stage is told once"
-    inventories = [
-        item for item in works.bench.store.list("tenants/") if item.key.endswith("/v1/inventory.json")
-    ]
+    inventories = [item for item in works.bench.store.list("tenants/") if item.key.endswith("/v1/inventory.json")]
     assert len(inventories) == 1, "one object in the store"
     assert works.holdings.verify("demo", record.id).verdict == "intact"
 

@@ -68,9 +68,7 @@ def test_the_same_request_gets_the_same_answer(bench: Any) -> None:
 @pytest.mark.parametrize(
     "other", [{"content": b"autre"}, {"filename": "autre.pdf"}, {"fields": {"title": "autre"}}], ids=str
 )
-def test_another_request_under_the_same_key_is_refused_and_changes_nothing(
-    bench: Any, other: dict[str, Any]
-) -> None:
+def test_another_request_under_the_same_key_is_refused_and_changes_nothing(bench: Any, other: dict[str, Any]) -> None:
     bench.receive(CONTENT, key="k")
     with pytest.raises(Refused) as refused:
         bench.receive(**{"content": CONTENT, "key": "k"} | other)
@@ -222,9 +220,7 @@ def test_a_store_that_is_away_acknowledges_nothing(bench: Any, monkeypatch: pyte
     assert bench.deposits() == []
 
 
-def test_bytes_that_the_store_changed_are_not_acknowledged(
-    bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_that_the_store_changed_are_not_acknowledged(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     real = bench.store.read
 
     def read(*given: Any, **named: Any) -> Iterator[bytes]:

@@ -25,9 +25,7 @@ def test_migrated_tables_are_those_of_the_code(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'x.db'}")
     migrate(database)
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "target_metadata": Base.metadata}
-        )
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": Base.metadata})
         assert compare_metadata(context, Base.metadata) == []
     database.dispose()
 
@@ -39,16 +37,12 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     database.dispose()
 
 
-@pytest.mark.parametrize(
-    "statement", ["UPDATE journal_entries SET type = 'x'", "DELETE FROM journal_entries"]
-)
+@pytest.mark.parametrize("statement", ["UPDATE journal_entries SET type = 'x'", "DELETE FROM journal_entries"])
 def test_the_journal_can_only_grow(tmp_path: Path, statement: str) -> None:
     database = Database(f"sqlite:///{tmp_path / 'x.db'}")
     migrate(database)
     with database.write() as session:
-        Ledger(database, utc_now).append(
-            session, type="LogOpened", tenant=None, subject="log", agent=None, facts={}
-        )
+        Ledger(database, utc_now).append(session, type="LogOpened", tenant=None, subject="log", agent=None, facts={})
     with pytest.raises(DBAPIError), database.write() as session:
         session.execute(text(statement))
     database.dispose()

@@ -114,9 +114,7 @@ def test_a_stage_that_breaks_leaves_the_record_kept(works: Works, broken: str) -
 
 
 def test_stages_that_miss_a_file_are_skipped(works: Works) -> None:
-    stages = ordinary() | {
-        "convert": Made("convert", lambda given: StageResult("failed", detail=Detail("no", "Non.")))
-    }
+    stages = ordinary() | {"convert": Made("convert", lambda given: StageResult("failed", detail=Detail("no", "Non.")))}
     deposit_id = works.bench.receive(b"received").deposit.id
     works.drain(works.runner(list(stages.values())))
     states = works.states(deposit_id)
@@ -225,14 +223,10 @@ def test_what_went_well_is_not_tried_again(works: Works) -> None:
     works.drain(works.runner(list(ordinary().values())))
     b = works.bench
     with pytest.raises(Refused) as refused:
-        retry(
-            b.database, b.ledger, utc_now, lambda: None, tenant="demo", deposit_id=deposit_id, agent="user:1"
-        )
+        retry(b.database, b.ledger, utc_now, lambda: None, tenant="demo", deposit_id=deposit_id, agent="user:1")
     assert refused.value.code == "nothing_to_retry"
     with pytest.raises(Refused) as refused:
-        retry(
-            b.database, b.ledger, utc_now, lambda: None, tenant="autre", deposit_id=deposit_id, agent="user:1"
-        )
+        retry(b.database, b.ledger, utc_now, lambda: None, tenant="autre", deposit_id=deposit_id, agent="user:1")
     assert refused.value.code == "deposit_not_found"
 
 
@@ -243,9 +237,7 @@ def test_a_stage_run_says_what_it_did(works: Works) -> None:
         run = session.get_one(StageRunRow, (deposit_id, "convert"))
         entries = [
             json.loads(body)["facts"]
-            for body in session.scalars(
-                select(JournalEntryRow.body).where(JournalEntryRow.type == "StageCompleted")
-            )
+            for body in session.scalars(select(JournalEntryRow.body).where(JournalEntryRow.type == "StageCompleted"))
         ]
     assert (run.tool, run.tool_version) == ("maker", "2")
     assert set(run.inputs) == {"alto.xml"}
@@ -279,9 +271,7 @@ def test_a_kept_record_gains_what_had_failed(works: Works, broken: str) -> None:
     works.drain(works.runner(list((ordinary() | {broken: fails}).values())))
     before = works.shown(deposit_id)
     again(works, deposit_id)
-    assert works.shown(deposit_id)["record_id"] == before["record_id"], (
-        "the record stays what it is meanwhile"
-    )
+    assert works.shown(deposit_id)["record_id"] == before["record_id"], "the record stays what it is meanwhile"
     stages = ordinary()
     works.drain(works.runner(list(stages.values())))
     shown = works.shown(deposit_id)
@@ -304,9 +294,7 @@ def test_a_kept_record_gains_what_had_failed(works: Works, broken: str) -> None:
 
 
 def test_a_retry_that_fails_again_leaves_the_record_as_it_is(works: Works) -> None:
-    stages = ordinary() | {
-        "convert": Made("convert", lambda given: StageResult("failed", detail=Detail("no", "Non.")))
-    }
+    stages = ordinary() | {"convert": Made("convert", lambda given: StageResult("failed", detail=Detail("no", "Non.")))}
     deposit_id = works.bench.receive(b"received").deposit.id
     works.drain(works.runner(list(stages.values())))
     again(works, deposit_id)

@@ -49,9 +49,7 @@ def dead_worker(*, alone: bool) -> str:
     """The name of a process that is gone; ``alone``: its parent, this test, lives on."""
     script = "from ingestion.leases import this_worker; print(this_worker())"
     if alone:
-        return subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     shell = f"{sys.executable} -c '{script}'; true"
     return subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
 

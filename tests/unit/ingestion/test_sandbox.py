@@ -1,0 +1,120 @@
+"""The bars hold, and the process behind them comes back."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
+
+SHORT = Limits(cpu=1, wall=3)
+
+
+@pytest.fixture(params=["bwrap", "rlimits"], scope="module")
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    sandbox = Sandbox(bubblewrap=request.param == "bwrap")
+    if sandbox.kind != request.param:
+        pytest.skip("no user namespaces on this machine")
+    yield sandbox
+    sandbox.close()
+
+
+def look(sandbox: Sandbox, path: str = "/nowhere") -> dict[str, object]:
+    return sandbox.call("misbehave", {"how": "look", "path": path}, limits=SHORT)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("crash", "crashed"),
+        ("hang", "timeout"),
+        ("burn", "timeout"),
+        ("swell", "memory"),
+        ("refuse", "refused"),
+    ],
+)
+def test_a_child_that_misbehaves_takes_only_its_own_call(sandbox: Sandbox, how: str, reason: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(ToolFailed) as failed:
+        sandbox.call("misbehave", {"how": how}, limits=SHORT)
+    assert failed.value.reason == reason
+    assert time.monotonic() - begun < 6
+    assert look(sandbox)["file"] is False
+
+
+def test_what_it_writes_is_bounded_and_not_left_behind(sandbox: Sandbox, tmp_path: Path) -> None:
+    made = tmp_path / "flood"
+    limits = Limits(cpu=10, wall=10, file_size=8 << 20)
+    with pytest.raises(ToolFailed) as failed:
+        sandbox.call("misbehave", {"how": "flood"}, outputs={"flood": made}, limits=limits)
+    assert failed.value.reason == "output"
+    assert not made.exists()
+
+
+def test_a_refusal_carries_its_word(sandbox: Sandbox) -> None:
+    with pytest.raises(ToolFailed) as failed:
+        sandbox.call("misbehave", {"how": "refuse"})
+    assert failed.value.code == "encrypted"
+
+
+def test_inside_there_is_no_network_no_file_of_ours_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox()
+    if sandbox.kind != "bwrap":
+        pytest.skip("no user namespaces on this machine")
+    monkeypatch.setenv("CHARTRIER_SEAL_PKCS12_PASSWORD", "secret")
+    try:
+        seen = look(sandbox, __file__)
+    finally:
+        sandbox.close()
+    assert seen["file"] is False
+    assert seen["interfaces"] == []
+    assert not [name for name in seen["environment"] if "CHARTRIER" in name]  # type: ignore[attr-defined]
+    assert seen["processes"] < 6  # type: ignore[operator]
+
+
+def test_it_starts_quickly_and_again_after_idling() -> None:
+    sandbox = Sandbox(idle=1)
+    try:
+        begun = time.monotonic()
+        look(sandbox)
+        assert time.monotonic() - begun < 2
+        time.sleep(1.6)
+        assert look(sandbox)["file"] is False
+    finally:
+        sandbox.close()
+
+
+def test_it_outlives_the_thread_that_called_first(sandbox: Sandbox) -> None:
+    fresh = Sandbox()
+    seen: list[object] = []
+    try:
+        thread = threading.Thread(target=lambda: seen.append(look(fresh)))
+        thread.start()
+        thread.join()
+        jail = fresh._running
+        look(fresh)
+        assert fresh._running is jail, "the jail died with its first caller"
+    finally:
+        fresh.close()
+    assert seen
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_gets_a_jail_of_its_own(sandbox: Sandbox) -> None:
+    look(sandbox)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if look(sandbox)["file"] is False else 2
+            sandbox.close()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert look(sandbox)["file"] is False
