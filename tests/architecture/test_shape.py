@@ -75,18 +75,19 @@ def test_environment_is_read_in_one_place(path: Path) -> None:
         and isinstance(node.value, ast.Name)
         and node.value.id == "os"
     ]
-    # Writing a child's environment is not reading settings: those files say so on the line.
+    # Writing a child's environment is not reading settings: those lines say so.
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert [n for n in reads if "# child's environment" not in lines[n - 1]] == []
+    assert [n for n in reads if "# child's environment" not in "".join(lines[n - 1 : n + 1])] == []
 
 
 @pytest.mark.parametrize("path", ALL, ids=name)
 def test_broad_catches_stand_only_at_the_edges(path: Path) -> None:
-    allowed = {"ingestion/runner.py", "search/follower.py", "api/errors.py", "ingestion/schedule.py"}
+    allowed = {"ingestion/runner.py", "search/follower.py", "api/envelope.py", "ingestion/schedule.py"}
     broad = [
         node.lineno
         for node in ast.walk(tree(path))
         if isinstance(node, ast.ExceptHandler)
+        and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)  # tidies up and lets it go on
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
     ]
     inside_the_sandbox = (
