@@ -15,12 +15,11 @@ from api.health import Health
 from api.permissions import check_permissions
 from api.rates import Rates
 from api.routes import deposits, documentation, health, journal, keys, me, records, search, verifications
-from api.schemas import Problem
+from api.version import VERSION
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
-VERSION = "0.1.0"
 VERIFICATION_BODY = 512 * 1024 * 1024
 
 
@@ -58,9 +57,7 @@ def create_app(system: System) -> FastAPI:
         site: Any = import_module("api.web.site")
         site.register(app)
         open_mounts = tuple(site.OPEN_MOUNTS)
-        large_bodies.update(
-            dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY)
-        )
+        large_bodies.update(dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY))
     check_permissions(app, open_mounts)
     app.add_middleware(
         Envelope,
@@ -79,7 +76,7 @@ def _api() -> APIRouter:
 
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": description, "model": Problem, "content": {errors.MEDIA_TYPE: {}}}
+    status: {"description": description}
     for status, description in (
         (401, "Pas de clé, ou clé refusée."),
         (403, "Droit manquant."),

@@ -221,9 +221,7 @@ def create_user(
 def login_link(session: Session, user: UserRow, now: datetime, life: timedelta = LINK_LIFE) -> str:
     """Make a one-time login link; returns the token that stands in its address (``/connexion/<token>``)."""
     token = secrets.token_urlsafe(32)
-    session.add(
-        LoginLinkRow(token_sha256=_digest(token), user_id=user.id, expires_at=now + life, used_at=None)
-    )
+    session.add(LoginLinkRow(token_sha256=_digest(token), user_id=user.id, expires_at=now + life, used_at=None))
     session.flush()
     return token
 
@@ -424,11 +422,7 @@ def require_csrf(request: Request, token: str | None = None) -> None:
     require_same_origin(request)
     person = current_person(request)
     given = token or request.headers.get("x-csrf-token") or ""
-    if (
-        person is None
-        or person.csrf is None
-        or not secrets.compare_digest(given.encode(), person.csrf.encode())
-    ):
+    if person is None or person.csrf is None or not secrets.compare_digest(given.encode(), person.csrf.encode()):
         raise Refused(
             "csrf_refused",
             "La page a expiré avant l’envoi : rien n’a été modifié.",

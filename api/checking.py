@@ -26,9 +26,7 @@ def verify(system: System, tenant: str, record_id: str, agent: str | None = None
     Raises:
         Refused: ``record_not_found``.
     """
-    result = system.holdings.verify(
-        tenant, record_id, validate_seal=lambda path: seal_check(system, path), agent=agent
-    )
+    result = system.holdings.verify(tenant, record_id, validate_seal=lambda path: seal_check(system, path), agent=agent)
     return result.as_json()
 
 

@@ -58,9 +58,7 @@ class Envelope:
         secure: Whether people reach us by HTTPS.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, hosts: frozenset[str], large_bodies: Mapping[str, int], secure: bool
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], large_bodies: Mapping[str, int], secure: bool) -> None:
         self.app = app
         self.hosts = hosts
         self.large_bodies = dict(large_bodies)
@@ -88,9 +86,7 @@ class Envelope:
 
         try:
             if not self._host_is_ours(request):
-                raise Refused(
-                    "wrong_host", "Ce service ne répond pas sous ce nom.", action="Vérifiez l’adresse."
-                )
+                raise Refused("wrong_host", "Ce service ne répond pas sous ce nom.", action="Vérifiez l’adresse.")
             await self.app(scope, self._counted(scope, receive), send_dressed)
         except Exception as error:
             if status:  # too late to say so: cut the connection, so that nobody takes half a file for a whole

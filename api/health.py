@@ -104,16 +104,12 @@ class Health:
     def _worker(self) -> tuple[str, str]:
         now = self._system.clock()
         with self._system.database.read() as session:
-            oldest_wake = session.scalar(
-                select(func.min(OutboxRow.created_at)).where(OutboxRow.sent_at.is_(None))
-            )
+            oldest_wake = session.scalar(select(func.min(OutboxRow.created_at)).where(OutboxRow.sent_at.is_(None)))
             oldest_work = session.scalar(
                 select(func.min(DepositRow.updated_at)).where(DepositRow.state.in_(("received", "working")))
             )
             waiting = session.scalar(
-                select(func.count())
-                .select_from(DepositRow)
-                .where(DepositRow.state.in_(("received", "working")))
+                select(func.count()).select_from(DepositRow).where(DepositRow.state.in_(("received", "working")))
             )
         if oldest_wake is not None and now - oldest_wake > _SLOW_WAKE:
             return DEGRADED, "Des réveils attendent depuis plus d’une minute."

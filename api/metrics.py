@@ -26,19 +26,14 @@ def exposition(system: System, health: Health) -> tuple[bytes, str]:
     outbox = Gauge("chartrier_outbox_waiting", "Wake-ups still to be sent.", registry=registry)
     up = Gauge("chartrier_component_ok", "1 when a component is well.", ["component"], registry=registry)
     with system.database.read() as session:
-        for state, count in session.execute(
-            select(DepositRow.state, func.count()).group_by(DepositRow.state)
-        ):
+        for state, count in session.execute(select(DepositRow.state, func.count()).group_by(DepositRow.state)):
             deposits.labels(state).set(count)
         for state, count in session.execute(select(RecordRow.state, func.count()).group_by(RecordRow.state)):
             records.labels(state).set(count)
         last = session.scalar(select(func.max(JournalEntryRow.n)))
         entries.set(0 if last is None else last + 1)
         published.set(session.scalar(select(func.max(CheckpointRow.size))) or 0)
-        outbox.set(
-            session.scalar(select(func.count()).select_from(OutboxRow).where(OutboxRow.sent_at.is_(None)))
-            or 0
-        )
+        outbox.set(session.scalar(select(func.count()).select_from(OutboxRow).where(OutboxRow.sent_at.is_(None))) or 0)
     for component in health.components():
         up.labels(component.name).set(component.state == OK)
     return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -135,9 +135,7 @@ def _render(system: System, source: RepresentationRow, page: int, width: int, ta
             for chunk in _chunks(system, source):
                 out.write(chunk)
         try:
-            system.sandbox.call(
-                "page_image", {"page": page, "width": width}, {"source": given}, {"image": made}
-            )
+            system.sandbox.call("page_image", {"page": page, "width": width}, {"source": given}, {"image": made})
         except ToolFailed as error:
             raise no_page(page) if error.code == "no_such_page" else _no_image() from error
         made.replace(target)

@@ -43,9 +43,7 @@ def receipt_pdf(signed: dict[str, Any], *, public_url: str = "", language: str =
     return made
 
 
-def _facts(
-    signed: dict[str, Any], public_url: str, language: str, say: Callable[[str], str]
-) -> dict[str, Any]:
+def _facts(signed: dict[str, Any], public_url: str, language: str, say: Callable[[str], str]) -> dict[str, Any]:
     receipt = signed["receipt"]
     lines = [
         (say("Fichier"), f"{receipt['filename']}", False),

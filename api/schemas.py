@@ -59,9 +59,7 @@ class Digests(BaseModel):
 class StageView(BaseModel):
     """One stage of a deposit."""
 
-    name: Literal[
-        "screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index"
-    ]
+    name: Literal["screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index"]
     state: Literal["waiting", "running", "done", "skipped", "failed"]
     done: int | None
     total: int | None
@@ -205,9 +203,7 @@ class Proof(BaseModel):
     """Where the record stands in the journal."""
 
     entry: int
-    checkpoint: int | None = Field(
-        description="Premier scellement qui la couvre ; `null` : pas encore scellée."
-    )
+    checkpoint: int | None = Field(description="Premier scellement qui la couvre ; `null` : pas encore scellée.")
 
 
 class Record(BaseModel):

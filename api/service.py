@@ -164,9 +164,7 @@ class Supervisor:
         child.running = self._spawn(child.name, child.command, child.descriptors)
         child.started = time.monotonic()
 
-    def _spawn(
-        self, name: str, command: list[str], descriptors: tuple[int, ...] = ()
-    ) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, command: list[str], descriptors: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         log: TextIO | None = None
         if self.logs is not None:
             self.logs.mkdir(parents=True, exist_ok=True)
@@ -323,9 +321,7 @@ def _signals_wake(end: Any) -> int:
 def start_ticks(pid: int) -> int | None:
     """When a process began, in clock ticks since boot: with its pid, a name that is never given twice."""
     try:
-        fields = (
-            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        )
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
     return int(fields[19])
@@ -447,9 +443,7 @@ def main(arguments: list[str] | None = None) -> int:
             return initialise(settings)
         if given.process == "api":
             return serve_api(settings, given.fd)
-        listen = {
-            name: value for name, value in (("host", given.host), ("port", given.port)) if value is not None
-        }
+        listen = {name: value for name, value in (("host", given.host), ("port", given.port)) if value is not None}
         settings = settings.model_copy(update={"api": settings.api.model_copy(update=listen)})
         only = tuple(part for part in PARTS if not given.only or part in given.only.split(","))
         return Supervisor(settings, only, given.config, given.logs).run()

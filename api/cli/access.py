@@ -47,9 +47,7 @@ def key_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
 
     chosen = choose_tenant(tenant)
     with system().database.read() as session:
-        rows = session.scalars(
-            select(ApiKeyRow).where(ApiKeyRow.tenant_id == chosen).order_by(ApiKeyRow.id)
-        ).all()
+        rows = session.scalars(select(ApiKeyRow).where(ApiKeyRow.tenant_id == chosen).order_by(ApiKeyRow.id)).all()
     for row in rows:
         state = "révoquée" if row.revoked_at else "active"
         if as_json:
@@ -158,9 +156,7 @@ def user_link(user_id: str, as_json: AsJson = False) -> None:
     with system().database.write() as session:
         row = session.get(UserRow, user_id)
         if row is None or row.disabled_at is not None:
-            raise Refused(
-                "user_not_found", "Cette personne n’existe pas.", action="Voyez « chartrier user list »."
-            )
+            raise Refused("user_not_found", "Cette personne n’existe pas.", action="Voyez « chartrier user list ».")
         link = f"{base_url()}/connexion/{login_link(session, row, now)}"
     if as_json:
         print_json({"id": user_id, "link": link})

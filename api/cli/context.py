@@ -94,9 +94,7 @@ def tenant_of_record(record_id: str) -> str:
     with system().database.read() as session:
         row = session.get(RecordRow, record_id)
     if row is None:
-        raise Refused(
-            "record_not_found", "Ce document n’existe pas.", action="Vérifiez l’identifiant du document."
-        )
+        raise Refused("record_not_found", "Ce document n’existe pas.", action="Vérifiez l’identifiant du document.")
     return row.tenant_id
 
 
@@ -110,7 +108,10 @@ def console(*, stderr: bool = False) -> Console:
     """Where people read; colours only on a terminal and never against ``NO_COLOR``."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = 120  # a file or a pipe has no width: enough for every table of ours
+    return made
 
 
 def say(text: str) -> None:

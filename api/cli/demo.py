@@ -58,9 +58,7 @@ class Line:
 
 
 def demo(
-    leave: Annotated[
-        bool, typer.Option("--exit", envvar="DEMO_EXIT", help="S’arrêter après le tableau.")
-    ] = False,
+    leave: Annotated[bool, typer.Option("--exit", envvar="DEMO_EXIT", help="S’arrêter après le tableau.")] = False,
     samples: Annotated[Path, typer.Option(help="Dossier des exemples.", file_okay=False)] = SAMPLES,
 ) -> None:
     """Lance le service, verse les exemples, attend, cherche, vérifie, et dit quoi ouvrir."""
@@ -178,9 +176,7 @@ def _samples(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     told: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
     listed = told.get("samples", told)
     by_name = {one["file"]: one for one in listed} if isinstance(listed, list) else listed
-    paths = sorted(
-        p for p in folder.iterdir() if p.is_file() and p.suffix not in _HIDDEN and p.name[0] != "."
-    )
+    paths = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix not in _HIDDEN and p.name[0] != ".")
     return [(path, dict(by_name.get(path.name, {}))) for path in paths]
 
 
@@ -227,14 +223,10 @@ def _follow(client: httpx2.Client, deposit_id: str, line: Line, progress: Progre
     done = sum(stage["state"] in {"done", "skipped", "failed"} for stage in stages)
     running = next((stage for stage in stages if stage["state"] == "running"), None)
     pages = f" {running['done'] or 0}/{running['total']}" if running and running["total"] else ""
-    progress.update(
-        task, completed=done, stage=f"{running['name']}{pages}" if running else line.deposit["state"]
-    )
+    progress.update(task, completed=done, stage=f"{running['name']}{pages}" if running else line.deposit["state"])
     if not has_ended(line.deposit):
         return False
-    progress.update(
-        task, completed=9, stage="conservé" if line.deposit["record_id"] else line.deposit["state"]
-    )
+    progress.update(task, completed=9, stage="conservé" if line.deposit["record_id"] else line.deposit["state"])
     if line.deposit["record_id"]:
         line.record = client.get(f"/records/{line.deposit['record_id']}").json()
     elif line.expected.get("state") != line.deposit["state"]:
@@ -268,11 +260,7 @@ def _find(client: httpx2.Client, line: Line) -> None:
 def _verify(client: httpx2.Client, line: Line) -> None:
     answer = client.post(f"/records/{line.record['id']}/verifications").json()
     if answer.get("verdict") != "intact":
-        wrong = [
-            f"{one['name']} : {one['detail']}"
-            for one in answer.get("checks", [])
-            if one["verdict"] != "intact"
-        ]
+        wrong = [f"{one['name']} : {one['detail']}" for one in answer.get("checks", []) if one["verdict"] != "intact"]
         line.faults.append(f"vérification : {answer.get('verdict')} ({' ; '.join(wrong)})")
 
 
@@ -289,10 +277,7 @@ def _print_table(lines: list[Line]) -> None:
     table.add_column("Document", overflow="fold")
     for line in lines:
         table.add_row(*_cells(line))
-    screen = console()
-    if not screen.is_terminal:
-        screen.width = 120
-    screen.print(table)
+    console().print(table)
 
 
 def _cells(line: Line) -> tuple[str, ...]:

@@ -20,12 +20,8 @@ BATCH = 5
 
 
 def deposit(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Fichiers, ou dossiers (tous leurs fichiers).", exists=True)
-    ],
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Attendre que chacun soit conservé et trouvable.")
-    ] = False,
+    paths: Annotated[list[Path], typer.Argument(help="Fichiers, ou dossiers (tous leurs fichiers).", exists=True)],
+    wait: Annotated[bool, typer.Option("--wait", help="Attendre que chacun soit conservé et trouvable.")] = False,
     tenant: Tenant = None,
     title: Annotated[str, typer.Option(help="Titre (un seul fichier).")] = "",
     document_type: Annotated[str, typer.Option(help="Type de document.")] = "",
@@ -66,9 +62,7 @@ def deposit(
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(
-                one for one in path.rglob("*") if one.is_file() and not one.name.startswith(".")
-            )
+            yield from sorted(one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
         else:
             yield path
 
@@ -146,8 +140,6 @@ def _tell(path: Path, view: dict[str, Any], *, as_json: bool) -> None:
 
 def _tell_refusal(path: Path, error: ChartrierError, *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {"filename": path.name, "state": "refused", "problem": {"code": error.code, "detail": str(error)}}
-        )
+        print_json({"filename": path.name, "state": "refused", "problem": {"code": error.code, "detail": str(error)}})
     else:
         console(stderr=True).print(f"{path.name} : {error}", markup=False, style="red")

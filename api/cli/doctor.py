@@ -16,6 +16,7 @@ import typer
 
 from api.cli.access import AsJson
 from api.cli.context import console, print_json, running_service, settings, system
+from api.version import VERSION
 from signing.errors import ChartrierError
 
 GOOD, WIDER, WRONG = "ok", "optional", "wrong"
@@ -63,7 +64,7 @@ def _print(findings: list[Finding]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for style in ("", "bold", "dim", ""):
         table.add_column(style=style, overflow="fold")
-    words = {GOOD: "[green]bien[/]", WIDER: "[yellow]absent[/]", WRONG: "[red]à corriger[/]"}
+    words = {GOOD: "[green]bien[/]", WIDER: "[yellow]à savoir[/]", WRONG: "[red]à corriger[/]"}
     for finding in findings:
         text = finding.detail + (f" → {finding.action}" if finding.action else "")
         table.add_row(words[finding.state], finding.part, finding.version, text.replace("[", "\\["))
@@ -84,14 +85,10 @@ def _home() -> Finding:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     free = shutil.disk_usage(home).free
     if not os.access(home, os.W_OK):
-        return Finding(
-            "Dossier des données", WRONG, "", f"{home} n’est pas inscriptible.", "Changez ses droits."
-        )
+        return Finding("Dossier des données", WRONG, "", f"{home} n’est pas inscriptible.", "Changez ses droits.")
     said = f"{home}, {free // 2**30} Gio libres"
     if free < 2 * 2**30:
-        return Finding(
-            "Dossier des données", WRONG, "", said, "Libérez de la place : il en faut au moins 2 Gio."
-        )
+        return Finding("Dossier des données", WRONG, "", said, "Libérez de la place : il en faut au moins 2 Gio.")
     return Finding("Dossier des données", GOOD, "", said)
 
 
@@ -132,9 +129,7 @@ def _store() -> Finding:
 def _broker() -> Finding:
     if settings().ingestion.broker_url is not None:
         alive = system().queue.ping()
-        return Finding(
-            "Courtier", GOOD if alive else WRONG, "externe", "répond" if alive else "ne répond pas"
-        )
+        return Finding("Courtier", GOOD if alive else WRONG, "externe", "répond" if alive else "ne répond pas")
     from ingestion import valkey
 
     program = valkey.find_server()
@@ -148,7 +143,7 @@ def _service() -> Finding:
     if running is None:
         return Finding("Service", WIDER, "", "ne tourne pas sur ce dossier", "« chartrier serve » le lance.")
     pids = ", ".join(f"{name} {pid}" for name, pid in running["pids"].items())
-    return Finding("Service", GOOD, importlib.metadata.version("chartrier"), f"{running['address']} ({pids})")
+    return Finding("Service", GOOD, VERSION, f"{running['address']} ({pids})")
 
 
 def _sandbox() -> Finding:
@@ -170,9 +165,7 @@ def _reading() -> Finding:
 
 
 def _index() -> Finding:
-    return Finding(
-        "Index", GOOD, f"tantivy {importlib.metadata.version('tantivy')}", str(settings().search.root)
-    )
+    return Finding("Index", GOOD, f"tantivy {importlib.metadata.version('tantivy')}", str(settings().search.root))
 
 
 def _seal() -> Finding:
@@ -192,18 +185,12 @@ def _timestamps() -> Finding:
     stamper = system().timestamper
     if stamper.probative:
         return Finding("Horodatage", GOOD, "RFC 3161", stamper.name)
-    return Finding(
-        "Horodatage", WIDER, "local", "non probatif", "Donnez CHARTRIER_TSA_URLS pour une vraie autorité."
-    )
+    return Finding("Horodatage", WIDER, "local", "non probatif", "Donnez CHARTRIER_TSA_URLS pour une vraie autorité.")
 
 
 def _antivirus() -> Finding:
     named = settings().ingestion.clamd_socket
-    places = (
-        [named]
-        if named
-        else ["/run/clamav/clamd.ctl", "/var/run/clamav/clamd.ctl", "/run/clamd.scan/clamd.sock"]
-    )
+    places = [named] if named else ["/run/clamav/clamd.ctl", "/var/run/clamav/clamd.ctl", "/run/clamd.scan/clamd.sock"]
     for place in places:
         answer = _clamd_version(place)
         if answer:

@@ -44,9 +44,7 @@ def serve(
     context.settings()  # a bad setting is told here, in words, before anything starts
     unknown = [part for part in only.split(",") if part and part not in PARTS]
     if unknown:
-        raise typer.BadParameter(
-            f"{', '.join(unknown)} : choisissez parmi {', '.join(PARTS)}", param_hint="--only"
-        )
+        raise typer.BadParameter(f"{', '.join(unknown)} : choisissez parmi {', '.join(PARTS)}", param_hint="--only")
     arguments = [sys.executable, "-m", "api.service", "serve"]
     for name, value in (
         ("--host", host),

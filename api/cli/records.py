@@ -26,9 +26,7 @@ from api.cli.context import (
 from signing.errors import Refused
 
 RecordId = Annotated[str, typer.Argument(help="Identifiant du document.")]
-Output = Annotated[
-    Path | None, typer.Option("-o", "--output", help="Fichier à écrire ; « - » : sortie standard.")
-]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Fichier à écrire ; « - » : sortie standard.")]
 
 
 def search(
@@ -43,14 +41,10 @@ def search(
 
     answer = system().index.search(Query(tenant=choose_tenant(tenant), text=query, limit=limit))
     for hit in answer.hits:
-        matches = [
-            {"page": m.page, "text": m.text, "ranges": [list(r) for r in m.ranges]} for m in hit.matches
-        ]
+        matches = [{"page": m.page, "text": m.text, "ranges": [list(r) for r in m.ranges]} for m in hit.matches]
         if as_json:
             shown = {"record_id": hit.record_id, "title": hit.title, "document_type": hit.document_type}
-            print_json(
-                shown | {"document_date": iso(hit.document_date), "score": hit.score, "matches": matches}
-            )
+            print_json(shown | {"document_date": iso(hit.document_date), "score": hit.score, "matches": matches})
         else:
             pages = ", ".join(str(m["page"]) for m in matches if m["page"])
             say(f"{hit.record_id}  {hit.title}{f'  (pages {pages})' if pages else ''}")
@@ -170,9 +164,7 @@ def _say_result(name: str, result: dict[str, Any]) -> None:
 
 def verify_bundle(
     bundle: Annotated[Path, typer.Argument(help="Dossier de preuve (zip).", exists=True, dir_okay=False)],
-    root: Annotated[
-        Path | None, typer.Option(help="Certificat racine (PEM) ; à défaut celui de ce service.")
-    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Certificat racine (PEM) ; à défaut celui de ce service.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Vérifie un dossier de preuve avec le même programme que celui qu’il contient."""
@@ -180,9 +172,7 @@ def verify_bundle(
     from archive.evidence import verify_bundle as run
 
     if not looks_like_bundle(bundle):
-        raise Refused(
-            "not_a_bundle", "Ce fichier n’est pas un dossier de preuve.", action="Donnez le zip reçu."
-        )
+        raise Refused("not_a_bundle", "Ce fichier n’est pas un dossier de preuve.", action="Donnez le zip reçu.")
     result = run(bundle, root=_der(root) if root is not None else system().signer.chain[-1])
     if as_json:
         print_json(result)

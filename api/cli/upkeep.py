@@ -20,9 +20,7 @@ def checkpoint(as_json: AsJson = False) -> None:
     with system().database.read() as session:
         row = latest(session, None)
     if as_json:
-        print_json(
-            {"number": row.number, "size": row.size, "root": row.root, "time_stamped": row.token is not None}
-        )
+        print_json({"number": row.number, "size": row.size, "root": row.root, "time_stamped": row.token is not None})
     else:
         stamped = "horodaté" if row.token is not None else "sans jeton"
         say(f"Scellement {row.number} : {row.size} entrées, {stamped}.")

@@ -55,9 +55,7 @@ _ENDED = (DepositState.QUARANTINED, DepositState.REFUSED)
         202: {"description": "Reçu : rien ne peut plus se perdre.", "headers": examples.DEPOSIT_HEADERS},
         400: examples.problem("`Idempotency-Key` manque.", "idempotency_key_missing"),
         413: examples.problem("Fichier trop volumineux.", "too_large"),
-        422: examples.problem(
-            "Fichier vide, empreinte différente, clé réutilisée, champ inconnu.", "empty_file"
-        ),
+        422: examples.problem("Fichier vide, empreinte différente, clé réutilisée, champ inconnu.", "empty_file"),
         501: examples.problem("Envoi en plusieurs fois (tus), pas encore proposé.", "not_available"),
     },
     openapi_extra=examples.DEPOSIT_REQUEST,
@@ -163,9 +161,7 @@ def _is_dry_run(request: Request, upload: Upload) -> bool:
     if given in {"false", "0", "off", ""}:
         return False
     upload.spool.discard()
-    raise Refused(
-        "bad_field", "« dry_run » vaut true ou false.", kept="Rien n’a été conservé.", pointer="/dry_run"
-    )
+    raise Refused("bad_field", "« dry_run » vaut true ou false.", kept="Rien n’a été conservé.", pointer="/dry_run")
 
 
 # --- following --------------------------------------------------------------------------------------
@@ -231,9 +227,7 @@ async def get_deposit(deposit_id: str, request: Request, caller: Reader, system:
 
 def has_ended(body: dict[str, Any]) -> bool:
     """Whether nothing more will happen to a deposit by itself."""
-    return body["state"] in _ENDED or (
-        body["state"] == DepositState.KEPT and body["stages"][-1]["state"] == "done"
-    )
+    return body["state"] in _ENDED or (body["state"] == DepositState.KEPT and body["stages"][-1]["state"] == "done")
 
 
 @router.get(
@@ -262,13 +256,8 @@ def list_deposits(
         before = (parse_stamp(moment), last)
     say = partial(translate, language=preferred_language(request))
     with system.database.read() as session:
-        rows = deposit_views.newest(
-            session, caller.tenant, state=state, since=since, before=before, limit=limit + 1
-        )
-        shown = [
-            deposit_views.view(session, row, position=position_of(system), translate=say)
-            for row in rows[:limit]
-        ]
+        rows = deposit_views.newest(session, caller.tenant, state=state, since=since, before=before, limit=limit + 1)
+        shown = [deposit_views.view(session, row, position=position_of(system), translate=say) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
         last_row = rows[limit - 1]
@@ -298,9 +287,7 @@ def get_receipt(deposit_id: str, request: Request, caller: Reader, system: Assem
         return JSONResponse(receipt, headers={"Vary": "Accept"})
     from api.receipt_pdf import receipt_pdf
 
-    content = receipt_pdf(
-        receipt, public_url=request.app.state.public_url, language=preferred_language(request)
-    )
+    content = receipt_pdf(receipt, public_url=request.app.state.public_url, language=preferred_language(request))
     name = f"recepisse-{deposit_id}.pdf"
     headers = {"Vary": "Accept", "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="application/pdf", headers=headers)
@@ -319,6 +306,4 @@ def retry_deposit(deposit_id: str, request: Request, caller: Depositor, system: 
     show(system, caller.tenant, deposit_id, request)
     system.retry(caller.tenant, deposit_id, caller.agent)
     body, tag = show(system, caller.tenant, deposit_id, request)
-    return JSONResponse(
-        body, status_code=202, headers={"ETag": tag, "Location": f"/api/v1/deposits/{deposit_id}"}
-    )
+    return JSONResponse(body, status_code=202, headers={"ETag": tag, "Location": f"/api/v1/deposits/{deposit_id}"})

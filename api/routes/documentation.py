@@ -8,11 +8,13 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from api import errors
 from api.permissions import Public
+from api.schemas import Checkpoint, PageWords, Problem
 
 router = APIRouter(include_in_schema=False)
 
@@ -44,9 +46,52 @@ def description_of(app: FastAPI) -> dict[str, Any]:
                 "description": "Session d’une personne.",
             },
         }
+        for model in (Problem, PageWords, Checkpoint):
+            _add_model(schema, model)
         _secure(app, schema)
+        _tidy(schema)
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _add_model(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Describe a body that no route names as its only answer."""
+    made = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    components = schema["components"].setdefault("schemas", {})
+    for name, definition in made.pop("$defs", {}).items():
+        components.setdefault(name, definition)
+    components.setdefault(model.__name__, made)
+
+
+def _tidy(schema: dict[str, Any]) -> None:
+    """Errors in the one form they have, our language, and no ``anyOf null`` where a list of types will do."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if answer.get("description") == "Successful Response":
+                    answer["description"] = "Fait."
+                if status >= "400" and operation["operationId"] != "getReadiness":
+                    told = answer.get("content", {}).get(errors.MEDIA_TYPE) or {"schema": _PROBLEM}
+                    answer["content"] = {errors.MEDIA_TYPE: told}
+    _plain_nulls(schema)
+
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+
+def _plain_nulls(node: Any) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _plain_nulls(item)
+        return
+    if not isinstance(node, dict):
+        return
+    choices = node.get("anyOf")
+    if isinstance(choices, list) and len(choices) == 2 and choices[1] == {"type": "null"} and "type" in choices[0]:
+        del node["anyOf"]
+        node.update({**choices[0], "type": [choices[0]["type"], "null"]} | {k: node[k] for k in node})
+    for value in node.values():
+        _plain_nulls(value)
 
 
 def _secure(app: FastAPI, schema: dict[str, Any]) -> None:
@@ -112,9 +157,7 @@ def _operations(schema: dict[str, Any]) -> str:
         for method, operation in operations.items():
             tag = (operation.get("tags") or ["autres"])[0]
             by_tag.setdefault(tag, []).append(_operation(method, path, operation))
-    sections = "".join(
-        f"<section><h2>{escape(tag)}</h2>{''.join(items)}</section>" for tag, items in by_tag.items()
-    )
+    sections = "".join(f"<section><h2>{escape(tag)}</h2>{''.join(items)}</section>" for tag, items in by_tag.items())
     link = '<p><a href="/openapi.json">Description OpenAPI</a> · <a href="/docs/problems">Erreurs</a></p>'
     return link + sections
 

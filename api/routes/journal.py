@@ -21,11 +21,7 @@ from signing.errors import Refused
 
 router = APIRouter(tags=["preuve"])
 
-_OPEN = [
-    Depends(
-        Public("checkpoints and proofs hold hashes only, and are worth something because all can see them")
-    )
-]
+_OPEN = [Depends(Public("checkpoints and proofs hold hashes only, and are worth something because all can see them"))]
 _NOTE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Note signée C2SP, ou JSON.",

@@ -28,9 +28,7 @@ class KeyRequest(Body):
     """A key to make for the caller's tenant."""
 
     name: str = Field(min_length=1, max_length=200, examples=["Logiciel de délibérations"])
-    scopes: list[str] = Field(
-        min_length=1, description="Parmi : " + ", ".join(SCOPES), examples=[["record:read"]]
-    )
+    scopes: list[str] = Field(min_length=1, description="Parmi : " + ", ".join(SCOPES), examples=[["record:read"]])
     expires_at: Moment | None = Field(default=None, description="Un an par défaut.")
 
 

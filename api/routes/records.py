@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
+from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -71,9 +72,7 @@ def get_record(record_id: str, request: Request, caller: Reader, system: Assembl
         416: examples.problem("Plage hors du fichier.", "bad_range"),
     },
 )
-def get_representation(
-    record_id: str, kind: KindName, request: Request, caller: Reader, system: Assembled
-) -> Response:
+def get_representation(record_id: str, kind: KindName, request: Request, caller: Reader, system: Assembled) -> Response:
     """Vérifiés pendant l’envoi : altérés, ils ne sont pas servis."""
     with system.database.read() as session:
         row = find_representation(session, caller.tenant, record_id, kind)
@@ -156,6 +155,11 @@ def get_page_image(
 class DescriptionChange(Body):
     """What to change; a field left out stays, ``null`` empties it."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"title": "Arrêté de voirie n° 114", "document_date": "2026-03-12"}},
+    )
+
     title: str | None = None
     description: str | None = None
     document_type: str | None = None
@@ -187,9 +191,7 @@ def describe_record(
         row = find_record(session, caller.tenant, record_id)
     require_match(request, entity_tag(row))
     changes = change.model_dump(exclude_unset=True)
-    system.holdings.describe(
-        caller.tenant, record_id, changes, agent=caller.agent, expected_revision=row.revision
-    )
+    system.holdings.describe(caller.tenant, record_id, changes, agent=caller.agent, expected_revision=row.revision)
     system.bell.ring()
     with system.database.read() as session:
         row = find_record(session, caller.tenant, record_id)

@@ -57,9 +57,7 @@ async def verify_file(request: Request, system: Assembled) -> Response:
     try:
         caller = await run_in_threadpool(current_caller, request)
         tenant = caller.tenant if caller is not None and caller.may("record:read") else None
-        finding = await run_in_threadpool(
-            judge, system, upload.spool.path, upload.spool.digests.sha256, tenant
-        )
+        finding = await run_in_threadpool(judge, system, upload.spool.path, upload.spool.digests.sha256, tenant)
     finally:
         upload.spool.discard()
     return JSONResponse(Finding.model_validate(finding).model_dump())

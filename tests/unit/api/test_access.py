@@ -134,9 +134,7 @@ def test_missing_scope_403(bare_app, key_of):
 
     bare_app.include_router(router)
     with TestClient(bare_app, base_url="http://127.0.0.1") as client:
-        answer = client.get(
-            "/api/v1/secret", headers={"Authorization": f"Bearer {key_of('a', 'record:read')}"}
-        )
+        answer = client.get("/api/v1/secret", headers={"Authorization": f"Bearer {key_of('a', 'record:read')}"})
     assert answer.status_code == 403
     assert answer.json()["code"] == "scope_missing"
 

@@ -59,12 +59,8 @@ def test_a_link_works_once(client: TestClient, person: Person) -> None:
     assert "chartrier" not in client.cookies
 
 
-@pytest.mark.parametrize(
-    "headers", [{}, {"Origin": "https://ailleurs.example"}, {"Sec-Fetch-Site": "cross-site"}]
-)
-def test_another_site_cannot_log_somebody_in(
-    client: TestClient, person: Person, headers: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://ailleurs.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_another_site_cannot_log_somebody_in(client: TestClient, person: Person, headers: dict[str, str]) -> None:
     _, token = person("a", "clerk")
     assert client.post(f"/connexion/{token}", headers=headers).status_code == 403
 
@@ -76,9 +72,7 @@ def test_strangers_are_led_to_the_login_page(client: TestClient) -> None:
 
 def test_the_session_cookie_is_out_of_reach_of_scripts(client: TestClient, person: Person) -> None:
     _, token = person("a", "clerk")
-    cookie = (
-        client.post(f"/connexion/{token}", headers=OURS, follow_redirects=False).headers["set-cookie"].lower()
-    )
+    cookie = client.post(f"/connexion/{token}", headers=OURS, follow_redirects=False).headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
 
@@ -92,9 +86,7 @@ def test_logging_out_ends_the_session_on_the_server(clerk: TestClient) -> None:
 
 @pytest.mark.parametrize("path", ["/deconnexion", "/depots", "/depots/x/relancer", "/documents/x/verifier"])
 def test_no_change_without_the_page_s_own_token(clerk: TestClient, path: str) -> None:
-    answer = clerk.post(
-        path, data={"csrf": "faux"}, files={"x": b""} if path == "/depots" else None, headers=OURS
-    )
+    answer = clerk.post(path, data={"csrf": "faux"}, files={"x": b""} if path == "/depots" else None, headers=OURS)
     assert answer.status_code in {403, 422}
     assert clerk.get("/").status_code == 200
     assert clerk.post(path, data={"csrf": csrf(clerk)}).status_code == 403  # no Origin
@@ -213,9 +205,7 @@ def test_pages_are_french_until_somebody_chooses(client: TestClient) -> None:
     "target", ["https://ailleurs.example/", "//ailleurs.example", "/\\ailleurs.example", "javascript:x"]
 )
 def test_choosing_a_language_leads_nowhere_else(client: TestClient, target: str) -> None:
-    answer = client.post(
-        "/langue", data={"lang": "en", "retour": target}, headers=OURS, follow_redirects=False
-    )
+    answer = client.post("/langue", data={"lang": "en", "retour": target}, headers=OURS, follow_redirects=False)
     assert answer.headers["location"] == "/"
 
 
@@ -236,9 +226,7 @@ def test_static_files_are_kept_for_ever_under_a_name_that_changes(client: TestCl
 
 def test_the_style_sheet_and_first_page_are_small(client: TestClient) -> None:
     assets = Assets()
-    loaded = [
-        assets._by_name[name] for name in ("style.css", "icons.svg", "favicon.svg", "page.js", "htmx.min.js")
-    ]
+    loaded = [assets._by_name[name] for name in ("style.css", "icons.svg", "favicon.svg", "page.js", "htmx.min.js")]
     assert len(loaded[0].plain) <= 14_000
     page = len(gzip.compress(client.get("/connexion").content))
     assert page + sum(len(asset.packed or asset.plain) for asset in loaded) <= 60_000

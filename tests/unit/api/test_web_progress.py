@@ -48,9 +48,7 @@ def test_a_new_deposit_is_safe_first() -> None:
 
 
 def test_pages_are_counted_not_guessed() -> None:
-    view = deposit(
-        **done("screen", "identify", "normalise"), recognise={"state": "running", "done": 34, "total": 120}
-    )
+    view = deposit(**done("screen", "identify", "normalise"), recognise={"state": "running", "done": 34, "total": 120})
     found = progress(view)
     assert (found.done_pages, found.total_pages) == (34, 120)
     assert [s.current for s in found.steps].index(True) == 4
@@ -69,27 +67,21 @@ def test_kept_is_over_only_once_it_can_be_found() -> None:
 
 
 def test_a_failed_stage_is_a_reserve_with_its_reason() -> None:
-    view = deposit(
-        "kept", **(done(*STAGES) | {"convert": {"state": "failed", "detail": "Une police manque."}})
-    )
+    view = deposit("kept", **(done(*STAGES) | {"convert": {"state": "failed", "detail": "Une police manque."}}))
     assert badge(view).kind == "warn"
     assert badge(view).reason == "Une police manque."
     assert progress(view).failed
 
 
 def test_quarantine_says_why_and_what_to_do() -> None:
-    view = deposit("quarantined") | {
-        "problem": {"code": "malware", "detail": "Un virus.", "action": "Rien à faire."}
-    }
+    view = deposit("quarantined") | {"problem": {"code": "malware", "detail": "Un virus.", "action": "Rien à faire."}}
     assert badge(view).word == "Mis à part"
     assert badge(view).reason == "Un virus. Rien à faire."
     assert progress(view).over
 
 
 def test_a_reason_from_outside_is_escaped() -> None:
-    view = deposit("quarantined") | {
-        "problem": {"code": "x", "detail": "<script>alert(1)</script>", "action": ""}
-    }
+    view = deposit("quarantined") | {"problem": {"code": "x", "detail": "<script>alert(1)</script>", "action": ""}}
     assert "<script>" not in badge(view).reason
 
 
