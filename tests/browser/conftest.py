@@ -1,0 +1,169 @@
+"""The real service with a few kept documents, and Debian's Chromium on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.servers.presence import program
+from tests.servers.service import Service, deposit
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "samples"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE = {"width": 1280, "height": 900}
+NARROW = {"width": 320, "height": 800}
+
+
+class Site:
+    """The service as people see it.
+
+    Attributes:
+        service: The running service.
+        kept: Deposit views of the documents that were there before the tests.
+    """
+
+    def __init__(self, service: Service, browser: Browser) -> None:
+        self.service = service
+        self.kept: dict[str, dict[str, Any]] = {}
+        self._browser = browser
+        self._states: dict[str, Any] = {}
+
+    @property
+    def address(self) -> str:
+        """``http://127.0.0.1:port``."""
+        return self.service.address
+
+    def link(self, role: str) -> str:
+        """A one-time link of a new person."""
+        done = self.service.chartrier(
+            "user", "create", "Odile Marcandier", "--role", role, "--tenant", "demo", "--json"
+        )
+        made: dict[str, str] = json.loads(done.stdout)
+        return made["link"]
+
+    @contextmanager
+    def visitor(self, role: str | None = "platform_admin", **options: Any) -> Iterator[Page]:
+        """A page of a browser of one's own, logged in with a role, or a stranger's."""
+        options = {"locale": "fr-FR", "viewport": WIDE} | options
+        context = self._browser.new_context(storage_state=self._state(role), **options)
+        try:
+            yield watched(context)
+        finally:
+            context.close()
+
+    def _state(self, role: str | None) -> Any:
+        if role is None:
+            return None
+        if role not in self._states:
+            context = self._browser.new_context(java_script_enabled=False)
+            page = context.new_page()
+            page.goto(self.link(role))
+            page.get_by_role("button", name="Se connecter").click()
+            self._states[role] = context.storage_state()
+            context.close()
+        return self._states[role]
+
+    def record(self, name: str) -> str:
+        """Address of a kept document's page."""
+        return f"{self.address}/documents/{self.kept[name]['record_id']}"
+
+
+def watched(context: BrowserContext) -> Page:
+    """A page on which anything the browser complains about fails the test."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
+    )
+    outside: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            outside.append(request.url) if not request.url.startswith(("http://127.0.0.1:", "data:")) else None
+        ),
+    )
+    page.complaints = complaints  # type: ignore[attr-defined]
+    page.outside = outside  # type: ignore[attr-defined]
+    return page
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = program("chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    service = Service(tmp_path_factory.mktemp("home") / "home")
+    service.chartrier("tenant", "create", "demo", "--name", "Archives de la Vallée-Haute")
+    service.start()
+    try:
+        made = Site(service, browser)
+        with service.client(service.key()) as client:
+            made.kept = seeded(client)
+        yield made
+    finally:
+        service.stop()
+
+
+def seeded(client: httpx2.Client) -> dict[str, dict[str, Any]]:
+    """Documents of several kinds, kept and findable."""
+    return {
+        name: deposit(client, SAMPLES / file, key=f"seed-{name}", **fields)
+        for name, file, fields in (
+            (
+                "registre",
+                "scan-gris-6-pages.pdf",
+                {
+                    "title": "Registre numérisé, verso blanc",
+                    "document_type": "registre",
+                    "document_date": "2024-03-12",
+                    "classification": "2.3/2024",
+                },
+            ),
+            ("convention", "convention-signee.pdf", {"title": "Convention signée par un tiers"}),
+            (
+                "chiffre",
+                "casse-chiffre.pdf",
+                {"title": "Document chiffré", "document_type": "courrier", "document_date": "2025-01-02"},
+            ),
+        )
+    }
+
+
+@pytest.fixture
+def visit(site: Site) -> Iterator[Callable[..., Page]]:
+    """``visit("clerk", width=320, scripts=False)``: a page; its complaints fail the test at the end."""
+    opened: list[tuple[Page, Any]] = []
+
+    def open_page(role: str | None = "platform_admin", **options: Any) -> Page:
+        manager = site.visitor(role, **options)
+        page = manager.__enter__()
+        opened.append((page, manager))
+        return page
+
+    yield open_page
+    for page, manager in opened:
+        complaints, outside = page.complaints, page.outside  # type: ignore[attr-defined]
+        manager.__exit__(None, None, None)
+        assert complaints == []
+        assert outside == []
