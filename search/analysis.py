@@ -29,9 +29,7 @@ _JOINERS: Final = "-‐‑–−/._,:"
 _SOFT_HYPHEN: Final = "\u00ad"
 _ELIDED: Final = "l|m|t|qu|n|s|j|d|c|jusqu|quoiqu|lorsqu|puisqu"
 _INSIDE: Final = rf"[^\W_]+(?:[{APOSTROPHES}{_SOFT_HYPHEN}\u0300-\u036f]+[^\W_]+|[\u0300-\u036f]+)*"
-_ATOM: Final = re.compile(
-    rf"(?:(?:{_ELIDED})[{APOSTROPHES}](?=[^\W_]))?({_INSIDE})([{APOSTROPHES}])?", re.IGNORECASE
-)
+_ATOM: Final = re.compile(rf"(?:(?:{_ELIDED})[{APOSTROPHES}](?=[^\W_]))?({_INSIDE})([{APOSTROPHES}])?", re.IGNORECASE)
 _CHAIN: Final = re.compile(rf"{_INSIDE}(?:[{_JOINERS}]{_INSIDE})+")
 _DANGLING: Final = frozenset(_ELIDED.split("|"))
 _PLAIN: Final = str.maketrans(
@@ -142,10 +140,7 @@ def scan(text: str) -> Iterator[tuple[int, int, str]]:
 def tokens(text: str) -> list[Token]:
     """Every word of a text, in order; positions in the list are positions in phrases."""
     return [
-        Token(start, end, form, terms)
-        for start, end, written in scan(text)
-        for form, terms in (word(written),)
-        if form
+        Token(start, end, form, terms) for start, end, written in scan(text) for form, terms in (word(written),) if form
     ]
 
 
@@ -158,7 +153,5 @@ def codes(text: str) -> list[Code]:
             marks = (match[0][before.end] for before, _ in pairwise(parts))
             joined = parts[0].form + "".join(m + part.form for m, part in zip(marks, parts[1:], strict=True))
             start = match.start()
-            found.append(
-                Code(start + parts[0].start, start + parts[-1].end, joined.translate(_ALIKE)[:_LONGEST])
-            )
+            found.append(Code(start + parts[0].start, start + parts[-1].end, joined.translate(_ALIKE)[:_LONGEST]))
     return found

@@ -9,10 +9,7 @@ from rapidfuzz.distance import OSA
 
 _LOOKALIKES: Final = "rn:m ii:u vv:w cl:d ri:n li:h 1:l 1:i 0:o 5:s 8:b e:c"
 _CONFUSED: Final = tuple(
-    pair
-    for both in _LOOKALIKES.split()
-    for one, other in (both.split(":"),)
-    for pair in ((one, other), (other, one))
+    pair for both in _LOOKALIKES.split() for one, other in (both.split(":"),) for pair in ((one, other), (other, one))
 )
 """(as wanted, as it may be written)."""
 

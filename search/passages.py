@@ -77,9 +77,7 @@ class Finder:
                 if place > 0 or not (item.field is None or item.field == field):
                     continue
                 last = at if item in self._loose else at + len(item.forms) - 1
-                if last < len(words) and all(
-                    (number, i - at) in words[i][2] for i in range(at + 1, last + 1)
-                ):
+                if last < len(words) and all((number, i - at) in words[i][2] for i in range(at + 1, last + 1)):
                     found.append(Found(start, words[last][1], number))
         return sorted(found, key=lambda f: (f.start, -f.end))
 
@@ -122,9 +120,7 @@ def passage(text: str, found: Sequence[Found], page: int) -> Match:
     shown = before + _LINE_ENDS.sub(" ", text[start:end]) + after
     shift = len(before) - start
     ranges = _united(
-        (max(f.start, start) + shift, min(f.end, end) + shift)
-        for f in found
-        if f.end > start and f.start < end
+        (max(f.start, start) + shift, min(f.end, end) + shift) for f in found if f.end > start and f.start < end
     )
     return Match(page=page, text=shown, ranges=ranges)
 

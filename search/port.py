@@ -77,6 +77,7 @@ class Query:
         text: As typed; parsed by ``search.questions.parse_query``. Empty: everything.
         filters: Facet name -> accepted values (any of them).
         after: Opaque cursor of the previous answer; None for the first page.
+        facets: Count the facets; without, the answer has none.
     """
 
     tenant: str
@@ -87,6 +88,7 @@ class Query:
     sort: Sort = Sort.RELEVANCE
     limit: int = 20
     after: str | None = None
+    facets: bool = True
 
 
 @dataclass(frozen=True)

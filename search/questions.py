@@ -52,11 +52,7 @@ class Item:
     @property
     def plain(self) -> bool:
         """A function word, not asked of a document when other words are."""
-        return (
-            len(self.forms) == 1
-            and not (self.quoted or self.prefix or self.field)
-            and self.forms[0] in STOP_WORDS
-        )
+        return len(self.forms) == 1 and not (self.quoted or self.prefix or self.field) and self.forms[0] in STOP_WORDS
 
 
 @dataclass(frozen=True)
@@ -138,11 +134,7 @@ def _joined(pieces: list[_Piece]) -> tuple[Clause, ...]:
     either: int | None = None
     for piece in pieces:
         if piece.item is None:
-            if (
-                not alternatives
-                or either is not None
-                or (clauses and clauses[-1].excluded and not alternatives)
-            ):
+            if not alternatives or either is not None or (clauses and clauses[-1].excluded and not alternatives):
                 raise bad_query("OR se place entre deux mots.", piece.position)
             either = piece.position
         elif piece.excluded:
@@ -190,9 +182,7 @@ class _Reader:
 
     def _piece(self) -> list[_Piece]:
         start = self._at
-        excluded = (
-            self._text[start] == "-" and start + 1 < len(self._text) and not self._text[start + 1].isspace()
-        )
+        excluded = self._text[start] == "-" and start + 1 < len(self._text) and not self._text[start + 1].isspace()
         self._at += excluded
         field = self._field()
         if self._at < len(self._text) and self._text[self._at] in _CLOSING:
@@ -228,9 +218,7 @@ class _Reader:
     def _raw(self) -> str:
         start = self._at
         while self._at < len(self._text) and not (
-            self._text[self._at].isspace()
-            or self._text[self._at] in _CLOSING
-            or _BLANK.match(self._text, self._at)
+            self._text[self._at].isspace() or self._text[self._at] in _CLOSING or _BLANK.match(self._text, self._at)
         ):
             self._at += 1
         return self._text[start : self._at]
@@ -248,9 +236,7 @@ class _Reader:
         return item
 
 
-def _item(
-    raw: str, field: str | None, position: int, *, quoted: bool = False, prefix: bool = False
-) -> Item | None:
+def _item(raw: str, field: str | None, position: int, *, quoted: bool = False, prefix: bool = False) -> Item | None:
     text = unicodedata.normalize("NFC", raw)
     found = tokens(text)
     if not found:

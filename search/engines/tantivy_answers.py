@@ -38,8 +38,9 @@ class Question:
 
     def answer(self, cursor: Cursor | None) -> Answer:
         """Exact; if nothing is, with near words for unknown words; then for all words."""
-        level, loose, query, total = self._loosened(cursor.loosened if cursor else None)
-        hits = self._after(query, cursor) if cursor else self._hits(query, self._limit + 1)
+        level, loose, query, hits, total = self._loosened(cursor.loosened if cursor else None)
+        if cursor:
+            hits = self._after(query, cursor)
         given = hits[: self._limit]
         finder = Finder(self._parsed, loose)
         shown = tuple(self._hit(score, address, finder, loose) for score, address in given)
@@ -47,41 +48,44 @@ class Question:
         if len(hits) > self._limit:
             count = (cursor.given if cursor else 0) + len(given)
             following = write_cursor(self._query, Cursor(level, count, given[-1][0], shown[-1].record_id))
-        return Answer(
-            shown, total, self._facets(query) if total else dict.fromkeys(FACETS, ()), level > 0, following
-        )
+        counted = self._facets(query) if total and self._query.facets else dict.fromkeys(FACETS, ())
+        return Answer(shown, total, counted, total > 0 and level > 0, following)
 
-    def _loosened(self, asked: int | None) -> tuple[int, frozenset[Item], tantivy.Query, int]:
+    def _loosened(self, asked: int | None) -> tuple[int, frozenset[Item], tantivy.Query, Hits, int]:
         """The first level of looseness with an answer, or the one that a cursor asks for."""
-        possible = loosenable(self._parsed)
-        levels = [frozenset[Item](), self._builder.unknown(possible), possible]
-        empty: tuple[int, frozenset[Item], tantivy.Query, int] | None = None
-        for level, loose in enumerate(levels):
-            if (asked is not None and level != asked) or (level > 0 and not loose):
+        exact = frozenset[Item]()
+        level, loose, query = 0, exact, tantivy.Query.empty_query()
+        for level in range(3) if asked is None else (asked,):
+            loose = exact if level == 0 else loosenable(self._parsed)
+            if level == 1:
+                loose = self._builder.unknown(loose)
+            if level > 0 and not loose:
                 continue
             query = self._builder.filtered(self._builder.question(self._parsed, loose), self._query)
-            total = self._count(query)
-            if total or asked is not None:
-                return level, loose, query, total
-            empty = empty or (level, loose, query, 0)
-        if empty is None:
-            return 0, levels[0], tantivy.Query.empty_query(), 0
-        return empty
+            hits, total = self._counted(query)
+            if total:
+                return level, loose, query, hits, total
+        return level, loose, query, [], 0
 
-    def _count(self, query: tantivy.Query) -> int:
+    def _counted(self, query: tantivy.Query) -> tuple[Hits, int]:
+        """The first hits, and how many there are in all."""
         try:
-            return int(self._searcher.search(query, 1, count=True).count)  # type: ignore[attr-defined]
+            found = self._search(query, self._limit + 1, count=True)
         except ValueError as error:
             first = min((i.position for c in self._parsed.clauses for i in c.items if i.prefix), default=0)
             raise bad_query("ce début de mot est trop court.", first) from error
+        return found.hits, int(found.count)  # type: ignore[attr-defined]
 
     def _hits(self, query: tantivy.Query, limit: int, offset: int = 0) -> Hits:
+        return self._search(query, limit, offset=offset).hits
+
+    def _search(
+        self, query: tantivy.Query, limit: int, *, offset: int = 0, count: bool = False
+    ) -> tantivy.SearchResult:
         if self._order is None:
-            return self._searcher.search(query, limit, count=False, offset=offset).hits
+            return self._searcher.search(query, limit, count=count, offset=offset)
         field, order = self._order
-        return self._searcher.search(
-            query, limit, count=False, offset=offset, order_by_field=field, order=order
-        ).hits
+        return self._searcher.search(query, limit, count=count, offset=offset, order_by_field=field, order=order)
 
     def _after(self, query: tantivy.Query, cursor: Cursor) -> Hits:
         """What follows the cursor's record, also when records came or went before it since."""
@@ -98,11 +102,7 @@ class Question:
             start = min(max(cursor.given, low), high)
         else:
             descending = self._order[1] == tantivy.Order.Desc
-            beyond = (
-                i
-                for i, (key, _) in enumerate(every)
-                if (key < cursor.key if descending else key > cursor.key)
-            )
+            beyond = (i for i, (key, _) in enumerate(every) if (key < cursor.key if descending else key > cursor.key))
             start = next(beyond, len(every))
         return every[start : start + 1 + self._limit]
 
@@ -141,17 +141,13 @@ class Question:
     def _facets(self, query: tantivy.Query) -> dict[str, tuple[FacetValue, ...]]:
         """Counts over the whole answer."""
         terms = {
-            facet: {"terms": {"field": facet, "size": _MOST_FACET_VALUES, "segment_size": 60_000}}
-            for facet in FACETS
+            facet: {"terms": {"field": facet, "size": _MOST_FACET_VALUES, "segment_size": 60_000}} for facet in FACETS
         }
         counted = self._searcher.aggregate(query, terms)
         return {
             facet: tuple(
                 sorted(
-                    (
-                        FacetValue(bucket["key"], int(bucket["doc_count"]))
-                        for bucket in counted[facet]["buckets"]
-                    ),
+                    (FacetValue(bucket["key"], int(bucket["doc_count"])) for bucket in counted[facet]["buckets"]),
                     key=lambda value: (-value.count, value.value),
                 )
             )

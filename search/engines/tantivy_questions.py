@@ -41,7 +41,9 @@ class Builder:
 
     def question(self, parsed: ParsedQuery, loose: frozenset[Item] = frozenset()) -> tantivy.Query:
         """Records that answer; items in ``loose`` match near words too."""
-        parts: list[tuple[Occur, tantivy.Query]] = [(Occur.Must, self._kind(RECORD))]
+        parts: list[tuple[Occur, tantivy.Query]] = []
+        if not parsed.wanted:  # the words of records lie in fields of their own: asked for, they need no kind
+            parts.append((Occur.Must, self._kind(RECORD)))
         for clause in parsed.wanted:
             choices = [self._item(item, *_FIELDS[item.field], loose=item in loose) for item in clause.items]
             parts.append((Occur.Must, _any(choices)))
@@ -86,15 +88,11 @@ class Builder:
             item
             for item in items
             if _loosenable(item)
-            and any(
-                not any(self.known(_FIELDS[item.field][0], term) for term in terms) for terms in item.words
-            )
+            and any(not any(self.known(_FIELDS[item.field][0], term) for term in terms) for terms in item.words)
         )
 
     def _kind(self, kind: str) -> tantivy.Query:
-        return tantivy.Query.const_score_query(
-            tantivy.Query.term_query(self.schema, "kind", kind, "basic"), 0.0
-        )
+        return tantivy.Query.const_score_query(tantivy.Query.term_query(self.schema, "kind", kind, "basic"), 0.0)
 
     def _hints(self, item: Item) -> list[tantivy.Query]:
         """What puts an answer before others without being asked of it."""

@@ -136,9 +136,7 @@ def _add_order(document: tantivy.Document, entry: Entry, title: str) -> None:
     document.add_text("by_newest", f"{day.isoformat() if day else '0000-00-00'} {entry.record_id}")
     document.add_text("by_oldest", f"{day.isoformat() if day else '9999-99-99'} {entry.record_id}")
     kept = entry.kept_at if entry.kept_at.tzinfo else entry.kept_at.replace(tzinfo=UTC)
-    document.add_text(
-        "by_kept", f"{kept.astimezone(UTC).isoformat(timespec='milliseconds')} {entry.record_id}"
-    )
+    document.add_text("by_kept", f"{kept.astimezone(UTC).isoformat(timespec='milliseconds')} {entry.record_id}")
     document.add_text("by_title", f"{fold(title)[:100]}\u0001{entry.record_id}")
 
 

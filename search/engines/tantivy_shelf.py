@@ -124,9 +124,7 @@ class Shelf:
             writer.add_document(position_document(position))
             writer.commit()
         except BaseException:
-            self._writer = (
-                None  # a writer that failed is not asked again; the next one starts from the last commit
-            )
+            self._writer = None  # a writer that failed is not asked again; the next one starts from the last commit
             writer.rollback()
             raise
 
