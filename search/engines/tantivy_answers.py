@@ -48,7 +48,9 @@ class Question:
         if len(hits) > self._limit:
             count = (cursor.given if cursor else 0) + len(given)
             following = write_cursor(self._query, Cursor(level, count, given[-1][0], shown[-1].record_id))
-        counted = self._facets(query) if total and self._query.facets else dict.fromkeys(FACETS, ())
+        counted: dict[str, tuple[FacetValue, ...]] = dict.fromkeys(FACETS, ())
+        if total and self._query.facets:
+            counted = self._facets(query)
         return Answer(shown, total, counted, total > 0 and level > 0, following)
 
     def _loosened(self, asked: int | None) -> tuple[int, frozenset[Item], tantivy.Query, Hits, int]:
