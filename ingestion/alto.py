@@ -79,10 +79,7 @@ class PageText:
     def as_line(self) -> str:
         """One line of JSON: what a page task leaves."""
         blocks = [
-            [
-                [[w.x, w.y, w.width, w.height, w.text, w.confidence, w.part, w.whole] for w in line]
-                for line in block
-            ]
+            [[[w.x, w.y, w.width, w.height, w.text, w.confidence, w.part, w.whole] for w in line] for line in block]
             for block in self.blocks
         ]
         values = {"page": self.page, "width": self.width, "height": self.height, "source": self.source}
@@ -93,9 +90,7 @@ class PageText:
         """The reverse of ``as_line``; anything else is a ``ValueError``."""
         try:
             values = json.loads(line)
-            blocks = tuple(
-                tuple(tuple(_word(word) for word in line) for line in block) for block in values["blocks"]
-            )
+            blocks = tuple(tuple(tuple(_word(word) for word in line) for line in block) for block in values["blocks"])
             source: Any = _SOURCE_OF[values["source"]]
             return cls(int(values["page"]), int(values["width"]), int(values["height"]), source, blocks)
         except (KeyError, TypeError, IndexError) as error:

@@ -50,7 +50,8 @@ class Recognise:
             Refused: ``pages_unread``: the tool failed on them.
         """
         source = pdf_of(given)
-        assert source is not None, "planned without a PDF"
+        if source is None:
+            raise Refused("pages_unread", "Il n’y a pas de pages à lire.")
         made = given.folder / f"words-{first}.jsonl"
         pages = last - first + 1
         try:
@@ -133,8 +134,7 @@ def _summed(pages: list[dict[str, Any]]) -> dict[str, Any]:
     """Pages whose text was in the file count as certain."""
     words = sum(page["words"] for page in pages)
     weighed = sum(
-        page["words"] * (1000 if page["confidence_permille"] is None else page["confidence_permille"])
-        for page in pages
+        page["words"] * (1000 if page["confidence_permille"] is None else page["confidence_permille"]) for page in pages
     )
     return {
         "pages": pages,

@@ -42,9 +42,7 @@ class Seal:
             "at": self._clock().isoformat(),
         }
         try:
-            said = self._sandbox.call(
-                "pdf_prepare_seal", arguments, {"source": source}, {"target": made}, _LIMITS
-            )
+            said = self._sandbox.call("pdf_prepare_seal", arguments, {"source": source}, {"target": made}, _LIMITS)
             prepared = PreparedSeal.from_json(said)
         except ToolFailed as error:
             return failed(error)

@@ -66,9 +66,7 @@ class Validate:
             said = {"passed": None, "findings": [{"rule": error.reason, "detail": error.detail}]}
         verdict = {True: "compliant", False: "non_compliant", None: "unverified"}[said["passed"]]
         tool, version = said.get("tool", "pikepdf"), said.get("tool_version")
-        return {"verdict": verdict, "profile": PROFILE, "tool": tool, "tool_version": version}, said[
-            "findings"
-        ]
+        return {"verdict": verdict, "profile": PROFILE, "tool": tool, "tool_version": version}, said["findings"]
 
     def _signatures(self, given: StageInput) -> dict[str, Any]:
         if given.facts.get("identify", {}).get("family") != "pdf":

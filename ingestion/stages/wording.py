@@ -47,9 +47,7 @@ def skipped(code: str, text: str, **facts: Any) -> StageResult:
 
 def no_pages(**facts: Any) -> StageResult:
     """What every later stage says of a file without pages that we can show."""
-    return skipped(
-        "no_pages", "Ce fichier n’a pas de pages à traiter : l’original est conservé tel quel.", **facts
-    )
+    return skipped("no_pages", "Ce fichier n’a pas de pages à traiter : l’original est conservé tel quel.", **facts)
 
 
 def pdf_of(given: StageInput) -> Path | None:

@@ -35,7 +35,7 @@ _GRACE: Final = 5.0
 """Seconds after a call's own limit until the whole jail is torn down."""
 
 
-class ToolFailed(Exception):  # noqa: N818 - a finding about a file, not an error of ours
+class ToolFailed(Exception):
     """The tool could not do it, and how.
 
     Attributes:
@@ -176,7 +176,7 @@ class Sandbox:
         self._running = None
 
 
-class _Gone(Exception):  # noqa: N818
+class _Gone(Exception):
     """The jail is not there any more."""
 
     def __init__(self, detail: str, *, before_work: bool) -> None:
@@ -209,9 +209,7 @@ class _Jail:
                 start_new_session=True,
             )
         except OSError as error:
-            raise Unavailable(
-                "sandbox_away", "Le bac à sable n’a pas pu démarrer : {why}.", why=error
-            ) from error
+            raise Unavailable("sandbox_away", "Le bac à sable n’a pas pu démarrer : {why}.", why=error) from error
         finally:
             theirs.close()
 
@@ -245,7 +243,8 @@ class _Jail:
             raise _Gone(f"the sandbox went away: {error}", before_work=True) from error
 
     def _read_answer(self, descriptor: int, deadline: float) -> bytes:
-        parts, size = [], 0
+        parts: list[bytes] = []
+        size = 0
         while True:
             _await(descriptor, deadline)
             part = os.read(descriptor, 1 << 20)

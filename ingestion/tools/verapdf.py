@@ -53,6 +53,4 @@ class VeraPdf:
         ]
         verdict = "compliant" if said.get("isCompliant") == "true" else "non_compliant"
         version = release.get("version") if release is not None else None
-        return {"verdict": verdict, "profile": profile, "tool": "veraPDF", "tool_version": version}, rules[
-            :20
-        ]
+        return {"verdict": verdict, "profile": profile, "tool": "veraPDF", "tool_version": version}, rules[:20]

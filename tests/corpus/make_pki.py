@@ -118,9 +118,7 @@ def issue(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if stamps:
-        builder = builder.add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True
-        )
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
     return Identity(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
@@ -145,17 +143,13 @@ def blank_document(pages: int = 1) -> bytes:
         page = pdf.pages[-1]
         font = pikepdf.Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
         page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=pdf.make_indirect(font)))
-        page.Contents = pdf.make_stream(
-            b"BT /F1 24 Tf 72 700 Td (Montant : 100 euros, page %d) Tj ET" % number
-        )
+        page.Contents = pdf.make_stream(b"BT /F1 24 Tf 72 700 Td (Montant : 100 euros, page %d) Tj ET" % number)
     out = io.BytesIO()
     pdf.save(out)
     return out.getvalue()
 
 
-def sign(
-    document: bytes, pki: Pki, *, who: Identity | None = None, field: str = "Signature", **meta: object
-) -> bytes:
+def sign(document: bytes, pki: Pki, *, who: Identity | None = None, field: str = "Signature", **meta: object) -> bytes:
     """Sign with pyHanko; ``stamped=True`` adds a signature time-stamp, ``lta=True`` all that PAdES knows."""
     lta, stamped = bool(meta.pop("lta", False)), bool(meta.pop("stamped", False))
     who = who or pki.signer
@@ -254,9 +248,7 @@ def with_text_field(document: bytes) -> bytes:
             )
         )
         page.Annots = pdf.make_indirect(pikepdf.Array([field]))
-        pdf.Root.AcroForm = pdf.make_indirect(
-            pikepdf.Dictionary(Fields=pdf.make_indirect(pikepdf.Array([field])))
-        )
+        pdf.Root.AcroForm = pdf.make_indirect(pikepdf.Dictionary(Fields=pdf.make_indirect(pikepdf.Array([field]))))
         pdf.save(out)
     return out.getvalue()
 

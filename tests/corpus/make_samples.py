@@ -184,31 +184,62 @@ def _whole(samples: Samples) -> None:
         images.append(scanned(clean, 200, "gray", SEED + 10 + number, 50))
         texts.append(minutes.pages[page] if kind else "")
         page += bool(kind)
-    samples.add("scan-gris-6-pages.pdf", pdf_of_images(images), "Registre numérisé, verso blanc", texts,
-                document_type="registre")
+    samples.add(
+        "scan-gris-6-pages.pdf",
+        pdf_of_images(images),
+        "Registre numérisé, verso blanc",
+        texts,
+        document_type="registre",
+    )
 
     orders = typeset(["arrete", "arrete", "deliberation"], SEED + 2, "Arrêtés")
     frames = [scanned(picture(orders.pdf, n, 300), 300, "bilevel", SEED + 20 + n, 0) for n in range(3)]
-    samples.add("tiff-noir-et-blanc.tif", tiff_of(frames), "Arrêtés numérisés en noir et blanc", orders.pages,
-                document_type="arrete")
+    samples.add(
+        "tiff-noir-et-blanc.tif",
+        tiff_of(frames),
+        "Arrêtés numérisés en noir et blanc",
+        orders.pages,
+        document_type="arrete",
+    )
 
     photo = typeset(["deliberation"], SEED + 3, "Délibération")
-    samples.add("photo-telephone.jpg", photographed(picture(photo.pdf, 0, 220), SEED),
-                "Délibération photographiée au téléphone", photo.pages, document_type="deliberation")
+    samples.add(
+        "photo-telephone.jpg",
+        photographed(picture(photo.pdf, 0, 220), SEED),
+        "Délibération photographiée au téléphone",
+        photo.pages,
+        document_type="deliberation",
+    )
 
     born = typeset(["deliberation", "proces_verbal", "arrete"], SEED + 4, "Délibérations du conseil")
-    samples.add("deliberations.pdf", born.pdf, "Délibérations produites par un traitement de texte", born.pages,
-                document_type="deliberation")
+    samples.add(
+        "deliberations.pdf",
+        born.pdf,
+        "Délibérations produites par un traitement de texte",
+        born.pages,
+        document_type="deliberation",
+    )
 
     file = typeset(["courrier", "facture", "courrier"], SEED + 5, "Dossier")
     second = pdf_of_images([scanned(picture(file.pdf, 1, 200), 200, "gray", SEED + 30, 50)])
-    samples.add("dossier-mixte.pdf", merged([(file.pdf, 0), (second, 0), (file.pdf, 2)]),
-                "Dossier mêlant texte et numérisation", file.pages, document_type="facture")
+    samples.add(
+        "dossier-mixte.pdf",
+        merged([(file.pdf, 0), (second, 0), (file.pdf, 2)]),
+        "Dossier mêlant texte et numérisation",
+        file.pages,
+        document_type="facture",
+    )
 
     contract = typeset(["arrete"], SEED + 6, "Convention")
     pki = make_pki.make_pki(datetime(2026, 1, 10, 9, 0, tzinfo=UTC), "Autorité de la commune voisine")
-    samples.add("convention-signee.pdf", make_pki.sign(contract.pdf, pki, stamped=True),
-                "Convention signée par un tiers", contract.pages, document_type="contrat", signatures=1)
+    samples.add(
+        "convention-signee.pdf",
+        make_pki.sign(contract.pdf, pki, stamped=True),
+        "Convention signée par un tiers",
+        contract.pages,
+        document_type="contrat",
+        signatures=1,
+    )
     (samples.folder / "truth" / "autorite-du-tiers.pem").write_bytes(pki.root.pem)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -12,8 +13,12 @@ from ingestion.alto import pages_of
 from ingestion.tools.inside.fonts import forget_idle_fonts
 from ingestion.tools.inside.job import Job, Rejected, program, run_program
 from ingestion.tools.inside.layer import TextLayer
+from ingestion.tools.inside.render import shown
 
 PROFILE: Final = "2b"
+
+_SURVIVING: Final = 0.99
+"""Share of the words that a conversion by another program must leave as they were."""
 
 _NOT_OF_THE_PAGE: Final = ("/Trans", "/Dur", "/AA", "/PieceInfo")
 """How a slide show turns the page, and what other programs remember: no part of what is seen."""
@@ -62,8 +67,12 @@ def pdfa_check(job: Job) -> dict[str, Any]:
 
 def _saved(pdf: pikepdf.Pdf, out: BinaryIO) -> list[dict[str, str]]:
     """Write it as PDF/A; what stands against it, if anything does (then nothing was written)."""
+    if "/Version" in pdf.Root:
+        del pdf.Root["/Version"]
+    newest = "1.7"  # a file that says 2.0 seldom means it; what PDF/A-2 doesn't know is found by the validation
+    settings: dict[str, Any] = {"force_version": newest} if pdf.pdf_version > newest else {}
     try:
-        pdfa.save(pdf, out, PROFILE)
+        pdfa.save(pdf, out, PROFILE, **settings)
     except pdfa.PdfaError as error:
         return _findings(error.report) or [{"rule": "unknown", "detail": str(error)[:300]}]
     return []
@@ -89,7 +98,11 @@ def _forget_form(pdf: pikepdf.Pdf) -> int:
     if form.get("/NeedAppearances"):
         pdf.generate_appearance_streams()
     pdf.flatten_annotations("all")
-    for key in ("/AcroForm", "/Perms", "/DSS"):
+    for page in pdf.pages:
+        left = [one for one in page.obj.get("/Annots", []) if one.get("/Subtype") != Name.Widget]
+        if "/Annots" in page.obj:
+            page.obj.Annots = pikepdf.Array(left)  # an invisible field has no look that could be flattened
+    for key in ("/AcroForm", "/Perms", "/DSS", "/Extensions"):
         if key in pdf.Root:
             del pdf.Root[key]
     return signatures
@@ -109,6 +122,8 @@ def _with_ghostscript(job: Job, layered: Path, findings: list[dict[str, str]]) -
         ],
         job,
     )
+    if not _says_the_same(layered, remade):
+        raise Rejected("not_convertible", f"Ghostscript would change the text; {_words(findings)}")
     with pikepdf.open(remade) as pdf, job.outputs["archival"].open("r+b") as out:
         try:
             pdfa.save(pdf, out, PROFILE)
@@ -116,6 +131,24 @@ def _with_ghostscript(job: Job, layered: Path, findings: list[dict[str, str]]) -
             raise Rejected("not_convertible", _words(_findings(error.report))) from error
     version = run_program([command, "--version"], job).stdout.decode().strip()
     return {"way": "ghostscript", "tool": "ghostscript", "tool_version": version}
+
+
+def _says_the_same(before: Path, after: Path) -> bool:
+    """Whether the words survived: subset fonts may lose their way back to letters, and search with them."""
+    known, found = _words_of(before), _words_of(after)
+    return (known & found).total() >= _SURVIVING * known.total()
+
+
+def _words_of(path: Path) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    with shown(path) as document:
+        for index in range(len(document)):
+            page = document[index]
+            text = page.get_textpage()
+            counted.update(text.get_text_range().replace("\ufffe", "").split())
+            text.close()
+            page.close()
+    return counted
 
 
 def _findings(report: Any) -> list[dict[str, str]]:

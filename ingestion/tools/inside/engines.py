@@ -69,16 +69,14 @@ class Tesserocr:
         self._api: Any = tesserocr.PyTessBaseAPI(
             path=str(MODELS), lang=LANGUAGE, oem=tesserocr.OEM.LSTM_ONLY, psm=tesserocr.PSM.AUTO
         )
-        self._version = (
-            f"{importlib.metadata.version('tesserocr')} (tesseract {tesserocr.PyTessBaseAPI.Version()})"
-        )
+        self._version = f"{importlib.metadata.version('tesserocr')} (tesseract {tesserocr.PyTessBaseAPI.Version()})"
 
     @property
     def version(self) -> str:
         """Wheel and library."""
         return self._version
 
-    def read(self, bitmaps: Sequence[Bitmap], folder: Path) -> list[list[Seen]]:
+    def read(self, bitmaps: Sequence[Bitmap], folder: Path) -> list[list[Seen]]:  # noqa: ARG002 - needs no files
         """One page after the other."""
         return [self._read(bitmap) for bitmap in bitmaps]
 
@@ -101,7 +99,9 @@ class Pytesseract:
         import pytesseract
 
         try:
-            self._version = f"{importlib.metadata.version('pytesseract')} (tesseract {pytesseract.get_tesseract_version()})"
+            self._version = (
+                f"{importlib.metadata.version('pytesseract')} (tesseract {pytesseract.get_tesseract_version()})"
+            )
         except pytesseract.TesseractNotFoundError as error:
             raise Rejected("engine_missing", "the program tesseract is not installed") from error
         self._command: str = pytesseract.pytesseract.tesseract_cmd

@@ -23,15 +23,11 @@ def _of_page(pdf: pikepdf.Pdf, page: pikepdf.Page) -> int:
     idle = missing - _shown(instructions)
     if not idle:
         return 0
-    kept = [
-        one for one in instructions if not (str(one.operator) == "Tf" and str(one.operands[0]) in idle)
-    ]
+    kept = [one for one in instructions if not (str(one.operator) == "Tf" and str(one.operands[0]) in idle)]
     page.Contents = pdf.make_stream(pikepdf.unparse_content_stream(kept))
     # Pages may share one dictionary of fonts: the others still need theirs.
     page.obj.Resources = pikepdf.Dictionary(page.resources)
-    page.obj.Resources.Font = pikepdf.Dictionary(
-        {name: font for name, font in fonts.items() if name not in idle}
-    )
+    page.obj.Resources.Font = pikepdf.Dictionary({name: font for name, font in fonts.items() if name not in idle})
     return len(idle)
 
 

@@ -12,7 +12,7 @@ MAX_PIXELS: Final = 100_000_000
 """Beyond this an image is a bomb, or a map that OCR can't read anyway."""
 
 
-class Rejected(Exception):  # noqa: N818 - a finding about a file
+class Rejected(Exception):
     """The tool says no to this file.
 
     Attributes:

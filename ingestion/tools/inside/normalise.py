@@ -79,10 +79,7 @@ def _without_alpha(source: Path, out: BinaryIO) -> None:
 
 def layout(width: int, height: int, resolution: tuple[float, float]) -> tuple[float, float, float, float]:
     """Size of page and image in points: the file's own resolution if it makes sense, else as on A4."""
-    points = [
-        72.0 * pixels / dpi if dpi > 0 else 0.0
-        for pixels, dpi in zip((width, height), resolution, strict=True)
-    ]
+    points = [72.0 * pixels / dpi if dpi > 0 else 0.0 for pixels, dpi in zip((width, height), resolution, strict=True)]
     telling = min(resolution) >= 90 and max(points) <= _LONGEST and min(points) >= _SHORTEST
     if not telling:
         # A photograph says 72 dpi, or nothing: what it shows was a sheet.

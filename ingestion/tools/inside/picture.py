@@ -40,9 +40,7 @@ def blank(grey: Grey) -> bool:
     margin_y, margin_x = small.shape[0] // 40, small.shape[1] // 40
     small = small[margin_y : small.shape[0] - margin_y, margin_x : small.shape[1] - margin_x]
     paper = cv2.medianBlur(
-        cv2.dilate(
-            cv2.resize(small, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8)
-        ),
+        cv2.dilate(cv2.resize(small, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8)),
         9,
     )
     paper = cv2.resize(paper, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -53,9 +51,7 @@ def blank(grey: Grey) -> bool:
 
 def skew(grey: Grey) -> float:
     """Degrees by which the lines rise or fall: the angle at which the rows of ink are sharpest."""
-    small = cv2.resize(
-        grey, None, fx=800 / max(grey.shape), fy=800 / max(grey.shape), interpolation=cv2.INTER_AREA
-    )
+    small = cv2.resize(grey, None, fx=800 / max(grey.shape), fy=800 / max(grey.shape), interpolation=cv2.INTER_AREA)
     rows, columns = np.nonzero(black_and_white(np.asarray(small, np.uint8)) == 0)
     if rows.size < 50 or rows.size > small.size // 2:
         return 0.0

@@ -123,17 +123,13 @@ def prepared(raster: Raster) -> Prepared:
 def _page(sheet: Sheet, number: int, looked: Prepared, seen: Sequence[Seen]) -> PageText:
     blocks = []
     for _, of_block in groupby(seen, key=lambda one: one.line[:2]):
-        lines = [
-            [_placed(one, looked) for one in line] for _, line in groupby(of_block, key=lambda one: one.line)
-        ]
+        lines = [[_placed(one, looked) for one in line] for _, line in groupby(of_block, key=lambda one: one.line)]
         blocks.append(tuple(words.joined(lines)))
     return PageText(number, *_size(sheet), "ocr" if blocks else "blank", tuple(blocks))
 
 
 def _placed(seen: Seen, looked: Prepared) -> Word:
-    x, y, wide, high = (
-        round(edge * words.UNITS) for edge in looked.back((seen.x, seen.y, seen.width, seen.height))
-    )
+    x, y, wide, high = (round(edge * words.UNITS) for edge in looked.back((seen.x, seen.y, seen.width, seen.height)))
     return Word(seen.text, max(0, x), max(0, y), max(1, wide), max(1, high), seen.confidence)
 
 

@@ -105,7 +105,7 @@ class Sheet:
         images: list[Placed] = []
         shows = paints = False
         matrix, kept = pikepdf.Matrix(), []
-        objects = self._page.resources.get("/XObject", {})
+        objects: Any = self._page.resources.get("/XObject", {})
         for instruction in pikepdf.parse_content_stream(self._page):
             operator = str(instruction.operator)
             if operator == "q":
@@ -212,18 +212,13 @@ def _decode(image: Any) -> tuple[Grey, bool] | None:
     if wide * high > MAX_PIXELS or max(wide, high) > 32_767 or min(wide, high) < 1:
         return None
     filters = image.get("/Filter")
-    names = [
-        str(name)
-        for name in (filters if isinstance(filters, pikepdf.Array) else [filters] if filters else [])
-    ]
+    names = [str(name) for name in (filters if isinstance(filters, pikepdf.Array) else [filters] if filters else [])]
     if names == ["/DCTDecode"]:
         if _components(image) not in {1, 3}:
             return None
         raw = np.frombuffer(image.read_raw_bytes(), np.uint8)
         pixels = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-        return (
-            None if pixels is None or pixels.shape != (high, wide) else (np.asarray(pixels, np.uint8), False)
-        )
+        return None if pixels is None or pixels.shape != (high, wide) else (np.asarray(pixels, np.uint8), False)
     if names not in (["/CCITTFaxDecode"], ["/FlateDecode"], []):
         return None
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Final
 
 import pypdfium2 as pdfium
@@ -21,7 +22,46 @@ CUT: Final = "\ufffe"
 
 _HYPHENS: Final = "-\u2010\u00ad"
 _COMPOUND: Final = frozenset(
-    ["peut", "lui", "elle", "eux", "moi", "toi", "soi", "nous", "vous", "celui", "celle", "ceux", "celles", "c'est", "c’est", "est", "dit", "avant", "après", "sous", "vice", "non", "mi", "demi", "semi", "ex", "grand", "arc", "rendez", "au", "là", "ci", "chef", "hors", "quasi", "plus", "sud", "nord"]
+    [
+        "peut",
+        "lui",
+        "elle",
+        "eux",
+        "moi",
+        "toi",
+        "soi",
+        "nous",
+        "vous",
+        "celui",
+        "celle",
+        "ceux",
+        "celles",
+        "c'est",
+        "c’est",
+        "est",
+        "dit",
+        "avant",
+        "après",
+        "sous",
+        "vice",
+        "non",
+        "mi",
+        "demi",
+        "semi",
+        "ex",
+        "grand",
+        "arc",
+        "rendez",
+        "au",
+        "là",
+        "ci",
+        "chef",
+        "hors",
+        "quasi",
+        "plus",
+        "sud",
+        "nord",
+    ]
 )
 """First halves after which a hyphen at a line's end is more often part of the word."""
 
@@ -45,9 +85,7 @@ def makes_sense(lines: Sequence[Sequence[Word]]) -> bool:
     if not letters:
         return False
     good = sum(
-        1
-        for c in letters
-        if (c.isalnum() or c in ".,;:!?'’\"«»()/-–—%€°&@+*=…·•_") and not "\ue000" <= c <= "\uf8ff"
+        1 for c in letters if (c.isalnum() or c in ".,;:!?'’\"«»()/-–—%€°&@+*=…·•_") and not "\ue000" <= c <= "\uf8ff"
     )
     return good / len(letters) >= _LEAST_SENSE and any(c.isalnum() for c in letters)
 
@@ -55,7 +93,7 @@ def makes_sense(lines: Sequence[Sequence[Word]]) -> bool:
 def joined(lines: Sequence[Sequence[Word]]) -> list[tuple[Word, ...]]:
     """Mark words that a hyphen at a line's end cuts in two, both halves with the whole."""
     result = [list(line) for line in lines if line]
-    for above, below in zip(result, result[1:], strict=False):
+    for above, below in pairwise(result):
         first, second = above[-1], below[0]
         if first.part or second.part or first.text[-1] not in _HYPHENS or len(first.text) < 3:
             continue

@@ -5,6 +5,7 @@ It never touches foreign bytes itself. ``python -m ingestion.tools.inside.zygote
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -76,14 +77,11 @@ def _watch(child: int, wall: int) -> dict[str, Any]:
     late = not select.select([handle], [], [], wall)[0]
     os.close(handle)
     # The child leads a group: what it started goes with it, however it ended.
-    for end in (
-        lambda: os.killpg(child, signal.SIGKILL),
-        lambda: os.kill(child, signal.SIGKILL) if late else None,
-    ):
-        try:
-            end()
-        except ProcessLookupError:
-            continue
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    if late:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if late:
         return {"how": "timeout", "code": wall}
@@ -133,7 +131,7 @@ def _answer(request: dict[str, Any], descriptors: list[int], folder: Path) -> di
         return _failed("refused", error.detail, error.code)
     except MemoryError as error:
         return _failed("memory", str(error) or "out of memory")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever a foreign file does to a parser is an answer
         words = f"{type(error).__name__}: {error}"[:500]
         if "bad_alloc" in words or "Insufficient memory" in words or "insufficient memory" in words:
             return _failed("memory", words)

@@ -1,0 +1,50 @@
+"""Runs the real stages one after the other, without store, database or queue."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from ingestion.stages.port import PagedStage, Stage, StageInput, StageResult
+from signing.errors import Refused
+
+
+@dataclass
+class Way:
+    """What came of one document."""
+
+    files: dict[str, Path]
+    facts: dict[str, Any]
+    results: dict[str, StageResult] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+
+    @property
+    def remarks(self) -> set[str]:
+        return {remark.code for result in self.results.values() for remark in result.remarks}
+
+
+def walk(stages: Sequence[Stage], received: Path, folder: Path) -> Way:
+    """All stages over one file."""
+    content = received.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    way = Way({"received": received}, {"deposit": {"filename": received.name, "size": len(content), "sha256": digest}})
+    for stage in stages:
+        room = folder / stage.name
+        room.mkdir(parents=True)
+        given = StageInput(room, way.files, way.facts)
+        if hasattr(stage, "plan"):
+            paged = cast("PagedStage", stage)
+            for first, last in paged.plan(given):
+                try:
+                    way.files[f"pages/{first}"] = paged.run_pages(given, first, last)
+                except Refused as error:
+                    way.refused.append(error)
+        result = stage.run(given)
+        way.results[stage.name] = result
+        way.facts[stage.name] = result.facts
+        way.files |= result.files
+    assert received.read_bytes() == content, "a stage changed what was received"
+    return way
