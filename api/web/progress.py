@@ -168,9 +168,7 @@ def _step(stage: View) -> Step:
 
 def pages_read(done: int, total: int) -> Markup:
     """``34 pages sur 120``."""
-    return ngettext(
-        "{n} page lue sur {total}.", "{n} pages lues sur {total}.", done, total=words.number(total)
-    )
+    return ngettext("{n} page lue sur {total}.", "{n} pages lues sur {total}.", done, total=words.number(total))
 
 
 def badge(view: View) -> Badge:

@@ -65,9 +65,7 @@ class Reading:
     reason: Markup = NOTHING
 
 
-def read(
-    system: System, row: RecordRow, forms: Mapping[str, RepresentationRow], page: int, q: str
-) -> Reading:
+def read(system: System, row: RecordRow, forms: Mapping[str, RepresentationRow], page: int, q: str) -> Reading:
     """Read one page of a record; what can't be read is said, never raised."""
     text = forms.get(Kind.TEXT)
     has_pages = bool(row.pages) and (Kind.ARCHIVAL in forms or text is not None)
@@ -148,6 +146,4 @@ def _box(word: Word, scale: float) -> Box:
 
 def _line(line: tuple[Word, ...], wanted: Wanted) -> Markup:
     mark = Markup("<mark>{}</mark>")
-    return Markup(" ").join(
-        mark.format(word.text) if wanted(word.whole or word.text) else word.text for word in line
-    )
+    return Markup(" ").join(mark.format(word.text) if wanted(word.whole or word.text) else word.text for word in line)

@@ -25,6 +25,12 @@ def static(request: Request, path: str) -> Response:
     return pages_of(request).assets.answer(request, path)
 
 
+@_static.get("/favicon.ico", dependencies=[Depends(Public("browsers ask for it by themselves"))])
+def favicon(request: Request) -> Response:
+    """Where browsers look on answers that are not pages."""
+    return RedirectResponse(pages_of(request).assets.url("favicon.svg"), 308)
+
+
 def register(app: FastAPI) -> None:
     """Add every page, the static files and the page form of errors."""
     app.state.pages = Pages(Assets())

@@ -26,7 +26,7 @@ class Finding:
 
 def findings(verdicts: Verdicts) -> list[Finding]:
     """Seal, PDF/A, signatures and virus of a record."""
-    return [_seal(verdicts), _pdfa(verdicts), *_signatures(verdicts), _virus(verdicts)]
+    return [seal_finding(_of(verdicts, "seal")), _pdfa(verdicts), *_signatures(verdicts), _virus(verdicts)]
 
 
 def _of(verdicts: Verdicts, name: str) -> Mapping[str, Any]:
@@ -34,8 +34,8 @@ def _of(verdicts: Verdicts, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _seal(verdicts: Verdicts) -> Finding:
-    seal = _of(verdicts, "seal")
+def seal_finding(seal: Mapping[str, Any]) -> Finding:
+    """What the seal of a record's archival form is worth."""
     question = _("Le cachet du service")
     proof: list[Markup] = []
     if seal.get("sealed_at"):
@@ -63,9 +63,7 @@ def _seal(verdicts: Verdicts) -> Finding:
         "indeterminate": Badge("warn", "warn", _("Ne peut pas être confirmé")),
     }
     if word not in badges:
-        proof.append(
-            _("Aucune copie durable n’a pu être scellée. L’original est gardé tel qu’il a été reçu.")
-        )
+        proof.append(_("Aucune copie durable n’a pu être scellée. L’original est gardé tel qu’il a été reçu."))
     return Finding(question, badges.get(word, Badge("none", "none", _("Pas de cachet"))), tuple(proof))
 
 

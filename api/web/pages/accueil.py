@@ -82,15 +82,9 @@ def show_home(
 def line(session: Session, row: DepositRow, now: datetime) -> Line:
     """A deposit as a list shows it."""
     shown = view(session, row, translate=stored)
-    record = (
-        session.scalar(select(RecordRow).where(RecordRow.deposit_id == row.id))
-        if row.state == "kept"
-        else None
-    )
+    record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == row.id)) if row.state == "kept" else None
     pages = ngettext("{n} page", "{n} pages", record.pages) if record is not None and record.pages else None
-    meta = ", ".join(
-        str(part) for part in (kind_of(row.media_type, row.filename), pages, words.size(row.size)) if part
-    )
+    meta = ", ".join(str(part) for part in (kind_of(row.media_type, row.filename), pages, words.size(row.size)) if part)
     return Line(
         href=f"/documents/{record.id}" if record is not None else f"/depots/{row.id}",
         title=record.title if record is not None else row.fields.get("title") or row.filename,

@@ -115,9 +115,7 @@ def leave(request: Request, csrf: Annotated[str, Form()] = "") -> Response:
     return response
 
 
-@router.post(
-    "/langue", dependencies=[Depends(Public("strangers read too; sets a cookie, changes nothing here"))]
-)
+@router.post("/langue", dependencies=[Depends(Public("strangers read too; sets a cookie, changes nothing here"))])
 def choose_language(
     request: Request, lang: Annotated[str, Form()] = "fr", retour: Annotated[str, Form()] = "/"
 ) -> Response:

@@ -45,9 +45,7 @@ def written_date(form: Mapping[str, str]) -> str:
 
 
 @router.post("/depots")
-async def receive(
-    request: Request, person: Annotated[Caller, Depends(PageNeeds("deposit:write"))]
-) -> Response:
+async def receive(request: Request, person: Annotated[Caller, Depends(PageNeeds("deposit:write"))]) -> Response:
     """Receive one or many files, streamed; what was received stays received if another file is at fault."""
     require_same_origin(request)
     uploads, form = await receive_files(request, system_of(request).intake)
@@ -69,9 +67,7 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
                 else:
                     received += [answer.deposit] if answer.deposit is not None else []
             if not uploads:
-                faults.append(
-                    {"href": "#fichiers", "text": str(_("Choisissez au moins un fichier, puis envoyez."))}
-                )
+                faults.append({"href": "#fichiers", "text": str(_("Choisissez au moins un fichier, puis envoyez."))})
     finally:
         for upload in uploads:
             upload.spool.discard()
@@ -120,9 +116,7 @@ def deposits(
         rows = _page_of(session, person, etat, everybody, avant)
         more = rows[PAGE - 1].id if len(rows) > PAGE else None
         query = "".join(
-            f"&{name}={value}"
-            for name, value in (("etat", etat), ("tous", "1" if everybody else ""))
-            if value
+            f"&{name}={value}" for name, value in (("etat", etat), ("tous", "1" if everybody else "")) if value
         )
         return pages_of(request).answer(
             request,
@@ -166,9 +160,7 @@ def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant
 
 
 @router.get("/depots/{deposit_id}")
-def follow(
-    request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
-) -> Response:
+def follow(request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]) -> Response:
     """One deposit and how far it has come; asked again by the page while it is open."""
     system = system_of(request)
     with in_language(request), system.database.read() as session:

@@ -181,9 +181,7 @@ def _downloads(row: RecordRow, forms: dict[str, RepresentationRow]) -> list[Down
             meta = _("{what}, {size}. {why}", what=what, size=words.size(form.size), why=why)
             shown.append(Download(f"/documents/{row.id}/telecharger/{kind}", name, meta))
     evidence = f"/documents/{row.id}/telecharger/preuve"
-    shown.append(
-        Download(evidence, _("Le dossier de preuve"), _("ZIP. Quiconque peut tout vérifier sans nous."))
-    )
+    shown.append(Download(evidence, _("Le dossier de preuve"), _("ZIP. Quiconque peut tout vérifier sans nous.")))
     return shown
 
 
@@ -282,7 +280,5 @@ def _changes(form: dict[str, str]) -> dict[str, Any]:
             pointer="/document_date",
             written=written,
         ) from error
-    empty_or = {
-        name: form.get(name, "").strip() or None for name in ("document_type", "classification", "producer")
-    }
+    empty_or = {name: form.get(name, "").strip() or None for name in ("document_type", "classification", "producer")}
     return {"title": title, "document_date": document_date, **empty_or}

@@ -53,9 +53,7 @@ def state(request: Request, person: Annotated[Caller, Depends(PageNeeds("admin")
     components = health.components()
     now = system.clock()
     with in_language(request):
-        shown = [
-            (_(_NAMES.get(c.name, c.name)), _badge(c), _since(c, now), said(c.detail)) for c in components
-        ]
+        shown = [(_(_NAMES.get(c.name, c.name)), _badge(c), _since(c, now), said(c.detail)) for c in components]
         return pages_of(request).answer(
             request,
             "etat.html",
@@ -154,9 +152,7 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
     return {
         "queue": queue,
         "oldest": words.span((now - oldest).total_seconds()) if oldest else None,
-        "records": session.scalar(
-            select(func.count()).select_from(RecordRow).where(RecordRow.tenant_id == tenant)
-        )
+        "records": session.scalar(select(func.count()).select_from(RecordRow).where(RecordRow.tenant_id == tenant))
         or 0,
         "verified": session.scalar(select(func.count()).select_from(latest)) or 0,
         "damaged": [(f"/documents/{record}", title, verdict) for record, title, verdict in damaged],

@@ -76,9 +76,7 @@ class Asked:
         page = given.get("page", "1")
         return cls(
             q=given.get("q", "")[:1000].strip(),
-            filters={
-                name: values for name in FACETS if (values := tuple(v for v in given.getlist(name) if v)[:50])
-            },
+            filters={name: values for name in FACETS if (values := tuple(v for v in given.getlist(name) if v)[:50])},
             date_from=_date(given.get("date_from", "")),
             date_to=_date(given.get("date_to", ""), end=True),
             sort=Sort(sort) if sort in set(Sort) else Sort.RELEVANCE,
@@ -146,11 +144,7 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
             "fault": fault,
             "answer": answer,
             "sentence": _sentence(asked, answer),
-            "hits": [
-                _found(hit, rows[hit.record_id], asked, labels)
-                for hit in answer.hits
-                if hit.record_id in rows
-            ],
+            "hits": [_found(hit, rows[hit.record_id], asked, labels) for hit in answer.hits if hit.record_id in rows],
             "facets": _facets(answer, asked, labels),
             "chips": _chips(asked, labels),
             "sorts": [(sort.value, _(name)) for sort, name in _SORTS.items()],
@@ -262,7 +256,5 @@ def _links(asked: Asked, answer: Answer) -> dict[str, Any]:
     return {
         "previous": asked.cursor is not None,
         "first": f"/recherche?{asked.parameters()}" if asked.cursor else None,
-        "next": f"/recherche?{asked.parameters(cursor=answer.next, page=asked.page + 1)}"
-        if answer.next
-        else None,
+        "next": f"/recherche?{asked.parameters(cursor=answer.next, page=asked.page + 1)}" if answer.next else None,
     }

@@ -18,7 +18,7 @@ from api.uploads import Upload, receive_files
 from api.web.i18n import _, said
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, system_of
-from api.web.verdicts import fixity_badge, signature_badge
+from api.web.verdicts import fixity_badge, seal_finding, signature_badge
 from signing.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -110,6 +110,7 @@ def _page(
             title=_title(finding),
             stamp=_stamp(finding),
             checks=_checks(finding),
+            unknown=finding is not None and _verdict(finding) == "unknown",
             record=(finding or {}).get("record") or {},
             now=system.clock(),
             probative=system.signer.probative,
@@ -119,14 +120,21 @@ def _page(
 def _title(finding: Mapping[str, Any] | None) -> Markup:
     if finding is None:
         return _("Vérifier un document")
-    verdict = finding["verdict"]
+    verdict = _verdict(finding)
     return _(_TITLES.get((verdict, finding["kind"])) or _FALLBACKS[verdict])
+
+
+def _verdict(finding: Mapping[str, Any]) -> str:
+    """Of a file that is not a record of ours there is nothing to verify: that is not a failed check."""
+    if finding["kind"] == "file" and finding["verdict"] == "unverifiable":
+        return "unknown"
+    return str(finding["verdict"])
 
 
 def _stamp(finding: Mapping[str, Any] | None) -> Badge | None:
     if finding is None:
         return None
-    kind, icon, word = _STAMPS[finding["verdict"]]
+    kind, icon, word = _STAMPS[_verdict(finding)]
     return Badge(kind, icon, _(word))
 
 
@@ -138,9 +146,11 @@ def _checks(finding: Mapping[str, Any] | None) -> list[tuple[Markup, Badge, Mark
         (said(str(c["name"])), fixity_badge(str(c["verdict"])), said(str(c.get("detail") or "")))
         for c in finding["checks"]
     ]
+    seal = (finding.get("record") or {}).get("seal")
+    if seal:
+        found = seal_finding(seal)
+        shown.append((found.question, found.badge, Markup(" ").join(found.proof)))
     for signature in (finding.get("signatures") or {}).get("signatures", ()):
         name = _("Signature de {signer}", signer=signature.get("signer") or _("signataire illisible"))
-        shown.append(
-            (name, signature_badge(str(signature.get("verdict"))), said(signature.get("detail") or ""))
-        )
+        shown.append((name, signature_badge(str(signature.get("verdict"))), said(signature.get("detail") or "")))
     return shown
