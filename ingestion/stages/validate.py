@@ -88,7 +88,7 @@ def _written(path: Path, report: dict[str, Any]) -> Path:
 
 def _remarks(signature: dict[str, Any]) -> tuple[Remark, ...]:
     if signature["verdict"] == "invalid":
-        text = "Une signature de l’original n’est pas valide : le document a changé après sa signature, ou elle est falsifiée."
+        text = "Une signature de l’original n’est pas valide : document changé après coup, ou signature falsifiée."
         return (Remark("signature_invalid", text, "validate"),)
     if signature["verdict"] == "indeterminate" and signature["signatures"]:
         text = "Les signatures de l’original ne peuvent être ni confirmées ni démenties avec les autorités connues ici."

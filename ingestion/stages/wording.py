@@ -15,7 +15,7 @@ _OF_CODE: Final = {
     "unreadable": "Le contenu du fichier est illisible ou incomplet : il est conservé tel quel.",
     "pdf_unreadable": "La structure du document ne permet pas d’y apposer un cachet.",
     "too_large": "Une page est trop grande pour être traitée : le fichier est conservé tel quel.",
-    "not_convertible": "Le document ne peut pas être converti en PDF/A sans être altéré : seul l’original est conservé.",
+    "not_convertible": "Le document ne peut pas devenir un PDF/A sans être altéré : seul l’original est conservé.",
     "tool_refused": "Le document ne peut pas être converti en PDF/A : seul l’original est conservé.",
     "engine_missing": "Le moteur de lecture n’est pas installé sur cette machine.",
 }

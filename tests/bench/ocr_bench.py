@@ -46,9 +46,9 @@ def run(corpus: Path | None = None) -> None:
         line = Line()
         try:
             _scans(line, folder, out)
-            _born_digital(line, folder, out)
+            _born_digital(line, out)
             _one_core(folder, out)
-            _blank(folder, out)
+            _blank(folder)
         finally:
             line.close()
 
@@ -139,7 +139,7 @@ def _in_turns(ours: Callable[[], None], peer: Callable[[], None], rounds: int = 
     return statistics.median(mine), statistics.median(theirs), statistics.median(t / m for m, t in times)
 
 
-def _truth(folder: Path, documents: list[Path], pages: int) -> str:
+def _truth(folder: Path, pages: int) -> str:
     known = sorted((folder / "truth").glob("p*.txt"))[:pages]
     return "\n".join(path.read_text(encoding="utf-8") for path in known)
 
@@ -177,7 +177,7 @@ def _scans(line: Line, folder: Path, out: Path) -> None:
             _ocrmypdf(document, target)
 
     mine, theirs, ratio = _in_turns(ours, peer)
-    truth = _truth(folder, documents, pages)
+    truth = _truth(folder, pages)
     add_row(
         "scans to PDF/A-2b, OCRmyPDF -l fra -j 2",
         pages / mine,
@@ -192,8 +192,8 @@ def _scans(line: Line, folder: Path, out: Path) -> None:
     add_row("archival size to source size", grown, None, None, "times", rounds=1)
 
 
-def _born_digital(line: Line, folder: Path, out: Path) -> None:
-    document = _without_fixed_width(folder, out)
+def _born_digital(line: Line, out: Path) -> None:
+    document = _typeset(out)
     made: dict[str, Path] = {}
 
     def ours() -> None:
@@ -217,19 +217,19 @@ def _born_digital(line: Line, folder: Path, out: Path) -> None:
     )
 
 
-def _without_fixed_width(folder: Path, out: Path) -> Path:
-    """Eight pages of text; without the invoices and forms, whose fixed-width subset is not valid PDF/A."""
-    import pikepdf
+def _typeset(out: Path) -> Path:
+    """Eight pages of text; no invoices nor forms, whose fixed-width subsets no program here makes valid."""
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
 
+    from tests.corpus import make_scans
+    from tests.corpus.make_samples import typeset
+
+    for name, face in make_scans.FACES.items():
+        pdfmetrics.registerFont(TTFont(name, make_scans.find_font(face)))
+    kinds = ["arrete", "deliberation", "courrier", "proces_verbal"] * 2
     target = out / "born.pdf"
-    with pikepdf.new() as pdf:
-        for path in sorted((folder / "born").glob("*.pdf")):
-            with pikepdf.open(path) as source:
-                for page in source.pages:
-                    fixed = any("Mono" in str(f.get("/BaseFont")) for f in page.resources.get("/Font", {}).values())
-                    if not fixed and len(pdf.pages) < 8:
-                        pdf.pages.append(page)
-        pdf.save(target)
+    target.write_bytes(typeset(kinds, 7, "Dossier").pdf)
     return target
 
 
@@ -267,10 +267,10 @@ def _one_core(folder: Path, out: Path) -> None:
         line.close()
 
 
-def _blank(folder: Path, out: Path) -> None:
+def _blank(folder: Path) -> None:
     from ingestion.tools.inside.picture import blank
 
-    page = sorted((folder / "pages").glob("*.jpg"))[-1]
+    page = max((folder / "pages").glob("*.jpg"))
     grey = np.asarray(Image.open(page).convert("L"))
     if not blank(grey):
         return

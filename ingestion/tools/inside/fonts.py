@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pikepdf
 
@@ -15,8 +15,9 @@ def forget_idle_fonts(pdf: pikepdf.Pdf) -> int:
 
 
 def _of_page(pdf: pikepdf.Pdf, page: pikepdf.Page) -> int:
-    fonts = page.resources.get("/Font")
-    missing = {name for name, font in fonts.items() if _absent(font)} if fonts is not None else set()
+    resources: Any = page.resources
+    fonts: Any = resources.get("/Font") or {}
+    missing = {name for name, font in fonts.items() if _absent(font)}
     if not missing:
         return 0
     instructions = list(pikepdf.parse_content_stream(page))
@@ -26,7 +27,7 @@ def _of_page(pdf: pikepdf.Pdf, page: pikepdf.Page) -> int:
     kept = [one for one in instructions if not (str(one.operator) == "Tf" and str(one.operands[0]) in idle)]
     page.Contents = pdf.make_stream(pikepdf.unparse_content_stream(kept))
     # Pages may share one dictionary of fonts: the others still need theirs.
-    page.obj.Resources = pikepdf.Dictionary(page.resources)
+    page.obj.Resources = pikepdf.Dictionary(resources)
     page.obj.Resources.Font = pikepdf.Dictionary({name: font for name, font in fonts.items() if name not in idle})
     return len(idle)
 

@@ -98,7 +98,7 @@ def _pdf(path: Path) -> dict[str, Any]:
 
 
 def _has_fonts(page: pikepdf.Page) -> bool:
-    resources = page.resources
+    resources: Any = page.resources
     return bool(resources.get("/Font")) or any(
         form.get("/Resources", {}).get("/Font")
         for form in resources.get("/XObject", {}).values()

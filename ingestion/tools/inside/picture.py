@@ -74,6 +74,64 @@ def turn(grey: Grey, degrees: float) -> tuple[Grey, Affine]:
     return np.asarray(straight, np.uint8), np.asarray(cv2.invertAffineTransform(there), np.float64)
 
 
+def sheet_corners(grey: Grey) -> Affine | None:
+    """Corners of a bright sheet on something darker, as a telephone sees it; None for a scan.
+
+    Top left, top right, bottom right, bottom left, in pixels.
+    """
+    factor = 600 / max(grey.shape)
+    small = cv2.GaussianBlur(cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), (5, 5), 0)
+    # Closing takes the text away; what is left bright in one piece is the sheet. A shadow across it makes any
+    # one threshold cut it in two: try several, and believe the largest outline that looks like a sheet.
+    bright = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
+    darkest, lightest = (int(level) for level in np.percentile(bright, (2, 95)))
+    found: list[Affine] = []
+    for threshold in np.linspace(darkest, lightest, 14)[1:-1]:
+        corners = _four_corners((bright > threshold).astype(np.uint8))
+        if corners is not None:
+            found.append(corners)
+    if lightest - darkest < 40 or not found:
+        return None
+    largest = max(found, key=lambda one: float(cv2.contourArea(one.astype(np.float32))))
+    return np.asarray(largest / factor, np.float64)
+
+
+def _four_corners(paper: NDArray[np.uint8]) -> Affine | None:
+    outlines, _ = cv2.findContours(paper, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return None
+    outline = max(outlines, key=cv2.contourArea)
+    hull = cv2.convexHull(outline)
+    area = cv2.contourArea(hull)
+    if not 0.3 <= area / paper.size <= 0.93 or cv2.contourArea(outline) < 0.95 * area:
+        return None
+    corners = cv2.approxPolyDP(hull, 0.02 * cv2.arcLength(hull, True), True)
+    if len(corners) != 4 or not 0.97 < cv2.contourArea(corners) / area < 1.03:
+        return None
+    points = np.asarray(corners.reshape(4, 2), np.float64)
+    total, difference = points.sum(axis=1), np.diff(points, axis=1).ravel()
+    order = [int(total.argmin()), int(difference.argmin()), int(total.argmax()), int(difference.argmax())]
+    if len(set(order)) != 4:
+        return None
+    high, wide = paper.shape
+    if (points < 2).any() or (points[:, 0] > wide - 3).any() or (points[:, 1] > high - 3).any():
+        return None  # it runs out of the picture: the desk is as bright as the sheet there
+    points = points[order]
+    sides = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
+    alike = all(0.6 < sides[one] / sides[one + 2] < 1.67 for one in (0, 1))
+    return points if alike and 0.4 < sides[0] / sides[1] < 2.5 else None
+
+
+def flattened(grey: Grey, corners: Affine) -> tuple[Grey, Affine]:
+    """The sheet as if seen from straight above, and the (projective) way back."""
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    wide, high = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
+    square = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
+    there = cv2.getPerspectiveTransform(corners.astype(np.float32), square)
+    flat = cv2.warpPerspective(grey, there, (wide, high), flags=cv2.INTER_LINEAR, borderValue=255)
+    return np.asarray(flat, np.uint8), np.asarray(np.linalg.inv(there), np.float64)
+
+
 def resized(grey: Grey, factor: float) -> Grey:
     """Larger or smaller."""
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
+import numpy as np
 import pikepdf
 import pypdfium2 as pdfium
+from numpy.typing import NDArray
 
 from ingestion.alto import PageText, Word
 from ingestion.tools.inside import picture, words
@@ -90,34 +92,48 @@ def _look(pdf: pikepdf.Pdf, document: pdfium.PdfDocument, number: int) -> PageTe
 
 
 def prepared(raster: Raster) -> Prepared:
-    """Even light, a resolution that suits the engine, straight lines, black on white."""
-    grey, factor = raster.pixels, 1.0
+    """Flat, even light, a resolution that suits the engine, straight lines, black on white."""
+    grey, ways = raster.pixels, []
     if not raster.bilevel:
+        corners = picture.sheet_corners(grey)
+        if corners is not None:
+            grey, way = picture.flattened(grey, corners)
+            ways.append(way)
         grey = picture.even_light(grey)
+    factor = 1.0
     if raster.dpi > _FINE or raster.dpi < _COARSE:
         factor = min(_WANTED / raster.dpi, 3.0)
         grey = picture.resized(grey, factor)
+        ways.append(np.diag([1 / factor, 1 / factor, 1.0]))
     angle = picture.skew(grey)
-    across, down = raster.across / factor, raster.down / factor
-    if not angle:
-        pixels = grey if raster.bilevel and factor == 1.0 else picture.black_and_white(grey)
+    if angle:
+        grey, turn = picture.turn(grey, angle)
+        ways.append(np.vstack([turn, [0, 0, 1]]))
+    ways.insert(0, np.array([[raster.across, 0, raster.left], [0, raster.down, raster.top], [0, 0, 1]]))
+    untouched = raster.bilevel and factor == 1.0 and not angle
+    pixels = grey if untouched else picture.black_and_white(grey)
+    back = np.linalg.multi_dot(ways) if len(ways) > 1 else ways[0]
+    return Prepared(Bitmap(pixels, round(72 * factor / raster.across)), lambda box: _back(back, box))
 
-        def level(box: Box) -> Box:
-            x, y, wide, high = box
-            return raster.left + x * across, raster.top + y * down, wide * across, high * down
 
-        return Prepared(Bitmap(pixels, round(72 / across)), level)
-    straight, way = picture.turn(grey, angle)
+def _back(way: NDArray[np.float64], box: Box) -> Box:
+    """The middle of a box goes back, and its size as measured there.
 
-    def turned(box: Box) -> Box:
-        x, y, wide, high = box
-        # The middle turns, the size of a word stays: a box around the turned box would touch its neighbours.
-        middle_x, middle_y = x + wide / 2, y + high / 2
-        back_x = way[0, 0] * middle_x + way[0, 1] * middle_y + way[0, 2] - wide / 2
-        back_y = way[1, 0] * middle_x + way[1, 1] * middle_y + way[1, 2] - high / 2
-        return raster.left + back_x * across, raster.top + back_y * down, wide * across, high * down
-
-    return Prepared(Bitmap(picture.black_and_white(straight), round(72 / across)), turned)
+    A box around the turned box would touch its neighbours.
+    """
+    x, y, wide, high = box
+    crosses = [
+        (x + wide / 2, y + high / 2),
+        (x, y + high / 2),
+        (x + wide, y + high / 2),
+        (x + wide / 2, y),
+        (x + wide / 2, y + high),
+    ]
+    seen = way @ np.array([[px, py, 1.0] for px, py in crosses]).T
+    seen = (seen[:2] / seen[2]).T
+    across = float(np.hypot(*(seen[2] - seen[1])))
+    down = float(np.hypot(*(seen[4] - seen[3])))
+    return float(seen[0][0]) - across / 2, float(seen[0][1]) - down / 2, across, down
 
 
 def _page(sheet: Sheet, number: int, looked: Prepared, seen: Sequence[Seen]) -> PageText:

@@ -204,7 +204,7 @@ def _direction(start: tuple[float, float], end: tuple[float, float]) -> tuple[in
     return (round(x / length), 0) if abs(x) > abs(y) else (0, round(y / length))
 
 
-def _decode(image: Any) -> tuple[Grey, bool] | None:
+def _decode(image: Any) -> tuple[Grey, bool] | None:  # noqa: PLR0911 - each return is one thing we don’t decode
     """Grey pixels of a plain image; None for what only a renderer gets right."""
     if image.get("/ImageMask") or "/SMask" in image or "/Mask" in image or "/Decode" in image:
         return None
