@@ -42,9 +42,7 @@ class Town:
         found = self.entries.get(record_id)
         return found if found is not None and found.tenant == tenant else None
 
-    def note(
-        self, kind: str, record_id: str, tenant: str = "felletin", text: str = "voirie", revision: int = 1
-    ) -> int:
+    def note(self, kind: str, record_id: str, tenant: str = "felletin", text: str = "voirie", revision: int = 1) -> int:
         self._n += 1
         self.entries[record_id] = Entry(
             record_id,

@@ -120,9 +120,7 @@ def test_looseness_never_touches_numbers_or_short_words() -> None:
     assert "rnairie" in confusions("mairie")
 
 
-@given(
-    st.text(alphabet="abc é\n’-.", max_size=600), st.sampled_from(["ab", "abc", '"a b"', "ca*", "ab OR c"])
-)
+@given(st.text(alphabet="abc é\n’-.", max_size=600), st.sampled_from(["ab", "abc", '"a b"', "ca*", "ab OR c"]))
 def test_passages_cut_the_text_and_mark_what_matched(text: str, question: str) -> None:
     text = nfc(text)
     found = Finder(parse_query(question)).find(text)
