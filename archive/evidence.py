@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -229,15 +230,7 @@ class Evidence:
         for number, der in enumerate(dict.fromkeys(ders)):
             certificate = x509.load_der_x509_certificate(der)
             own = certificate.issuer == certificate.subject
-            role = (
-                "seal"
-                if number == 0
-                else "root"
-                if own
-                else "issuer"
-                if _is_authority(certificate)
-                else "time"
-            )
+            role = "seal" if number == 0 else "root" if own else "issuer" if _is_authority(certificate) else "time"
             found[f"{number}-{role}"] = certificate.public_bytes(Encoding.PEM)
         return found
 
@@ -264,9 +257,7 @@ class Evidence:
         return known.placed[key]
 
     def _chunks(self, placed: catalogue.Placed) -> Callable[[], Iterator[bytes]]:
-        return lambda: verified(
-            self._store, placed.key, placed.version, sha256=placed.sha256, size=placed.size
-        )
+        return lambda: verified(self._store, placed.key, placed.version, sha256=placed.sha256, size=placed.size)
 
     def _whole(self, known: _Known, key: str) -> bytes:
         return b"".join(self._chunks(self._placed(known, key))())
@@ -300,7 +291,7 @@ def verify_bundle(path: Path, *, root: bytes | None = None, roots: Sequence[byte
         trusted = [x509.load_der_x509_certificate(der) for der in (*([root] if root else []), *roots)]
     except ValueError as error:
         raise Refused("bad_root", "Le certificat racine n’est pas lisible.", pointer="root") from error
-    checks = verify.verify_bundle(path, trusted)
+    checks = verify.Verifier(path, trusted, datetime.now(UTC)).run()
     return {
         "verdict": verify.verdict_of(checks),
         "checks": [

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import venv
 import zipfile
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pikepdf
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive import rulebook, verify
 from archive.database import Base, Database
@@ -34,6 +36,7 @@ from signing.clock import Clock, utc_now
 from signing.errors import Corrupt, Refused
 from signing.note import LogKey
 from signing.pdf import seal_file
+from signing.seal import detached
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
@@ -53,9 +56,7 @@ class World:
         settings = SigningSettings(keys=keys)
         self.signer, self.timestamper = load_signer(settings), load_timestamper(settings, self.clock)
         self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
-        self.publisher = Publisher(
-            self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock
-        )
+        self.publisher = Publisher(self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock)
         self.publisher.open_log()
         self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
         self.evidence = Evidence(
@@ -170,9 +171,6 @@ def root(keys_now: Path) -> bytes:
 
 
 def _der(path: Path) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
 
 
@@ -191,9 +189,7 @@ def test_names_are_in_the_order_of_the_format(bundle: bytes, record: str) -> Non
         "representations/archival.pdf",
         "representations/text.xml",
     } <= set(names)
-    assert all(
-        item.compress_type == zipfile.ZIP_STORED for item in zipfile.ZipFile(io.BytesIO(bundle)).infolist()
-    )
+    assert all(item.compress_type == zipfile.ZIP_STORED for item in zipfile.ZipFile(io.BytesIO(bundle)).infolist())
     assert (HERE.read_bytes()) == zipfile.ZipFile(io.BytesIO(bundle)).read("verify.py")
 
 
@@ -228,9 +224,7 @@ def test_it_needs_only_cryptography_and_no_network(folder: Path, keys_now: Path,
         shutil.copytree(Path(module.__file__ or "").parent, packages / module.__name__)
     shutil.copy(_cffi_backend.__file__, packages)
     python = str(place / "bin" / "python")
-    alone = (
-        ("unshare", "-n") if subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0 else ()
-    )
+    alone = ("unshare", "-n") if subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0 else ()
     done = run(folder, "--root", str(keys_now / "root.pem"), python=python, before=alone)
     assert done.returncode == 0, done.stdout + done.stderr
     imports = [line for line in HERE.read_text().splitlines() if line.startswith(("import ", "from "))]
@@ -281,11 +275,16 @@ def test_other_changes_of_the_folder_are_refused(folder: Path, root: bytes, chan
     assert verify_bundle(folder, root=root)["verdict"] == "altered"
 
 
-def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, root: bytes) -> None:
-    """Who can sign a new list still can't change the record: journal, seal and token contradict him."""
+def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_now: Path) -> None:
+    """Who can sign a new list still can't change the record: journal, seal and token contradict him.
 
-    def forge(name: str, content: bytes) -> str:
+    Each forgery is caught by the check that is there for it, not only by some other.
+    """
+    roots = x509.load_pem_x509_certificates((keys_now / "root.pem").read_bytes())
+
+    def caught(name: str, change: Callable[[bytes], bytes]) -> set[int]:
         before = {p: (folder / p).read_bytes() for p in (name, "manifest.json", "manifest.note")}
+        content = change(before[name])
         (folder / name).write_bytes(content)
         manifest = json.loads(before["manifest.json"])
         manifest["files"][name] = {"sha-256": hashlib.sha256(content).hexdigest(), "size": len(content)}
@@ -294,31 +293,50 @@ def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, root: 
         statement["sha-256"] = hashlib.sha256(signed).hexdigest()
         (folder / "manifest.json").write_bytes(signed)
         (folder / "manifest.note").write_text(world.log_key.sign_note(canonical(statement).decode() + "\n"))
-        verdict = verify_bundle(folder, root=root)["verdict"]
+        checks = verify.Verifier(folder, roots, utc_now()).run()
         for path, old in before.items():
             (folder / path).write_bytes(old)
-        return str(verdict)
+        assert verify.verdict_of(checks) == "altered", name
+        return {check.number for check in checks if check.verdict == "altered"}
 
-    record = json.loads((folder / "record.json").read_bytes())
-    record["description"]["title"] = "Délibération n° 13"
-    assert forge("record.json", canonical(record)) == "altered"
-    for name in ("premis.json", "inventory.json", "reports/pdfa.json", "receipt.json"):
-        assert forge(name, (folder / name).read_bytes().replace(b"e", b"a", 1)) == "altered", name
-    for name in ("original.pdf", "archival.pdf", "text.xml"):
-        content = (folder / "representations" / name).read_bytes()
-        assert forge(f"representations/{name}", content[:-2] + b"!" + content[-1:]) == "altered", name
-    for path in sorted((folder / "journal").iterdir()):
-        content = path.read_bytes()
-        if path.suffix != ".p7s":
-            middle = len(content) // 2
-            flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-            assert forge(f"journal/{path.name}", flipped) == "altered", path.name
-    assert verify_bundle(folder, root=root)["verdict"] == "intact"
+    def flip(at: float) -> Callable[[bytes], bytes]:
+        return lambda content: (
+            content[: int(len(content) * at)]
+            + bytes([content[int(len(content) * at)] ^ 1])
+            + content[int(len(content) * at) + 1 :]
+        )
+
+    assert 3 in caught("record.json", lambda content: content.replace(b"12", b"13", 1))
+    assert 3 in caught("premis.json", lambda content: content.replace(b'"entry":1', b'"entry":2', 1))
+    assert 4 in caught("premis.json", lambda content: content.replace(b"ingestion", b"digestion", 1))
+    assert 3 in caught("inventory.json", flip(0.5))
+    assert caught("reports/pdfa.json", flip(0.5)) == {4}
+    assert caught("representations/original.pdf", flip(0.5)) == {4}
+    assert caught("representations/text.xml", flip(0.5)) == {4}
+    assert caught("representations/archival.pdf", flip(0.1)) == {4, 6}
+    assert caught("representations/archival.pdf", lambda content: content + b"% added") == {4, 6}
+    assert caught("receipt.json", lambda content: content.replace(b"12", b"13", 1)) == {7}
+    assert caught("journal/1.json", lambda content: content.replace(b'"n":1', b'"n":2')) >= {3}
+    assert caught("journal/1.tlog-proof", lambda content: content.replace(b"index 1", b"index 2")) >= {3}
+    for at in (0.2, 0.5, 0.97):
+        assert 5 in caught("journal/checkpoint.tsr", flip(at)), at
+        assert 3 in caught("journal/1.tlog-proof", flip(at)), at
+    assert caught("journal/log-key.p7s", flip(0.35)) == {2}
+    other = detached(world.signer, b"another key\n")
+    assert caught("journal/log-key.p7s", lambda _: other) == {2}
+    other = world.timestamper.token(bytes(32))
+    assert 5 in caught("journal/checkpoint.tsr", lambda _: other)
+    assert verify.verdict_of(verify.Verifier(folder, roots, utc_now()).run()) == "intact"
 
 
-def test_somebody_elses_whole_bundle_does_not_lead_to_the_root(
-    tmp_path: Path, root: bytes, record: str
-) -> None:
+def test_times_that_can_not_be_are_refused(folder: Path, keys_now: Path) -> None:
+    roots = x509.load_pem_x509_certificates((keys_now / "root.pem").read_bytes())
+    early = utc_now() - timedelta(hours=2)
+    checks = verify.Verifier(folder, roots, early).run()
+    assert any(check.number == 5 and "future" in check.detail for check in checks)
+
+
+def test_somebody_elses_whole_bundle_does_not_lead_to_the_root(tmp_path: Path, root: bytes, record: str) -> None:
     """The forger makes every key anew: everything agrees with itself, but not with the reader's root."""
     keys = tmp_path / "keys"
     ensure_generated(keys, organisation="Commune de Test")
@@ -359,7 +377,7 @@ def test_digests_only(world: World, record: str, tmp_path: Path, root: bytes) ->
     path.write_bytes(world.bundle(record, content=False))
     assert not [n for n in zipfile.ZipFile(path).namelist() if n.startswith("representations/")]
     assert verify_bundle(path, root=root)["verdict"] == "intact"
-    checks = verify.verify_bundle(path)
+    checks = verify.Verifier(path, [], utc_now()).run()
     assert any(check.number == 4 and "content=digests" in check.detail for check in checks)
 
 
@@ -398,9 +416,7 @@ def test_openssl_agrees_on_the_token_and_the_voucher(folder: Path, keys_now: Pat
     command += ["-data", str(folder.parent / "checkpoint"), "-CAfile", str(keys_now / "root.pem")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Verification: OK" in done.stdout + done.stderr
-    (folder.parent / "vkey").write_text(
-        json.loads((folder / "manifest.json").read_bytes())["log"]["vkey"] + "\n"
-    )
+    (folder.parent / "vkey").write_text(json.loads((folder / "manifest.json").read_bytes())["log"]["vkey"] + "\n")
     command = [
         "openssl",
         "cms",
@@ -440,8 +456,6 @@ def test_forged_receipt_of_another_key_is_refused(tmp_path: Path, folder: Path, 
     forger = LogKey(Ed25519PrivateKey.generate(), "chartrier.test")
     true = json.loads((folder / "receipt.json").read_bytes())["receipt"]
     facts = {key: true[key] for key in ("deposit", "tenant_name", "filename", "size", "entry", "leaf")}
-    forged = receipt_note(
-        forger, **facts, sha256=true["sha-256"], sha512=true["sha-512"], received_at=utc_now()
-    )
+    forged = receipt_note(forger, **facts, sha256=true["sha-256"], sha512=true["sha-512"], received_at=utc_now())
     (tmp_path / "forged.json").write_bytes(canonical(forged))
     assert run(folder, "--receipt", str(tmp_path / "forged.json")).returncode == 3
