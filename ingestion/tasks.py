@@ -2,44 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from celery import Celery, signals
+from celery import Celery, Task, signals
 
 from ingestion.queue.celery import QUEUE
+from signing.errors import Unavailable
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
 log = structlog.get_logger(__name__)
 
+_PATIENCE: Final = 0.2
+"""Seconds that a patient wake-up holds the spare process before it goes back to the queue."""
+
+
+class Slots:
+    """How many processes of this machine may do patient work (registers, batches) at once.
+
+    There is one process more than slots: it is always free for urgent work, so that a letter never waits
+    until some page of a register is done. A slot is a lock on a file: the kernel frees it with its holder.
+
+    Args:
+        folder: ``home/run/slots``.
+        count: Processes for patient work.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._folder = folder
+        self._count = count
+
+    @contextmanager
+    def taken(self, patience: float) -> Iterator[bool]:
+        """Hold a slot while the block runs; False if none came free in time."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        limit = time.monotonic() + patience
+        while (held := self._try()) is None and time.monotonic() < limit:
+            time.sleep(0.02)
+        try:
+            yield held is not None
+        finally:
+            if held is not None:
+                os.close(held)
+
+    def _try(self) -> int | None:
+        for number in range(self._count):
+            descriptor = os.open(self._folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+            else:
+                return descriptor
+        return None
+
 
 class Tasks:
     """The tasks of one worker process, with a system of its own made after the fork.
 
     Args:
+        app: Where they are registered.
         make: Assembles the system; called in each child, never in the parent, so that no connection,
             key or sandbox is shared across a fork.
+        slots: For wake-ups that are not urgent.
     """
 
-    def __init__(self, app: Celery, make: Callable[[], System]) -> None:
+    def __init__(self, app: Celery, make: Callable[[], System], slots: Slots) -> None:
         self._make = make
+        self._slots = slots
         self._system: System | None = None
-        app.task(name=f"{QUEUE}.advance")(self.advance)
-        app.task(name=f"{QUEUE}.pages")(self.pages)
         signals.worker_process_init.connect(self._begin, weak=False)
         signals.worker_process_shutdown.connect(self._end, weak=False)
 
-    def advance(self, deposit_id: str) -> None:
-        """Take the deposit as far as it goes."""
-        self._here().runner.advance(deposit_id)
+        @app.task(name=f"{QUEUE}.advance", bind=True)
+        def advance(task: Task, deposit_id: str) -> None:
+            self._run(task, "advance", deposit_id, lambda system: system.runner.advance(deposit_id))
 
-    def pages(self, subject: str) -> None:
-        """Recognise one chunk: ``deposit id:first page``."""
-        deposit_id, _, first = subject.partition(":")
-        self._here().runner.pages(deposit_id, int(first))
+        @app.task(name=f"{QUEUE}.pages", bind=True)
+        def pages(task: Task, subject: str) -> None:
+            deposit_id, _, first = subject.partition(":")
+            self._run(task, "pages", subject, lambda system: system.runner.pages(deposit_id, int(first)))
+
+    def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
+        system = self._here()
+        priority = (task.request.delivery_info or {}).get("priority") or 0
+        if priority == 0:
+            work(system)
+            return
+        with self._slots.taken(_PATIENCE) as free:
+            if free:
+                work(system)
+                return
+        with suppress(Unavailable):  # the sweeper will notice
+            system.queue.send(kind, subject, priority=priority)
 
     def _here(self) -> System:
         if self._system is None:  # pools without processes (tests)

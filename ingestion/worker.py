@@ -7,27 +7,26 @@ import signal
 import sys
 from types import FrameType
 
-from ingestion.assembly import System, assemble
+from ingestion.assembly import assemble
 from ingestion.logs import configure_logs
 from ingestion.settings import Settings, load_settings
 
 
 def run_worker(settings: Settings) -> int:
-    """A Celery worker with one process a core; returns when it was told to end."""
-    os.environ["OMP_THREAD_LIMIT"] = (
-        "1"  # child's environment: Tesseract's threads make pages slower, not faster
-    )
+    """A Celery worker with one process a core and a spare one for urgent work; returns when told to end."""
+    os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
     from ingestion.queue.celery import make_app
-    from ingestion.tasks import Tasks
+    from ingestion.tasks import Slots, Tasks
 
     app = make_app(assemble(settings).broker_url)
-    Tasks(app, lambda: _child(settings))
+    slots = Slots(settings.home / "run" / "slots", settings.ingestion.workers)
+    Tasks(app, lambda: assemble(settings, pooled=False), slots)
     app.worker_main(
         [
             "--quiet",
             "worker",
             "--pool=prefork",
-            f"--concurrency={settings.ingestion.workers}",
+            f"--concurrency={settings.ingestion.workers + 1}",
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",
@@ -52,10 +51,6 @@ def run_beat(settings: Settings) -> int:
     beat.run()
     system.close()
     return 0
-
-
-def _child(settings: Settings) -> System:
-    return assemble(settings, pooled=False)
 
 
 def main(arguments: list[str] | None = None) -> int:
