@@ -65,10 +65,8 @@ def _(message: str, **values: object) -> Markup:
 def ngettext(one: str, many: str, n: int, **values: object) -> Markup:
     """A sentence with a number: ``{n}`` stands for it. French counts 0 and 1 as one."""
     language = current_language()
-    if language == "fr":
-        message = one if abs(n) < 2 else many
-    else:
-        message = _catalogue(language).ngettext(one, many, n)
+    french_form = one if abs(n) < 2 else many
+    message = french_form if language == "fr" else _catalogue(language).ngettext(one, many, n)
     from api.web.words import number
 
     message = message.replace("{n} ", "{n}\u00a0")

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from api.web.i18n import _, current_language
 from api.web.typography import HARD, NARROW
-from signing.clock import parse_stamp
 
 _MONTHS = {
     "fr": [
@@ -40,7 +39,7 @@ PARIS = _zone()
 def local(moment: datetime | str) -> datetime:
     """A moment on the wall clocks of France."""
     if isinstance(moment, str):
-        moment = parse_stamp(moment)
+        moment = datetime.fromisoformat(moment)
     return moment.astimezone(PARIS) if PARIS is not None else moment
 
 
