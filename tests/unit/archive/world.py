@@ -1,0 +1,115 @@
+"""A small archive with a record in it, as its evidence sees it."""
+
+import hashlib
+import io
+from datetime import date
+from pathlib import Path
+
+import pikepdf
+
+from archive import rulebook
+from archive.database import Base, Database
+from archive.evidence import Evidence
+from archive.holdings import Holdings
+from archive.identifiers import new_id
+from archive.ledger import Ledger
+from archive.objects.local import LocalObjectStore
+from archive.publisher import Publisher
+from archive.records import Description, Digests, Format, Kind, Package, PackageFile
+from archive.tables import TenantRow
+from signing.clock import Clock, utc_now
+from signing.note import LogKey
+from signing.pdf import seal_file
+from signing.settings import SigningSettings
+from signing.signers.pem import load_signer
+from signing.timestampers.rfc3161 import load_timestamper
+
+
+class World:
+    """One kept record in a small archive, and its evidence."""
+
+    def __init__(self, home: Path, keys: Path) -> None:
+        self.clock: Clock = utc_now
+        self.database = Database(f"sqlite:///{home}/archive.db")
+        Base.metadata.create_all(self.database.engine)
+        self.ledger = Ledger(self.database, self.clock)
+        self.store = LocalObjectStore(home / "store", self.clock)
+        settings = SigningSettings(keys=keys)
+        self.signer, self.timestamper = load_signer(settings), load_timestamper(settings, self.clock)
+        self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
+        self.publisher = Publisher(self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock)
+        self.publisher.open_log()
+        self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
+        self.evidence = Evidence(
+            self.database,
+            self.store,
+            self.ledger,
+            self.publisher,
+            self.log_key,
+            self.signer,
+            self.timestamper,
+            self.clock,
+        )
+        with self.database.write() as session:
+            session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
+            session.flush()
+            rulebook.load_pack(session, "demo")
+
+    def keep(self, home: Path, *, archival: bool = True) -> str:
+        deposit, received = new_id(), self.clock()
+        original, sealed, text = (home / f"{deposit}.{name}" for name in ("pdf", "sealed.pdf", "xml"))
+        with pikepdf.new() as pdf:
+            pdf.add_blank_page()
+            pdf.save(original)
+        seal_file(original, sealed, self.signer, self.timestamper)
+        text.write_text("<alto/>")
+        files = [_file(Kind.ORIGINAL, original, "application/pdf"), _file(Kind.TEXT, text, "application/xml")]
+        if archival:
+            files.append(_file(Kind.ARCHIVAL, sealed, "application/pdf"))
+        facts = {
+            "sha-256": files[0].digests.sha256,
+            "sha-512": files[0].digests.sha512,
+            "size": files[0].size,
+        }
+        with self.database.write() as session:
+            entry = self.ledger.append(
+                session,
+                type="DepositReceived",
+                tenant="demo",
+                subject=f"deposit:{deposit}",
+                agent="key:1",
+                facts=facts,
+            )
+        package = Package(
+            record_id=new_id(),
+            tenant="demo",
+            deposit_id=deposit,
+            agent="key:1",
+            received_at=received,
+            deposit_entry=entry.n,
+            description=Description(
+                "Délibération n° 12", document_type="deliberation", document_date=date(2026, 3, 12)
+            ),
+            files=tuple(files),
+            pages=1,
+            words=0,
+            mean_confidence=None,
+            verdicts={"seal": {"verdict": "valid" if archival else "none", "probative": False}},
+            warnings=(),
+            tools=(),
+            reports={"pdfa.json": b'{"verdict":"valid"}', "signatures.json": b"{}"},
+        )
+        return self.holdings.keep(package, lambda _session, _kept: None).record_id
+
+    def bundle(self, record: str, *, content: bool = True) -> bytes:
+        target = io.BytesIO()
+        self.evidence.bundle("demo", record, target, content=content)
+        return target.getvalue()
+
+
+def _file(kind: Kind, path: Path, media_type: str) -> PackageFile:
+    content = path.read_bytes()
+    digests = Digests(hashlib.sha256(content).hexdigest(), hashlib.sha512(content).hexdigest())
+    return PackageFile(
+        kind, path, f"Délibération n° 12{path.suffix}", media_type, Format(None, None), len(content), digests
+    )
