@@ -94,9 +94,7 @@ class System:
         """Keeps, opens and verifies records."""
         from archive.holdings import Holdings
 
-        return Holdings(
-            self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days
-        )
+        return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     # -- proof
 

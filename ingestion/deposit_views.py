@@ -33,9 +33,7 @@ def find(session: Session, tenant: str, deposit_id: str) -> DepositRow:
     """
     row = session.get(DepositRow, deposit_id)
     if row is None or row.tenant_id != tenant:
-        raise Refused(
-            "deposit_not_found", "Ce dépôt n’existe pas.", action="Vérifiez l’identifiant du dépôt."
-        )
+        raise Refused("deposit_not_found", "Ce dépôt n’existe pas.", action="Vérifiez l’identifiant du dépôt.")
     return row
 
 
@@ -64,9 +62,7 @@ def newest(
         question = question.where(DepositRow.received_at >= since)
     if before is not None:
         question = question.where(tuple_(DepositRow.received_at, DepositRow.id) < tuple_(*before))
-    return session.scalars(
-        question.order_by(DepositRow.received_at.desc(), DepositRow.id.desc()).limit(limit)
-    ).all()
+    return session.scalars(question.order_by(DepositRow.received_at.desc(), DepositRow.id.desc()).limit(limit)).all()
 
 
 def view(
@@ -131,15 +127,10 @@ def _stages(
     position: Position | None,
     translate: Translate,
 ) -> list[dict[str, Any]]:
-    rows = {
-        row.name: row
-        for row in session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit.id))
-    }
+    rows = {row.name: row for row in session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit.id))}
     shown = [_stage(name, rows.get(name), translate) for name in STAGES]
     if deposit.state == DepositState.KEPT:
-        indexed = (
-            record is not None and position is not None and position(deposit.tenant_id) >= record.last_entry
-        )
+        indexed = record is not None and position is not None and position(deposit.tenant_id) >= record.last_entry
         shown[-1]["state"] = "done" if indexed else "running"
     recognise = rows.get("recognise")
     if recognise is not None and recognise.state == "running":

@@ -73,8 +73,6 @@ def urgency(priority: int, pages: int | None) -> int:
     return min(9, priority + aside)
 
 
-def problem(
-    code: str, detail: str, *, action: str = "", values: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def problem(code: str, detail: str, *, action: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
     """What stopped a deposit, as the row stores it: French message ids and what fills their places."""
     return {"code": code, "detail": detail, "action": action, "values": values or {}}

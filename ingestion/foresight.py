@@ -70,9 +70,7 @@ class Foresight:
             "received_at": stamp(self._clock()),
         }
         with tempfile.TemporaryDirectory() as folder:
-            return (
-                self._identify().run(StageInput(Path(folder), {"received": path}, {"deposit": deposit})).facts
-            )
+            return self._identify().run(StageInput(Path(folder), {"received": path}, {"deposit": deposit})).facts
 
 
 def _duplicates(session: Session, tenant: str, digests: Digests) -> list[str]:

@@ -217,9 +217,7 @@ class Intake:
         _check_bytes(spool.size, digests, offer)
         if dry_run:
             plan = self._foresee(spool.path, offer, digests) if self._foresee else {}
-            return Received(
-                None, replayed=False, plan={"size": spool.size, "digests": digests.as_json()} | plan
-            )
+            return Received(None, replayed=False, plan={"size": spool.size, "digests": digests.as_json()} | plan)
         request = request_digest(offer, spool.size, digests)
         with self._database.read() as session:
             tenant_name = _tenant_name(session, offer.tenant)
@@ -235,9 +233,7 @@ class Intake:
             with self._database.read() as session:
                 known = self._replay(session, offer, request)
             if known is None:
-                raise Unavailable(
-                    "database_away", "La base de données ne répond pas.", action="Réessayez."
-                ) from error
+                raise Unavailable("database_away", "La base de données ne répond pas.", action="Réessayez.") from error
             received = Received(known, replayed=True)
         if received.replayed:
             for item in staged:
@@ -268,9 +264,7 @@ class Intake:
     ) -> tuple[StoredObject, StoredObject]:
         content = self._store.put(f"{prefix}/bytes", spool.path, sha256=digests.sha256)
         _read_back(self._store, content, digests.sha256, spool.size)
-        described = self._store.put(
-            f"{prefix}/deposit.json", statement, sha256=hashlib.sha256(statement).hexdigest()
-        )
+        described = self._store.put(f"{prefix}/deposit.json", statement, sha256=hashlib.sha256(statement).hexdigest())
         return content, described
 
     def _commit(
@@ -368,9 +362,7 @@ def request_digest(offer: Offer, size: int, digests: Digests) -> str:
 
 def _check_field(name: str, value: str) -> None:
     if name not in FIELDS:
-        raise _bad_field(
-            name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", known=", ".join(FIELDS)
-        )
+        raise _bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", known=", ".join(FIELDS))
     if not _is_text(value):
         raise _bad_field(name, "Le champ « {name} » n’est pas du texte lisible.", "Envoyez-le en UTF-8.")
     if len(value) > FIELD_LENGTHS[name]:

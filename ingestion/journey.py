@@ -138,9 +138,7 @@ class Journey:
         self.runs: dict[str, Ran] = {}
         self.pending: list[Ran] = []
         self._rows = {row.name: row for row in rows}
-        place = (
-            (original.key, original.version) if original else (deposit.staging_key, deposit.staging_version)
-        )
+        place = (original.key, original.version) if original else (deposit.staging_key, deposit.staging_version)
         self.files.add("received", Output(deposit.sha256, deposit.sha512, deposit.size, *place))
         for chunk in chunks:
             if chunk.output is not None:
@@ -153,9 +151,7 @@ class Journey:
             session.get_one(DepositRow, deposit_id),
             session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit_id)).all(),
             session.scalars(
-                select(PageTaskRow)
-                .where(PageTaskRow.deposit_id == deposit_id)
-                .order_by(PageTaskRow.first_page)
+                select(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id).order_by(PageTaskRow.first_page)
             ).all(),
             workspace,
             original=session.scalar(

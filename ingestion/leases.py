@@ -70,9 +70,7 @@ class Duty:
         holder: Name of this process.
     """
 
-    def __init__(
-        self, database: Database, name: str, clock: Clock, holder: Callable[[], str] = this_worker
-    ) -> None:
+    def __init__(self, database: Database, name: str, clock: Clock, holder: Callable[[], str] = this_worker) -> None:
         self._database = database
         self._name = name
         self._clock = clock
@@ -103,7 +101,5 @@ class Duty:
         """Let another take it at once."""
         if self._fence >= 0:
             with suppress(OSError), self._database.write() as session:
-                session.execute(
-                    delete(LeaseRow).where(LeaseRow.name == self._name, LeaseRow.holder == self._holder)
-                )
+                session.execute(delete(LeaseRow).where(LeaseRow.name == self._name, LeaseRow.holder == self._holder))
             self._fence = -1

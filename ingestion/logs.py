@@ -15,9 +15,7 @@ _SECRET = re.compile(r"chr_[0-9A-Za-z]{20,}")
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """Blank whatever looks like a key, wherever it slipped in (G20)."""
-    return {
-        key: _SECRET.sub("chr_…", value) if isinstance(value, str) else value for key, value in event.items()
-    }
+    return {key: _SECRET.sub("chr_…", value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def configure_logs(*, level: int = logging.INFO) -> None:
@@ -54,6 +52,4 @@ def configure_logs(*, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
-    logging.getLogger(
-        "uvicorn.access"
-    ).disabled = True  # ours says the same with a trace and without query strings
+    logging.getLogger("uvicorn.access").disabled = True  # ours says the same with a trace and without query strings

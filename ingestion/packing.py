@@ -47,9 +47,7 @@ def pack(
         verdicts=verdicts(facts),
         warnings=tuple(remarks),
         tools=tuple(runs),
-        reports={
-            name.partition("/")[2]: files[name].read_bytes() for name in files if name.startswith("reports/")
-        },
+        reports={name.partition("/")[2]: files[name].read_bytes() for name in files if name.startswith("reports/")},
     )
 
 
@@ -110,22 +108,16 @@ def _files(deposit: DepositRow, facts: Facts, files: Files) -> list[PackageFile]
     archival = archival_name(files)
     if archival is not None:
         profile = facts.get("convert", {}).get("profile", "")
-        made.append(
-            _derived(files, archival, Kind.ARCHIVAL, f"{stem}.pdf", "application/pdf", PDF_A.get(profile))
-        )
+        made.append(_derived(files, archival, Kind.ARCHIVAL, f"{stem}.pdf", "application/pdf", PDF_A.get(profile)))
     if "alto.xml" in files:
         made.append(_derived(files, "alto.xml", Kind.TEXT, f"{stem}.xml", "application/xml", ALTO))
     return made
 
 
-def _derived(
-    files: Files, name: str, kind: Kind, filename: str, media_type: str, known: Format | None
-) -> PackageFile:
+def _derived(files: Files, name: str, kind: Kind, filename: str, media_type: str, known: Format | None) -> PackageFile:
     path: Path = files[name]
     output = files.output(name)
-    return PackageFile(
-        kind, path, filename, media_type, known or Format(None, None), output.size, output.digests
-    )
+    return PackageFile(kind, path, filename, media_type, known or Format(None, None), output.size, output.digests)
 
 
 def _pages(facts: Facts) -> int | None:

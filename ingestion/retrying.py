@@ -54,13 +54,9 @@ def retry(
         now = clock()
         again = _again(row.state, runs, failed)
         if row.state == DepositState.KEPT and now - row.updated_at > timedelta(hours=STAGING_HOURS - 1):
-            again = list(
-                STAGES
-            )  # staging was emptied or soon will be: everything, from the record's original
+            again = list(STAGES)  # staging was emptied or soon will be: everything, from the record's original
             session.execute(delete(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id))
-        session.execute(
-            delete(StageRunRow).where(StageRunRow.deposit_id == deposit_id, StageRunRow.name.in_(again))
-        )
+        session.execute(delete(StageRunRow).where(StageRunRow.deposit_id == deposit_id, StageRunRow.name.in_(again)))
         row.state = DepositState.WORKING
         row.problem = None
         row.attempts = 0

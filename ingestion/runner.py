@@ -105,9 +105,7 @@ class Runner:
             self._settle(take, after=error.retry_after, counts=False)
         except Corrupt as error:
             bound.error("take_corrupt", code=error.code)
-            self._quarantine(
-                take, problem(error.code, error.detail, action=error.action, values=_plain(error.values))
-            )
+            self._quarantine(take, problem(error.code, error.detail, action=error.action, values=_plain(error.values)))
         except Exception:
             bound.exception("take_failed")
             self._settle(take, after=_REST, counts=True)
@@ -164,9 +162,7 @@ class Runner:
         pages: int | None = None
         chunks: Sequence[tuple[int, int]] = ()
         if is_paged(stage) and not journey.chunks:
-            plan = self._attempt(
-                stage.name, lambda: cast("PagedStage", stage).plan(journey.given(stage.name))
-            )
+            plan = self._attempt(stage.name, lambda: cast("PagedStage", stage).plan(journey.given(stage.name)))
             if isinstance(plan, StageResult):
                 journey.add(stage.name, plan, started_at, self._clock())
                 return True

@@ -46,9 +46,7 @@ class Beat:
             ("publishing", PUBLISH_EVERY, self._publish),
             ("clearing", CLEAR_EVERY, self._clear),
         ]
-        threads = [
-            threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties
-        ]
+        threads = [threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties]
         for thread in threads:
             thread.start()
         while not self._over.is_set():

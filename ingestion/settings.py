@@ -27,39 +27,27 @@ class Names(BaseModel):
     host: str = Field(default="127.0.0.1", description="Adresse d’écoute.")
     port: int = Field(default=8400, ge=0, le=65535, description="Port d’écoute ; 0 : un port libre.")
     origin: str = Field(default="chartrier.local", description="Nom public du journal.")
-    database_url: str = Field(
-        default="", description="URL SQLAlchemy ; vide : SQLite dans le dossier des données."
-    )
-    broker_url: SecretStr = Field(
-        default=SecretStr(""), description="URL du courtier Celery ; vide : Valkey local."
-    )
+    database_url: str = Field(default="", description="URL SQLAlchemy ; vide : SQLite dans le dossier des données.")
+    broker_url: SecretStr = Field(default=SecretStr(""), description="URL du courtier Celery ; vide : Valkey local.")
     s3_endpoint: str = Field(default="", description="URL d’un S3 avec verrouillage d’objets.")
     s3_bucket: str = Field(default="", description="Nom du seau.")
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès S3.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Clé secrète S3.")
     s3_region: str = Field(default="us-east-1", description="Région S3.")
     search_url: str = Field(default="", description="URL d’Elasticsearch ; vide : index local.")
-    tsa_urls: str = Field(
-        default="", description="Autorités d’horodatage RFC 3161, séparées par des virgules."
-    )
+    tsa_urls: str = Field(default="", description="Autorités d’horodatage RFC 3161, séparées par des virgules.")
     seal_pkcs12: str = Field(default="", description="Fichier PKCS#12 du cachet.")
     seal_pkcs12_password: SecretStr = Field(default=SecretStr(""), description="Mot de passe du PKCS#12.")
     lock_horizon_days: int = Field(
         default=400, ge=0, le=36500, description="Horizon des verrous, en jours ; 0 : toute la durée."
     )
-    max_deposit_bytes: int = Field(
-        default=2 * 1024**3, gt=0, description="Taille maximale d’un dépôt, en octets."
-    )
-    workers: int = Field(
-        default=0, ge=0, le=256, description="Processus de traitement ; 0 : autant que de cœurs."
-    )
+    max_deposit_bytes: int = Field(default=2 * 1024**3, gt=0, description="Taille maximale d’un dépôt, en octets.")
+    workers: int = Field(default=0, ge=0, le=256, description="Processus de traitement ; 0 : autant que de cœurs.")
     clamd_socket: str = Field(
         default="", description="Socket ou hôte:port de clamd ; vide : cherché aux endroits usuels."
     )
     verapdf: str = Field(default="", description="Commande veraPDF ; vide : cherchée dans le PATH.")
-    ocr_engine: str = Field(
-        default="tesserocr", pattern="^(tesserocr|pytesseract)$", description="Moteur de lecture."
-    )
+    ocr_engine: str = Field(default="tesserocr", pattern="^(tesserocr|pytesseract)$", description="Moteur de lecture.")
 
 
 class IngestionSettings(BaseModel):

@@ -28,8 +28,14 @@ from signing.errors import Corrupt, Refused, Unavailable
 
 log = structlog.get_logger(__name__)
 
-STALE: Final = timedelta(seconds=60)
-"""A wake-up this old, with its row still waiting, is taken for lost even if the queue is not empty."""
+STALE: Final = timedelta(minutes=10)
+"""A wake-up this old is sent again even if it may still be in the queue."""
+
+LOST: Final = timedelta(seconds=60)
+"""The same when the queue holds fewer messages than rows wait."""
+
+IN_HAND: Final = 4
+"""Messages that workers may hold without having taken their rows yet."""
 
 YOUNG: Final = timedelta(seconds=2)
 """A wake-up younger than this is on its way."""
@@ -45,9 +51,7 @@ SPOOL_KEPT: Final = 24 * 3600
 class Sweeper:
     """Puts lost work back on its way and clears away what is proven useless."""
 
-    def __init__(
-        self, database: Database, queue: TaskQueue, store: ObjectStore, home: Path, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, queue: TaskQueue, store: ObjectStore, home: Path, clock: Clock) -> None:
         self._database = database
         self._queue = queue
         self._store = store
@@ -63,12 +67,12 @@ class Sweeper:
                 return 0
             subjects = [subject for _, subject, _, _ in due]
             last = _last_wake_ups(session, subjects)
-        forgotten = self._queue_is_empty()
+        enough = self._patience(len(due))
         lost = []
         for kind, subject, priority, since in due:
             created_at, unsent = last.get(subject, (since, False))
             age = now - max(created_at, since)
-            if not unsent and (age > STALE or (forgotten and age > YOUNG)):
+            if not unsent and age > enough:
                 lost.append((kind, subject, priority))
         if lost:
             with self._database.write() as session:
@@ -139,11 +143,15 @@ class Sweeper:
             return False
         return any(file.sha256 == deposit.sha256 for file in kept)
 
-    def _queue_is_empty(self) -> bool:
+    def _patience(self, rows: int) -> timedelta:
+        """How long a wake-up may take: a queue with fewer messages than rows that wait has lost some."""
         try:
-            return self._queue.waiting() == 0
+            waiting = self._queue.waiting()
         except Unavailable:
-            return False
+            return STALE
+        if waiting == 0:
+            return YOUNG
+        return LOST if waiting + IN_HAND < rows else STALE
 
 
 Due = tuple[str, str, int, datetime]
@@ -151,14 +159,8 @@ Due = tuple[str, str, int, datetime]
 
 
 def _due_deposits(session: Session, now: datetime) -> Iterable[Due]:
-    pages_open = exists().where(
-        PageTaskRow.deposit_id == DepositRow.id, PageTaskRow.state.in_(("waiting", "running"))
-    )
-    pages = (
-        select(func.max(PageTaskRow.last_page))
-        .where(PageTaskRow.deposit_id == DepositRow.id)
-        .scalar_subquery()
-    )
+    pages_open = exists().where(PageTaskRow.deposit_id == DepositRow.id, PageTaskRow.state.in_(("waiting", "running")))
+    pages = select(func.max(PageTaskRow.last_page)).where(PageTaskRow.deposit_id == DepositRow.id).scalar_subquery()
     for row, count in session.execute(
         select(DepositRow, pages).where(DepositRow.state.in_(UNFINISHED), ~pages_open).limit(5000)
     ):

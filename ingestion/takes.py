@@ -46,9 +46,7 @@ class Take:
             Lost: It does not.
         """
         if self.first_page is None:
-            statement = update(DepositRow).where(
-                DepositRow.id == self.deposit_id, DepositRow.fence == self.fence
-            )
+            statement = update(DepositRow).where(DepositRow.id == self.deposit_id, DepositRow.fence == self.fence)
         else:
             statement = update(PageTaskRow).where(
                 PageTaskRow.deposit_id == self.deposit_id,
@@ -59,14 +57,10 @@ class Take:
             raise Lost
 
 
-def take_deposit(
-    database: Database, ledger: Ledger, deposit_id: str, owner: str, clock: Clock
-) -> Take | None:
+def take_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: str, clock: Clock) -> Take | None:
     """Take a deposit if work on it is due and nobody else has it."""
     with database.write() as session:
-        row = session.scalar(
-            select(DepositRow).where(DepositRow.id == deposit_id).with_for_update(skip_locked=True)
-        )
+        row = session.scalar(select(DepositRow).where(DepositRow.id == deposit_id).with_for_update(skip_locked=True))
         if row is None or row.state not in UNFINISHED or _pages_open(session, deposit_id):
             return None
         now = clock()
@@ -119,9 +113,7 @@ def give_back(session: Session, take: Take, now: datetime, *, after: float, coun
     take.touch(session, **values)
 
 
-def set_aside(
-    session: Session, ledger: Ledger, row: DepositRow, now: datetime, reason: dict[str, Any]
-) -> None:
+def set_aside(session: Session, ledger: Ledger, row: DepositRow, now: datetime, reason: dict[str, Any]) -> None:
     """Quarantine: bytes kept, never served; an archivist decides."""
     row.state = DepositState.QUARANTINED
     row.problem = reason
@@ -152,11 +144,7 @@ def killed() -> dict[str, Any]:
 def _pages_open(session: Session, deposit_id: str) -> bool:
     return bool(
         session.scalar(
-            select(
-                exists().where(
-                    PageTaskRow.deposit_id == deposit_id, PageTaskRow.state.in_(("waiting", "running"))
-                )
-            )
+            select(exists().where(PageTaskRow.deposit_id == deposit_id, PageTaskRow.state.in_(("waiting", "running"))))
         )
     )
 

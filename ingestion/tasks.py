@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_PATIENCE: Final = 0.2
-"""Seconds that a patient wake-up holds the spare process before it goes back to the queue."""
+_GLANCE: Final = 0.05
+"""Seconds between two looks of a patient wake-up: is a slot free, is something urgent waiting?"""
 
 
 class Slots:
@@ -41,12 +41,11 @@ class Slots:
         self._count = count
 
     @contextmanager
-    def taken(self, patience: float) -> Iterator[bool]:
-        """Hold a slot while the block runs; False if none came free in time."""
+    def taken(self, yields: Callable[[], bool]) -> Iterator[bool]:
+        """Hold a slot while the block runs; False when ``yields`` says that somebody else goes first."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        limit = time.monotonic() + patience
-        while (held := self._try()) is None and time.monotonic() < limit:
-            time.sleep(0.02)
+        while (held := self._try()) is None and not yields():
+            time.sleep(_GLANCE)
         try:
             yield held is not None
         finally:
@@ -82,14 +81,15 @@ class Tasks:
         signals.worker_process_init.connect(self._begin, weak=False)
         signals.worker_process_shutdown.connect(self._end, weak=False)
 
-        @app.task(name=f"{QUEUE}.advance", bind=True)
         def advance(task: Task, deposit_id: str) -> None:
             self._run(task, "advance", deposit_id, lambda system: system.runner.advance(deposit_id))
 
-        @app.task(name=f"{QUEUE}.pages", bind=True)
         def pages(task: Task, subject: str) -> None:
             deposit_id, _, first = subject.partition(":")
             self._run(task, "pages", subject, lambda system: system.runner.pages(deposit_id, int(first)))
+
+        app.task(name=f"{QUEUE}.advance", bind=True)(advance)
+        app.task(name=f"{QUEUE}.pages", bind=True)(pages)
 
     def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
         system = self._here()
@@ -97,7 +97,7 @@ class Tasks:
         if priority == 0:
             work(system)
             return
-        with self._slots.taken(_PATIENCE) as free:
+        with self._slots.taken(lambda: _urgent(system)) as free:
             if free:
                 work(system)
                 return
@@ -116,3 +116,11 @@ class Tasks:
         if self._system is not None:
             self._system.close()
             self._system = None
+
+
+def _urgent(system: System) -> bool:
+    """Whether this process should let go of its patient wake-up; yes if the broker can't say."""
+    try:
+        return system.queue.waiting(urgent=True) > 0
+    except Unavailable:
+        return True

@@ -110,9 +110,7 @@ def start(home: Path, *, within: float = 10.0) -> subprocess.Popen[bytes] | None
         time.sleep(0.02)
     started.kill()
     started.wait()
-    raise Unavailable(
-        "broker_away", "Le courtier de messages n’a pas démarré.", action="Lancez « chartrier doctor »."
-    )
+    raise Unavailable("broker_away", "Le courtier de messages n’a pas démarré.", action="Lancez « chartrier doctor ».")
 
 
 def stop(home: Path, *, within: float = 5.0) -> None:
@@ -134,9 +132,7 @@ def _ask(home: Path, words: str) -> str | None:
             link.connect(str(socket_path(home)))
             link.sendall(words.encode() + b"\r\n")
             answer = b""
-            while not answer.endswith(b"\r\n") or (
-                answer.startswith(b"$") and len(answer) <= _bulk_length(answer)
-            ):
+            while not answer.endswith(b"\r\n") or (answer.startswith(b"$") and len(answer) <= _bulk_length(answer)):
                 chunk = link.recv(65536)
                 if not chunk:
                     break

@@ -5,6 +5,8 @@ Message = wake-up, row = truth: acknowledged late, re-sent by the sweeper, never
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import Any, Final
 
 from amqp.exceptions import AMQPError
@@ -80,6 +82,8 @@ class CeleryQueue:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        self._look: Any = None
+        self._looking = threading.Lock()
         self._redis = str(app.conf.broker_url).startswith(("redis", "valkey"))
 
     def send(self, kind: str, subject: str, *, priority: int) -> None:
@@ -94,18 +98,21 @@ class CeleryQueue:
         except _ERRORS as error:
             raise _away() from error
 
-    def waiting(self) -> int:
-        """Messages in the queue, all priorities together."""
-        try:
-            with self._app.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1, timeout=2)
-                channel = connection.default_channel
+    def waiting(self, *, urgent: bool = False) -> int:
+        """Messages in the queue. RabbitMQ can't tell them apart by priority: there all count."""
+        with self._looking:
+            try:
+                if self._look is None:
+                    self._look = self._app.connection_for_read()
+                    self._look.ensure_connection(max_retries=1, timeout=2)
+                channel = self._look.default_channel
                 if not self._redis:
                     return int(channel.queue_declare(QUEUE, passive=True).message_count)
-                names = [channel._q_for_pri(QUEUE, step) for step in STEPS]
-                return sum(int(channel.client.llen(name)) for name in names)
-        except _ERRORS as error:
-            raise _away() from error
+                steps = STEPS[:1] if urgent else STEPS
+                return sum(int(channel.client.llen(channel._q_for_pri(QUEUE, step))) for step in steps)
+            except _ERRORS as error:
+                self._forget()
+                raise _away() from error
 
     def ping(self) -> bool:
         """Whether the broker answers now."""
@@ -117,7 +124,15 @@ class CeleryQueue:
 
     def close(self) -> None:
         """Close the pool."""
+        with self._looking:
+            self._forget()
         self._app.close()
+
+    def _forget(self) -> None:
+        look, self._look = self._look, None
+        if look is not None:
+            with suppress(*_ERRORS):
+                look.release()
 
 
 def _away() -> Unavailable:

@@ -15,8 +15,11 @@ class TaskQueue(Protocol):
             Unavailable: ``broker_away``; the outbox row stays unsent and is tried again.
         """
 
-    def waiting(self) -> int:
+    def waiting(self, *, urgent: bool = False) -> int:
         """Messages that no worker has picked up yet: none while rows wait means that the broker forgot.
+
+        Args:
+            urgent: Count only those of priority 0.
 
         Raises:
             Unavailable: ``broker_away``.

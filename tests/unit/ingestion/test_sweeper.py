@@ -105,10 +105,24 @@ def test_a_wake_up_lost_in_a_full_queue_is_sent_again_later(
     bench.receive()
     relay.step()
     queue.send("advance", "somebody else", priority=0)
+    clock.sleep(300)
+    assert sweeper.wake() == 0
+    clock.sleep(310)
+    assert sweeper.wake() == 1
+
+
+def test_a_queue_that_holds_too_little_has_lost_some(
+    bench: Any, relay: Relay, sweeper: Sweeper, clock: Clock, queue: CeleryQueue, broker: Path
+) -> None:
+    for number in range(8):
+        bench.receive(key=f"k{number}")
+    relay.step()
+    valkey._ask(broker, "FLUSHALL")
+    queue.send("advance", "somebody else", priority=0)
     clock.sleep(30)
     assert sweeper.wake() == 0
     clock.sleep(40)
-    assert sweeper.wake() == 1
+    assert sweeper.wake() == 8
 
 
 def test_work_of_the_dead_is_woken_and_of_the_living_is_not(bench: Any, sweeper: Sweeper, clock: Clock) -> None:
