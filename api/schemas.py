@@ -338,6 +338,9 @@ class JournalEntry(BaseModel):
     """One line of the journal; ``body`` is the hashed text, byte for byte."""
 
     n: int
+    at: str
+    type: str
+    subject: str
     leaf_hash: str
     entry: JsonObject
     body: str

@@ -52,7 +52,15 @@ def list_entries(
         rows = system.ledger.entries(session, after=after, limit=limit, tenant=caller.tenant)
     return {
         "entries": [
-            {"n": row.n, "leaf_hash": row.leaf_hash, "entry": json.loads(row.body), "body": row.body.decode()}
+            {
+                "n": row.n,
+                "at": stamp(row.at),
+                "type": row.type,
+                "subject": row.subject,
+                "leaf_hash": row.leaf_hash,
+                "entry": json.loads(row.body),
+                "body": row.body.decode(),
+            }
             for row in rows
         ],
         "next": rows[-1].n if len(rows) == limit else None,
