@@ -372,7 +372,8 @@ class Verifier:
         """4. Digests of files against record.json against RecordKept, and against the inventory."""
         inventory = json.loads(self._read("inventory.json"))
         state = {n: d for d, names in inventory["versions"][inventory["head"]]["state"].items() for n in names}
-        kept = {e["type"]: e["facts"] for e in self.entries.values()}["RecordKept"]
+        facts = [e["facts"] for e in self.entries.values() if "inventory" in e["facts"]]
+        kept = {name: value for stated in facts for name, value in stated.items()}
         names = {f"metadata/{name}": name for name in ("record.json", "premis.json")}
         names |= {name: name for name in self.files if name.startswith("reports/")}
         for kind, form in self.forms.items():
@@ -489,9 +490,8 @@ def _main() -> int:
         verifier.line(7, "receipt", lambda: verify_receipt(given))
     for number, name, verdict, detail in verifier.checks or verifier.run():
         print(f"{verdict.upper():<12} {number} {name}: {detail}")
-    status, words = EXIT[verdict_of(verifier.checks)]
-    print(words)
-    return status
+    print(EXIT[verdict_of(verifier.checks)][1])
+    return EXIT[verdict_of(verifier.checks)][0]
 
 
 if __name__ == "__main__":
