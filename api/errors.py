@@ -153,7 +153,9 @@ def chartrier_error(request: Request, error: Exception) -> Response:
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="chartrier"'
     if error.code == "rate_limited":
-        headers["Retry-After"] = str(error.values.get("seconds", 60))
+        seconds = error.values.get("seconds", 60)
+        headers["Retry-After"] = str(seconds)
+        headers["RateLimit"] = f'"{error.values.get("what", "requests")}";r=0;t={seconds}'
     errors: list[dict[str, str]] = []
     if error.pointer is not None:
         text = translate(error.detail, preferred_language(request)).format(**error.values)

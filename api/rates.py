@@ -38,6 +38,7 @@ class Rates:
                 "rate_limited",
                 "Trop de demandes en peu de temps.",
                 action="Attendez {seconds} secondes puis recommencez.",
+                what=what,
                 seconds=max(1, int(reset_at - time.time()) + 1),
             )
 

@@ -391,6 +391,7 @@ def serve_api(settings: Settings, descriptor: int) -> int:
     import uvicorn
 
     from api.app import create_app
+    from api.lenient_urls import LenientUrls
     from ingestion.assembly import assemble
     from ingestion.logs import configure_logs
 
@@ -398,6 +399,7 @@ def serve_api(settings: Settings, descriptor: int) -> int:
     system = assemble(settings)
     config = uvicorn.Config(
         create_app(system),
+        http=LenientUrls,
         log_config=None,
         access_log=False,
         server_header=False,
