@@ -6,8 +6,10 @@ business dates: what is due is read from the database.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -28,6 +30,11 @@ CLEAR_EVERY: Final = 3600.0
 """Seconds; a ring of the bell wakes relay and follower at once."""
 
 
+def _release_memory() -> None:
+    with suppress(OSError, AttributeError):  # only the GNU C library has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 class Beat:
     """Runs the duties until it is told to stop."""
 
@@ -35,7 +42,7 @@ class Beat:
         self._system = system
         self._over = threading.Event()
         self._rung = {"relay": threading.Event(), "follower": threading.Event()}
-        self._cleared = -CLEAR_EVERY
+        self._followed = False
 
     def run(self) -> None:
         """Run until ``stop``; returns when every duty has ended."""
@@ -95,7 +102,13 @@ class Beat:
         return self._system.relay.step() > 0
 
     def _follow(self) -> bool:
-        return self._system.follower.step() > 0
+        if self._system.follower.step() > 0:
+            self._followed = True
+            return True
+        if self._followed:  # an index writer takes and frees tens of megabytes: give them back to the machine
+            self._followed = False
+            _release_memory()
+        return False
 
     def _sweep(self) -> bool:
         sweeper = self._system.sweeper

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 _GLANCE: Final = 0.05
 """Seconds between two looks of a patient wake-up: is a slot free, is something urgent waiting?"""
 
+_LONGEST_WAIT: Final = 300.0
+"""Seconds, well below the time limit of a task."""
+
 
 class Slots:
     """How many processes of this machine may do patient work (registers, batches) at once.
@@ -97,7 +100,8 @@ class Tasks:
         if priority == 0:
             work(system)
             return
-        with self._slots.taken(lambda: _urgent(system)) as free:
+        limit = time.monotonic() + _LONGEST_WAIT
+        with self._slots.taken(lambda: time.monotonic() > limit or _urgent(system)) as free:
             if free:
                 work(system)
                 return
