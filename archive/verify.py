@@ -35,9 +35,9 @@ EXIT = {INTACT: (0, "INTACT"), ALTERED: (3, "ALTERED / ALTÉRÉ"), UNVERIFIABLE:
 SKEW, SMALL = timedelta(seconds=60), 64 << 20
 # All that reading hostile bytes may raise; anything else is a fault of this program and shows as such.
 FAULTS: tuple[type[Exception], ...] = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError)
-FAULTS += (EOFError, RuntimeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound, zipfile.BadZipFile)
-# Object identifiers as the hex of their DER, under 1.2.840.113549 where nothing else is said.
-PKCS = "2a864886f70d01"
+FAULTS += (EOFError, RuntimeError, InvalidSignature, UnsupportedAlgorithm, zipfile.BadZipFile, x509.InvalidVersion)
+FAULTS += (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+PKCS = "2a864886f70d01"  # object identifiers are written as the hex of their DER; this is 1.2.840.113549.1
 SHA2: tuple[hashes.HashAlgorithm, ...] = (hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
 HASHES = {f"6086480165030402{n:02x}": algorithm for n, algorithm in enumerate(SHA2, 1)}
 RSA = {f"{PKCS}01{n:02x}" for n in (1, 11, 12, 13)}
@@ -490,8 +490,8 @@ def _main() -> int:
         verifier.line(7, "receipt", lambda: verify_receipt(given))
     for number, name, verdict, detail in verifier.checks or verifier.run():
         print(f"{verdict.upper():<12} {number} {name}: {detail}")
-    print(EXIT[verdict_of(verifier.checks)][1])
-    return EXIT[verdict_of(verifier.checks)][0]
+    print((status := EXIT[verdict_of(verifier.checks)])[1])
+    return status[0]
 
 
 if __name__ == "__main__":
