@@ -63,9 +63,7 @@ def entry_body(
         }
     )
     if len(body) >= MAX_ENTRY:
-        raise ValueError(
-            f"a journal entry of {len(body)} bytes is too long: digest what is long"
-        )
+        raise ValueError(f"a journal entry of {len(body)} bytes is too long: digest what is long")
     return body
 
 

@@ -132,9 +132,7 @@ class Ledger:
         subject: str | None = None,
     ) -> list[Entry]:
         """Entries after a number, in order; of one tenant or about one subject if given."""
-        query = (
-            select(JournalEntryRow).where(JournalEntryRow.n > after).order_by(JournalEntryRow.n).limit(limit)
-        )
+        query = select(JournalEntryRow).where(JournalEntryRow.n > after).order_by(JournalEntryRow.n).limit(limit)
         if tenant is not None:
             query = query.where(JournalEntryRow.tenant_id == tenant)
         if subject is not None:

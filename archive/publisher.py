@@ -163,9 +163,7 @@ class Publisher:
             if not force_token:
                 return self.latest()
             if waited >= _WAIT:
-                raise Unavailable(
-                    "publisher_busy", "Le journal est déjà en cours de scellement.", action="Réessayez."
-                )
+                raise Unavailable("publisher_busy", "Le journal est déjà en cours de scellement.", action="Réessayez.")
             self._pause(0.2)
             waited += 0.2
 
@@ -218,9 +216,7 @@ class Publisher:
             path = bundle_path(index, width)
             if [row.n for row in rows] != list(range(first, first + width)):
                 raise journal_damaged(path)
-            written = self._put(
-                f"{JOURNAL}/{path}", pack_bundle([row.body for row in rows]), days=self._days(width)
-            )
+            written = self._put(f"{JOURNAL}/{path}", pack_bundle([row.body for row in rows]), days=self._days(width))
             try:
                 again = unpack_bundle(read_all(self._store, written.key, written.version))
             except ValueError as error:
@@ -285,11 +281,7 @@ class Publisher:
     def _token_due(self, size_: int) -> bool:
         with self._database.read() as session:
             last = _latest(session, with_token=True)
-        return (
-            last is None
-            or self._clock() - last.published_at >= TOKEN_EVERY
-            or size_ - last.size >= TOKEN_ENTRIES
-        )
+        return last is None or self._clock() - last.published_at >= TOKEN_EVERY or size_ - last.size >= TOKEN_ENTRIES
 
     def _stored_token(self, size_: int, note: str) -> bytes | None:
         """The token of an attempt that died before its checkpoint, if it was over this very note."""
@@ -325,9 +317,7 @@ class Publisher:
 
     # -- small steps
 
-    def _put(
-        self, key: str, content: bytes, *, days: int | None = None, replace: bool = False
-    ) -> StoredObject:
+    def _put(self, key: str, content: bytes, *, days: int | None = None, replace: bool = False) -> StoredObject:
         until = self._clock().date() + timedelta(days=days) if days is not None else None
         return self._store.put(
             key, content, sha256=hashlib.sha256(content).hexdigest(), retain_until=until, replace=replace
@@ -369,9 +359,7 @@ class Publisher:
         with self._database.write() as session:
             row = session.get_one(LeaseRow, LEASE, with_for_update=True)
             if row.fence != fence:
-                raise Unavailable(
-                    "publisher_busy", "Le journal est déjà en cours de scellement.", action="Réessayez."
-                )
+                raise Unavailable("publisher_busy", "Le journal est déjà en cours de scellement.", action="Réessayez.")
             row.until = self._clock() + _LEASE_TIME
 
 

@@ -12,13 +12,9 @@ from archive.journal import leaf_hash
 from archive.ledger import Entry, Ledger
 
 
-def append(
-    database: Database, ledger: Ledger, subject: str = "record:1", tenant: str | None = "brest"
-) -> Entry:
+def append(database: Database, ledger: Ledger, subject: str = "record:1", tenant: str | None = "brest") -> Entry:
     with database.write() as session:
-        return ledger.append(
-            session, type="RecordKept", tenant=tenant, subject=subject, agent="user:7", facts={"x": 1}
-        )
+        return ledger.append(session, type="RecordKept", tenant=tenant, subject=subject, agent="user:7", facts={"x": 1})
 
 
 def test_entries_are_numbered_without_gaps(database: Database, ledger: Ledger) -> None:

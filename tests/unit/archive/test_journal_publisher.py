@@ -107,9 +107,7 @@ def test_another_key_can_not_take_the_journal_over(
 ) -> None:
     other = LogKey.load(keys / "log.key", "other.test")
     settings = SigningSettings(keys=keys)
-    stranger = Publisher(
-        database, store, other, load_signer(settings), load_timestamper(settings, clock), clock
-    )
+    stranger = Publisher(database, store, other, load_signer(settings), load_timestamper(settings, clock), clock)
     with pytest.raises(Refused) as caught:
         stranger.open_log()
     assert caught.value.code == "log_key_changed"
@@ -149,9 +147,7 @@ def test_checkpoint_is_signed_stamped_and_proves(
     assert old.root() == roots[0]
 
 
-def test_tokens_are_daily_unless_asked(
-    publisher: Publisher, database: Database, ledger: Ledger, clock: Any
-) -> None:
+def test_tokens_are_daily_unless_asked(publisher: Publisher, database: Database, ledger: Ledger, clock: Any) -> None:
     made: list[Checkpoint] = []
     for hours in (0, 1, 22, 2):
         clock.now += timedelta(hours=hours)
@@ -182,9 +178,7 @@ def test_a_power_cut_at_any_write_leaves_a_log_that_goes_on(
     store = CutStore(tmp_path / "store", clock)
     store.after = after
     settings = SigningSettings(keys=keys)
-    publisher = Publisher(
-        database, store, log_key, load_signer(settings), load_timestamper(settings, clock), clock
-    )
+    publisher = Publisher(database, store, log_key, load_signer(settings), load_timestamper(settings, clock), clock)
     publisher.open_log()
     publisher.publish()
     cuts = 0
