@@ -206,4 +206,5 @@ def _refused(faults: list[str]) -> Refused:
 def child_environment(config: Path | None = None) -> dict[str, str]:
     """The environment for a process of ours: this one's, and the settings file if one was named on the command line."""
     named = {"CHARTRIER_CONFIG": str(config.absolute())} if config is not None else {}
-    return dict(os.environ) | named
+    # many threads, few at work at once: one heap each would only hold on to memory
+    return {"MALLOC_ARENA_MAX": "2"} | dict(os.environ) | named
