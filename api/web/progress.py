@@ -65,6 +65,8 @@ _LOOKS = {
     "skipped": ("none", "none", "sans objet"),
     "failed": ("warn", "warn", "n’a pas abouti"),
 }
+_RESERVED = ("screen", "recognise")
+"""Stages that say something when they are done only if not all of it was done: never shown as a plain pass."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,8 @@ def _received(view: View) -> Step:
 def _step(stage: View) -> Step:
     name, state = stage["name"], stage["state"]
     kind, icon, word = _LOOKS[state]
+    if state == "done" and name in _RESERVED and stage["detail"]:
+        kind, icon, word = "warn", "warn", "fait, avec une réserve"
     if stage["detail"]:
         sentence = said(stage["detail"])
     elif state == "running" and stage["total"]:

@@ -25,6 +25,9 @@ IMAGE_WIDTH = 900
 MOST_COUNTED_PAGES = 200
 """Longer documents are not searched through while somebody waits for one page."""
 
+_FULL_LINE = 0.9
+"""Share of a block's width from which a line counts as full."""
+
 Wanted = Callable[[str], bool]
 
 
@@ -86,7 +89,7 @@ def read(system: System, row: RecordRow, forms: Mapping[str, RepresentationRow],
         image=image,
         height=round(found.height * scale),
         boxes=tuple(_box(word, scale) for word in marked),
-        paragraphs=tuple(tuple(_line(line, wanted) for line in block) for block in found.blocks),
+        paragraphs=tuple(_paragraph(block, wanted) for block in found.blocks),
         source=found.source,
         confidence=sum(sure) / len(sure) / 100 if sure else 1.0,
         hits=hits,
@@ -142,6 +145,22 @@ def _box(word: Word, scale: float) -> Box:
         round(word.width * scale) + 2 * room,
         round(word.height * scale) + 2 * room,
     )
+
+
+def _paragraph(block: tuple[tuple[Word, ...], ...], wanted: Wanted) -> tuple[Markup, ...]:
+    """Lines of a block; a line that fills the block runs on into the next, as it does on the paper."""
+    edges = [line[-1].x + line[-1].width for line in block if line]
+    left = min((line[0].x for line in block if line), default=0)
+    full = left + _FULL_LINE * (max(edges, default=0) - left)
+    lines: list[Markup] = []
+    runs_on = False
+    for line in block:
+        if not line:
+            continue
+        text = _line(line, wanted)
+        lines[-1:] = [lines[-1] + Markup(" ") + text] if runs_on else [*lines[-1:], text]
+        runs_on = line[-1].x + line[-1].width >= full and len(line) > 2
+    return tuple(lines)
 
 
 def _line(line: tuple[Word, ...], wanted: Wanted) -> Markup:

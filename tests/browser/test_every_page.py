@@ -71,6 +71,14 @@ def test_axe_finds_nothing(site: Site, visit: Visit, name: str, scheme: str) -> 
     assert told == []
 
 
+def test_axe_would_find_a_fault(site: Site, visit: Visit) -> None:
+    page = open_page(site, visit, "accueil")
+    page.evaluate("document.querySelector('label[for=q]').remove()")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("rules => axe.run(document, rules)", RULES)
+    assert "label" in {fault["id"] for fault in found["violations"]}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_scrolls_sideways_at_320_pixels(site: Site, visit: Visit, name: str) -> None:
     page = open_page(site, visit, name, viewport=NARROW)

@@ -22,7 +22,7 @@ from api.permissions import PageNeeds
 from api.record_views import checkpoint_over, find_record, find_representation, representations_of
 from api.web import words
 from api.web.i18n import _, said
-from api.web.pages.accueil import document_types, kind_of, stored, until
+from api.web.pages.accueil import document_types, kind_of, stored
 from api.web.pages.depots import written_date
 from api.web.progress import Badge
 from api.web.reading import Reading, read
@@ -34,6 +34,10 @@ from signing.errors import Refused
 router = APIRouter(include_in_schema=False)
 
 SHOWN_EVENTS = 8
+_SAID_ELSEWHERE = ("seal_not_probative", "start_missing")
+"""Remarks that the page already makes in its own rows: the seal's verdict, and how long to keep."""
+_ON_THE_DEPOSIT = ("StageCompleted", "StageFailed")
+"""Events that the deposit's page shows as steps."""
 _STRIP = 9
 """Pages shown at once in the strip."""
 
@@ -102,17 +106,24 @@ def _page(
             last=last,
             checks=_checks(checked["checks"] if checked is not None else last.checks if last else []),
             checked=checked is not None,
-            retention=until(row),
+            retention=_retention(row),
             findings=findings(row.verdicts),
-            remarks=[said(remark["detail"]) for remark in row.warnings],
+            remarks=[said(remark["detail"]) for remark in row.warnings if remark["code"] not in _SAID_ELSEWHERE],
             downloads=_downloads(row, forms),
             original=forms.get("original"),
             assurance=str(system.store.assurance),
-            history=history[:SHOWN_EVENTS],
+            history=[event for event in history if event["type"] not in _ON_THE_DEPOSIT][:SHOWN_EVENTS],
             total_events=len(history),
             checkpoint=checkpoint,
             faults=faults or [],
         )
+
+
+def _retention(row: RecordRow) -> tuple[Markup, Markup]:
+    """Until when, and why: the archive's own sentence, cut where its reason begins."""
+    sentence = said(row.retention_explanation)
+    first, because, reason = sentence.partition(", parce que")
+    return Markup(first), Markup(because + reason)  # noqa: S704  (both parts of what was escaped)
 
 
 def _last_verification(session: Session, record_id: str) -> VerificationRow | None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from api.web.progress import badge, progress
-from api.web.reading import searched
+from api.web.reading import _paragraph, searched
 from api.web.verdicts import findings, fixity_badge
+from ingestion.alto import Word
 from ingestion.stages.port import STAGES
 
 
@@ -73,6 +74,13 @@ def test_a_failed_stage_is_a_reserve_with_its_reason() -> None:
     assert progress(view).failed
 
 
+def test_a_file_that_no_antivirus_saw_is_not_shown_as_screened() -> None:
+    view = deposit(screen={"state": "done", "detail": "Aucun antivirus ne répond."})
+    step = progress(view).steps[1]
+    assert (step.kind, step.state) == ("warn", "fait, avec une réserve")
+    assert progress(deposit(**done("screen"))).steps[1].kind == "ok"
+
+
 def test_quarantine_says_why_and_what_to_do() -> None:
     view = deposit("quarantined") | {"problem": {"code": "malware", "detail": "Un virus.", "action": "Rien à faire."}}
     assert badge(view).word == "Mis à part"
@@ -112,3 +120,12 @@ def test_searched_words_follow_the_search_itself() -> None:
     assert not wanted("marché")
     assert not searched("")("toiture")
     assert not searched('"')("toiture")
+
+
+def test_a_full_line_runs_on_and_a_short_one_ends() -> None:
+    def line(y: int, *texts: str) -> tuple[Word, ...]:
+        return tuple(Word(text, 100 + 100 * i, y, 95, 20) for i, text in enumerate(texts))
+
+    block = (line(0, "le", "conseil", "approuve", "le"), line(30, "marché", "conclu"), line(60, "Le", "maire"))
+    lines = _paragraph(block, lambda text: text == "maire")
+    assert lines == ("le conseil approuve le marché conclu", "Le <mark>maire</mark>")
