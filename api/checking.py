@@ -47,7 +47,7 @@ def signature_report(system: System, path: Path) -> dict[str, Any]:
     """The signatures of a PDF and what can be said of each; a file that can't be read is indeterminate."""
     from ingestion.tools.sandbox import ToolFailed
 
-    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:])]
+    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:], *system.trusted_roots)]
     try:
         return system.sandbox.call(
             "pdf_signatures", {"roots": roots, "at": system.clock().isoformat()}, {"received": path}
@@ -153,7 +153,7 @@ def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
 
     if not looks_like_bundle(path):
         return None
-    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:])]
+    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:], *system.trusted_roots)]
     try:
         result = system.sandbox.call("verify_bundle", {"roots": roots}, {"received": path})
     except ToolFailed:

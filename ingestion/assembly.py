@@ -235,11 +235,25 @@ class System:
         return Sandbox()
 
     @cached_property
+    def trusted_roots(self) -> list[bytes]:
+        """DER of the authorities that the administrator put into ``keys/trusted``."""
+        from signing.timestampers.rfc3161 import trusted_roots
+
+        return trusted_roots(self.settings.signing.keys)
+
+    @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """The pipeline with its tools."""
         from ingestion.pipeline import pipeline
 
-        return pipeline(self.sandbox, self.settings.ingestion, self.signer, self.timestamper, self.clock)
+        return pipeline(
+            self.sandbox,
+            self.settings.ingestion,
+            self.signer,
+            self.timestamper,
+            self.clock,
+            roots=self.trusted_roots,
+        )
 
     @cached_property
     def runner(self) -> Runner:

@@ -6,6 +6,8 @@ the journal).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ingestion.settings import IngestionSettings
 from ingestion.stages.convert import Convert
 from ingestion.stages.identify import Identify
@@ -21,13 +23,20 @@ from signing.port import Signer, Timestamper
 
 
 def pipeline(
-    sandbox: Sandbox, settings: IngestionSettings, signer: Signer, timestamper: Timestamper, clock: Clock
+    sandbox: Sandbox,
+    settings: IngestionSettings,
+    signer: Signer,
+    timestamper: Timestamper,
+    clock: Clock,
+    *,
+    roots: Sequence[bytes] = (),
 ) -> tuple[Stage, ...]:
     """Every stage between reception and keeping, in order.
 
     Args:
         sandbox: Where foreign bytes are parsed.
         signer: Holds the seal's key; it never enters the sandbox.
+        roots: DER of the authorities whose signatures we may call valid; any other stays indeterminate.
     """
     return (
         Screen(settings, clock),
@@ -35,6 +44,6 @@ def pipeline(
         Normalise(sandbox),
         Recognise(sandbox, settings),
         Convert(sandbox),
-        Validate(sandbox, settings, clock),
+        Validate(sandbox, settings, clock, roots=roots),
         Seal(sandbox, signer, timestamper, clock),
     )

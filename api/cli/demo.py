@@ -274,7 +274,7 @@ def _print_table(lines: list[Line]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("PDF/A", "Signatures"):
         table.add_column(name)
-    table.add_column("Document", overflow="fold")
+    table.add_column("Document", no_wrap=True)
     for line in lines:
         table.add_row(*_cells(line))
     console().print(table)
@@ -292,9 +292,17 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"{line.seconds:.1f}" if line.seconds is not None else "",
         f"{confidence:.0%}" if confidence is not None else "",
         _WORDS.get(str(verdicts.get("pdfa", {}).get("verdict")), ""),
-        _WORDS.get(str(verdicts.get("signature", {}).get("verdict")), ""),
+        _signatures(verdicts.get("signature", {})),
         line.record["id"],
     )
+
+
+def _signatures(found: dict[str, Any]) -> str:
+    """An intact signature of an authority that nobody vouched for here is neither valid nor suspect: say both halves."""
+    signatures = found.get("signatures", [])
+    if found.get("verdict") == "indeterminate" and signatures and all(one.get("intact") for one in signatures):
+        return "intacte, autorité inconnue"
+    return _WORDS.get(str(found.get("verdict")), "")
 
 
 def _key() -> tuple[str, str]:

@@ -150,6 +150,20 @@ def test_the_receipt_is_a_signed_note(client: httpx2.Client, kept: dict) -> None
     assert pdf.content.startswith(b"%PDF")
 
 
+def test_a_document_signed_by_somebody_else_keeps_its_signature(client: httpx2.Client, tmp_path: Path) -> None:
+    sample = SAMPLES / "convention-signee.pdf"
+    view = deposit(client, sample, key="signed", title="Convention signée")
+    record = client.get(f"/api/v1/records/{view['record_id']}").json()
+    verdict = record["verdicts"]["signature"]
+    assert (verdict["verdict"], len(verdict["signatures"])) == ("valid", 1)
+    back = client.get(f"/api/v1/records/{view['record_id']}/representations/original").content
+    assert back == sample.read_bytes()
+    path = tmp_path / "original.pdf"
+    path.write_bytes(back)
+    said = subprocess.run([program("pdfsig"), "-nocert", str(path)], capture_output=True, text=True, check=False).stdout
+    assert "Signature is Valid" in said
+
+
 def test_an_altered_object_is_named_and_never_served(service: Service, client: httpx2.Client) -> None:
     view = deposit(client, SAMPLES / "scan-couleur.jpg", key="to-alter", title="À altérer")
     found = [p for p in (service.home / "store").rglob("original/*") if view["record_id"] in str(p)]
