@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,7 @@ class Tasks:
         self._make = make
         self._slots = slots
         self._system: System | None = None
+        signals.worker_before_create_process.connect(_share_memory, weak=False)
         signals.worker_process_init.connect(self._begin, weak=False)
         signals.worker_process_shutdown.connect(self._end, weak=False)
 
@@ -120,6 +122,12 @@ class Tasks:
         if self._system is not None:
             self._system.close()
             self._system = None
+
+
+def _share_memory(**_: object) -> None:
+    """Before each fork: what the parent loaded stays shared, as no child's collector writes into it."""
+    gc.collect()
+    gc.freeze()
 
 
 def _urgent(system: System) -> bool:

@@ -15,6 +15,9 @@ from ingestion.settings import Settings, load_settings
 def run_worker(settings: Settings) -> int:
     """A Celery worker with one process a core and a spare one for urgent work; returns when told to end."""
     os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
+    import archive.holdings  # noqa: F401 - these are loaded once, before the fork, and shared by every child
+    import ingestion.pipeline
+    import ingestion.runner  # noqa: F401
     from ingestion.queue.celery import make_app
     from ingestion.tasks import Slots, Tasks
 
