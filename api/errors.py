@@ -242,7 +242,7 @@ _FAULTS = {
 
 
 def _french(kind: str, message: str) -> str:
-    return _FAULTS.get(kind, message)
+    return _FAULTS.get(kind, message.removeprefix("Value error, "))
 
 
 def unexpected_error(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from api import examples
 
@@ -15,6 +15,14 @@ class Body(BaseModel):
     """Something a caller sends: unknown fields are refused, so that a typo is not silently lost."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        """No NUL and no half of a character: what no database and no journal could write."""
+        if isinstance(value, str) and ("\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value)):
+            raise ValueError("texte illisible")
+        return value
 
 
 class ProblemFault(BaseModel):

@@ -32,7 +32,8 @@ _NOTE: dict[int | str, dict[str, Any]] = {
     },
     404: examples.problem("Aucun scellement de ce numéro.", "checkpoint_not_found"),
 }
-Number = Annotated[int, Path(ge=1, description="Numéro du scellement, à partir de 1.")]
+_HIGHEST = 2**53
+Number = Annotated[int, Path(ge=1, le=_HIGHEST, description="Numéro du scellement, à partir de 1.")]
 
 
 @router.get(
@@ -44,7 +45,7 @@ Number = Annotated[int, Path(ge=1, description="Numéro du scellement, à partir
 def list_entries(
     caller: Annotated[Caller, Depends(Needs("journal:read"))],
     system: Assembled,
-    after: Annotated[int, Query(ge=-1, description="Numéro de la dernière entrée déjà lue.")] = -1,
+    after: Annotated[int, Query(ge=-1, le=_HIGHEST, description="Numéro de la dernière entrée déjà lue.")] = -1,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> dict[str, Any]:
     """Celles de la collectivité, dans l’ordre : des pseudonymes et des empreintes, aucun nom."""
@@ -155,8 +156,8 @@ def checkpoint_token(number: Number, system: Assembled) -> Response:
 )
 def inclusion_proof(
     system: Assembled,
-    entry: Annotated[int, Query(ge=0)],
-    checkpoint: Annotated[int | None, Query(ge=1, description="Numéro ; le dernier par défaut.")] = None,
+    entry: Annotated[int, Query(ge=0, le=_HIGHEST)],
+    checkpoint: Annotated[int | None, Query(ge=1, le=_HIGHEST, description="Numéro ; le dernier par défaut.")] = None,
 ) -> dict[str, Any]:
     """Les empreintes qui mènent de l’entrée à la tête de l’arbre (RFC 6962), aussi en C2SP tlog-proof."""
     from api.proofs import inclusion
@@ -186,8 +187,8 @@ def inclusion_proof(
 )
 def consistency_proof(
     system: Assembled,
-    older: Annotated[int, Query(alias="from", ge=1)],
-    newer: Annotated[int, Query(alias="to", ge=1)],
+    older: Annotated[int, Query(alias="from", ge=1, le=_HIGHEST)],
+    newer: Annotated[int, Query(alias="to", ge=1, le=_HIGHEST)],
 ) -> dict[str, Any]:
     """Rien n’a été retiré ni réécrit entre les deux."""
     from api.proofs import consistency

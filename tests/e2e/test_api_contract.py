@@ -74,7 +74,10 @@ def test_a_raw_body_with_its_name_fields_and_digest(client: httpx2.Client):
     assert body["fields"] == {"title": "Brut"}
     assert body["digests"]["sha-256"] == hashlib.sha256(content).hexdigest()
     assert answer.headers["Location"] == f"/api/v1/deposits/{body['id']}"
-    assert raw(client, content, "raw-1", name="délibération n° 5.pdf", title="Brut").headers["Idempotent-Replayed"] == "true"
+    assert (
+        raw(client, content, "raw-1", name="délibération n° 5.pdf", title="Brut").headers["Idempotent-Replayed"]
+        == "true"
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +164,9 @@ def _calls(description: dict, ids: dict[str, str]) -> Iterator[tuple[str, str, s
             yield operation["operationId"], method, filled, operation
 
 
-def test_every_operation_keeps_strangers_out(service: Service, client: httpx2.Client, stranger: httpx2.Client, kept: dict):
+def test_every_operation_keeps_strangers_out(
+    service: Service, client: httpx2.Client, stranger: httpx2.Client, kept: dict
+):
     """G17: of 100 % of the operations, another tenant's ids are 404, no key is 401, a key without the scope 403."""
     description = client.get("/openapi.json").json()
     own_key = client.post("/api/v1/keys", json={"name": "cible", "scopes": ["record:read"]}).json()["id"]
@@ -214,7 +219,11 @@ def test_bytes_come_whole_in_part_or_not_again(client: httpx2.Client, record_pat
     assert whole.headers["Repr-Digest"] == digest_header(content)
     assert whole.headers["Content-Disposition"].startswith("attachment;")
     assert client.get(path, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
-    for wanted, first, last in (("bytes=0-0", 0, 0), ("bytes=-5", len(content) - 5, len(content) - 1), ("bytes=10-", 10, len(content) - 1)):
+    for wanted, first, last in (
+        ("bytes=0-0", 0, 0),
+        ("bytes=-5", len(content) - 5, len(content) - 1),
+        ("bytes=10-", 10, len(content) - 1),
+    ):
         part = client.get(path, headers={"Range": wanted})
         assert part.status_code == 206
         assert part.content == content[first : last + 1]
@@ -230,14 +239,19 @@ def test_bytes_come_whole_in_part_or_not_again(client: httpx2.Client, record_pat
 def test_a_page_is_read_and_seen(client: httpx2.Client, record_path: str):
     words = client.get(f"{record_path}/text", params={"page": 1}, headers={"Accept": "application/json"}).json()
     assert words["width"] == 900
-    assert all(0 <= word["x"] and word["x"] + word["width"] <= words["width"] + 2 for word in words["words"])
+    assert all(word["x"] >= 0 and word["x"] + word["width"] <= words["width"] + 2 for word in words["words"])
     text = client.get(f"{record_path}/text", params={"page": 1})
     assert text.headers["Content-Type"].startswith("text/plain")
     assert words["words"][0]["text"] in text.text
     assert client.get(f"{record_path}/text").text.count("\f") == 2
     image = client.get(f"{record_path}/pages/1/image", params={"width": 300})
     assert image.content[8:12] == b"WEBP"
-    assert client.get(f"{record_path}/pages/1/image", params={"width": 300}, headers={"If-None-Match": image.headers["ETag"]}).status_code == 304
+    assert (
+        client.get(
+            f"{record_path}/pages/1/image", params={"width": 300}, headers={"If-None-Match": image.headers["ETag"]}
+        ).status_code
+        == 304
+    )
     assert client.get(f"{record_path}/pages/99/image").json()["code"] == "page_not_found"
     assert client.get(f"{record_path}/text", params={"page": 99}).json()["code"] == "page_not_found"
     assert client.get(f"{record_path}/text", headers={"Accept": "image/png"}).status_code == 406
@@ -285,7 +299,9 @@ def test_proofs_hold_by_the_textbook(service: Service, client: httpx2.Client, ke
         steps = nobody.get("/api/v1/journal/proofs/consistency", params={"from": 1, "to": latest["number"]}).json()
         old, new = steps["from"], steps["to"]
         hashes = [bytes.fromhex(one) for one in steps["hashes"]]
-        assert verify_consistency(old["size"], new["size"], bytes.fromhex(old["root"]), bytes.fromhex(new["root"]), hashes)
+        assert verify_consistency(
+            old["size"], new["size"], bytes.fromhex(old["root"]), bytes.fromhex(new["root"]), hashes
+        )
         late = nobody.get("/api/v1/journal/proofs/inclusion", params={"entry": found["entry"], "checkpoint": 1})
         assert late.json()["code"] == "entry_not_published"
         assert nobody.get("/api/v1/journal/checkpoints/999999").status_code == 404
@@ -326,3 +342,48 @@ def test_a_title_is_told_only_where_the_law_lets_everybody_read(service: Service
     assert "Madame X" not in json.dumps(found)
     mine = client.post("/api/v1/verifications", files={"file": ("x.pdf", content)}).json()
     assert mine["record"]["title"] == "Dossier de Madame X"
+
+
+# --- odd values ---------------------------------------------------------------------------------------
+
+ODD = ["", "-1", "9" * 26, "\x00", "é🦉", "%", "a" * 3000, "2026-13-40", "'; --", "(", '"a OR', "title:", "*"]
+BODIES = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'{"title":null}',
+    b'{"title":5}',
+    b'{"title":"\\u0000"}',
+    b'{"title":"\\ud800"}',
+    b"\xff",
+]
+
+
+def test_nothing_odd_is_an_error_of_ours(client: httpx2.Client, kept: dict):
+    """Every operation, every parameter: refused in words or answered, never a 500."""
+    ids = {"deposit_id": kept["id"], "record_id": kept["record_id"], "kind": "original", "page": "1", "number": "1"}
+    description = client.get("/openapi.json").json()
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            if operation["operationId"] in {"createKey", "revokeKey", "verifyFile"}:
+                continue
+            base = re.sub(r"\{(\w+)\}", lambda m: ids.get(m[1], "1"), path)
+            names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
+            if method == "get":
+                for value in ODD:
+                    for name in names:
+                        _never_500(client.get(base, params={"entry": "0", "from": "1", "to": "1", name: value}))
+                    for name in re.findall(r"\{(\w+)\}", path):
+                        filled = ids | {name: quote(value or "x", safe="")}
+                        _never_500(client.get(re.sub(r"\{(\w+)\}", lambda m, f=filled: f.get(m[1], "1"), path)))
+            else:
+                headers = {"Content-Type": "application/json", "If-Match": "*", "Idempotency-Key": "odd"}
+                for body in BODIES:
+                    _never_500(client.request(method, base, content=body, headers=headers))
+
+
+def _never_500(answer: httpx2.Response) -> None:
+    assert answer.status_code < 500 or answer.status_code == 501, (answer.request.url, answer.text)
+    if answer.status_code >= 400 and answer.request.url.path != "/health/ready":
+        assert answer.headers["Content-Type"] == "application/problem+json", answer.request.url
