@@ -31,7 +31,7 @@ _SENTENCES = {"Detail", "Remark", "problem", "StageFailure", "_refused", "_bad_f
 _TRANSLATED = {"_", "say", "translate", "said"}
 _TABLES = ("api/errors.py", "api/history.py", "api/health.py")
 _NOT_TEXT = re.compile(
-    r"[a-z0-9_./:+-]*|[A-Z0-9]{2,5}|#.*|/.*|header:.*|[^\w]*|(Idempotency-Key|Repr-Digest)|[\x00-\x60{}]*"
+    r"[a-z0-9_./:+-]*|[A-Z0-9]{2,5}|#.*|/.*|header:.*|[^\w]*|(Idempotency-Key|Repr-Digest|[A-Z][a-z]+[A-Z][A-Za-z]+)|[\x00-\x60{}]*"
 )
 """Codes, icons, addresses and format names: never shown as they stand."""
 _WORDS = {"fait", "arrêté", "intact", "altéré", "manquant", "obligatoire"}
@@ -39,6 +39,15 @@ _WORDS = {"fait", "arrêté", "intact", "altéré", "manquant", "obligatoire"}
 
 def messages() -> set[Message]:
     """Every sentence of the product that a page or an answer may show."""
+    found = set(page_messages())
+    for package in ("signing", "archive", "search", "ingestion", "api"):
+        for module in sorted((ROOT / package).rglob("*.py")):
+            found.update(_of_module(module))
+    return _without_plural_parts(found)
+
+
+def page_messages() -> set[Message]:
+    """Those of the pages alone."""
     found: set[Message] = set()
     environment = Environment()
     for template in sorted((WEB / "templates").glob("*.html")):
@@ -49,11 +58,14 @@ def messages() -> set[Message]:
                 found.add((texts[0], texts[1]) if name == "n_" else texts[0])
             elif message:
                 found.add(message)
-    for package in ("signing", "archive", "search", "ingestion", "api"):
-        for module in sorted((ROOT / package).rglob("*.py")):
-            found.update(_of_module(module))
-    plural_parts = {text for message in found if isinstance(message, tuple) for text in message}
-    return {message for message in found if message not in plural_parts}
+    for module in sorted(WEB.rglob("*.py")):
+        found.update(_of_module(module))
+    return _without_plural_parts(found)
+
+
+def _without_plural_parts(found: set[Message]) -> set[Message]:
+    parts = {text for message in found if isinstance(message, tuple) for text in message}
+    return {message for message in found if message not in parts}
 
 
 def _of_module(path: Path) -> Iterator[Message]:
@@ -81,7 +93,8 @@ def _of_call(node: ast.Call) -> Iterator[Message]:
         if one and many:
             yield (one, many)
     elif function in _TRANSLATED and node.args:
-        yield from _texts(node.args[0])
+        text = _literal(node.args[0])
+        yield from [text] if text else _texts(node.args[0])
     elif function in _ERRORS | _SENTENCES:
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             yield from _texts(argument)

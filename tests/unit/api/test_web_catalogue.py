@@ -1,0 +1,69 @@
+"""The English catalogue: whole for the pages, compiled, and with the same places to fill."""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.web.i18n import _, ngettext, speaking, translate
+from tests import translations
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return translations.brought_up(translations.load())
+
+
+def test_every_sentence_of_the_pages_has_its_english(catalogue) -> None:
+    missing = set(translations.untranslated(catalogue))
+    assert [text for text in map(str, translations.page_messages()) if text in missing] == []
+
+
+def test_nearly_every_other_sentence_has_too(catalogue) -> None:
+    missing = translations.untranslated(catalogue)
+    assert len(missing) <= 0.1 * len(catalogue), missing
+
+
+def test_the_compiled_catalogue_is_the_written_one() -> None:
+    assert translations.MO.read_bytes() == translations.compiled(translations.load()), (
+        "run python -m tests.translations"
+    )
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_translations_fill_the_same_places_and_keep_the_same_tags(catalogue) -> None:
+    wrong = []
+    for message in catalogue:
+        ids = message.id if isinstance(message.id, tuple) else (message.id,)
+        texts = message.string if isinstance(message.string, tuple) else (message.string,)
+        for text in filter(None, texts):
+            if not message.id:
+                continue  # the header
+            if (
+                (len(ids) == 1 and places(text) != places(ids[0]))
+                or not places(text) <= places(ids[-1])
+                or sorted(re.findall("<[^>]+>", text)) != sorted(re.findall("<[^>]+>", ids[0]))
+            ):
+                wrong.append((ids[0], text))
+    assert wrong == []
+
+
+def test_english_has_no_french_spaces_and_its_own_plurals() -> None:
+    with speaking("en"):
+        assert _("Où en est-on ?") == "How far has it come?"
+        assert ngettext("{n} page", "{n} pages", 0) == "0\u00a0pages"
+        assert ngettext("{n} page", "{n} pages", 1) == "1\u00a0page"
+    assert translate("Ce fichier est vide.", "en") == "This file is empty."
+    assert translate("Une phrase que personne n’a traduite.", "en") == "Une phrase que personne n’a traduite."
+
+
+def test_programs_get_english_problems_when_they_ask(client: TestClient) -> None:
+    answer = client.get("/api/v1/rien", headers={"Accept-Language": "en"})
+    assert answer.json()["title"] == "Not found"
+    assert client.get("/api/v1/rien").json()["title"] == "Introuvable"
