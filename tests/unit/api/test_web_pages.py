@@ -150,6 +150,13 @@ def test_htmx_gets_the_block_alone(clerk: TestClient) -> None:
     assert '<ol class="steps">' in block
 
 
+def test_a_deposit_without_any_field_has_its_receipt_page(clerk: TestClient) -> None:
+    place = send(clerk, ("sans-titre.pdf", b"%PDF-1.4 sans titre")).headers["location"]
+    page = clerk.get(f"{place}/recepisse")
+    assert page.status_code == 200
+    assert "sans-titre.pdf" in page.text
+
+
 def test_another_tenant_s_deposit_does_not_exist(clerk: TestClient, person: Person) -> None:
     place = send(clerk, ("secret.pdf", b"%PDF-1.4 secret")).headers["location"]
     _, token = person("b", "clerk")
