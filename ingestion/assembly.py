@@ -19,7 +19,8 @@ from archive.objects.port import ObjectStore
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import RecordRow, RepresentationRow, TenantRow
-from ingestion.intake import Intake, Offer
+from ingestion.intake import Intake
+from ingestion.offers import Offer
 from ingestion.outbox import Bell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow

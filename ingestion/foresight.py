@@ -14,7 +14,7 @@ from archive.database import Database, iso
 from archive.records import Digests, Kind
 from archive.rulebook import apply_rule
 from archive.tables import RecordRow, RepresentationRow
-from ingestion.intake import Offer
+from ingestion.offers import Offer
 from ingestion.packing import describe
 from ingestion.stages.port import Stage, StageInput
 from signing.clock import Clock, stamp

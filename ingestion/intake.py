@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,11 @@ from archive.objects.port import ObjectStore, StoredObject
 from archive.records import Digests
 from archive.tables import TenantRow
 from ingestion import outbox
-from ingestion.deposits import FIELD_LENGTHS, FIELDS, DepositState
+from ingestion.deposits import DepositState
+from ingestion.offers import ALONE, Offer, check, check_bytes, request_digest, statement
 from ingestion.tables import DepositRow
-from signing.canonical import canonical
-from signing.clock import Clock, stamp
+from signing.clock import Clock
 from signing.errors import Refused, Unavailable
-
-_ALONE = "Rien n’a été conservé."
 
 
 @dataclass(frozen=True)
@@ -45,27 +43,6 @@ class Received:
     deposit: DepositRow | None
     replayed: bool
     plan: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What a producer hands over, bytes apart.
-
-    Attributes:
-        idempotency_key: Chosen by the caller; the same key never makes two deposits.
-        fields: Text fields by name, as given.
-        expected_sha256: Hex digest the caller announced, if any.
-        priority: 0 somebody waits, 5 a batch, 9 the night.
-    """
-
-    tenant: str
-    agent: str
-    idempotency_key: str
-    filename: str
-    media_type: str
-    fields: Mapping[str, str]
-    expected_sha256: str | None = None
-    priority: int = 0
 
 
 Foresee = Callable[[Path, Offer, Digests], dict[str, Any]]
@@ -95,7 +72,7 @@ class Spool:
             raise Refused(
                 "too_large",
                 "Ce fichier dépasse la taille acceptée ({limit} octets).",
-                kept=_ALONE,
+                kept=ALONE,
                 action="Découpez le document ou demandez à l’administrateur de relever la limite.",
                 limit=self._intake.max_bytes,
             )
@@ -214,7 +191,7 @@ class Intake:
         """Acknowledge a spooled file (called by ``Spool.finish``)."""
         check(offer)
         digests = spool.digests
-        _check_bytes(spool.size, digests, offer)
+        check_bytes(spool.size, digests, offer)
         if dry_run:
             plan = self._foresee(spool.path, offer, digests) if self._foresee else {}
             return Received(None, replayed=False, plan={"size": spool.size, "digests": digests.as_json()} | plan)
@@ -225,8 +202,8 @@ class Intake:
         if known is not None:
             return Received(known, replayed=True)
         deposit_id, received_at = new_id(), self._clock()
-        statement = _statement(deposit_id, tenant_name, offer, spool.size, digests, received_at)
-        staged = self._stage(spool, f"staging/{offer.tenant}/{deposit_id}", statement, digests)
+        described = statement(deposit_id, tenant_name, offer, spool.size, digests, received_at)
+        staged = self._stage(spool, f"staging/{offer.tenant}/{deposit_id}", described, digests)
         try:
             received = self._commit(deposit_id, received_at, offer, request, spool.size, digests, staged[0])
         except IntegrityError as error:  # another process was faster by an instant (PostgreSQL)
@@ -259,12 +236,10 @@ class Intake:
             )
         return known
 
-    def _stage(
-        self, spool: Spool, prefix: str, statement: bytes, digests: Digests
-    ) -> tuple[StoredObject, StoredObject]:
+    def _stage(self, spool: Spool, prefix: str, text: bytes, digests: Digests) -> tuple[StoredObject, StoredObject]:
         content = self._store.put(f"{prefix}/bytes", spool.path, sha256=digests.sha256)
         _read_back(self._store, content, digests.sha256, spool.size)
-        described = self._store.put(f"{prefix}/deposit.json", statement, sha256=hashlib.sha256(statement).hexdigest())
+        described = self._store.put(f"{prefix}/deposit.json", text, sha256=hashlib.sha256(text).hexdigest())
         return content, described
 
     def _commit(
@@ -322,93 +297,6 @@ class Intake:
         return Received(row, replayed=False)
 
 
-def check(offer: Offer) -> None:
-    """Refuse what can be refused before the first byte.
-
-    Raises:
-        Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
-    """
-    if not 1 <= len(offer.idempotency_key) <= 255 or not offer.idempotency_key.isprintable():
-        raise Refused(
-            "bad_idempotency_key",
-            "La clé d’idempotence doit compter de 1 à 255 caractères imprimables.",
-            kept=_ALONE,
-            action="Donnez à chaque dépôt une clé nouvelle, par exemple un UUID.",
-            pointer="Idempotency-Key",
-        )
-    if not offer.filename.strip() or len(offer.filename) > 1000 or not _is_text(offer.filename):
-        raise Refused(
-            "bad_filename",
-            "Le nom du fichier manque ou n’est pas lisible.",
-            kept=_ALONE,
-            action="Donnez un nom au fichier.",
-            pointer="file",
-        )
-    for name, value in offer.fields.items():
-        _check_field(name, value)
-
-
-def request_digest(offer: Offer, size: int, digests: Digests) -> str:
-    """What makes two requests the same: content, name and fields."""
-    request = {
-        "v": 1,
-        "filename": offer.filename,
-        "size": size,
-        "sha-256": digests.sha256,
-        "fields": dict(offer.fields),
-    }
-    return hashlib.sha256(canonical(request)).hexdigest()
-
-
-def _check_field(name: str, value: str) -> None:
-    if name not in FIELDS:
-        raise _bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", known=", ".join(FIELDS))
-    if not _is_text(value):
-        raise _bad_field(name, "Le champ « {name} » n’est pas du texte lisible.", "Envoyez-le en UTF-8.")
-    if len(value) > FIELD_LENGTHS[name]:
-        raise _bad_field(
-            name,
-            "Le champ « {name} » est trop long.",
-            "Au plus {limit} caractères.",
-            limit=FIELD_LENGTHS[name],
-        )
-    if name in {"document_date", "closed_on"} and value:
-        try:
-            date.fromisoformat(value)
-        except ValueError as error:
-            raise _bad_field(
-                name, "Le champ « {name} » n’est pas une date.", "Écrivez la date ainsi : 2026-03-12."
-            ) from error
-
-
-def _is_text(value: str) -> bool:
-    """No NUL and no half of a character: what every store and database can write."""
-    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _bad_field(name: str, detail: str, action: str, **values: object) -> Refused:
-    return Refused("bad_field", detail, kept=_ALONE, action=action, pointer=f"/{name}", name=name, **values)
-
-
-def _check_bytes(size: int, digests: Digests, offer: Offer) -> None:
-    if size == 0:
-        raise Refused(
-            "empty_file",
-            "Ce fichier est vide.",
-            kept=_ALONE,
-            action="Vérifiez le fichier puis déposez-le à nouveau.",
-            pointer="file",
-        )
-    if offer.expected_sha256 is not None and offer.expected_sha256.lower() != digests.sha256:
-        raise Refused(
-            "digest_mismatch",
-            "Les octets reçus n’ont pas l’empreinte annoncée.",
-            kept=_ALONE,
-            action="Envoyez le fichier à nouveau ; s’il échoue encore, recalculez son empreinte.",
-            pointer="Repr-Digest",
-        )
-
-
 def _read_back(store: ObjectStore, content: StoredObject, sha256: str, size: int) -> None:
     """What the store holds is what we hashed; read in small pieces, whatever the size."""
     digest = hashlib.sha256()
@@ -424,40 +312,17 @@ def _tenant_name(session: Session, tenant: str) -> str:
         raise Refused(
             "tenant_unknown",
             "Le service d’archives « {tenant} » n’existe pas.",
-            kept=_ALONE,
+            kept=ALONE,
             action="",
             tenant=tenant,
         )
     return row.name
 
 
-def _statement(
-    deposit_id: str, tenant_name: str, offer: Offer, size: int, digests: Digests, received_at: datetime
-) -> bytes:
-    """``deposit.json``: with the bytes beside it, a lost database loses no acknowledged deposit."""
-    return canonical(
-        {
-            "v": 1,
-            "deposit": deposit_id,
-            "tenant": offer.tenant,
-            "tenant_name": tenant_name,
-            "agent": offer.agent,
-            "idempotency_key": offer.idempotency_key,
-            "filename": offer.filename,
-            "media_type": offer.media_type,
-            "fields": dict(offer.fields),
-            "size": size,
-            "sha-256": digests.sha256,
-            "sha-512": digests.sha512,
-            "received_at": stamp(received_at),
-        }
-    )
-
-
 def _spool_full() -> Unavailable:
     return Unavailable(
         "spool_full",
         "Le disque de réception ne répond pas ou est plein.",
-        kept=_ALONE,
+        kept=ALONE,
         action="Réessayez dans quelques minutes ; si cela dure, prévenez l’administrateur.",
     )

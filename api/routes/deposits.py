@@ -28,7 +28,8 @@ from api.uploads import Upload, announced_sha256, receive_form, receive_raw
 from archive.identifiers import is_id
 from ingestion import deposit_views
 from ingestion.deposits import DepositState
-from ingestion.intake import Offer, Received
+from ingestion.intake import Received
+from ingestion.offers import Offer
 from signing.clock import parse_stamp, stamp
 from signing.errors import ChartrierError, Refused
 

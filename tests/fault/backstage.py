@@ -129,17 +129,14 @@ class Backstage:
         assert len(wanted) == len(views)
         with self.system.database.read() as session:
             records = set(session.scalars(select(RecordRow.id)))
-            kept = session.scalars(
-                select(JournalEntryRow.subject).where(JournalEntryRow.type == "RecordKept")
-            ).all()
+            kept = session.scalars(select(JournalEntryRow.subject).where(JournalEntryRow.type == "RecordKept")).all()
             count = session.scalar(select(func.count()).select_from(JournalEntryRow))
             last = session.scalar(select(func.max(JournalEntryRow.n)))
         assert records == wanted
         assert sorted(kept) == sorted(f"record:{record}" for record in wanted)
         assert count == (last or 0) + 1
         objects = [
-            p.parent.name.rpartition("%3a")[2]
-            for p in (self.home / "store" / "tenants").rglob("0=ocfl_object_1.1")
+            p.parent.name.rpartition("%3a")[2] for p in (self.home / "store" / "tenants").rglob("0=ocfl_object_1.1")
         ]
         assert sorted(objects) == sorted(wanted)
         assert {record for record, _ in self.system.index.record_ids("demo")} == wanted
@@ -153,9 +150,7 @@ def letter(number: int) -> bytes:
 
     pdf = pikepdf.new()
     page = pdf.add_blank_page(page_size=(595, 842))
-    font = pikepdf.Dictionary(
-        Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica
-    )
+    font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
     page.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=pdf.make_indirect(font)))
     text = f"BT /F1 14 Tf 72 720 Td (Courrier numero {number} du conseil municipal) Tj ET"
     page.Contents = pdf.make_stream(text.encode())

@@ -25,7 +25,7 @@ from api.web.render import in_language, pages_of, system_of
 from archive.tables import RecordRow, TenantRow
 from ingestion.deposit_views import entity_tag, find, newest, view
 from ingestion.deposits import DepositState
-from ingestion.intake import Offer
+from ingestion.offers import Offer
 from ingestion.tables import DepositRow
 from signing.errors import Refused
 
