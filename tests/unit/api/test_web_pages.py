@@ -14,6 +14,8 @@ from fastapi.testclient import TestClient
 
 from api.tables import UserRow
 from api.web.assets import HTMX_INTEGRITY, STATIC, Assets
+from ingestion.assembly import System
+from signing.authority import ensure_generated
 
 Person = Callable[[str, str], tuple[UserRow, str]]
 OURS = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}
@@ -150,10 +152,11 @@ def test_htmx_gets_the_block_alone(clerk: TestClient) -> None:
     assert '<ol class="steps">' in block
 
 
-def test_a_deposit_without_any_field_has_its_receipt_page(clerk: TestClient) -> None:
+def test_a_deposit_without_any_field_has_its_receipt_page(clerk: TestClient, bare_system: System) -> None:
+    ensure_generated(bare_system.settings.signing.keys, organisation="Essai", clock=bare_system.clock)
     place = send(clerk, ("sans-titre.pdf", b"%PDF-1.4 sans titre")).headers["location"]
     page = clerk.get(f"{place}/recepisse")
-    assert page.status_code == 200
+    assert page.status_code == 200, page.text
     assert "sans-titre.pdf" in page.text
 
 
