@@ -8,7 +8,6 @@ waits a moment instead of being turned away.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import fcntl
 import json
 import os
@@ -18,12 +17,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from api.processes import die_with_parent, end_orphans, kill_group, start_ticks, wait_gone
 from ingestion.settings import Settings, child_environment, load_settings
 from signing.clock import stamp, utc_now
 from signing.errors import ChartrierError, Refused
@@ -32,7 +31,6 @@ PARTS = ("api", "worker", "beat")
 END_WITHIN = 12.0
 """Seconds that a process has to finish what it does; its work is under a lease and survives it."""
 _CALM = 60.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -179,7 +177,7 @@ class Supervisor:
                 stderr=log,
                 pass_fds=descriptors,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread here: nothing can deadlock
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one thread here: nothing can deadlock
             )
         finally:
             if log is not None:
@@ -209,7 +207,7 @@ class Supervisor:
         code = child.running.poll()
         if code is None:
             return False
-        _kill_group(child.running.pid)
+        kill_group(child.running.pid)
         child.failures = 0 if now - child.started > _CALM else child.failures + 1
         wait = min(30.0, 0.25 * 2 ** min(child.failures, 8)) if child.failures > 1 else 0.0
         _say("process_ended", name=child.name, code=code, restart_in=wait)
@@ -264,23 +262,24 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            _kill_group(process.pid)
+            kill_group(process.pid)
         if self.own_broker:
             from ingestion import valkey
 
+            adopted = valkey.process_id(self.home)
             valkey.stop(self.home)
             if self.valkey is not None:
-                with suppress(subprocess.TimeoutExpired):
+                try:
                     self.valkey.wait(5)
+                except subprocess.TimeoutExpired:  # it holds nothing that the database doesn't know
+                    self.valkey.kill()
+                    self.valkey.wait()
+            elif adopted is not None:
+                wait_gone([adopted], 5)
 
 
 def _own_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "api.service", *arguments]
-
-
-def _die_with_parent() -> None:
-    """In the child: SIGTERM when the supervisor is gone, however it went."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class _alone:  # noqa: N801 - reads as a statement: with _alone(path)
@@ -313,68 +312,6 @@ def _signals_wake(end: Any) -> int:
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return reading
-
-
-# --- what a kill -9 left ----------------------------------------------------------------------------
-
-
-def start_ticks(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot: with its pid, a name that is never given twice."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return int(fields[19])
-
-
-def end_orphans(home: Path, record: Path) -> list[int]:
-    """End what an earlier supervisor of this home left behind when it was killed.
-
-    The broker is left alone: one that answers is adopted. A process is ours if the record names it with its
-    start, or if it is of the process group of one that the record names and stands in our home.
-    """
-    try:
-        state = json.loads(record.read_text(encoding="utf-8"))
-        named = {int(pid): state["starts"].get(name) for name, pid in state["pids"].items() if name in PARTS}
-    except (OSError, ValueError, KeyError, AttributeError):
-        return []
-    ours = [pid for pid, start in named.items() if start is not None and start_ticks(pid) == start]
-    ours += [pid for pid, group in _processes_in(home) if group in named and pid not in ours]
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in ours:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-        limit = time.monotonic() + 3
-        while time.monotonic() < limit and any(_is_running(pid) for pid in ours):
-            time.sleep(0.02)
-    return ours
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in {
-            "Z",
-            "X",
-        }
-    except OSError:
-        return False
-
-
-def _processes_in(home: Path) -> Iterable[tuple[int, int]]:
-    """(pid, process group) of processes whose working folder is the home."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        with suppress(OSError):
-            if (entry / "cwd").readlink() == home:
-                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                yield int(entry.name), int(fields[2])
-
-
-def _kill_group(pid: int) -> None:
-    """End what is left of a process group whose leader, a child of ours, has ended."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _say(event: str, **facts: object) -> None:

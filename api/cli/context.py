@@ -121,7 +121,7 @@ def say(text: str) -> None:
 
 def running_service() -> dict[str, Any] | None:
     """What ``run/service.json`` says, if that service is alive."""
-    from api.service import start_ticks
+    from api.processes import start_ticks
 
     path = settings().home / "run" / "service.json"
     try:

@@ -298,7 +298,7 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 
 def _signatures(found: dict[str, Any]) -> str:
-    """An intact signature of an authority that nobody vouched for here is neither valid nor suspect: say both halves."""
+    """An intact signature by an authority nobody vouched for here is neither valid nor suspect: say both halves."""
     signatures = found.get("signatures", [])
     if found.get("verdict") == "indeterminate" and signatures and all(one.get("intact") for one in signatures):
         return "intacte, autorité inconnue"

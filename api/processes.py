@@ -1,0 +1,88 @@
+"""Facts about processes that outlive ours: which are alive, which are those we started, how to end them."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_BROKER: Final = "valkey"
+
+
+def die_with_parent() -> None:
+    """In a child: SIGTERM when the supervisor is gone, however it went."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def start_ticks(pid: int) -> int | None:
+    """When a process began, in clock ticks since boot: with its pid, a name that is never given twice."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[19])
+
+
+def end_orphans(home: Path, record: Path) -> list[int]:
+    """End what an earlier supervisor of this home left behind when it was killed.
+
+    The broker is left alone: one that answers is adopted. A process is ours if the record names it with its
+    start, or if it is of the process group of one that the record names and stands in our home.
+    """
+    try:
+        state = json.loads(record.read_text(encoding="utf-8"))
+        named = {
+            int(pid): state["starts"].get(name)
+            for name, pid in state["pids"].items()
+            if name not in {_BROKER, "supervisor"}
+        }
+    except (OSError, ValueError, KeyError, AttributeError):
+        return []
+    ours = [pid for pid, start in named.items() if start is not None and start_ticks(pid) == start]
+    ours += [pid for pid, group in _processes_in(home) if group in named and pid not in ours]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in ours:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        wait_gone(ours, 3)
+    return ours
+
+
+def wait_gone(pids: Iterable[int], within: float) -> None:
+    """Wait until none of these runs any more, but not for ever."""
+    limit = time.monotonic() + within
+    waiting = list(pids)
+    while time.monotonic() < limit and any(_is_running(pid) for pid in waiting):
+        time.sleep(0.02)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def _processes_in(home: Path) -> Iterable[tuple[int, int]]:
+    """(pid, process group) of processes whose working folder is the home."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with suppress(OSError):
+            if (entry / "cwd").readlink() == home:
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                yield int(entry.name), int(fields[2])
+
+
+def kill_group(pid: int) -> None:
+    """End what is left of a process group whose leader, a child of ours, has ended."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
