@@ -15,7 +15,9 @@ PDF = SAMPLES / "deliberations.pdf"
 
 @pytest.fixture(scope="module")
 def deposited(service: Service) -> dict:
-    done = service.chartrier("deposit", str(PDF), "--wait", "--tenant", "demo", "--document-type", "deliberation", "--json")
+    done = service.chartrier(
+        "deposit", str(PDF), "--wait", "--tenant", "demo", "--document-type", "deliberation", "--json"
+    )
     (line,) = done.stdout.splitlines()
     view = json.loads(line)
     assert view["state"] == "kept"
@@ -39,7 +41,10 @@ def test_a_refused_file_does_not_stop_the_others(service: Service, tmp_path: Pat
 
 def test_found_shown_fetched(service: Service, deposited: dict, tmp_path: Path):
     record_id = deposited["record_id"]
-    found = [json.loads(line) for line in service.chartrier("search", "délibération", "--tenant", "demo", "--json").stdout.splitlines()]
+    found = [
+        json.loads(line)
+        for line in service.chartrier("search", "délibération", "--tenant", "demo", "--json").stdout.splitlines()
+    ]
     assert record_id in {hit["record_id"] for hit in found}
     shown = json.loads(service.chartrier("show", record_id, "--json").stdout)
     assert shown["document_type"] == "deliberation"
@@ -78,14 +83,18 @@ def test_the_index_is_made_again(service: Service, deposited: dict):
 
 
 def test_people_and_links(service: Service):
-    made = json.loads(service.chartrier("user", "create", "Essai", "--role", "clerk", "--tenant", "demo", "--json").stdout)
+    made = json.loads(
+        service.chartrier("user", "create", "Essai", "--role", "clerk", "--tenant", "demo", "--json").stdout
+    )
     assert made["link"].startswith(f"{service.address}/connexion/")
     assert made["id"] in service.chartrier("user", "list", "--tenant", "demo").stdout
     assert service.chartrier("user", "link", made["id"]).stdout.strip() != made["link"]
 
 
 def test_keys_are_listed_without_their_text_and_revoked(service: Service):
-    made = json.loads(service.chartrier("key", "create", "--tenant", "demo", "--scopes", "record:read", "--json").stdout)
+    made = json.loads(
+        service.chartrier("key", "create", "--tenant", "demo", "--scopes", "record:read", "--json").stdout
+    )
     listed = service.chartrier("key", "list", "--tenant", "demo", "--json").stdout
     assert made["id"] in listed
     assert made["key"] not in listed
