@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import DDL, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event
+from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import Base
@@ -100,7 +100,7 @@ class RepresentationRow(Base):
     media_type: Mapped[str] = mapped_column(String(120))
     puid: Mapped[str | None] = mapped_column(String(20))
     format_name: Mapped[str | None] = mapped_column(String(200))
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     sha512: Mapped[str] = mapped_column(String(128))
     key: Mapped[str] = mapped_column(Text)
@@ -116,7 +116,7 @@ class StoredFileRow(Base):
     record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     version: Mapped[str] = mapped_column(String(200))
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
     locked_until: Mapped[date | None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import Base
@@ -32,7 +32,7 @@ class DepositRow(Base):
     """``user:<id>`` or ``key:<id>``."""
     filename: Mapped[str] = mapped_column(Text)
     media_type: Mapped[str] = mapped_column(String(120))
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     sha512: Mapped[str] = mapped_column(String(128))
     fields: Mapped[dict[str, Any]]

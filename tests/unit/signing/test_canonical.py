@@ -32,7 +32,9 @@ def test_the_order_of_keys_does_not_matter(value: dict[str, int]) -> None:
     assert canonical(value) == canonical(dict(reversed(value.items())))
 
 
-@pytest.mark.parametrize("text", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":1}', b'{"a":1.0}', b'"\\u00e9"', b'{"a":1}\n'])
+@pytest.mark.parametrize(
+    "text", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":1}', b'{"a":1.0}', b'"\\u00e9"', b'{"a":1}\n']
+)
 def test_any_other_form_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError):
         parse_canonical(text)
