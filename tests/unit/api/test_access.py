@@ -42,7 +42,11 @@ def test_a_key_opens_its_tenant_and_is_kept_only_as_a_digest(client, key_of, bar
         assert row.last_used_at is not None
 
 
-@pytest.mark.parametrize("header", [None, "Bearer chr_nothing", "Basic Zm9vOmJhcg==", "Bearer " + new_key()])
+@pytest.mark.parametrize(
+    "header",
+    [None, "Bearer chr_nothing", "Basic Zm9vOmJhcg==", "Bearer " + new_key()],
+    ids=["none", "malformed", "basic", "well-formed but unknown"],
+)
 def test_without_a_good_key_401(client, header):
     answer = client.get("/api/v1/me", headers={"Authorization": header} if header else {})
     assert answer.status_code == 401
