@@ -104,6 +104,7 @@ class Pages:
         return {
             "lang": current_language(),
             "here": request.scope["path"],
+            "back": _back(request),
             "person": person,
             "role": _(ROLE_NAMES[person.role]) if person is not None and person.role in ROLE_NAMES else None,
             "tenant_name": _tenant_name(request, person),
@@ -151,6 +152,14 @@ def product_version() -> str:
         return version("chartrier")
     except PackageNotFoundError:
         return "0.1.0"
+
+
+def _back(request: Request) -> str:
+    """The address to come back to after a change of language."""
+    if request.method != "GET":
+        return "/"
+    query = request.url.query
+    return f"{request.scope['path']}?{query}" if query else str(request.scope["path"])
 
 
 def _person(request: Request) -> Caller | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SAMPLES, Site
+from tests.servers.service import deposit
 
 pytestmark = pytest.mark.browser
 
@@ -238,6 +240,30 @@ def test_the_administrator_sees_what_the_proofs_rest_on(site: Site, visit: Visit
     expect(page.get_by_role("heading", level=1)).to_have_text("Tout fonctionne")
     for text in ("Sans valeur probante", "Indicatif"):
         expect(page.get_by_text(text).first).to_be_visible()
+
+
+def test_a_flipped_byte_in_the_store_is_found_said_and_never_handed_out(site: Site, visit: Visit) -> None:
+    with site.service.client(site.service.key()) as client:
+        kept = deposit(client, SAMPLES / "casse-un-point.png", key="flipped", title="Document qui sera altéré")
+        forms = client.get(f"/api/v1/records/{kept['record_id']}").json()["representations"]
+    stored = site.service.home / "store" / next(form["store"]["key"] for form in forms if form["kind"] == "original")
+    content = bytearray(stored.read_bytes())
+    content[-1] ^= 1
+    modified_at = stored.stat().st_mtime  # the lock's date
+    stored.chmod(0o644)
+    stored.write_bytes(content)
+    os.utime(stored, (modified_at, modified_at))
+    page = visit(java_script_enabled=False)
+    page.goto(f"{site.address}/documents/{kept['record_id']}")
+    page.get_by_role("button", name="Vérifier maintenant").click()
+    assert page.locator("#verification .steps li.bad").count() >= 1
+    page.goto(f"{site.address}/documents/{kept['record_id']}")
+    expect(page.get_by_text("ce n’est plus ce qui a été reçu et gardé")).to_be_visible()
+    page.get_by_role("link", name="Le document reçu").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ce document ne peut pas être remis")
+    page.goto(f"{site.address}/etat")
+    expect(page.get_by_text("1\u00a0document touché")).to_be_visible()
+    page.complaints.clear()  # type: ignore[attr-defined]  # the 409 is meant
 
 
 def test_english_is_a_choice(site: Site, visit: Visit) -> None:

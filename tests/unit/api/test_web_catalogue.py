@@ -11,7 +11,6 @@ from fastapi.testclient import TestClient
 from api.web.i18n import _, ngettext, speaking, translate
 from tests import translations
 
-
 TAG = re.compile("<[^>]+>")
 
 
