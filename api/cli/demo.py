@@ -42,6 +42,7 @@ _WORDS = {
     "quarantined": "mis à l’écart",
     "refused": "refusé",
 }
+_INTACT = "intacte (1)"
 
 
 @dataclass
@@ -269,7 +270,7 @@ def _print_table(lines: list[Line]) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Fichier", overflow="fold")
+    table.add_column("Fichier", no_wrap=True)
     for name in ("Pages", "Secondes", "Confiance"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("PDF/A", "Signatures"):
@@ -278,6 +279,10 @@ def _print_table(lines: list[Line]) -> None:
     for line in lines:
         table.add_row(*_cells(line))
     console().print(table)
+    if any(_signatures(line.record["verdicts"].get("signature", {})) == _INTACT for line in lines if line.record):
+        console().print(
+            "(1) Les octets signés sont inchangés ; l’autorité du signataire n’est pas dans keys/trusted.", style="dim"
+        )
 
 
 def _cells(line: Line) -> tuple[str, ...]:
@@ -301,7 +306,7 @@ def _signatures(found: dict[str, Any]) -> str:
     """An intact signature by an authority nobody vouched for here is neither valid nor suspect: say both halves."""
     signatures = found.get("signatures", [])
     if found.get("verdict") == "indeterminate" and signatures and all(one.get("intact") for one in signatures):
-        return "intacte, autorité inconnue"
+        return _INTACT
     return _WORDS.get(str(found.get("verdict")), "")
 
 
