@@ -271,10 +271,10 @@ def _print_table(lines: list[Line]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Fichier", no_wrap=True)
-    for name in ("Pages", "Secondes", "Confiance"):
+    for name in ("Pages", "Durée", "Lu à"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("PDF/A", "Signatures"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     table.add_column("Document", no_wrap=True)
     for line in lines:
         table.add_row(*_cells(line))
@@ -294,7 +294,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     return (
         line.path.name,
         str(line.record["pages"] or ""),
-        f"{line.seconds:.1f}" if line.seconds is not None else "",
+        f"{line.seconds:.1f} s" if line.seconds is not None else "",
         f"{confidence:.0%}" if confidence is not None else "",
         _WORDS.get(str(verdicts.get("pdfa", {}).get("verdict")), ""),
         _signatures(verdicts.get("signature", {})),
