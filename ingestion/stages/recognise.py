@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from archive.records import Remark
 from ingestion.alto import AltoWriter, PageText
@@ -23,6 +23,9 @@ _CHUNK_OF_TEXT = 50
 """Pages that hold their text already are read a hundred times faster."""
 _DOUBTFUL = 700
 """Permille of confidence below which somebody should look."""
+
+_VERSIONS: Final[dict[str, str]] = {}
+"""Engine -> version."""
 
 
 class Recognise:
@@ -104,11 +107,14 @@ class Recognise:
         )
 
     def _tool(self) -> tuple[str, str]:
-        try:
-            said = self._sandbox.call("engine_version", {"engine": self._engine})
-        except ToolFailed as error:
-            return self._engine, error.reason
-        return self._engine, str(said["version"])
+        """Asked once a process: what is installed doesn't change under it."""
+        if self._engine not in _VERSIONS:
+            try:
+                said = self._sandbox.call("engine_version", {"engine": self._engine})
+            except ToolFailed as error:
+                return self._engine, error.reason
+            _VERSIONS[self._engine] = str(said["version"])
+        return self._engine, _VERSIONS[self._engine]
 
 
 def _pages(chunks: list[Path]) -> Iterator[PageText]:

@@ -19,6 +19,9 @@ _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "HOME": "/tmp",  # noqa: S108 - the jail's own
+    # The reader of PRONOM's signatures lives for one file: it collects garbage when there is much, not on the way.
+    "GOGC": "off",
+    "GOMEMLIMIT": "512MiB",
     "OMP_THREAD_LIMIT": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",

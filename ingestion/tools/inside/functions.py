@@ -27,6 +27,7 @@ WARM: Final = {
     "recognise_pages": f"{_HERE}.recognise:warm",
     "convert": f"{_HERE}.convert:warm",
     "pdfa_check": f"{_HERE}.convert:warm",
+    "engine_version": f"{_HERE}.recognise:warm",
     "page_image": f"{_HERE}.render:warm",
     "pdf_prepare_seal": f"{_HERE}.signatures:warm",
     "pdf_signatures": f"{_HERE}.signatures:warm",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -20,6 +21,11 @@ UNITS: Final = UNITS_PER_INCH / 72
 CUT: Final = "\ufffe"
 """What PDFium gives for a hyphen that cuts a word."""
 
+_CUTS: Final = frozenset({CUT, "\x02"})
+_PIECE: Final = re.compile(r"([^\s\0\x02\ufffe]*)([\s\0\x02\ufffe]|$)")
+"""A word, maybe empty, and what ends it."""
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HYPHENS: Final = "-\u2010\u00ad"
 _COMPOUND: Final = frozenset(
     [
@@ -107,12 +113,50 @@ def joined(lines: Sequence[Sequence[Word]]) -> list[tuple[Word, ...]]:
     return [tuple(line) for line in result]
 
 
-@dataclass
-class _Letters:
-    """A word in the making."""
+Edges = tuple[float, float, float, float]
+"""Left, top, right, bottom, in points of the page's own space."""
 
-    text: str = ""
-    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+def _letters(page: pdfium.PdfTextPage) -> str:
+    """One character for each that PDFium counts: asked for all at once where that is the same."""
+    count = raw.FPDFText_CountChars(page)
+    buffer = (ctypes.c_ushort * (count + 1))()
+    given = raw.FPDFText_GetText(page, 0, count, buffer) - 1
+    if given == count:
+        text = bytes(buffer)[: 2 * count].decode("utf-16-le", "surrogatepass")
+        if len(text) == count and not _SURROGATE.search(text):
+            return text
+    codes = (raw.FPDFText_GetUnicode(page, position) for position in range(count))
+    return "".join(chr(code) if code < 0x110000 and not 0xD800 <= code <= 0xDFFF else "\ufffd" for code in codes)
+
+
+class _Boxes:
+    """Where characters stand: PDFium's rectangles around a whole word, in one question instead of one a letter."""
+
+    def __init__(self, page: pdfium.PdfTextPage) -> None:
+        self._page = page
+        self._edges = [ctypes.c_double() for _ in range(4)]
+        self._pointers = [ctypes.byref(edge) for edge in self._edges]
+
+    def around(self, start: int, count: int) -> list[Edges]:
+        """All rectangles of these characters; none if they take no place."""
+        left, top, right, bottom = self._edges
+        found = [
+            (left.value, top.value, right.value, bottom.value)
+            for number in range(raw.FPDFText_CountRects(self._page, start, count))
+            if raw.FPDFText_GetRect(self._page, number, *self._pointers)
+        ]
+        return found or self._of_each(start, count)
+
+    def _of_each(self, start: int, count: int) -> list[Edges]:
+        """Letters too flat for a rectangle still have a place."""
+        left, top, right, bottom = self._edges
+        of_left, of_top, of_right, of_bottom = self._pointers
+        return [
+            (left.value, top.value, right.value, bottom.value)
+            for position in range(start, start + count)
+            if raw.FPDFText_GetCharBox(self._page, position, of_left, of_right, of_bottom, of_top)
+        ]
 
 
 class _Lines:
@@ -121,40 +165,34 @@ class _Lines:
     def __init__(self, sheet: Sheet) -> None:
         self._displayed: Callable[[float, float], tuple[float, float]] = sheet.displayed
         self._lines: list[list[Word]] = [[]]
-        self._letters = _Letters()
 
     def collect(self, page: pdfium.PdfTextPage) -> list[list[Word]]:
         """All lines."""
-        edges = [ctypes.c_double() for _ in range(4)]
-        left, right, bottom, top = edges
-        pointers = [ctypes.byref(edge) for edge in edges]
+        boxes = _Boxes(page)
+        letters = _letters(page)
         first_half: Word | None = None
-        for position in range(raw.FPDFText_CountChars(page)):
-            code = raw.FPDFText_GetUnicode(page, position)
-            letter = chr(code) if code < 0x110000 and not 0xD800 <= code <= 0xDFFF else "\ufffd"
-            if letter in {CUT, "\x02"}:
-                first_half = self._end_word()
+        for piece in _PIECE.finditer(letters):
+            start, end = piece.span(1)
+            word = self._word(piece[1], boxes.around(start, end - start)) if end > start else None
+            ending = piece[2]
+            if ending in _CUTS:
+                first_half = word
                 self._end_line()
                 continue
-            if letter.isspace() or code == 0:
-                first_half = self._join(first_half, self._end_word())
-                if letter == "\n":
-                    self._end_line()
-                continue
-            if raw.FPDFText_GetCharBox(page, position, *pointers):
-                self._letters.boxes.append((left.value, bottom.value, right.value, top.value))
-            self._letters.text += letter
-        self._join(first_half, self._end_word())
+            first_half = self._join(first_half, word)
+            if ending == "\n":
+                self._end_line()
         return [line for line in self._lines if line]
 
-    def _end_word(self) -> Word | None:
-        letters, self._letters = self._letters, _Letters()
-        if not letters.text or not letters.boxes:
+    def _word(self, text: str, found: Sequence[Edges]) -> Word | None:
+        if not found:
             return None
-        corners = [self._displayed(box[x], box[y]) for box in letters.boxes for x, y in ((0, 1), (2, 3))]
+        corners = [
+            self._displayed(*corner) for left, top, right, bottom in found for corner in ((left, top), (right, bottom))
+        ]
         xs, ys = [x * UNITS for x, _ in corners], [y * UNITS for _, y in corners]
         x, y = round(min(xs)), round(min(ys))
-        word = Word(letters.text, x, y, max(1, round(max(xs)) - x), max(1, round(max(ys)) - y))
+        word = Word(text, x, y, max(1, round(max(xs)) - x), max(1, round(max(ys)) - y))
         self._lines[-1].append(word)
         return word
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -70,6 +71,8 @@ def _warm(function: str, warmed: set[str]) -> None:
         return
     _resolve(WARM[function])()
     warmed.add(function)
+    gc.collect()
+    gc.freeze()  # a child that collects leaves these pages shared
 
 
 def _watch(child: int, wall: int) -> dict[str, Any]:
