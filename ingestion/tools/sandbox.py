@@ -12,6 +12,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,8 @@ T = TypeVar("T")
 _ANSWER_LIMIT: Final = 16 * 1024**2
 _GRACE: Final = 5.0
 """Seconds after a call's own limit until the whole jail is torn down."""
+_KILLED: Final = "killed"
+"""Somebody outside killed the child (an operator, a machine short of memory): the file is not to blame yet."""
 
 
 class ToolFailed(Exception):
@@ -60,12 +63,14 @@ class Limits:
         wall: Seconds on the clock.
         memory: Bytes of address space.
         file_size: Bytes of any one file it writes.
+        nice: How far it stands back when others want the processor.
     """
 
     cpu: int = 120
     wall: int = 180
     memory: int = 3 * 1024**3
     file_size: int = 4 * 1024**3
+    nice: int = 0
 
 
 class Sandbox:
@@ -152,7 +157,10 @@ class Sandbox:
             except ToolFailed as error:
                 if error.reason == "timeout" and error.code == "jail":
                     self._stop()
-                raise
+                if error.code != _KILLED or attempt == 2:
+                    raise
+            for descriptor in descriptors[len(request["inputs"]) :]:
+                os.ftruncate(descriptor, 0)  # what the first attempt left
         raise AssertionError("unreachable")
 
     def _jail(self) -> _Jail:
@@ -231,7 +239,8 @@ class _Jail:
         if ending["how"] == "cpu":
             raise ToolFailed("timeout", f"over {limits.cpu} s of processor")
         if ending["how"] != "exit" or ending["code"] != 0:
-            raise ToolFailed("crashed", f"{ending['how']} {ending['code']}")
+            killed = ending["how"] == "signal" and ending["code"] == signal.SIGKILL
+            raise ToolFailed("crashed", f"{ending['how']} {ending['code']}", code=_KILLED if killed else "")
         return _result(answer)
 
     def _send(self, request: dict[str, Any], descriptors: list[int]) -> None:

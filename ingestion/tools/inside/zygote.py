@@ -111,6 +111,7 @@ def _child(request: dict[str, Any], descriptors: list[int], folder: Path) -> Non
 
 
 def _limit(limits: dict[str, int]) -> None:
+    os.nice(limits.get("nice", 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu"], limits["cpu"] + 5))
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -45,6 +46,42 @@ def test_a_child_that_misbehaves_takes_only_its_own_call(sandbox: Sandbox, how: 
     assert failed.value.reason == reason
     assert time.monotonic() - begun < 6
     assert look(sandbox)["file"] is False
+
+
+@pytest.mark.parametrize("victim", ["child", "jail"])
+def test_work_that_somebody_else_killed_is_done_again_once(sandbox: Sandbox, victim: str) -> None:
+    look(sandbox)
+
+    def kill() -> None:
+        jail, *children = below(os.getpid())
+        os.kill(children[-1] if victim == "child" else jail, signal.SIGKILL)
+
+    timer = threading.Timer(0.7, kill)
+    timer.start()
+    with pytest.raises(ToolFailed) as failed:
+        sandbox.call("misbehave", {"how": "hang"}, limits=SHORT)
+    timer.join()
+    assert failed.value.reason == "timeout"  # of the second attempt
+    assert look(sandbox)["file"] is False
+
+
+def test_a_child_that_is_killed_twice_is_told(sandbox: Sandbox) -> None:
+    look(sandbox)
+    timers = [threading.Timer(after, lambda: os.kill(below(os.getpid())[-1], signal.SIGKILL)) for after in (0.5, 1.2)]
+    for timer in timers:
+        timer.start()
+    with pytest.raises(ToolFailed) as failed:
+        sandbox.call("misbehave", {"how": "hang"}, limits=SHORT)
+    assert failed.value.reason == "crashed"
+
+
+def below(pid: int) -> list[int]:
+    """Processes below one of ours, parents first."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text(encoding="ascii").split():
+            found += [int(child), *below(int(child))]
+    return found
 
 
 def test_what_it_writes_is_bounded_and_not_left_behind(sandbox: Sandbox, tmp_path: Path) -> None:
