@@ -20,11 +20,11 @@ from archive.database import Database
 from archive.fixity import Fixity, missing, verified
 from archive.ledger import Entry, Ledger
 from archive.objects import layout
-from archive.objects.port import ObjectStore, read_all
-from archive.publisher import Checkpoint, Publisher
+from archive.objects.port import ObjectStore
+from archive.publisher import Checkpoint, Publisher, voucher
 from archive.receipts import receipt_note
 from archive.tables import RecordRow, TenantRow
-from archive.tree import JOURNAL, StoredTree
+from archive.tree import StoredTree
 from signing.canonical import canonical
 from signing.clock import Clock, parse_stamp, stamp
 from signing.errors import Refused, Unavailable
@@ -187,7 +187,7 @@ class Evidence:
             told.add(f"journal/{entry.n}.json", entry.body)
             told.add(f"journal/{entry.n}.tlog-proof", tree.proof_file(entry.n, checkpoint.note).encode())
         told.add("journal/checkpoint.tsr", checkpoint.token or b"")
-        told.add("journal/log-key.p7s", read_all(self._store, f"{JOURNAL}/log-key.p7s"))
+        told.add("journal/log-key.p7s", voucher(self._store, self._signer.certificate))
 
     def _with_manifest(self, told: _Contents, record_id: str, *, content: bool) -> _Contents:
         """The leaflets, the verifier and the signed list, before all else."""

@@ -36,6 +36,7 @@ from archive.journal import (
 )
 from archive.ledger import Ledger, size
 from archive.objects.port import ObjectStore, StoredObject, read_all
+from archive.retention import FOREVER
 from archive.tables import CheckpointRow, JournalEntryRow, LeaseRow
 from archive.tree import JOURNAL, StoredTree, journal_damaged
 from signing.canonical import canonical, parse_canonical
@@ -43,7 +44,7 @@ from signing.clock import Clock, stamp
 from signing.errors import Corrupt, Refused, Unavailable
 from signing.note import LogKey, verify_note
 from signing.port import Signer, Timestamper
-from signing.seal import detached
+from signing.seal import detached, sealed_with
 
 LEASE: Final = "publisher"
 _LEASE_TIME: Final = timedelta(minutes=5)
@@ -53,6 +54,7 @@ PARTIAL_DAYS: Final = 7
 TOKEN_EVERY: Final = timedelta(hours=24)
 TOKEN_ENTRIES: Final = 10_000
 PRODUCT: Final = "chartrier"
+FIRST_VOUCHER: Final = f"{JOURNAL}/log-key.p7s"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Publisher:
     """Seals the journal; one at a time, whoever holds the lease.
 
     Args:
-        horizon_days: Lock of what is published for good.
+        horizon_days: Lock of what is published for good; 0 = for as long as a store can.
         pause: Sleeps while another publisher is at work.
     """
 
@@ -92,7 +94,7 @@ class Publisher:
         timestamper: Timestamper,
         clock: Clock,
         *,
-        horizon_days: int = 400,
+        horizon_days: int,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
@@ -113,31 +115,35 @@ class Publisher:
             Refused: ``log_key_changed``, the store holds the journal of another key or origin.
         """
         log = {"origin": self._log_key.origin, "vkey": self._log_key.vkey}
-        try:
-            layout = parse_canonical(read_all(self._store, "layout.json"))
-        except Refused as error:
-            if error.code != "object_missing":
-                raise
-            layout = {"v": 1, "product": PRODUCT, "created": stamp(self._clock()), "log": log}
-            self._put("layout.json", canonical(layout), days=self._horizon_days)
+        stored = _read_if_there(self._store, "layout.json")
+        if stored is None:
+            stored = canonical({"v": 1, "product": PRODUCT, "created": stamp(self._clock()), "log": log})
+            self._put("layout.json", stored, days=self._horizon_days)
+        layout = parse_canonical(stored)
         if layout["log"] != log:
             raise Refused(
                 "log_key_changed",
                 "Le magasin contient le journal d’une autre installation ou d’une autre clé.",
                 action="Rétablissez le dossier des clés d’origine, ou choisissez un magasin vide.",
             )
-        try:
-            self._store.stat(f"{JOURNAL}/log-key.p7s")
-        except Refused as error:
-            if error.code != "object_missing":
-                raise
-            line = vkey_line(self._log_key.vkey)
-            voucher = detached(self._signer, line, self._timestamper, at=self._clock())
-            self._put(f"{JOURNAL}/log-key.p7s", voucher, days=self._horizon_days)
+        self._vouch()
         with self._database.write() as session:
             Ledger(self._database, self._clock).open_log(
                 session, vkey=self._log_key.vkey, certificate=self._signer.certificate
             )
+
+    def _vouch(self) -> None:
+        """Have the present seal vouch for the log key, beside what an earlier seal said of it."""
+        line = vkey_line(self._log_key.vkey)
+        beside = voucher_of(self._signer.certificate)
+        first = _read_if_there(self._store, FIRST_VOUCHER)
+        if first is None:
+            key = FIRST_VOUCHER
+        elif sealed_with(first, line) != self._signer.certificate and _read_if_there(self._store, beside) is None:
+            key = beside
+        else:
+            return
+        self._put(key, detached(self._signer, line, self._timestamper, at=self._clock()), days=self._horizon_days)
 
     # -- publishing
 
@@ -246,15 +252,11 @@ class Publisher:
     # -- the head in the store
 
     def _stored_head(self) -> tuple[int, bytes, str]:
-        try:
-            note = read_all(self._store, f"{JOURNAL}/checkpoint").decode()
-        except Refused as error:
-            if error.code != "object_missing":
-                raise
+        stored = _read_if_there(self._store, f"{JOURNAL}/checkpoint")
+        if stored is None:
             return 0, EMPTY_ROOT, ""
-        except UnicodeDecodeError as error:
-            raise journal_damaged("checkpoint") from error
         try:
+            note = stored.decode()
             size_, root = parse_checkpoint(verify_note(note, self._log_key.vkey), self._log_key.origin)
         except ValueError as error:
             raise journal_damaged("checkpoint") from error
@@ -285,14 +287,10 @@ class Publisher:
 
     def _stored_token(self, size_: int, note: str) -> bytes | None:
         """The token of an attempt that died before its checkpoint, if it was over this very note."""
-        try:
-            if read_all(self._store, f"{JOURNAL}/checkpoints/{size_}") != note.encode():
-                raise _forked("journal_forked", size_)
-            return read_all(self._store, f"{JOURNAL}/checkpoints/{size_}.tsr")
-        except Refused as error:
-            if error.code != "object_missing":
-                raise
-            return None
+        stamped = _read_if_there(self._store, f"{JOURNAL}/checkpoints/{size_}")
+        if stamped is not None and stamped != note.encode():
+            raise _forked("journal_forked", size_)
+        return _read_if_there(self._store, f"{JOURNAL}/checkpoints/{size_}.tsr") if stamped is not None else None
 
     def _keep_token(self, size_: int, note: str, token: bytes) -> None:
         self._put(f"{JOURNAL}/checkpoints/{size_}", note.encode(), days=self._horizon_days)
@@ -318,7 +316,9 @@ class Publisher:
     # -- small steps
 
     def _put(self, key: str, content: bytes, *, days: int | None = None, replace: bool = False) -> StoredObject:
-        until = self._clock().date() + timedelta(days=days) if days is not None else None
+        until = None
+        if days is not None:
+            until = self._clock().date() + timedelta(days=days) if days else FOREVER
         return self._store.put(
             key, content, sha256=hashlib.sha256(content).hexdigest(), retain_until=until, replace=replace
         )
@@ -366,6 +366,26 @@ class Publisher:
 def vkey_line(vkey: str) -> bytes:
     """What ``journal/log-key.p7s`` is a signature over: the verifier key and a line break."""
     return vkey.encode() + b"\n"
+
+
+def voucher_of(certificate: bytes) -> str:
+    """Key of the voucher that a later seal certificate (DER) gave, beside the first."""
+    return f"{JOURNAL}/log-key-{hashlib.sha256(certificate).hexdigest()}.p7s"
+
+
+def voucher(store: ObjectStore, certificate: bytes) -> bytes:
+    """What the seal of a certificate says of the log key; the first voucher if that seal gave no other."""
+    later = _read_if_there(store, voucher_of(certificate))
+    return later if later is not None else read_all(store, FIRST_VOUCHER)
+
+
+def _read_if_there(store: ObjectStore, key: str) -> bytes | None:
+    try:
+        return read_all(store, key)
+    except Refused as error:
+        if error.code != "object_missing":
+            raise
+        return None
 
 
 def _latest(session: Session, *, with_token: bool = False) -> CheckpointRow | None:

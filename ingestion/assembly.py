@@ -125,7 +125,15 @@ class System:
         """Seals the journal."""
         from archive.publisher import Publisher
 
-        return Publisher(self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock)
+        return Publisher(
+            self.database,
+            self.store,
+            self.log_key,
+            self.signer,
+            self.timestamper,
+            self.clock,
+            horizon_days=self.settings.archive.lock_horizon_days,
+        )
 
     @cached_property
     def evidence(self) -> Evidence:

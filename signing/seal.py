@@ -38,6 +38,15 @@ def detached(
     return bytes(sealed.dump())
 
 
+def sealed_with(cms: bytes, message: bytes) -> bytes | None:
+    """DER of the certificate that sealed a message; None if the seal does not hold over it."""
+    try:
+        sealed = opened(cms, digest_of_detached=_digests(message))
+    except CmsError:
+        return None
+    return sealed.certificate.public_bytes(Encoding.DER)
+
+
 def verify_detached(
     cms: bytes, message: bytes, roots: Sequence[bytes], *, at: datetime | None = None
 ) -> SignatureFinding:
@@ -50,9 +59,8 @@ def verify_detached(
         at: The moment of judgement; by default the present. A valid time-stamp moves the moment
             at which the certificate had to be good back to its own.
     """
-    digests = {name: hashlib.new(name, message).digest() for name in ("sha256", "sha384", "sha512")}
     try:
-        sealed = opened(cms, digest_of_detached=digests)
+        sealed = opened(cms, digest_of_detached=_digests(message))
     except CmsError as fault:
         verdict = Verdict.INVALID if fault.broken else Verdict.INDETERMINATE
         return _finding(verdict, fault.reason, None, intact=False if fault.broken else None)
@@ -90,3 +98,7 @@ def _finding(
         level="B-T" if stamped else "B-B",
         certificate=sealed.certificate.public_bytes(Encoding.DER).hex() if sealed else "",
     )
+
+
+def _digests(message: bytes) -> dict[str, bytes]:
+    return {name: hashlib.new(name, message).digest() for name in ("sha256", "sha384", "sha512")}

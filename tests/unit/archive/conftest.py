@@ -74,6 +74,8 @@ def publisher(
     database: Database, store: LocalObjectStore, log_key: LogKey, keys: Path, clock: TickingClock
 ) -> Publisher:
     settings = SigningSettings(keys=keys)
-    made = Publisher(database, store, log_key, load_signer(settings), load_timestamper(settings, clock), clock)
+    made = Publisher(
+        database, store, log_key, load_signer(settings), load_timestamper(settings, clock), clock, horizon_days=400
+    )
     made.open_log()
     return made

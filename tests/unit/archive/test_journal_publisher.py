@@ -5,7 +5,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,15 @@ from archive.journal import parse_checkpoint, verify_consistency, verify_inclusi
 from archive.ledger import Ledger
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import StoredObject, read_all
-from archive.publisher import Checkpoint, Publisher, vkey_line
+from archive.publisher import Checkpoint, Publisher, vkey_line, voucher, voucher_of
 from archive.receipts import receipt_note
+from archive.retention import FOREVER
 from archive.tree import StoredTree
+from signing.authority import ensure_generated
 from signing.canonical import parse_canonical
 from signing.errors import Corrupt, Refused, Unavailable
 from signing.note import LogKey, verify_note
+from signing.seal import sealed_with
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper, verify_token
@@ -102,12 +105,51 @@ def test_layout_and_voucher(
     assert done.returncode == 0, done.stderr
 
 
+def test_a_new_seal_vouches_beside_the_first(
+    publisher: Publisher,
+    database: Database,
+    store: LocalObjectStore,
+    log_key: LogKey,
+    keys: Path,
+    clock: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    first = read_all(store, "journal/log-key.p7s")
+    renewed = tmp_path_factory.mktemp("renewed")
+    ensure_generated(renewed, organisation="Commune de Test", clock=lambda: clock.now)
+    seal = load_signer(SigningSettings(keys=renewed))
+    stamper = load_timestamper(SigningSettings(keys=keys), clock)
+    line = vkey_line(log_key.vkey)
+    for _ in range(2):  # a second start with the same seal writes nothing again
+        Publisher(database, store, log_key, seal, stamper, clock, horizon_days=400).open_log()
+    assert read_all(store, "journal/log-key.p7s") == first
+    assert sealed_with(first, line) != seal.certificate
+    later = voucher(store, seal.certificate)
+    assert later == read_all(store, voucher_of(seal.certificate))
+    assert sealed_with(later, line) == seal.certificate
+    assert sealed_with(later, line + b"!") is None
+    publisher.open_log()
+    assert len([o for o in store.list("journal/") if o.key.endswith(".p7s")]) == 2
+
+
+@pytest.mark.parametrize(("days", "until"), [(30, date(2026, 4, 11)), (0, FOREVER)])
+def test_the_journal_is_locked_as_far_as_the_horizon(
+    days: int, until: date, database: Database, store: LocalObjectStore, log_key: LogKey, keys: Path, clock: Any
+) -> None:
+    settings = SigningSettings(keys=keys)
+    signer, stamper = load_signer(settings), load_timestamper(settings, clock)
+    Publisher(database, store, log_key, signer, stamper, clock, horizon_days=days).open_log()
+    assert store.stat("journal/log-key.p7s").locked_until == until
+
+
 def test_another_key_can_not_take_the_journal_over(
     publisher: Publisher, database: Database, store: LocalObjectStore, keys: Path, clock: Any
 ) -> None:
     other = LogKey.load(keys / "log.key", "other.test")
     settings = SigningSettings(keys=keys)
-    stranger = Publisher(database, store, other, load_signer(settings), load_timestamper(settings, clock), clock)
+    stranger = Publisher(
+        database, store, other, load_signer(settings), load_timestamper(settings, clock), clock, horizon_days=400
+    )
     with pytest.raises(Refused) as caught:
         stranger.open_log()
     assert caught.value.code == "log_key_changed"
@@ -178,7 +220,9 @@ def test_a_power_cut_at_any_write_leaves_a_log_that_goes_on(
     store = CutStore(tmp_path / "store", clock)
     store.after = after
     settings = SigningSettings(keys=keys)
-    publisher = Publisher(database, store, log_key, load_signer(settings), load_timestamper(settings, clock), clock)
+    publisher = Publisher(
+        database, store, log_key, load_signer(settings), load_timestamper(settings, clock), clock, horizon_days=400
+    )
     publisher.open_log()
     publisher.publish()
     cuts = 0

@@ -37,7 +37,9 @@ class World:
         settings = SigningSettings(keys=keys)
         self.signer, self.timestamper = load_signer(settings), load_timestamper(settings, self.clock)
         self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
-        self.publisher = Publisher(self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock)
+        self.publisher = Publisher(
+            self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock, horizon_days=400
+        )
         self.publisher.open_log()
         self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
         self.evidence = Evidence(
