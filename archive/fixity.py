@@ -13,6 +13,9 @@ from signing.errors import Corrupt, Refused
 WHOLE: Final = 64 << 20
 """Up to this size nothing is handed out before everything was checked."""
 
+IN_HAND: Final = 8 << 20
+"""Up to this size what was checked is held in memory; what is larger is read twice instead."""
+
 
 class Fixity(StrEnum):
     """Result of a check. Absence of evidence is never a pass."""
@@ -40,26 +43,34 @@ def verified(store: ObjectStore, key: str, version: str, *, sha256: str, size: i
     Raises:
         Corrupt: ``altered``, the bytes are not those of the digest; ``missing``, they are gone.
     """
-    digest = hashlib.sha256()
+    in_hand = size <= min(IN_HAND, WHOLE)
+    if not in_hand and size <= WHOLE:
+        check(store, key, version, sha256=sha256, size=size)
     held: list[bytes] = []
+    for chunk in _hashed(store, key, version, sha256, size):
+        held.append(chunk)
+        while not in_hand and len(held) > 1:
+            yield held.pop(0)
+    yield from held
+
+
+def _hashed(store: ObjectStore, key: str, version: str, sha256: str, size: int) -> Iterator[bytes]:
+    """Every chunk as it is read; what is wrong with the whole is raised after the last."""
+    digest = hashlib.sha256()
     seen = 0
     try:
-        chunks = store.read(key, version)
-        for chunk in chunks:
+        for chunk in store.read(key, version):
             digest.update(chunk)
             seen += len(chunk)
             if seen > size:
                 raise altered(key)
-            held.append(chunk)
-            while size > WHOLE and len(held) > 1:
-                yield held.pop(0)
+            yield chunk
     except Refused as error:
         if error.code != "object_missing":
             raise
         raise missing(key) from error
     if seen != size or digest.hexdigest() != sha256:
         raise altered(key)
-    yield from held
 
 
 def verified_range(
@@ -73,9 +84,13 @@ def verified_range(
     """
     if offset < 0 or length < 0 or offset + length > size:
         raise Refused("bad_range", "La plage demandée dépasse la fin du fichier.")
-    if size <= WHOLE:
-        whole = b"".join(verified(store, key, version, sha256=sha256, size=size))
-        yield whole[offset : offset + length]
+    if length <= IN_HAND:
+        part = bytearray()
+        begin = 0
+        for chunk in _hashed(store, key, version, sha256, size):
+            part += chunk[max(0, offset - begin) : max(0, offset + length - begin)]
+            begin += len(chunk)
+        yield bytes(part)
         return
     check(store, key, version, sha256=sha256, size=size)
     yield from store.read(key, version, offset=offset, length=length)
@@ -87,7 +102,7 @@ def check(store: ObjectStore, key: str, version: str, *, sha256: str, size: int)
     Raises:
         Corrupt: As ``verified``.
     """
-    for _ in verified(store, key, version, sha256=sha256, size=size):
+    for _ in _hashed(store, key, version, sha256, size):
         pass
 
 

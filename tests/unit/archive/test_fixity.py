@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,14 @@ def store(tmp_path: Path) -> LocalObjectStore:
     return made
 
 
-@pytest.fixture(params=[True, False], ids=["whole", "streamed"])
+@pytest.fixture(params=["in hand", "read twice", "streamed"])
 def size_class(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    if not request.param:
+    """Whether objects of this size are checked before their first byte."""
+    if request.param == "read twice":
+        monkeypatch.setattr(fixity, "IN_HAND", CHUNK)
+    if request.param == "streamed":
         monkeypatch.setattr(fixity, "WHOLE", CHUNK)
-    return bool(request.param)
+    return bool(request.param != "streamed")
 
 
 def alter(path: Path, content: bytes) -> None:
@@ -58,6 +62,19 @@ def test_one_bit_is_enough(store: LocalObjectStore, tmp_path: Path, size_class: 
     assert sum(map(len, served)) < len(CONTENT), "the end must not have been served"
     with pytest.raises(Corrupt):
         next(verified_range(store, "a", "v1", sha256=SHA, size=len(CONTENT), offset=5, length=1))
+
+
+def test_a_check_holds_nothing_in_memory(tmp_path: Path) -> None:
+    store, content = LocalObjectStore(tmp_path, utc_now), bytes(40 << 20)
+    sha256 = hashlib.sha256(content).hexdigest()
+    store.put("b", content, sha256=sha256)
+    tracemalloc.start()
+    fixity.check(store, "b", "v1", sha256=sha256, size=len(content))
+    for _ in verified(store, "b", "v1", sha256=sha256, size=len(content)):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"x", b""])
