@@ -11,6 +11,7 @@ with a char filter, ``elision``, ``stemmer_override``, and a ``multiplexer`` of 
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -28,9 +29,16 @@ _JOINERS: Final = "-‐‑–−/._,:"
 
 _SOFT_HYPHEN: Final = "\u00ad"
 _ELIDED: Final = "l|m|t|qu|n|s|j|d|c|jusqu|quoiqu|lorsqu|puisqu"
-_INSIDE: Final = rf"[^\W_]+(?:[{APOSTROPHES}{_SOFT_HYPHEN}\u0300-\u036f]+[^\W_]+|[\u0300-\u036f]+)*"
-_ATOM: Final = re.compile(rf"(?:(?:{_ELIDED})[{APOSTROPHES}](?=[^\W_]))?({_INSIDE})([{APOSTROPHES}])?", re.IGNORECASE)
+_LINKS: Final = rf"{APOSTROPHES}{_SOFT_HYPHEN}\u0300-\u036f"
+_INSIDE: Final = rf"[^\W_]+(?:[{_LINKS}]+[^\W_]+|[\u0300-\u036f]+)*"
+_ATOM: Final = re.compile(
+    rf"([^\W_]++)(?![{_LINKS}])"  # most words by far: letters, and nothing behind them that could belong to them
+    rf"|(?:(?i:{_ELIDED})[{APOSTROPHES}](?=[^\W_]))?({_INSIDE})([{APOSTROPHES}])?"
+)
 _CHAIN: Final = re.compile(rf"{_INSIDE}(?:[{_JOINERS}]{_INSIDE})+")
+_DIGIT: Final = re.compile(r"[\d\u00a0-\u00bf\u0f20-\u137f\u17f0-\u19ff\u2070-\uffff\U00010000-\U0010ffff]")
+"""What may be a digit or become one; rare signs that never do are here too."""
+
 _DANGLING: Final = frozenset(_ELIDED.split("|"))
 _PLAIN: Final = str.maketrans(
     {"œ": "oe", "æ": "ae", "Œ": "OE", "Æ": "AE", _SOFT_HYPHEN: None, **dict.fromkeys(APOSTROPHES)}
@@ -128,13 +136,53 @@ def word(written: str) -> tuple[str, tuple[str, ...]]:
     return form, tuple(dict.fromkeys(fold(stem(spelling)) for spelling in dict.fromkeys(spellings)))
 
 
-def scan(text: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and characters of each word as written, elision left out; nothing is analysed yet."""
-    for match in _ATOM.finditer(text):
+def scan(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[tuple[int, int, str]]:
+    """Start, end and characters of each word as written, elision left out; nothing is analysed yet.
+
+    Args:
+        start: Where to begin: the text's own beginning, or after a blank. No word holds a blank.
+        end: Where to stop: the same.
+    """
+    for match in _ATOM.finditer(text, start, end):
         written = match[1]
-        if match.lastindex == 2 and written.lower() in _DANGLING:
+        if written is not None:
+            yield match.start(), match.end(), written
+            continue
+        written = match[2]
+        if match[3] and written.lower() in _DANGLING:
             continue  # "l’ arrêté": the article lost its noun in the reading
-        yield match.start(1), match.end(1), written
+        yield match.start(2), match.end(2), written
+
+
+def spellings(text: str) -> set[str]:
+    """Each word as written, once; articles that lost their noun too."""
+    return {plain or linked for plain, linked, _ in _ATOM.findall(text)}
+
+
+@lru_cache(maxsize=4096)
+def initial(character: str) -> str:
+    """First letter of the form and of every stem of a word that begins so; empty if that can't be told."""
+    return _letters(fold(unicodedata.normalize("NFKC", character)))[:1]
+
+
+@cache
+def family_initials(term: str) -> frozenset[str]:
+    """First letters of the words that may have this term."""
+    if not term.endswith(_FAMILY):
+        return frozenset(term[:1])
+    return frozenset(initial(form[:1]) for form, stem in overrides().items() if stem == term)
+
+
+def chunk(text: str, place: int, least: int = 0) -> tuple[int, int]:
+    """The stretch without blanks around a place, beginning no sooner than ``least``."""
+    start = place
+    while start > least and not text[start - 1].isspace():
+        start -= 1
+    blank = _BLANK.search(text, place)
+    return start, blank.start() if blank else len(text)
+
+
+_BLANK: Final = re.compile(r"\s")
 
 
 def tokens(text: str) -> list[Token]:
@@ -147,11 +195,17 @@ def tokens(text: str) -> list[Token]:
 def codes(text: str) -> list[Code]:
     """Numbers as written: words joined by one mark, one of them with a digit."""
     found: list[Code] = []
-    for match in _CHAIN.finditer(text):
-        parts = tokens(match[0])
-        if len(parts) > 1 and any(c.isdigit() for part in parts for c in part.form):
-            marks = (match[0][before.end] for before, _ in pairwise(parts))
-            joined = parts[0].form + "".join(m + part.form for m, part in zip(marks, parts[1:], strict=True))
-            start = match.start()
-            found.append(Code(start + parts[0].start, start + parts[-1].end, joined.translate(_ALIKE)[:_LONGEST]))
+    done = 0
+    for digit in _DIGIT.finditer(text):
+        if digit.start() < done:
+            continue
+        start, done = chunk(text, digit.start(), done)
+        for match in _CHAIN.finditer(text, start, done):
+            parts = tokens(match[0])
+            if len(parts) > 1 and any(c.isdigit() for part in parts for c in part.form):
+                marks = (match[0][before.end] for before, _ in pairwise(parts))
+                joined = parts[0].form + "".join(m + part.form for m, part in zip(marks, parts[1:], strict=True))
+                begun = match.start()
+                number = joined.translate(_ALIKE)[:_LONGEST]
+                found.append(Code(begun + parts[0].start, begun + parts[-1].end, number))
     return found

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from search.analysis import scan, word
+from search.analysis import chunk, family_initials, initial, scan, spellings, word
 from search.loosening import near
 from search.port import Match
 from search.questions import Item, ParsedQuery
@@ -48,6 +48,7 @@ class Finder:
         self._items = [item for clause in question.wanted for item in clause.items]
         self._loose = loose
         self._roles: dict[str, frozenset[_Role]] = {}
+        self._telling: set[str] = set()
         self._by_term: dict[str, set[_Role]] = {}
         self._by_form: list[tuple[int, Item]] = []
         for number, item in enumerate(self._items):
@@ -57,29 +58,49 @@ class Finder:
             for place, terms in enumerate(item.words):
                 for term in terms:
                     self._by_term.setdefault(term, set()).add((number, place))
+        self._longest = max((len(item.forms) for item in self._items), default=1)
+        self._initials: frozenset[str] | None = None
+        if not loose:
+            beginnings = {form[:1] for _, item in self._by_form for form in item.forms}
+            # Where a first letter can't be told, the word is looked at.
+            self._initials = frozenset({""}.union(beginnings, *map(family_initials, self._by_term)))
 
     def find(self, text: str, field: str | None = None) -> list[Found]:
         """Everything that matches, in order of place."""
-        words: list[tuple[int, int, frozenset[_Role]]] = []
-        telling: list[int] = []
-        for start, end, written in scan(text):
-            roles = self._roles.get(written)
-            if roles is None:
-                roles = self._roles[written] = self._judge(written)
-            if roles:
-                telling.append(len(words))
-            words.append((start, end, roles))
+        written = spellings(text)
+        for spelling in written.difference(self._roles):
+            # By the first letter alone most words are out: stemming is what costs.
+            likely = self._initials is None or initial(spelling[0]) in self._initials
+            roles = self._roles[spelling] = self._judge(spelling) if likely else _NONE
+            if any(place == 0 for _, place in roles):
+                self._telling.add(spelling)
+        telling = written & self._telling
         found: list[Found] = []
-        for at in telling:
-            start, _, roles = words[at]
-            for number, place in roles:
+        done = 0
+        for place in sorted(place for spelling in telling for place in _places_of(spelling, text)):
+            if place >= done:
+                start, done = chunk(text, place, done)
+                found += self._in_chunk(text, start, done, field)
+        return sorted(found, key=lambda f: (f.start, -f.end))
+
+    def _in_chunk(self, text: str, start: int, end: int, field: str | None) -> Iterator[Found]:
+        """What begins in this stretch; phrases may end beyond."""
+        words: list[tuple[int, int, frozenset[_Role]]] = []
+        beginnings = 0
+        for first, last, written in scan(text, start):
+            if first < end:
+                beginnings += 1
+            elif len(words) >= beginnings + self._longest - 1:
+                break
+            words.append((first, last, self._roles[written]))
+        for at in range(beginnings):
+            for number, place in words[at][2]:
                 item = self._items[number]
                 if place > 0 or not (item.field is None or item.field == field):
                     continue
-                last = at if item in self._loose else at + len(item.forms) - 1
-                if last < len(words) and all((number, i - at) in words[i][2] for i in range(at + 1, last + 1)):
-                    found.append(Found(start, words[last][1], number))
-        return sorted(found, key=lambda f: (f.start, -f.end))
+                until = at if item in self._loose else at + len(item.forms) - 1
+                if until < len(words) and all((number, i - at) in words[i][2] for i in range(at + 1, until + 1)):
+                    yield Found(words[at][0], words[until][1], number)
 
     def _judge(self, written: str) -> frozenset[_Role]:
         """Which words of which items this spelling can stand for."""
@@ -101,6 +122,13 @@ class Finder:
         for place, wanted in enumerate(item.forms):
             if form.startswith(wanted) if place == last else form == wanted:
                 yield place
+
+
+def _places_of(spelling: str, text: str) -> Iterator[int]:
+    at = text.find(spelling)
+    while at >= 0:
+        yield at
+        at = text.find(spelling, at + len(spelling))
 
 
 def passage(text: str, found: Sequence[Found], page: int) -> Match:
