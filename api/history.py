@@ -15,8 +15,9 @@ from signing.clock import stamp
 
 SENTENCES: dict[str, str] = {
     "DepositReceived": "Reçu : {size} octets, empreinte prise, accusé de réception donné.",
-    "StageCompleted": "Étape « {stage} » terminée.",
-    "StageFailed": "Étape « {stage} » en échec ; le document est conservé tel que reçu.",
+    "StageCompleted": "{stage} : terminé.",
+    "StageFailed": "{stage} : échec ; le document est conservé tel que reçu.",
+    "StageSkipped": "{stage} : sans objet pour ce document.",
     "DepositQuarantined": "Mis à l’écart : un archiviste doit décider.",
     "DepositRetried": "Étapes relancées.",
     "RecordKept": "Rangé dans le magasin avec ses copies et ses preuves.",
@@ -25,6 +26,17 @@ SENTENCES: dict[str, str] = {
     "FixityChecked": "Vérifié : {verdict}.",
 }
 """French sentence of each event: message ids of the catalogue."""
+
+STAGES = {
+    "screen": "Recherche de virus",
+    "identify": "Reconnaissance du format",
+    "normalise": "Préparation des pages",
+    "recognise": "Lecture du texte",
+    "convert": "Conversion en PDF/A",
+    "validate": "Contrôles",
+    "seal": "Scellement",
+}
+"""What each stage is called in French."""
 
 VERDICTS = {"intact": "intact", "altered": "altéré", "missing": "manquant", "unverifiable": "non vérifiable"}
 
@@ -62,8 +74,11 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
 
 def sentence(kind: str, facts: dict[str, Any], say: Callable[[str], str]) -> str:
     """One event in words."""
-    text = SENTENCES.get(kind)
+    skipped = kind == "StageCompleted" and facts.get("state") == "skipped"
+    text = SENTENCES.get("StageSkipped" if skipped else kind)
     values = {name: value for name, value in facts.items() if isinstance(value, str | int)}
+    if "stage" in values:
+        values["stage"] = say(STAGES.get(str(values["stage"]), str(values["stage"])))
     if "verdict" in values:
         values["verdict"] = say(VERDICTS.get(str(values["verdict"]), str(values["verdict"])))
     if text is not None:

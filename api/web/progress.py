@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from api.history import STAGES
 from api.web import words
 from api.web.i18n import _, ngettext, said
 
@@ -48,13 +49,7 @@ _OUTCOMES = {
     "index": "Le document se trouve par chacun de ses mots.",
 }
 _ACTS = {
-    "screen": "Recherche de virus",
-    "identify": "Reconnaissance du format",
-    "normalise": "Préparation des pages",
-    "recognise": "Lecture du texte",
-    "convert": "Conversion en PDF/A",
-    "validate": "Contrôles",
-    "seal": "Scellement",
+    **STAGES,
     "keep": "Rangement dans le coffre",
     "index": "Mise à jour de la recherche",
 }

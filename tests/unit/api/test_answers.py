@@ -147,6 +147,18 @@ def test_history_speaks_even_of_what_it_does_not_know():
     assert sentence("FixityChecked", {"verdict": "altered"}, str) == "Vérifié : altéré."
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "told"),
+    [
+        ("StageCompleted", {"stage": "seal", "state": "done"}, "Scellement : terminé."),
+        ("StageCompleted", {"stage": "convert", "state": "skipped"}, "Conversion en PDF/A : sans objet"),
+        ("StageFailed", {"stage": "recognise", "state": "failed"}, "Lecture du texte : échec"),
+    ],
+)
+def test_history_names_stages_in_french(kind, facts, told):
+    assert sentence(kind, facts, str).startswith(told)
+
+
 def test_strangers_may_ask_so_often(client):
     limit = LIMITS["verification"].amount
     for _ in range(limit):
