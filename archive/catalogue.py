@@ -14,7 +14,6 @@ from archive import metadata
 from archive.database import iso
 from archive.identifiers import is_id
 from archive.objects.layout import RECORD_JSON
-from archive.objects.versions import Version
 from archive.records import Kind
 from archive.tables import (
     CheckpointRow,
@@ -23,6 +22,7 @@ from archive.tables import (
     StoredFileRow,
     VerificationRow,
 )
+from archive.versions import Version
 from signing.clock import stamp
 from signing.errors import Refused
 
@@ -50,9 +50,7 @@ def get(session: Session, tenant: str, record_id: str) -> RecordRow:
     """
     row = session.get(RecordRow, record_id) if is_id(record_id) else None
     if row is None or row.tenant_id != tenant:
-        raise Refused(
-            "record_not_found", "Ce document n’existe pas.", action="Vérifiez l’identifiant du document."
-        )
+        raise Refused("record_not_found", "Ce document n’existe pas.", action="Vérifiez l’identifiant du document.")
     return row
 
 
@@ -114,8 +112,7 @@ def placed(session: Session, record_id: str) -> list[Placed]:
     ]
     query = select(StoredFileRow).where(StoredFileRow.record_id == record_id).order_by(StoredFileRow.key)
     rest = [
-        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, None)
-        for row in session.scalars(query)
+        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, None) for row in session.scalars(query)
     ]
     return forms + rest
 
@@ -210,10 +207,7 @@ def view(
     indexed = indexed_to is not None and indexed_to >= row.last_entry
     return {
         **{name: getattr(row, name) for name in ("id", "deposit_id", "revision", "state", "title")},
-        **{
-            name: getattr(row, name)
-            for name in ("description", "document_type", "classification", "producer")
-        },
+        **{name: getattr(row, name) for name in ("description", "document_type", "classification", "producer")},
         "tenant": row.tenant_id,
         "document_date": iso(row.document_date),
         "closed_on": iso(row.closed_on),

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from archive import catalogue, metadata, rulebook
+from archive import catalogue, metadata, rulebook, versions
 from archive.holdings import Holdings, Kept
-from archive.objects import layout, versions
+from archive.objects import layout
 from archive.objects.layout import PREMIS_JSON, RECORD_JSON
-from archive.objects.versions import Planned, Version
 from archive.records import Kind, Package, PackageFile
 from archive.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
+from archive.versions import Planned, Version
 from signing.canonical import canonical
 
 

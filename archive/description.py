@@ -65,9 +65,7 @@ def require_describable(row: RecordRow, expected_revision: int) -> None:
 
 def not_kept(row: RecordRow) -> Refused:
     """What is said of a record whose bytes are lawfully gone."""
-    return Refused(
-        "record_not_kept", "Ce document n’est plus gardé ici ({state}).", pointer="/state", state=row.state
-    )
+    return Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", pointer="/state", state=row.state)
 
 
 def _text(name: str, value: Any) -> str | None:

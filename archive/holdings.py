@@ -11,17 +11,17 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from archive import catalogue, description, fixity, metadata, rulebook, verification
+from archive import catalogue, description, fixity, metadata, rulebook, verification, versions
 from archive.database import Database
 from archive.ledger import Entry, Ledger
-from archive.objects import layout, versions
+from archive.objects import layout
 from archive.objects.layout import PREMIS_JSON, RECORD_JSON
-from archive.objects.port import ObjectStore
-from archive.objects.versions import Planned, Version
+from archive.objects.port import ObjectStore, found
 from archive.records import Package, RecordState
 from archive.retention import FinalAction, Retention, retain_until
 from archive.tables import RecordRow, RepresentationRow, RevisionRow
 from archive.verification import Verification
+from archive.versions import Planned, Version
 from signing.canonical import canonical
 from signing.clock import Clock, parse_stamp
 from signing.errors import Refused, Unavailable
@@ -55,9 +55,7 @@ class Holdings:
         horizon_days: How far ahead locks reach; 0 = the whole retention at once.
     """
 
-    def __init__(
-        self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock, horizon_days: int
-    ) -> None:
+    def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock, horizon_days: int) -> None:
         self._database = database
         self._ledger = ledger
         self._store = store
@@ -125,14 +123,8 @@ class Holdings:
             kept_at, salt = self._identity(root)
             record = metadata.first_record(package, ruling, kept_at=kept_at, salt=salt)
             planned = [
-                *(
-                    Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512)
-                    for f in package.files
-                ),
-                *(
-                    Planned.of(layout.report_name(name), content)
-                    for name, content in sorted(package.reports.items())
-                ),
+                *(Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in package.files),
+                *(Planned.of(layout.report_name(name), content) for name, content in sorted(package.reports.items())),
                 Planned.of(RECORD_JSON, canonical(record)),
                 Planned.of(PREMIS_JSON, metadata.premis(record, events)),
             ]
@@ -155,7 +147,7 @@ class Holdings:
 
     def _identity(self, root: str) -> tuple[datetime, str]:
         """Time and salt of the record: those of an attempt that was interrupted, or new ones."""
-        begun = versions.found(self._store, f"{root}/{layout.content_path(1, RECORD_JSON)}")
+        begun = found(self._store, f"{root}/{layout.content_path(1, RECORD_JSON)}")
         if begun is None:
             return self._clock(), secrets.token_hex(16)
         record = json.loads(begun)

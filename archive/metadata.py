@@ -264,9 +264,7 @@ def premis(record: Mapping[str, Any], events: Iterable[JournalEvent]) -> bytes:
             {
                 "entry": event.n,
                 "journal_type": event.type,
-                "type": _PREMIS_STAGES.get(str(stage), "derivation")
-                if stage
-                else _PREMIS.get(event.type, "other"),
+                "type": _PREMIS_STAGES.get(str(stage), "derivation") if stage else _PREMIS.get(event.type, "other"),
                 "at": stamp(event.at),
                 "outcome": event.facts.get("state") or event.facts.get("verdict") or "done",
                 "agent": event.agent,

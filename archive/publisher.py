@@ -35,7 +35,7 @@ from archive.journal import (
     verify_consistency,
 )
 from archive.ledger import Ledger, size
-from archive.objects.port import ObjectStore, StoredObject, read_all
+from archive.objects.port import ObjectStore, StoredObject, found, read_all
 from archive.retention import FOREVER
 from archive.tables import CheckpointRow, JournalEntryRow, LeaseRow
 from archive.tree import JOURNAL, StoredTree, journal_damaged
@@ -115,7 +115,7 @@ class Publisher:
             Refused: ``log_key_changed``, the store holds the journal of another key or origin.
         """
         log = {"origin": self._log_key.origin, "vkey": self._log_key.vkey}
-        stored = _read_if_there(self._store, "layout.json")
+        stored = found(self._store, "layout.json")
         if stored is None:
             stored = canonical({"v": 1, "product": PRODUCT, "created": stamp(self._clock()), "log": log})
             self._put("layout.json", stored, days=self._horizon_days)
@@ -136,10 +136,10 @@ class Publisher:
         """Have the present seal vouch for the log key, beside what an earlier seal said of it."""
         line = vkey_line(self._log_key.vkey)
         beside = voucher_of(self._signer.certificate)
-        first = _read_if_there(self._store, FIRST_VOUCHER)
+        first = found(self._store, FIRST_VOUCHER)
         if first is None:
             key = FIRST_VOUCHER
-        elif sealed_with(first, line) != self._signer.certificate and _read_if_there(self._store, beside) is None:
+        elif sealed_with(first, line) != self._signer.certificate and found(self._store, beside) is None:
             key = beside
         else:
             return
@@ -252,7 +252,7 @@ class Publisher:
     # -- the head in the store
 
     def _stored_head(self) -> tuple[int, bytes, str]:
-        stored = _read_if_there(self._store, f"{JOURNAL}/checkpoint")
+        stored = found(self._store, f"{JOURNAL}/checkpoint")
         if stored is None:
             return 0, EMPTY_ROOT, ""
         try:
@@ -287,10 +287,10 @@ class Publisher:
 
     def _stored_token(self, size_: int, note: str) -> bytes | None:
         """The token of an attempt that died before its checkpoint, if it was over this very note."""
-        stamped = _read_if_there(self._store, f"{JOURNAL}/checkpoints/{size_}")
+        stamped = found(self._store, f"{JOURNAL}/checkpoints/{size_}")
         if stamped is not None and stamped != note.encode():
             raise _forked("journal_forked", size_)
-        return _read_if_there(self._store, f"{JOURNAL}/checkpoints/{size_}.tsr") if stamped is not None else None
+        return found(self._store, f"{JOURNAL}/checkpoints/{size_}.tsr") if stamped is not None else None
 
     def _keep_token(self, size_: int, note: str, token: bytes) -> None:
         self._put(f"{JOURNAL}/checkpoints/{size_}", note.encode(), days=self._horizon_days)
@@ -375,17 +375,8 @@ def voucher_of(certificate: bytes) -> str:
 
 def voucher(store: ObjectStore, certificate: bytes) -> bytes:
     """What the seal of a certificate says of the log key; the first voucher if that seal gave no other."""
-    later = _read_if_there(store, voucher_of(certificate))
+    later = found(store, voucher_of(certificate))
     return later if later is not None else read_all(store, FIRST_VOUCHER)
-
-
-def _read_if_there(store: ObjectStore, key: str) -> bytes | None:
-    try:
-        return read_all(store, key)
-    except Refused as error:
-        if error.code != "object_missing":
-            raise
-        return None
 
 
 def _latest(session: Session, *, with_token: bool = False) -> CheckpointRow | None:

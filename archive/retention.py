@@ -227,15 +227,11 @@ def access_of(code: str | None, *, document_date: date | None, closed_on: date |
     The count starts from the most recent date known: a file opens when its last document may.
     """
     if not code:
-        return Access(
-            None, "Aucune règle d’accès n’est indiquée\u202f: à compléter avant toute communication."
-        )
+        return Access(None, "Aucune règle d’accès n’est indiquée\u202f: à compléter avant toute communication.")
     delay = _DELAYS.get(code)
     if delay is None:
         quoted = f"«{NARROW}{code}{NARROW}»"
-        return Access(
-            None, f"La règle d’accès {quoted} n’est pas dans la liste nationale{NARROW}: à corriger."
-        )
+        return Access(None, f"La règle d’accès {quoted} n’est pas dans la liste nationale{NARROW}: à corriger.")
     law = f"(règle{HARD}{code}, code du patrimoine, art.{HARD}L213-2)"
     latest = max((day for day in (document_date, closed_on) if day is not None), default=None)
     if delay.years is None:

@@ -122,9 +122,7 @@ def document_types(session: Session, tenant: str) -> Sequence[DocumentTypeRow]:
 
 def rule(session: Session, tenant: str, code: str, version: int | None = None) -> Rule | None:
     """One rule, in one version or the latest."""
-    query = select(RetentionRuleRow).where(
-        RetentionRuleRow.tenant_id == tenant, RetentionRuleRow.code == code
-    )
+    query = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == tenant, RetentionRuleRow.code == code)
     if version is not None:
         query = query.where(RetentionRuleRow.version == version)
     row = session.scalars(query.order_by(RetentionRuleRow.version.desc()).limit(1)).first()

@@ -13,8 +13,8 @@ from archive.journal import (
     tile_holding,
     tlog_proof,
 )
-from archive.objects.port import ObjectStore, read_all
-from signing.errors import Corrupt, Refused
+from archive.objects.port import ObjectStore, found
+from signing.errors import Corrupt
 
 JOURNAL: Final = "journal"
 
@@ -66,11 +66,8 @@ class StoredTree:
     def _read(self, tile: Tile) -> bytes:
         whole = Tile(tile.level, tile.index)
         for candidate in (tile, whole):  # a partial tile may have been swept once the full one was there
-            try:
-                hashes = read_all(self._store, f"{JOURNAL}/{candidate.path}")
-            except Refused as error:
-                if error.code != "object_missing":
-                    raise
+            hashes = found(self._store, f"{JOURNAL}/{candidate.path}")
+            if hashes is None:
                 continue
             if len(hashes) == 32 * candidate.width:
                 return hashes[: 32 * tile.width]

@@ -18,8 +18,8 @@ from archive.catalogue import Placed
 from archive.fixity import Fixity
 from archive.journal import leaf_hash
 from archive.ledger import Ledger
-from archive.objects import layout, versions
-from archive.objects.port import ObjectStore
+from archive.objects import layout
+from archive.objects.port import ObjectStore, found
 from archive.records import Kind
 from archive.tables import JournalEntryRow, RecordRow, VerificationRow
 from signing.errors import Corrupt
@@ -175,16 +175,14 @@ def _together(checks: list[Check]) -> Check:
 def _inventory(store: ObjectStore, promise: Promise) -> Check:
     """The folder holds what the inventory says, no file more or less."""
     name = "Inventaire"
-    content = versions.found(store, f"{promise.root}/inventory.json")
+    content = found(store, f"{promise.root}/inventory.json")
     if content is None:
         return Check(name, Fixity.MISSING, "L’inventaire n’est plus dans le magasin.")
     if layout.sha512(content) != promise.values["inventory_sha512"]:
         return Check(name, Fixity.ALTERED, "L’inventaire n’est pas celui que le catalogue connaît.")
     facts = json.loads(content)
     digests = {
-        f"{promise.root}/{path}": digest
-        for digest, paths in facts["fixity"]["sha256"].items()
-        for path in paths
+        f"{promise.root}/{path}": digest for digest, paths in facts["fixity"]["sha256"].items() for path in paths
     }
     pinned = {item.key: item.sha256 for item in promise.objects}
     there = {item.key for item in store.list(f"{promise.root}/")}

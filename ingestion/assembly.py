@@ -246,7 +246,7 @@ class System:
     @cached_property
     def trusted_roots(self) -> list[bytes]:
         """DER of the authorities that the administrator put into ``keys/trusted``."""
-        from signing.timestampers.rfc3161 import trusted_roots
+        from signing.chains import trusted_roots
 
         return trusted_roots(self.settings.signing.keys)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 MALFORMED = (
@@ -136,3 +138,12 @@ def _period_fault(certificate: x509.Certificate, at: datetime) -> str | None:
     if at < certificate.not_valid_before_utc:
         return "not_yet_valid"
     return "expired" if at > certificate.not_valid_after_utc else None
+
+
+def trusted_roots(keys: Path) -> list[bytes]:
+    """DER of the roots that the administrator put into ``keys/trusted`` as PEM."""
+    return [
+        certificate.public_bytes(Encoding.DER)
+        for path in sorted((keys / "trusted").glob("*.pem"))
+        for certificate in x509.load_pem_x509_certificates(path.read_bytes())
+    ]

@@ -251,9 +251,7 @@ def _signing_certificate(info: Any, certificates: Sequence[x509.Certificate]) ->
     wanted = bytes(first["cert_hash"].native)
     for certificate in certificates:
         der = certificate.public_bytes(_DER)
-        if hashlib.new(algorithm, der, usedforsecurity=False).digest() == wanted and _identifies(
-            info["sid"], der
-        ):
+        if hashlib.new(algorithm, der, usedforsecurity=False).digest() == wanted and _identifies(info["sid"], der):
             return certificate
     raise CmsError("certificate_missing", broken=False)
 

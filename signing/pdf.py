@@ -205,9 +205,7 @@ def complete(
             sealed_at, level = _time_of(token), "B-T"
         content = message.dump().hex().upper().encode()
         if len(content) > room:
-            raise Corrupt(
-                "seal_too_large", "Le cachet et son jeton dépassent la place réservée dans le document."
-            )
+            raise Corrupt("seal_too_large", "Le cachet et son jeton dépassent la place réservée dans le document.")
         file.seek(prepared.hole_start + 1)
         file.write(content)
     return SealFacts(

@@ -82,9 +82,7 @@ def original_name(filename: str) -> str:
     """A safe name for the received bytes; only a plain extension survives."""
     _, dot, extension = filename.rpartition(".")
     extension = extension.lower()
-    return (
-        f"original/original.{extension}" if dot and _EXTENSION.fullmatch(extension) else "original/original"
-    )
+    return f"original/original.{extension}" if dot and _EXTENSION.fullmatch(extension) else "original/original"
 
 
 def report_name(name: str) -> str:
@@ -129,9 +127,7 @@ def inventory(
     """
     earlier: dict[str, Any] = dict(before["versions"]) if before else {}
     manifest: dict[str, list[str]] = {k: list(v) for k, v in before["manifest"].items()} if before else {}
-    fixity: dict[str, list[str]] = (
-        {k: list(v) for k, v in before["fixity"]["sha256"].items()} if before else {}
-    )
+    fixity: dict[str, list[str]] = {k: list(v) for k, v in before["fixity"]["sha256"].items()} if before else {}
     state: dict[str, list[str]] = {}
     for content in sorted(contents, key=lambda item: item.logical):
         _add(manifest, content.sha512, content.path)

@@ -288,9 +288,7 @@ class LocalObjectStore:
             older = self._root / "superseded" / key / version
             if older.is_file():
                 return _Place(key, version, older, older.stat())
-        raise Refused(
-            "object_missing", "« {key} » n’est pas dans le magasin.", key=key, version=version or ""
-        )
+        raise Refused("object_missing", "« {key} » n’est pas dans le magasin.", key=key, version=version or "")
 
     def _current(self, key: str) -> _Place | None:
         path = self._path(key)
@@ -356,9 +354,7 @@ def _lock_of(state: os.stat_result) -> date | None:
 
 
 def _is_locked(state: StoredObject, now: datetime) -> bool:
-    return state.legal_hold or (
-        state.locked_until is not None and now.astimezone(UTC).date() <= state.locked_until
-    )
+    return state.legal_hold or (state.locked_until is not None and now.astimezone(UTC).date() <= state.locked_until)
 
 
 def _midnight_ns(day: date) -> int:
@@ -366,6 +362,4 @@ def _midnight_ns(day: date) -> int:
 
 
 def _exists(key: str) -> Refused:
-    return Refused(
-        "object_exists", "« {key} » existe déjà avec d’autres octets et ne sera pas écrasé.", key=key
-    )
+    return Refused("object_exists", "« {key} » existe déjà avec d’autres octets et ne sera pas écrasé.", key=key)

@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from signing.errors import Refused
+
 
 class Assurance(StrEnum):
     """What the store itself guarantees; shown on record pages and in evidence."""
@@ -111,3 +113,13 @@ class ObjectStore(Protocol):
 def read_all(store: ObjectStore, key: str, version: str | None = None) -> bytes:
     """The whole of a small object."""
     return b"".join(store.read(key, version))
+
+
+def found(store: ObjectStore, key: str) -> bytes | None:
+    """The bytes of a small object, or None."""
+    try:
+        return read_all(store, key)
+    except Refused as error:
+        if error.code != "object_missing":
+            raise
+        return None

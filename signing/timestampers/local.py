@@ -35,9 +35,7 @@ class LocalAuthority:
         clock: The time that goes into tokens.
     """
 
-    def __init__(
-        self, certificate_pem: bytes, key_pem: bytes, root_pem: bytes, clock: Clock = utc_now
-    ) -> None:
+    def __init__(self, certificate_pem: bytes, key_pem: bytes, root_pem: bytes, clock: Clock = utc_now) -> None:
         self._signer = PemSigner(certificate_pem, key_pem, [root_pem])
         self._clock = clock
 

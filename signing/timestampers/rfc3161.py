@@ -6,14 +6,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from asn1crypto import tsp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signing.chains import MALFORMED, chain_fault, readable_name
+from signing.chains import MALFORMED, chain_fault, readable_name, trusted_roots
 from signing.clock import Clock, utc_now
 from signing.cms import CmsError, opened
 from signing.errors import Unavailable
@@ -249,9 +248,7 @@ def http_transport(url: str) -> Transport:
 
 
 def _away(reason: str) -> Unavailable:
-    return Unavailable(
-        "timestamp_unavailable", "L’autorité d’horodatage ne répond pas ({reason}).", reason=reason
-    )
+    return Unavailable("timestamp_unavailable", "L’autorité d’horodatage ne répond pas ({reason}).", reason=reason)
 
 
 def load_timestamper(settings: SigningSettings, clock: Clock = utc_now) -> Rfc3161Timestamper:
@@ -280,12 +277,3 @@ def load_timestamper(settings: SigningSettings, clock: Clock = utc_now) -> Rfc31
         clock=clock,
         known=[stamper.public_bytes(Encoding.DER)],
     )
-
-
-def trusted_roots(keys: Path) -> list[bytes]:
-    """DER of the roots that the administrator put into ``keys/trusted`` as PEM."""
-    return [
-        certificate.public_bytes(Encoding.DER)
-        for path in sorted((keys / "trusted").glob("*.pem"))
-        for certificate in x509.load_pem_x509_certificates(path.read_bytes())
-    ]

@@ -69,9 +69,7 @@ def upgrade() -> None:
         sa.Column("identity", sa.String(length=200), nullable=False),
         sa.Column("key", sa.LargeBinary(length=32), nullable=False),
         sa.PrimaryKeyConstraint("pseudonym", name=op.f("pk_pseudonyms")),
-        sa.UniqueConstraint(
-            "tenant_id", "kind", "identity", name=op.f("uq_pseudonyms_tenant_id_kind_identity")
-        ),
+        sa.UniqueConstraint("tenant_id", "kind", "identity", name=op.f("uq_pseudonyms_tenant_id_kind_identity")),
     )
     op.create_table(
         "tenants",
@@ -126,9 +124,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_deposits_tenant_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deposits")),
-        sa.UniqueConstraint(
-            "tenant_id", "idempotency_key", name=op.f("uq_deposits_tenant_id_idempotency_key")
-        ),
+        sa.UniqueConstraint("tenant_id", "idempotency_key", name=op.f("uq_deposits_tenant_id_idempotency_key")),
     )
     with op.batch_alter_table("deposits", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_deposits_sha256"), ["sha256"], unique=False)

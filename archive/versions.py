@@ -19,7 +19,7 @@ from typing import Any, Final
 from archive import fixity
 from archive.objects import layout
 from archive.objects.layout import Content
-from archive.objects.port import ObjectStore, StoredObject, read_all
+from archive.objects.port import ObjectStore, StoredObject, found
 from signing.errors import Corrupt, Refused
 
 ATTEMPTS: Final = "attempts"
@@ -86,16 +86,6 @@ def find_inventory(store: ObjectStore, root: str, number: int) -> bytes | None:
     return found(store, f"{root}/v{number}/inventory.json")
 
 
-def found(store: ObjectStore, key: str) -> bytes | None:
-    """The bytes of a small object, or None."""
-    try:
-        return read_all(store, key)
-    except Refused as error:
-        if error.code != "object_missing":
-            raise
-        return None
-
-
 def write(
     store: ObjectStore,
     root: str,
@@ -132,9 +122,7 @@ def write(
         stray = _stray(store, path, item)
         state[stray.logical] = stray
         stored[item.key] = Stored(store.extend_lock(item.key, item.version, until), stray.sha256)
-    inventory = layout.inventory(
-        record_id, list(state.values()), created=created, message=message, before=before
-    )
+    inventory = layout.inventory(record_id, list(state.values()), created=created, message=message, before=before)
     return finish(store, root, inventory, until=until, stored=stored)
 
 
