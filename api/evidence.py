@@ -22,7 +22,9 @@ def make_bundle(system: System, tenant: str, record_id: str, *, content: bool) -
         Refused: ``record_not_found``.
         Corrupt: ``altered``: evidence of altered bytes is not evidence.
     """
-    made: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it
+    folder = system.settings.home / "spool"  # a temporary folder of the machine's may itself be memory
+    folder.mkdir(parents=True, exist_ok=True)
+    made: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115 - the caller closes it
     try:
         system.evidence.bundle(tenant, record_id, made, content=content)
     except BaseException:

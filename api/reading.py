@@ -45,10 +45,9 @@ def plain_text(system: System, row: RepresentationRow, page: int | None) -> str:
         Corrupt: ``altered``.
         Refused: ``page_not_found``.
     """
-    source = _bytes_of(system, row)
     if page is None:
-        return "\f".join(text for _, text in text_of_pages(source))
-    return _page(source, page).text
+        return "\f".join(text for _, text in text_of_pages(_chunks(system, row)))
+    return _page(system, row, page).text
 
 
 def page_words(system: System, row: RepresentationRow, page: int, width: int = IMAGE_WIDTH) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def page_words(system: System, row: RepresentationRow, page: int, width: int = I
         Corrupt: ``altered``.
         Refused: ``page_not_found``.
     """
-    found = _page(_bytes_of(system, row), page)
+    found = _page(system, row, page)
     scale = width / found.width if found.width else 0.0
     return {
         "page": page,
@@ -80,8 +79,8 @@ def page_words(system: System, row: RepresentationRow, page: int, width: int = I
     }
 
 
-def _page(source: bytes, page: int) -> PageText:
-    found = words_of_page(source, page)
+def _page(system: System, row: RepresentationRow, page: int) -> PageText:
+    found = words_of_page(_chunks(system, row), page)
     if found is None:
         raise no_page(page)
     return found
@@ -96,10 +95,6 @@ def no_page(page: int) -> Refused:
         pointer="page",
         page=page,
     )
-
-
-def _bytes_of(system: System, row: RepresentationRow) -> bytes:
-    return b"".join(_chunks(system, row))
 
 
 def _chunks(system: System, row: RepresentationRow) -> Iterator[bytes]:

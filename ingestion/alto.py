@@ -5,8 +5,6 @@ All lengths are in 1/1200 inch from the top left corner of the page as shown: no
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from lxml import etree
 
 NAMESPACE: Final = "http://www.loc.gov/standards/alto/ns-v4#"
 UNITS_PER_INCH: Final = 1200
+_CHUNK: Final = 1 << 20
 
 Source = Literal["ocr", "text", "blank"]
 
@@ -201,17 +200,39 @@ def _escaped(text: str) -> str:
 # -- reading
 
 
-def pages_of(source: Path | bytes | BinaryIO) -> Generator[PageText, None, None]:
+Written = Path | bytes | BinaryIO | Iterator[bytes]
+"""A document as a file, whole, opened, or as it comes out of the store."""
+
+
+class _Arriving:
+    """Chunks with the one method that the XML parser calls."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    def read(self, _size: int = -1) -> bytes:
+        return next(self._chunks, b"")
+
+
+def _chunks(source: Written) -> Iterator[bytes]:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield from _chunks(file)
+    elif isinstance(source, bytes):
+        yield source
+    elif hasattr(source, "read"):
+        yield from iter(lambda: source.read(_CHUNK), b"")
+    else:
+        yield from source
+
+
+def pages_of(source: Written) -> Generator[PageText, None, None]:
     """Every page, one in memory at a time.
 
     Raises:
         ValueError: This is not an ALTO document of ours.
     """
-    if isinstance(source, Path):
-        with source.open("rb") as file:
-            yield from pages_of(file)
-        return
-    opened = io.BytesIO(source) if isinstance(source, bytes) else source
+    opened: Any = _Arriving(_chunks(source))
     tag = f"{{{NAMESPACE}}}Page"
     try:
         for _, element in etree.iterparse(
@@ -226,13 +247,30 @@ def pages_of(source: Path | bytes | BinaryIO) -> Generator[PageText, None, None]
         raise ValueError(f"not an ALTO document: {error}") from error
 
 
-def words_of_page(source: Path | bytes | BinaryIO, page: int) -> PageText | None:
-    """One page with its words; None if there is no such page."""
-    with contextlib.closing(pages_of(source)) as pages:
-        return next((found for found in pages if found.page == page), None)
+def words_of_page(source: Written, page: int) -> PageText | None:
+    """One page with its words; None if there is no such page.
+
+    The others are passed over without being parsed, yet everything is read: bytes that come out of the store
+    are only known to be good at their end.
+    """
+    begin, end = f'<Page ID="p{page}" '.encode(), b"</Page>"
+    seen, inside, found = b"", False, None
+    for chunk in _chunks(source):
+        if found is not None:
+            continue
+        seen += chunk
+        if not inside:
+            place = seen.find(begin)
+            inside = place >= 0
+            seen = seen[place:] if inside else seen[-len(begin) :]
+        if inside and (place := seen.find(end)) >= 0:
+            found = seen[: place + len(end)]
+    if found is None:
+        return None
+    return next(pages_of(b'<alto xmlns="%b">%b</alto>' % (NAMESPACE.encode(), found)))
 
 
-def text_of_pages(source: Path | bytes | BinaryIO) -> Iterator[tuple[int, str]]:
+def text_of_pages(source: Written) -> Iterator[tuple[int, str]]:
     """Page number and text, in order."""
     for page in pages_of(source):
         yield page.page, page.text

@@ -105,12 +105,11 @@ def _look(
     from ingestion.alto import pages_of, words_of_page
 
     chunks = verified(system.store, text.key, text.version, sha256=text.sha256, size=text.size)
-    source = b"".join(chunks)
     if wanted is None or count > MOST_COUNTED_PAGES:
-        return words_of_page(source, page), {}
+        return words_of_page(chunks, page), {}
     hits: dict[int, int] = {}
     asked = None
-    for found in pages_of(source):
+    for found in pages_of(chunks):
         if found.page == page:
             asked = found
         if number := sum(wanted(word.whole or word.text) for word in found.words):

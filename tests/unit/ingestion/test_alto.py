@@ -75,6 +75,18 @@ def test_what_was_written_is_read_back() -> None:
     assert words_of_page(written(CUT), 2) is None
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
+def test_one_page_of_many_is_found_however_the_bytes_arrive(size: int) -> None:
+    pages = [PageText(n, 100, 100, "ocr", (((word(f'<Page ID="p{n + 1}" <n°{n}', n),),),)) for n in range(1, 25)]
+    content = written(*pages)
+    for number in (1, 2, 20, 24):
+        arriving = (content[at : at + size] for at in range(0, len(content), size))
+        assert words_of_page(arriving, number) == pages[number - 1]
+        assert next(arriving, None) is None, "what comes out of the store is read to its end: only then is it good"
+    assert words_of_page(content, 25) is None
+    assert list(pages_of(content[at : at + size] for at in range(0, len(content), size))) == pages
+
+
 def test_a_cut_word_is_said_once_and_whole() -> None:
     assert dict(text_of_pages(written(CUT))) == {1: "eau assainissement\npublic\n\n<&\"'>"}
 
