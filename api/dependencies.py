@@ -26,7 +26,12 @@ Assembled = Annotated[System, Depends(system_of)]
 
 
 def _zoned(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # the first or the last day there is, in another zone
+        raise ValueError("date hors du calendrier") from error
 
 
 Moment = Annotated[datetime, AfterValidator(_zoned)]

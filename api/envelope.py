@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors
@@ -88,6 +88,9 @@ class Envelope:
             if not self._host_is_ours(request):
                 raise Refused("wrong_host", "Ce service ne répond pas sous ce nom.", action="Vérifiez l’adresse.")
             await self.app(scope, self._counted(scope, receive), send_dressed)
+        except ClientDisconnect:  # nobody is left to answer; what was not whole was not acknowledged
+            log.info("gone", path=_loggable(scope["path"]), trace_id=request.state.trace_id)
+            return
         except Exception as error:
             if status:  # too late to say so: cut the connection, so that nobody takes half a file for a whole
                 log.error("cut", path=scope["path"], trace_id=request.state.trace_id, exc_info=error)

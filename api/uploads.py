@@ -147,7 +147,10 @@ def _parser(request: Request, form: _Form) -> MultipartParser:
     if kind != b"multipart/form-data" or not boundary:
         raise _bad_form("aucune frontière de multipart/form-data")
     callbacks: Any = form.callbacks()
-    return MultipartParser(boundary, callbacks)
+    try:
+        return MultipartParser(boundary, callbacks)
+    except FormParserError as error:
+        raise _bad_form("frontière de multipart/form-data trop longue") from error
 
 
 def _feed(parser: MultipartParser, block: bytes) -> None:

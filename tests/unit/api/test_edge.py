@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import Depends, Request
 from fastapi.testclient import TestClient
+from starlette.requests import ClientDisconnect
+from structlog.testing import capture_logs
 
 from api.permissions import Public
 
@@ -60,6 +62,28 @@ def test_a_body_is_counted_as_it_comes(bare_app):
         answer = client.post("/api/v1/swallow", content=flood())  # chunked: no Content-Length to believe
     assert answer.status_code == 413
     assert answer.json()["code"] == "too_large"
+
+
+def test_a_caller_who_leaves_is_no_error_of_ours(bare_app):
+    @bare_app.post("/api/v1/left", dependencies=[Depends(Public("test"))])
+    async def left() -> None:
+        raise ClientDisconnect
+
+    with (
+        capture_logs() as logs,
+        TestClient(bare_app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client,
+    ):
+        client.post("/api/v1/left")
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == []
+    assert "gone" in [line["event"] for line in logs]
+
+
+def test_a_moment_outside_the_calendar_is_refused(client, key_of):
+    caller = {"Authorization": f"Bearer {key_of('a', 'deposit:write', 'record:read')}"}
+    for written in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        answer = client.get("/api/v1/deposits", params={"since": written}, headers=caller)
+        assert answer.status_code == 422, written
+    assert client.get("/api/v1/deposits", params={"since": "2026-01-01"}, headers=caller).status_code == 200
 
 
 def test_the_unforeseen_is_told_in_general_words(bare_app):

@@ -84,9 +84,10 @@ def test_a_bad_form_is_refused_and_leaves_nothing(bare_system, body):
     assert left(bare_system) == []
 
 
-def test_a_form_without_a_boundary_is_refused(bare_system):
+@pytest.mark.parametrize("boundary", ["", "; boundary=" + "z" * 5000])
+def test_a_form_without_a_usable_boundary_is_refused(bare_system, boundary):
     with pytest.raises(Refused) as caught:
-        receive(bare_system, b"x", content_type="multipart/form-data")
+        receive(bare_system, b"x", content_type="multipart/form-data" + boundary)
     assert caught.value.code == "bad_form"
 
 
