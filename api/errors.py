@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.languages import MACHINE_PATHS, preferred_language
 from api.texts import translate
-from signing.errors import ChartrierError, Corrupt, Refused, Unavailable
+from signing.errors import ChartrierError, Corrupt, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -264,16 +264,8 @@ def unexpected_error(request: Request, error: Exception) -> Response:
     return _respond(request, body)
 
 
-Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
-
-
 def install(app: FastAPI) -> None:
     """Answer every error of the application as a problem."""
     app.add_exception_handler(ChartrierError, chartrier_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
-
-
-def refuse_unknown(kind: str, code: str) -> Refused:
-    """The one refusal for what is not there and for what belongs to another tenant: they must not differ."""
-    return Refused(code, kind, action="Vérifiez l’identifiant.")

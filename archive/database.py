@@ -112,10 +112,6 @@ class Database:
                 action="Réessayez dans quelques instants.",
             ) from error
 
-    def after_fork(self) -> None:
-        """Forget connections inherited from the parent, without closing the parent's."""
-        self.engine.dispose(close=False)
-
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()

@@ -7,14 +7,14 @@ adopted after a crash or found in a store that lost its database: so the three c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
 from archive.database import iso
 from archive.objects import layout
-from archive.records import Description, Kind, Package, PackageFile, RecordState, Remark, ToolRun
+from archive.records import Description, Kind, Package, PackageFile, RecordState, ToolRun
 from archive.rulebook import Ruling
 from signing.canonical import canonical
 from signing.clock import parse_stamp, stamp
@@ -289,8 +289,3 @@ def premis(record: Mapping[str, Any], events: Iterable[JournalEvent]) -> bytes:
         last[stage]["tool"] = {name: tool[name] for name in ("tool", "version", "parameters", "detail")}
         last[stage]["objects"] = {"inputs": tool["inputs"], "outputs": tool["outputs"]}
     return canonical({"v": 1, "object": layout.object_id(record["record"]), "events": plain(told)})
-
-
-def remarks_of(values: Sequence[Mapping[str, Any]]) -> list[Remark]:
-    """Remarks as written in ``record.json``."""
-    return [Remark(value["code"], value["detail"], value.get("stage")) for value in values]

@@ -108,11 +108,13 @@ def _check_journal(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Findi
     yield Finding("journal/checkpoint", Fixity.INTACT, f"{size} entrées sous un point de contrôle signé.")
     yield from _check_tiles(folder, log, size)
     yield from _check_earlier(folder, log, trusted)
-    voucher = (folder / "log-key.p7s").read_bytes()
-    finding = verify_detached(voucher, vkey_line(log.vkey), trusted)
-    yield Finding(
-        "journal/log-key.p7s", _fixity(finding.verdict, finding.reason), f"{finding.signer} : {finding.detail}"
-    )
+    for voucher in [folder / "log-key.p7s", *sorted(folder.glob("log-key-*.p7s"))]:
+        finding = verify_detached(voucher.read_bytes(), vkey_line(log.vkey), trusted)
+        yield Finding(
+            f"{JOURNAL}/{voucher.name}",
+            _fixity(finding.verdict, finding.reason),
+            f"{finding.signer} : {finding.detail}",
+        )
 
 
 def _read_entries(folder: Path, log: Log, size: int) -> Iterator[Finding]:

@@ -9,8 +9,6 @@ from typing import Any, Literal, Protocol
 
 from archive.records import Remark
 
-StageState = Literal["waiting", "running", "done", "skipped", "failed"]
-
 STAGES = ("screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index")
 """In order, as the API shows them. The last two are the runner's and the follower's."""
 

@@ -9,8 +9,6 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form
 from markupsafe import Markup
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -28,6 +26,7 @@ from api.web.progress import Badge
 from api.web.reading import Reading, read
 from api.web.render import in_language, pages_of, system_of
 from api.web.verdicts import findings, fixity_badge
+from archive.catalogue import latest_verification
 from archive.tables import RecordRow, RepresentationRow, VerificationRow
 from signing.errors import Refused
 
@@ -79,7 +78,7 @@ def _page(
     with in_language(request), system.database.read() as session:
         row = find_record(session, person.tenant, record_id)
         forms = {form.kind: form for form in representations_of(session, row.id)}
-        last = _last_verification(session, row.id)
+        last = latest_verification(session, row.id)
         types = document_types(session, person.tenant)
         history = history_of(session, row, stored)[::-1]
         checkpoint = checkpoint_over(session, row.kept_entry)
@@ -124,15 +123,6 @@ def _retention(row: RecordRow) -> tuple[Markup, Markup]:
     sentence = said(row.retention_explanation)
     first, because, reason = sentence.partition(", parce que")
     return Markup(first), Markup(because + reason)  # noqa: S704  (both parts of what was escaped)
-
-
-def _last_verification(session: Session, record_id: str) -> VerificationRow | None:
-    return session.scalar(
-        select(VerificationRow)
-        .where(VerificationRow.record_id == record_id)
-        .order_by(VerificationRow.id.desc())
-        .limit(1)
-    )
 
 
 def _summary(row: RecordRow, last: VerificationRow | None) -> Badge:

@@ -1,5 +1,7 @@
 """A copy of the store is enough to say whether it is whole."""
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import pytest
 
 from archive.__main__ import main
 from signing.authority import ensure_generated
+from signing.settings import SigningSettings
+from signing.signers.pem import load_signer
 from tests.unit.archive.world import World
 
 
@@ -68,6 +72,26 @@ def test_damage_is_named(place: Path, keys_now: Path, pattern: str, how: str) ->
     else:
         path.unlink()
     assert verify(place, keys_now) == 3
+
+
+def test_each_seal_that_vouched_is_judged_and_the_present_one_goes_into_evidence(
+    tmp_path: Path, keys_now: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    renewed = tmp_path_factory.mktemp("renewed")
+    ensure_generated(renewed, organisation="Commune de Test")
+    world = World(tmp_path, keys_now)
+    world.seal_with(load_signer(SigningSettings(keys=renewed)))
+    record = world.keep(tmp_path)
+    world.publisher.publish(force_token=True)
+    place = tmp_path / "store"
+    roots = [f"--root={folder / 'root.pem'}" for folder in (keys_now, renewed)]
+    assert main(["verify", str(place), *roots]) == 0
+    later = next(place.glob("journal/log-key-*.p7s"))
+    with zipfile.ZipFile(io.BytesIO(world.bundle(record))) as bundle:
+        assert bundle.read("journal/log-key.p7s") == later.read_bytes()
+    world.database.dispose()
+    change(later, flip)
+    assert main(["verify", str(place), *roots]) == 3
 
 
 def test_a_record_that_vanished_is_missed(place: Path, keys_now: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from archive.tables import TenantRow
 from signing.clock import Clock, utc_now
 from signing.note import LogKey
 from signing.pdf import seal_file
+from signing.port import Signer
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
@@ -37,11 +38,20 @@ class World:
         settings = SigningSettings(keys=keys)
         self.signer, self.timestamper = load_signer(settings), load_timestamper(settings, self.clock)
         self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
+        self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
+        self.seal_with(self.signer)
+        with self.database.write() as session:
+            session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
+            session.flush()
+            rulebook.load_pack(session, "demo")
+
+    def seal_with(self, signer: Signer) -> None:
+        """Start, or start again with another seal."""
+        self.signer = signer
         self.publisher = Publisher(
             self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock, horizon_days=400
         )
         self.publisher.open_log()
-        self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
         self.evidence = Evidence(
             self.database,
             self.store,
@@ -52,10 +62,6 @@ class World:
             self.timestamper,
             self.clock,
         )
-        with self.database.write() as session:
-            session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
-            session.flush()
-            rulebook.load_pack(session, "demo")
 
     def keep(self, home: Path, *, archival: bool = True) -> str:
         deposit, received = new_id(), self.clock()
