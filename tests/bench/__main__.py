@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.results import TARGET
 
-PARTS = ("ocr", "signing", "search", "service")
+PARTS = ("ocr", "signing", "search", "service", "overhead")
 
 
 def main() -> None:
