@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 _GLANCE: Final = 0.05
 """Seconds between two looks of a patient wake-up: is a slot free, is something urgent waiting?"""
 
+_BATCHES: Final = 5
+"""Up to this priority: single letters of a batch, short. Beyond: pages of long documents."""
+
 _LONGEST_WAIT: Final = 300.0
 """Seconds, well below the time limit of a task."""
 
@@ -32,8 +35,9 @@ _LONGEST_WAIT: Final = 300.0
 class Slots:
     """How many processes of this machine may do patient work (registers, batches) at once.
 
-    There is one process more than slots: it is always free for urgent work, so that a letter never waits
-    until some page of a register is done. A slot is a lock on a file: the kernel frees it with its holder.
+    There is one process more than slots: it is free for urgent work, so that a letter never waits until some
+    page of a register is done. Registers and batches have slots of their own, so that a register never holds up
+    a letter that an application deposits either. A slot is a lock on a file: the kernel frees it with its holder.
 
     Args:
         folder: ``home/run/slots``.
@@ -45,10 +49,10 @@ class Slots:
         self._count = count
 
     @contextmanager
-    def taken(self, yields: Callable[[], bool]) -> Iterator[bool]:
-        """Hold a slot while the block runs; False when ``yields`` says that somebody else goes first."""
+    def taken(self, yields: Callable[[], bool], kind: str = "pages") -> Iterator[bool]:
+        """Hold a slot of this kind while the block runs; False when ``yields`` says that somebody else goes first."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        while (held := self._try()) is None and not yields():
+        while (held := self._try(kind)) is None and not yields():
             time.sleep(_GLANCE)
         try:
             yield held is not None
@@ -56,9 +60,9 @@ class Slots:
             if held is not None:
                 os.close(held)
 
-    def _try(self) -> int | None:
+    def _try(self, kind: str) -> int | None:
         for number in range(self._count):
-            descriptor = os.open(self._folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._folder / f"{kind}-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -103,7 +107,8 @@ class Tasks:
             work(system)
             return
         limit = time.monotonic() + _LONGEST_WAIT
-        with self._slots.taken(lambda: time.monotonic() > limit or _urgent(system)) as free:
+        kind_of_slot = "letters" if priority <= _BATCHES else "pages"
+        with self._slots.taken(lambda: time.monotonic() > limit or _urgent(system, priority), kind_of_slot) as free:
             if free:
                 work(system)
                 return
@@ -130,9 +135,9 @@ def _share_memory(**_: object) -> None:
     gc.freeze()
 
 
-def _urgent(system: System) -> bool:
+def _urgent(system: System, priority: int) -> bool:
     """Whether this process should let go of its patient wake-up; yes if the broker can't say."""
     try:
-        return system.queue.waiting(urgent=True) > 0
+        return system.queue.waiting(before=priority) > 0
     except Unavailable:
         return True

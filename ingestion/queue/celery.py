@@ -98,7 +98,7 @@ class CeleryQueue:
         except _ERRORS as error:
             raise _away() from error
 
-    def waiting(self, *, urgent: bool = False) -> int:
+    def waiting(self, *, before: int | None = None) -> int:
         """Messages in the queue. RabbitMQ can't tell them apart by priority: there all count."""
         with self._looking:
             try:
@@ -108,7 +108,7 @@ class CeleryQueue:
                 channel = self._look.default_channel
                 if not self._redis:
                     return int(channel.queue_declare(QUEUE, passive=True).message_count)
-                steps = STEPS[:1] if urgent else STEPS
+                steps = STEPS if before is None else [step for step in STEPS if step < _step(before)]
                 return sum(int(channel.client.llen(channel._q_for_pri(QUEUE, step))) for step in steps)
             except _ERRORS as error:
                 self._forget()
@@ -133,6 +133,11 @@ class CeleryQueue:
         if look is not None:
             with suppress(*_ERRORS):
                 look.release()
+
+
+def _step(priority: int) -> int:
+    """The one that a priority falls into."""
+    return max(step for step in STEPS if step <= priority)
 
 
 def _away() -> Unavailable:

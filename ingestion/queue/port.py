@@ -15,11 +15,11 @@ class TaskQueue(Protocol):
             Unavailable: ``broker_away``; the outbox row stays unsent and is tried again.
         """
 
-    def waiting(self, *, urgent: bool = False) -> int:
+    def waiting(self, *, before: int | None = None) -> int:
         """Messages that no worker has picked up yet: none while rows wait means that the broker forgot.
 
         Args:
-            urgent: Count only those of priority 0.
+            before: Count only those that go before a message of this priority.
 
         Raises:
             Unavailable: ``broker_away``.

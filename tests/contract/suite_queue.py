@@ -33,7 +33,16 @@ class TaskQueueContract:
         queue.send("pages", "register:9", priority=6)
         queue.send("advance", "letter", priority=0)
         self.until(lambda: queue.waiting() == 3)
+        assert queue.waiting(before=6) >= 1
         assert work(3) == ["advance letter", "pages register:1", "pages register:9"]
+
+    def test_what_goes_before_is_counted(self, queue: TaskQueue) -> None:
+        queue.send("advance", "letter of a batch", priority=5)
+        self.until(lambda: queue.waiting() == 1)
+        assert queue.waiting(before=9) == 1
+        queue.send("pages", "register:1", priority=9)
+        self.until(lambda: queue.waiting() == 2)
+        assert queue.waiting(before=9) >= 1
 
     def test_it_answers(self, queue: TaskQueue) -> None:
         assert queue.ping()

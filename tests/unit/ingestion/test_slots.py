@@ -16,6 +16,12 @@ def test_no_more_hold_than_there_are(tmp_path: Path) -> None:
         assert again
 
 
+def test_a_register_never_holds_up_a_letter(tmp_path: Path) -> None:
+    slots = Slots(tmp_path, 1)
+    with slots.taken(lambda: True, "pages") as pages, slots.taken(lambda: True, "letters") as letter:
+        assert (pages, letter) == (True, True)
+
+
 def test_a_waiting_process_gets_the_slot_that_comes_free(tmp_path: Path) -> None:
     slots = Slots(tmp_path, 1)
     got: list[bool] = []
