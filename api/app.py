@@ -27,7 +27,7 @@ def create_app(system: System) -> FastAPI:
     """The whole HTTP side of a system.
 
     Raises:
-        RuntimeError: If a route has no declared permission (G18).
+        RuntimeError: If a route has no declared permission.
     """
     settings = system.settings
     app = FastAPI(

@@ -384,7 +384,7 @@ def not_authenticated() -> Refused:
 
 
 def same_origin(request: Request) -> bool:
-    """Whether the browser says that the request was made by a page of ours (G19).
+    """Whether the browser says that the request was made by a page of ours.
 
     A browser that sends neither header is treated as a stranger: all since 2020 send ``Origin`` on POST.
     """

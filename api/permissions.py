@@ -1,4 +1,4 @@
-"""Every route says who may use it. One that doesn't keeps the application from starting (G18)."""
+"""Every route says who may use it. One that doesn't keeps the application from starting."""
 
 from __future__ import annotations
 

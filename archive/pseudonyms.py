@@ -1,7 +1,7 @@
 """Names that the journal may carry: they mean something only to who holds the key.
 
 Each subject has a random key of its own. Destroying its row leaves every proof valid and the
-subject unlinkable (G21), because nothing else leads from the pseudonym to the identity.
+subject unlinkable, because nothing else leads from the pseudonym to the identity.
 """
 
 from __future__ import annotations

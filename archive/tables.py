@@ -22,7 +22,7 @@ class TenantRow(Base):
 
 
 class PseudonymRow(Base):
-    """Key of one subject's pseudonym in the journal; destroying the row unlinks the subject (G21)."""
+    """Key of one subject's pseudonym in the journal; destroying the row unlinks the subject."""
 
     __tablename__ = "pseudonyms"
     __table_args__ = (UniqueConstraint("tenant_id", "kind", "identity"),)

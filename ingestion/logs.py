@@ -14,7 +14,7 @@ _SECRET = re.compile(r"chr_[0-9A-Za-z]{20,}")
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Blank whatever looks like a key, wherever it slipped in (G20)."""
+    """Blank whatever looks like a key, wherever it slipped in."""
     return {key: _SECRET.sub("chr_…", value) if isinstance(value, str) else value for key, value in event.items()}
 
 

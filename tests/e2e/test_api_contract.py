@@ -167,7 +167,7 @@ def _calls(description: dict, ids: dict[str, str]) -> Iterator[tuple[str, str, s
 def test_every_operation_keeps_strangers_out(
     service: Service, client: httpx2.Client, stranger: httpx2.Client, kept: dict
 ):
-    """G17: of 100 % of the operations, another tenant's ids are 404, no key is 401, a key without the scope 403."""
+    """Of 100 % of the operations, another tenant's ids are 404, no key is 401, a key without the scope 403."""
     description = client.get("/openapi.json").json()
     own_key = client.post("/api/v1/keys", json={"name": "cible", "scopes": ["record:read"]}).json()["id"]
     ids = {"deposit_id": kept["id"], "record_id": kept["record_id"], "key_id": own_key, "kind": "original", "page": "1"}

@@ -1,4 +1,4 @@
-"""``kill -9`` of any process at any moment loses nothing and doubles nothing (G1, G2)."""
+"""``kill -9`` of any process at any moment loses nothing and doubles nothing."""
 
 from __future__ import annotations
 

@@ -12,12 +12,14 @@ from starlette.requests import Request
 from api.conditions import none_match, preferred_wait, require_match
 from api.cursors import Cursors
 from api.deliveries import attachment, parse_range
-from api.history import sentence
+from api.history import history_of, sentence
 from api.languages import preferred_language
 from api.lenient_urls import percent_encoded
 from api.negotiation import accepted
 from api.rates import LIMITS
 from api.receipt_pdf import receipt_pdf
+from archive.pseudonyms import pseudonym
+from archive.tables import JournalEntryRow, RecordRow
 from ingestion.logs import hide_secrets
 from signing.canonical import canonical
 from signing.errors import Refused
@@ -157,6 +159,21 @@ def test_history_speaks_even_of_what_it_does_not_know():
 )
 def test_history_names_stages_in_french(kind, facts, told):
     assert sentence(kind, facts, str).startswith(told)
+
+
+def test_history_names_agents_of_its_own_tenant_only(bare_system):
+    now = bare_system.clock()
+    with bare_system.database.write() as session:
+        agent = pseudonym(session, "a", "agent", "service:ingestion")
+        record = RecordRow(id="r", deposit_id="d", tenant_id="a")
+        body = json.dumps({"agent": agent, "facts": {}})
+        session.add(
+            JournalEntryRow(n=0, at=now, type="RecordKept", subject="record:r", body=body.encode(), leaf_hash="0" * 64)
+        )
+        session.flush()
+        assert [event["agent"] for event in history_of(session, record, str)] == ["ingestion"]
+        record.tenant_id = "b"
+        assert [event["agent"] for event in history_of(session, record, str)] == [None]
 
 
 def test_strangers_may_ask_so_often(client):

@@ -36,10 +36,10 @@ class World:
         self.ledger = Ledger(self.database, self.clock)
         self.store = LocalObjectStore(home / "store", self.clock)
         settings = SigningSettings(keys=keys)
-        self.signer, self.timestamper = load_signer(settings), load_timestamper(settings, self.clock)
+        self.timestamper = load_timestamper(settings, self.clock)
         self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
         self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
-        self.seal_with(self.signer)
+        self.seal_with(load_signer(settings))
         with self.database.write() as session:
             session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
             session.flush()
