@@ -105,7 +105,8 @@ def load_settings(environment: Mapping[str, str] | None = None, config: Path | N
         config: A TOML file with the flat names of ``Names``; defaults to ``CHARTRIER_CONFIG``.
 
     Raises:
-        Refused: ``bad_settings``, with every fault named: an unknown name with our prefix, a missing companion, a bad value.
+        Refused: ``bad_settings``, with every fault named: an unknown name with our prefix, a missing companion,
+            a bad value.
     """
     environment = os.environ if environment is None else environment
     given = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
@@ -130,7 +131,11 @@ def load_settings(environment: Mapping[str, str] | None = None, config: Path | N
         names = Names.model_validate(values)
     except ValidationError as error:
         raise _refused(
-            [f"{PREFIX}{'.'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
+            [
+                f"{PREFIX}{'.'.join(str(p) for p in e['loc']).upper()}: "
+                + ("ce réglage n’existe pas" if e["type"] == "extra_forbidden" else e["msg"])
+                for e in error.errors()
+            ]
         ) from error
     return _compose(names)
 

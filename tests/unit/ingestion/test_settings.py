@@ -32,6 +32,7 @@ def test_a_typo_in_a_name_is_refused() -> None:
     with pytest.raises(Refused, match="S3_ENDPONT") as refused:
         load_settings({"CHARTRIER_S3_ENDPONT": "http://x"})
     assert refused.value.code == "bad_settings"
+    assert "ce réglage n’existe pas" in str(refused.value)
 
 
 @pytest.mark.parametrize("missing", sorted(S3))
