@@ -20,9 +20,7 @@ class TaskQueueContract:
             assert time.monotonic() < limit, "nothing came"
             time.sleep(0.02)
 
-    def test_a_wake_up_waits_until_a_worker_takes_it(
-        self, queue: TaskQueue, work: Callable[[int], list[str]]
-    ) -> None:
+    def test_a_wake_up_waits_until_a_worker_takes_it(self, queue: TaskQueue, work: Callable[[int], list[str]]) -> None:
         queue.send("advance", "one", priority=0)
         self.until(lambda: queue.waiting() == 1)
         assert work(1) == ["advance one"]
@@ -47,9 +45,7 @@ class TaskQueueContract:
     def test_it_answers(self, queue: TaskQueue) -> None:
         assert queue.ping()
 
-    def test_an_absent_broker_is_said_at_once(
-        self, queue: TaskQueue, stop_broker: Callable[[], None]
-    ) -> None:
+    def test_an_absent_broker_is_said_at_once(self, queue: TaskQueue, stop_broker: Callable[[], None]) -> None:
         stop_broker()
         started = time.monotonic()
         with pytest.raises(Unavailable) as away:
