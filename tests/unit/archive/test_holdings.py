@@ -89,9 +89,7 @@ def package(tmp_path: Path, database: Database, ledger: Ledger, holdings: Holdin
             received_at=received,
             deposit_entry=entry.n,
             description=Description(**(described | description)),
-            files=tuple(
-                _file(tmp_path / f"{deposit}.{kind}", kind, content) for kind, content in contents.items()
-            ),
+            files=tuple(_file(tmp_path / f"{deposit}.{kind}", kind, content) for kind, content in contents.items()),
             pages=2,
             words=812,
             mean_confidence=0.943,
@@ -109,9 +107,7 @@ def package(tmp_path: Path, database: Database, ledger: Ledger, holdings: Holdin
                     {"received": "00"},
                     {},
                 ),
-                ToolRun(
-                    "recognise", "done", "tesseract", "5", {}, received, received, {}, {"alto.xml": "11"}
-                ),
+                ToolRun("recognise", "done", "tesseract", "5", {}, received, received, {}, {"alto.xml": "11"}),
             ),
             reports={"pdfa.json": b'{"verdict":"compliant"}'},
         )
@@ -180,9 +176,7 @@ def test_a_package_becomes_a_record(
     assert (row.rule_code, row.ends_on, row.final_action) == ("DEP-FIN-008", date(2036, 12, 31), "destroy")
     assert "c’est une facture" in row.retention_explanation
     (entry,) = entries_of(database, given.record_id)
-    record_json = read_all(
-        store, f"{layout.object_root('demo', given.record_id)}/v1/content/metadata/record.json"
-    )
+    record_json = read_all(store, f"{layout.object_root('demo', given.record_id)}/v1/content/metadata/record.json")
     inventory = read_all(store, f"{layout.object_root('demo', given.record_id)}/inventory.json")
     assert entry["facts"] == {
         "record": hashlib.sha256(record_json).hexdigest(),
@@ -199,9 +193,7 @@ def test_a_package_becomes_a_record(
     assert view["index"] == {"state": "indexed"}
     assert view["text"] == {"words": 812, "mean_confidence": 0.943}
     assert all(form["store"]["locked_until"] == "2027-04-16" for form in view["representations"])
-    assert {item.key for item in pinned} == {
-        o.key for o in store.list(layout.object_root("demo", given.record_id))
-    }
+    assert {item.key for item in pinned} == {o.key for o in store.list(layout.object_root("demo", given.record_id))}
     assert all(item.locked_until == date(2027, 4, 16) for item in pinned)
 
 
@@ -230,9 +222,7 @@ def test_premis_tells_the_entries_in_order(holdings: Holdings, package: Make, ro
     }
 
 
-def test_a_type_without_a_rule_is_never_destroyed(
-    holdings: Holdings, package: Make, database: Database
-) -> None:
+def test_a_type_without_a_rule_is_never_destroyed(holdings: Holdings, package: Make, database: Database) -> None:
     given = package(document_type="bidule")
     holdings.keep(given, nothing)
     row = row_of(database, given.record_id)
@@ -276,9 +266,7 @@ def test_a_crash_at_any_write_is_made_good_by_the_retry(
         fragile.keep(replace(given, pages=2 + left % 2), nothing)
         same_again = left % 2 == 0
         inventory = (object_path(root, given.record_id) / "inventory.json").read_text()
-        assert not (same_again and "attempts/" in inventory), (
-            "the same package again leaves nothing beside it"
-        )
+        assert not (same_again and "attempts/" in inventory), "the same package again leaves nothing beside it"
         assert len(entries_of(database, given.record_id)) == 1
         assert holdings.verify("demo", given.record_id).verdict is Fixity.INTACT
     validates(root)
@@ -304,9 +292,7 @@ def test_a_crash_before_the_commit_leaves_an_orphan_that_is_adopted(
     assert len(entries_of(database, given.record_id)) == 1
 
 
-def test_nothing_is_claimed_of_bytes_that_differ(
-    holdings: Holdings, package: Make, database: Database
-) -> None:
+def test_nothing_is_claimed_of_bytes_that_differ(holdings: Holdings, package: Make, database: Database) -> None:
     given = package()
     given.files[0].path.write_bytes(b"swapped meanwhile")
     with pytest.raises(Corrupt) as caught:
@@ -397,9 +383,7 @@ def flip(path: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def test_every_file_of_a_record_is_watched(
-    holdings: Holdings, kept: str, root: Path, database: Database
-) -> None:
+def test_every_file_of_a_record_is_watched(holdings: Holdings, kept: str, root: Path, database: Database) -> None:
     assert holdings.verify("demo", kept).verdict is Fixity.INTACT
     files = sorted(p for p in object_path(root, kept).rglob("*") if p.is_file())
     assert len(files) >= 10
@@ -499,11 +483,7 @@ def test_a_description_is_a_new_version_with_longer_locks(
     assert second["facts"]["fields"] == ["document_type", "title"]
     assert second["facts"]["record"] == row.record_json_sha256 != first["facts"]["record"]
     assert row.last_entry == second["n"]
-    locks = {
-        o.locked_until
-        for o in store.list(f"{layout.object_root('demo', kept)}/")
-        if "superseded" not in o.key
-    }
+    locks = {o.locked_until for o in store.list(f"{layout.object_root('demo', kept)}/") if "superseded" not in o.key}
     assert max(d for d in locks if d) == date(2027, 7, 17)
     with database.read() as session:
         assert {item.locked_until for item in catalogue.placed(session, kept)} == {date(2027, 7, 17)}
@@ -536,10 +516,7 @@ def test_what_cannot_be_said_is_refused(holdings: Holdings, kept: str) -> None:
     assert code({"title": "x"}, tenant="other") == "record_not_found"
     assert code({"title": " "}) == code({"nope": 1}) == code({"document_date": "12/03/2026"}) == "bad_field"
     assert code({"title": "x" * 501}) == "bad_field"
-    assert (
-        holdings.describe("demo", kept, {"title": "Facture 12"}, agent="user:1", expected_revision=1).revision
-        == 1
-    )
+    assert holdings.describe("demo", kept, {"title": "Facture 12"}, agent="user:1", expected_revision=1).revision == 1
 
 
 def test_a_change_that_was_interrupted_does_not_stand_in_the_way(
@@ -581,8 +558,6 @@ def test_the_same_bytes_are_found_again(holdings: Holdings, package: Make, datab
     given = package()
     holdings.keep(given, nothing)
     with database.read() as session:
-        assert [r.id for r in catalogue.by_sha256(session, "demo", given.files[0].digests.sha256)] == [
-            given.record_id
-        ]
+        assert [r.id for r in catalogue.by_sha256(session, "demo", given.files[0].digests.sha256)] == [given.record_id]
         assert catalogue.by_sha256(session, "other", given.files[0].digests.sha256) == []
         assert [r.id for r in catalogue.page(session, "demo")] == [given.record_id]

@@ -105,9 +105,7 @@ def test_what_is_kept_for_ever_says_so() -> None:
     rule = Rule("DEP-ADM-001", 1, "x", 1, Unit.YEAR, "document_date", FinalAction.KEEP)
     found = apply(rule, document_date=date(2026, 1, 1), phrase="une délibération")
     assert found.ends_on == date(2027, 1, 1)
-    assert plain(found.explanation).startswith(
-        "Définitivement, parce que c’est une délibération (règle DEP-ADM-001)"
-    )
+    assert plain(found.explanation).startswith("Définitivement, parce que c’est une délibération (règle DEP-ADM-001)")
     assert "jusqu’au 1er janvier 2027" in plain(found.explanation)
     unlimited = Rule("Y", 1, "x", None, Unit.YEAR, "document_date", FinalAction.KEEP)
     assert apply(unlimited, document_date=date(2026, 1, 1)).ends_on is None
@@ -149,9 +147,7 @@ def test_the_lock_ends_with_the_retention_or_the_horizon() -> None:
     ],
 )
 def test_access_counts_from_the_most_recent_date(code: str, opens: date) -> None:
-    assert (
-        access_of(code, document_date=date(2026, 3, 12), closed_on=date(2026, 5, 1)).communicable_on == opens
-    )
+    assert access_of(code, document_date=date(2026, 3, 12), closed_on=date(2026, 5, 1)).communicable_on == opens
 
 
 def test_access_that_cannot_be_dated_is_explained() -> None:

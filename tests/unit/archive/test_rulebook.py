@@ -107,9 +107,7 @@ def test_what_is_missing_is_said(database: Database, fields: dict[str, str], rem
     with database.write() as session:
         rulebook.load_pack(session, "demo")
         session.add(
-            DocumentTypeRow(
-                tenant_id="demo", code="maison", label="Fait maison", rule_code=None, access_rule=None
-            )
+            DocumentTypeRow(tenant_id="demo", code="maison", label="Fait maison", rule_code=None, access_rule=None)
         )
         session.flush()
         ruling = rulebook.apply_rule(session, "demo", Description("x", **fields))  # type: ignore[arg-type]

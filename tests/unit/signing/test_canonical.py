@@ -54,4 +54,4 @@ def test_stamps_keep_milliseconds(naive: datetime) -> None:
 
 def test_a_moment_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError):
-        stamp(datetime(2026, 1, 1))  # noqa: DTZ001
+        stamp(datetime(2026, 1, 1))

@@ -18,9 +18,7 @@ def documents(foreign: Pki) -> Documents:
     return make_documents(foreign, make_pki(datetime.now(UTC).replace(microsecond=0), "Autorité inconnue"))
 
 
-def test_every_document_gets_a_verdict_that_it_deserves(
-    documents: Documents, foreign: Pki, tmp_path: Path
-) -> None:
+def test_every_document_gets_a_verdict_that_it_deserves(documents: Documents, foreign: Pki, tmp_path: Path) -> None:
     wrong = {}
     for name, (content, allowed) in documents.items():
         path = tmp_path / "document.pdf"

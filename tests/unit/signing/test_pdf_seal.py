@@ -87,9 +87,7 @@ def test_a_preparation_survives_json(archival: Path, signer: KeySigner, tmp_path
             PreparedSeal.from_json(wrong)
 
 
-def test_a_sandbox_that_lies_gets_no_seal(
-    archival: Path, signer: KeySigner, foreign: Pki, tmp_path: Path
-) -> None:
+def test_a_sandbox_that_lies_gets_no_seal(archival: Path, signer: KeySigner, foreign: Pki, tmp_path: Path) -> None:
     target = tmp_path / "prepared.pdf"
     prepared = prepare(archival, target, certificate=signer.certificate, chain=signer.chain, at=NOW)
     before = target.read_bytes()

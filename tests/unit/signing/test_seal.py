@@ -62,9 +62,7 @@ def test_garbage_is_a_doubt(seal: bytes, root: bytes) -> None:
     assert verify_detached(seal, MESSAGE, [root]).verdict is Verdict.INDETERMINATE
 
 
-def test_openssl_agrees(
-    signer: KeySigner, timestamper: Rfc3161Timestamper, keys: Path, tmp_path: Path
-) -> None:
+def test_openssl_agrees(signer: KeySigner, timestamper: Rfc3161Timestamper, keys: Path, tmp_path: Path) -> None:
     (tmp_path / "message").write_bytes(MESSAGE)
     (tmp_path / "seal.p7s").write_bytes(detached(signer, MESSAGE, timestamper))
     command = ["openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any"]
