@@ -237,7 +237,7 @@ def access_of(code: str | None, *, document_date: date | None, closed_on: date |
     if delay.years is None:
         return Access(None, f"Jamais communicable au public{NARROW}: {delay.why} {law}.")
     if delay.years == 0:
-        return Access(latest, f"Communicable dès maintenant à toute personne qui le demande {law}.")
+        return Access(document_date, f"Communicable sans délai à toute personne qui le demande {law}.")
     if latest is not None and delay.since == _DOCUMENT:
         day = end_date(latest, delay.years, Unit.YEAR)
         return Access(day, f"Communicable à partir du {in_words(day)}{NARROW}: {delay.why} {law}.")
