@@ -140,7 +140,6 @@ def test_the_lock_ends_with_the_retention_or_the_horizon() -> None:
 @pytest.mark.parametrize(
     ("code", "opens"),
     [
-        ("AR038", date(2026, 5, 1)),
         ("AR042", date(2051, 5, 1)),
         ("AR048", date(2076, 5, 1)),
         ("AR052", date(2101, 5, 1)),
@@ -148,6 +147,12 @@ def test_the_lock_ends_with_the_retention_or_the_horizon() -> None:
 )
 def test_access_counts_from_the_most_recent_date(code: str, opens: date) -> None:
     assert access_of(code, document_date=date(2026, 3, 12), closed_on=date(2026, 5, 1)).communicable_on == opens
+
+
+def test_what_has_no_delay_is_open_whenever_its_file_closes() -> None:
+    access = access_of("AR038", document_date=date(2026, 3, 12), closed_on=date(9999, 12, 31))
+    assert access.communicable_on == date(2026, 3, 12)
+    assert "sans délai" in access.explanation
 
 
 def test_access_that_cannot_be_dated_is_explained() -> None:
