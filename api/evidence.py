@@ -24,7 +24,7 @@ def make_bundle(system: System, tenant: str, record_id: str, *, content: bool) -
     """
     folder = system.settings.home / "spool"  # a temporary folder of the machine's may itself be memory
     folder.mkdir(parents=True, exist_ok=True)
-    made: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115 - the caller closes it
+    made: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder))  # noqa: SIM115 - the caller closes it
     try:
         system.evidence.bundle(tenant, record_id, made, content=content)
     except BaseException:
