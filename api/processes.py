@@ -22,12 +22,15 @@ def die_with_parent() -> None:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot: with its pid, a name that is never given twice."""
+    """When a process began, in clock ticks since boot: with its pid, a name that is never given twice.
+
+    None when it is gone; one that has ended but that its parent never asked after (a zombie) is gone too.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[19])
+    return None if fields[0] == "Z" else int(fields[19])
 
 
 def end_orphans(home: Path, record: Path) -> list[int]:

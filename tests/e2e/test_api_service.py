@@ -21,13 +21,20 @@ HOLD = "import time; time.sleep(60)"
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = Service(tmp_path_factory.mktemp("alone") / "home", CHARTRIER_WORKERS="1")
     service.chartrier("tenant", "create", "demo", "--name", "Commune de démonstration")
-    service.start()
     yield service
     if service.running is not None:
         service.stop()
+
+
+@pytest.fixture
+def alone(once: Service) -> Service:
+    """Running, whatever the test before did to it: the order is drawn anew each time."""
+    if once.running is None or once.running.poll() is not None:
+        once.start()
+    return once
 
 
 def until(condition, within: float = 20.0):
@@ -88,7 +95,6 @@ def test_everything_killed_starts_again_and_ends_cleanly(alone: Service):
 
 
 def test_children_of_a_killed_supervisor_do_not_stay(alone: Service):
-    alone.start()
     pids = alone.processes()["pids"]
     os.kill(pids["supervisor"], signal.SIGKILL)
     alone.running.wait(10)
