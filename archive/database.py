@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import JSON, DateTime, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
@@ -15,6 +16,8 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 from signing.errors import Unavailable
+
+_BUSY_SECONDS: Final = 10
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,6 +71,7 @@ class Database:
     def __init__(self, url: str, *, pooled: bool = True) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writing = threading.Lock()
         options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
         if not self.is_sqlite and pooled:
             options["pool_pre_ping"] = True
@@ -86,8 +90,24 @@ class Database:
         Raises:
             Unavailable: ``database_away``.
         """
-        with self._session(write=True) as session, session.begin():
+        with self._turn(), self._session(write=True) as session, session.begin():
             yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads of one process queue here for SQLite's one writer's place.
+
+        SQLite itself has waiters sleep and try again, up to 100 ms at a time; a lock wakes the next at once.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=_BUSY_SECONDS):
+            raise _away()
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -106,15 +126,19 @@ class Database:
             with Session(bind, expire_on_commit=False) as session:
                 yield session
         except OperationalError as error:
-            raise Unavailable(
-                "database_away",
-                "La base de données ne répond pas.",
-                action="Réessayez dans quelques instants.",
-            ) from error
+            raise _away() from error
 
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _away() -> Unavailable:
+    return Unavailable(
+        "database_away",
+        "La base de données ne répond pas.",
+        action="Réessayez dans quelques instants.",
+    )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -123,7 +147,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
-        "busy_timeout=10000",
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
         "foreign_keys=ON",
         "trusted_schema=OFF",
     ):

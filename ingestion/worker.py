@@ -6,14 +6,19 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import Final
 
 from ingestion.assembly import assemble
 from ingestion.logs import configure_logs
 from ingestion.settings import Settings, load_settings
 
+_NICE: Final = 5
+"""Receipts, pages and search go before reading: whoever waits at a screen waits less."""
+
 
 def run_worker(settings: Settings) -> int:
     """A Celery worker with one process a core and a spare one for urgent work; returns when told to end."""
+    os.nice(_NICE)
     os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
     import archive.holdings  # noqa: F401 - these are loaded once, before the fork, and shared by every child
     import ingestion.pipeline
