@@ -50,7 +50,7 @@ class Site:
     def link(self, role: str) -> str:
         """A one-time link of a new person."""
         done = self.service.chartrier(
-            "user", "create", "Odile Marcandier", "--role", role, "--tenant", "demo", "--json"
+            "user", "create", "Agent de démonstration", "--role", role, "--tenant", "demo", "--json"
         )
         made: dict[str, str] = json.loads(done.stdout)
         return made["link"]

@@ -41,7 +41,7 @@ def test_a_clerk_logs_in_deposits_follows_finds_and_logs_out(
     expect(page).to_have_url(f"{site.address}/connexion")
     page.goto(site.link("clerk"))
     page.get_by_role("button", name="Se connecter").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Bonjour, Odile Marcandier")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bonjour, Agent de démonstration")
 
     page.set_input_files("#fichiers", SAMPLES / "scan-couleur.jpg")
     page.get_by_text("Décrire le document maintenant").click()
