@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from signing.port import Timestamper
 from signing.timestampers.rfc3161 import verify_token
 from signing.verdict import Verdict
+from tests.servers.presence import program
 
 MESSAGE = b"une racine de journal\n"
 DIGEST = hashlib.sha256(MESSAGE).digest()
@@ -34,7 +35,7 @@ class TimestamperContract:
         (tmp_path / "message").write_bytes(MESSAGE)
         (tmp_path / "token").write_bytes(timestamper.token(DIGEST))
         (tmp_path / "root.pem").write_bytes(x509.load_der_x509_certificate(root).public_bytes(Encoding.PEM))
-        command = ["openssl", "ts", "-verify", "-token_in", "-in", str(tmp_path / "token")]
+        command = [program("openssl"), "ts", "-verify", "-token_in", "-in", str(tmp_path / "token")]
         command += ["-data", str(tmp_path / "message"), "-CAfile", str(tmp_path / "root.pem")]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
         (tmp_path / "message").write_bytes(b"autre chose")

@@ -26,6 +26,7 @@ from signing.timestampers.rfc3161 import (
 from signing.verdict import Verdict
 from tests.contract.suite_timestamper import DIGEST, TimestamperContract
 from tests.corpus.make_pki import Identity, Pki, make_pki
+from tests.servers.presence import program
 
 OPENSSL_POLICY = "1.2.3.4.1"
 
@@ -77,7 +78,7 @@ def openssl_authority(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     def respond(request: bytes) -> tuple[int, bytes]:
         (folder / "query").write_bytes(request)
-        command = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"]
+        command = [program("openssl"), "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "reply"]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
         return 200, (folder / "reply").read_bytes()
 

@@ -23,6 +23,7 @@ from archive.tables import JournalEntryRow, RecordRow
 from ingestion.logs import hide_secrets
 from signing.canonical import canonical
 from signing.errors import Refused
+from tests.servers.presence import program
 
 
 def asked(**headers: str) -> Request:
@@ -209,7 +210,9 @@ def test_the_receipt_is_one_page_that_says_it_all_and_runs_nothing(tmp_path):
     assert made == receipt_pdf(signed(), public_url="https://archives.example")  # the same receipt, the same file
     path = tmp_path / "r.pdf"
     path.write_bytes(made)
-    text = subprocess.run(["pdftotext", "-layout", str(path), "-"], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(
+        [program("pdftotext"), "-layout", str(path), "-"], capture_output=True, text=True, check=True
+    ).stdout
     for said in (
         "Récépissé de dépôt",
         "Commune de #Saint_Aubin *et* $x$",
@@ -227,7 +230,7 @@ def test_the_code_on_the_receipt_carries_the_signed_text(tmp_path):
     path = tmp_path / "r.pdf"
     path.write_bytes(receipt_pdf(signed()))
     subprocess.run(
-        ["pdftoppm", "-r", "300", "-gray", "-png", "-singlefile", str(path), str(tmp_path / "r")], check=True
+        [program("pdftoppm"), "-r", "300", "-gray", "-png", "-singlefile", str(path), str(tmp_path / "r")], check=True
     )
     text, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(cv2.imread(str(tmp_path / "r.png")))
     assert text == signed()["note"]

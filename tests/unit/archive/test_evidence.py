@@ -28,6 +28,7 @@ from signing.clock import utc_now
 from signing.errors import Corrupt, Refused
 from signing.note import LogKey
 from signing.seal import detached
+from tests.servers.presence import program
 from tests.unit.archive.world import World
 
 HERE = Path(verify.__file__)
@@ -311,7 +312,7 @@ def test_unknown_record(world: World) -> None:
 def test_openssl_agrees_on_the_token_and_the_voucher(folder: Path, keys_now: Path) -> None:
     proof = next((folder / "journal").glob("*.tlog-proof")).read_bytes()
     (folder.parent / "checkpoint").write_bytes(proof.partition(b"\n\n")[2])
-    command = ["openssl", "ts", "-verify", "-token_in", "-in", str(folder / "journal/checkpoint.tsr")]
+    command = [program("openssl"), "ts", "-verify", "-token_in", "-in", str(folder / "journal/checkpoint.tsr")]
     command += ["-data", str(folder.parent / "checkpoint"), "-CAfile", str(keys_now / "root.pem")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Verification: OK" in done.stdout + done.stderr

@@ -19,6 +19,7 @@ from signing.authority import ensure_generated
 from signing.clock import utc_now
 from signing.seal import detached
 from signing.signers.pem import PemSigner
+from tests.servers.presence import program
 
 CONFIG = """
 [tsa]
@@ -45,9 +46,9 @@ def openssl_token(keys: Path, folder: Path, content: bytes, alg: str) -> bytes:
     (folder / "content").write_bytes(content)
     (folder / "serial").write_text("01\n")
     (folder / "ts.cnf").write_text(CONFIG.format(folder=folder, alg=alg))
-    ask = ["openssl", "ts", "-query", "-data", str(folder / "content"), "-sha256", "-cert", "-out"]
+    ask = [program("openssl"), "ts", "-query", "-data", str(folder / "content"), "-sha256", "-cert", "-out"]
     subprocess.run([*ask, str(folder / "ask")], check=True, capture_output=True)
-    answer = ["openssl", "ts", "-reply", "-config", str(folder / "ts.cnf"), "-queryfile", str(folder / "ask")]
+    answer = [program("openssl"), "ts", "-reply", "-config", str(folder / "ts.cnf"), "-queryfile", str(folder / "ask")]
     answer += ["-signer", str(keys / "tsa.pem"), "-inkey", str(keys / "tsa.key"), "-token_out"]
     subprocess.run([*answer, "-out", str(folder / "token")], check=True, capture_output=True)
     return (folder / "token").read_bytes()

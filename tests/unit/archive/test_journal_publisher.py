@@ -31,6 +31,7 @@ from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper, verify_token
 from signing.verdict import Verdict
 from tests.servers.fsck import accepts
+from tests.servers.presence import program
 
 
 class PowerCutError(Exception):
@@ -98,7 +99,7 @@ def test_layout_and_voucher(
     publisher.open_log()
     assert read_all(store, "journal/log-key.p7s") == before
     (tmp_path / "vkey").write_bytes(vkey_line(log_key.vkey))
-    command = ["openssl", "cms", "-verify", "-inform", "DER", "-binary", "-purpose", "any", "-content"]
+    command = [program("openssl"), "cms", "-verify", "-inform", "DER", "-binary", "-purpose", "any", "-content"]
     command += [str(tmp_path / "vkey"), "-in", str(tmp_path / "store/journal/log-key.p7s")]
     command += ["-CAfile", str(keys / "root.pem"), "-out", "/dev/null", "-no_check_time"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -23,6 +23,7 @@ from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
 from tests.corpus.corpus import CORPUS, SAMPLES, Expected, recall
 from tests.corpus.stage_by_stage import Way, walk
+from tests.servers.presence import program
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +99,8 @@ def test_the_archival_form_is_sealed_and_says_the_same(way: Way, expected: Expec
     seal = way.facts["seal"]["seal"]
     assert (seal["verdict"], seal["level"], seal["probative"]) == ("valid", "B-T", False)
     path = way.files["sealed.pdf"]
-    subprocess.run(["qpdf", "--check", path], check=True, capture_output=True)
-    text = subprocess.run(["pdftotext", "-raw", path, "-"], check=True, capture_output=True, text=True).stdout
+    subprocess.run([program("qpdf"), "--check", path], check=True, capture_output=True)
+    text = subprocess.run([program("pdftotext"), "-raw", path, "-"], check=True, capture_output=True, text=True).stdout
     assert recall(" ".join(expected.truth), text) >= expected.recall - 0.5
 
 
@@ -234,7 +235,7 @@ def test_text_lies_where_a_reader_sees_it_however_the_page_is_turned(
     assert recall(truth, page.text) > 97
     assert page.height > page.width
     sandbox.call("convert", {}, {"source": source, "alto": alto}, {"archival": made})
-    seen = subprocess.run(["pdftotext", "-bbox", made, "-"], check=True, capture_output=True, text=True).stdout
+    seen = subprocess.run([program("pdftotext"), "-bbox", made, "-"], check=True, capture_output=True, text=True).stdout
     place = {word.text: word for word in page.words if len(word.text) > 7}
     matched = 0
     for line in seen.splitlines():

@@ -11,6 +11,7 @@ from signing.signers.pem import KeySigner, PemSigner
 from signing.timestampers.rfc3161 import Rfc3161Timestamper
 from signing.verdict import Verdict
 from tests.corpus.make_pki import Pki
+from tests.servers.presence import program
 
 MESSAGE = "essai.example+00000000+clé\n".encode()
 NOW = datetime.now(UTC)
@@ -65,7 +66,7 @@ def test_garbage_is_a_doubt(seal: bytes, root: bytes) -> None:
 def test_openssl_agrees(signer: KeySigner, timestamper: Rfc3161Timestamper, keys: Path, tmp_path: Path) -> None:
     (tmp_path / "message").write_bytes(MESSAGE)
     (tmp_path / "seal.p7s").write_bytes(detached(signer, MESSAGE, timestamper))
-    command = ["openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any"]
+    command = [program("openssl"), "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-purpose", "any"]
     command += ["-in", str(tmp_path / "seal.p7s"), "-content", str(tmp_path / "message")]
     command += ["-CAfile", str(keys / "root.pem"), "-out", "/dev/null"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
