@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,12 +43,12 @@ def main() -> int:
         ).returncode
         counts, reasons = _read(report)
         rows.append((tier, *counts, time.monotonic() - started, code))
-        skips += [f"{tier}: {name}: {reason}" for name, reason in reasons]
+        skips += [(tier, reason) for _name, reason in reasons]
     print("\ntier            passed  failed  skipped   seconds")
     for tier, passed, failed, skipped, seconds, _code in rows:
         print(f"{tier:<14} {passed:>7} {failed:>7} {skipped:>8} {seconds:>9.1f}")
-    for skip in skips:
-        print(f"skipped  {skip}")
+    for (tier, reason), count in sorted(Counter(skips).items()):
+        print(f"skipped  {count:>4} of {tier}: {reason}")
     passed, failed, skipped = (sum(row[i] for row in rows) for i in (1, 2, 3))
     broken = [row[0] for row in rows if row[5] != 0]
     if broken and not failed:
