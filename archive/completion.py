@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from archive import catalogue, metadata, rulebook, versions
+from archive import catalogue, metadata, rulebook
 from archive.holdings import Holdings, Kept
 from archive.objects import layout
-from archive.objects.layout import PREMIS_JSON, RECORD_JSON
+from archive.objects.layout import RECORD_JSON
 from archive.records import Kind, Package, PackageFile
 from archive.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
 from archive.versions import Planned, Version
-from signing.canonical import canonical
 
 
 def complete(holdings: Holdings, package: Package, agent: str, also: Callable[[Session, Kept], None]) -> Kept:
@@ -91,30 +89,9 @@ def _add(
     ruling = rulebook.apply_rule(session, row.tenant_id, description)
     record = next_record(current, package, ruling, added)
     until = holdings._lasting(session, row.id, ruling)
-    root = layout.object_root(row.tenant_id, row.id)
-    number = row.ocfl_version + 1
-    while (begun := versions.find_inventory(holdings._store, root, number)) is not None:
-        # Left by an attempt that was never acknowledged: it stays as a version superseded at once.
-        orphan = versions.finish(holdings._store, root, begun, until=until)
-        catalogue.enter_files(session, row.id, orphan, but=set())
-        before, number = json.loads(begun), number + 1
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]
     planned += [Planned.of(layout.report_name(name), text) for name, text in sorted(package.reports.items())]
-    planned += [
-        Planned.of(RECORD_JSON, canonical(record)),
-        Planned.of(PREMIS_JSON, metadata.premis(record, holdings._events(session, row.id, row.deposit_id))),
-    ]
-    version = versions.write(
-        holdings._store,
-        root,
-        row.id,
-        planned,
-        until=until,
-        created=holdings._clock(),
-        message="Complete",
-        before=before,
-    )
-    versions.read_back(holdings._store, version, until)
+    version = holdings._revised(session, row, record, before, until, message="Complete", added=planned)
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
     entry = holdings._ledger.append(
         session,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -257,8 +257,7 @@ class Holdings:
             ruling = rulebook.apply_rule(session, tenant, wanted)
             record = metadata.next_record(current, wanted, ruling)
             until = self._lasting(session, record_id, ruling)
-            version = self._revised(session, row, record, before, until)
-            versions.read_back(self._store, version, until)
+            version = self._revised(session, row, record, before, until, message="Describe")
             entry = self._ledger.append(
                 session,
                 type="RecordDescribed",
@@ -306,7 +305,11 @@ class Holdings:
         record: Mapping[str, Any],
         before: dict[str, Any],
         until: date,
+        *,
+        message: str,
+        added: Sequence[Planned] = (),
     ) -> Version:
+        """Write the next version of a kept record and read it back: what is added, then the new metadata."""
         root = layout.object_root(row.tenant_id, row.id)
         number = row.ocfl_version + 1
         while (begun := versions.find_inventory(self._store, root, number)) is not None:
@@ -317,19 +320,22 @@ class Holdings:
             before, number = json.loads(begun), number + 1
         events = self._events(session, row.id, row.deposit_id)
         planned = [
+            *added,
             Planned.of(RECORD_JSON, canonical(record)),
             Planned.of(PREMIS_JSON, metadata.premis(record, events)),
         ]
-        return versions.write(
+        version = versions.write(
             self._store,
             root,
             row.id,
             planned,
             until=until,
             created=self._clock(),
-            message="Describe",
+            message=message,
             before=before,
         )
+        versions.read_back(self._store, version, until)
+        return version
 
     def _lasting(self, session: Session, record_id: str, ruling: rulebook.Ruling) -> date:
         """Lock of a new version: what the rule asks for now, and never less than what is locked already."""
