@@ -13,12 +13,10 @@ import segno
 import typst
 
 from api.texts import translate
+from archive.retention import MONTHS
 from signing.clock import parse_stamp
 
 _TEMPLATE = Path(__file__).with_name("receipt.typ")
-_MONTHS = (
-    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()  # noqa: SIM905
-)
 
 
 def receipt_pdf(signed: dict[str, Any], *, public_url: str = "", language: str = "fr") -> bytes:
@@ -94,5 +92,5 @@ def _spaced(digest: str) -> str:
 def _moment(stamp: str, say: Callable[[str], str]) -> str:
     moment = parse_stamp(stamp)
     return say("{day} {month} {year} à {clock} (UTC)").format(
-        day=moment.day, month=say(_MONTHS[moment.month - 1]), year=moment.year, clock=f"{moment:%H:%M:%S}"
+        day=moment.day, month=say(MONTHS[moment.month - 1]), year=moment.year, clock=f"{moment:%H:%M:%S}"
     )

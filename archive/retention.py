@@ -247,7 +247,7 @@ def access_of(code: str | None, *, document_date: date | None, closed_on: date |
 
 # -- words
 
-_MONTHS: Final = (
+MONTHS: Final = (
     "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()  # noqa: SIM905
 )
 _UNITS: Final = {Unit.DAY: ("jour", "jours"), Unit.MONTH: ("mois", "mois"), Unit.YEAR: ("an", "ans")}
@@ -255,7 +255,7 @@ _UNITS: Final = {Unit.DAY: ("jour", "jours"), Unit.MONTH: ("mois", "mois"), Unit
 
 def in_words(day: date) -> str:
     """« 31 décembre 2036 », with spaces that don't break."""
-    return f"{'1er' if day.day == 1 else day.day}{HARD}{_MONTHS[day.month - 1]}{HARD}{day.year}"
+    return f"{'1er' if day.day == 1 else day.day}{HARD}{MONTHS[day.month - 1]}{HARD}{day.year}"
 
 
 def _lasting(rule: Rule) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from archive.retention import MONTHS
+
 NARROW = "\u202f"
 """Narrow no-break space."""
 HARD = "\u00a0"
 """No-break space."""
 
-_MONTHS = "janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre"
+_MONTHS = "|".join(MONTHS)
 _UNITS = r"octets?|ko|Mo|Go|To|ms|s|min|h|jours?|mois|ans?|pages?|%|€|px|fois|documents?"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=\w)'(?=\w)"), "’"),

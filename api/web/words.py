@@ -9,12 +9,10 @@ from markupsafe import Markup
 
 from api.web.i18n import _, current_language
 from api.web.typography import HARD, NARROW
+from archive.retention import MONTHS
 
 _MONTHS = {
-    "fr": [
-        *("janvier", "février", "mars", "avril", "mai", "juin"),
-        *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
-    ],
+    "fr": MONTHS,
     "en": [
         *("January", "February", "March", "April", "May", "June"),
         *("July", "August", "September", "October", "November", "December"),
