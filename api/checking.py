@@ -43,11 +43,17 @@ def seal_check(system: System, path: Path) -> Check:
     return Check("Cachet", verdict, said)
 
 
+def _known_roots(system: System) -> list[str]:
+    """Hex of the authorities that a verdict may rest on: our own, and those the administrator trusts."""
+    own = (*system.signer.chain[-1:], *system.timestamper.chain[-1:])
+    return [der.hex() for der in (*own, *system.trusted_roots)]
+
+
 def signature_report(system: System, path: Path) -> dict[str, Any]:
     """The signatures of a PDF and what can be said of each; a file that can't be read is indeterminate."""
     from ingestion.tools.sandbox import ToolFailed
 
-    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:], *system.trusted_roots)]
+    roots = _known_roots(system)
     try:
         return system.sandbox.call(
             "pdf_signatures", {"roots": roots, "at": system.clock().isoformat()}, {"received": path}
@@ -153,7 +159,7 @@ def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
 
     if not looks_like_bundle(path):
         return None
-    roots = [der.hex() for der in (*system.signer.chain[-1:], *system.timestamper.chain[-1:], *system.trusted_roots)]
+    roots = _known_roots(system)
     try:
         result = system.sandbox.call("verify_bundle", {"roots": roots}, {"received": path})
     except ToolFailed:
