@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-unit test-contract test-e2e test-fault test-browser check lint types imports format bench fault clean requirements
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench fault clean requirements
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -42,6 +42,10 @@ demo: setup  ## The whole service on this machine with sample documents (DEMO_EX
 
 test: setup-test  ## Every test; what cannot run here is counted and printed
 	@$(BIN)/python tests/run.py
+
+test-services: setup-test  ## Every test that starts real servers (MinIO, PostgreSQL …), none skipped; installs them as root
+	@tests/servers/install.sh
+	@REQUIRE_SERVICES=1 $(BIN)/python tests/run.py --services
 
 check: lint types imports  ## Format, lint, types, import contracts
 

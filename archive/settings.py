@@ -28,6 +28,8 @@ class S3Store(_Frozen):
     access_key: SecretStr
     secret_key: SecretStr
     region: str = "us-east-1"
+    ca: Path | None = None
+    """PEM of the authority behind an ``https`` endpoint; None: the system's."""
 
 
 StoreSettings = Annotated[LocalStore | S3Store, Field(discriminator="kind")]
@@ -37,11 +39,16 @@ class ArchiveSettings(_Frozen):
     """Where records are and how long the store locks them.
 
     Attributes:
+        database_url: The role that serves; on PostgreSQL it owns no table.
+        database_owner_url: The role that migrates; the same URL where one role does both.
+        copy_store: Where the second copy goes; None: there is none.
         lock_horizon_days: ``retain_until = min(end of retention, today + horizon)``; 0 = whole retention at once.
     """
 
-    database_url: str
+    database_url: SecretStr
+    database_owner_url: SecretStr
     store: StoreSettings
+    copy_store: S3Store | None = None
     lock_horizon_days: int = Field(default=400, ge=0, le=36500)
     origin: str = "chartrier.local"
     """Public name of the installation's log (C2SP checkpoint origin)."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 from archive import fixity
 from archive.objects import layout
 from archive.objects.layout import Content
-from archive.objects.port import ObjectStore, StoredObject, found
+from archive.objects.port import Listed, ObjectStore, StoredObject, found
 from signing.errors import Corrupt, Refused
 
 ATTEMPTS: Final = "attempts"
@@ -202,7 +202,7 @@ def _lasting(store: ObjectStore, key: str, until: date) -> StoredObject:
     return store.extend_lock(key, item.version, until)
 
 
-def _stray(store: ObjectStore, path: str, item: StoredObject) -> Content:
+def _stray(store: ObjectStore, path: str, item: Listed) -> Content:
     one, other = hashlib.sha256(), hashlib.sha512()
     for chunk in store.read(item.key, item.version):
         one.update(chunk)

@@ -65,7 +65,7 @@ class System:
     @cached_property
     def database(self) -> Database:
         """SQLite in the home folder, or what ``CHARTRIER_DATABASE_URL`` names."""
-        return Database(self.settings.archive.database_url, pooled=self._pooled)
+        return Database(self.settings.archive.database_url.get_secret_value(), pooled=self._pooled)
 
     @cached_property
     def store(self) -> ObjectStore:

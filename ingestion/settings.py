@@ -27,14 +27,32 @@ class Names(BaseModel):
     host: str = Field(default="127.0.0.1", description="Adresse d’écoute.")
     port: int = Field(default=8400, ge=0, le=65535, description="Port d’écoute ; 0 : un port libre.")
     origin: str = Field(default="chartrier.local", description="Nom public du journal.")
-    database_url: str = Field(default="", description="URL SQLAlchemy ; vide : SQLite dans le dossier des données.")
+    database_url: SecretStr = Field(
+        default=SecretStr(""), description="URL SQLAlchemy ; vide : SQLite dans le dossier des données."
+    )
+    database_owner_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="La même base, sous le rôle propriétaire des tables, pour les migrations ; vide : database_url.",
+    )
     broker_url: SecretStr = Field(default=SecretStr(""), description="URL du courtier Celery ; vide : Valkey local.")
     s3_endpoint: str = Field(default="", description="URL d’un S3 avec verrouillage d’objets.")
     s3_bucket: str = Field(default="", description="Nom du seau.")
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès S3.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Clé secrète S3.")
     s3_region: str = Field(default="us-east-1", description="Région S3.")
+    s3_ca: str = Field(default="", description="Fichier PEM de l’autorité du S3 ; vide : celles du système.")
+    copy_s3_endpoint: str = Field(default="", description="URL du S3 de la seconde copie ; vide : pas de copie.")
+    copy_s3_bucket: str = Field(default="", description="Nom du seau de la seconde copie.")
+    copy_s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès de la seconde copie.")
+    copy_s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Clé secrète de la seconde copie.")
+    copy_s3_region: str = Field(default="us-east-1", description="Région S3 de la seconde copie.")
+    copy_s3_ca: str = Field(default="", description="Fichier PEM de l’autorité de la seconde copie.")
     search_url: str = Field(default="", description="URL d’Elasticsearch ; vide : index local.")
+    search_api_key: SecretStr = Field(default=SecretStr(""), description="Clé d’API d’Elasticsearch.")
+    search_ca: str = Field(default="", description="Fichier PEM de l’autorité d’Elasticsearch.")
+    search_prefix: str = Field(
+        default="chartrier", pattern="^[a-z][a-z0-9-]{0,40}$", description="Début des noms d’index d’Elasticsearch."
+    )
     tsa_urls: str = Field(default="", description="Autorités d’horodatage RFC 3161, séparées par des virgules.")
     seal_pkcs12: str = Field(default="", description="Fichier PKCS#12 du cachet.")
     seal_pkcs12_password: SecretStr = Field(default=SecretStr(""), description="Mot de passe du PKCS#12.")
@@ -72,6 +90,12 @@ class SearchSettings(BaseModel):
     url: str | None
     """None: tantivy in ``root``."""
     root: Path
+    api_key: SecretStr | None
+    """Of Elasticsearch; None: it asks for none."""
+    ca: Path | None
+    """PEM of the authority behind an ``https`` URL; None: the system's."""
+    prefix: str
+    """Names of our indexes begin with it: several installations can share a cluster."""
 
 
 class ApiSettings(BaseModel):
@@ -150,12 +174,22 @@ def _compose(names: Names) -> Settings:
             tsa_urls=tuple(url.strip() for url in names.tsa_urls.split(",") if url.strip()),
         ),
         archive=ArchiveSettings(
-            database_url=names.database_url or f"sqlite:///{home / 'chartrier.db'}",
+            database_url=_database_url(names, home),
+            database_owner_url=names.database_owner_url
+            if names.database_owner_url.get_secret_value()
+            else _database_url(names, home),
             store=_store(names, home),
+            copy_store=_s3(names, "copy_s3"),
             lock_horizon_days=names.lock_horizon_days,
             origin=names.origin,
         ),
-        search=SearchSettings(url=names.search_url or None, root=home / "index"),
+        search=SearchSettings(
+            url=names.search_url or None,
+            root=home / "index",
+            api_key=names.search_api_key if names.search_api_key.get_secret_value() else None,
+            ca=Path(names.search_ca) if names.search_ca else None,
+            prefix=names.search_prefix,
+        ),
         ingestion=IngestionSettings(
             broker_url=names.broker_url if names.broker_url.get_secret_value() else None,
             workers=names.workers or max(1, len(os.sched_getaffinity(0))),
@@ -174,29 +208,34 @@ def _seal(names: Names) -> SealSettings:
     return Pkcs12Seal(path=Path(names.seal_pkcs12), password=names.seal_pkcs12_password)
 
 
+def _database_url(names: Names, home: Path) -> SecretStr:
+    if names.database_url.get_secret_value():
+        return names.database_url
+    return SecretStr(f"sqlite:///{home / 'chartrier.db'}")
+
+
 def _store(names: Names, home: Path) -> StoreSettings:
+    return _s3(names, "s3") or LocalStore(root=home / "store")
+
+
+def _s3(names: Names, group: str) -> S3Store | None:
+    """The store that a group of names describes; None when the group is not set."""
     parts = {
-        "s3_endpoint": names.s3_endpoint,
-        "s3_bucket": names.s3_bucket,
-        "s3_access_key": names.s3_access_key.get_secret_value(),
-        "s3_secret_key": names.s3_secret_key.get_secret_value(),
+        "endpoint": getattr(names, f"{group}_endpoint"),
+        "bucket": getattr(names, f"{group}_bucket"),
+        "access_key": getattr(names, f"{group}_access_key").get_secret_value(),
+        "secret_key": getattr(names, f"{group}_secret_key").get_secret_value(),
     }
     if not any(parts.values()):
-        return LocalStore(root=home / "store")
+        return None
+    prefix = f"{PREFIX}{group.upper()}"
     missing = [
-        f"{PREFIX}{name.upper()}: missing, the other CHARTRIER_S3_* need it"
-        for name, value in parts.items()
-        if not value
+        f"{prefix}_{name.upper()}: missing, the other {prefix}_* need it" for name, value in parts.items() if not value
     ]
     if missing:
         raise _refused(missing)
-    return S3Store(
-        endpoint=names.s3_endpoint,
-        bucket=names.s3_bucket,
-        access_key=names.s3_access_key,
-        secret_key=names.s3_secret_key,
-        region=names.s3_region,
-    )
+    ca = getattr(names, f"{group}_ca")
+    return S3Store(**parts, region=getattr(names, f"{group}_region"), ca=Path(ca) if ca else None)
 
 
 def _refused(faults: list[str]) -> Refused:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from archive.database import Database
 from archive.fixity import verified
-from archive.objects.port import ObjectStore, StoredObject
+from archive.objects.port import Listed, ObjectStore
 from archive.tables import RecordRow, RepresentationRow
 from ingestion import outbox
 from ingestion.deposits import STAGING_HOURS, UNFINISHED, DepositState, urgency
@@ -204,9 +204,9 @@ def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[dat
     return {subject: (created_at, bool(waiting)) for subject, created_at, waiting in rows}
 
 
-def _by_deposit(items: Iterable[StoredObject]) -> Iterable[tuple[str, list[StoredObject]]]:
+def _by_deposit(items: Iterable[Listed]) -> Iterable[tuple[str, list[Listed]]]:
     """Group ``staging/<tenant>/<deposit>/…`` by deposit; keys come in order."""
-    group: list[StoredObject] = []
+    group: list[Listed] = []
     for item in items:
         if group and group[-1].key.split("/")[:3] != item.key.split("/")[:3]:
             yield group[0].key.split("/")[2], group

@@ -1,7 +1,8 @@
 """Run every tier of tests, serially where a browser or a whole service is involved, and sum up.
 
 Prints a line a tier, every skip with its reason, and one closing line. ``REQUIRE_SERVICES=1`` turns skips for
-absent servers, browsers and validators into failures (see tests/conftest.py).
+absent servers, browsers and validators into failures (see tests/servers/presence.py). With ``--services`` it runs
+the tests marked ``services``, which start real servers, and no other; without, all the others.
 """
 
 from __future__ import annotations
@@ -23,20 +24,29 @@ TIERS = {
     "fault": ["-n", "0"],
     "browser": ["-n", "0"],
 }
+SERVICE_TIERS = {
+    "unit": ["-n", "2", "--dist", "loadfile"],  # a file's tests share the servers that its worker started
+    "contract": ["-n", "2", "--dist", "loadfile"],
+    "e2e": ["-n", "0"],
+    "fault": ["-n", "0"],
+}
 
 
 def main() -> int:
     """Run the tiers; 0 only if every one held."""
     reports = ROOT / "build" / "tests"
     reports.mkdir(parents=True, exist_ok=True)
-    wanted = sys.argv[1:] or list(TIERS)
+    services = "--services" in sys.argv[1:]
+    tiers = SERVICE_TIERS if services else TIERS
+    marked = ["-m", "services" if services else "not services"]
+    wanted = [name for name in sys.argv[1:] if name != "--services"] or list(tiers)
     rows, skips = [], []
     for tier in wanted:
         report = reports / f"{tier}.xml"
         report.unlink(missing_ok=True)
         started = time.monotonic()
         code = subprocess.run(
-            [sys.executable, "-m", "pytest", f"tests/{tier}", "-q", f"--junitxml={report}", *TIERS[tier]],
+            [sys.executable, "-m", "pytest", f"tests/{tier}", "-q", f"--junitxml={report}", *marked, *tiers[tier]],
             cwd=ROOT,
             env=os.environ | {"OMP_THREAD_LIMIT": "1"},
             check=False,

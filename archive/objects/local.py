@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
-from archive.objects.port import Assurance, StoredObject
+from archive.objects.port import Assurance, Listed, StoredObject
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
@@ -248,13 +248,12 @@ class LocalObjectStore:
             raise Refused("bad_range", "La plage demandée dépasse la fin de « {key} ».", key=key)
         return read(place.path, offset, length)
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
+    def list(self, prefix: str) -> Iterator[Listed]:
         """See the port."""
         current = self._heads(prefix)
         older = self._superseded(prefix)
         for _, _, place in heapq.merge(current, older, key=lambda item: item[:2]):
-            with away():
-                yield self._state(place)
+            yield Listed(place.key, place.version, place.state.st_size, _written_at(place.state))
 
     def _heads(self, prefix: str) -> Iterator[tuple[str, int, _Place]]:
         for key, _ in walk(self._root, prefix, skip=_OURS):
@@ -316,15 +315,13 @@ class LocalObjectStore:
         return max(numbers, default=0)
 
     def _state(self, place: _Place) -> StoredObject:
-        lock = _lock_of(place.state)
-        written = place.state.st_mtime_ns if lock is None else place.state.st_ctime_ns
         return StoredObject(
             key=place.key,
             version=place.version,
             size=place.state.st_size,
-            locked_until=lock,
+            locked_until=_lock_of(place.state),
             legal_hold=self._hold_marker(place).exists(),
-            modified_at=datetime.fromtimestamp(written // 10**6 / 1000, UTC),
+            modified_at=_written_at(place.state),
         )
 
     def _hold_marker(self, place: _Place) -> Path:
@@ -351,6 +348,11 @@ def _lock_of(state: os.stat_result) -> date | None:
     if state.st_mtime_ns % _DAY_NS:
         return None
     return datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).date()
+
+
+def _written_at(state: os.stat_result) -> datetime:
+    written = state.st_mtime_ns if _lock_of(state) is None else state.st_ctime_ns
+    return datetime.fromtimestamp(written // 10**6 / 1000, UTC)
 
 
 def _is_locked(state: StoredObject, now: datetime) -> bool:

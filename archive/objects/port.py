@@ -46,6 +46,23 @@ class StoredObject:
     modified_at: datetime
 
 
+@dataclass(frozen=True)
+class Listed:
+    """One version of one key, as a listing shows it: enough to find it, not what guards it.
+
+    A listing says nothing of locks: an S3 would have to be asked once more for each version. ``stat`` tells.
+
+    Attributes:
+        marker: A delete marker: bytes that were there are hidden, and nobody of ours does that.
+    """
+
+    key: str
+    version: str
+    size: int
+    modified_at: datetime
+    marker: bool = False
+
+
 class ObjectStore(Protocol):
     """Write-once storage with retention.
 
@@ -93,8 +110,8 @@ class ObjectStore(Protocol):
             Refused: ``object_missing``, before the first chunk; ``bad_range`` when offset is past the end.
         """
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Every version of every key under the prefix, keys in lexical order."""
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Every version of every key under the prefix, keys in lexical order, a key's versions oldest first."""
 
     def extend_lock(self, key: str, version: str, until: date) -> StoredObject:
         """Lengthen the lock. A date before the present lock changes nothing and returns the present state."""

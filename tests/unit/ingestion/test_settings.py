@@ -22,7 +22,7 @@ S3 = {
 def test_nothing_set_is_the_embedded_profile(tmp_path: Path) -> None:
     settings = load_settings({"CHARTRIER_HOME": str(tmp_path)})
     assert settings.archive.store == LocalStore(root=tmp_path / "store")
-    assert settings.archive.database_url == f"sqlite:///{tmp_path / 'chartrier.db'}"
+    assert settings.archive.database_url.get_secret_value() == f"sqlite:///{tmp_path / 'chartrier.db'}"
     assert settings.ingestion.broker_url is None
     assert settings.signing.seal.kind == "generated"
     assert settings.archive.lock_horizon_days == 400

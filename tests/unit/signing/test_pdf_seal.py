@@ -60,7 +60,6 @@ def test_pdfsig_agrees(sealed: Path) -> None:
     assert "ETSI.CAdES.detached" in told
 
 
-@pytest.mark.services
 def test_a_sealed_pdfa_is_still_pdfa(sealed: Path) -> None:
     (report,) = verapdf([sealed])
     assert report["compliant"], report

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Installs or builds the real servers that the tests start. Quick when everything is there.
+set -euo pipefail
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/chartrier"
+mkdir -p "$cache"
+
+packages() { # name:package …: what the PATH lacks and Debian has
+    missing=""
+    for pair in "$@"; do
+        PATH="$PATH:/usr/lib/postgresql/15/bin" command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
+    done
+    [ -z "$missing" ] && return
+    [ "$(id -u)" = 0 ] || { echo "Install these packages, then run this again:$missing" >&2; exit 1; }
+    # a package must not start a server of its own: the tests start theirs
+    policy=/usr/sbin/policy-rc.d
+    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; made=1; }
+    apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    [ -z "${made:-}" ] || rm -f "$policy"
+}
+
+minio() { # its community edition is archived: the last release that the Go module proxy serves
+    release=RELEASE.2025-09-07T16-13-09Z
+    module=github.com/minio/minio@v0.0.0-20250907161309-07c3a429bfed
+    place="$cache/minio-$release"
+    [ -x "$place/minio" ] && return
+    echo "Building MinIO $release (about four minutes, once)…"
+    mkdir -p "$place.making"
+    GOBIN="$place.making" go install -trimpath -ldflags "-s -w" "$module"
+    mkdir -p "$place"
+    mv "$place.making/minio" "$place/minio"
+    rmdir "$place.making"
+}
+
+packages initdb:postgresql redis-server:redis-server rabbitmq-server:rabbitmq-server clamd:clamav-daemon caddy:caddy
+minio

@@ -1,0 +1,138 @@
+"""A real server as a process of ours: started on a free loopback port, waited for, stopped by its pid."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from api.processes import die_with_parent
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class ServerProcess:
+    """One server. It keeps its folder and its port, so that it can be killed and started again.
+
+    Args:
+        name: Of the log file.
+        command: Program and arguments.
+        folder: Where it works and logs.
+        answers: Whether it is ready; exceptions of the network count as not yet.
+        user: Account it runs as, for servers that refuse root.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        answers: Callable[[], bool],
+        *,
+        environment: Mapping[str, str] | None = None,
+        within: float = 60,
+        user: str | None = None,
+    ) -> None:
+        self.name = name
+        self.command = list(command)
+        self.folder = folder
+        self.log = folder / f"{name}.log"
+        self._answers = answers
+        self._environment = dict(environment or {})
+        self._within = within
+        self._user = user
+        self.running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process id while it runs."""
+        assert self.running is not None, f"{self.name} is not running"
+        return self.running.pid
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start without waiting."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.running = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env={k: v for k, v in os.environ.items() if not k.startswith("CHARTRIER_")} | self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+                user=self._user,
+            )
+
+    def wait(self) -> None:
+        """Until it answers.
+
+        Raises:
+            AssertionError: It ended, or did not answer in time; with the end of its log.
+        """
+        limit = time.monotonic() + self._within
+        while time.monotonic() < limit:
+            assert self.running is not None
+            if self.running.poll() is not None:
+                raise AssertionError(f"{self.name} ended with {self.running.returncode}: {self._tail()}")
+            if self.answers():
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{self.name} did not answer within {self._within} s: {self._tail()}")
+
+    def answers(self) -> bool:
+        """Whether it is ready now."""
+        try:
+            return self._answers()
+        except Exception:
+            return False
+
+    def kill(self) -> None:
+        """``kill -9``, its children included."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it politely, then not."""
+        try:
+            self._signal(how)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _signal(self, how: signal.Signals) -> None:
+        if self.running is None:
+            return
+        process = self.running
+        with contextlib.suppress(ProcessLookupError):
+            if how is signal.SIGKILL:
+                os.killpg(process.pid, how)
+            else:
+                process.send_signal(how)
+        process.wait(20)
+        self.running = None
+
+    def _tail(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-3000:] if self.log.exists() else ""
