@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from archive.evidence import Evidence
     from archive.holdings import Holdings
     from archive.publisher import Publisher
+    from archive.register import Register
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
     from ingestion.runner import Runner
@@ -96,6 +97,13 @@ class System:
         from archive.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def register(self) -> Register:
+        """What the store is told of each tenant."""
+        from archive.register import Register
+
+        return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     # -- proof
 
@@ -332,7 +340,28 @@ class System:
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             migrate(self.database)
+            self._require_rebuilt()
             self.publisher.open_log()
+            self.register.enter_all()
+
+    def prepare_rebuild(self) -> None:
+        """Tables and nothing else: what ``rebuild all`` begins with."""
+        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._alone("initialise"):
+            migrate(self.database)
+
+    def _require_rebuilt(self) -> None:
+        from archive.custody import rebuild, reports
+
+        with self.database.read() as session:
+            row = reports.latest(session, rebuild.NAME)
+        if row is not None and row.ended_at is None:
+            raise Refused(
+                "rebuild_unfinished",
+                "La base n’a été refaite qu’en partie depuis le magasin : le service ne démarre pas sur elle.",
+                kept="Ce qui est refait reste en place.",
+                action="Relancez « chartrier rebuild all » : il reprend où il s’était arrêté.",
+            )
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -354,6 +383,7 @@ class System:
             session.add(TenantRow(id=tenant, name=name.strip(), created_at=self.clock()))
             session.flush()
             load_pack(session, tenant)
+            self.register.enter(session, tenant)
         return True
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from archive.tables import JournalEntryRow, TenantRow
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.errors import Unavailable
 
-SHOWN: Final = ("RecordKept", "RecordDescribed", "RecordCompleted")
+SHOWN: Final = ("RecordKept", "RecordDescribed", "RecordCompleted", "RecordRecovered")
 """Entries after which a record must be found as it is now."""
 
 GONE: Final = ("RecordDisposed", "RecordTransferred")
@@ -113,7 +113,7 @@ class Follower:
         rebuilt = self._index.begin_rebuild(tenant)
         try:
             total, done = self._entries(tenant), 0
-            while applied := self._follow(tenant, rebuilt):
+            while applied := self._insist(tenant, rebuilt):
                 done += applied
                 if progress is not None:
                     progress(done, max(total, done))
@@ -123,6 +123,15 @@ class Follower:
         finally:
             rebuilt.close()
         return done
+
+    def _insist(self, tenant: str, index: SearchIndex) -> int:
+        """One batch, however many of its records can't be read: each is tried as often as any, then left out."""
+        while True:
+            try:
+                return self._follow(tenant, index)
+            except Unavailable as error:
+                if error.code != "entry_unreadable":
+                    raise
 
     def _tenants(self) -> list[str]:
         with self._database.read() as session:
