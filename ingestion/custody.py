@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
 from archive.custody import rebuild, reports
+from archive.custody.agreement import Agreement
+from archive.custody.census import Census
 from archive.custody.findings import Finding, Findings
 from archive.custody.ordering import IdSet, Sorter, summed
 from archive.custody.rebuild import Rebuild, Rebuilt, Told
 from archive.ledger import size
 from archive.tables import TenantRow
-from ingestion.recovery import Recovery
+from ingestion.recovery import Recovery, in_progress
+from ingestion.staging import Staging
+from search.drift import Drift
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
+
+
+RECONCILE: Final = "reconcile"
 
 
 class Custody:
@@ -73,6 +81,54 @@ class Custody:
                 facts=report,
             )
         return report
+
+    # -- reconcile
+
+    def reconcile(self, *, repair: bool = False, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+        """Database, journal, store, index and staging beside each other; the report.
+
+        Args:
+            repair: Put index and staging right; evidence is never touched.
+            pause: Sleeps before a second look at what was written a moment ago.
+        """
+        system = self._system
+        findings = Findings(self._found)
+        with system.database.write() as session:
+            reports.begin(session, RECONCILE, system.clock())
+        census = Census(
+            system.database,
+            system.store,
+            system.clock,
+            in_progress=self._in_progress,
+            pause=pause,
+            told=self._told,
+        )
+        agreement = Agreement(system.database, system.store, pause=pause)
+        stored = census.take(findings)
+        records = agreement.catalogue(findings)
+        agreement.published(findings)
+        drift = Drift(system.database, system.index, system.follower, system.search_entry)
+        shown = sum(drift.check(tenant, findings, repair=repair) for tenant in self._tenants())
+        Staging(system.database, system.store, system.clock).check(
+            findings, clear=system.sweeper.clear_staging if repair else None
+        )
+        with system.database.read() as session:
+            entries = size(session)
+        report = {
+            "records": {"database": records, "store": stored, "index": shown},
+            "journal_entries": entries,
+            "open": findings.open,
+            **findings.as_json(),
+        }
+        with system.database.write() as session:
+            reports.end(session, RECONCILE, system.clock(), agreed=findings.open == 0, facts=report)
+        return report
+
+    def _in_progress(self, record_id: str) -> bool:
+        with self._system.database.read() as session:
+            return in_progress(session, record_id)
+
+    # -- small steps
 
     def _report(self, result: Rebuilt, waiting: int) -> dict[str, Any]:
         sets = self._sets(result.stored)

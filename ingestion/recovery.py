@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
@@ -188,10 +188,10 @@ class Recovery:
             row.name = told["tenant_name"]
 
 
-def in_progress(session: Session) -> Iterator[str]:
-    """Records to be of deposits that are on their way: what the store holds of them is work, not a stray."""
-    query = select(DepositRow.record_id).where(DepositRow.state != DepositState.KEPT)
-    yield from (one for one in session.scalars(query.execution_options(yield_per=1000)) if one is not None)
+def in_progress(session: Session, record_id: str) -> bool:
+    """Whether a deposit on its way is to become this record: what the store holds of it is work, not a stray."""
+    query = select(DepositRow.id).where(DepositRow.record_id == record_id, DepositRow.state != DepositState.KEPT)
+    return session.scalar(query.limit(1)) is not None
 
 
 def _agrees(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,6 +58,12 @@ class Follower:
         self._index = index
         self._load = load_entry
         self._failures: dict[tuple[str, int], int] = {}
+        self._turn = threading.Lock()
+
+    def put_right(self, tenant: str, changes: Sequence[Change]) -> None:
+        """Apply what the reconciler found, where the index stands; not at the same time as a step."""
+        with self._turn:
+            self._index.apply(tenant, changes, self._index.position(tenant))
 
     def step(self) -> int:
         """Apply one batch for every tenant that has something new; returns how many entries.
@@ -67,11 +74,13 @@ class Follower:
         applied = 0
         for tenant in self._tenants():
             try:
-                applied += self._follow(tenant, self._index)
+                with self._turn:
+                    applied += self._follow(tenant, self._index)
             except Exception:
                 log.exception("index_not_followed", tenant=tenant)
         if applied == 0:
-            self._index.release()
+            with self._turn:
+                self._index.release()
         return applied
 
     def catch_up(self) -> int:

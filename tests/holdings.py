@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from archive.records import Description, Digests, Format, Kind, Package, Package
 from ingestion.alto import AltoWriter, PageText, Word
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
+from search.port import Query
 
 WORDS = ("délibération", "voirie", "assainissement", "cimetière", "budget", "marché", "crèche", "pont", "école", "eau")
 
@@ -124,3 +128,53 @@ def rows(system: System, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
             table = Base.metadata.tables[name]
             found[name] = sorted((tuple(row) for row in session.execute(select(table))), key=repr)
     return found
+
+
+@contextmanager
+def opened(home: Path, keys: Path | None = None, **environment: str) -> Iterator[System]:
+    """An installation with one tenant."""
+    system = system_at(home, keys, **environment)
+    system.initialise()
+    system.create_tenant("demo", "Commune de Démonstration")
+    try:
+        yield system
+    finally:
+        system.close()
+
+
+def filled(system: System, folder: Path, count: int = 5) -> list[str]:
+    """Two tenants, records, a description changed twice; all published and indexed."""
+    system.create_tenant("autre", "Autre Commune")
+    ids = [keep(system, folder, n, ("demo", "autre")[n % 2]) for n in range(count)]
+    system.holdings.describe("demo", ids[0], {"title": "Premier titre"}, agent="user:1", expected_revision=1)
+    system.publisher.publish(force_token=True)
+    system.holdings.describe("demo", ids[0], {"title": "Second titre"}, agent="user:1", expected_revision=2)
+    system.publisher.publish(force_token=True)
+    system.follower.catch_up()
+    return ids
+
+
+def titles(system: System, text: str, tenant: str = "demo") -> list[tuple[str, str]]:
+    """What a search finds."""
+    answer = system.index.search(Query(tenant=tenant, text=text, limit=50))
+    return sorted((hit.record_id, hit.title) for hit in answer.hits)
+
+
+def stored_file(system: System, record_id: str, name: str) -> Path:
+    """A file of a record in a local store."""
+    return next(p for p in (system.settings.home / "store" / "tenants").rglob(name) if record_id in str(p))
+
+
+def alter(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Change a locked file as an administrator could: lock date and mode stay."""
+    status = path.stat()
+    path.chmod(0o600)
+    path.write_bytes(change(path.read_bytes()))
+    path.chmod(0o444)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def flipped(content: bytes) -> bytes:
+    """One bit changed."""
+    at = len(content) // 2
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]

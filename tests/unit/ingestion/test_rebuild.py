@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,50 +29,24 @@ from ingestion.assembly import System
 from ingestion.custody import Custody
 from ingestion.outbox import ADVANCE
 from ingestion.tables import DepositRow, OutboxRow
-from search.port import Query
-from signing.authority import ensure_generated
 from signing.clock import utc_now
 from signing.errors import Corrupt, Refused
-from tests.holdings import keep, lose_database, receive, rows, system_at
+from tests.holdings import (
+    alter,
+    filled,
+    flipped,
+    keep,
+    lose_database,
+    opened,
+    receive,
+    rows,
+    stored_file,
+    system_at,
+    titles,
+)
 from tests.unit.ingestion.test_crashes import PowerCut
 
 SAME = ("tenants", "document_types", "retention_rules", "records", "representations", "stored_files", "journal_entries")
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test", clock=utc_now)
-    return folder
-
-
-@contextmanager
-def opened(home: Path, keys: Path) -> Iterator[System]:
-    system = system_at(home, keys)
-    system.initialise()
-    system.create_tenant("demo", "Commune de Démonstration")
-    try:
-        yield system
-    finally:
-        system.close()
-
-
-@pytest.fixture
-def system(tmp_path: Path, keys: Path) -> Iterator[System]:
-    with opened(tmp_path / "home", keys) as made:
-        yield made
-
-
-def filled(system: System, folder: Path, count: int = 5) -> list[str]:
-    """Two tenants, records, a description changed twice, a checkpoint; all published and indexed."""
-    system.create_tenant("autre", "Autre Commune")
-    ids = [keep(system, folder, n, ("demo", "autre")[n % 2]) for n in range(count)]
-    system.holdings.describe("demo", ids[0], {"title": "Premier titre"}, agent="user:1", expected_revision=1)
-    system.publisher.publish(force_token=True)
-    system.holdings.describe("demo", ids[0], {"title": "Second titre"}, agent="user:1", expected_revision=2)
-    system.publisher.publish(force_token=True)
-    system.follower.catch_up()
-    return ids
 
 
 def again(system: System, **given: Any) -> tuple[System, dict[str, Any]]:
@@ -82,11 +55,6 @@ def again(system: System, **given: Any) -> tuple[System, dict[str, Any]]:
     after = system_at(system.settings.home)
     after.prepare_rebuild()
     return after, Custody(after).rebuild(**given)
-
-
-def titles(system: System, text: str, tenant: str = "demo") -> list[tuple[str, str]]:
-    answer = system.index.search(Query(tenant=tenant, text=text, limit=50))
-    return sorted((hit.record_id, hit.title) for hit in answer.hits)
 
 
 def test_everything_comes_back_row_for_row(system: System, tmp_path: Path) -> None:
@@ -273,30 +241,13 @@ def test_a_start_over_an_empty_database_is_refused_and_writes_nothing(system: Sy
     after.close()
 
 
-def _alter(path: Path, change: Any) -> None:
-    status = path.stat()
-    path.chmod(0o600)
-    path.write_bytes(change(path.read_bytes()))
-    path.chmod(0o444)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-def _flipped(content: bytes) -> bytes:
-    at = len(content) // 2
-    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
-
-
-def _file(system: System, record_id: str, name: str) -> Path:
-    return next(p for p in (system.settings.home / "store" / "tenants").rglob(name) if record_id in str(p))
-
-
 @pytest.mark.parametrize("where", ["tile/entries/000.p", "tile/0/000.p", "checkpoint"])
 def test_a_damaged_journal_claims_nothing(system: System, tmp_path: Path, where: str) -> None:
     filled(system, tmp_path, 2)
     lose_database(system)
     place = system.settings.home / "store" / "journal" / where
     path = max(place.iterdir(), key=lambda p: int(p.name)) if place.is_dir() else place
-    _alter(path, _flipped)
+    alter(path, flipped)
     after = system_at(system.settings.home)
     after.prepare_rebuild()
     with pytest.raises(Corrupt, check=lambda error: error.code == "journal_damaged"):
@@ -319,13 +270,13 @@ def test_what_is_damaged_is_listed_and_the_rest_comes_back(
 ) -> None:
     ids = filled(system, tmp_path)
     victim = ids[1]
-    path = _file(system, victim, name)
+    path = stored_file(system, victim, name)
     if name == "inventory.json":
         path = next(p for p in path.parents if victim in p.name) / name
     if kind == "missing":
         path.unlink()
     else:
-        _alter(path, _flipped)
+        alter(path, flipped)
     after, report = again(system, thorough=True)
     assert report["counts"][kind] >= 1
     assert {finding["record_id"] for finding in report["findings"]} == {victim}
@@ -344,12 +295,12 @@ def test_a_forged_later_version_is_never_taken_for_the_original(system: System, 
     """Somebody with the store adds a version whose record tells of other bytes: listed, and not believed."""
     ids = filled(system, tmp_path)
     forged = system.holdings.describe("demo", ids[2], {"title": "Faux"}, agent="user:1", expected_revision=1)
-    content = _file(system, ids[2], "record.json")
+    content = stored_file(system, ids[2], "record.json")
     paths = [p for p in (system.settings.home / "store" / "tenants").rglob("record.json") if ids[2] in str(p)]
     later = next(p for p in paths if "/v2/" in str(p))
     told = json.loads(later.read_bytes())
     told["representations"][0]["digests"]["sha-256"] = "0" * 64
-    _alter(later, lambda _: json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    alter(later, lambda _: json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
     assert forged.revision == 2
     assert content.exists()
     after, report = again(system)
