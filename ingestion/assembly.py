@@ -17,7 +17,7 @@ from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.port import ObjectStore
 from archive.records import Digests, Kind
-from archive.settings import LocalStore
+from archive.settings import LocalStore, StoreSettings
 from archive.tables import RecordRow, RepresentationRow, TenantRow
 from ingestion.intake import Intake
 from ingestion.offers import Offer
@@ -71,7 +71,15 @@ class System:
     @cached_property
     def store(self) -> ObjectStore:
         """Local files, or S3 with Object Lock."""
-        chosen = self.settings.archive.store
+        return self._opened(self.settings.archive.store)
+
+    @cached_property
+    def copy_store(self) -> ObjectStore | None:
+        """Where the second copy is; None: there is none."""
+        chosen = self.settings.archive.copy_store
+        return None if chosen is None else self._opened(chosen)
+
+    def _opened(self, chosen: StoreSettings) -> ObjectStore:
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 

@@ -6,25 +6,31 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from archive.custody import rebuild, reports
 from archive.custody.agreement import Agreement
 from archive.custody.census import Census
-from archive.custody.findings import Finding, Findings
+from archive.custody.copies import Copies
+from archive.custody.copy_check import CopyCheck
+from archive.custody.findings import LISTED, Finding, Findings
 from archive.custody.ordering import IdSet, Sorter, summed
 from archive.custody.rebuild import Rebuild, Rebuilt, Told
+from archive.custody.restoring import Restored, Restoring
 from archive.ledger import size
-from archive.tables import TenantRow
+from archive.tables import CopyRow, TenantRow
 from ingestion.recovery import Recovery, in_progress
 from ingestion.staging import Staging
 from search.drift import Drift
+from signing.clock import stamp
+from signing.errors import Refused
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
 
 RECONCILE: Final = "reconcile"
+COPIES: Final = "copies"
 
 
 class Custody:
@@ -128,6 +134,78 @@ class Custody:
         with self._system.database.read() as session:
             return in_progress(session, record_id)
 
+    # -- second copy
+
+    def follow_copies(self) -> bool:
+        """Copy what the journal tells since the last time; False where there is no second store."""
+        found = self._copies()
+        if found is None:
+            return False
+        work, findings = found, Findings(self._found)
+        with self._system.database.read() as session:
+            before = reports.latest(session, COPIES)
+            facts = dict(before.facts) if before is not None else {}
+            last = size(session) - 1
+        position = facts.get("position", -1)
+        if position >= last and facts.get("published") == last:
+            return True
+        position = work.follow(findings, position)
+        known = facts.get("findings", [])
+        self._end_copies({**facts, "position": position, "published": last}, findings, known)
+        return True
+
+    def copy_everything(self, *, check: bool = False) -> dict[str, Any]:
+        """Bring the second store in step, whatever was missed; with ``check`` read all of it. The report.
+
+        Raises:
+            Refused: ``no_second_copy``.
+        """
+        work = self._copies()
+        copy = self._system.copy_store
+        if work is None or copy is None:
+            raise _no_copy()
+        findings = Findings(self._found)
+        with self._system.database.write() as session:
+            reports.begin(session, COPIES, self._system.clock())
+        with self._system.database.read() as session:
+            last = size(session) - 1
+        behind = work.whole(findings)
+        facts: dict[str, Any] = {"position": last, "records_behind": behind, "assurance": str(copy.assurance)}
+        if check:
+            reader = CopyCheck(self._system.database, copy, self._system.clock, told=self._told)
+            facts |= {"checked": reader.run(findings), "checked_at": stamp(self._system.clock())}
+        with self._system.database.read() as session:
+            facts["objects"] = session.scalar(select(func.count()).select_from(CopyRow)) or 0
+        return self._end_copies(facts, findings, [])
+
+    def restore(self, tenant: str, record_id: str, *, agent: str) -> list[Restored]:
+        """Put back what is damaged of a record, in either store, from the other.
+
+        Raises:
+            Refused: ``no_second_copy``, ``record_not_found``.
+            Corrupt: ``catalogue_differs``.
+        """
+        system = self._system
+        if system.copy_store is None:
+            raise _no_copy()
+        folder = system.settings.home / "work"
+        work = Restoring(system.database, system.ledger, system.store, system.copy_store, folder, system.clock)
+        return work.record(tenant, record_id, agent=agent)
+
+    def _copies(self) -> Copies | None:
+        system = self._system
+        if system.copy_store is None:
+            return None
+        folder = system.settings.home / "work"
+        return Copies(system.database, system.store, system.copy_store, folder, system.clock, told=self._told)
+
+    def _end_copies(self, facts: dict[str, Any], findings: Findings, known: list[Any]) -> dict[str, Any]:
+        report = {**facts, "open": findings.open + len(known), **findings.as_json()}
+        report["findings"] = [*known, *report["findings"]][:LISTED]
+        with self._system.database.write() as session:
+            reports.end(session, COPIES, self._system.clock(), agreed=report["open"] == 0, facts=report)
+        return report
+
     # -- small steps
 
     def _report(self, result: Rebuilt, waiting: int) -> dict[str, Any]:
@@ -168,3 +246,11 @@ class Custody:
         with self._system.database.read() as session:
             found = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
         yield from found
+
+
+def _no_copy() -> Refused:
+    return Refused(
+        "no_second_copy",
+        "Cette installation n’a pas de seconde copie.",
+        action="Indiquez-en une : CHARTRIER_COPY_S3_* ou CHARTRIER_COPY_PATH.",
+    )

@@ -211,19 +211,25 @@ def _now(session: Session, record_id: str) -> Folder | None:
     row = session.get(RecordRow, record_id)
     if row is None:
         return None
-    restored: Counter[str] = Counter()
+    again = restored(session, record_id, "first")
+    objects: dict[str, Expected] = {}
+    for table in (RepresentationRow, StoredFileRow):
+        for one in session.execute(select(table.key, table.version, table.size).where(table.record_id == record_id)):
+            objects[one.key] = Expected(one.key, one.version, one.size)
+    return Folder(row.ocfl_version, objects, again)
+
+
+def restored(session: Session, record_id: str, store: str) -> Counter[str]:
+    """How often an object, by its path, was put back beside a damaged version, in one of the two stores."""
+    found: Counter[str] = Counter()
     query = select(JournalEntryRow.body).where(
         JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type == "ObjectRestored"
     )
     for body in session.scalars(query):
         facts = json.loads(body)["facts"]
-        if facts["store"] == "first" and facts["damaged"]:
-            restored[facts["path"]] += 1
-    objects: dict[str, Expected] = {}
-    for table in (RepresentationRow, StoredFileRow):
-        for one in session.execute(select(table.key, table.version, table.size).where(table.record_id == record_id)):
-            objects[one.key] = Expected(one.key, one.version, one.size)
-    return Folder(row.ocfl_version, objects, restored)
+        if facts["store"] == store and facts["damaged"]:
+            found[facts["path"]] += 1
+    return found
 
 
 def _strangers(findings: Findings, items: list[Listed]) -> None:

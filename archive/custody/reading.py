@@ -244,7 +244,9 @@ def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest:
     if any(item.marker for item in listed.get(key, [])):
         result.add(Kind.CHANGED, path, "marker")
     expected = result.number if path in {"inventory.json", "inventory.json.sha512"} else 1
-    expected += sum(e.type == "ObjectRestored" and e.facts.get("path") == path for e in result.events)
+    expected += sum(
+        e.type == "ObjectRestored" and e.facts["path"] == path and e.facts["damaged"] is not None for e in result.events
+    )
     if len(versions) > expected:
         result.add(Kind.UNTRACKED, path, "version")
     chosen = versions[-1] if len(versions) == 1 else _with_digest(store, versions, digest)
