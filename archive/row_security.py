@@ -48,7 +48,7 @@ _CHANGE: Final = (*_GROW, "UPDATE")
 _FULL: Final = (*_CHANGE, "DELETE")
 
 DECLARED: Final[dict[str, Rows]] = {
-    # archive: what was kept only grows
+    # of the archive: what was kept only grows
     "tenants": _of("id", *_CHANGE),
     "pseudonyms": _of("tenant_id", *_GROW, "DELETE"),  # destroying a key unlinks its subject; none is ever changed
     "records": _of("tenant_id", *_CHANGE),
@@ -61,12 +61,12 @@ DECLARED: Final[dict[str, Rows]] = {
     "journal_entries": _of("tenant_id", *_GROW),
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
-    # ingestion: work in progress
+    # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),
     "stage_runs": _with("deposits", "deposit_id", *_FULL),
     "page_tasks": _with("deposits", "deposit_id", *_FULL),
     "outbox": _with("deposits", "split_part(subject, ':', 1)", *_FULL),
-    # api: who may come in
+    # who may come in, of the api
     "users": _of("tenant_id", *_CHANGE),
     "login_links": _with("users", "user_id", *_FULL),
     "sessions": _with("users", "user_id", *_FULL),

@@ -397,9 +397,7 @@ class System:
             self.database.dispose()
 
 
-def assemble(
-    settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING
-) -> System:
+def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
     return System(settings, pooled=pooled, clock=clock, sees=sees)
 

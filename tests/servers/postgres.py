@@ -15,12 +15,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from archive.database import Database
 from ingestion.assembly import migrate
@@ -222,6 +225,31 @@ class Databases:
             assert self.server is not None
             self.server.drop(made)
         self._made.clear()
+
+
+@contextmanager
+def owned(database: Database) -> Iterator[Session]:
+    """A transaction of whoever owns the tables; on SQLite that is anybody who can write the file."""
+    if database.is_sqlite:
+        with database.write() as session:
+            yield session
+        return
+    owner = Database(database.url.set(username=OWNER).render_as_string(hide_password=False), pooled=False, owner=True)
+    with owner.write() as session:
+        yield session
+    owner.dispose()
+
+
+@contextmanager
+def unguarded(database: Database) -> Iterator[Session]:
+    """The same, once the journal's guards are dropped: an attacker who has the whole database."""
+    with owned(database) as session:
+        if database.is_sqlite:
+            for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+                session.execute(text(f"DROP TRIGGER {name}"))
+        else:
+            session.execute(text("ALTER TABLE journal_entries DISABLE TRIGGER USER"))
+        yield session
 
 
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
