@@ -1,0 +1,68 @@
+"""How a store lets itself be attacked, so that a probe can tell what it enforces (``archive.probe``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Protocol
+
+from archive.objects.port import ObjectStore, StoredObject
+from signing.errors import Refused
+
+
+class Attack(StrEnum):
+    """What is tried, in this order."""
+
+    DELETE = "delete"
+    BYPASS = "bypass"
+    SHORTEN = "shorten"
+    WEAKEN = "weaken"
+    UNLOCK = "unlock"
+    OVERWRITE = "overwrite"
+    HIDE = "hide"
+    SUSPEND = "suspend"
+    UNCONFIGURE = "unconfigure"
+
+
+class Attacker(Protocol):
+    """One credential of ours, turned against the store.
+
+    Attributes:
+        credential: Whose: ``store``, ``copy``.
+        attacks: What makes sense against this kind of store.
+    """
+
+    @property
+    def credential(self) -> str: ...  # noqa: D102
+
+    @property
+    def attacks(self) -> Sequence[Attack]: ...  # noqa: D102
+
+    def attempt(self, attack: Attack, target: StoredObject, until: date) -> None:
+        """Try it; what it changed beside our object is put back before this returns.
+
+        Raises:
+            Refused: ``attack_refused``, with the store's own ``answer``.
+            Unavailable: The store did not answer.
+        """
+
+
+class Besieged(ObjectStore, Protocol):
+    """A store that can be attacked."""
+
+    @property
+    def name(self) -> str:
+        """Which store this is, without any secret."""
+
+    @property
+    def weakness(self) -> str | None:
+        """Why it can't enforce anything whatever the attacks show, in French; None when only they can tell."""
+
+    def attackers(self) -> Sequence[Attacker]:
+        """Every credential that the service holds."""
+
+
+def attack_refused(answer: str | None) -> Refused:
+    """The store said no, in its own word."""
+    return Refused("attack_refused", "Le magasin a refusé ({answer}).", answer=answer or "?")
