@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from archive import catalogue
 from archive.database import Database
-from archive.objects.port import ObjectStore
+from archive.objects.port import ObjectStore, StoredObject
 from archive.publisher import is_kept_for_ever
 from archive.records import RecordState
 from archive.retention import FOREVER, FinalAction, Retention, retain_until
@@ -122,8 +122,14 @@ def margin(horizon_days: int) -> int:
 
 def overdue(session: Session, today: date, horizon_days: int) -> int:
     """Records whose locks should have been extended days ago."""
-    limit = today + timedelta(days=margin(horizon_days)) - timedelta(days=PATIENCE_DAYS)
+    limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
     return session.scalar(select(func.count()).select_from(_late(today, limit).subquery())) or 0
+
+
+def is_overdue(head: StoredObject, today: date, horizon_days: int) -> bool:
+    """Whether the lock of ``layout.json``, extended last, shows that no run has been whole for days."""
+    limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
+    return head.locked_until is None or head.locked_until < limit
 
 
 def _late(today: date, limit: date) -> Select[RecordRow]:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from archive.objects.port import Assurance, ObjectStore, StoredObject, read_all
-from archive.objects.siege import Attack, Attacker, Besieged
+from archive.objects.siege import REASONS, SAID, Attack, Attacker, Besieged
 from signing.canonical import canonical
 from signing.clock import Clock, stamp
 from signing.errors import Corrupt, Refused
@@ -28,17 +28,6 @@ LOCK_DAYS: Final = 1
 """The shortest lock that is whole: until the end of tomorrow."""
 
 
-SAID: Final = {
-    Attack.DELETE: "détruire la version",
-    Attack.BYPASS: "détruire la version en invoquant le droit de passer outre",
-    Attack.SHORTEN: "raccourcir le verrou",
-    Attack.WEAKEN: "changer le mode du verrou",
-    Attack.UNLOCK: "lever le verrou",
-    Attack.OVERWRITE: "écraser les octets",
-    Attack.HIDE: "cacher l’objet sous une marque d’effacement",
-    Attack.SUSPEND: "suspendre les versions du seau",
-    Attack.UNCONFIGURE: "retirer le verrouillage du seau",
-}
 _ON_THE_BUCKET: Final = {Attack.SUSPEND, Attack.UNCONFIGURE}
 """These touch more than our object: tried only after all others were refused."""
 _BESIDE: Final = {Attack.OVERWRITE, Attack.HIDE}
@@ -62,11 +51,16 @@ class Attempt:
     outcome: Outcome
     answer: str
 
+    @property
+    def said(self) -> str:
+        """The attack in French."""
+        return SAID[self.attack]
+
     def as_json(self) -> dict[str, str]:
         """As it is kept and shown."""
         return {
             "attack": self.attack.value,
-            "said": SAID[self.attack],
+            "said": self.said,
             "credential": self.credential,
             "outcome": self.outcome.value,
             "answer": self.answer,
@@ -78,7 +72,7 @@ class Probe:
     """What a probe showed.
 
     Attributes:
-        reason: One French sentence that says why the assurance is what it is.
+        reason: One of ``siege.REASONS``: why the assurance is what it is.
     """
 
     at: datetime
@@ -109,12 +103,13 @@ def run(store: Besieged, clock: Clock) -> Probe:
     siege = _Siege(store, at.date() + timedelta(days=LOCK_DAYS), clock)
     try:
         siege.place()
-        attempts = siege.run()
+        attempts = tuple(siege.run())
     except Corrupt as error:
-        return Probe(at, store.name, Assurance.ADVISORY, f"Le magasin ne verrouille pas. {error}", ())
+        attempts = (Attempt(Attack.UNLOCK, "store", Outcome.NOT_TRIED, str(error)),)
+        return Probe(at, store.name, Assurance.ADVISORY, REASONS["no_lock"], attempts)
     assurance, reason = _judged(store, attempts, held=siege.intact())
     _sweep(store)
-    return Probe(at, store.name, assurance, reason, tuple(attempts))
+    return Probe(at, store.name, assurance, reason, attempts)
 
 
 class _Siege:
@@ -175,11 +170,10 @@ def _judged(store: Besieged, attempts: Sequence[Attempt], *, held: bool) -> tupl
     if store.weakness is not None:
         return Assurance.ADVISORY, store.weakness
     if passed:
-        acts = ", ".join(dict.fromkeys(SAID[attempt.attack] for attempt in passed))
-        return Assurance.ADVISORY, f"Le magasin a laissé faire : {acts}."
+        return Assurance.ADVISORY, REASONS["passed"]
     if untried or not attempts or not held:
-        return Assurance.ADVISORY, "L’épreuve n’a pas pu être menée jusqu’au bout."
-    return Assurance.ENFORCED, f"Le magasin a refusé les {len(attempts)} attaques menées avec nos propres clés."
+        return Assurance.ADVISORY, REASONS["cut_short"]
+    return Assurance.ENFORCED, REASONS["refused"]
 
 
 def _sweep(store: ObjectStore) -> None:

@@ -27,7 +27,7 @@ from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.keys import parts_of
 from archive.objects.local_attacks import LocalAttacker
 from archive.objects.port import Assurance, Listed, StoredObject
-from archive.objects.siege import Attacker
+from archive.objects.siege import REASONS, Attacker
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
@@ -73,7 +73,7 @@ class LocalObjectStore:
     @property
     def weakness(self) -> str | None:
         """See ``siege.Besieged``."""
-        return "Ce sont des fichiers de cette machine : qui l’administre peut passer outre, et cela se verrait."
+        return REASONS["local"]
 
     def attackers(self) -> Sequence[Attacker]:
         """See ``siege.Besieged``."""

@@ -43,7 +43,7 @@ from archive.objects.minio_client import (
 )
 from archive.objects.minio_locks import Guard, Locks, locks_of
 from archive.objects.port import Assurance, Listed, StoredObject
-from archive.objects.siege import Attacker
+from archive.objects.siege import REASONS, Attacker
 from archive.settings import S3Store
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused, Unavailable
@@ -115,9 +115,7 @@ class MinioObjectStore:
     @property
     def weakness(self) -> str | None:
         """See ``siege.Besieged``."""
-        if self.open()[0].locks:
-            return None
-        return "Le seau a été créé sans verrouillage d’objets : seul ce service respecte les dates."
+        return None if self.open()[0].locks else REASONS["no_bucket_lock"]
 
     def attackers(self) -> Sequence[Attacker]:
         """See ``siege.Besieged``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from archive.objects.port import ObjectStore, StoredObject
 from signing.errors import Refused
@@ -23,6 +23,28 @@ class Attack(StrEnum):
     HIDE = "hide"
     SUSPEND = "suspend"
     UNCONFIGURE = "unconfigure"
+
+
+SAID: Final = {
+    Attack.DELETE: "détruire la version",
+    Attack.BYPASS: "détruire la version en invoquant le droit de passer outre",
+    Attack.SHORTEN: "raccourcir le verrou",
+    Attack.WEAKEN: "changer le mode du verrou",
+    Attack.UNLOCK: "lever le verrou",
+    Attack.OVERWRITE: "écraser les octets",
+    Attack.HIDE: "cacher l’objet sous une marque d’effacement",
+    Attack.SUSPEND: "suspendre les versions du seau",
+    Attack.UNCONFIGURE: "retirer le verrouillage du seau",
+}
+REASONS: Final = {
+    "refused": "Le magasin a refusé toutes les attaques menées avec les clés de ce service.",
+    "passed": "Le magasin a laissé passer une attaque menée avec une clé de ce service.",
+    "cut_short": "L’épreuve n’a pas pu être menée jusqu’au bout.",
+    "no_lock": "Le magasin accepte les objets et ne les verrouille pas.",
+    "no_bucket_lock": "Le seau a été créé sans verrouillage d’objets : seul ce service respecte les dates.",
+    "local": "Ce sont des fichiers de cette machine : qui l’administre peut passer outre, et cela se verrait.",
+}
+"""Why an assurance is what it is."""
 
 
 class Attacker(Protocol):
@@ -57,7 +79,7 @@ class Besieged(ObjectStore, Protocol):
 
     @property
     def weakness(self) -> str | None:
-        """Why it can't enforce anything whatever the attacks show, in French; None when only they can tell."""
+        """Which of ``REASONS`` forbids to claim more, whatever the attacks show; None when only they can tell."""
 
     def attackers(self) -> Sequence[Attacker]:
         """Every credential that the service holds."""

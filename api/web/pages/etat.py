@@ -24,6 +24,7 @@ from api.web.render import in_language, pages_of, product_version, system_of
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow, VerificationRow
 from ingestion.deposits import UNFINISHED
 from ingestion.tables import DepositRow
+from signing.clock import parse_stamp
 from signing.errors import ChartrierError
 
 router = APIRouter(include_in_schema=False)
@@ -72,6 +73,7 @@ def state(request: Request, person: Annotated[Caller, Depends(PageNeeds("admin")
             timestamper=system.timestamper.name,
             timestamps_probative=system.timestamper.probative,
             assurance=system.store.assurance,
+            probe=_probe(health),
             version=product_version(),
         )
 
@@ -159,6 +161,12 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         "checkpoint": session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1)),
         "entries": (session.scalar(select(func.max(JournalEntryRow.n))) or -1) + 1,
     }
+
+
+def _probe(health: Health) -> tuple[datetime, str] | None:
+    """When the store was last tried, and what came of it."""
+    shown = health.probe()
+    return (parse_stamp(shown["at"]), said(shown["reason"])) if shown is not None else None
 
 
 def _seal(system: Any, now: datetime) -> dict[str, Any]:
