@@ -7,21 +7,25 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
+from archive.assurance import PROBE_EVERY
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore
+from archive.objects.port import Assurance
+from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
-from archive.settings import LocalStore, StoreSettings
+from archive.settings import LocalStore, S3Store, StoreSettings
 from archive.tables import RecordRow, RepresentationRow, TenantRow
+from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
 from ingestion.offers import Offer
-from ingestion.outbox import Bell
+from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.clock import Clock, utc_now
@@ -31,6 +35,8 @@ from signing.port import Signer, Timestamper
 if TYPE_CHECKING:
     from archive.evidence import Evidence
     from archive.holdings import Holdings
+    from archive.locks import Locks
+    from archive.probe import Probe
     from archive.publisher import Publisher
     from archive.register import Register
     from ingestion.queue.port import TaskQueue
@@ -54,39 +60,76 @@ class System:
 
     Args:
         pooled: False in workers, where a connection must not cross a fork.
+        sees: Whose rows transactions see when nobody says so: nobody's in the API (see ``archive.tenancy``).
     """
 
-    def __init__(self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self._pooled = pooled
+        self._sees = sees
 
     # -- truth
 
     @cached_property
     def database(self) -> Database:
         """SQLite in the home folder, or what ``CHARTRIER_DATABASE_URL`` names."""
-        return Database(self.settings.archive.database_url.get_secret_value(), pooled=self._pooled)
+        url = self.settings.archive.database_url.get_secret_value()
+        return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
-    def store(self) -> ObjectStore:
+    def store(self) -> Besieged:
         """Local files, or S3 with Object Lock."""
         return self._opened(self.settings.archive.store)
 
     @cached_property
-    def copy_store(self) -> ObjectStore | None:
+    def copy_store(self) -> Besieged | None:
         """Where the second copy is; None: there is none."""
         chosen = self.settings.archive.copy_store
         return None if chosen is None else self._opened(chosen)
 
-    def _opened(self, chosen: StoreSettings) -> ObjectStore:
+    def _opened(self, chosen: StoreSettings) -> Besieged:
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
             return LocalObjectStore(chosen.root, self.clock)
         from archive.objects.minio import MinioObjectStore
 
-        return MinioObjectStore(chosen, self.clock)
+        held = {"store": self.settings.archive.store, "copy": self.settings.archive.copy_store}
+        others = {name: one for name, one in held.items() if isinstance(one, S3Store) and one != chosen}
+        store = MinioObjectStore(chosen, self.clock, proven=lambda: self._proven(store), credentials=others)
+        return store
+
+    def _proven(self, store: Besieged) -> Assurance:
+        from archive.assurance import proven
+
+        with self.database.read() as session:
+            return proven(session, store.name, self.clock())
+
+    def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """Attack the store, and keep what that showed; None when the last probe is younger than ``after``.
+
+        Raises:
+            Unavailable: The store or the database did not answer: nothing was shown.
+        """
+        return self._probe(self.store, after)
+
+    def probe_copy(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """The same of the second store; None too where there is none."""
+        return self._probe(self.copy_store, after) if self.copy_store is not None else None
+
+    def _probe(self, store: Besieged, after: timedelta) -> Probe | None:
+        from archive import assurance, probe
+
+        with self.database.read() as session:
+            if not assurance.is_due(session, store.name, self.clock(), after):
+                return None
+        shown = probe.run(store, self.clock)
+        with self.database.write() as session:
+            assurance.record(session, shown)
+        return shown
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -106,6 +149,13 @@ class System:
         from archive.register import Register
 
         return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Extends the locks of the store."""
+        from archive.locks import Locks
+
+        return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     # -- proof
 
@@ -165,16 +215,17 @@ class System:
 
     @cached_property
     def index(self) -> SearchIndex:
-        """The search index: in the home folder."""
-        if self.settings.search.url is not None:
-            raise Refused(
-                "search_unknown",
-                "Cette version ne sait pas encore interroger Elasticsearch.",
-                action="Retirez le réglage CHARTRIER_SEARCH_URL : l’index ira dans le dossier des données.",
-            )
+        """The search index: in the home folder, or the cluster that ``CHARTRIER_SEARCH_URL`` names."""
+        chosen = self.settings.search
+        if chosen.url is not None:
+            from search.engines.elastic import ElasticIndex
+            from search.engines.elastic_link import Link
+
+            key = chosen.api_key.get_secret_value() if chosen.api_key is not None else None
+            return ElasticIndex(Link(chosen.url, key, chosen.ca), chosen.prefix)
         from search.engines.tantivy import TantivyIndex
 
-        return TantivyIndex(self.settings.search.root)
+        return TantivyIndex(chosen.root)
 
     @cached_property
     def follower(self) -> Follower:
@@ -206,8 +257,12 @@ class System:
 
     @cached_property
     def bell(self) -> Bell:
-        """Rung after each commit that leaves something to send or to follow."""
-        return Bell(self.settings.home, "committed")
+        """Rung after each commit that leaves something to send or to follow: in this home, or by PostgreSQL for all."""
+        if self.database.is_sqlite:
+            return LocalBell(self.settings.home, "committed")
+        from archive.postgres import Listener
+
+        return Listener(self.database.url)
 
     @cached_property
     def intake(self) -> Intake:
@@ -341,16 +396,38 @@ class System:
             from signing.authority import ensure_generated
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            migrate(self.database)
+            self._prepare_database()
             self._require_rebuilt()
             self.publisher.open_log()
             self.register.enter_all()
+            self.probe(after=PROBE_EVERY)
+
+    def _prepare_database(self) -> None:
+        """Tables under the role that owns them, then a look at them under the role that serves.
+
+        Raises:
+            Refused: ``database_not_durable``, ``database_role_too_strong``.
+            Unavailable: ``database_unreachable``, ``database_away``.
+        """
+        given = self.settings.archive
+        separate = given.database_owner_url != given.database_url
+        owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
+        try:
+            owner.inspect()
+            migrate(owner, role=self.database.url.username)
+        finally:
+            owner.dispose()
+        found = self.database.inspect()
+        if found is not None:
+            from archive.postgres import require_safe
+
+            require_safe(found, separate=separate)
 
     def prepare_rebuild(self) -> None:
         """Tables and nothing else: what ``rebuild all`` begins with."""
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
-            migrate(self.database)
+            self._prepare_database()
 
     def _require_rebuilt(self) -> None:
         from archive.custody import rebuild, reports
@@ -398,17 +475,29 @@ class System:
             self.database.dispose()
 
 
-def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> System:
+def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
-    return System(settings, pooled=pooled, clock=clock)
+    return System(settings, pooled=pooled, clock=clock, sees=sees)
 
 
-def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the tables up to a revision."""
+def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
+    """Bring the tables up to a revision.
+
+    Args:
+        database: Under the role that owns the tables.
+        revision: Which.
+        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
+
+    Raises:
+        Unavailable: ``database_away``.
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
     config.attributes["database"] = database
-    command.upgrade(config, revision)
+    if not database.is_sqlite:
+        config.attributes["role"] = role or database.url.username
+    with database.translated():
+        command.upgrade(config, revision)

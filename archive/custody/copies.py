@@ -111,7 +111,7 @@ class Copies:
             if not batch:
                 break
             after = batch[-1]
-        self._loose(findings)
+        self._loose(findings, locks=True)
         self._staging(findings)
         return behind
 
@@ -255,8 +255,12 @@ class Copies:
 
     # -- what belongs to no record
 
-    def _loose(self, findings: Findings) -> None:
-        """Layout, register, the tenants' own few files and the journal; its checkpoint last, as it was before them."""
+    def _loose(self, findings: Findings, *, locks: bool = False) -> None:
+        """Layout, register, the tenants' own few files and the journal; its checkpoint last, as it was before them.
+
+        Args:
+            locks: Ask the first store for the lock of each, and follow it.
+        """
         head = next((item for item in self._store.list(_CHECKPOINT) if item.key == _CHECKPOINT), None)
         note = read_all(self._store, _CHECKPOINT) if head is not None else None
         with self._database.read() as session:
@@ -264,23 +268,25 @@ class Copies:
         roots = [key for tenant in tenants for key in sorted(layout.root_files(tenant))]
         for prefix in ("layout.json", "register/", *roots, f"{JOURNAL}/"):
             items = (item for item in self._store.list(prefix) if item.key != _CHECKPOINT and not item.marker)
-            self._missing(findings, items)
+            self._missing(findings, items, locks=locks)
         if note is not None:
             self._checkpoint(note)
 
-    def _missing(self, findings: Findings, items: Iterator[Listed]) -> None:
+    def _missing(self, findings: Findings, items: Iterator[Listed], *, locks: bool = False) -> None:
         firsts = (next(group) for _, group in groupby(items, key=lambda item: item.key))
         while batch := list(islice(firsts, 200)):
             with self._database.read() as session:
                 keys = [item.key for item in batch]
-                pairs = select(CopyRow.key, CopyRow.version).where(CopyRow.key.in_(keys))
-                known = {(key, version) for key, version in session.execute(pairs)}
-            made = [
-                row
-                for item in batch
-                if (item.key, item.version) not in known
-                for row in self._object(findings, Source(item.key, item.version, None))
-            ]
+                rows = session.scalars(select(CopyRow).where(CopyRow.key.in_(keys)))
+                known = {(row.key, row.version): row for row in rows}
+            made: list[CopyRow] = []
+            for item in batch:
+                there = known.get((item.key, item.version))
+                if there is None:
+                    made += self._object(findings, Source(item.key, item.version, None))
+                elif locks:
+                    until = self._store.stat(item.key, item.version).locked_until
+                    made += self._lasting(there, until, held=there.legal_hold)
             if made:
                 with self._database.write() as session:
                     for row in made:

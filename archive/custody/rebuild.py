@@ -34,6 +34,7 @@ from archive.tables import (
     JournalEntryRow,
     LeaseRow,
     RecordRow,
+    StoreProbeRow,
     TenantRow,
 )
 from signing.canonical import parse_canonical
@@ -45,7 +46,7 @@ _BATCH: Final = 64
 """Records read at once and written in one transaction."""
 _READERS: Final = 8
 _ENTRIES: Final = 10 * TILE
-_FREE: Final = frozenset({CustodyReportRow.__tablename__, LeaseRow.__tablename__})
+_FREE: Final = frozenset({CustodyReportRow.__tablename__, LeaseRow.__tablename__, StoreProbeRow.__tablename__})
 """Tables that may hold something before a rebuild."""
 
 Told = Callable[[str, int, int | None], None]

@@ -14,12 +14,13 @@ from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.local import LocalObjectStore
 from archive.tables import TenantRow
-from ingestion.assembly import System, migrate
+from ingestion.assembly import System
 from ingestion.intake import Intake, Received
 from ingestion.tables import DepositRow
 from signing.authority import ensure_generated
 from signing.clock import utc_now
 from tests.holdings import opened as installed
+from tests.servers.postgres import Databases
 
 
 @dataclass
@@ -56,9 +57,8 @@ class Bench:
 
 
 @contextmanager
-def opened(tmp_path: Path) -> Iterator[Bench]:
-    database = Database(f"sqlite:///{tmp_path / 'chartrier.db'}")
-    migrate(database)
+def opened(tmp_path: Path, databases: Databases) -> Iterator[Bench]:
+    database = Database(databases.fresh(tmp_path).url)
     with database.write() as session:
         for tenant in ("demo", "autre"):
             session.add(TenantRow(id=tenant, name=f"Commune {tenant}", created_at=utc_now()))
@@ -70,15 +70,15 @@ def opened(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with opened(tmp_path) as made:
+def bench(tmp_path: Path, databases: Databases) -> Iterator[Bench]:
+    with opened(tmp_path, databases) as made:
         yield made
 
 
 @pytest.fixture
-def bench_in() -> Callable[[Path], AbstractContextManager[Bench]]:
+def bench_in(databases: Databases) -> Callable[[Path], AbstractContextManager[Bench]]:
     """For tests that need a fresh one in a loop."""
-    return opened
+    return lambda folder: opened(folder, databases)
 
 
 @pytest.fixture(scope="session")
