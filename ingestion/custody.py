@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 RECONCILE: Final = "reconcile"
 COPIES: Final = "copies"
+WHOLE_COPY: Final = "copies_whole"
+"""The latest run over everything; ``copies`` tells of the latest of either kind."""
 
 
 class Custody:
@@ -134,6 +137,12 @@ class Custody:
         with self._system.database.read() as session:
             return in_progress(session, record_id)
 
+    def is_due(self, name: str, every: timedelta) -> bool:
+        """Whether the latest run ended that long ago, or there was none."""
+        with self._system.database.read() as session:
+            row = reports.latest(session, name)
+        return row is None or row.ended_at is None or self._system.clock() - row.ended_at >= every
+
     # -- second copy
 
     def follow_copies(self) -> bool:
@@ -176,6 +185,8 @@ class Custody:
             facts |= {"checked": reader.run(findings), "checked_at": stamp(self._system.clock())}
         with self._system.database.read() as session:
             facts["objects"] = session.scalar(select(func.count()).select_from(CopyRow)) or 0
+        with self._system.database.write() as session:
+            reports.end(session, WHOLE_COPY, self._system.clock(), agreed=findings.open == 0, facts={})
         return self._end_copies(facts, findings, [])
 
     def restore(self, tenant: str, record_id: str, *, agent: str) -> list[Restored]:
