@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from archive.custody import rebuild, reports
 from archive.custody.agreement import Agreement
 from archive.custody.census import Census
-from archive.custody.copies import Copies
+from archive.custody.copies import Copies, promote
 from archive.custody.copy_check import CopyCheck
 from archive.custody.findings import LISTED, Finding, Findings
 from archive.custody.ordering import IdSet, Sorter, summed
@@ -20,7 +20,7 @@ from archive.custody.rebuild import Rebuild, Rebuilt, Told
 from archive.custody.restoring import Restored, Restoring
 from archive.ledger import size
 from archive.tables import CopyRow, TenantRow
-from ingestion.recovery import Recovery, in_progress
+from ingestion.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.staging import Staging
 from search.drift import Drift
 from signing.clock import stamp
@@ -188,6 +188,31 @@ class Custody:
         with self._system.database.write() as session:
             reports.end(session, WHOLE_COPY, self._system.clock(), agreed=findings.open == 0, facts={})
         return self._end_copies(facts, findings, [])
+
+    def promote(self) -> int:
+        """Have the catalogue rest on the second store from now on, under a journal entry; how many objects.
+
+        The settings of the two stores must be exchanged before the next start.
+
+        Raises:
+            Refused: ``no_second_copy``, ``copy_incomplete``, ``deposits_waiting``.
+        """
+        system = self._system
+        if system.copy_store is None:
+            raise _no_copy()
+        self.copy_everything()
+        with system.database.write() as session:
+            require_none_waiting(session)
+            moved = promote(session)
+            system.ledger.append(
+                session,
+                type="StoreMoved",
+                tenant=None,
+                subject="log",
+                agent=None,
+                facts={"objects": moved, "assurance": system.copy_store.assurance.value},
+            )
+        return moved
 
     def restore(self, tenant: str, record_id: str, *, agent: str) -> list[Restored]:
         """Put back what is damaged of a record, in either store, from the other.

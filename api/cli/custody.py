@@ -68,12 +68,7 @@ def rebuild_all(
     from ingestion.assembly import assemble
     from ingestion.custody import Custody
 
-    if running_service() is not None:
-        raise Refused(
-            "service_running",
-            "Le service tourne sur ce dossier des données.",
-            action="Arrêtez-le d’abord.",
-        )
+    require_stopped()
     system = assemble(settings())
     try:
         system.prepare_rebuild()
@@ -114,6 +109,9 @@ def reconcile(
 def copies(
     check: Annotated[bool, typer.Option("--check", help="Relire toute la copie.")] = False,
     restore: Annotated[str | None, typer.Option(help="Document à rétablir depuis la copie saine.")] = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Faire de la copie le magasin ; service arrêté, réglages à échanger.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Met la seconde copie à jour, la contrôle, ou rétablit un document. 0 à jour, 3 un écart."""
@@ -122,6 +120,9 @@ def copies(
 
     if restore is not None:
         raise typer.Exit(_restore(restore, as_json=as_json))
+    if promote:
+        _promote(as_json=as_json)
+        return
     with progress() as told:
         report = Custody(system(), told=told, found=_teller(as_json)).copy_everything(check=check)
     if as_json:
@@ -132,6 +133,33 @@ def copies(
             say(f"{report['checked']} objets relus.")
         _say_counts(report)
     raise typer.Exit(ALTERED if report["open"] else DONE)
+
+
+def _promote(*, as_json: bool) -> None:
+    from api.cli.context import system
+    from ingestion.custody import Custody
+
+    require_stopped()
+    moved = Custody(system()).promote()
+    if as_json:
+        print_json({"objects": moved})
+    else:
+        say(f"{moved} objets : le catalogue repose sur la seconde copie.")
+        say("Échangez maintenant les réglages CHARTRIER_S3_* et CHARTRIER_COPY_S3_*, puis démarrez le service.")
+
+
+def require_stopped() -> None:
+    """Refuse while the service runs on this home.
+
+    Raises:
+        Refused: ``service_running``.
+    """
+    if running_service() is not None:
+        raise Refused(
+            "service_running",
+            "Le service tourne sur ce dossier des données.",
+            action="Arrêtez-le d’abord.",
+        )
 
 
 def _restore(record_id: str, *, as_json: bool) -> int:
