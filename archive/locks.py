@@ -102,7 +102,7 @@ class Locks:
         """The journal and what explains the store; ``layout.json`` last: its lock tells that a run was whole."""
         until = today + timedelta(days=self._horizon) if self._horizon else FOREVER
         limit = today + timedelta(days=margin(self._horizon))
-        for prefix in ("journal/", "layout.json"):
+        for prefix in ("journal/", "register/", "layout.json"):
             for item in self._store.list(prefix):
                 if item.marker or not is_kept_for_ever(item.key):
                     continue

@@ -31,7 +31,8 @@ _NAMES: Final = {
     Kind.TEXT.value: "Texte lu",
     Kind.PREVIEW.value: "Aperçu",
 }
-_CHANGES: Final = ("RecordKept", "RecordDescribed", "RecordCompleted")
+_KEPT: Final = ("RecordKept", "RecordRecovered")
+_CHANGES: Final = (*_KEPT, "RecordDescribed", "RecordCompleted")
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,7 @@ def _journal(promise: Promise) -> Check:
     read = [(n, json.loads(body)) for n, body, _ in promise.entries]
     kept = next((entry for n, entry in read if n == promise.values["kept_entry"]), None)
     changes = [entry for _, entry in read if entry["type"] in _CHANGES]
-    if kept is None or kept["type"] != "RecordKept":
+    if kept is None or kept["type"] not in _KEPT:
         return Check(name, Fixity.MISSING, "L’entrée qui dit que le document est gardé manque.")
     facts = changes[-1]["facts"]
     pinned = {item.kind: item.sha256 for item in promise.objects if item.kind is not None}

@@ -20,7 +20,7 @@ from archive.ledger import Ledger
 from archive.objects.port import Assurance
 from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
-from archive.settings import LocalStore
+from archive.settings import LocalStore, S3Store, StoreSettings
 from archive.tables import RecordRow, RepresentationRow, TenantRow
 from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from archive.locks import Locks
     from archive.probe import Probe
     from archive.publisher import Publisher
+    from archive.register import Register
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
     from ingestion.runner import Runner
@@ -81,20 +82,24 @@ class System:
     @cached_property
     def store(self) -> Besieged:
         """Local files, or S3 with Object Lock."""
-        chosen = self.settings.archive.store
+        return self._opened(self.settings.archive.store)
+
+    @cached_property
+    def copy_store(self) -> Besieged | None:
+        """Where the second copy is; None: there is none."""
+        chosen = self.settings.archive.copy_store
+        return None if chosen is None else self._opened(chosen)
+
+    def _opened(self, chosen: StoreSettings) -> Besieged:
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
             return LocalObjectStore(chosen.root, self.clock)
         from archive.objects.minio import MinioObjectStore
 
-        copy = self.settings.archive.copy_store
-        store = MinioObjectStore(
-            chosen,
-            self.clock,
-            proven=lambda: self._proven(store),
-            credentials={"copy": copy} if copy is not None else {},
-        )
+        held = {"store": self.settings.archive.store, "copy": self.settings.archive.copy_store}
+        others = {name: one for name, one in held.items() if isinstance(one, S3Store) and one != chosen}
+        store = MinioObjectStore(chosen, self.clock, proven=lambda: self._proven(store), credentials=others)
         return store
 
     def _proven(self, store: Besieged) -> Assurance:
@@ -104,17 +109,24 @@ class System:
             return proven(session, store.name, self.clock())
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+        """Attack the store, and keep what that showed; None when the last probe is younger than ``after``.
 
         Raises:
             Unavailable: The store or the database did not answer: nothing was shown.
         """
+        return self._probe(self.store, after)
+
+    def probe_copy(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """The same of the second store; None too where there is none."""
+        return self._probe(self.copy_store, after) if self.copy_store is not None else None
+
+    def _probe(self, store: Besieged, after: timedelta) -> Probe | None:
         from archive import assurance, probe
 
         with self.database.read() as session:
-            if not assurance.is_due(session, self.store.name, self.clock(), after):
+            if not assurance.is_due(session, store.name, self.clock(), after):
                 return None
-        shown = probe.run(self.store, self.clock)
+        shown = probe.run(store, self.clock)
         with self.database.write() as session:
             assurance.record(session, shown)
         return shown
@@ -130,6 +142,13 @@ class System:
         from archive.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def register(self) -> Register:
+        """What the store is told of each tenant."""
+        from archive.register import Register
+
+        return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def locks(self) -> Locks:
@@ -378,7 +397,9 @@ class System:
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self._prepare_database()
+            self._require_rebuilt()
             self.publisher.open_log()
+            self.register.enter_all()
             self.probe(after=PROBE_EVERY)
 
     def _prepare_database(self) -> None:
@@ -402,6 +423,25 @@ class System:
 
             require_safe(found, separate=separate)
 
+    def prepare_rebuild(self) -> None:
+        """Tables and nothing else: what ``rebuild all`` begins with."""
+        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._alone("initialise"):
+            self._prepare_database()
+
+    def _require_rebuilt(self) -> None:
+        from archive.custody import rebuild, reports
+
+        with self.database.read() as session:
+            row = reports.latest(session, rebuild.NAME)
+        if row is not None and row.ended_at is None:
+            raise Refused(
+                "rebuild_unfinished",
+                "La base n’a été refaite qu’en partie depuis le magasin : le service ne démarre pas sur elle.",
+                kept="Ce qui est refait reste en place.",
+                action="Relancez « chartrier rebuild all » : il reprend où il s’était arrêté.",
+            )
+
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
 
@@ -422,6 +462,7 @@ class System:
             session.add(TenantRow(id=tenant, name=name.strip(), created_at=self.clock()))
             session.flush()
             load_pack(session, tenant)
+            self.register.enter(session, tenant)
         return True
 
     def close(self) -> None:
