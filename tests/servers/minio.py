@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers.buckets import ACCESS, SECRET, S3Server, made, responds
 from tests.servers.presence import CACHE, absent
-from tests.servers.process import ServerProcess, free_port
+from tests.servers.process import ServerProcess, free_port, listens
 
 RELEASE = "RELEASE.2025-09-07T16-13-09Z"
 
@@ -37,7 +37,7 @@ def server(folder: Path, port: int | None = None, *, tls: Path | None = None) ->
             *(["--certs-dir", str(tls)] if tls else []),
         ],
         folder,
-        lambda: responds(f"http://127.0.0.1:{port}/minio/health/ready"),
+        lambda: listens(port) if tls else responds(f"http://127.0.0.1:{port}/minio/health/ready"),
         environment={"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off"},
     )
     return S3Server("MinIO", process, port)
