@@ -8,17 +8,21 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from minio.credentials import StaticProvider
+from minio.minioadmin import MinioAdmin
+from pydantic import SecretStr
 
+from archive import probe
 from archive.objects.minio import MinioObjectStore
-from archive.objects.port import StoredObject, read_all
-from archive.objects.siege import REASONS
+from archive.objects.port import Assurance, StoredObject, read_all
+from archive.objects.siege import REASONS, Attack
 from archive.settings import S3Store
 from signing.clock import utc_now
 from signing.errors import Refused, Unavailable
 from tests.contract.s3_objects import S3Contract
 from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
 from tests.servers import minio as minio_server
-from tests.servers.buckets import S3Server
+from tests.servers.buckets import ACCESS, SECRET, S3Server
 from tests.servers.presence import program
 
 pytestmark = pytest.mark.services
@@ -105,6 +109,48 @@ def test_a_store_that_was_killed_is_away_and_comes_back_whole(tmp_path: Path) ->
         server.process.kill()
 
 
+RIGHTS = (
+    *("ListBucket", "ListBucketVersions", "GetBucketVersioning", "GetBucketObjectLockConfiguration"),
+    *("GetObject", "GetObjectVersion", "PutObject", "DeleteObject", "DeleteObjectVersion", "AbortMultipartUpload"),
+    *("GetObjectRetention", "PutObjectRetention", "GetObjectLegalHold", "PutObjectLegalHold"),
+)
+"""What docs/operations.md says that the service's key needs."""
+
+
+def test_a_key_with_the_documented_rights_and_no_other_is_enough(minio: S3Server, repository: Path) -> None:
+    text = (repository / "docs/operations.md").read_text(encoding="utf-8")
+    assert [right for right in RIGHTS if f"`{right}`" not in text] == []
+    settings = minio.settings()
+    minio.client().make_bucket(settings.bucket, object_lock=True)
+    store = MinioObjectStore(_limited(minio, settings), utc_now)
+    until = utc_now().date() + timedelta(2)
+    stored = store.put("a", b"x", sha256=sha(b"x"), retain_until=until)
+    assert store.hold("a", stored.version, on=True).legal_hold
+    assert not store.hold("a", stored.version, on=False).legal_hold
+    assert store.extend_lock("a", stored.version, until + timedelta(1)).locked_until == until + timedelta(1)
+    free = store.put("free", b"x" * (65 << 20), sha256=sha(b"x" * (65 << 20)))
+    store.delete("free", free.version)
+    shown = probe.run(store, utc_now)
+    assert shown.assurance is Assurance.ENFORCED, shown.as_json()
+    answers = {attempt.attack: attempt.answer for attempt in shown.attempts}
+    assert answers[Attack.SUSPEND] == answers[Attack.UNCONFIGURE] == "AccessDenied"
+
+
+def _limited(minio: S3Server, settings: S3Store) -> S3Store:
+    """The same bucket under a key that has these rights on it and no other."""
+    admin = MinioAdmin(
+        endpoint=f"127.0.0.1:{minio.port}", credentials=StaticProvider(ACCESS, SECRET), region="us-east-1", secure=False
+    )
+    name, secret = settings.bucket[-20:], "a-secret-of-its-own"
+    resources = [f"arn:aws:s3:::{settings.bucket}", f"arn:aws:s3:::{settings.bucket}/*"]
+    actions = [f"s3:{right}" for right in RIGHTS]
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resources}]}
+    admin.policy_add(name, policy=policy)
+    admin.user_add(name, secret)
+    admin.policy_set(name, user=name)
+    return settings.model_copy(update={"access_key": SecretStr(name), "secret_key": SecretStr(secret)})
+
+
 @pytest.mark.parametrize(
     "endpoint", ["minio:9000", "ftp://minio", "https://", "http://minio:9000/path", "http://m?x=1"]
 )
@@ -118,7 +164,7 @@ def test_an_authority_that_is_not_trusted_is_an_absence(tmp_path: Path, keys_of_
     server = minio_server.server(tmp_path / "minio", tls=keys_of_a_server)
     server.process.start()
     try:
-        settings = server.settings().model_copy(update={"endpoint": f"https://127.0.0.1:{server.port}"})
+        settings = server.settings()
         trusted = settings.model_copy(update={"ca": keys_of_a_server / "public.crt"})
         store = MinioObjectStore(trusted, utc_now)
         stored = store.put("a", b"x", sha256=sha(b"x"), retain_until=utc_now().date())
