@@ -13,6 +13,7 @@ from archive import locks
 from archive.assurance import proven
 from archive.objects.port import Assurance
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow
+from archive.tenancy import EVERYTHING, acting_for
 from ingestion.tables import DepositRow, OutboxRow
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def exposition(system: System, health: Health) -> tuple[bytes, str]:
     up = Gauge("chartrier_component_ok", "1 when a component is well.", ["component"], registry=registry)
     enforced = Gauge("chartrier_store_enforced", "1 while a recent probe shows enforced locks.", registry=registry)
     late = Gauge("chartrier_locks_overdue", "Records whose locks should have been extended.", registry=registry)
-    with system.database.read() as session:
+    with acting_for(EVERYTHING), system.database.read() as session:  # numbers of the installation
         horizon = system.settings.archive.lock_horizon_days
         late.set(locks.overdue(session, system.clock().date(), horizon))
         enforced.set(proven(session, system.store.name, system.clock()) == Assurance.ENFORCED)

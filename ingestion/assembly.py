@@ -8,23 +8,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
-from archive.assurance import PROBE_EVERY
+from archive.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import Assurance
 from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import RecordRow, RepresentationRow, TenantRow
+from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
 from ingestion.offers import Offer
-from ingestion.outbox import Bell
+from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.clock import Clock, utc_now
@@ -58,19 +58,24 @@ class System:
 
     Args:
         pooled: False in workers, where a connection must not cross a fork.
+        sees: Whose rows transactions see when nobody says so: nobody's in the API (see ``archive.tenancy``).
     """
 
-    def __init__(self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self._pooled = pooled
+        self._sees = sees
 
     # -- truth
 
     @cached_property
     def database(self) -> Database:
         """SQLite in the home folder, or what ``CHARTRIER_DATABASE_URL`` names."""
-        return Database(self.settings.archive.database_url.get_secret_value(), pooled=self._pooled)
+        url = self.settings.archive.database_url.get_secret_value()
+        return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
     def store(self) -> Besieged:
@@ -83,35 +88,13 @@ class System:
         from archive.objects.minio import MinioObjectStore
 
         copy = self.settings.archive.copy_store
-        store = MinioObjectStore(
-            chosen,
-            self.clock,
-            proven=lambda: self._proven(store),
-            credentials={"copy": copy} if copy is not None else {},
-        )
-        return store
-
-    def _proven(self, store: Besieged) -> Assurance:
-        from archive.assurance import proven
-
-        with self.database.read() as session:
-            return proven(session, store.name, self.clock())
+        others = {"copy": copy} if copy is not None else {}
+        proven = partial(now_proven, self.database, clock=self.clock)
+        return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others)
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
-
-        Raises:
-            Unavailable: The store or the database did not answer: nothing was shown.
-        """
-        from archive import assurance, probe
-
-        with self.database.read() as session:
-            if not assurance.is_due(session, self.store.name, self.clock(), after):
-                return None
-        shown = probe.run(self.store, self.clock)
-        with self.database.write() as session:
-            assurance.record(session, shown)
-        return shown
+        """Attack the store, if the last time is that long ago (see ``archive.assurance``)."""
+        return probe_again(self.database, self.store, self.clock, after=after)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -190,16 +173,17 @@ class System:
 
     @cached_property
     def index(self) -> SearchIndex:
-        """The search index: in the home folder."""
-        if self.settings.search.url is not None:
-            raise Refused(
-                "search_unknown",
-                "Cette version ne sait pas encore interroger Elasticsearch.",
-                action="Retirez le réglage CHARTRIER_SEARCH_URL : l’index ira dans le dossier des données.",
-            )
+        """The search index: in the home folder, or the cluster that ``CHARTRIER_SEARCH_URL`` names."""
+        chosen = self.settings.search
+        if chosen.url is not None:
+            from search.engines.elastic import ElasticIndex
+            from search.engines.elastic_link import Link
+
+            key = chosen.api_key.get_secret_value() if chosen.api_key is not None else None
+            return ElasticIndex(Link(chosen.url, key, chosen.ca), chosen.prefix)
         from search.engines.tantivy import TantivyIndex
 
-        return TantivyIndex(self.settings.search.root)
+        return TantivyIndex(chosen.root)
 
     @cached_property
     def follower(self) -> Follower:
@@ -231,8 +215,12 @@ class System:
 
     @cached_property
     def bell(self) -> Bell:
-        """Rung after each commit that leaves something to send or to follow."""
-        return Bell(self.settings.home, "committed")
+        """Rung after each commit that leaves something to send or to follow: in this home, or by PostgreSQL for all."""
+        if self.database.is_sqlite:
+            return LocalBell(self.settings.home, "committed")
+        from archive.postgres import Listener
+
+        return Listener(self.database.url)
 
     @cached_property
     def intake(self) -> Intake:
@@ -366,9 +354,30 @@ class System:
             from signing.authority import ensure_generated
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            migrate(self.database)
+            self._prepare_database()
             self.publisher.open_log()
             self.probe(after=PROBE_EVERY)
+
+    def _prepare_database(self) -> None:
+        """Tables under the role that owns them, then a look at them under the role that serves.
+
+        Raises:
+            Refused: ``database_not_durable``, ``database_role_too_strong``.
+            Unavailable: ``database_unreachable``, ``database_away``.
+        """
+        given = self.settings.archive
+        separate = given.database_owner_url != given.database_url
+        owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
+        try:
+            owner.inspect()
+            migrate(owner, role=self.database.url.username)
+        finally:
+            owner.dispose()
+        found = self.database.inspect()
+        if found is not None:
+            from archive.postgres import require_safe
+
+            require_safe(found, separate=separate)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -402,17 +411,29 @@ class System:
             self.database.dispose()
 
 
-def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> System:
+def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
-    return System(settings, pooled=pooled, clock=clock)
+    return System(settings, pooled=pooled, clock=clock, sees=sees)
 
 
-def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the tables up to a revision."""
+def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
+    """Bring the tables up to a revision.
+
+    Args:
+        database: Under the role that owns the tables.
+        revision: Which.
+        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
+
+    Raises:
+        Unavailable: ``database_away``.
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
     config.attributes["database"] = database
-    command.upgrade(config, revision)
+    if not database.is_sqlite:
+        config.attributes["role"] = role or database.url.username
+    with database.translated():
+        command.upgrade(config, revision)

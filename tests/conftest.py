@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.servers.minio", "tests.servers.seaweedfs"]
-
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+
+pytest_plugins = [
+    "tests.servers.elasticsearch",
+    "tests.servers.minio",
+    "tests.servers.postgres",
+    "tests.servers.seaweedfs",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -77,7 +77,7 @@ def test_what_was_tried_is_kept(database: Database) -> None:
     with database.read() as session:
         row = assurance.latest(session, STORE)
         assert row is not None
-        assert assurance.as_json(row)["attempts"] == [
+        assert row.attempts == [
             {
                 "attack": "delete",
                 "said": "détruire la version",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from archive.tables import RecordRow, RepresentationRow, StoredFileRow
 from signing.clock import utc_now
 from signing.errors import Unavailable
 from tests.servers.buckets import S3Server
+from tests.servers.postgres import Databases
 from tests.unit.archive.world import World
 
 
@@ -38,12 +40,25 @@ def watch() -> Watch:
     return Watch()
 
 
-Made = Callable[..., World]
+Make = Callable[..., World]
 
 
 @pytest.fixture
-def world(tmp_path: Path, keys: Path, watch: Watch) -> World:
-    return World(tmp_path, keys, clock=watch)
+def make(tmp_path: Path, keys: Path, databases: Databases, watch: Watch) -> Iterator[Make]:
+    made: list[World] = []
+
+    def world(**options: Any) -> World:
+        made.append(World(tmp_path, keys, databases, clock=watch, **options))
+        return made[-1]
+
+    yield world
+    for one in made:
+        one.database.dispose()
+
+
+@pytest.fixture
+def world(make: Make) -> World:
+    return make()
 
 
 def extended(world: World) -> locks.Extended:
@@ -92,11 +107,9 @@ def test_what_has_no_end_is_always_locked(world: World, watch: Watch, tmp_path: 
 
 @pytest.mark.services
 def test_what_has_no_end_is_always_locked_by_a_real_store(
-    tmp_path: Path, keys: Path, watch: Watch, minio: S3Server
+    make: Make, tmp_path: Path, watch: Watch, minio: S3Server
 ) -> None:
-    check_a_horizon(
-        World(tmp_path, keys, clock=watch, store=MinioObjectStore(minio.settings(), watch)), watch, tmp_path
-    )
+    check_a_horizon(make(store=MinioObjectStore(minio.settings(), watch)), watch, tmp_path)
 
 
 def test_a_lock_ends_with_retention(world: World, watch: Watch, tmp_path: Path) -> None:
@@ -137,8 +150,8 @@ def test_what_is_kept_for_ever_has_no_end_whatever_its_date(world: World, watch:
     assert overdue(world) == 0
 
 
-def test_without_a_horizon_the_whole_is_locked_at_once(tmp_path: Path, keys: Path, watch: Watch) -> None:
-    world = World(tmp_path, keys, clock=watch, horizon=0)
+def test_without_a_horizon_the_whole_is_locked_at_once(make: Make, tmp_path: Path, watch: Watch) -> None:
+    world = make(horizon=0)
     record = world.keep(tmp_path)
     retain(world, record, None)
     watch.days = 4000
@@ -146,8 +159,8 @@ def test_without_a_horizon_the_whole_is_locked_at_once(tmp_path: Path, keys: Pat
     assert locks_of(world, record) == {FOREVER}
 
 
-def test_a_short_horizon_is_extended_at_its_half(tmp_path: Path, keys: Path, watch: Watch) -> None:
-    world = World(tmp_path, keys, clock=watch, horizon=30)
+def test_a_short_horizon_is_extended_at_its_half(make: Make, tmp_path: Path, watch: Watch) -> None:
+    world = make(horizon=30)
     record = world.keep(tmp_path)
     retain(world, record, None)
     watch.days = 15
@@ -185,9 +198,9 @@ class _Interrupted(LocalObjectStore):
         return super().extend_lock(key, version, until)
 
 
-def test_a_run_that_was_cut_short_is_taken_up(tmp_path: Path, keys: Path, watch: Watch) -> None:
+def test_a_run_that_was_cut_short_is_taken_up(make: Make, tmp_path: Path, watch: Watch) -> None:
     store = _Interrupted(tmp_path / "store", watch)
-    world = World(tmp_path, keys, clock=watch, store=store)
+    world = make(store=store)
     records = [world.keep(tmp_path) for _ in range(3)]
     for record in records:
         retain(world, record, None)

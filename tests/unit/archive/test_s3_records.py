@@ -22,9 +22,16 @@ from archive.tables import RepresentationRow
 from signing.clock import utc_now
 from signing.errors import Unavailable
 from tests.servers.buckets import S3Server
+from tests.servers.postgres import Databases
 from tests.unit.archive.world import World
 
 pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="module")
+def databases(migrated_file: Path) -> Databases:
+    """SQLite alone: this is about the stores."""
+    return Databases(None, migrated_file)
 
 
 @pytest.fixture(params=["minio", "seaweedfs"])
@@ -39,8 +46,8 @@ def settings(server: S3Server) -> S3Store:
 
 
 @pytest.fixture
-def world(tmp_path: Path, keys: Path, settings: S3Store) -> World:
-    return World(tmp_path, keys, store=MinioObjectStore(settings, utc_now))
+def world(tmp_path: Path, keys: Path, databases: Databases, settings: S3Store) -> World:
+    return World(tmp_path, keys, databases, store=MinioObjectStore(settings, utc_now))
 
 
 def verdicts(world: World, record: str) -> dict[str, tuple[Fixity, str]]:
@@ -80,10 +87,12 @@ class _Interrupted(MinioObjectStore):
         return super().put(*args, **options)
 
 
-def test_what_a_crash_left_is_adopted_version_by_version(tmp_path: Path, keys: Path, settings: S3Store) -> None:
+def test_what_a_crash_left_is_adopted_version_by_version(
+    tmp_path: Path, keys: Path, databases: Databases, settings: S3Store
+) -> None:
     """Locked bytes can't be taken back: a retry that wrote them again would leave versions that nobody announced."""
     store = _Interrupted(settings, utc_now)
-    world = World(tmp_path, keys, store=store)
+    world = World(tmp_path, keys, databases, store=store)
     keep = world.holdings.keep
 
     def interrupted(package: Package, also: Callable[[Session, Kept], None]) -> Kept:
@@ -147,11 +156,13 @@ def test_a_hold_that_somebody_lifted_in_the_store_is_found_out(
     assert "gel" in detail
 
 
-def test_a_lock_that_somebody_shortened_is_found_out(server: S3Server, tmp_path: Path, keys: Path) -> None:
+def test_a_lock_that_somebody_shortened_is_found_out(
+    server: S3Server, tmp_path: Path, keys: Path, databases: Databases
+) -> None:
     """Only where the store lets it: in a bucket without Object Lock, where the dates are tags."""
     settings = server.settings()
     server.client().make_bucket(settings.bucket)
-    world = World(tmp_path, keys, store=MinioObjectStore(settings, utc_now))
+    world = World(tmp_path, keys, databases, store=MinioObjectStore(settings, utc_now))
     record = world.keep(tmp_path)
     assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
     row = original(world, record)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pikepdf
 
 from archive import rulebook
-from archive.database import Base, Database
+from archive.database import Database
 from archive.evidence import Evidence
 from archive.holdings import Holdings
 from archive.identifiers import new_id
@@ -25,18 +25,25 @@ from signing.port import Signer
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
+from tests.servers.postgres import Databases
 
 
 class World:
     """One kept record in a small archive, and its evidence."""
 
     def __init__(
-        self, home: Path, keys: Path, *, store: ObjectStore | None = None, clock: Clock = utc_now, horizon: int = 400
+        self,
+        home: Path,
+        keys: Path,
+        databases: Databases,
+        *,
+        store: ObjectStore | None = None,
+        clock: Clock = utc_now,
+        horizon: int = 400,
     ) -> None:
         self.clock: Clock = clock
         self.horizon = horizon
-        self.database = Database(f"sqlite:///{home}/archive.db")
-        Base.metadata.create_all(self.database.engine)
+        self.database = Database(databases.fresh(home).url)
         self.ledger = Ledger(self.database, self.clock)
         self.store: ObjectStore = store if store is not None else LocalObjectStore(home / "store", self.clock)
         settings = SigningSettings(keys=keys)
