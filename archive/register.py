@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -21,6 +22,7 @@ from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.port import ObjectStore, read_all
 from archive.retention import FOREVER
+from archive.rulebook import load_pack
 from archive.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
 from signing.canonical import canonical, parse_canonical
 from signing.clock import Clock, parse_stamp, stamp
@@ -30,6 +32,7 @@ PREFIX: Final = "register/"
 SUBJECT: Final = "register"
 OPENED: Final = "TenantOpened"
 CHANGED: Final = "RegisterChanged"
+_TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _OF_THE_FILE: Final = ("number", "salt", "written_at")
 """What a file says of itself and not of the tenant."""
 
@@ -47,6 +50,25 @@ class Register:
         self._store = store
         self._clock = clock
         self._horizon = horizon_days
+
+    def open_tenant(self, session: Session, tenant: str, name: str) -> bool:
+        """Open a tenant with the bundled types and rules, and register it; False if it was there already.
+
+        Raises:
+            Refused: ``bad_tenant``.
+        """
+        if not _TENANT.fullmatch(tenant) or not name.strip() or len(name) > 200:
+            raise Refused(
+                "bad_tenant",
+                "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
+                action="Par exemple : mairie-de-saint-aubin.",
+            )
+        if session.get(TenantRow, tenant) is not None:
+            return False
+        session.add(TenantRow(id=tenant, name=name.strip(), created_at=self._clock()))
+        session.flush()
+        load_pack(session, tenant)
+        return self.enter(session, tenant)
 
     def enter(self, session: Session, tenant: str) -> bool:
         """Write down what the tables say of a tenant now; False if the register says it already.

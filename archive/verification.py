@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -215,11 +215,24 @@ def _beside(listed: list[Listed], promise: Promise) -> set[str]:
     heads = {f"{promise.root}/inventory.json", f"{promise.root}/inventory.json.sha512"}
     versions = Counter(item.key for item in listed)
     pinned = {item.key: item.version for item in promise.objects}
-    allowed = {key: promise.values["ocfl_version"] if key in heads else 1 for key in pinned}
+    restored = put_back(json.loads(body) for _, body, _ in promise.entries)
+    allowed = {
+        key: (promise.values["ocfl_version"] if key in heads else 1) + restored[key.removeprefix(f"{promise.root}/")]
+        for key in pinned
+    }
     current = {item.key: item.version for item in listed}  # the newest comes last
     return {item.key for item in listed if item.marker} | {
         key for key in pinned.keys() & current.keys() if versions[key] > allowed[key] or current[key] != pinned[key]
     }
+
+
+def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """How often each object of a record, by its path, was written again beside a damaged version.
+
+    In either store: the two may have changed places since.
+    """
+    facts = (entry["facts"] for entry in entries if entry["type"] == "ObjectRestored")
+    return Counter(fact["path"] for fact in facts if fact["damaged"] is not None)
 
 
 def _some(keys: Set[str], promise: Promise) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +19,15 @@ from archive.ledger import Ledger
 from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore, S3Store, StoreSettings
-from archive.tables import RecordRow, RepresentationRow, TenantRow
+from archive.tables import RecordRow, RepresentationRow
 from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
+from ingestion.migrating import prepare
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.clock import Clock, utc_now
-from signing.errors import Refused
 from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
 
 ORGANISATION: Final = "Chartrier"
 """Name on the certificates that we make ourselves; a real seal carries the administration's."""
-
-_TENANT = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 class System:
@@ -373,54 +370,21 @@ class System:
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
+            from archive.custody.rebuild import require_finished
             from signing.authority import ensure_generated
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            self._prepare_database()
-            self._require_rebuilt()
+            prepare(self.settings.archive, self.database)
+            require_finished(self.database)
             self.publisher.open_log()
             self.register.enter_all()
             self.probe(after=PROBE_EVERY)
-
-    def _prepare_database(self) -> None:
-        """Tables under the role that owns them, then a look at them under the role that serves.
-
-        Raises:
-            Refused: ``database_not_durable``, ``database_role_too_strong``.
-            Unavailable: ``database_unreachable``, ``database_away``.
-        """
-        given = self.settings.archive
-        separate = given.database_owner_url != given.database_url
-        owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
-        try:
-            owner.inspect()
-            migrate(owner, role=self.database.url.username)
-        finally:
-            owner.dispose()
-        found = self.database.inspect()
-        if found is not None:
-            from archive.postgres import require_safe
-
-            require_safe(found, separate=separate)
 
     def prepare_rebuild(self) -> None:
         """Tables and nothing else: what ``rebuild all`` begins with."""
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
-            self._prepare_database()
-
-    def _require_rebuilt(self) -> None:
-        from archive.custody import rebuild, reports
-
-        with self.database.read() as session:
-            row = reports.latest(session, rebuild.NAME)
-        if row is not None and row.ended_at is None:
-            raise Refused(
-                "rebuild_unfinished",
-                "La base n’a été refaite qu’en partie depuis le magasin : le service ne démarre pas sur elle.",
-                kept="Ce qui est refait reste en place.",
-                action="Relancez « chartrier rebuild all » : il reprend où il s’était arrêté.",
-            )
+            prepare(self.settings.archive, self.database)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -428,22 +392,8 @@ class System:
         Raises:
             Refused: ``bad_tenant``.
         """
-        from archive.rulebook import load_pack
-
-        if not _TENANT.fullmatch(tenant) or not name.strip() or len(name) > 200:
-            raise Refused(
-                "bad_tenant",
-                "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
-                action="Par exemple : mairie-de-saint-aubin.",
-            )
         with self.database.write() as session:
-            if session.get(TenantRow, tenant) is not None:
-                return False
-            session.add(TenantRow(id=tenant, name=name.strip(), created_at=self.clock()))
-            session.flush()
-            load_pack(session, tenant)
-            self.register.enter(session, tenant)
-        return True
+            return self.register.open_tenant(session, tenant, name)
 
     def close(self) -> None:
         """Let go of everything that was opened."""
@@ -458,26 +408,3 @@ class System:
 def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
     return System(settings, pooled=pooled, clock=clock, sees=sees)
-
-
-def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
-    """Bring the tables up to a revision.
-
-    Args:
-        database: Under the role that owns the tables.
-        revision: Which.
-        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
-
-    Raises:
-        Unavailable: ``database_away``.
-    """
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
-    config.attributes["database"] = database
-    if not database.is_sqlite:
-        config.attributes["role"] = role or database.url.username
-    with database.translated():
-        command.upgrade(config, revision)

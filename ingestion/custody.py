@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 from archive.custody import rebuild, reports
 from archive.custody.agreement import Agreement
 from archive.custody.census import Census
-from archive.custody.copies import Copies
+from archive.custody.copies import Copies, promote
 from archive.custody.copy_check import CopyCheck
 from archive.custody.findings import LISTED, Finding, Findings
 from archive.custody.ordering import IdSet, Sorter, summed
@@ -19,7 +20,7 @@ from archive.custody.rebuild import Rebuild, Rebuilt, Told
 from archive.custody.restoring import Restored, Restoring
 from archive.ledger import size
 from archive.tables import CopyRow, TenantRow
-from ingestion.recovery import Recovery, in_progress
+from ingestion.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.staging import Staging
 from search.drift import Drift
 from signing.clock import stamp
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 RECONCILE: Final = "reconcile"
 COPIES: Final = "copies"
+WHOLE_COPY: Final = "copies_whole"
+"""The latest run over everything; ``copies`` tells of the latest of either kind."""
 
 
 class Custody:
@@ -134,6 +137,12 @@ class Custody:
         with self._system.database.read() as session:
             return in_progress(session, record_id)
 
+    def is_due(self, name: str, every: timedelta) -> bool:
+        """Whether the latest run ended that long ago, or there was none."""
+        with self._system.database.read() as session:
+            row = reports.latest(session, name)
+        return row is None or row.ended_at is None or self._system.clock() - row.ended_at >= every
+
     # -- second copy
 
     def follow_copies(self) -> bool:
@@ -176,7 +185,34 @@ class Custody:
             facts |= {"checked": reader.run(findings), "checked_at": stamp(self._system.clock())}
         with self._system.database.read() as session:
             facts["objects"] = session.scalar(select(func.count()).select_from(CopyRow)) or 0
+        with self._system.database.write() as session:
+            reports.end(session, WHOLE_COPY, self._system.clock(), agreed=findings.open == 0, facts={})
         return self._end_copies(facts, findings, [])
+
+    def promote(self) -> int:
+        """Have the catalogue rest on the second store from now on, under a journal entry; how many objects.
+
+        The settings of the two stores must be exchanged before the next start.
+
+        Raises:
+            Refused: ``no_second_copy``, ``copy_incomplete``, ``deposits_waiting``.
+        """
+        system = self._system
+        if system.copy_store is None:
+            raise _no_copy()
+        self.copy_everything()
+        with system.database.write() as session:
+            require_none_waiting(session)
+            moved = promote(session)
+            system.ledger.append(
+                session,
+                type="StoreMoved",
+                tenant=None,
+                subject="log",
+                agent=None,
+                facts={"objects": moved, "assurance": system.copy_store.assurance.value},
+            )
+        return moved
 
     def restore(self, tenant: str, record_id: str, *, agent: str) -> list[Restored]:
         """Put back what is damaged of a record, in either store, from the other.

@@ -22,7 +22,7 @@ from archive.records import Digests
 from archive.rulebook import load_pack
 from archive.tables import JournalEntryRow, TenantRow
 from ingestion import outbox
-from ingestion.deposits import DepositState, problem
+from ingestion.deposits import UNFINISHED, DepositState, problem
 from ingestion.offers import Offer, request_digest
 from ingestion.tables import DepositRow, StageRunRow
 from signing.canonical import parse_canonical
@@ -192,6 +192,22 @@ def in_progress(session: Session, record_id: str) -> bool:
     """Whether a deposit on its way is to become this record: what the store holds of it is work, not a stray."""
     query = select(DepositRow.id).where(DepositRow.record_id == record_id, DepositRow.state != DepositState.KEPT)
     return session.scalar(query.limit(1)) is not None
+
+
+def require_none_waiting(session: Session) -> None:
+    """What waits in staging is pinned to the first store: it must have become records before the store changes.
+
+    Raises:
+        Refused: ``deposits_waiting``.
+    """
+    query = select(DepositRow.id).where(DepositRow.state.in_((*UNFINISHED, DepositState.QUARANTINED)))
+    if session.scalar(query.limit(1)) is not None:
+        raise Refused(
+            "deposits_waiting",
+            "Des dépôts attendent encore leur traitement ou la décision d’un archiviste.",
+            kept="Rien n’a été changé.",
+            action="Laissez le service les achever, puis arrêtez-le et recommencez.",
+        )
 
 
 def _agrees(

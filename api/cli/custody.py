@@ -68,12 +68,7 @@ def rebuild_all(
     from ingestion.assembly import assemble
     from ingestion.custody import Custody
 
-    if running_service() is not None:
-        raise Refused(
-            "service_running",
-            "Le service tourne sur ce dossier des données.",
-            action="Arrêtez-le d’abord.",
-        )
+    require_stopped()
     system = assemble(settings())
     try:
         system.prepare_rebuild()
@@ -88,6 +83,110 @@ def rebuild_all(
     else:
         _say_rebuilt(report, keyless=keyless)
     raise typer.Exit(DONE if fine else ALTERED)
+
+
+def reconcile(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remettre d’aplomb index et attente ; jamais une preuve.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rapproche base, journal, magasin et index. 0 tout concorde, 3 il reste un écart."""
+    from api.cli.context import system
+    from ingestion.custody import Custody
+
+    with progress() as told:
+        report = Custody(system(), told=told, found=_teller(as_json)).reconcile(repair=repair)
+    if as_json:
+        print_json({**report, "findings": len(report["findings"])})
+    else:
+        shown = report["records"]
+        say(f"Documents : {shown['database']} en base, {shown['store']} au magasin, {shown['index']} à l’index.")
+        _say_counts(report)
+    raise typer.Exit(ALTERED if report["open"] else DONE)
+
+
+def copies(
+    check: Annotated[bool, typer.Option("--check", help="Relire toute la copie.")] = False,
+    restore: Annotated[str | None, typer.Option(help="Document à rétablir depuis la copie saine.")] = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Faire de la copie le magasin ; service arrêté, réglages à échanger.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Met la seconde copie à jour, la contrôle, ou rétablit un document. 0 à jour, 3 un écart."""
+    from api.cli.context import system
+    from ingestion.custody import Custody
+
+    if restore is not None:
+        raise typer.Exit(_restore(restore, as_json=as_json))
+    if promote:
+        _promote(as_json=as_json)
+        return
+    with progress() as told:
+        report = Custody(system(), told=told, found=_teller(as_json)).copy_everything(check=check)
+    if as_json:
+        print_json({**report, "findings": len(report["findings"])})
+    else:
+        say(f"{report['records_behind']} document(s) en retard, copiés ; {report['objects']} objets dans la copie.")
+        if check:
+            say(f"{report['checked']} objets relus.")
+        _say_counts(report)
+    raise typer.Exit(ALTERED if report["open"] else DONE)
+
+
+def _promote(*, as_json: bool) -> None:
+    from api.cli.context import system
+    from ingestion.custody import Custody
+
+    require_stopped()
+    moved = Custody(system()).promote()
+    if as_json:
+        print_json({"objects": moved})
+    else:
+        say(f"{moved} objets : le catalogue repose sur la seconde copie.")
+        say("Échangez maintenant les réglages CHARTRIER_S3_* et CHARTRIER_COPY_S3_*, puis démarrez le service.")
+
+
+def require_stopped() -> None:
+    """Refuse while the service runs on this home.
+
+    Raises:
+        Refused: ``service_running``.
+    """
+    if running_service() is not None:
+        raise Refused(
+            "service_running",
+            "Le service tourne sur ce dossier des données.",
+            action="Arrêtez-le d’abord.",
+        )
+
+
+def _restore(record_id: str, *, as_json: bool) -> int:
+    from api.cli.context import AGENT, system, tenant_of_record
+    from ingestion.custody import Custody
+
+    done = Custody(system()).restore(tenant_of_record(record_id), record_id, agent=AGENT)
+    lost = [one for one in done if not one.store]
+    names = {"first": "rétabli dans le magasin", "second": "recopié dans la copie", "": "ABÎMÉ DANS LES DEUX"}
+    for one in done:
+        if as_json:
+            print_json({"record_id": record_id, "path": one.path, "store": one.store or None})
+        else:
+            say(f"{one.path} : {names[one.store]}.")
+    if not done and not as_json:
+        say("Rien à rétablir : les deux exemplaires sont intacts, ou ce document n’est pas encore copié.")
+    return ALTERED if lost else DONE
+
+
+def _say_counts(report: dict[str, Any]) -> None:
+    counts = [f"{count} {KINDS[kind]}" for kind, count in report["counts"].items() if count]
+    if counts:
+        say(f"Écarts : {', '.join(counts)} ; {report['repaired']} réparé(s), {report['open']} à traiter.")
+    else:
+        say("Tout concorde.")
+    if report["unfinished"]:
+        say(f"{report['unfinished']} modification(s) commencée(s) et jamais achevée(s) : sans conséquence.")
 
 
 def _teller(as_json: bool) -> Callable[[Finding], None]:

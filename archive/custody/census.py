@@ -24,6 +24,7 @@ from archive.database import Database
 from archive.objects import layout
 from archive.objects.port import Listed, ObjectStore
 from archive.tables import JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
+from archive.verification import put_back
 from signing.clock import Clock
 
 HEADS: Final = frozenset({"inventory.json", "inventory.json.sha512"})
@@ -211,7 +212,7 @@ def _now(session: Session, record_id: str) -> Folder | None:
     row = session.get(RecordRow, record_id)
     if row is None:
         return None
-    again = restored(session, record_id, "first")
+    again = restored(session, record_id)
     objects: dict[str, Expected] = {}
     for table in (RepresentationRow, StoredFileRow):
         for one in session.execute(select(table.key, table.version, table.size).where(table.record_id == record_id)):
@@ -219,17 +220,12 @@ def _now(session: Session, record_id: str) -> Folder | None:
     return Folder(row.ocfl_version, objects, again)
 
 
-def restored(session: Session, record_id: str, store: str) -> Counter[str]:
-    """How often an object, by its path, was put back beside a damaged version, in one of the two stores."""
-    found: Counter[str] = Counter()
+def restored(session: Session, record_id: str) -> Counter[str]:
+    """How often each object of a record was put back beside a damaged version."""
     query = select(JournalEntryRow.body).where(
         JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type == "ObjectRestored"
     )
-    for body in session.scalars(query):
-        facts = json.loads(body)["facts"]
-        if facts["store"] == store and facts["damaged"]:
-            found[facts["path"]] += 1
-    return found
+    return put_back(json.loads(body) for body in session.scalars(query))
 
 
 def _strangers(findings: Findings, items: list[Listed]) -> None:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import CursorResult, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from archive import catalogue, fixity
@@ -322,6 +322,42 @@ class Copies:
                     raise
             with self._database.write() as session:
                 session.execute(delete(CopyRow).where(CopyRow.key == row.key, CopyRow.version == row.version))
+
+
+def promote(session: Session) -> int:
+    """Pin the second store's versions instead of the first's, and pair them the other way round; how many objects.
+
+    To be called in one write transaction, with the service stopped, once everything is in step.
+
+    Raises:
+        Refused: ``copy_incomplete``: something that is pinned is not copied whole.
+    """
+    behind = session.scalar(_behind("")) is not None
+    damaged = session.scalar(select(CopyRow.key).where(CopyRow.verdict != "intact").limit(1)) is not None
+    if behind or damaged:
+        raise Refused(
+            "copy_incomplete",
+            "La seconde copie n’est pas complète ou pas intacte : elle ne peut pas prendre la place du magasin.",
+            kept="Rien n’a été changé.",
+            action="Lancez « chartrier copies --check », réparez ce qu’il montre, puis recommencez.",
+        )
+    moved = 0
+    for table in (RepresentationRow, StoredFileRow):
+        pair = (CopyRow.key == table.key, CopyRow.version == table.version)
+        made = session.execute(
+            update(table)
+            .where(exists().where(*pair))
+            .values(version=select(CopyRow.copy_version).where(*pair).scalar_subquery())
+            .execution_options(synchronize_session=False)
+        )
+        moved += cast("CursorResult[Any]", made).rowcount
+    session.execute(delete(CopyRow).where(CopyRow.key == _CHECKPOINT))
+    session.execute(
+        update(CopyRow)
+        .values(version=CopyRow.copy_version, copy_version=CopyRow.version)
+        .execution_options(synchronize_session=False)
+    )
+    return moved
 
 
 class Fetched:

@@ -96,7 +96,7 @@ class CopyCheck:
         with self._database.read() as session:
             keys = set(session.scalars(select(CopyRow.key).where(CopyRow.record_id == record_id)))
             number = session.scalar(select(RecordRow.ocfl_version).where(RecordRow.id == record_id)) or 0
-            again = restored(session, record_id, "second")
+            again = restored(session, record_id)
         for key, versions in by_key(items).items():
             path = key.removeprefix(f"{root}/")
             real = [item for item in versions if not item.marker]

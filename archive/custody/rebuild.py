@@ -285,6 +285,23 @@ class Rebuild:
                     result.findings.add(Kind.MISSING, "store", subject, "record", record=record_id)
 
 
+def require_finished(database: Database) -> None:
+    """Let nothing start over a database that was made again in part.
+
+    Raises:
+        Refused: ``rebuild_unfinished``.
+    """
+    with database.read() as session:
+        row = reports.latest(session, NAME)
+    if row is not None and row.ended_at is None:
+        raise Refused(
+            "rebuild_unfinished",
+            "La base n’a été refaite qu’en partie depuis le magasin : le service ne démarre pas sur elle.",
+            kept="Ce qui est refait reste en place.",
+            action="Relancez « chartrier rebuild all » : il reprend où il s’était arrêté.",
+        )
+
+
 def _line(n: int, body: bytes, owners: Owners) -> dict[str, object]:
     entry = parse_canonical(body)
     return {

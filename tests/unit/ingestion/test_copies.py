@@ -137,7 +137,9 @@ def test_a_damaged_object_is_restored_under_an_entry(paired: System, tmp_path: P
     assert (entry.subject, facts["store"]) == (f"record:{ids[2]}", "first")
     assert facts["damaged"] == ("v1" if damage == "flipped" else None)
     if damage == "flipped":
-        damaged = next(p for p in (paired.settings.home / "store" / "superseded").rglob("v1") if name in str(p))
+        damaged = next(
+            p for p in (paired.settings.home / "store" / "superseded").rglob(f"{name}/v1") if ids[2] in str(p)
+        )
         assert damaged.read_bytes() == flipped(before), "what was found is kept beside"
     assert Custody(paired).restore("demo", ids[2], agent="service:cli") == []
     assert Custody(paired).reconcile(pause=lambda _: None)["findings"] == []
@@ -276,3 +278,35 @@ def test_a_power_cut_at_any_write_ends_in_step(
         after.close()
         boundary += 1
     assert boundary >= 20
+
+
+def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    paired.holdings.describe("demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
+    assert Custody(paired).promote() > 0
+    home = paired.settings.home
+    paired.close()
+    (home / "store").rename(tmp_path / "old")
+    (tmp_path / "nas").rename(home / "store")
+    after = system_at(home, CHARTRIER_COPY_PATH=str(tmp_path / "old"))
+    after.initialise()
+    for number, record_id in enumerate(ids):
+        assert after.holdings.verify(("demo", "autre")[number % 2], record_id).verdict == "intact"
+    after.holdings.describe("demo", ids[0], {"title": "Après"}, agent="user:1", expected_revision=3)
+    after.publisher.publish()
+    assert Custody(after).copy_everything(check=True)["findings"] == []
+    after.follower.catch_up()
+    assert Custody(after).reconcile(pause=lambda _: None)["findings"] == []
+    after.close()
+
+
+def test_a_store_is_not_left_while_something_waits_or_is_damaged(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    before = rows(paired, "representations", "stored_files")
+    alter(stored_file(paired, ids[1], "original.pdf"), flipped)
+    with pytest.raises(Refused, check=lambda error: error.code == "copy_incomplete"):
+        Custody(paired).promote()
+    receive(paired, b"waiting", "k1")
+    with pytest.raises(Refused, check=lambda error: error.code == "deposits_waiting"):
+        Custody(paired).promote()
+    assert rows(paired, "representations", "stored_files") == before
