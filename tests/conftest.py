@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.servers.redis", "tests.servers.rabbitmq"]
+
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
 
