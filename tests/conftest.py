@@ -8,11 +8,17 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.servers.redis", "tests.servers.rabbitmq", "tests.servers.minio", "tests.servers.seaweedfs"]
+pytest_plugins = [
+    "tests.servers.department",
+    "tests.servers.elasticsearch",
+    "tests.servers.minio",
+    "tests.servers.postgres",
+    "tests.servers.rabbitmq",
+    "tests.servers.redis",
+    "tests.servers.seaweedfs",
+]
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-
-pytest_plugins = ["tests.servers.postgres"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
