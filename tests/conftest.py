@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 pytest_plugins = [
-    "tests.servers.department",
     "tests.servers.elasticsearch",
     "tests.servers.minio",
     "tests.servers.postgres",
     "tests.servers.rabbitmq",
     "tests.servers.redis",
     "tests.servers.seaweedfs",
+    "tests.servers.department",  # last: it imports the others
 ]
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
