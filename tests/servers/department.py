@@ -59,7 +59,6 @@ class Department:
             "CHARTRIER_BROKER_URL": self.brokers[broker].new_url(),
             "CHARTRIER_SEARCH_URL": self.elasticsearch.url,
             "CHARTRIER_SEARCH_PREFIX": f"d{secrets.token_hex(6)}",
-            "CHARTRIER_LOCK_HORIZON_DAYS": "1",
         }
 
     def servers(self, broker: BrokerKind) -> tuple[Server, ...]:
