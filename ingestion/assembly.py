@@ -7,15 +7,18 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
+from archive.assurance import PROBE_EVERY
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore
+from archive.objects.port import Assurance
+from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import RecordRow, RepresentationRow, TenantRow
@@ -32,6 +35,8 @@ from signing.port import Signer, Timestamper
 if TYPE_CHECKING:
     from archive.evidence import Evidence
     from archive.holdings import Holdings
+    from archive.locks import Locks
+    from archive.probe import Probe
     from archive.publisher import Publisher
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
@@ -74,7 +79,7 @@ class System:
         return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
-    def store(self) -> ObjectStore:
+    def store(self) -> Besieged:
         """Local files, or S3 with Object Lock."""
         chosen = self.settings.archive.store
         if isinstance(chosen, LocalStore):
@@ -83,7 +88,36 @@ class System:
             return LocalObjectStore(chosen.root, self.clock)
         from archive.objects.minio import MinioObjectStore
 
-        return MinioObjectStore(chosen, self.clock)
+        copy = self.settings.archive.copy_store
+        store = MinioObjectStore(
+            chosen,
+            self.clock,
+            proven=lambda: self._proven(store),
+            credentials={"copy": copy} if copy is not None else {},
+        )
+        return store
+
+    def _proven(self, store: Besieged) -> Assurance:
+        from archive.assurance import proven
+
+        with self.database.read() as session:
+            return proven(session, store.name, self.clock())
+
+    def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+
+        Raises:
+            Unavailable: The store or the database did not answer: nothing was shown.
+        """
+        from archive import assurance, probe
+
+        with self.database.read() as session:
+            if not assurance.is_due(session, self.store.name, self.clock(), after):
+                return None
+        shown = probe.run(self.store, self.clock)
+        with self.database.write() as session:
+            assurance.record(session, shown)
+        return shown
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -96,6 +130,13 @@ class System:
         from archive.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Extends the locks of the store."""
+        from archive.locks import Locks
+
+        return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     # -- proof
 
@@ -338,6 +379,7 @@ class System:
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self._prepare_database()
             self.publisher.open_log()
+            self.probe(after=PROBE_EVERY)
 
     def _prepare_database(self) -> None:
         """Tables under the role that owns them, then a look at them under the role that serves.

@@ -31,7 +31,7 @@ Message = str | tuple[str, str]
 _ERRORS = {"Refused", "Unavailable", "Corrupt", "ChartrierError"}
 _SENTENCES = {"Detail", "Remark", "problem", "StageFailure", "_refused", "_bad_field", "ToolFailed"}
 _TRANSLATED = {"_", "say", "translate", "said"}
-_TABLES = ("api/errors.py", "api/history.py", "api/health.py")
+_TABLES = ("api/errors.py", "api/history.py", "api/health.py", "archive/objects/siege.py")
 _NOT_TEXT = re.compile(
     r"[a-z0-9_./:+-]*|[A-Z0-9]{2,5}|#.*|/.*|header:.*|[^\w]*|(Idempotency-Key|Repr-Digest|[A-Z][a-z]+[A-Z][A-Za-z]+)|[\x00-\x60{}]*"
 )
