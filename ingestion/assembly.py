@@ -266,7 +266,7 @@ class System:
         """Celery, over the broker that was named or the Valkey of this home."""
         from ingestion.queue.celery import CeleryQueue, make_app
 
-        return CeleryQueue(make_app(self.broker_url))
+        return CeleryQueue(make_app(self.broker_url, self.settings.ingestion.broker_ca))
 
     @property
     def broker_url(self) -> str:
