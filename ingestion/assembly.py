@@ -7,16 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
-from archive.assurance import PROBE_EVERY
+from archive.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import Assurance
 from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore, S3Store, StoreSettings
@@ -96,37 +95,18 @@ class System:
 
         held = {"store": self.settings.archive.store, "copy": self.settings.archive.copy_store}
         others = {name: one for name, one in held.items() if isinstance(one, S3Store) and one != chosen}
-        store = MinioObjectStore(chosen, self.clock, proven=lambda: self._proven(store), credentials=others)
-        return store
-
-    def _proven(self, store: Besieged) -> Assurance:
-        from archive.assurance import proven
-
-        with self.database.read() as session:
-            return proven(session, store.name, self.clock())
+        proven = partial(now_proven, self.database, clock=self.clock)
+        return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others)
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """Attack the store, and keep what that showed; None when the last probe is younger than ``after``.
-
-        Raises:
-            Unavailable: The store or the database did not answer: nothing was shown.
-        """
-        return self._probe(self.store, after)
+        """Attack the store, if the last time is that long ago (see ``archive.assurance``)."""
+        return probe_again(self.database, self.store, self.clock, after=after)
 
     def probe_copy(self, *, after: timedelta = timedelta(0)) -> Probe | None:
         """The same of the second store; None too where there is none."""
-        return self._probe(self.copy_store, after) if self.copy_store is not None else None
-
-    def _probe(self, store: Besieged, after: timedelta) -> Probe | None:
-        from archive import assurance, probe
-
-        with self.database.read() as session:
-            if not assurance.is_due(session, store.name, self.clock(), after):
-                return None
-        shown = probe.run(store, self.clock)
-        with self.database.write() as session:
-            assurance.record(session, shown)
-        return shown
+        if self.copy_store is None:
+            return None
+        return probe_again(self.database, self.copy_store, self.clock, after=after)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -286,7 +266,7 @@ class System:
         """Celery, over the broker that was named or the Valkey of this home."""
         from ingestion.queue.celery import CeleryQueue, make_app
 
-        return CeleryQueue(make_app(self.broker_url))
+        return CeleryQueue(make_app(self.broker_url, self.settings.ingestion.broker_ca))
 
     @property
     def broker_url(self) -> str:

@@ -16,6 +16,9 @@ from signing.settings import GeneratedSeal, Pkcs12Seal, SealSettings, SigningSet
 
 PREFIX = "CHARTRIER_"
 
+BROKERS = ("redis", "rediss", "valkey", "valkeys", "redis+socket", "valkey+socket", "amqp", "amqps")
+"""Schemes of broker URLs that ``ingestion.queue.brokers`` knows."""
+
 
 class Names(BaseModel):
     """The flat names that people set; ``Settings`` is made of them. All optional: nothing set = embedded."""
@@ -35,6 +38,7 @@ class Names(BaseModel):
         description="La même base, sous le rôle propriétaire des tables, pour les migrations ; vide : database_url.",
     )
     broker_url: SecretStr = Field(default=SecretStr(""), description="URL du courtier Celery ; vide : Valkey local.")
+    broker_ca: str = Field(default="", description="Fichier PEM de l’autorité du courtier ; vide : celles du système.")
     s3_endpoint: str = Field(default="", description="URL d’un S3 avec verrouillage d’objets.")
     s3_bucket: str = Field(default="", description="Nom du seau.")
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès S3.")
@@ -78,6 +82,8 @@ class IngestionSettings(BaseModel):
 
     broker_url: SecretStr | None
     """None: a Valkey that ``serve`` starts in ``home/run``."""
+    broker_ca: Path | None
+    """PEM of the authority behind a ``rediss`` or ``amqps`` URL; None: the system's."""
     workers: int
     max_deposit_bytes: int
     clamd_socket: str
@@ -194,7 +200,8 @@ def _compose(names: Names) -> Settings:
             prefix=names.search_prefix,
         ),
         ingestion=IngestionSettings(
-            broker_url=names.broker_url if names.broker_url.get_secret_value() else None,
+            broker_url=_broker_url(names),
+            broker_ca=Path(names.broker_ca) if names.broker_ca else None,
             workers=names.workers or max(1, len(os.sched_getaffinity(0))),
             max_deposit_bytes=names.max_deposit_bytes,
             clamd_socket=names.clamd_socket,
@@ -215,6 +222,16 @@ def _database_url(names: Names, home: Path) -> SecretStr:
     if names.database_url.get_secret_value():
         return names.database_url
     return SecretStr(f"sqlite:///{home / 'chartrier.db'}")
+
+
+def _broker_url(names: Names) -> SecretStr | None:
+    """None when the broker is ours; the URL holds a password and is never repeated in a message."""
+    url = names.broker_url.get_secret_value()
+    if not url:
+        return None
+    if url.partition("://")[0] not in BROKERS:
+        raise _refused([f"{PREFIX}BROKER_URL: {', '.join(f'{scheme}://' for scheme in BROKERS)}"])
+    return names.broker_url
 
 
 def _store(names: Names, home: Path) -> StoreSettings:
