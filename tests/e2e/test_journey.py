@@ -19,6 +19,7 @@ from ingestion.stages.port import STAGES
 from tests.servers.presence import program, verapdf
 from tests.servers.service import Service, deposit, follow
 
+PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
 SCAN = SAMPLES / "scan-gris-6-pages.pdf"
