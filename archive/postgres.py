@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from archive import row_security
 from signing.errors import Refused
 
 CHANNEL: Final = "chartrier"
@@ -64,6 +65,11 @@ def is_away(error: SQLAlchemyError) -> bool:
     return error.connection_invalidated or state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
 
 
+def is_forbidden(error: DBAPIError) -> bool:
+    """Whether the role may not do that (SQLSTATE 42501)."""
+    return getattr(error.orig, "sqlstate", None) == "42501"
+
+
 @dataclass(frozen=True)
 class Server:
     """What a connection finds.
@@ -75,6 +81,8 @@ class Server:
         checksums: Whether it would notice a page that its disk altered.
         privileged: Whether row security does not bind the role (superuser, ``BYPASSRLS``, or member of such a role).
         owner: Whether it owns tables of ours, and could switch their row security off.
+        unguarded: Tables whose row security is not as declared.
+        undeclared: Tables of the schema that are none of ours.
     """
 
     version: str
@@ -83,6 +91,8 @@ class Server:
     checksums: bool
     privileged: bool
     owner: bool
+    unguarded: tuple[str, ...]
+    undeclared: tuple[str, ...]
 
 
 def inspect(connection: Connection) -> Server:
@@ -102,6 +112,8 @@ def inspect(connection: Connection) -> Server:
         checksums=shown["data_checksums"] == "on",
         privileged=bool(connection.scalar(privileged)),
         owner=bool(connection.scalar(owner)),
+        unguarded=tuple(row_security.faults(connection)),
+        undeclared=tuple(row_security.undeclared(connection)),
     )
 
 

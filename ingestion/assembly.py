@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from archive.database import Database
@@ -348,7 +349,7 @@ class System:
         """Tables under the role that owns them, then a look at them under the role that serves.
 
         Raises:
-            Refused: ``database_not_durable``, ``database_role_too_strong``.
+            Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_owner_too_weak``.
             Unavailable: ``database_unreachable``, ``database_away``.
         """
         given = self.settings.archive
@@ -357,6 +358,17 @@ class System:
         try:
             owner.inspect()
             migrate(owner, role=self.database.url.username)
+        except ProgrammingError as error:
+            from archive.postgres import is_forbidden
+
+            if not is_forbidden(error):
+                raise
+            raise Refused(
+                "database_owner_too_weak",
+                "Le rôle propriétaire ne peut pas préparer la base : {reason}",
+                action="Vérifiez CHARTRIER_DATABASE_OWNER_URL (docs/operations.md dit quels droits il lui faut).",
+                reason=str(error.orig).strip(),
+            ) from error
         finally:
             owner.dispose()
         found = self.database.inspect()
