@@ -31,8 +31,11 @@ _MIGRATION: Final = {"lock_timeout": "60s", "statement_timeout": "0", "timezone"
 _AWAY_CLASSES: Final = ("08", "40", "53", "57")
 """SQLSTATE classes (PostgreSQL appendix A): connection, rollback (serialisation, deadlock), resources, intervention."""
 
-_AWAY_STATES: Final = frozenset({"55P03", "25006", "25P03", "25P04"})
-"""Lock not had in time; server became a standby; transaction ended by its own time-outs."""
+_AWAY_STATES: Final = frozenset({"55P03", "25P03", "25P04"})
+"""Lock not had in time; transaction ended by its own time-outs."""
+
+_STANDBY: Final = "25006"
+"""Read-only transaction: a server that became a standby, when we meant to write."""
 
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -55,13 +58,19 @@ def begin(connection: Connection, sees: str) -> None:
     connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (sees,))
 
 
-def is_away(error: SQLAlchemyError) -> bool:
-    """Whether the same transaction may work later: server gone, restarting, overloaded, or it gave way to another."""
+def is_away(error: SQLAlchemyError, *, reading: bool = False) -> bool:
+    """Whether the same transaction may work later: server gone, restarting, overloaded, or it gave way to another.
+
+    Args:
+        reading: It was a read-only transaction; writing in it is a fault of ours and stays one.
+    """
     if isinstance(error, OperationalError | PoolTimeoutError):
         return True
     if not isinstance(error, DBAPIError):
         return False
     state = getattr(error.orig, "sqlstate", None) or ""
+    if state == _STANDBY:
+        return not reading
     return error.connection_invalidated or state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
 
 
