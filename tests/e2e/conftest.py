@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.e2e.towns import operations, towns  # noqa: F401 - fixtures
 from tests.servers.postgres import Postgres
 from tests.servers.service import Service
 
