@@ -60,6 +60,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "retention_rules": _of("tenant_id", *_GROW, "UPDATE (validated_at)"),
     "journal_entries": _of("tenant_id", *_GROW),
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
+    "store_probes": Rows(None, _GROW),  # what the one store of all enforces: records and evidence repeat it
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
     # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),

@@ -7,20 +7,23 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
+from archive.assurance import PROBE_EVERY
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore
+from archive.objects.port import Assurance
+from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import RecordRow, RepresentationRow, TenantRow
 from archive.tenancy import EVERYTHING
+from archive.upgrade import prepare
 from ingestion.intake import Intake
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
@@ -33,6 +36,8 @@ from signing.port import Signer, Timestamper
 if TYPE_CHECKING:
     from archive.evidence import Evidence
     from archive.holdings import Holdings
+    from archive.locks import Locks
+    from archive.probe import Probe
     from archive.publisher import Publisher
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
@@ -75,22 +80,45 @@ class System:
         return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
-    def store(self) -> ObjectStore:
-        """Local files, or S3 with Object Lock.
-
-        Raises:
-            Refused: ``store_unknown`` for a kind of store that this version can't speak to.
-        """
+    def store(self) -> Besieged:
+        """Local files, or S3 with Object Lock."""
         chosen = self.settings.archive.store
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
             return LocalObjectStore(chosen.root, self.clock)
-        raise Refused(
-            "store_unknown",
-            "Cette version ne sait pas encore écrire dans un S3.",
-            action="Retirez les réglages CHARTRIER_S3_* : les documents iront dans le dossier des données.",
+        from archive.objects.minio import MinioObjectStore
+
+        copy = self.settings.archive.copy_store
+        store = MinioObjectStore(
+            chosen,
+            self.clock,
+            proven=lambda: self._proven(store),
+            credentials={"copy": copy} if copy is not None else {},
         )
+        return store
+
+    def _proven(self, store: Besieged) -> Assurance:
+        from archive.assurance import proven
+
+        with self.database.read() as session:
+            return proven(session, store.name, self.clock())
+
+    def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+
+        Raises:
+            Unavailable: The store or the database did not answer: nothing was shown.
+        """
+        from archive import assurance, probe
+
+        with self.database.read() as session:
+            if not assurance.is_due(session, self.store.name, self.clock(), after):
+                return None
+        shown = probe.run(self.store, self.clock)
+        with self.database.write() as session:
+            assurance.record(session, shown)
+        return shown
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -103,6 +131,13 @@ class System:
         from archive.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Extends the locks of the store."""
+        from archive.locks import Locks
+
+        return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     # -- proof
 
@@ -162,16 +197,17 @@ class System:
 
     @cached_property
     def index(self) -> SearchIndex:
-        """The search index: in the home folder."""
-        if self.settings.search.url is not None:
-            raise Refused(
-                "search_unknown",
-                "Cette version ne sait pas encore interroger Elasticsearch.",
-                action="Retirez le réglage CHARTRIER_SEARCH_URL : l’index ira dans le dossier des données.",
-            )
+        """The search index: in the home folder, or the cluster that ``CHARTRIER_SEARCH_URL`` names."""
+        chosen = self.settings.search
+        if chosen.url is not None:
+            from search.engines.elastic import ElasticIndex
+            from search.engines.elastic_link import Link
+
+            key = chosen.api_key.get_secret_value() if chosen.api_key is not None else None
+            return ElasticIndex(Link(chosen.url, key, chosen.ca), chosen.prefix)
         from search.engines.tantivy import TantivyIndex
 
-        return TantivyIndex(self.settings.search.root)
+        return TantivyIndex(chosen.root)
 
     @cached_property
     def follower(self) -> Follower:
@@ -342,40 +378,10 @@ class System:
             from signing.authority import ensure_generated
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            self._prepare_database()
+            given = self.settings.archive
+            prepare(self.database, given.database_owner_url, separate=given.database_owner_url != given.database_url)
             self.publisher.open_log()
-
-    def _prepare_database(self) -> None:
-        """Tables under the role that owns them, then a look at them under the role that serves.
-
-        Raises:
-            Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_owner_too_weak``.
-            Unavailable: ``database_unreachable``, ``database_away``.
-        """
-        given = self.settings.archive
-        separate = given.database_owner_url != given.database_url
-        owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
-        try:
-            owner.inspect()
-            migrate(owner, role=self.database.url.username)
-        except ProgrammingError as error:
-            from archive.postgres import is_forbidden
-
-            if not is_forbidden(error):
-                raise
-            raise Refused(
-                "database_owner_too_weak",
-                "Le rôle propriétaire ne peut pas préparer la base : {reason}",
-                action="Vérifiez CHARTRIER_DATABASE_OWNER_URL (docs/operations.md dit quels droits il lui faut).",
-                reason=str(error.orig).strip(),
-            ) from error
-        finally:
-            owner.dispose()
-        found = self.database.inspect()
-        if found is not None:
-            from archive.postgres import require_safe
-
-            require_safe(found, separate=separate)
+            self.probe(after=PROBE_EVERY)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -412,26 +418,3 @@ class System:
 def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
     return System(settings, pooled=pooled, clock=clock, sees=sees)
-
-
-def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
-    """Bring the tables up to a revision.
-
-    Args:
-        database: Under the role that owns the tables.
-        revision: Which.
-        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
-
-    Raises:
-        Unavailable: ``database_away``.
-    """
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
-    config.attributes["database"] = database
-    if not database.is_sqlite:
-        config.attributes["role"] = role or database.url.username
-    with database.translated():
-        command.upgrade(config, revision)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +22,7 @@ from archive.database import Base, Database
 from archive.ledger import Ledger
 from archive.row_security import DECLARED
 from archive.tenancy import EVERYTHING, NOTHING, acting_for
-from ingestion.assembly import migrate
+from archive.upgrade import migrate
 from signing.clock import utc_now
 from tests.servers.postgres import SERVING, Databases, Postgres, owned
 
@@ -44,7 +46,7 @@ def test_a_table_with_a_tenant_shows_each_tenant_its_own(name: str) -> None:
 def test_what_leads_to_a_tenants_row_is_guarded_too() -> None:
     """Through a foreign key, or through an id in words."""
     shared = sorted(name for name, rows in DECLARED.items() if rows.own is None)
-    assert shared == ["alembic_version", "journal_checkpoints", "leases"]
+    assert shared == ["alembic_version", "journal_checkpoints", "leases", "store_probes"]
     assert all(not TABLES[name].foreign_keys for name in shared if name in TABLES)
 
 
@@ -266,6 +268,33 @@ def test_a_table_that_nobody_declared_is_told_and_cannot_be_used(server: Databas
     with pytest.raises(ProgrammingError, match="permission denied"), database.read() as session:
         session.execute(text("SELECT * FROM strange"))
     database.dispose()
+
+
+@pytest.mark.services
+def test_a_dump_holds_every_row_if_asked_so_and_stops_if_not(
+    database: Database, postgres: Postgres, server: Databases
+) -> None:
+    """As docs/operations.md says it."""
+    restored = postgres.empty()
+    dump, psql = (str(postgres.programs / name) for name in ("pg_dump", "psql"))
+    plain, target = _owner(database).replace("+psycopg", ""), restored.owner_url.replace("+psycopg", "")
+    refused = subprocess.run([dump, plain], capture_output=True, text=True, check=False)
+    assert "row-level security" in refused.stderr
+    environment = os.environ | {"PGOPTIONS": "-c app.tenant=*"}
+    dumped = subprocess.run(
+        [dump, "--enable-row-security", plain], env=environment, capture_output=True, check=True
+    ).stdout
+    subprocess.run([psql, "-q", "-v", "ON_ERROR_STOP=1", target], input=dumped, capture_output=True, check=False)
+    owner = Database(restored.owner_url, pooled=False, owner=True)
+    migrate(owner, role=SERVING)
+    owner.dispose()
+    again = Database(restored.url)
+    for name in GUARDED:
+        assert count(again, name) == 2, name
+        with acting_for("a"):
+            assert count(again, name) == 1, name
+    again.dispose()
+    postgres.drop(restored)
 
 
 def _owner(database: Database) -> str:

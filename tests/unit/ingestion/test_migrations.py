@@ -20,7 +20,7 @@ import ingestion.tables
 from archive import row_security
 from archive.database import Base, Database
 from archive.ledger import Ledger
-from ingestion.assembly import migrate
+from archive.upgrade import migrate
 from signing.clock import utc_now
 from tests.servers.postgres import SERVING, Databases
 
@@ -31,7 +31,7 @@ CHILD = """
 import os, sys
 from sqlalchemy import event
 from archive.database import Database
-from ingestion.assembly import migrate
+from archive.upgrade import migrate
 database, left = Database(sys.argv[1], pooled=False, owner=True), int(sys.argv[2])
 done = 0
 def cut(*_):
