@@ -21,8 +21,8 @@ from archive.records import Digests, Kind
 from archive.settings import LocalStore, S3Store, StoreSettings
 from archive.tables import RecordRow, RepresentationRow
 from archive.tenancy import EVERYTHING
+from archive.upgrade import prepare
 from ingestion.intake import Intake
-from ingestion.migrating import prepare
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
@@ -374,17 +374,21 @@ class System:
             from signing.authority import ensure_generated
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            prepare(self.settings.archive, self.database)
+            self._prepare_database()
             require_finished(self.database)
             self.publisher.open_log()
             self.register.enter_all()
             self.probe(after=PROBE_EVERY)
 
+    def _prepare_database(self) -> None:
+        given = self.settings.archive
+        prepare(self.database, given.database_owner_url, separate=given.database_owner_url != given.database_url)
+
     def prepare_rebuild(self) -> None:
         """Tables and nothing else: what ``rebuild all`` begins with."""
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
-            prepare(self.settings.archive, self.database)
+            self._prepare_database()
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
