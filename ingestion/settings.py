@@ -45,6 +45,9 @@ class Names(BaseModel):
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Clé secrète S3.")
     s3_region: str = Field(default="us-east-1", description="Région S3.")
     s3_ca: str = Field(default="", description="Fichier PEM de l’autorité du S3 ; vide : celles du système.")
+    copy_path: str = Field(
+        default="", description="Dossier de la seconde copie, sur un autre disque ; vide : pas de copie, ou un S3."
+    )
     copy_s3_endpoint: str = Field(default="", description="URL du S3 de la seconde copie ; vide : pas de copie.")
     copy_s3_bucket: str = Field(default="", description="Nom du seau de la seconde copie.")
     copy_s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès de la seconde copie.")
@@ -185,7 +188,7 @@ def _compose(names: Names) -> Settings:
             if names.database_owner_url.get_secret_value()
             else _database_url(names, home),
             store=_store(names, home),
-            copy_store=_s3(names, "copy_s3"),
+            copy_store=_copy_store(names, home),
             lock_horizon_days=names.lock_horizon_days,
             origin=names.origin,
         ),
@@ -233,6 +236,19 @@ def _broker_url(names: Names) -> SecretStr | None:
 
 def _store(names: Names, home: Path) -> StoreSettings:
     return _s3(names, "s3") or LocalStore(root=home / "store")
+
+
+def _copy_store(names: Names, home: Path) -> StoreSettings | None:
+    bucket = _s3(names, "copy_s3")
+    if not names.copy_path:
+        return bucket
+    if bucket is not None:
+        raise _refused([f"{PREFIX}COPY_PATH: {PREFIX}COPY_S3_* name another second copy"])
+    root = Path(names.copy_path).expanduser().absolute()
+    first = home / "store"
+    if root == first or first in root.parents or root in first.parents:
+        raise _refused([f"{PREFIX}COPY_PATH: inside the first store, or around it"])
+    return LocalStore(root=root)
 
 
 def _s3(names: Names, group: str) -> S3Store | None:
