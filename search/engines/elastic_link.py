@@ -39,6 +39,9 @@ _STALE: Final = 409
 _CONFLICTS: Final = frozenset({200, 201, 404, _STALE})
 """Answers to one item that are as good as done: written, taken out, not there, or overtaken by something newer."""
 
+NO_SHARD: Final = "no shard available"
+"""Why a search failed whose index was replaced, or is red."""
+
 _TOO_MUCH: Final = re.compile(r"too_many_|too many |maxClauseCount|max_clause_count|too_complex|circuit_breaking")
 _EXPENSIVE: Final = "search.allow_expensive_queries"
 
@@ -101,7 +104,7 @@ def _judge(error: ApiError) -> NoReturn:
     if isinstance(error, BadRequestError) and (_TOO_MUCH.search(said) or _EXPENSIVE in said):
         raise TooMuch(said[:300]) from error
     log.warning("search_refused_by_server", status=error.status_code, error=said[:1000])
-    raise away(f"HTTP {error.status_code}") from error
+    raise away(NO_SHARD if "no_shard_available" in said else f"HTTP {error.status_code}") from error
 
 
 def _other_version(found: str) -> Unavailable:
@@ -127,6 +130,8 @@ class Link:
     def __init__(self, url: str, api_key: str | None = None, ca: Path | None = None) -> None:
         hosts = [one.strip() for one in url.split(",") if one.strip()]
         try:
+            if any(not re.match("https?://", host) for host in hosts):
+                raise ValueError("http:// or https:// is missing")
             self._client = Elasticsearch(
                 hosts,
                 api_key=api_key,
