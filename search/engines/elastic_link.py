@@ -52,6 +52,10 @@ class TooMuch(Exception):
     """The server refuses a question for its size, or a beginning of a word for its length."""
 
 
+class Expensive(TooMuch):
+    """The cluster forbids a kind of query (``search.allow_expensive_queries``)."""
+
+
 class Absent(Exception):
     """No such index, document or view."""
 
@@ -101,7 +105,9 @@ def _judge(error: ApiError) -> NoReturn:
         ) from error
     if "media_type_header_exception" in said:
         raise _other_version("media_type_header_exception") from error
-    if isinstance(error, BadRequestError) and (_TOO_MUCH.search(said) or _EXPENSIVE in said):
+    if isinstance(error, BadRequestError) and _EXPENSIVE in said:
+        raise Expensive(said[:300]) from error
+    if isinstance(error, BadRequestError) and _TOO_MUCH.search(said):
         raise TooMuch(said[:300]) from error
     log.warning("search_refused_by_server", status=error.status_code, error=said[:1000])
     raise away(NO_SHARD if "no_shard_available" in said else f"HTTP {error.status_code}") from error
