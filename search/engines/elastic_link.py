@@ -89,7 +89,6 @@ def engine_errors() -> Iterator[None]:
     except ApiError as error:
         _judge(error)
     except TransportError as error:
-        log.warning("search_away", error=repr(error)[:300])
         raise away(type(error).__name__) from error
 
 
@@ -109,8 +108,14 @@ def _judge(error: ApiError) -> NoReturn:
         raise Expensive(said[:300]) from error
     if isinstance(error, BadRequestError) and _TOO_MUCH.search(said):
         raise TooMuch(said[:300]) from error
-    log.warning("search_refused_by_server", status=error.status_code, error=said[:1000])
-    raise away(NO_SHARD if "no_shard_available" in said else f"HTTP {error.status_code}") from error
+    raise away(NO_SHARD if "no_shard_available" in said else _said_in_short(error)) from error
+
+
+def _said_in_short(error: ApiError) -> str:
+    """Status and kind: the whole answer, which may hold what was asked, stays with the cause."""
+    kind = error.body.get("error", "") if isinstance(error.body, dict) else ""
+    name = kind.get("type", "") if isinstance(kind, dict) else ""
+    return f"HTTP {error.status_code} {name}".strip()
 
 
 def _other_version(found: str) -> Unavailable:
