@@ -40,6 +40,7 @@ class Placed:
     locked_until: date | None
     kind: str | None
     """Representation, or None for the rest."""
+    legal_hold: bool = False
 
 
 def get(session: Session, tenant: str, record_id: str) -> RecordRow:
@@ -80,14 +81,9 @@ def representations(session: Session, record_id: str) -> Sequence[Representation
 
 def by_sha256(session: Session, tenant: str, sha256: str) -> Sequence[RecordRow]:
     """Records of a tenant that hold these bytes in any form, oldest first."""
-    query = (
-        select(RecordRow)
-        .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)
-        .where(RecordRow.tenant_id == tenant, RepresentationRow.sha256 == sha256)
-        .order_by(RecordRow.kept_at, RecordRow.id)
-        .distinct()
-    )
-    return session.scalars(query).all()
+    held = select(RepresentationRow.record_id).where(RepresentationRow.sha256 == sha256)
+    query = select(RecordRow).where(RecordRow.tenant_id == tenant, RecordRow.id.in_(held))
+    return session.scalars(query.order_by(RecordRow.kept_at, RecordRow.id)).all()
 
 
 def page(session: Session, tenant: str, *, after: str | None = None, limit: int = 50) -> Sequence[RecordRow]:
@@ -107,7 +103,7 @@ def latest_verification(session: Session, record_id: str) -> VerificationRow | N
 def placed(session: Session, record_id: str) -> list[Placed]:
     """Every object of a record, representations first."""
     forms = [
-        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, row.kind)
+        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, row.kind, row.legal_hold)
         for row in representations(session, record_id)
     ]
     query = select(StoredFileRow).where(StoredFileRow.record_id == record_id).order_by(StoredFileRow.key)

@@ -34,10 +34,12 @@ from archive.journal import (
     unpack_bundle,
     verify_consistency,
 )
+from archive.leases import locked_lease
 from archive.ledger import Ledger, size
 from archive.objects.port import ObjectStore, StoredObject, found, read_all
 from archive.retention import FOREVER
 from archive.tables import CheckpointRow, JournalEntryRow, LeaseRow
+from archive.tenancy import EVERYTHING, acting_for
 from archive.tree import JOURNAL, StoredTree, journal_damaged
 from signing.canonical import canonical, parse_canonical
 from signing.clock import Clock, stamp
@@ -163,7 +165,8 @@ class Publisher:
         """
         waited = 0.0
         while True:
-            with self._lease() as fence:
+            # the journal is one for all tenants, also when it is one of them who waits for its sealing
+            with acting_for(EVERYTHING), self._lease() as fence:
                 if fence is not None:
                     return self._publish(fence, force_token=force_token)
             if not force_token:
@@ -332,15 +335,10 @@ class Publisher:
         holder = new_id()
         with self._database.write() as session:
             now = self._clock()
-            row = session.get(LeaseRow, LEASE, with_for_update=True)
-            if row is None:
-                row = LeaseRow(name=LEASE, holder=holder, until=now + _LEASE_TIME, fence=1)
-                session.add(row)
-            elif row.until > now:
-                row = None
-            else:
-                row.holder, row.until, row.fence = holder, now + _LEASE_TIME, row.fence + 1
-            fence = row.fence if row is not None else None
+            row = locked_lease(session, LEASE, now)
+            fence = row.fence + 1 if row.until <= now else None
+            if fence is not None:
+                row.holder, row.until, row.fence = holder, now + _LEASE_TIME, fence
         try:
             yield fence
         finally:
@@ -361,6 +359,13 @@ class Publisher:
             if row.fence != fence:
                 raise Unavailable("publisher_busy", "Le journal est déjà en cours de scellement.", action="Réessayez.")
             row.until = self._clock() + _LEASE_TIME
+
+
+def is_kept_for_ever(key: str) -> bool:
+    """Whether an object outside the tenants is locked for as long as a store can: not heads, nor partial tiles."""
+    return key == "layout.json" or (
+        key.startswith(f"{JOURNAL}/") and key != f"{JOURNAL}/checkpoint" and ".p/" not in key
+    )
 
 
 def vkey_line(vkey: str) -> bytes:

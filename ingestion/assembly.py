@@ -7,21 +7,25 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
+from archive.assurance import PROBE_EVERY
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore
+from archive.objects.port import Assurance
+from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import RecordRow, RepresentationRow, TenantRow
+from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
 from ingestion.offers import Offer
-from ingestion.outbox import Bell
+from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.clock import Clock, utc_now
@@ -31,6 +35,8 @@ from signing.port import Signer, Timestamper
 if TYPE_CHECKING:
     from archive.evidence import Evidence
     from archive.holdings import Holdings
+    from archive.locks import Locks
+    from archive.probe import Probe
     from archive.publisher import Publisher
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
@@ -53,37 +59,65 @@ class System:
 
     Args:
         pooled: False in workers, where a connection must not cross a fork.
+        sees: Whose rows transactions see when nobody says so: nobody's in the API (see ``archive.tenancy``).
     """
 
-    def __init__(self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self._pooled = pooled
+        self._sees = sees
 
     # -- truth
 
     @cached_property
     def database(self) -> Database:
         """SQLite in the home folder, or what ``CHARTRIER_DATABASE_URL`` names."""
-        return Database(self.settings.archive.database_url.get_secret_value(), pooled=self._pooled)
+        url = self.settings.archive.database_url.get_secret_value()
+        return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
-    def store(self) -> ObjectStore:
-        """Local files, or S3 with Object Lock.
-
-        Raises:
-            Refused: ``store_unknown`` for a kind of store that this version can't speak to.
-        """
+    def store(self) -> Besieged:
+        """Local files, or S3 with Object Lock."""
         chosen = self.settings.archive.store
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
             return LocalObjectStore(chosen.root, self.clock)
-        raise Refused(
-            "store_unknown",
-            "Cette version ne sait pas encore écrire dans un S3.",
-            action="Retirez les réglages CHARTRIER_S3_* : les documents iront dans le dossier des données.",
+        from archive.objects.minio import MinioObjectStore
+
+        copy = self.settings.archive.copy_store
+        store = MinioObjectStore(
+            chosen,
+            self.clock,
+            proven=lambda: self._proven(store),
+            credentials={"copy": copy} if copy is not None else {},
         )
+        return store
+
+    def _proven(self, store: Besieged) -> Assurance:
+        from archive.assurance import proven
+
+        with self.database.read() as session:
+            return proven(session, store.name, self.clock())
+
+    def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+
+        Raises:
+            Unavailable: The store or the database did not answer: nothing was shown.
+        """
+        from archive import assurance, probe
+
+        with self.database.read() as session:
+            if not assurance.is_due(session, self.store.name, self.clock(), after):
+                return None
+        shown = probe.run(self.store, self.clock)
+        with self.database.write() as session:
+            assurance.record(session, shown)
+        return shown
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -96,6 +130,13 @@ class System:
         from archive.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Extends the locks of the store."""
+        from archive.locks import Locks
+
+        return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     # -- proof
 
@@ -197,8 +238,12 @@ class System:
 
     @cached_property
     def bell(self) -> Bell:
-        """Rung after each commit that leaves something to send or to follow."""
-        return Bell(self.settings.home, "committed")
+        """Rung after each commit that leaves something to send or to follow: in this home, or by PostgreSQL for all."""
+        if self.database.is_sqlite:
+            return LocalBell(self.settings.home, "committed")
+        from archive.postgres import Listener
+
+        return Listener(self.database.url)
 
     @cached_property
     def intake(self) -> Intake:
@@ -332,8 +377,30 @@ class System:
             from signing.authority import ensure_generated
 
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            migrate(self.database)
+            self._prepare_database()
             self.publisher.open_log()
+            self.probe(after=PROBE_EVERY)
+
+    def _prepare_database(self) -> None:
+        """Tables under the role that owns them, then a look at them under the role that serves.
+
+        Raises:
+            Refused: ``database_not_durable``, ``database_role_too_strong``.
+            Unavailable: ``database_unreachable``, ``database_away``.
+        """
+        given = self.settings.archive
+        separate = given.database_owner_url != given.database_url
+        owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
+        try:
+            owner.inspect()
+            migrate(owner, role=self.database.url.username)
+        finally:
+            owner.dispose()
+        found = self.database.inspect()
+        if found is not None:
+            from archive.postgres import require_safe
+
+            require_safe(found, separate=separate)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -367,17 +434,29 @@ class System:
             self.database.dispose()
 
 
-def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> System:
+def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
-    return System(settings, pooled=pooled, clock=clock)
+    return System(settings, pooled=pooled, clock=clock, sees=sees)
 
 
-def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the tables up to a revision."""
+def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
+    """Bring the tables up to a revision.
+
+    Args:
+        database: Under the role that owns the tables.
+        revision: Which.
+        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
+
+    Raises:
+        Unavailable: ``database_away``.
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
     config.attributes["database"] = database
-    command.upgrade(config, revision)
+    if not database.is_sqlite:
+        config.attributes["role"] = role or database.url.username
+    with database.translated():
+        command.upgrade(config, revision)

@@ -10,7 +10,12 @@ import pytest
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
-pytest_plugins = ["tests.servers.elasticsearch"]
+pytest_plugins = [
+    "tests.servers.elasticsearch",
+    "tests.servers.minio",
+    "tests.servers.postgres",
+    "tests.servers.seaweedfs",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

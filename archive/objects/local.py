@@ -17,20 +17,22 @@ import heapq
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
+from archive.objects.keys import parts_of
+from archive.objects.local_attacks import LocalAttacker
 from archive.objects.port import Assurance, Listed, StoredObject
+from archive.objects.siege import REASONS, Attacker
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
 _DAY_NS: Final = 86_400 * 10**9
 _OURS: Final = ("holds", "superseded", ".writing")
-_PART: Final = re.compile(r"[A-Za-z0-9_=%.\-]{1,200}")
 _COUNTED: Final = re.compile(r"v([1-9][0-9]*)(\.gone)?")
 _HEAD_MODE: Final = 0o644
 _KEPT_MODE: Final = 0o444
@@ -62,6 +64,20 @@ class LocalObjectStore:
     def assurance(self) -> Assurance:
         """Advisory: whoever administers the machine could alter a file, and would be caught."""
         return Assurance.ADVISORY
+
+    @property
+    def name(self) -> str:
+        """See ``siege.Besieged``."""
+        return self._root.as_uri()
+
+    @property
+    def weakness(self) -> str | None:
+        """See ``siege.Besieged``."""
+        return REASONS["local"]
+
+    def attackers(self) -> Sequence[Attacker]:
+        """See ``siege.Besieged``."""
+        return [LocalAttacker(self._root)]
 
     # -- writing
 
@@ -337,9 +353,8 @@ class LocalObjectStore:
         return digest.hexdigest() == sha256
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        sound = all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts)
-        if not sound or parts[0] in _OURS:
+        parts = parts_of(key)
+        if parts[0] in _OURS:
             raise ValueError(f"not a key of the store: {key!r}")
         return self._root.joinpath(*parts)
 

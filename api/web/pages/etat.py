@@ -21,9 +21,11 @@ from api.web import words
 from api.web.i18n import _, ngettext, said
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, product_version, system_of
-from archive.tables import CheckpointRow, JournalEntryRow, RecordRow, VerificationRow
+from archive.ledger import size
+from archive.tables import CheckpointRow, RecordRow, VerificationRow
 from ingestion.deposits import UNFINISHED
 from ingestion.tables import DepositRow
+from signing.clock import parse_stamp
 from signing.errors import ChartrierError
 
 router = APIRouter(include_in_schema=False)
@@ -72,6 +74,7 @@ def state(request: Request, person: Annotated[Caller, Depends(PageNeeds("admin")
             timestamper=system.timestamper.name,
             timestamps_probative=system.timestamper.probative,
             assurance=system.store.assurance,
+            probe=_probe(health),
             version=product_version(),
         )
 
@@ -124,7 +127,9 @@ def _truth(system: Any, tenant: str, now: datetime) -> dict[str, Any]:
 
 
 def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
-    waiting = select(func.count(), func.min(DepositRow.received_at)).where(DepositRow.state.in_(UNFINISHED))
+    waiting = select(func.count(), func.min(DepositRow.received_at)).where(
+        DepositRow.tenant_id == tenant, DepositRow.state.in_(UNFINISHED)
+    )
     queue = []
     oldest: datetime | None = None
     for name, low, high in (
@@ -157,8 +162,14 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         "verified": session.scalar(select(func.count()).select_from(latest)) or 0,
         "damaged": [(f"/documents/{record}", title, verdict) for record, title, verdict in damaged],
         "checkpoint": session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1)),
-        "entries": (session.scalar(select(func.max(JournalEntryRow.n))) or -1) + 1,
+        "entries": size(session),
     }
+
+
+def _probe(health: Health) -> tuple[datetime, str] | None:
+    """When the store was last tried, and what came of it."""
+    shown = health.probe()
+    return (parse_stamp(shown["at"]), said(shown["reason"])) if shown is not None else None
 
 
 def _seal(system: Any, now: datetime) -> dict[str, Any]:
