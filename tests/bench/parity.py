@@ -9,7 +9,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +26,8 @@ TENANT = "parite"
 TARGET = Path(__file__).resolve().parents[2] / "build" / "parity.md"
 GENERATED = 400
 QUESTIONS = 200
+_EQUAL = 0.0005
+"""Scores nearer than this are equal but for rounding."""
 _ACCENTS = str.maketrans("éèêàâîôûçù", "eeeaaioucu")
 _MISREAD = str.maketrans("lmoe", "1n0c")
 
@@ -205,20 +207,27 @@ def fill(index: SearchIndex, entries: Sequence[Entry]) -> None:
     index.apply(TENANT, [Upsert(entry) for entry in entries[half:]], 1)
 
 
-def compare_all(one: SearchIndex, other: SearchIndex) -> list[Comparison]:
-    """Every question over the corpus, on both."""
+def compare_all(one: SearchIndex, other: SearchIndex, *, single: bool = False) -> list[Comparison]:
+    """Every question over the corpus, on both empty indexes.
+
+    Args:
+        single: All text of a record on one page.
+    """
     entries = corpus()
+    asked = questions(entries)
+    if single:
+        entries = [replace(entry, pages=(" ".join(entry.pages),)) for entry in entries]
     for index in (one, other):
         fill(index, entries)
-    return [compare(query, one, other) for query in questions(entries)]
+    return [compare(query, one, other) for query in asked]
 
 
 def table(found: Sequence[Comparison]) -> Iterator[str]:
     """The result in Markdown."""
     by_relevance = [c for c in found if c.query.sort is Sort.RELEVANCE and c.query.text and c.total > 1]
     moved = [c for c in by_relevance if c.order]
-    yield f"{len(corpus())} documents, {len(found)} questions ({sum(c.total for c in found)} hits, "
-    yield f"{sum(c.loosened for c in found)} loosened answers, {sum(c.total == 0 for c in found)} empty ones).\n"
+    hits, loosened = sum(c.total for c in found), sum(c.loosened for c in found)
+    yield f"{len(found)} questions; {hits} hits, {loosened} loosened answers, {sum(not c.total for c in found)} empty.\n"
     yield "| compared | questions | equal | different |"
     yield "|---|---|---|---|"
     for name, prefixes in (
@@ -235,17 +244,30 @@ def table(found: Sequence[Comparison]) -> Iterator[str]:
     yield f"| order by relevance | {len(by_relevance)} | {len(by_relevance) - len(moved)} | {len(moved)} |"
     first = [c for c in moved if c.order[0][0] == 1]
     yield f"| first hit by relevance | {len(by_relevance)} | {len(by_relevance) - len(first)} | {len(first)} |\n"
-    yield "| question | hits | what differs |"
-    yield "|---|---|---|"
+    yield "| question | hits | what differs | why |"
+    yield "|---|---|---|---|"
     for each in found:
-        said = [*each.differs]
+        said, why = [*each.differs], ["**not explained**"] if each.differs else []
         if each.pages:
             said.append(f"other three pages of {len(each.pages)} record(s)")
+            why.append("S")
         if each.order:
-            said.append(f"order from place {each.order[0][0]}; scores that changed places lie within {each.spread:.1%}")
+            said.append(f"order from place {each.order[0][0]}, among scores within {each.spread:.1%}")
+            why.append("S" if each.spread >= _EQUAL else "T")
         if said:
             text = each.query.text.replace("|", "\\|") or "(everything)"
-            yield f"| `{text}` | {each.total} | {'; '.join(said)} |"
+            yield f"| `{text}` | {each.total} | {'; '.join(said)} | {', '.join(dict.fromkeys(why))} |"
+
+
+def ranking(found: Sequence[Comparison]) -> str:
+    """How far the orders by relevance agree."""
+    moved = [each for each in found if each.order]
+    others = [each for each in moved if each.spread >= _EQUAL]
+    most = max((each.spread for each in others), default=0.0)
+    return (
+        f"{len(moved)} answers in another order, {len(moved) - len(others)} of them among equal scores, "
+        f"the others among scores within {most:.2%}"
+    )
 
 
 def main() -> int:
@@ -258,16 +280,19 @@ def main() -> int:
         node = Node(Path(folder) / "node")
         node.start()
         try:
-            one, other = TantivyIndex(Path(folder) / "index"), ElasticIndex(Link(node.url), "parite")
-            found = compare_all(one, other)
-            one.close()
-            other.close()
+            found, alone = (
+                compare_all(
+                    TantivyIndex(Path(folder) / name), ElasticIndex(Link(node.url), name), single=name == "single"
+                )
+                for name in ("whole", "single")
+            )
         finally:
             node.stop()
     TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text("\n".join(table(found)) + "\n", encoding="utf-8")
+    lines = [*table(found), "", f"The same with all text of a record on one page: {ranking(alone)}."]
+    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(TARGET.read_text(encoding="utf-8"))
-    return 1 if any(each.differs for each in found) else 0
+    return 1 if any(each.differs for each in (*found, *alone)) else 0
 
 
 if __name__ == "__main__":

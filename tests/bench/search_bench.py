@@ -235,13 +235,12 @@ def compare_engines(*, count: int = DOCUMENTS, asked: int = 300) -> None:
             built = {name: (fill(index, count), rebuild(index, count)) for name, index in engines.items()}
             stored = int(link.client.indices.stats(index="banc_*")["_all"]["total"]["store"]["size_in_bytes"]) / 1e6
             took = {name: questions_by_form(index, asked) for name, index in engines.items()}
-            memory = _resident(node.process.pid)
-            engines["elasticsearch"].close()
-            engines["tantivy"].close()
+            _write_rows(count, built, (stored, size(folder / "tantivy")), took)
+            add_row("Elasticsearch, resident memory", _resident(node.process.pid), None, None, "MB")
+            for index in engines.values():
+                index.close()
         finally:
             node.stop()
-        _write_rows(count, built, (stored, size(folder / "tantivy")), took)
-        add_row("Elasticsearch, resident memory", memory, None, None, "MB")
 
 
 def _write_rows(

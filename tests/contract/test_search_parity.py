@@ -16,15 +16,20 @@ from tests.servers.elasticsearch import Node
 pytestmark = pytest.mark.services
 
 
-def test_both_engines_answer_alike(elasticsearch_node: Node, search_prefix: Callable[[], str], tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("single", [False, True], ids=["pages apart", "all on one page"])
+def test_both_engines_answer_alike(
+    elasticsearch_node: Node, search_prefix: Callable[[], str], tmp_path: Path, *, single: bool
+) -> None:
     one = TantivyIndex(tmp_path / "index")
     other = ElasticIndex(Link(elasticsearch_node.url), search_prefix())
-    found = compare_all(one, other)
+    found = compare_all(one, other, single=single)
     assert len({(str(each.query.text), each.query.sort, str(each.query.filters)) for each in found}) == QUESTIONS
     assert [(each.query.text, each.differs) for each in found if each.differs] == []
     assert sum(each.total > 0 for each in found) > 150
     assert sum(each.loosened for each in found) >= 10
-    # ranking: the same rules over slightly other statistics; a page of results holds the same records, nearly
-    assert max(each.spread for each in found) < 0.25, list(table(found))
+    # tantivy counts page documents into its averages; without them both rank by the same numbers
+    assert max(each.spread for each in found) < (0.002 if single else 0.25), list(table(found))
     one.close()
     other.close()
