@@ -226,8 +226,8 @@ def table(found: Sequence[Comparison]) -> Iterator[str]:
     """The result in Markdown."""
     by_relevance = [c for c in found if c.query.sort is Sort.RELEVANCE and c.query.text and c.total > 1]
     moved = [c for c in by_relevance if c.order]
-    hits, loosened = sum(c.total for c in found), sum(c.loosened for c in found)
-    yield f"{len(found)} questions; {hits} hits, {loosened} loosened answers, {sum(not c.total for c in found)} empty.\n"
+    hits, none = sum(c.total for c in found), sum(not c.total for c in found)
+    yield f"{len(found)} questions; {hits} hits, {sum(c.loosened for c in found)} loosened answers, {none} empty.\n"
     yield "| compared | questions | equal | different |"
     yield "|---|---|---|---|"
     for name, prefixes in (
