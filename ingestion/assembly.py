@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore
+from archive.objects.port import ObjectStore, found
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
-from archive.tables import RecordRow, RepresentationRow, TenantRow
+from archive.tables import JournalEntryRow, RecordRow, RepresentationRow, TenantRow
 from ingestion.intake import Intake
 from ingestion.offers import Offer
 from ingestion.outbox import Bell
@@ -328,11 +328,24 @@ class System:
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
-            from signing.authority import ensure_generated
+            from signing.authority import ensure_generated, keys_missing
 
-            ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             migrate(self.database)
+            if not self._has_keys() and self._has_a_journal():
+                raise keys_missing()
+            ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self.publisher.open_log()
+
+    def _has_keys(self) -> bool:
+        keys = self.settings.signing.keys
+        return (keys / "log.key").exists() or (keys / ".ready").exists()
+
+    def _has_a_journal(self) -> bool:
+        """Whether the store or the database already belongs to an installation: its keys are somewhere else."""
+        with self.database.read() as session:
+            if session.get(JournalEntryRow, 0) is not None:
+                return True
+        return found(self.store, "layout.json") is not None
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
