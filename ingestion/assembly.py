@@ -69,21 +69,15 @@ class System:
 
     @cached_property
     def store(self) -> ObjectStore:
-        """Local files, or S3 with Object Lock.
-
-        Raises:
-            Refused: ``store_unknown`` for a kind of store that this version can't speak to.
-        """
+        """Local files, or S3 with Object Lock."""
         chosen = self.settings.archive.store
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
             return LocalObjectStore(chosen.root, self.clock)
-        raise Refused(
-            "store_unknown",
-            "Cette version ne sait pas encore écrire dans un S3.",
-            action="Retirez les réglages CHARTRIER_S3_* : les documents iront dans le dossier des données.",
-        )
+        from archive.objects.minio import MinioObjectStore
+
+        return MinioObjectStore(chosen, self.clock)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.servers.minio", "tests.servers.seaweedfs"]
+
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
 

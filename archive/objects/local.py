@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Final
 
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
+from archive.objects.keys import parts_of
 from archive.objects.port import Assurance, Listed, StoredObject
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
 _DAY_NS: Final = 86_400 * 10**9
 _OURS: Final = ("holds", "superseded", ".writing")
-_PART: Final = re.compile(r"[A-Za-z0-9_=%.\-]{1,200}")
 _COUNTED: Final = re.compile(r"v([1-9][0-9]*)(\.gone)?")
 _HEAD_MODE: Final = 0o644
 _KEPT_MODE: Final = 0o444
@@ -337,9 +337,8 @@ class LocalObjectStore:
         return digest.hexdigest() == sha256
 
     def _path(self, key: str) -> Path:
-        parts = key.split("/")
-        sound = all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts)
-        if not sound or parts[0] in _OURS:
+        parts = parts_of(key)
+        if parts[0] in _OURS:
             raise ValueError(f"not a key of the store: {key!r}")
         return self._root.joinpath(*parts)
 

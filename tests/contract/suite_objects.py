@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,15 +28,19 @@ def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+Brief = Callable[[str, bytes], tuple[StoredObject, Callable[[], None]]]
+"""Puts a version whose lock ends soon; calling what comes with it returns when it has ended."""
+
+
 class ObjectStoreContract:
-    """A subclass gives ``store`` (empty) and ``travel`` (moves the store's clock, or skips)."""
+    """A subclass gives ``store`` (empty), the store's ``today``, and ``brief`` (see ``Brief``)."""
 
     @pytest.fixture
     def store(self) -> ObjectStore:
         raise NotImplementedError
 
     @pytest.fixture
-    def travel(self) -> Callable[[date], None]:
+    def brief(self) -> Brief:
         raise NotImplementedError
 
     @pytest.fixture
@@ -97,12 +104,9 @@ class ObjectStoreContract:
             earlier = gone.code.encode()
         assert earlier in {b"one", b"object_missing"}  # never the bytes of another version
 
-    def test_a_locked_head_outlives_its_replacement(
-        self, store: ObjectStore, today: date, travel: Callable[[date], None]
-    ) -> None:
-        until = today + timedelta(10)
-        first = self.put(store, "t/head", b"one", replace=True, retain_until=until)
-        second = self.put(store, "t/head", b"two", replace=True, retain_until=until)
+    def test_a_locked_head_outlives_its_replacement(self, store: ObjectStore, today: date, brief: Brief) -> None:
+        first, first_ended = brief("t/head", b"one")
+        second = self.put(store, "t/head", b"two", replace=True)
         assert [(o.key, o.version) for o in store.list("t/")] == [
             ("t/head", first.version),
             ("t/head", second.version),
@@ -111,11 +115,68 @@ class ObjectStoreContract:
         assert store.stat("t/head").version == second.version
         with refused("object_locked"):
             store.delete("t/head", first.version)
-        travel(until + timedelta(1))
+        first_ended()
         store.delete("t/head", first.version)
         assert read_all(store, "t/head", second.version) == b"two"
         store.delete("t/head", second.version)
         assert list(store.list("")) == []
+
+    def test_heads_without_a_lock_do_not_pile_up(self, store: ObjectStore) -> None:
+        for content in (b"one", b"two", b"three"):
+            last = self.put(store, "head", content, replace=True)
+        assert [o.version for o in store.list("")] == [last.version]
+
+    def test_of_many_writers_of_one_key_one_wins(self, store: ObjectStore) -> None:
+        def write(number: int) -> str:
+            try:
+                return self.put(store, "race", b"writer %d" % number).version
+            except Refused as error:
+                return error.code
+
+        with ThreadPoolExecutor(8) as pool:
+            ends = list(pool.map(write, range(8)))
+        assert ends.count("object_exists") == 7
+        assert len(list(store.list(""))) == 1
+
+    def test_many_writers_of_the_same_bytes_make_one_version(self, store: ObjectStore, today: date) -> None:
+        until = today + timedelta(9)
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda _: self.put(store, "same", b"x", retain_until=until), range(8)))
+        assert len({item.version for item in made}) == 1
+        assert {item.locked_until for item in made} == {until}
+        assert len(list(store.list(""))) == 1
+
+    def test_an_empty_object_is_an_object(self, store: ObjectStore) -> None:
+        stored = self.put(store, "empty", b"")
+        assert stored.size == 0
+        assert read_all(store, "empty", stored.version) == b""
+        assert b"".join(store.read("empty", stored.version, offset=0, length=5)) == b""
+        with refused("bad_range"):
+            store.read("empty", stored.version, offset=1)
+
+    def test_a_large_object_is_whole_locked_and_adopted(self, store: ObjectStore, today: date, tmp_path: Path) -> None:
+        block = random.Random(7).randbytes(1 << 20)
+        source = tmp_path / "large"
+        with source.open("wb") as target:
+            for number in range(70):
+                target.write(block[number:] + block[:number])
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        until = today + timedelta(30)
+        stored = store.put("large", source, sha256=digest, retain_until=until)
+        assert (stored.size, stored.locked_until) == (70 << 20, until)
+        again = hashlib.sha256()
+        for chunk in store.read("large", stored.version):
+            again.update(chunk)
+        assert again.hexdigest() == digest
+        part = b"".join(store.read("large", stored.version, offset=(64 << 20) - 3, length=6))
+        assert part == (block[63:] + block[:63])[-3:] + (block[64:] + block[:64])[:3]
+        assert store.put("large", source, sha256=digest) == stored
+        with pytest.raises(Corrupt):
+            store.put("other", source, sha256=sha(b"announced"))
+        with refused("object_exists"):
+            source.write_bytes(b"x" * (70 << 20))
+            store.put("large", source, sha256=hashlib.sha256(b"x" * (70 << 20)).hexdigest())
+        assert [o.key for o in store.list("")] == ["large"]
 
     def test_missing_is_said(self, store: ObjectStore) -> None:
         stored = self.put(store, "a", b"x")
@@ -126,7 +187,7 @@ class ObjectStoreContract:
                 store.read(key, version)
 
     def test_listing_is_in_order_and_complete(self, store: ObjectStore) -> None:
-        keys = ["a/b", "a.b", "a/b.c", "a-b", "a/c/d", "b", "ab/x", "a/b2/0=x_1.1"]
+        keys = ["a/urn%3auuid%3a1/x", "a/b", "a.b", "a/b.c", "a-b", "a/c/d", "b", "ab/x", "a/b2/0=x_1.1"]
         for key in keys:
             self.put(store, key, key.encode())
         assert [o.key for o in store.list("")] == sorted(keys)
@@ -134,17 +195,20 @@ class ObjectStoreContract:
         assert [o.key for o in store.list("a/b")] == sorted(k for k in keys if k.startswith("a/b"))
         assert [o.key for o in store.list("zz")] == []
 
-    def test_a_lock_holds_until_its_last_day(
-        self, store: ObjectStore, today: date, travel: Callable[[date], None]
-    ) -> None:
-        until = today + timedelta(400)
-        stored = self.put(store, "a", b"x", retain_until=until)
-        assert stored.locked_until == until == store.stat("a", stored.version).locked_until
-        for day in (today, until):
-            travel(day)
+    def test_a_lock_holds(self, store: ObjectStore, today: date) -> None:
+        for days in (0, 1, 400):
+            until = today + timedelta(days)
+            stored = self.put(store, f"a{days}", b"x", retain_until=until)
+            assert stored.locked_until == until == store.stat(f"a{days}", stored.version).locked_until
             with refused("object_locked"):
-                store.delete("a", stored.version)
-        travel(until + timedelta(1))
+                store.delete(f"a{days}", stored.version)
+            assert read_all(store, f"a{days}", stored.version) == b"x"
+
+    def test_a_lock_ends(self, store: ObjectStore, brief: Brief) -> None:
+        stored, ended = brief("a", b"x")
+        with refused("object_locked"):
+            store.delete("a", stored.version)
+        ended()
         store.delete("a", stored.version)
         with refused("object_missing"):
             store.stat("a")
@@ -161,17 +225,39 @@ class ObjectStoreContract:
     def test_a_far_lock_is_remembered(self, store: ObjectStore) -> None:
         assert self.put(store, "a", b"x", retain_until=date(2399, 12, 31)).locked_until == date(2399, 12, 31)
 
-    def test_a_hold_forbids_destruction_whatever_the_date(
-        self, store: ObjectStore, today: date, travel: Callable[[date], None]
-    ) -> None:
-        stored = self.put(store, "a", b"x", retain_until=today)
+    def test_a_hold_forbids_destruction_whatever_the_date(self, store: ObjectStore, brief: Brief) -> None:
+        stored, ended = brief("a", b"x")
         assert store.hold("a", stored.version, on=True).legal_hold
-        travel(today + timedelta(4000))
+        assert store.stat("a", stored.version).legal_hold
+        ended()
         with refused("object_locked"):
             store.delete("a", stored.version)
         assert not store.hold("a", stored.version, on=False).legal_hold
         store.delete("a", stored.version)
         assert list(store.list("")) == []
+
+    def test_a_hold_needs_no_lock_and_changes_none(self, store: ObjectStore, today: date) -> None:
+        free = self.put(store, "free", b"x")
+        assert store.hold("free", free.version, on=True) == replace(free, legal_hold=True)
+        with refused("object_locked"):
+            store.delete("free", free.version)
+        until = today + timedelta(20)
+        stored = self.put(store, "locked", b"x", retain_until=until)
+        assert store.hold("locked", stored.version, on=True).locked_until == until
+        assert store.extend_lock("locked", stored.version, until + timedelta(1)).legal_hold
+        assert store.hold("locked", stored.version, on=False).locked_until == until + timedelta(1)
+
+    def test_what_is_not_there_cannot_be_guarded(self, store: ObjectStore, today: date) -> None:
+        stored = self.put(store, "a", b"x")
+        for key, version in (("b", stored.version), ("a", "v99")):
+            for act in (
+                lambda k, v: store.extend_lock(k, v, today + timedelta(5)),
+                lambda k, v: store.hold(k, v, on=True),
+                store.delete,
+            ):
+                with refused("object_missing"):
+                    act(key, version)
+        assert store.stat("a", stored.version) == stored
 
     def test_what_is_not_locked_can_go(self, store: ObjectStore) -> None:
         stored = self.put(store, "a/b/c", b"x")

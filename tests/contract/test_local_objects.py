@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from archive.objects.local import LocalObjectStore
-from archive.objects.port import Assurance, read_all
+from archive.objects.port import Assurance, StoredObject, read_all
 from signing.errors import Refused, Unavailable
-from tests.contract.suite_objects import ObjectStoreContract, sha
+from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
 
 TODAY = date(2026, 11, 24)
 
@@ -48,11 +48,30 @@ class TestLocalObjects(ObjectStoreContract):
         return TODAY
 
     @pytest.fixture
-    def travel(self, watch: Watch) -> Callable[[date], None]:
-        def go(day: date) -> None:
-            watch.day = day
+    def brief(self, store: LocalObjectStore, watch: Watch) -> Brief:
+        def put(key: str, content: bytes) -> tuple[StoredObject, Callable[[], None]]:
+            stored = store.put(key, content, sha256=sha(content), retain_until=watch.day)
 
-        return go
+            def ended() -> None:
+                watch.day = TODAY + timedelta(1)
+
+            return stored, ended
+
+        return put
+
+
+def test_a_lock_holds_until_its_last_day(root: Path, watch: Watch) -> None:
+    store = LocalObjectStore(root, watch)
+    until = TODAY + timedelta(400)
+    stored = store.put("a", b"x", sha256=sha(b"x"), retain_until=until)
+    for day in (TODAY, until):
+        watch.day = day
+        with refused("object_locked"):
+            store.delete("a", stored.version)
+    watch.day = until + timedelta(1)
+    store.delete("a", stored.version)
+    with refused("object_missing"):
+        store.stat("a")
 
 
 def test_it_claims_no_more_than_it_can(root: Path, watch: Watch) -> None:

@@ -1,0 +1,364 @@
+"""Objects in a bucket of MinIO, or of any S3 with Object Lock (docs/decisions/008).
+
+Each write is conditional: a key that appeared meanwhile refuses it, and what is there is adopted if it is the
+same. A locked version is written with its lock; what travels in parts is read back whole before it is locked,
+because an S3 vouches for the parts only. What is returned is what the store said when it was asked afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from datetime import UTC, date
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import urllib3
+from minio.datatypes import Object
+from minio.error import S3Error
+
+from archive.objects.disk import CHUNK, chunks
+from archive.objects.keys import parts_of
+from archive.objects.minio_client import (
+    Connection,
+    Marker,
+    Taken,
+    Unexplained,
+    answered,
+    away,
+    bad_range,
+    locked,
+    missing,
+    paged,
+    wrong_digest,
+)
+from archive.objects.minio_locks import Guard, Locks, locks_of
+from archive.objects.port import Assurance, Listed, StoredObject
+from archive.settings import S3Store
+from signing.clock import Clock
+from signing.errors import Corrupt, Refused, Unavailable
+
+WHOLE: Final = 64 << 20
+"""Up to this size an object is one request, whose bytes the server checks against our SHA-256."""
+PART: Final = 16 << 20
+"""Beyond, it travels in parts of this size; one is in memory at a time."""
+_UNVERSIONED: Final = "null"
+"""What an S3 calls what was written before its bucket kept versions."""
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the store says of one version."""
+
+    key: str
+    headers: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        return self.headers.get("x-amz-version-id") or _UNVERSIONED
+
+    @property
+    def size(self) -> int:
+        return int(self.headers["content-length"])
+
+    @property
+    def checksum(self) -> str | None:
+        """SHA-256 in base64 that the store itself found; None where it has only one of parts (with a dash)."""
+        found = self.headers.get("x-amz-checksum-sha256", "")
+        return found if found and "-" not in found else None
+
+
+class MinioObjectStore:
+    """A bucket. It is made, with Object Lock, when it is first used; one made without is used as it is.
+
+    Args:
+        settings: Which bucket of which server, with whose credential.
+        clock: Says whether a lock has ended where the store does not guard it itself.
+        proven: Says what the last probe showed; advisory while none did.
+    """
+
+    def __init__(
+        self, settings: S3Store, clock: Clock, *, proven: Callable[[], Assurance] = lambda: Assurance.ADVISORY
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._proven = proven
+        self._opened: tuple[int, Connection, Locks] | None = None
+
+    @property
+    def assurance(self) -> Assurance:
+        """Enforced only while a probe that is not old says so."""
+        return self._proven()
+
+    def open(self) -> tuple[Connection, Locks]:
+        """The bucket as this very process sees it: a fork must not use its parent's connections.
+
+        Raises:
+            Refused: ``bad_endpoint``, ``bucket_unversioned``.
+            Unavailable: ``store_away``.
+        """
+        if self._opened is None or self._opened[0] != os.getpid():
+            connection = Connection(self._settings)
+            self._opened = os.getpid(), connection, locks_of(connection)
+        return self._opened[1:]
+
+    # -- writing
+
+    def put(
+        self,
+        key: str,
+        source: Path | bytes,
+        *,
+        sha256: str,
+        retain_until: date | None = None,
+        replace: bool = False,
+    ) -> StoredObject:
+        """See the port. Also raises ``Corrupt`` ``lock_missing``: the bytes were taken without their lock."""
+        parts_of(key)
+        if _digest(chunks(source)) != sha256:
+            raise wrong_digest(key)
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        present = self._found(key)
+        if present is not None and self._same(present, size, sha256):
+            return self._lasting(self._state(present), retain_until)
+        if present is not None and not replace:
+            raise _exists(key)
+        try:
+            version = self._sent(key, source, size, sha256, retain_until, replace=replace)
+        except Taken as error:  # somebody else was faster
+            faster = self._found(key)
+            if faster is None or not self._same(faster, size, sha256):
+                raise _exists(key) from error
+            return self._lasting(self._state(faster), retain_until)
+        written = self._head(key, version)
+        if not self._same(written, size, sha256):
+            self._forget(written)
+            raise wrong_digest(key)
+        state = self._lasting(self._state(written), retain_until)
+        if present is not None:
+            self._forget(present)
+        return state
+
+    def _sent(
+        self, key: str, source: Path | bytes, size: int, sha256: str, until: date | None, *, replace: bool
+    ) -> str:
+        """Write, unless ``replace`` only where nothing is; the version that the store gave."""
+        connection, locks = self.open()
+        options: dict[str, Any] = {"part_size": PART}
+        if size <= WHOLE:
+            options = {
+                "part_size": max(size, PART),
+                "metadata": {"x-amz-checksum-sha256": _base64(sha256)},
+                **locks.options(until),
+            }
+        condition = nullcontext() if replace else connection.pool.only_if_absent()
+        with answered(key), condition, _stream(source) as stream:
+            result = connection.client.put_object(
+                connection.bucket, key, stream, size, num_parallel_uploads=1, **options
+            )
+        return result.version_id or _UNVERSIONED
+
+    def _lasting(self, state: StoredObject, until: date | None) -> StoredObject:
+        """The version, locked at least until a day.
+
+        Raises:
+            Corrupt: ``lock_missing``, the store said yes and did not do it.
+        """
+        if until is None or (state.locked_until is not None and state.locked_until >= until):
+            return state
+        _, locks = self.open()
+        with answered(state.key, state.version):
+            locks.extend(state.key, state.version, until)
+        again = self.stat(state.key, state.version)
+        if again.locked_until is None or again.locked_until < until:
+            raise Corrupt(
+                "lock_missing",
+                "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
+                action="Prévenez l’administrateur : le verrouillage du magasin ne fonctionne pas.",
+                key=state.key,
+                until=until.isoformat(),
+            )
+        return again
+
+    def _forget(self, head: _Head) -> None:
+        """Destroy a version that nothing guards: those that heads had before would pile up."""
+        guard = self._guard(head)
+        if guard.locked_until is None and not guard.legal_hold:
+            with suppress(Refused):
+                self.delete(head.key, head.version)
+
+    def extend_lock(self, key: str, version: str, until: date) -> StoredObject:
+        """See the port. Also raises ``Corrupt`` ``lock_missing``."""
+        return self._lasting(self.stat(key, version), until)
+
+    def hold(self, key: str, version: str, *, on: bool) -> StoredObject:
+        """See the port."""
+        self.stat(key, version)  # some stores say yes for what is not there
+        _, locks = self.open()
+        with answered(key, version):
+            locks.hold(key, version, on=on)
+        return self.stat(key, version)
+
+    def delete(self, key: str, version: str) -> None:
+        """See the port. A delete marker is a version too."""
+        connection, _ = self.open()
+        try:
+            guard = self._guard(self._head(key, version))
+        except Marker:
+            guard = Guard(None, legal_hold=False)
+        if guard.by_us and guard.holds(self._clock().astimezone(UTC).date()):
+            raise locked(key, guard.locked_until)
+        try:
+            with answered(key, version):
+                connection.client.remove_object(connection.bucket, key, version_id=version)
+        except (Refused, Unavailable) as error:
+            if isinstance(error.__cause__, S3Error) and (guard.locked_until is not None or guard.legal_hold):
+                raise locked(key, guard.locked_until) from error
+            raise
+
+    # -- reading
+
+    def stat(self, key: str, version: str | None = None) -> StoredObject:
+        """See the port."""
+        try:
+            return self._state(self._head(key, version))
+        except Marker as error:
+            raise missing(key, version) from error
+
+    def read(
+        self, key: str, version: str | None = None, *, offset: int = 0, length: int | None = None
+    ) -> Iterator[bytes]:
+        """See the port."""
+        whole = offset == 0 and length is None
+        if not whole:
+            size = self.stat(key, version).size
+            if offset < 0 or offset > size or (length is not None and length < 0):
+                raise bad_range(key)
+            length = min(size - offset, size if length is None else length)
+            if length == 0:
+                return iter(())
+        return _chunks(self._get(key, version, offset, length or 0))
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """See the port."""
+        connection, _ = self.open()
+        items = connection.client.list_objects(connection.bucket, prefix=prefix, recursive=True, include_version=True)
+        waiting: list[Object] = []
+        with answered(prefix):
+            for item, begins_page in paged(connection.pool, items):
+                if begins_page and waiting:
+                    last = max(str(one.object_name) for one in waiting)  # more of it may follow
+                    yield from _in_order(one for one in waiting if one.object_name != last)
+                    waiting = [one for one in waiting if one.object_name == last]
+                waiting.append(item)
+        yield from _in_order(waiting)
+
+    def _get(self, key: str, version: str | None, offset: int, length: int) -> urllib3.BaseHTTPResponse:
+        connection, _ = self.open()
+        try:
+            with answered(key, version):
+                return connection.client.get_object(
+                    connection.bucket, key, offset=offset, length=length, version_id=version
+                )
+        except Marker as error:
+            raise missing(key, version) from error
+
+    def _found(self, key: str) -> _Head | None:
+        """The current version, if there is one."""
+        try:
+            return self._head(key, None)
+        except Marker:
+            return None
+        except Refused as error:
+            if error.code != "object_missing":
+                raise
+            return None
+
+    def _head(self, key: str, version: str | None) -> _Head:
+        """Ask for one version.
+
+        Raises:
+            Marker: It is a delete marker.
+        """
+        connection, _ = self.open()
+        try:
+            with answered(key, version):
+                found = connection.client.stat_object(
+                    connection.bucket, key, version_id=version, extra_headers={"x-amz-checksum-mode": "ENABLED"}
+                )
+        except Unexplained as error:
+            self._get(key, version, 0, 1).close()
+            raise away("HEAD") from error
+        return _Head(key, found.metadata or {})
+
+    def _state(self, head: _Head) -> StoredObject:
+        guard = self._guard(head)
+        return StoredObject(
+            key=head.key,
+            version=head.version,
+            size=head.size,
+            locked_until=guard.locked_until,
+            legal_hold=guard.legal_hold,
+            modified_at=parsedate_to_datetime(head.headers["last-modified"]),
+        )
+
+    def _guard(self, head: _Head) -> Guard:
+        _, locks = self.open()
+        with answered(head.key, head.version):
+            return locks.read(head.headers, head.key, head.version)
+
+    def _same(self, head: _Head, size: int, sha256: str) -> bool:
+        """Whether a version has these bytes, as the store checked when it took them; else they are read again."""
+        if head.size != size:
+            return False
+        if head.checksum is not None:
+            return head.checksum == _base64(sha256)
+        return _digest(self.read(head.key, head.version)) == sha256
+
+
+def _in_order(items: Iterable[Object]) -> Iterator[Listed]:
+    """By key, oldest first. The server lists the newest first, and markers apart; its times may be whole seconds."""
+    oldest_first = list(items)
+    oldest_first.reverse()
+    oldest_first.sort(key=lambda one: (one.object_name, one.last_modified, one.is_latest == "true"))
+    for item in oldest_first:
+        if item.object_name is None or item.last_modified is None:
+            raise away("ListObjectVersions")
+        version = item.version_id or _UNVERSIONED
+        yield Listed(item.object_name, version, item.size or 0, item.last_modified, marker=item.is_delete_marker)
+
+
+def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The body; its connection goes back to the pool only when all of it was read."""
+    try:
+        with answered():
+            while chunk := response.read(CHUNK):
+                yield chunk
+            response.release_conn()
+    finally:
+        response.close()
+
+
+def _stream(source: Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def _digest(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _base64(sha256: str) -> str:
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
+
+
+def _exists(key: str) -> Refused:
+    return Refused("object_exists", "« {key} » existe déjà avec d’autres octets et ne sera pas écrasé.", key=key)

@@ -1,0 +1,249 @@
+"""One connection to one bucket: time-outs, retries, conditional writes, and what its errors mean to us."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import ENABLED
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.versioningconfig import VersioningConfig
+from urllib3.exceptions import HTTPError
+
+from archive.settings import S3Store
+from signing.errors import Corrupt, Refused, Unavailable
+
+CONNECTIONS: Final = 32
+"""Kept open a process: the threads of an API process, and some more."""
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 60.0
+"""A server that says nothing for so long is away."""
+
+_TAKEN: Final = {"PreconditionFailed", "ConditionalRequestConflict"}
+_MISSING: Final = {"NoSuchKey", "NoSuchVersion"}
+_WRONG_DIGEST: Final = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+_ASKING: Final = urllib3.Retry(
+    total=3, connect=2, read=2, status=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)
+)
+_CHANGING: Final = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, backoff_factor=0.2)
+"""What may have been done is not done again blindly: a head written twice would be two locked versions."""
+
+
+class Taken(Exception):
+    """A conditional write found that the key exists already."""
+
+
+class Marker(Exception):
+    """The version is a delete marker."""
+
+
+class Unexplained(Exception):
+    """A HEAD was refused: it has no body that could say why."""
+
+
+class Pool(urllib3.PoolManager):
+    """Connections that can make a write conditional: the SDK has no parameter for that header."""
+
+    def __init__(self, ca: Path | None) -> None:
+        super().__init__(
+            maxsize=CONNECTIONS,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=str(ca) if ca is not None else None,
+            retries=_ASKING,
+        )
+        self._here = threading.local()
+
+    @property
+    def requests(self) -> int:
+        """Requests of the present thread so far."""
+        return getattr(self._here, "requests", 0)
+
+    @contextmanager
+    def only_if_absent(self) -> Iterator[None]:
+        """What the present thread writes meanwhile is refused where the key exists already."""
+        self._here.conditional = True
+        try:
+            yield
+        finally:
+            self._here.conditional = False
+
+    def urlopen(  # type: ignore[override]
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """Send, as urllib3 does."""
+        self._here.requests = self.requests + 1
+        if method in {"PUT", "POST", "DELETE"}:
+            options["retries"] = _CHANGING
+        if getattr(self._here, "conditional", False) and _creates(method, url):
+            headers = urllib3.HTTPHeaderDict(options["headers"])
+            headers["If-None-Match"] = "*"  # not among the signed headers, which S3 allows for this one
+            options["headers"] = headers
+        return super().urlopen(method, url, redirect, **options)
+
+
+def _creates(method: str, url: str) -> bool:
+    """Whether the request makes an object: a plain write, or the end of one in parts."""
+    query = urlsplit(url).query
+    return (method == "PUT" and "partNumber=" not in query) or (method == "POST" and "uploadId=" in query)
+
+
+class Connection:
+    """A bucket, as one process sees it. Threads may share it; a fork may not.
+
+    Attributes:
+        locks: Whether the bucket was made with Object Lock.
+
+    Args:
+        settings: Which bucket of which server, with whose credential.
+
+    Raises:
+        Refused: ``bad_endpoint``; ``bucket_unversioned``, when versions can't be kept there.
+        Unavailable: ``store_away``.
+    """
+
+    def __init__(self, settings: S3Store) -> None:
+        self.bucket = settings.bucket
+        self.pool = Pool(settings.ca)
+        self.client = client(settings, self.pool)
+        with answered():
+            self._ensure_bucket()
+            self.locks = self._has_locks()
+
+    def _ensure_bucket(self) -> None:
+        if self.client.bucket_exists(self.bucket):
+            return
+        try:
+            self.client.make_bucket(self.bucket, object_lock=True)
+        except S3Error as error:
+            if error.code != "BucketAlreadyOwnedByYou":  # another process was faster
+                raise
+
+    def _has_locks(self) -> bool:
+        try:
+            self.client.get_object_lock_config(self.bucket)
+        except S3Error as error:
+            if error.code != "ObjectLockConfigurationNotFoundError":
+                raise
+        else:
+            return True
+        if self.client.get_bucket_versioning(self.bucket).status == ENABLED:
+            return False
+        try:
+            self.client.set_bucket_versioning(self.bucket, VersioningConfig(ENABLED))
+        except S3Error as error:
+            raise Refused(
+                "bucket_unversioned",
+                "Le seau « {bucket} » ne garde pas les versions de ses objets, et refuse de le faire.",
+                action="Créez un seau avec le verrouillage d’objets (Object Lock), ou activez ses versions.",
+                bucket=self.bucket,
+            ) from error
+        return False
+
+
+def client(settings: S3Store, pool: Pool) -> Minio:
+    """The SDK's client.
+
+    Raises:
+        Refused: ``bad_endpoint``.
+    """
+    address = urlsplit(settings.endpoint)
+    if address.scheme not in {"http", "https"} or not address.netloc or address.path.strip("/") or address.query:
+        raise Refused(
+            "bad_endpoint",
+            "« {endpoint} » n’est pas l’adresse d’un S3.",
+            action="Écrivez https://nom:port, sans chemin.",
+            endpoint=settings.endpoint,
+        )
+    return Minio(
+        address.netloc,
+        access_key=settings.access_key.get_secret_value(),
+        secret_key=settings.secret_key.get_secret_value(),
+        secure=address.scheme == "https",
+        region=settings.region,
+        http_client=pool,
+    )
+
+
+@contextmanager
+def answered(key: str = "", version: str | None = None) -> Iterator[None]:
+    """Turn what the SDK and the network raise into errors of ours."""
+    try:
+        yield
+    except S3Error as error:
+        raise meaning(error, key, version) from error
+    except (InvalidResponseError, ServerError, MinioException, HTTPError, OSError) as error:
+        raise away(type(error).__name__) from error
+
+
+def meaning(error: S3Error, key: str, version: str | None) -> Exception:
+    """What an answer of the server means."""
+    if error.code in _TAKEN:
+        return Taken(key)
+    if error.code == "MethodNotAllowed":
+        return Marker(key)
+    if error.code == "BadRequest":
+        return Unexplained(key)
+    if error.code in _MISSING or (error.code == "InvalidArgument" and "version id" in (error.message or "")):
+        return missing(key, version)
+    if error.code in _WRONG_DIGEST:
+        return wrong_digest(key)
+    return away(error.code or "S3")
+
+
+def away(reason: str) -> Unavailable:
+    """The store can't do it now."""
+    return Unavailable(
+        "store_away",
+        "Le magasin ne répond pas ({reason}).",
+        action="Vérifiez que le S3 répond, et que la clé d’accès a les droits que demande l’exploitation.",
+        reason=reason,
+    )
+
+
+def missing(key: str, version: str | None) -> Refused:
+    """There is no such version."""
+    return Refused("object_missing", "« {key} » n’est pas dans le magasin.", key=key, version=version or "")
+
+
+def wrong_digest(key: str) -> Corrupt:
+    """The bytes are not those that were announced."""
+    return Corrupt(
+        "digest_mismatch",
+        "Les octets de « {key} » ne sont pas ceux qui étaient annoncés : rien n’a été écrit.",
+        key=key,
+    )
+
+
+def bad_range(key: str) -> Refused:
+    """What was asked for lies beyond the end."""
+    return Refused("bad_range", "La plage demandée dépasse la fin de « {key} ».", key=key)
+
+
+def locked(key: str, until: date | None) -> Refused:
+    """A lock or a hold runs."""
+    return Refused(
+        "object_locked",
+        "« {key} » est verrouillé et ne peut pas être détruit.",
+        action="Attendez la fin du verrou ({until}) et la levée de tout gel.",
+        key=key,
+        until=until.isoformat() if until else "—",
+    )
+
+
+def paged(pool: Pool, items: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
+    """Items of the SDK's listing, each with whether it is the first of a page of the server's."""
+    while True:
+        before = pool.requests
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        yield item, pool.requests != before

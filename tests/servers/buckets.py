@@ -1,0 +1,61 @@
+"""What every S3 of the tests offers: its address, a credential that may do everything, a bucket a test."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import urllib3
+from minio import Minio
+from pydantic import SecretStr
+
+from archive.settings import S3Store
+from tests.servers.process import ServerProcess
+
+ACCESS, SECRET = "chartrier-tests", "chartrier-tests-secret"
+
+
+class S3Server:
+    """One S3 with its process.
+
+    Attributes:
+        name: For messages.
+        endpoint: Its URL on loopback.
+    """
+
+    def __init__(self, name: str, process: ServerProcess, port: int) -> None:
+        self.name = name
+        self.process = process
+        self.port = port
+        self.endpoint = f"http://127.0.0.1:{port}"
+
+    def settings(self, bucket: str | None = None) -> S3Store:
+        """A bucket of its own, not made yet."""
+        return S3Store(
+            endpoint=self.endpoint,
+            bucket=bucket or f"test-{uuid.uuid4().hex[:20]}",
+            access_key=SecretStr(ACCESS),
+            secret_key=SecretStr(SECRET),
+        )
+
+    def client(self) -> Minio:
+        """The vendor's own client, to ask past our adapter."""
+        return Minio(
+            f"127.0.0.1:{self.port}",
+            access_key=ACCESS,
+            secret_key=SECRET,
+            secure=False,
+            region="us-east-1",
+            http_client=urllib3.PoolManager(timeout=20, retries=False),
+        )
+
+
+def responds(url: str) -> bool:
+    """Whether a URL answers with success."""
+    return urllib3.request("GET", url, timeout=2, retries=False).status == 200
+
+
+def made(folder: Path) -> Path:
+    """The folder, there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

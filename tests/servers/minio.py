@@ -1,0 +1,52 @@
+"""MinIO: the last release whose source the Go module proxy serves, built once by ``install.sh``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.buckets import ACCESS, SECRET, S3Server, made, responds
+from tests.servers.presence import CACHE, absent
+from tests.servers.process import ServerProcess, free_port
+
+RELEASE = "RELEASE.2025-09-07T16-13-09Z"
+
+
+def server(folder: Path, port: int | None = None, *, tls: Path | None = None) -> S3Server:
+    """A server on one folder, not started.
+
+    Args:
+        folder: Objects and log.
+        port: To start again where it was.
+        tls: Folder with ``public.crt`` and ``private.key``.
+    """
+    program = CACHE / f"minio-{RELEASE}" / "minio"
+    if not program.exists():
+        absent(f"MinIO {RELEASE}")
+    port = port or free_port()
+    process = ServerProcess(
+        "minio",
+        [
+            str(program),
+            "server",
+            str(made(folder / "objects")),
+            "--address",
+            f"127.0.0.1:{port}",
+            *(["--certs-dir", str(tls)] if tls else []),
+        ],
+        folder,
+        lambda: responds(f"http://127.0.0.1:{port}/minio/health/ready"),
+        environment={"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off"},
+    )
+    return S3Server("MinIO", process, port)
+
+
+@pytest.fixture(scope="session")
+def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A running MinIO; each test takes a bucket of its own (``minio.settings()``)."""
+    running = server(tmp_path_factory.mktemp("minio"))
+    running.process.start()
+    yield running
+    running.process.stop()
