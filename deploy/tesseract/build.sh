@@ -30,9 +30,12 @@ cmake -S "$source" -B "$source/build" \
 cmake --build "$source/build" --parallel "$(nproc)"
 cmake --install "$source/build"
 
+# tesserocr names parts of the legacy engine that are not there: stand-ins that say so
+c++ -std=c++17 -O2 -fPIC -I"$prefix/include" -c "$(dirname "$0")/without_legacy.cpp" -o "$source/build/without_legacy.o"
+
 # the lines of tesserocr alone, with their hashes: pip refuses any other file
 pinned=$(mktemp)
 sed -n '/^tesserocr==/,/[^\\]$/p' "$requirements" > "$pinned"
-export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LDFLAGS="-Wl,-rpath,$prefix/lib"
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LDFLAGS="$source/build/without_legacy.o -Wl,-rpath,$prefix/lib"
 "$python" -m pip wheel --no-cache-dir --no-deps --no-binary tesserocr --require-hashes -r "$pinned" -w "$wheels"
 rm -f "$pinned"

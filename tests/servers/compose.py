@@ -21,7 +21,7 @@ from typing import Any
 
 from api.processes import die_with_parent
 from tests.servers.compose_file import check, order, seconds
-from tests.servers.compose_images import REPOSITORY, StandIn, stand_in
+from tests.servers.compose_images import REPOSITORY, SYSTEM_PATH, StandIn, stand_in
 from tests.servers.compose_network import Networks
 from tests.servers.presence import HERE, absent, program
 
@@ -125,6 +125,8 @@ class Composed:
             done = self.execute(name, test if kind == "CMD" else ["/bin/sh", "-c", test[0]], seconds(check_["timeout"]))
         except subprocess.TimeoutExpired:
             return f"no answer within {check_['timeout']}"
+        except (IndexError, FileNotFoundError):
+            return "it has no process"
         return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}" or "failed"
 
     def execute(
@@ -200,6 +202,7 @@ class Composed:
         bwrap += ["--tmpfs", "/", "--ro-bind", "/usr", "/usr"]
         for link in ("bin", "lib", "lib64", "sbin"):
             bwrap += ["--symlink", f"usr/{link}", f"/{link}"]
+        bwrap += _folders("/etc/x")
         for part in _OF_THE_SYSTEM:
             bwrap += ["--ro-bind-try", f"/etc/{part}", f"/etc/{part}"]
         for path, text in {"hosts": self.networks.hosts(name), "passwd": _ACCOUNTS}.items():
@@ -207,17 +210,17 @@ class Composed:
             bwrap += ["--ro-bind", str(self.folder / f"{name}.{path}"), f"/etc/{path}"]
         bwrap += ["--proc", "/proc", "--dev", "/dev"]
         for source, target in image.seen.items():
-            bwrap += ["--ro-bind", str(source), target]
-        bwrap += ["--dir", "/image"]
+            bwrap += [*_folders(target), "--ro-bind", str(source), target]
+        bwrap += _folders("/image/x")
         for inside, native in image.programs.items():
             bwrap += ["--symlink", str(native), f"/image/{inside}"]
             if not native.is_relative_to("/usr") and not any(native.is_relative_to(seen) for seen in image.seen):
-                bwrap += ["--ro-bind", str(native), str(native)]
+                bwrap += [*_folders(str(native)), "--ro-bind", str(native), str(native)]
         bwrap += ["--ro-bind", str(HERE / "stand_ins"), "/stand_ins"]
         for target, options in sorted(self._mounts(service, name)):
-            bwrap += [*options, target]
+            bwrap += [*_folders(target), *options, target]
         for secret in service.get("secrets") or []:
-            bwrap += ["--ro-bind", self.project["secrets"][secret["source"]]["file"], secret["target"]]
+            bwrap += [*_folders(secret["target"]), "--ro-bind", self.project["secrets"][secret["source"]]["file"], secret["target"]]
         return [_bwrap(), *bwrap, "--remount-ro", "/", "--chdir", "/", "--"]
 
     def _mounts(self, service: Mapping[str, Any], name: str) -> list[tuple[str, list[str]]]:
@@ -248,8 +251,7 @@ class Composed:
 
     def _environment(self, name: str, image: StandIn) -> dict[str, str]:
         declared = {key: value or "" for key, value in (self.services[name].get("environment") or {}).items()}
-        path = "/image:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        return {"PATH": path, "HOME": "/tmp", "LANG": "C.UTF-8", "HOSTNAME": name} | image.environment | declared
+        return {"PATH": f"/image:{SYSTEM_PATH}", "HOME": "/tmp", "LANG": "C.UTF-8", "HOSTNAME": name} | image.environment | declared
 
     def _first_process(self, running: subprocess.Popen[bytes]) -> int:
         """bwrap, its own first process inside, then the service's."""
@@ -263,6 +265,12 @@ def _command(service: Mapping[str, Any], image: StandIn) -> list[str]:
     command: list[str] = service.get("command") or []
     assert command or image.entrypoint, "an image without a command of its own"
     return [f"/stand_ins/{image.entrypoint}", *command] if image.entrypoint else command
+
+
+def _folders(target: str) -> list[str]:
+    """The folders above a mount, open to every account: bubblewrap by itself makes them for root alone."""
+    above = [str(parent) for parent in reversed(Path(target).parents) if str(parent) != "/"]
+    return [word for folder in above for word in ("--perms", "0755", "--dir", folder)]
 
 
 def _bwrap() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.servers.presence import CACHE, absent, program
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MINIO = "RELEASE.2025-09-07T16-13-09Z"
 
 
@@ -55,7 +56,9 @@ def _found(*names: str, folder: str = "") -> dict[str, Path]:
 def _ours() -> StandIn:
     environment = Path(sys.prefix)
     return StandIn(
-        {"python": environment / "bin" / "python", "chartrier": environment / "bin" / "chartrier"},
+        {},
+        # by its path, not through a link: Python looks for its environment beside the name it was called by
+        {"PATH": f"{environment}/bin:{SYSTEM_PATH}"},
         # the checkout at the image's own place, and at its own: the environment's files name that one
         seen={
             REPOSITORY: str(REPOSITORY),
@@ -110,5 +113,5 @@ _TABLE: dict[str, Callable[[], StandIn]] = {
     "chartrier-clamav": _clamav,
     "postgres": _postgres,
     "valkey/valkey": _valkey,
-    "docker.elastic.co/elasticsearch/elasticsearch": _elasticsearch,
+    "elasticsearch": _elasticsearch,
 }
