@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.servers.minio", "tests.servers.seaweedfs"]
+pytest_plugins = ["tests.servers.clamav", "tests.servers.minio", "tests.servers.seaweedfs"]
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
