@@ -149,16 +149,17 @@ class System:
 
     @cached_property
     def index(self) -> SearchIndex:
-        """The search index: in the home folder."""
-        if self.settings.search.url is not None:
-            raise Refused(
-                "search_unknown",
-                "Cette version ne sait pas encore interroger Elasticsearch.",
-                action="Retirez le réglage CHARTRIER_SEARCH_URL : l’index ira dans le dossier des données.",
-            )
+        """The search index: in the home folder, or the cluster that ``CHARTRIER_SEARCH_URL`` names."""
+        chosen = self.settings.search
+        if chosen.url is not None:
+            from search.engines.elastic import ElasticIndex
+            from search.engines.elastic_link import Link
+
+            key = chosen.api_key.get_secret_value() if chosen.api_key is not None else None
+            return ElasticIndex(Link(chosen.url, key, chosen.ca), chosen.prefix)
         from search.engines.tantivy import TantivyIndex
 
-        return TantivyIndex(self.settings.search.root)
+        return TantivyIndex(chosen.root)
 
     @cached_property
     def follower(self) -> Follower:

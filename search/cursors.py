@@ -45,21 +45,15 @@ def read_cursor(query: Query) -> Cursor | None:
     """
     if query.after is None:
         return None
-    refused = Refused(
-        "bad_cursor",
-        "Cette suite de résultats n’existe pas ou appartient à une autre recherche.",
-        action="Relancez la recherche depuis le début.",
-        pointer="cursor",
-    )
     if len(query.after) > _LONGEST:
-        raise refused
+        raise bad_cursor()
     try:
         padded = query.after + "=" * (-len(query.after) % 4)
         values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
-        raise refused from None
+        raise bad_cursor() from None
     if not isinstance(values, list) or len(values) != 5:
-        raise refused
+        raise bad_cursor()
     fingerprint, loosened, given, key, record_id = values
     sound = (
         fingerprint == _fingerprint(query)
@@ -71,8 +65,18 @@ def read_cursor(query: Query) -> Cursor | None:
         and isinstance(record_id, str)
     )
     if not sound:
-        raise refused
+        raise bad_cursor()
     return Cursor(loosened, given, key, record_id)
+
+
+def bad_cursor() -> Refused:
+    """It is not ours, or belongs to another question."""
+    return Refused(
+        "bad_cursor",
+        "Cette suite de résultats n’existe pas ou appartient à une autre recherche.",
+        action="Relancez la recherche depuis le début.",
+        pointer="cursor",
+    )
 
 
 def _fingerprint(query: Query) -> str:

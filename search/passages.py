@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from search.analysis import chunk, family_initials, initial, scan, spellings, word
-from search.loosening import near
+from search.loosening import allowance, confusions, near
 from search.port import Match
 from search.questions import Item, ParsedQuery
 
@@ -217,3 +217,13 @@ def passages(
         if found:
             return (passage(text, found, 0),)
     return ()
+
+
+def loosenable(item: Item) -> bool:
+    """Whether near words may stand for an item."""
+    return not item.prefix and any(allowance(form) or confusions(form) for form in item.forms)
+
+
+def loosenable_items(question: ParsedQuery) -> frozenset[Item]:
+    """Every wanted item that has near words."""
+    return frozenset(item for clause in question.wanted for item in clause.items if loosenable(item))

@@ -138,6 +138,23 @@ class Answer:
     next: str | None
 
 
+@dataclass(frozen=True)
+class Condition:
+    """How an engine is doing, for who runs it.
+
+    Attributes:
+        engine: Name and version.
+        indexes: How many it holds for us; None if that is not asked.
+        remark: A few French words.
+        well: Nothing needs to be done.
+    """
+
+    engine: str
+    indexes: int | None
+    remark: str
+    well: bool
+
+
 class SearchIndex(Protocol):
     """One writer (the follower), any number of readers.
 
@@ -165,6 +182,9 @@ class SearchIndex(Protocol):
 
     def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
         """Swap: from now on the rebuilt index answers; the old one is destroyed."""
+
+    def condition(self) -> Condition:
+        """Version and state of the engine, asked now."""
 
     def release(self) -> None:
         """Nothing to write for now: free what writing needs (memory, lock)."""

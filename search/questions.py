@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import product
 from typing import Final, NamedTuple
 
 from search.analysis import STOP_WORDS, codes, tokens
@@ -21,6 +23,7 @@ FIELDS: Final = {"title": "title", "titre": "title", "reference": "reference", "
 LONGEST_QUESTION: Final = 1000
 MOST_ITEMS: Final = 64
 SHORTEST_PREFIX: Final = 2
+MOST_PHRASES: Final = 8
 
 _CLOSING: Final = {'"': '"”', "“": '"”', "«": "»", "„": '"”“'}
 _BLANK: Final = re.compile(r"[\s”»\x00-\x1f\x7f]+")
@@ -53,6 +56,14 @@ class Item:
     def plain(self) -> bool:
         """A function word, not asked of a document when other words are."""
         return len(self.forms) == 1 and not (self.quoted or self.prefix or self.field) and self.forms[0] in STOP_WORDS
+
+    @property
+    def phrases(self) -> list[tuple[str, ...]]:
+        """Every row of terms, one a word, that stands for these words side by side; two of them when there are many."""
+        if math.prod(len(terms) for terms in self.words) <= MOST_PHRASES:
+            return list(product(*self.words))
+        # The last term of a word is the stem of its unaccented spelling: it finds any accents.
+        return [tuple(terms[0] for terms in self.words), tuple(terms[-1] for terms in self.words)]
 
 
 @dataclass(frozen=True)

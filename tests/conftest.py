@@ -12,6 +12,8 @@ pytest_plugins = ["tests.servers.clamav", "tests.servers.minio", "tests.servers.
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
+pytest_plugins = ["tests.servers.elasticsearch"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fail the run when an adapter's suite overrides a test of its contract: green, and void."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 import socket
@@ -165,7 +164,10 @@ def _reading() -> Finding:
 
 
 def _index() -> Finding:
-    return Finding("Index", GOOD, f"tantivy {importlib.metadata.version('tantivy')}", str(settings().search.root))
+    found = system().index.condition()
+    held = "" if found.indexes is None else f"{found.indexes} index ; "
+    action = "" if found.well else "Examinez le serveur, puis reconstruisez les index perdus (chartrier rebuild index)."
+    return Finding("Index", GOOD if found.well else WRONG, found.engine, held + found.remark, action)
 
 
 def _seal() -> Finding:

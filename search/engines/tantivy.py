@@ -12,6 +12,7 @@ The follower's process writes, any number of processes read; each looks at ``cur
 from __future__ import annotations
 
 import fcntl
+import importlib.metadata
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ from search.cursors import read_cursor
 from search.engines.tantivy_answers import Question
 from search.engines.tantivy_schema import FORMAT
 from search.engines.tantivy_shelf import Shelf, engine_errors
-from search.port import FACETS, Answer, Change, Query, SearchIndex
+from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex
 from search.questions import parse_query
 from signing.errors import Refused
 
@@ -124,6 +125,10 @@ class TantivyIndex:
             if held is None:
                 raise OSError("the index was taken away while it was made")
             held.apply(changes, position)
+
+    def condition(self) -> Condition:
+        """See ``SearchIndex``."""
+        return Condition(f"tantivy {importlib.metadata.version('tantivy')}", None, str(self._root), well=True)
 
     def release(self) -> None:
         """Nothing to write for now: free the writer's memory and lock."""

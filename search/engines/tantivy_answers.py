@@ -7,10 +7,10 @@ from typing import Any, Final
 import tantivy
 
 from search.cursors import Cursor, write_cursor
-from search.engines.tantivy_questions import Builder, loosenable
-from search.engines.tantivy_schema import ORDER, read_page, read_shown
+from search.engines.tantivy_questions import Builder
+from search.engines.tantivy_schema import ORDER, read_page, read_record
 from search.engines.tantivy_shelf import Shelf
-from search.passages import MOST_PASSAGES, Finder, passages
+from search.passages import MOST_PASSAGES, Finder, loosenable_items, passages
 from search.port import FACETS, Answer, FacetValue, Hit, Match, Query, Sort
 from search.questions import Item, ParsedQuery, bad_query
 
@@ -58,7 +58,7 @@ class Question:
         exact = frozenset[Item]()
         level, loose, query = 0, exact, tantivy.Query.empty_query()
         for level in range(3) if asked is None else (asked,):
-            loose = exact if level == 0 else loosenable(self._parsed)
+            loose = exact if level == 0 else loosenable_items(self._parsed)
             if level == 1:
                 loose = self._builder.unknown(loose)
             if level > 0 and not loose:
@@ -112,19 +112,13 @@ class Question:
         return str(self._searcher.doc(address).get_first("record"))
 
     def _hit(self, score: Key, address: tantivy.DocAddress, finder: Finder, loose: frozenset[Item]) -> Hit:
-        shown = read_shown(self._searcher.doc(address))
+        record_id, shown = read_record(self._searcher.doc(address))
         matches: tuple[Match, ...] = ()
         if self._parsed.wanted:
-            pages = [shown.page] if shown.page else self._pages(shown.record_id, loose) if shown.pages else []
-            around = (
-                ("title", shown.title),
-                (None, shown.description),
-                ("reference", shown.reference),
-                (None, shown.filename),
-            )
-            matches = passages(pages, around, finder)
+            pages = [shown.page] if shown.page else self._pages(record_id, loose) if shown.pages else []
+            matches = passages(pages, shown.around(), finder)
         return Hit(
-            record_id=shown.record_id,
+            record_id=record_id,
             title=shown.title,
             document_type=shown.document_type,
             document_date=shown.document_date,

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Final
 
 import tantivy
 from tantivy import Occur
 
 from search.analysis import nfc
-from search.engines.tantivy_schema import PAGE, RECORD
 from search.loosening import allowance, confusions
+from search.passages import loosenable
 from search.port import FACETS, Query
 from search.questions import Item, ParsedQuery
+from search.shelving import PAGE, RECORD
 
 _TITLE_WEIGHT: Final = 2.0
 _CODE_WEIGHT: Final = 4.0
-_MOST_PHRASES: Final = 8
 _FIELDS: Final = {
     None: ("text", "forms"),
     "title": ("title", "title_forms"),
@@ -87,7 +86,7 @@ class Builder:
         return frozenset(
             item
             for item in items
-            if _loosenable(item)
+            if loosenable(item)
             and any(not any(self.known(_FIELDS[item.field][0], term) for term in terms) for terms in item.words)
         )
 
@@ -111,11 +110,7 @@ class Builder:
             return self._prefix(item, forms)
         if len(item.words) == 1:
             return self._either(field, item.words[0])
-        spellings = list(product(*item.words))
-        if len(spellings) > _MOST_PHRASES:
-            # The last term of a word is the stem of its unaccented spelling: it finds any accents.
-            spellings = [tuple(terms[0] for terms in item.words), tuple(terms[-1] for terms in item.words)]
-        return _any([tantivy.Query.phrase_query(self.schema, field, list(words)) for words in spellings])
+        return _any([tantivy.Query.phrase_query(self.schema, field, list(words)) for words in item.phrases])
 
     def _either(self, field: str, terms: Sequence[str]) -> tantivy.Query:
         found = [tantivy.Query.term_query(self.schema, field, term, "freq") for term in terms]
@@ -136,15 +131,6 @@ class Builder:
         if allowed:
             found.append(tantivy.Query.fuzzy_term_query(self.schema, forms, form, distance=allowed))
         return _any(found)
-
-
-def _loosenable(item: Item) -> bool:
-    return not item.prefix and any(allowance(form) or confusions(form) for form in item.forms)
-
-
-def loosenable(parsed: ParsedQuery) -> frozenset[Item]:
-    """Every wanted item that has near words."""
-    return frozenset(item for clause in parsed.wanted for item in clause.items if _loosenable(item))
 
 
 def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:

@@ -11,31 +11,22 @@ Three kinds of documents share one index, told apart by ``kind``:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, date
 from typing import Any, Final
 
 import tantivy
 
-from search.analysis import codes, fold, nfc, tokens
-from search.port import FACETS, Entry, Sort
+from search import shelving
+from search.analysis import codes, nfc, tokens
+from search.port import FACETS, Entry
+from search.shelving import GAP, PAGE, POSITION, RECORD, Shown
 
 FORMAT: Final = 1
 """Raised when schema or analysis changes: an older index then counts as absent and is followed anew."""
 
-RECORD, PAGE, POSITION = "record", "page", "position"
-
-ORDER: Final[dict[Sort, tuple[str, tantivy.Order]]] = {
-    Sort.NEWEST_DOCUMENT: ("by_newest", tantivy.Order.Desc),
-    Sort.OLDEST_DOCUMENT: ("by_oldest", tantivy.Order.Asc),
-    Sort.LAST_KEPT: ("by_kept", tantivy.Order.Desc),
-    Sort.FIRST_KEPT: ("by_kept", tantivy.Order.Asc),
-    Sort.TITLE: ("by_title", tantivy.Order.Asc),
+ORDER: Final = {
+    sort: (field, tantivy.Order.Desc if descending else tantivy.Order.Asc)
+    for sort, (field, descending) in shelving.ORDER.items()
 }
-"""Field and direction of each order. The keys end with the record id: no two are equal."""
-
-_GAP: Final = 100
-"""Positions between two texts: no phrase runs over the end of a page."""
 
 
 def make_schema() -> tantivy.Schema:
@@ -59,9 +50,8 @@ def make_schema() -> tantivy.Schema:
 
 def documents(entry: Entry) -> list[tantivy.Document]:
     """The documents of one entry."""
-    pages = [nfc(page) for page in entry.pages]
-    written = [(number, text) for number, text in enumerate(pages, 1) if text.strip()]
-    around = [nfc(text) for text in (entry.title, entry.description, entry.reference, entry.filename)]
+    written = shelving.written_pages(entry)
+    around = shelving.around(entry)
     document = tantivy.Document()
     document.add_text("kind", RECORD)
     document.add_text("record", entry.record_id)
@@ -76,14 +66,8 @@ def documents(entry: Entry) -> list[tantivy.Document]:
         value = getattr(entry, facet)
         if value:
             document.add_text(facet, nfc(value))
-    _add_order(document, entry, around[0])
-    shown: dict[str, Any] = {
-        "around": around,
-        "type": entry.document_type,
-        "date": entry.document_date.isoformat() if entry.document_date else None,
-        "page": written[0] if len(written) == 1 else None,
-        "pages": len(written),
-    }
+    _add_order(document, entry)
+    shown = shelving.write_shown(entry, written)
     document.add_bytes("shown", json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode())
     if len(written) < 2:
         return [document]
@@ -120,7 +104,7 @@ def _add_words(document: tantivy.Document, terms_field: str, forms_field: str, t
         for token in words:
             analysed.extend(tantivy.Token(term, at, 0, 0) for term in token.terms)
             at += 1
-        at += _GAP
+        at += GAP
         document.add_text(forms_field, " ".join(token.form for token in words))
         numbers |= {code.text for code in codes(text)}
     if analysed:
@@ -128,51 +112,16 @@ def _add_words(document: tantivy.Document, terms_field: str, forms_field: str, t
     return numbers
 
 
-def _add_order(document: tantivy.Document, entry: Entry, title: str) -> None:
-    day = entry.document_date
-    if day is not None:
-        document.add_integer("date", day.toordinal())
-    # A record without a date comes last in both directions.
-    document.add_text("by_newest", f"{day.isoformat() if day else '0000-00-00'} {entry.record_id}")
-    document.add_text("by_oldest", f"{day.isoformat() if day else '9999-99-99'} {entry.record_id}")
-    kept = entry.kept_at if entry.kept_at.tzinfo else entry.kept_at.replace(tzinfo=UTC)
-    document.add_text("by_kept", f"{kept.astimezone(UTC).isoformat(timespec='milliseconds')} {entry.record_id}")
-    document.add_text("by_title", f"{fold(title)[:100]}\u0001{entry.record_id}")
+def _add_order(document: tantivy.Document, entry: Entry) -> None:
+    if entry.document_date is not None:
+        document.add_integer("date", entry.document_date.toordinal())
+    for field, key in shelving.sort_keys(entry).items():
+        document.add_text(field, key)
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a stored record document says of itself."""
-
-    record_id: str
-    revision: int
-    title: str
-    description: str
-    reference: str
-    filename: str
-    document_type: str | None
-    document_date: date | None
-    page: tuple[int, str] | None
-    """The only page with text; None when there are several or none."""
-    pages: int
-
-
-def read_shown(document: tantivy.Document) -> Shown:
-    """Read a stored record document."""
-    stored: dict[str, Any] = json.loads(bytes(_first(document, "shown")))
-    title, description, reference, filename = stored["around"]
-    return Shown(
-        record_id=_first(document, "record"),
-        revision=_first(document, "revision"),
-        title=title,
-        description=description,
-        reference=reference,
-        filename=filename,
-        document_type=stored["type"],
-        document_date=date.fromisoformat(stored["date"]) if stored["date"] else None,
-        page=(stored["page"][0], stored["page"][1]) if stored["page"] else None,
-        pages=stored["pages"],
-    )
+def read_record(document: tantivy.Document) -> tuple[str, Shown]:
+    """Read a stored record document: its id, and what it says of itself."""
+    return _first(document, "record"), shelving.read_shown(json.loads(bytes(_first(document, "shown"))))
 
 
 def read_page(document: tantivy.Document) -> tuple[int, str]:

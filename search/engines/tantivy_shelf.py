@@ -10,8 +10,9 @@ from typing import Final
 
 import tantivy
 
-from search.engines.tantivy_schema import POSITION, RECORD, documents, make_schema, position_document
+from search.engines.tantivy_schema import documents, make_schema, position_document
 from search.port import Change, Upsert
+from search.shelving import POSITION, RECORD
 from signing.errors import Unavailable
 
 _WRITER_BYTES: Final = 20_000_000

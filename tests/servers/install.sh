@@ -33,5 +33,15 @@ minio() { # its community edition is archived: the last release that the Go modu
     rmdir "$place.making"
 }
 
-packages initdb:postgresql redis-server:redis-server rabbitmq-server:rabbitmq-server clamd:clamav-daemon caddy:caddy
+elasticsearch() { # put together from published jars; see elasticsearch_node/README.md
+    cd "$(dirname "$0")/../.."
+    .venv/bin/python -m tests.servers.elasticsearch || {
+        echo "Elasticsearch 9.5.3 needs mvn (package maven) and a JDK 21 or newer, which Debian 12 does not have:" >&2
+        echo "install one (Temurin, for example) under /usr/lib/jvm, or name it in ES_JAVA_HOME." >&2
+        exit 1
+    }
+}
+
+packages initdb:postgresql redis-server:redis-server rabbitmq-server:rabbitmq-server clamd:clamav-daemon caddy:caddy mvn:maven
 minio
+elasticsearch

@@ -1,0 +1,273 @@
+"""The index when one machine is not enough: Elasticsearch, one index a tenant behind an alias.
+
+The follower's process writes, any number of processes read. ``elastic_shelf`` has the names, ``elastic_schema``
+what an index holds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from zlib import crc32
+
+from search.cursors import read_cursor
+from search.engines.elastic_answers import Question
+from search.engines.elastic_link import SECONDS, Absent, Link, away, engine_errors
+from search.engines.elastic_schema import digest_of, digests
+from search.engines.elastic_shelf import Shelf
+from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex, Upsert
+from search.questions import parse_query
+from signing.errors import Unavailable
+
+_MOST_VIEWS: Final = 32
+_VIEW_KEPT: Final = "2m"
+_READ_AT_ONCE: Final = 200
+_STATUS: Final = {
+    "green": "copies en place",
+    "yellow": "une copie manque : un seul nœud porte chaque index",
+    "red": "une partie des index est hors service",
+}
+_SAMPLE: Final = 100
+"""Records of a rebuilt index that are read back before it answers."""
+
+
+class ElasticIndex:
+    """``SearchIndex`` over a cluster.
+
+    Args:
+        prefix: What the names of our indexes begin with; installations that share a cluster have different ones.
+    """
+
+    def __init__(self, link: Link, prefix: str) -> None:
+        self._link = link
+        self._prefix = prefix
+        self._guard = threading.Lock()
+        self._read: dict[str, str] = {}
+        self._views: OrderedDict[str, tuple[Shelf, str]] = OrderedDict()
+
+    def _shelf(self, tenant: str) -> Shelf:
+        return Shelf(self._link, self._prefix, tenant)
+
+    # -- the writer's side
+
+    def position(self, tenant: str) -> int:
+        """See ``SearchIndex``. The next batch goes to the index that was read here, or nowhere."""
+        shelf = self._shelf(tenant)
+        found = shelf.position(shelf.reading)
+        if found is None:
+            self._read.pop(tenant, None)
+            return -1
+        self._read[tenant] = found[1]
+        return found[0]
+
+    def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
+        """See ``SearchIndex``."""
+        shelf = self._shelf(tenant)
+        writing = self._read.pop(tenant, None) or shelf.open_for_writing()
+        shelf.apply(writing, changes, position, visible=True)
+
+    def release(self) -> None:
+        """See ``SearchIndex``. Nothing is held between two batches."""
+
+    def record_ids(self, tenant: str) -> Iterable[tuple[str, int]]:
+        """See ``SearchIndex``."""
+        shelf = self._shelf(tenant)
+        return shelf.record_ids(shelf.reading)
+
+    def begin_rebuild(self, tenant: str) -> SearchIndex:
+        """See ``SearchIndex``.
+
+        Raises:
+            Refused: ``rebuild_running``.
+        """
+        shelf = self._shelf(tenant)
+        return RebuiltIndex(self._link, self._prefix, tenant, *shelf.begin())
+
+    def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
+        """See ``SearchIndex``. First what was sent is compared with what is there.
+
+        Raises:
+            Unavailable: ``rebuild_differs``: the old index still answers.
+        """
+        if not isinstance(rebuilt, RebuiltIndex) or rebuilt.tenant != tenant:
+            raise ValueError("not a rebuilt index of this tenant")
+        rebuilt.compare()
+        self._shelf(tenant).swap(rebuilt.built)
+        rebuilt.built = ""
+        self._read.pop(tenant, None)
+
+    def close(self) -> None:
+        """See ``SearchIndex``."""
+        self._close_views()
+        self._link.close()
+
+    def _close_views(self) -> None:
+        with self._guard:
+            views = list(self._views.values())
+            self._views.clear()
+        for shelf, view in views:
+            shelf.close_view(view)
+
+    # -- the reader's side
+
+    def search(self, query: Query) -> Answer:
+        """See ``SearchIndex``. A long answer goes on in a point in time, so that scores stay as they were."""
+        parsed = parse_query(query.text)
+        cursor = read_cursor(query)
+        shelf = self._shelf(query.tenant)
+        try:
+            if cursor is None or query.after is None:
+                return Question(lambda request: self._ask(shelf, request, None), query, parsed).answer(None)
+            view = self._view(shelf, query.after)
+            try:
+                answer = Question(lambda request: self._ask(shelf, request, view), query, parsed).answer(cursor)
+            except Absent:  # the view ended, or its index was replaced: a new one, and on from the same record
+                view = self._new_view(shelf)
+                answer = Question(lambda request: self._ask(shelf, request, view), query, parsed).answer(cursor)
+            self._keep(shelf, view, answer.next)
+            return answer
+        except Absent:
+            return Answer((), 0, dict.fromkeys(FACETS, ()), False, None)
+
+    def _ask(self, shelf: Shelf, request: dict[str, Any], view: str | None) -> Mapping[str, Any]:
+        where: dict[str, Any] = {"index": shelf.reading, "preference": shelf.tenant}  # one copy: its scores are alike
+        if view is not None:
+            where = {"pit": {"id": view, "keep_alive": _VIEW_KEPT}}
+        with engine_errors():
+            answer = self._link.client.options(request_timeout=SECONDS + 5).search(
+                **where,
+                **_renamed(request),
+                timeout=f"{SECONDS}s",
+                allow_partial_search_results=False,
+            )
+        if answer["timed_out"] or answer["_shards"]["failed"]:
+            raise away("time-out")
+        return dict(answer)
+
+    def _view(self, shelf: Shelf, cursor: str) -> str:
+        """The point in time that an answer began to go on in, if this process opened it; else a new one."""
+        with self._guard:
+            held = self._views.pop(cursor, None)
+        return held[1] if held is not None else self._new_view(shelf)
+
+    def _new_view(self, shelf: Shelf) -> str:
+        with engine_errors():
+            opened = self._link.client.open_point_in_time(
+                index=shelf.reading, keep_alive=_VIEW_KEPT, preference=shelf.tenant
+            )
+        return str(opened["id"])
+
+    def _keep(self, shelf: Shelf, view: str, cursor: str | None) -> None:
+        ended: list[tuple[Shelf, str]] = []
+        with self._guard:
+            if cursor is None:
+                ended.append((shelf, view))
+            else:
+                self._views[cursor] = (shelf, view)
+            while len(self._views) > _MOST_VIEWS:
+                ended.append(self._views.popitem(last=False)[1])
+        for old, done in ended:
+            old.close_view(done)
+
+    def condition(self) -> Condition:
+        """See ``SearchIndex``."""
+        version = self._link.version()
+        with engine_errors():
+            client = self._link.client
+            status = str(client.cluster.health(index=f"{self._prefix}_*")["status"])
+            indexes = len(client.indices.get_alias(index=f"{self._prefix}_*"))
+        return Condition(f"Elasticsearch {version}", indexes, _STATUS.get(status, status), well=status != "red")
+
+
+class RebuiltIndex(ElasticIndex):
+    """An index being built beside the one that answers.
+
+    Attributes:
+        built: Its name; empty once it answers.
+    """
+
+    def __init__(self, link: Link, prefix: str, tenant: str, built: str, writing: str) -> None:
+        super().__init__(link, prefix)
+        self.tenant = tenant
+        self.built = built
+        self._writing = writing
+        self._sent: dict[str, int] = {}
+        self._sample: list[tuple[int, str, dict[str, str]]] = []
+
+    def _shelf(self, tenant: str) -> Shelf:
+        if tenant != self.tenant:
+            raise ValueError("a rebuilt index has one tenant")
+        shelf = super()._shelf(tenant)
+        shelf.reading = self.built
+        return shelf
+
+    def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
+        """See ``SearchIndex``. What was sent is remembered, to be compared in the end."""
+        written = self._shelf(tenant).apply(self._writing, changes, position, visible=False)
+        for record_id, change in written.items():
+            self._sent.pop(record_id, None)
+            if isinstance(change, Upsert):
+                self._sent[record_id] = change.entry.revision
+        self._choose(written, position)
+
+    def _choose(self, written: Mapping[str, Change], position: int) -> None:
+        """Keep the digests of a hundred records, whichever have the smallest numbers: a fair choice, made once."""
+        sample = [kept for kept in self._sample if kept[1] not in written]
+        for record_id, change in written.items():
+            number = crc32(record_id.encode())
+            if isinstance(change, Upsert) and (len(sample) < _SAMPLE or number < sample[-1][0]):
+                sample.append((number, record_id, digests(change.entry, position)))
+                sample.sort(key=lambda kept: kept[:2])
+        self._sample = sample[:_SAMPLE]
+
+    def record_ids(self, tenant: str) -> Iterable[tuple[str, int]]:
+        """See ``SearchIndex``."""
+        self._show()
+        return super().record_ids(tenant)
+
+    def search(self, query: Query) -> Answer:
+        """See ``SearchIndex``."""
+        self._show()
+        return super().search(query)
+
+    def _show(self) -> None:
+        with engine_errors():
+            self._link.client.indices.refresh(index=self.built)
+
+    def compare(self) -> None:
+        """Whether the index holds what was sent: every record's revision, and a sample's words to the letter.
+
+        Raises:
+            Unavailable: ``rebuild_differs``.
+        """
+        held = dict(self.record_ids(self.tenant))
+        wanted = {name: digest for _, _, one in self._sample for name, digest in one.items()}
+        found: dict[str, str] = {}
+        names = list(wanted)
+        for first in range(0, len(names), _READ_AT_ONCE):
+            with engine_errors():
+                documents = self._link.client.mget(index=self.built, ids=names[first : first + _READ_AT_ONCE])["docs"]
+            found |= {each["_id"]: digest_of(each["_source"]["shown"]) for each in documents if each["found"]}
+        if held != self._sent or found != wanted:
+            raise Unavailable(
+                "rebuild_differs",
+                "L’index reconstruit ne contient pas ce qui lui a été envoyé ({held} documents sur {sent}).",
+                kept="L’ancien index répond toujours.",
+                action="Relancez la reconstruction ; si cela dure, examinez le serveur Elasticsearch.",
+                held=len(held),
+                sent=len(self._sent),
+            )
+
+    def close(self) -> None:
+        """Give up, or finish: another rebuild may begin."""
+        self._close_views()
+        if self.built:
+            super()._shelf(self.tenant).drop(self.built)
+            self.built = ""
+
+
+def _renamed(request: dict[str, Any]) -> dict[str, Any]:
+    """The client's word for ``_source``."""
+    return {("source" if name == "_source" else name): value for name, value in request.items()}

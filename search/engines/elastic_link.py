@@ -1,0 +1,228 @@
+"""The line to Elasticsearch: who answers there, and what its failures mean. The only module that knows its client."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import structlog
+from elastic_transport.client_utils import DEFAULT
+from elasticsearch import (
+    ApiError,
+    BadRequestError,
+    Elasticsearch,
+    NotFoundError,
+    TransportError,
+    UnsupportedProductError,
+)
+
+from signing.errors import Refused, Unavailable
+
+MAJOR: Final = int(importlib.metadata.version("elasticsearch").partition(".")[0])
+"""Server and client must share it: either refuses the other's requests otherwise."""
+
+SECONDS: Final = 10
+"""A question that takes longer is given up."""
+
+_REQUEST_SECONDS: Final = 60
+"""A batch that takes longer is sent again."""
+
+_BULK_CHARACTERS: Final = 4_000_000
+"""Of one request; far below 100 MB (``http.max_content_length``) and a tenth of the heap (indexing pressure)."""
+
+_STALE: Final = 409
+_CONFLICTS: Final = frozenset({200, 201, 404, _STALE})
+"""Answers to one item that are as good as done: written, taken out, not there, or overtaken by something newer."""
+
+_TOO_MUCH: Final = re.compile(r"too_many_|too many |maxClauseCount|max_clause_count|too_complex|circuit_breaking")
+_EXPENSIVE: Final = "search.allow_expensive_queries"
+
+log = structlog.get_logger(__name__)
+
+
+class TooMuch(Exception):
+    """The server refuses a question for its size, or a beginning of a word for its length."""
+
+
+class Absent(Exception):
+    """No such index, document or view."""
+
+
+def away(why: str) -> Unavailable:
+    """Elasticsearch can't be asked now."""
+    return Unavailable(
+        "search_away",
+        "L’index de recherche ne répond pas ({why}).",
+        kept="Les documents ne sont pas touchés.",
+        action="Réessayez ; si cela dure, examinez le serveur Elasticsearch (chartrier doctor).",
+        why=why,
+    )
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """What Elasticsearch and the network say, in our words.
+
+    Raises:
+        Unavailable: ``search_away``, ``search_forbidden``, ``search_version``.
+        Absent: No such index or document.
+        TooMuch: The question is beyond what the server accepts.
+    """
+    try:
+        yield
+    except UnsupportedProductError as error:
+        raise _other_version("not Elasticsearch") from error
+    except NotFoundError as error:
+        raise Absent(str(error)) from error
+    except ApiError as error:
+        _judge(error)
+    except TransportError as error:
+        log.warning("search_away", error=repr(error)[:300])
+        raise away(type(error).__name__) from error
+
+
+def _judge(error: ApiError) -> NoReturn:
+    """Tell apart what an HTTP status of Elasticsearch means."""
+    said = f"{error.status_code} {error.body}"
+    if error.status_code in {401, 403}:
+        raise Unavailable(
+            "search_forbidden",
+            "Elasticsearch refuse la clé d’API de ce service.",
+            kept="Les documents ne sont pas touchés.",
+            action="Corrigez CHARTRIER_SEARCH_API_KEY ou ses droits sur les index.",
+        ) from error
+    if "media_type_header_exception" in said:
+        raise _other_version("media_type_header_exception") from error
+    if isinstance(error, BadRequestError) and (_TOO_MUCH.search(said) or _EXPENSIVE in said):
+        raise TooMuch(said[:300]) from error
+    log.warning("search_refused_by_server", status=error.status_code, error=said[:1000])
+    raise away(f"HTTP {error.status_code}") from error
+
+
+def _other_version(found: str) -> Unavailable:
+    return Unavailable(
+        "search_version",
+        "Un Elasticsearch {major} est attendu ; le serveur répond : {found}.",
+        kept="Les documents ne sont pas touchés.",
+        action="Installez un serveur Elasticsearch de cette version majeure, ou retirez CHARTRIER_SEARCH_URL.",
+        major=MAJOR,
+        found=found,
+    )
+
+
+class Link:
+    """One cluster.
+
+    Args:
+        url: ``http://`` or ``https://`` address; several nodes are separated by commas.
+        api_key: Sent with every request.
+        ca: PEM of the authority behind ``https``; None: the system's.
+    """
+
+    def __init__(self, url: str, api_key: str | None = None, ca: Path | None = None) -> None:
+        hosts = [one.strip() for one in url.split(",") if one.strip()]
+        try:
+            self._client = Elasticsearch(
+                hosts,
+                api_key=api_key,
+                ca_certs=str(ca) if ca is not None else DEFAULT,
+                request_timeout=_REQUEST_SECONDS,
+                max_retries=max(1, len(hosts) - 1),
+                retry_on_status=(),
+                retry_on_timeout=False,
+            )
+        except (ValueError, OSError) as error:
+            raise Refused(
+                "bad_search_url",
+                "L’adresse d’Elasticsearch ou son fichier d’autorité n’est pas utilisable : {why}.",
+                action="Corrigez CHARTRIER_SEARCH_URL (par exemple https://hote:9200) et CHARTRIER_SEARCH_CA.",
+                why=str(error),
+            ) from error
+        self._guard = threading.Lock()
+        self._version: str | None = None
+
+    @property
+    def client(self) -> Elasticsearch:
+        """The client, once the server is known to be of our version. Use it inside ``engine_errors``.
+
+        Raises:
+            Unavailable: ``search_version``.
+        """
+        if self._version is None:
+            with self._guard:
+                self.version()
+        return self._client
+
+    def version(self) -> str:
+        """The server's version, asked now.
+
+        Raises:
+            Unavailable: ``search_away``, ``search_version``.
+        """
+        with engine_errors():
+            number = str(self._client.info()["version"]["number"])
+        if int(number.partition(".")[0]) != MAJOR:
+            raise _other_version(f"Elasticsearch {number}")
+        self._version = number
+        return number
+
+    def write(self, writing: str, items: Iterable[tuple[dict[str, Any], dict[str, Any] | None]]) -> None:
+        """Send a batch in requests of bearable size; each item's own answer is read.
+
+        Args:
+            writing: An alias; an index that lost it is not written to, nor made.
+            items: (action, document or None).
+
+        Raises:
+            Unavailable: ``search_away``; ``search_entry_refused``. Sending the same batch again is right.
+            Absent: No index has this alias any more.
+        """
+        waiting: list[dict[str, Any]] = []
+        characters = 0
+        for action, document in items:
+            waiting += [action] if document is None else [action, document]
+            characters += _weight(document)
+            if characters > _BULK_CHARACTERS:
+                self._send(writing, waiting)
+                waiting, characters = [], 0
+        if waiting:
+            self._send(writing, waiting)
+
+    def _send(self, writing: str, operations: Sequence[dict[str, Any]]) -> None:
+        with engine_errors():
+            answer = self.client.bulk(index=writing, operations=operations, require_alias=True)
+        failed = [item for each in answer["items"] for item in each.values() if item["status"] not in _CONFLICTS]
+        gone = [i for each in answer["items"] for i in each.values() if "index_not_found" in str(i.get("error", ""))]
+        if gone:
+            raise Absent(writing)
+        if not failed:
+            return
+        first = failed[0]
+        log.warning("search_items_failed", count=len(failed), id=first["_id"], error=str(first["error"])[:500])
+        if any(item["status"] != 400 for item in failed):
+            raise away(f"HTTP {first['status']}")
+        raise Unavailable(
+            "search_entry_refused",
+            "Elasticsearch refuse d’indexer le document {record}.",
+            kept="Le document est gardé ; ceux qui le suivent attendent aussi d’être indexés.",
+            action="Signalez-le : le journal du service dit pourquoi.",
+            record=first["_id"],
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+
+def _weight(document: dict[str, Any] | None) -> int:
+    """Characters of the texts of a document, about."""
+    if document is None:
+        return 100
+    shown = document.get("shown", {})
+    texts = [*document.get("text", ()), *document.get("page_text", ()), str(shown.get("text", ""))]
+    return 1000 + sum(map(len, texts))

@@ -1,0 +1,174 @@
+"""A parsed question as Elasticsearch's own query: term by term, none of its query languages is let in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from search.analysis import nfc
+from search.loosening import allowance, confusions, near
+from search.port import FACETS, Query
+from search.questions import Item, ParsedQuery
+from search.shelving import PAGE, RECORD
+
+Json = dict[str, Any]
+Spellings = Mapping[str, tuple[str, ...]]
+"""Form -> other forms that may stand for it."""
+
+_TITLE_WEIGHT: Final = 2.0
+_CODE_WEIGHT: Final = 4.0
+_FIELDS: Final = {None: "text", "title": "title", "reference": "reference"}
+_MOST_NEAR: Final = 1000
+"""Near words of one word that are looked for."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the index holds near the words of a question.
+
+    Attributes:
+        unknown: Items with a word that stands nowhere in the index.
+        near: Form -> forms of the index that a reading machine may have made of it.
+    """
+
+    unknown: frozenset[Item] = frozenset()
+    near: Spellings = field(default_factory=dict)
+
+
+def question(parsed: ParsedQuery, asked: Query, loose: frozenset[Item], spellings: Spellings) -> Json:
+    """Records that answer; items in ``loose`` match near words too. Filters don't change the score."""
+    must, should = [], []
+    for clause in parsed.wanted:
+        must.append(
+            _any([_item(item, _FIELDS[item.field], spellings if item in loose else None) for item in clause.items])
+        )
+        should += [hint for item in clause.items for hint in _hints(item)]
+    excluded = [_item(item, _FIELDS[item.field]) for clause in parsed.excluded for item in clause.items]
+    return {"bool": {"must": must, "should": should, "must_not": excluded, "filter": _filters(asked)}}
+
+
+def _filters(asked: Query) -> list[Json]:
+    filters: list[Json] = [{"term": {"kind": RECORD}}]
+    for facet, values in asked.filters.items():
+        if facet not in FACETS:
+            raise ValueError(f"{facet} is not a facet")
+        filters.append({"terms": {facet: [nfc(value) for value in values]}})
+    days = {"gte": asked.date_from, "lte": asked.date_to}
+    if any(days.values()):
+        filters.append({"range": {"date": {end: day.isoformat() for end, day in days.items() if day}}})
+    return filters
+
+
+def pages(shown: Sequence[str], parsed: ParsedQuery, loose: frozenset[Item], spellings: Spellings) -> Json:
+    """Pages that hold any item of the question.
+
+    Args:
+        shown: ``page_of`` of the records.
+    """
+    items = [item for clause in parsed.wanted for item in clause.items if item.field is None]
+    return {
+        "bool": {
+            "filter": [{"term": {"kind": PAGE}}, {"terms": {"page_of": list(shown)}}],
+            "must": [_any([_item(item, "page_text", spellings if item in loose else None) for item in items])],
+        }
+    }
+
+
+def _hints(item: Item) -> list[Json]:
+    """What puts an answer before others without being asked of it."""
+    hints: list[Json] = []
+    if item.code is not None:
+        hints.append({"term": {"code": {"value": item.code, "boost": _CODE_WEIGHT}}})
+    if item.field is None and not item.prefix:
+        hints.append({"bool": {"must": [_item(item, "title")], "boost": _TITLE_WEIGHT}})
+    return hints
+
+
+def _item(item: Item, where: str, spellings: Spellings | None = None) -> Json:
+    forms = f"{where}.forms"
+    if spellings is not None:
+        return _all([_near(form, forms, spellings) for form in item.forms])
+    if item.prefix:
+        return _prefix(item.forms, forms)
+    if len(item.words) == 1:
+        terms = [{"term": {where: term}} for term in item.words[0]]
+        return terms[0] if len(terms) == 1 else {"dis_max": {"queries": terms}}
+    # the terms are ready: at blanks is all that is left to cut
+    return _any([{"match_phrase": {where: {"query": " ".join(row), "analyzer": "whitespace"}}} for row in item.phrases])
+
+
+def _prefix(written: tuple[str, ...], forms: str) -> Json:
+    beginning = {"prefix": {forms: written[-1]}}
+    if len(written) == 1:
+        return beginning
+    words = [{"span_term": {forms: form}} for form in written[:-1]]
+    # unlike match_phrase_prefix, no beginning is cut off after fifty words
+    return {"span_near": {"slop": 0, "in_order": True, "clauses": [*words, {"span_multi": {"match": beginning}}]}}
+
+
+def _near(form: str, forms: str, spellings: Spellings) -> Json:
+    exact = {"term": {forms: form}}
+    others = spellings.get(form, ())
+    return _any([exact, {"terms": {forms: list(others)}}]) if others else exact
+
+
+def look_around(items: Sequence[Item]) -> Json:
+    """A request that tells which words stand nowhere in the index, and what near words are there.
+
+    The term suggester walks the dictionary as a fuzzy query would, but names what it found: so the same rule
+    (``search.loosening.near``) decides on every engine, and clusters that forbid expensive queries answer too.
+    """
+    known = {
+        f"{number} {place}": {"terms": {_FIELDS[item.field]: list(terms)}}
+        for number, item in enumerate(items)
+        for place, terms in enumerate(item.words)
+    }
+    return {
+        "size": 0,
+        "track_total_hits": False,
+        "query": {"term": {"kind": RECORD}},
+        "aggs": {"known": {"filters": {"filters": known}}},
+        "suggest": {form: _suggestion(form) for form in sorted({form for item in items for form in item.forms})},
+    }
+
+
+def _suggestion(form: str) -> Json:
+    return {
+        "text": form,
+        "term": {
+            "field": "text.forms",  # every word of a record is there
+            "analyzer": "keyword",
+            "suggest_mode": "always",
+            "string_distance": "damerau_levenshtein",
+            "max_edits": max(1, allowance(form)),
+            "prefix_length": 0,
+            "min_word_length": 1,
+            "max_term_freq": 2_000_000_000,
+            "accuracy": 0.0001,
+            "size": _MOST_NEAR,
+        },
+    }
+
+
+def read_surroundings(answer: Mapping[str, Any], items: Sequence[Item]) -> Surroundings:
+    """What ``look_around`` found."""
+    counts = answer["aggregations"]["known"]["buckets"]
+    unknown = frozenset(
+        item
+        for number, item in enumerate(items)
+        if any(counts[f"{number} {place}"]["doc_count"] == 0 for place in range(len(item.words)))
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for form, suggestions in answer["suggest"].items():
+        others = {option["text"] for each in suggestions for option in each["options"]}
+        found[form] = tuple(sorted({other for other in others if near(form, other)} | {*confusions(form)}))
+    return Surroundings(unknown, found)
+
+
+def _any(queries: Sequence[Json]) -> Json:
+    return queries[0] if len(queries) == 1 else {"bool": {"should": list(queries), "minimum_should_match": 1}}
+
+
+def _all(queries: Sequence[Json]) -> Json:
+    return queries[0] if len(queries) == 1 else {"bool": {"must": list(queries)}}

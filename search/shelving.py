@@ -1,0 +1,103 @@
+"""How an entry lies in an index, whichever the engine: what it is ordered by and what is kept to be shown. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date
+from typing import Any, Final
+
+from search.analysis import fold, nfc
+from search.port import Entry, Sort
+
+RECORD, PAGE, POSITION = "record", "page", "position"
+"""Kinds of documents that share one index: one a record, one a page of a long record, one position."""
+
+GAP: Final = 100
+"""Positions between two texts: no phrase runs over the end of a page."""
+
+ORDER: Final[dict[Sort, tuple[str, bool]]] = {
+    Sort.NEWEST_DOCUMENT: ("by_newest", True),
+    Sort.OLDEST_DOCUMENT: ("by_oldest", False),
+    Sort.LAST_KEPT: ("by_kept", True),
+    Sort.FIRST_KEPT: ("by_kept", False),
+    Sort.TITLE: ("by_title", False),
+}
+"""Key of each order, and whether it descends. The keys end with the record id: no two are equal."""
+
+
+def sort_keys(entry: Entry) -> dict[str, str]:
+    """What a record is ordered by; one without a date comes last in both directions."""
+    day = entry.document_date.isoformat() if entry.document_date else None
+    kept = entry.kept_at if entry.kept_at.tzinfo else entry.kept_at.replace(tzinfo=UTC)
+    return {
+        "by_newest": f"{day or '0000-00-00'} {entry.record_id}",
+        "by_oldest": f"{day or '9999-99-99'} {entry.record_id}",
+        "by_kept": f"{kept.astimezone(UTC).isoformat(timespec='milliseconds')} {entry.record_id}",
+        "by_title": f"{fold(nfc(entry.title))[:100]}\u0001{entry.record_id}",
+    }
+
+
+def around(entry: Entry) -> tuple[str, str, str, str]:
+    """Title, description, reference, file name: what is searched beside the pages."""
+    return nfc(entry.title), nfc(entry.description), nfc(entry.reference), nfc(entry.filename)
+
+
+def written_pages(entry: Entry) -> list[tuple[int, str]]:
+    """(number, text) of the pages that are not blank."""
+    pages = ((number, nfc(page)) for number, page in enumerate(entry.pages, 1))
+    return [(number, text) for number, text in pages if text.strip()]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an index keeps of a record to show it."""
+
+    title: str
+    description: str
+    reference: str
+    filename: str
+    document_type: str | None
+    document_date: date | None
+    page: tuple[int, str] | None
+    """The only page with text; None when there are several or none."""
+    pages: int
+    """How many pages have text."""
+
+    def around(self) -> tuple[tuple[str | None, str], ...]:
+        """(field, text) of what is not on a page, likeliest first."""
+        return (
+            ("title", self.title),
+            (None, self.description),
+            ("reference", self.reference),
+            (None, self.filename),
+        )
+
+
+def write_shown(entry: Entry, pages: list[tuple[int, str]]) -> dict[str, Any]:
+    """As JSON.
+
+    Args:
+        pages: ``written_pages`` of the entry.
+    """
+    return {
+        "around": around(entry),
+        "type": entry.document_type,
+        "date": entry.document_date.isoformat() if entry.document_date else None,
+        "page": pages[0] if len(pages) == 1 else None,
+        "pages": len(pages),
+    }
+
+
+def read_shown(stored: dict[str, Any]) -> Shown:
+    """From JSON."""
+    title, description, reference, filename = stored["around"]
+    return Shown(
+        title=title,
+        description=description,
+        reference=reference,
+        filename=filename,
+        document_type=stored["type"],
+        document_date=date.fromisoformat(stored["date"]) if stored["date"] else None,
+        page=(stored["page"][0], stored["page"][1]) if stored["page"] else None,
+        pages=stored["pages"],
+    )
