@@ -199,7 +199,7 @@ class Composed:
     def _jail(self, name: str, image: StandIn) -> list[str]:
         service = self.services[name]
         bwrap = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", name, "--die-with-parent"]
-        bwrap += ["--tmpfs", "/", "--ro-bind", "/usr", "/usr"]
+        bwrap += ["--tmpfs", "/", *_usr(any(target.startswith("/usr/share") for target, _ in self._mounts(service, name)))]
         for link in ("bin", "lib", "lib64", "sbin"):
             bwrap += ["--symlink", f"usr/{link}", f"/{link}"]
         bwrap += _folders("/etc/x")
@@ -216,7 +216,9 @@ class Composed:
             bwrap += ["--symlink", str(native), f"/image/{inside}"]
             if not native.is_relative_to("/usr") and not any(native.is_relative_to(seen) for seen in image.seen):
                 bwrap += [*_folders(str(native)), "--ro-bind", str(native), str(native)]
-        bwrap += ["--ro-bind", str(HERE / "stand_ins"), "/stand_ins"]
+        bwrap += [*_folders("/stand_ins/x")]
+        for script in sorted((HERE / "stand_ins").iterdir()):
+            bwrap += ["--ro-bind", str(script), f"/stand_ins/{script.name}"]
         for target, options in sorted(self._mounts(service, name)):
             bwrap += [*_folders(target), *options, target]
         for secret in service.get("secrets") or []:
@@ -265,6 +267,18 @@ def _command(service: Mapping[str, Any], image: StandIn) -> list[str]:
     command: list[str] = service.get("command") or []
     assert command or image.entrypoint, "an image without a command of its own"
     return [f"/stand_ins/{image.entrypoint}", *command] if image.entrypoint else command
+
+
+def _usr(opened: bool) -> list[str]:
+    """The system's programs; ``opened``: in pieces, where something must be mounted among them."""
+    if not opened:
+        return ["--ro-bind", "/usr", "/usr"]
+    pieces = [path for path in sorted(Path("/usr").iterdir()) if path.name != "share"] + sorted(Path("/usr/share").iterdir())
+    words = _folders("/usr/share/x")
+    for piece in pieces:
+        link = ["--symlink", str(piece.readlink()), str(piece)] if piece.is_symlink() else []
+        words += link or ["--ro-bind", str(piece), str(piece)]
+    return words
 
 
 def _folders(target: str) -> list[str]:

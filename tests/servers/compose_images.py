@@ -99,7 +99,20 @@ def _valkey() -> StandIn:
 
 
 def _elasticsearch() -> StandIn:
-    return StandIn(_found("curl", "java", "mvn"), entrypoint="elasticsearch.sh")
+    from tests.servers import elasticsearch
+
+    elasticsearch.require()
+    java, programs = elasticsearch.java_home(), elasticsearch.HOME
+    return StandIn(
+        _found("curl"),
+        {"ES_JAVA_HOME": str(java), "ES_PROGRAMS": str(programs)},
+        entrypoint="elasticsearch.sh",
+        seen={
+            programs: str(programs),
+            elasticsearch.SOURCES: "/stand_ins/node",
+            **({} if str(java).startswith("/usr/") else {Path(str(java)): str(java)}),
+        },
+    )
 
 
 def _clamav() -> StandIn:
