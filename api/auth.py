@@ -17,6 +17,7 @@ from starlette.requests import Request
 from api.tables import ApiKeyRow, LoginLinkRow, SessionRow, UserRow
 from archive.identifiers import new_id
 from archive.tables import TenantRow
+from archive.tenancy import EVERYTHING, acting_for, found_to_be
 from signing.errors import Refused
 
 SCOPES = (
@@ -336,7 +337,10 @@ def current_caller(request: Request) -> Caller | None:
         Refused: ``not_authenticated`` for a key that opens nothing (a bad key is never silently a stranger).
     """
     if not hasattr(request.state, "caller"):
-        request.state.caller = _look_up(request)
+        with acting_for(EVERYTHING):  # whose the key or the session is can't be known before
+            request.state.caller = _look_up(request)
+        if request.state.caller is not None:
+            found_to_be(request.state.caller.tenant)
     caller: Caller | None = request.state.caller
     return caller
 

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors
+from archive.tenancy import confined
 from ingestion.settings import ApiSettings
 from signing.errors import Refused
 
@@ -71,6 +72,7 @@ class Envelope:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        confined()  # no row of any tenant until it is known who asks
         request = Request(scope)
         given = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
         request.state.trace_id = given[1] if given else secrets.token_hex(16)

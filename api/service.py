@@ -329,11 +329,12 @@ def serve_api(settings: Settings, descriptor: int) -> int:
 
     from api.app import create_app
     from api.lenient_urls import LenientUrls
+    from archive.tenancy import NOTHING
     from ingestion.assembly import assemble
     from ingestion.logs import configure_logs
 
     configure_logs()
-    system = assemble(settings)
+    system = assemble(settings, sees=NOTHING)
     config = uvicorn.Config(
         create_app(system),
         http=LenientUrls,

@@ -80,14 +80,9 @@ def representations(session: Session, record_id: str) -> Sequence[Representation
 
 def by_sha256(session: Session, tenant: str, sha256: str) -> Sequence[RecordRow]:
     """Records of a tenant that hold these bytes in any form, oldest first."""
-    query = (
-        select(RecordRow)
-        .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)
-        .where(RecordRow.tenant_id == tenant, RepresentationRow.sha256 == sha256)
-        .order_by(RecordRow.kept_at, RecordRow.id)
-        .distinct()
-    )
-    return session.scalars(query).all()
+    held = select(RepresentationRow.record_id).where(RepresentationRow.sha256 == sha256)
+    query = select(RecordRow).where(RecordRow.tenant_id == tenant, RecordRow.id.in_(held))
+    return session.scalars(query.order_by(RecordRow.kept_at, RecordRow.id)).all()
 
 
 def page(session: Session, tenant: str, *, after: str | None = None, limit: int = 50) -> Sequence[RecordRow]:

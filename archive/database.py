@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import JSON, DateTime, Engine, MetaData, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
+from archive.tenancy import EVERYTHING, visible
 from signing.errors import Unavailable
 
+if TYPE_CHECKING:
+    from archive.postgres import Server
+
 _BUSY_SECONDS: Final = 10
+_POOL: Final = {"pool_size": 5, "max_overflow": 45, "pool_timeout": 10}
+"""Connections kept, and how many more may be opened: an API has 40 threads, some with two transactions at once."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -66,19 +74,34 @@ class Database:
     Args:
         url: SQLAlchemy URL; ``sqlite:////abs/path`` or ``postgresql+psycopg://…``.
         pooled: False in workers, where a connection must not outlive a task or cross a fork.
+        owner: Whether this is the role that migrates: its statements may take long.
+        sees: Whose rows transactions see when nobody says so (see ``archive.tenancy``).
     """
 
-    def __init__(self, url: str, *, pooled: bool = True) -> None:
+    def __init__(self, url: str, *, pooled: bool = True, owner: bool = False, sees: str = EVERYTHING) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._sees = sees
         self._writing = threading.Lock()
+        if self.url.drivername == "postgresql":
+            self.url = self.url.set(drivername="postgresql+psycopg")
         options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
-        if not self.is_sqlite and pooled:
-            options["pool_pre_ping"] = True
+        if not self.is_sqlite:
+            from archive import postgres
+
+            self._postgres = postgres
+            options["connect_args"] = postgres.arguments(owner=owner)
+            if pooled:
+                options |= {"pool_pre_ping": True, **_POOL}
         self.engine: Engine = create_engine(self.url, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "begin", self._begin_postgres)
+            _forget_after_fork(self.engine)
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading = self.engine.execution_options(chartrier_write=False, **snapshot)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -90,7 +113,7 @@ class Database:
         Raises:
             Unavailable: ``database_away``.
         """
-        with self._turn(), self._session(write=True) as session, session.begin():
+        with self._turn(), self._session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
@@ -116,21 +139,65 @@ class Database:
         Raises:
             Unavailable: ``database_away``.
         """
-        with self._session(write=False) as session:
+        with self._session(self._reading) as session:
             yield session  # closing the session ends the transaction and leaves what was read usable
 
     @contextmanager
-    def _session(self, *, write: bool) -> Iterator[Session]:
-        bind = self.engine.execution_options(chartrier_write=write)
+    def _session(self, bind: Engine) -> Iterator[Session]:
+        with self.translated(), Session(bind, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """What the driver says of a server that is away becomes ours.
+
+        Raises:
+            Unavailable: ``database_away``.
+        """
         try:
-            with Session(bind, expire_on_commit=False) as session:
-                yield session
+            yield
+        except SQLAlchemyError as error:
+            if isinstance(error, OperationalError) if self.is_sqlite else self._postgres.is_away(error):
+                raise _away() from error
+            raise
+
+    def _begin_postgres(self, connection: Any) -> None:
+        self._postgres.begin(connection, visible(self._sees))
+
+    def inspect(self) -> Server | None:
+        """What the PostgreSQL server and our role there are; None on SQLite, whose settings are ours.
+
+        Raises:
+            Unavailable: ``database_unreachable``, with the reason: for whoever starts or examines the service.
+        """
+        if self.is_sqlite:
+            return None
+        try:
+            with self.engine.connect() as connection:
+                return self._postgres.inspect(connection)
         except OperationalError as error:
-            raise _away() from error
+            raise Unavailable(
+                "database_unreachable",
+                "La base de données ne répond pas : {reason}",
+                action="Vérifiez que le serveur tourne, son adresse, le rôle et son mot de passe.",
+                reason=str(error.orig).strip(),
+            ) from error
 
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _forget_after_fork(engine: Engine) -> None:
+    """A forked child must not speak on its parent's connections, nor close them (they are the parent's)."""
+    known = weakref.ref(engine)
+
+    def forget() -> None:
+        mine = known()
+        if mine is not None:
+            mine.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)
 
 
 def _away() -> Unavailable:

@@ -34,10 +34,12 @@ from archive.journal import (
     unpack_bundle,
     verify_consistency,
 )
+from archive.leases import locked_lease
 from archive.ledger import Ledger, size
 from archive.objects.port import ObjectStore, StoredObject, found, read_all
 from archive.retention import FOREVER
 from archive.tables import CheckpointRow, JournalEntryRow, LeaseRow
+from archive.tenancy import EVERYTHING, acting_for
 from archive.tree import JOURNAL, StoredTree, journal_damaged
 from signing.canonical import canonical, parse_canonical
 from signing.clock import Clock, stamp
@@ -180,7 +182,8 @@ class Publisher:
         """
         waited = 0.0
         while True:
-            with self._lease() as fence:
+            # the journal is one for all tenants, also when it is one of them who waits for its sealing
+            with acting_for(EVERYTHING), self._lease() as fence:
                 if fence is not None:
                     return self._publish(fence, force_token=force_token)
             if not force_token:
@@ -349,15 +352,10 @@ class Publisher:
         holder = new_id()
         with self._database.write() as session:
             now = self._clock()
-            row = session.get(LeaseRow, LEASE, with_for_update=True)
-            if row is None:
-                row = LeaseRow(name=LEASE, holder=holder, until=now + _LEASE_TIME, fence=1)
-                session.add(row)
-            elif row.until > now:
-                row = None
-            else:
-                row.holder, row.until, row.fence = holder, now + _LEASE_TIME, row.fence + 1
-            fence = row.fence if row is not None else None
+            row = locked_lease(session, LEASE, now)
+            fence = row.fence + 1 if row.until <= now else None
+            if fence is not None:
+                row.holder, row.until, row.fence = holder, now + _LEASE_TIME, fence
         try:
             yield fence
         finally:

@@ -19,9 +19,10 @@ from archive.objects.port import ObjectStore, found
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import JournalEntryRow, RecordRow, RepresentationRow, TenantRow
+from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
 from ingestion.offers import Offer
-from ingestion.outbox import Bell
+from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.clock import Clock, utc_now
@@ -29,6 +30,8 @@ from signing.errors import Refused
 from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
+    from alembic.config import Config
+
     from archive.evidence import Evidence
     from archive.holdings import Holdings
     from archive.publisher import Publisher
@@ -53,19 +56,24 @@ class System:
 
     Args:
         pooled: False in workers, where a connection must not cross a fork.
+        sees: Whose rows transactions see when nobody says so: nobody's in the API (see ``archive.tenancy``).
     """
 
-    def __init__(self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self._pooled = pooled
+        self._sees = sees
 
     # -- truth
 
     @cached_property
     def database(self) -> Database:
         """SQLite in the home folder, or what ``CHARTRIER_DATABASE_URL`` names."""
-        return Database(self.settings.archive.database_url.get_secret_value(), pooled=self._pooled)
+        url = self.settings.archive.database_url.get_secret_value()
+        return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -191,8 +199,12 @@ class System:
 
     @cached_property
     def bell(self) -> Bell:
-        """Rung after each commit that leaves something to send or to follow."""
-        return Bell(self.settings.home, "committed")
+        """Rung after each commit that leaves something to send or to follow: in this home, or by PostgreSQL for all."""
+        if self.database.is_sqlite:
+            return LocalBell(self.settings.home, "committed")
+        from archive.postgres import Listener
+
+        return Listener(self.database.url)
 
     @cached_property
     def intake(self) -> Intake:
@@ -325,7 +337,7 @@ class System:
         with self._alone("initialise"):
             from signing.authority import ensure_generated, keys_missing
 
-            migrate(self.database)
+            self._prepare_database()
             if not self._has_keys() and self._has_a_journal():
                 raise keys_missing()
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
@@ -341,6 +353,33 @@ class System:
             if session.get(JournalEntryRow, 0) is not None:
                 return True
         return found(self.store, "layout.json") is not None
+
+    def _prepare_database(self) -> None:
+        """Tables under the role that owns them, then a look at them under the role that serves.
+
+        A machine that was not given the owner's role migrates nothing: it finds the tables as another made them.
+
+        Raises:
+            Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_behind``.
+            Unavailable: ``database_unreachable``, ``database_away``.
+        """
+        given = self.settings.archive
+        separate = given.database_owner_url != given.database_url
+        if separate or may_migrate(self.database):
+            owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
+            try:
+                owner.inspect()
+                migrate(owner, role=self.database.url.username)
+            finally:
+                owner.dispose()
+        else:
+            require_current(self.database)
+            separate = True
+        server = self.database.inspect()
+        if server is not None:
+            from archive.postgres import require_safe
+
+            require_safe(server, separate=separate)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -374,17 +413,72 @@ class System:
             self.database.dispose()
 
 
-def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now) -> System:
+def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
-    return System(settings, pooled=pooled, clock=clock)
+    return System(settings, pooled=pooled, clock=clock, sees=sees)
 
 
-def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the tables up to a revision."""
+def may_migrate(database: Database) -> bool:
+    """Whether the role of this database may make tables in it.
+
+    Raises:
+        Unavailable: ``database_unreachable``.
+    """
+    if database.inspect() is None:
+        return True
+    from archive import postgres
+
+    with database.engine.connect() as connection:
+        return postgres.may_migrate(connection)
+
+
+def require_current(database: Database) -> None:
+    """Refuse tables of another revision than this version's, for a role that may not bring them up.
+
+    Raises:
+        Refused: ``database_behind``.
+    """
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_migrations()).get_current_head()
+    with database.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != head:
+        raise Refused(
+            "database_behind",
+            "Les tables en sont à la révision {found}, cette version attend la révision {head}.",
+            kept="Rien n’a été modifié.",
+            action="Lancez « chartrier initialise » avec CHARTRIER_DATABASE_OWNER_URL, puis relancez.",
+            found=found or "—",
+            head=head,
+        )
+
+
+def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
+    """Bring the tables up to a revision.
+
+    Args:
+        database: Under the role that owns the tables.
+        revision: Which.
+        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
+
+    Raises:
+        Unavailable: ``database_away``.
+    """
     from alembic import command
+
+    config = _migrations()
+    config.attributes["database"] = database
+    if not database.is_sqlite:
+        config.attributes["role"] = role or database.url.username
+    with database.translated():
+        command.upgrade(config, revision)
+
+
+def _migrations() -> Config:
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
-    config.attributes["database"] = database
-    command.upgrade(config, revision)
+    return config

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import delete
 
 from archive.database import Database
+from archive.leases import locked_lease
 from archive.tables import LeaseRow
 from signing.clock import Clock
 
@@ -83,17 +84,13 @@ class Duty:
         now = self._clock()
         if self._until - now > timedelta(seconds=DUTY_SECONDS / 2):
             return True
+        until = now + timedelta(seconds=DUTY_SECONDS)
         with self._database.write() as session:
-            row = session.get(LeaseRow, self._name)
-            until = now + timedelta(seconds=DUTY_SECONDS)
-            if row is None:
-                row = LeaseRow(name=self._name, holder=self._holder, until=until, fence=1)
-                session.add(row)
-            elif row.holder == self._holder or row.until <= now or died(row.holder):
-                row.fence += row.holder != self._holder
-                row.holder, row.until = self._holder, until
-            else:
+            row = locked_lease(session, self._name, now)
+            if row.holder != self._holder and row.until > now and not died(row.holder):
                 return False
+            row.fence += row.holder != self._holder
+            row.holder, row.until = self._holder, until
         self._fence, self._until = row.fence, until
         return True
 

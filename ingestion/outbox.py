@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -25,14 +26,34 @@ def add(session: Session, kind: str, subject: str, priority: int, *, at: datetim
         subject: Deposit id, or ``deposit id:first page``.
         priority: 0 first, 9 last.
     """
+    session.flush()  # PostgreSQL lets a row in if its deposit is there already (see archive/row_security.py)
     session.add(OutboxRow(kind=kind, subject=subject, priority=priority, created_at=at, sent_at=None))
 
 
-class Bell:
-    """Tells the other processes of this machine that something was committed: nobody has to poll fast.
+class Bell(Protocol):
+    """Tells other processes that something was committed: nobody has to poll fast.
 
-    A ring is a hint: lost, doubled or late, nothing breaks. It travels as a datagram to an abstract Unix
-    socket named after the home folder: no file to clean up, nothing to wait for.
+    A ring is a hint: lost, doubled or late, nothing breaks.
+    """
+
+    def ring(self) -> None:
+        """Wake the listener, if there is one. Never blocks, never fails."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until a ring or the time is over; True for a ring. Rings that piled up count as one."""
+        ...
+
+    def close(self) -> None:
+        """Stop listening."""
+        ...
+
+
+class LocalBell:
+    """For the processes of one machine.
+
+    A ring travels as a datagram to an abstract Unix socket named after the home folder: no file to clean up,
+    nothing to wait for.
     """
 
     def __init__(self, home: Path, name: str) -> None:

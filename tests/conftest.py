@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.servers.clamav", "tests.servers.minio", "tests.servers.seaweedfs"]
-
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
-pytest_plugins = ["tests.servers.elasticsearch"]
+pytest_plugins = [
+    "tests.servers.clamav",
+    "tests.servers.elasticsearch",
+    "tests.servers.minio",
+    "tests.servers.postgres",
+    "tests.servers.seaweedfs",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

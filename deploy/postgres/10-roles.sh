@@ -14,9 +14,5 @@ GRANT CONNECT, CREATE, TEMPORARY ON DATABASE :"database" TO chartrier_owner;
 GRANT CONNECT ON DATABASE :"database" TO chartrier_app;
 ALTER SCHEMA public OWNER TO chartrier_owner;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO chartrier_app;
-ALTER DEFAULT PRIVILEGES FOR ROLE chartrier_owner IN SCHEMA public
-    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO chartrier_app;
-ALTER DEFAULT PRIVILEGES FOR ROLE chartrier_owner IN SCHEMA public
-    GRANT USAGE, SELECT ON SEQUENCES TO chartrier_app;
+GRANT USAGE ON SCHEMA public TO chartrier_app; -- what it may do with each table is granted by the migrations
 SQL

@@ -35,7 +35,9 @@ _OF_THE_SYSTEM = (
     "nsswitch.conf",
     "ssl",
 )
-_ACCOUNTS = "root:x:0:0::/:/bin/sh\nelastic:x:1000:0::/:/bin/sh\nserver:x:999:999::/:/bin/sh\nours:x:10001:10001::/:/bin/sh\n"
+_ACCOUNTS = (
+    "root:x:0:0::/:/bin/sh\nelastic:x:1000:0::/:/bin/sh\nserver:x:999:999::/:/bin/sh\nours:x:10001:10001::/:/bin/sh\n"
+)
 
 
 class Composed:
@@ -82,7 +84,12 @@ class Composed:
         image = stand_in(service["image"])
         with self.log(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [*self.networks.places[name].enter, *self._jail(name, image), *self._as_user(name), *_command(service, image)],
+                [
+                    *self.networks.places[name].enter,
+                    *self._jail(name, image),
+                    *self._as_user(name),
+                    *_command(service, image),
+                ],
                 env=self._environment(name, image),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -129,13 +136,22 @@ class Composed:
             return "it has no process"
         return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}" or "failed"
 
-    def execute(
-        self, name: str, command: Sequence[str], timeout: float = 120
-    ) -> subprocess.CompletedProcess[str]:
+    def execute(self, name: str, command: Sequence[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """What ``docker compose exec`` does: a command in a running service, as its user."""
         inside = self._first_process(self.running[name])
         return subprocess.run(
-            ["nsenter", f"--target={inside}", "--net", "--mount", "--pid", "--ipc", "--wd=/", "--", *self._as_user(name), *command],
+            [
+                "nsenter",
+                f"--target={inside}",
+                "--net",
+                "--mount",
+                "--pid",
+                "--ipc",
+                "--wd=/",
+                "--",
+                *self._as_user(name),
+                *command,
+            ],
             env=self._environment(name, stand_in(self.services[name]["image"])),
             capture_output=True,
             text=True,
@@ -199,7 +215,11 @@ class Composed:
     def _jail(self, name: str, image: StandIn) -> list[str]:
         service = self.services[name]
         bwrap = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", name, "--die-with-parent"]
-        bwrap += ["--tmpfs", "/", *_usr(any(target.startswith("/usr/share") for target, _ in self._mounts(service, name)))]
+        bwrap += [
+            "--tmpfs",
+            "/",
+            *_usr(any(target.startswith("/usr/share") for target, _ in self._mounts(service, name))),
+        ]
         for link in ("bin", "lib", "lib64", "sbin"):
             bwrap += ["--symlink", f"usr/{link}", f"/{link}"]
         bwrap += _folders("/etc/x")
@@ -222,7 +242,12 @@ class Composed:
         for target, options in sorted(self._mounts(service, name)):
             bwrap += [*_folders(target), *options, target]
         for secret in service.get("secrets") or []:
-            bwrap += [*_folders(secret["target"]), "--ro-bind", self.project["secrets"][secret["source"]]["file"], secret["target"]]
+            bwrap += [
+                *_folders(secret["target"]),
+                "--ro-bind",
+                self.project["secrets"][secret["source"]]["file"],
+                secret["target"],
+            ]
         return [_bwrap(), *bwrap, "--remount-ro", "/", "--chdir", "/", "--"]
 
     def _mounts(self, service: Mapping[str, Any], name: str) -> list[tuple[str, list[str]]]:
@@ -253,7 +278,11 @@ class Composed:
 
     def _environment(self, name: str, image: StandIn) -> dict[str, str]:
         declared = {key: value or "" for key, value in (self.services[name].get("environment") or {}).items()}
-        return {"PATH": f"/image:{SYSTEM_PATH}", "HOME": "/tmp", "LANG": "C.UTF-8", "HOSTNAME": name} | image.environment | declared
+        return (
+            {"PATH": f"/image:{SYSTEM_PATH}", "HOME": "/tmp", "LANG": "C.UTF-8", "HOSTNAME": name}
+            | image.environment
+            | declared
+        )
 
     def _first_process(self, running: subprocess.Popen[bytes]) -> int:
         """bwrap, its own first process inside, then the service's."""
@@ -273,7 +302,9 @@ def _usr(opened: bool) -> list[str]:
     """The system's programs; ``opened``: in pieces, where something must be mounted among them."""
     if not opened:
         return ["--ro-bind", "/usr", "/usr"]
-    pieces = [path for path in sorted(Path("/usr").iterdir()) if path.name != "share"] + sorted(Path("/usr/share").iterdir())
+    pieces = [path for path in sorted(Path("/usr").iterdir()) if path.name != "share"] + sorted(
+        Path("/usr/share").iterdir()
+    )
     words = _folders("/usr/share/x")
     for piece in pieces:
         link = ["--symlink", str(piece.readlink()), str(piece)] if piece.is_symlink() else []

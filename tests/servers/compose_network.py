@@ -84,7 +84,9 @@ class Networks:
             place = self.places[service] = Namespace(service)
         index = list(self.places).index(service)
         port = f"v{number}-{index}"
-        self.switch.run("ip", "link", "add", port, "type", "veth", "peer", "name", f"e{number}", "netns", str(place.pid))
+        self.switch.run(
+            "ip", "link", "add", port, "type", "veth", "peer", "name", f"e{number}", "netns", str(place.pid)
+        )
         self.switch.run("ip", "link", "set", port, "master", f"br{number}", "up")
         place.run("ip", "addr", "add", f"{address}/{prefix}", "dev", f"e{number}")
         place.run("ip", "link", "set", f"e{number}", "up")

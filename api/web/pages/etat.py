@@ -21,7 +21,8 @@ from api.web import words
 from api.web.i18n import _, ngettext, said
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, product_version, system_of
-from archive.tables import CheckpointRow, JournalEntryRow, RecordRow, VerificationRow
+from archive.ledger import size
+from archive.tables import CheckpointRow, RecordRow, VerificationRow
 from ingestion.deposits import UNFINISHED
 from ingestion.tables import DepositRow
 from signing.errors import ChartrierError
@@ -124,7 +125,9 @@ def _truth(system: Any, tenant: str, now: datetime) -> dict[str, Any]:
 
 
 def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
-    waiting = select(func.count(), func.min(DepositRow.received_at)).where(DepositRow.state.in_(UNFINISHED))
+    waiting = select(func.count(), func.min(DepositRow.received_at)).where(
+        DepositRow.tenant_id == tenant, DepositRow.state.in_(UNFINISHED)
+    )
     queue = []
     oldest: datetime | None = None
     for name, low, high in (
@@ -157,7 +160,7 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         "verified": session.scalar(select(func.count()).select_from(latest)) or 0,
         "damaged": [(f"/documents/{record}", title, verdict) for record, title, verdict in damaged],
         "checkpoint": session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1)),
-        "entries": (session.scalar(select(func.max(JournalEntryRow.n))) or -1) + 1,
+        "entries": size(session),
     }
 
 

@@ -10,20 +10,18 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 import archive.tables
-import ingestion.tables  # noqa: F401 - tables register themselves
 from api.app import create_app
 from api.auth import create_key, create_user, login_link
 from api.tables import UserRow
-from archive.database import Base
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
+from tests.servers.postgres import Databases
 
 
 @pytest.fixture
-def bare_system(tmp_path: Path) -> Iterator[System]:
+def bare_system(databases: Databases, tmp_path: Path) -> Iterator[System]:
     """Two tenants, ``a`` and ``b``."""
-    system = assemble(load_settings({"CHARTRIER_HOME": str(tmp_path)}))
-    Base.metadata.create_all(system.database.engine)
+    system = assemble(load_settings({"CHARTRIER_HOME": str(tmp_path), **databases.fresh(tmp_path).settings}))
     with system.database.write() as session:
         for tenant in ("a", "b"):
             session.add(archive.tables.TenantRow(id=tenant, name=tenant.upper(), created_at=system.clock()))

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import api.tables  # noqa: F401 - so that every table exists
-import ingestion.tables  # noqa: F401
-from archive.database import Base, Database
+from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.local import LocalObjectStore
 from archive.publisher import Publisher
@@ -17,6 +15,7 @@ from signing.note import LogKey
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
+from tests.servers.postgres import Databases
 
 
 class TickingClock:
@@ -36,9 +35,8 @@ def clock() -> TickingClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/archive.db")
-    Base.metadata.create_all(database.engine)
+def database(databases: Databases, tmp_path: Path) -> Iterator[Database]:
+    database = Database(databases.fresh(tmp_path).url)
     yield database
     database.dispose()
 

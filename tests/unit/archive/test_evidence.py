@@ -28,6 +28,7 @@ from signing.clock import utc_now
 from signing.errors import Corrupt, Refused
 from signing.note import LogKey
 from signing.seal import detached
+from tests.servers.postgres import Databases
 from tests.servers.presence import program
 from tests.unit.archive.world import World
 
@@ -42,8 +43,8 @@ def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, keys_now: Path) -> Iterator[World]:
-    made = World(tmp_path_factory.mktemp("world"), keys_now)
+def world(tmp_path_factory: pytest.TempPathFactory, keys_now: Path, databases: Databases) -> Iterator[World]:
+    made = World(tmp_path_factory.mktemp("world"), keys_now, databases)
     yield made
     made.database.dispose()
 
@@ -236,11 +237,13 @@ def test_times_that_can_not_be_are_refused(folder: Path, keys_now: Path) -> None
     assert any(check.number == 5 and "future" in check.detail for check in checks)
 
 
-def test_somebody_elses_whole_bundle_does_not_lead_to_the_root(tmp_path: Path, root: bytes, record: str) -> None:
+def test_somebody_elses_whole_bundle_does_not_lead_to_the_root(
+    tmp_path: Path, root: bytes, record: str, databases: Databases
+) -> None:
     """The forger makes every key anew: everything agrees with itself, but not with the reader's root."""
     keys = tmp_path / "keys"
     ensure_generated(keys, organisation="Commune de Test")
-    forger = World(tmp_path, keys)
+    forger = World(tmp_path, keys, databases)
     target = tmp_path / "forged.zip"
     target.write_bytes(forger.bundle(forger.keep(tmp_path)))
     assert verify_bundle(target, root=_der(keys / "root.pem"))["verdict"] == "intact"

@@ -30,6 +30,7 @@ from archive.tables import JournalEntryRow, RecordRow, RevisionRow, TenantRow, V
 from archive.verification import Check
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused, Unavailable
+from tests.servers.postgres import unguarded
 
 HORIZON = 400
 
@@ -337,10 +338,7 @@ def test_a_store_that_lies_is_found_out_before_anything_is_claimed(
 
 
 def test_a_journal_that_was_rewritten_is_found_out(holdings: Holdings, kept: str, database: Database) -> None:
-    with database.write() as session:
-        triggers = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
-        for name in triggers:
-            session.execute(text(f"DROP TRIGGER {name}"))
+    with unguarded(database) as session:
         query = select(JournalEntryRow.body).where(JournalEntryRow.subject == f"record:{kept}")
         body = session.scalars(query).one()
         session.execute(

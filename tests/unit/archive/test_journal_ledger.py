@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from archive.database import Database
 from archive.journal import leaf_hash
 from archive.ledger import Entry, Ledger
+from tests.servers.postgres import owned
 
 
 def append(database: Database, ledger: Ledger, subject: str = "record:1", tenant: str | None = "brest") -> Entry:
@@ -70,8 +71,8 @@ def test_reading_by_tenant_subject_and_position(database: Database, ledger: Ledg
         "UPDATE journal_entries SET leaf_hash = 'x'",
         "DELETE FROM journal_entries",
         (
-            "INSERT OR REPLACE INTO journal_entries SELECT n, at, type, tenant_id, 'x', body, leaf_hash"
-            " FROM journal_entries WHERE n = 0"
+            "INSERT INTO journal_entries SELECT n, at, type, tenant_id, 'x', body, leaf_hash"
+            " FROM journal_entries WHERE n = 0 ON CONFLICT (n) DO UPDATE SET subject = 'x'"
         ),
         (
             "INSERT INTO journal_entries SELECT 7, at, type, tenant_id, subject, body, leaf_hash"
@@ -81,7 +82,9 @@ def test_reading_by_tenant_subject_and_position(database: Database, ledger: Ledg
 )
 def test_the_database_refuses_to_rewrite(database: Database, ledger: Ledger, statement: str) -> None:
     kept = append(database, ledger)
-    with pytest.raises(IntegrityError), database.write() as session:
+    with pytest.raises(DBAPIError), database.write() as session:
+        session.execute(text(statement))
+    with pytest.raises(DBAPIError), owned(database) as session:  # not even the owner, as long as the guard stands
         session.execute(text(statement))
     with database.read() as session:
         assert ledger.entries(session) == [kept]

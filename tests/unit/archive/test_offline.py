@@ -11,6 +11,7 @@ from archive.__main__ import main
 from signing.authority import ensure_generated
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
+from tests.servers.postgres import Databases
 from tests.unit.archive.world import World
 
 
@@ -22,8 +23,8 @@ def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, keys_now: Path) -> Iterator[Path]:
-    world = World(tmp_path, keys_now)
+def place(tmp_path: Path, keys_now: Path, databases: Databases) -> Iterator[Path]:
+    world = World(tmp_path, keys_now, databases)
     for _ in range(2):
         world.keep(tmp_path)
         world.publisher.publish(force_token=True)
@@ -75,11 +76,11 @@ def test_damage_is_named(place: Path, keys_now: Path, pattern: str, how: str) ->
 
 
 def test_each_seal_that_vouched_is_judged_and_the_present_one_goes_into_evidence(
-    tmp_path: Path, keys_now: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, keys_now: Path, tmp_path_factory: pytest.TempPathFactory, databases: Databases
 ) -> None:
     renewed = tmp_path_factory.mktemp("renewed")
     ensure_generated(renewed, organisation="Commune de Test")
-    world = World(tmp_path, keys_now)
+    world = World(tmp_path, keys_now, databases)
     world.seal_with(load_signer(SigningSettings(keys=renewed)))
     record = world.keep(tmp_path)
     world.publisher.publish(force_token=True)

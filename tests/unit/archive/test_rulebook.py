@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from archive import rulebook
-from archive.database import Base, Database
+from archive.database import Database
 from archive.records import Description
 from archive.retention import FinalAction
 from archive.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
+from tests.servers.postgres import Databases
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path}/db.sqlite")
-    Base.metadata.create_all(made.engine)
+def database(databases: Databases, tmp_path: Path) -> Iterator[Database]:
+    made = Database(databases.fresh(tmp_path).url)
     with made.write() as session:
         session.add(TenantRow(id="demo", name="Démo", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
     yield made

@@ -8,7 +8,7 @@ from pathlib import Path
 import pikepdf
 
 from archive import rulebook
-from archive.database import Base, Database
+from archive.database import Database
 from archive.evidence import Evidence
 from archive.holdings import Holdings
 from archive.identifiers import new_id
@@ -24,15 +24,15 @@ from signing.port import Signer
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
+from tests.servers.postgres import Databases
 
 
 class World:
     """One kept record in a small archive, and its evidence."""
 
-    def __init__(self, home: Path, keys: Path) -> None:
+    def __init__(self, home: Path, keys: Path, databases: Databases) -> None:
         self.clock: Clock = utc_now
-        self.database = Database(f"sqlite:///{home}/archive.db")
-        Base.metadata.create_all(self.database.engine)
+        self.database = Database(databases.fresh(home).url)
         self.ledger = Ledger(self.database, self.clock)
         self.store = LocalObjectStore(home / "store", self.clock)
         settings = SigningSettings(keys=keys)

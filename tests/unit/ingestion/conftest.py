@@ -14,10 +14,10 @@ from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.local import LocalObjectStore
 from archive.tables import TenantRow
-from ingestion.assembly import migrate
 from ingestion.intake import Intake, Received
 from ingestion.tables import DepositRow
 from signing.clock import utc_now
+from tests.servers.postgres import Databases
 
 
 @dataclass
@@ -54,9 +54,8 @@ class Bench:
 
 
 @contextmanager
-def opened(tmp_path: Path) -> Iterator[Bench]:
-    database = Database(f"sqlite:///{tmp_path / 'chartrier.db'}")
-    migrate(database)
+def opened(tmp_path: Path, databases: Databases) -> Iterator[Bench]:
+    database = Database(databases.fresh(tmp_path).url)
     with database.write() as session:
         for tenant in ("demo", "autre"):
             session.add(TenantRow(id=tenant, name=f"Commune {tenant}", created_at=utc_now()))
@@ -68,12 +67,12 @@ def opened(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with opened(tmp_path) as made:
+def bench(tmp_path: Path, databases: Databases) -> Iterator[Bench]:
+    with opened(tmp_path, databases) as made:
         yield made
 
 
 @pytest.fixture
-def bench_in() -> Callable[[Path], AbstractContextManager[Bench]]:
+def bench_in(databases: Databases) -> Callable[[Path], AbstractContextManager[Bench]]:
     """For tests that need a fresh one in a loop."""
-    return opened
+    return lambda folder: opened(folder, databases)

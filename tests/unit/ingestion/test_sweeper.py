@@ -19,6 +19,7 @@ from ingestion.tables import DepositRow, OutboxRow
 from ingestion.takes import take_deposit
 from signing.clock import utc_now
 from signing.errors import Unavailable
+from tests.servers.postgres import owned
 from tests.unit.ingestion.making import Works, ordinary
 from tests.unit.ingestion.test_takes import Clock, dead_worker
 
@@ -197,7 +198,7 @@ def test_staging_of_a_record_that_does_not_hold_is_kept(bench: Any, sweeper: Swe
 
 def test_staging_that_was_never_acknowledged_goes_after_a_day(bench: Any, sweeper: Sweeper, clock: Clock) -> None:
     bench.receive()
-    with bench.database.write() as session:
+    with owned(bench.database) as session:
         session.execute(delete(OutboxRow))
         session.execute(delete(DepositRow))
     assert sweeper.clear_staging() == 0

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from archive.database import Base, Database
+from archive.database import Database
 from archive.tables import JournalEntryRow, TenantRow
 from search.engines.tantivy import TantivyIndex
 from search.follower import Follower
 from search.port import Entry, Query
 from signing.errors import Refused, Unavailable
+from tests.servers.postgres import Databases
 
 AT = datetime(2026, 3, 12, 8, tzinfo=UTC)
 TOWNS = ("felletin", "aubusson")
@@ -23,9 +24,8 @@ TOWNS = ("felletin", "aubusson")
 class Town:
     """A journal, records that may be unreadable, and an index."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database = Database(f"sqlite:///{folder / 'test.db'}")
-        Base.metadata.create_all(self.database.engine)
+    def __init__(self, folder: Path, databases: Databases) -> None:
+        self.database = Database(databases.fresh(folder).url)
         self.index = TantivyIndex(folder / "index")
         self.entries: dict[str, Entry] = {}
         self.broken: dict[str, Exception] = {}
@@ -80,8 +80,8 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = Town(tmp_path)
+def town(tmp_path: Path, databases: Databases) -> Iterator[Town]:
+    made = Town(tmp_path, databases)
     yield made
     made.index.close()
     made.database.dispose()

@@ -1,0 +1,144 @@
+"""Which rows of which table a tenant sees on PostgreSQL, and what the serving role may do with them.
+
+Every table of every package is declared here, whichever package uses it, as its migration is. A table that is not
+declared gets no grant: the service can't touch it. ``apply`` runs as the owner after each migration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+_ALL: Final = "(SELECT current_setting('app.tenant', true)) = '*'"
+_OWN: Final = "(SELECT NULLIF(current_setting('app.tenant', true), ''))"
+"""In a subselect, so that they are asked once a statement and not once a row."""
+
+_POLICY: Final = "by_tenant"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is declared of a table.
+
+    Attributes:
+        own: SQL condition, true for the rows of the acting tenant; None: no row belongs to anybody, all see all.
+        may: Privileges of the serving role.
+    """
+
+    own: str | None
+    may: tuple[str, ...]
+
+
+def _of(column: str, *may: str) -> Rows:
+    return Rows(f"{column} = {_OWN}", may)
+
+
+def _with(parent: str, condition: str, *may: str) -> Rows:
+    """Rows that belong to whom a row of another table belongs to; that table's own policy decides."""
+    return Rows(f"EXISTS (SELECT FROM {parent} parent WHERE parent.id = {condition})", may)
+
+
+_READ: Final = ("SELECT",)
+_GROW: Final = ("SELECT", "INSERT")
+_CHANGE: Final = (*_GROW, "UPDATE")
+_FULL: Final = (*_CHANGE, "DELETE")
+
+DECLARED: Final[dict[str, Rows]] = {
+    # of the archive: what was kept only grows
+    "tenants": _of("id", *_CHANGE),
+    "pseudonyms": _of("tenant_id", *_GROW, "DELETE"),  # destroying a key unlinks its subject; none is ever changed
+    "records": _of("tenant_id", *_CHANGE),
+    "representations": _with("records", "record_id", *_FULL),
+    "stored_files": _with("records", "record_id", *_FULL),
+    "revisions": _with("records", "record_id", *_GROW),
+    "verifications": _with("records", "record_id", *_GROW),
+    "document_types": _of("tenant_id", *_FULL),
+    "retention_rules": _of("tenant_id", *_GROW, "UPDATE (validated_at)"),
+    "journal_entries": _of("tenant_id", *_GROW),
+    "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
+    "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
+    # work in progress, of ingestion
+    "deposits": _of("tenant_id", *_CHANGE),
+    "stage_runs": _with("deposits", "deposit_id", *_FULL),
+    "page_tasks": _with("deposits", "deposit_id", *_FULL),
+    "outbox": _with("deposits", "split_part(subject, ':', 1)", *_FULL),
+    # who may come in, of the api
+    "users": _of("tenant_id", *_CHANGE),
+    "login_links": _with("users", "user_id", *_FULL),
+    "sessions": _with("users", "user_id", *_FULL),
+    "api_keys": _of("tenant_id", *_CHANGE),
+    # Alembic's own
+    "alembic_version": Rows(None, _READ),
+}
+
+
+def apply(connection: Connection, role: str) -> bool:
+    """Give the serving role exactly what is declared and have every row guarded, if that is not so already.
+
+    Args:
+        connection: As the owner, in a transaction: all of it holds or none.
+        role: The serving role; the owner itself where one role does both, which then keeps its privileges.
+
+    Returns:
+        Whether anything was done.
+    """
+    tables = text("SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace")
+    there = set(connection.scalars(tables))
+    owner, schema = connection.execute(text("SELECT current_user::text, current_schema()::text")).one()
+    statements = list(_statements(there))
+    if role != owner:
+        statements += _grants(there, _quoted(role), _quoted(schema))
+    mark = "row security " + hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    known = connection.scalar(text("SELECT obj_description('alembic_version'::regclass)"))
+    if known == mark and not faults(connection):
+        return False
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS '{mark}'")
+    return True
+
+
+def _statements(there: set[str]) -> Iterator[str]:
+    for table, rows in sorted(DECLARED.items()):
+        if table in there and rows.own is not None:
+            condition = f"{_ALL} OR {rows.own}"
+            yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
+            yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
+            yield f"DROP POLICY IF EXISTS {_POLICY} ON {table}"
+            yield f"CREATE POLICY {_POLICY} ON {table} USING ({condition}) WITH CHECK ({condition})"
+
+
+def _grants(there: set[str], role: str, schema: str) -> Iterator[str]:
+    yield f"GRANT USAGE ON SCHEMA {schema} TO {role}"
+    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {role}"
+    for table, rows in sorted(DECLARED.items()):
+        if table in there:
+            yield f"GRANT {', '.join(rows.may)} ON {table} TO {role}"
+    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"
+
+
+def faults(connection: Connection) -> list[str]:
+    """Tables of ours whose rows are not guarded as declared, or that nobody declared."""
+    found = connection.execute(
+        text(
+            "SELECT relname, relrowsecurity AND relforcerowsecurity, (SELECT array_agg(polname::text) FROM pg_policy"
+            " WHERE polrelid = pg_class.oid AND polqual IS NOT NULL AND polwithcheck IS NOT NULL) FROM pg_class"
+            " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
+        )
+    )
+    return sorted(name for name, forced, policies in found if not _guarded(name, bool(forced), policies or []))
+
+
+def _guarded(table: str, forced: bool, policies: list[str]) -> bool:
+    rows = DECLARED.get(table)
+    if rows is None:
+        return False
+    return rows.own is None or (forced and policies == [_POLICY])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

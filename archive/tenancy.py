@@ -1,0 +1,69 @@
+"""Whose rows this thread of work may see. PostgreSQL enforces it on every statement; SQLite has nothing to ask.
+
+Work that belongs to one tenant says so with ``acting_for``. An HTTP request sees nothing until it is known who makes
+it (``confined``, then ``found_to_be``). Worker, beat and command line serve all tenants and see everything, unless
+they say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+EVERYTHING: Final = "*"
+"""Rows of all tenants and of the installation. No tenant can have this name (see ``create_tenant``)."""
+
+NOTHING: Final = ""
+"""No row of any tenant."""
+
+
+@dataclass
+class _Sight:
+    """Shared by all that works on one request, also in other threads: they run in copies of its context."""
+
+    tenant: str
+
+
+_sight: ContextVar[_Sight | None] = ContextVar("chartrier_sight", default=None)
+
+
+@contextmanager
+def acting_for(tenant: str) -> Iterator[None]:
+    """Transactions begun in this block see the rows of one tenant.
+
+    Args:
+        tenant: Its id; ``EVERYTHING`` where work crosses tenants, with the reason beside the call.
+    """
+    token = _sight.set(_Sight(tenant))
+    try:
+        yield
+    finally:
+        _sight.reset(token)
+
+
+def confined() -> None:
+    """From here on, in this context and in those made from it, transactions see nothing until ``found_to_be``."""
+    _sight.set(_Sight(NOTHING))
+
+
+def found_to_be(tenant: str) -> None:
+    """The request turned out to be made for this tenant: whatever works on it sees that tenant's rows.
+
+    Raises:
+        RuntimeError: It was found to be another's before: one request never acts for two.
+    """
+    sight = _sight.get()
+    if sight is None:
+        return  # not a confined request: a command, a test of one function
+    if sight.tenant not in {NOTHING, tenant}:
+        raise RuntimeError("a request changed its tenant")
+    sight.tenant = tenant
+
+
+def visible(otherwise: str) -> str:
+    """What the next transaction may see."""
+    sight = _sight.get()
+    return otherwise if sight is None else sight.tenant

@@ -1,0 +1,270 @@
+"""PostgreSQL 15: one server a run, a fresh database a test, cloned from a migrated template in a moment.
+
+Two roles, as an administrator makes them (docs/operations.md): ``keeper`` owns and migrates, ``clerk`` serves.
+``fsync`` stays on.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from archive.database import Database
+from ingestion.assembly import migrate
+from tests.servers.presence import absent
+from tests.servers.process import ServerProcess, free_port
+
+_PLACES = ("/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/17/bin")
+OWNER, SERVING = "keeper", "clerk"
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A database that nobody else uses.
+
+    Attributes:
+        url: Under the role that serves.
+        owner_url: Under the role that owns the tables; on SQLite the same.
+    """
+
+    url: str
+    owner_url: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """As the service is told."""
+        return {"CHARTRIER_DATABASE_URL": self.url, "CHARTRIER_DATABASE_OWNER_URL": self.owner_url}
+
+
+class Postgres:
+    """A server of our own, on loopback, with a password of its own."""
+
+    def __init__(self) -> None:
+        self._bin = _programs()
+        self._password = secrets.token_urlsafe(16)
+        self._folder = Path(tempfile.mkdtemp(prefix="chartrier-postgres-", dir="/tmp"))
+        self._user = "postgres" if os.geteuid() == 0 else None
+        self.port = free_port()
+        self._template: str | None = None
+        self._create()
+        self.server = ServerProcess(
+            "postgres",
+            [str(self._bin / "postgres"), "-D", str(self._folder / "base")],
+            self._folder,
+            self._answers,
+            user=self._user,
+        )
+
+    def _create(self) -> None:
+        if self._user is not None:
+            account = pwd.getpwnam(self._user)
+            os.chown(self._folder, account.pw_uid, account.pw_gid)
+        given = self._folder / "password"
+        given.write_text(self._password)
+        given.chmod(0o644)
+        options = ["--auth=scram-sha-256", "-U", "postgres", f"--pwfile={given}", "-E", "UTF8", "--locale=C.UTF-8"]
+        subprocess.run(
+            [str(self._bin / "initdb"), "-D", str(self._folder / "base"), "--data-checksums", *options],
+            user=self._user,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        given.unlink()
+        with (self._folder / "base" / "postgresql.conf").open("a") as settings:
+            settings.write(
+                f"\nlisten_addresses = '127.0.0.1'\nport = {self.port}\n"
+                f"unix_socket_directories = '{self._folder}'\nmax_connections = 200\nshared_buffers = 64MB\n"
+            )
+
+    def _answers(self) -> bool:
+        with self.superuser():
+            return True
+
+    def superuser(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """A connection that may do anything, each statement by itself."""
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            dbname=database,
+            user="postgres",
+            password=self._password,
+            autocommit=True,
+            connect_timeout=5,
+        )
+
+    def start(self) -> None:
+        """Start, and make the two roles at the first time."""
+        self.server.start()
+        with self.superuser() as connection:
+            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (OWNER,)).fetchone() is None:
+                for role in (OWNER, SERVING):
+                    connection.execute(
+                        f"CREATE ROLE {role} LOGIN PASSWORD '{self._password}' NOSUPERUSER NOBYPASSRLS NOCREATEROLE"
+                    )
+
+    def kill(self) -> None:
+        """``kill -9`` of the server; its backends notice and end, and then it may start again."""
+        pid = self.server.pid
+        backends = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        self.server.kill()
+        for backend in backends:
+            while Path(f"/proc/{backend}").exists():
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it; whoever is connected is cut off."""
+        self.server.stop(signal.SIGINT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def address(self, database: str, role: str) -> str:
+        """SQLAlchemy URL."""
+        return f"postgresql+psycopg://{role}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def superuser_address(self, database: str) -> str:
+        """SQLAlchemy URL of the role that nothing binds."""
+        return self.address(database, "postgres")
+
+    def empty(self, name: str | None = None) -> Fresh:
+        """A database without tables."""
+        name = name or f"test_{secrets.token_hex(6)}"
+        with self.superuser() as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE template0 LOCALE 'C.UTF-8'")
+        return self._fresh(name)
+
+    def fresh(self) -> Fresh:
+        """A migrated database."""
+        if self._template is None:
+            template = self.empty("migrated")
+            owner = Database(template.owner_url, pooled=False, owner=True)
+            migrate(owner, role=SERVING)
+            owner.dispose()
+            self._template = "migrated"
+        name = f"test_{secrets.token_hex(6)}"
+        with self.superuser() as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {self._template}")
+        return self._fresh(name)
+
+    def drop(self, fresh: Fresh) -> None:
+        """Forget a database, whoever is still connected."""
+        with self.superuser() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {fresh.url.rpartition('/')[2]} WITH (FORCE)")
+
+    def _fresh(self, name: str) -> Fresh:
+        return Fresh(self.address(name, SERVING), self.address(name, OWNER))
+
+
+def _programs() -> Path:
+    for place in _PLACES:
+        if (Path(place) / "initdb").exists():
+            return Path(place)
+    found = shutil.which("initdb")
+    if found is None:
+        absent("PostgreSQL")
+    assert found is not None
+    return Path(found).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running server."""
+    made = Postgres()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+class Databases:
+    """Fresh databases with every table, on one of the two engines.
+
+    Attributes:
+        server: None on SQLite.
+    """
+
+    def __init__(self, server: Postgres | None, template: Path) -> None:
+        self.server = server
+        self._template = template
+        self._made: list[Fresh] = []
+
+    def fresh(self, folder: Path) -> Fresh:
+        """An own database; on SQLite a file in the folder, where a home would have it."""
+        if self.server is not None:
+            made = self.server.fresh()
+            self._made.append(made)
+            return made
+        if not self._template.exists():
+            template = Database(f"sqlite:///{self._template}")
+            migrate(template)
+            template.dispose()
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self._template, folder / "chartrier.db")
+        url = f"sqlite:///{folder / 'chartrier.db'}"
+        return Fresh(url, url)
+
+    def drop(self) -> None:
+        """Forget all of them."""
+        for made in self._made:
+            assert self.server is not None
+            self.server.drop(made)
+        self._made.clear()
+
+
+@contextmanager
+def owned(database: Database) -> Iterator[Session]:
+    """A transaction of whoever owns the tables; on SQLite that is anybody who can write the file."""
+    if database.is_sqlite:
+        with database.write() as session:
+            yield session
+        return
+    owner = Database(database.url.set(username=OWNER).render_as_string(hide_password=False), pooled=False, owner=True)
+    with owner.write() as session:
+        yield session
+    owner.dispose()
+
+
+@contextmanager
+def unguarded(database: Database) -> Iterator[Session]:
+    """The same, once the journal's guards are dropped: an attacker who has the whole database."""
+    with owned(database) as session:
+        if database.is_sqlite:
+            for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+                session.execute(text(f"DROP TRIGGER {name}"))
+        else:
+            session.execute(text("ALTER TABLE journal_entries DISABLE TRIGGER USER"))
+        yield session
+
+
+ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
+"""For ``params`` of a fixture: both databases, the second one among the tests that start real servers."""
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a migrated SQLite file stands once it is needed."""
+    return tmp_path_factory.mktemp("migrated") / "template.db"
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def databases(request: pytest.FixtureRequest, migrated_file: Path) -> Iterator[Databases]:
+    """What the tests of a module take their databases from: each engine in turn."""
+    made = Databases(request.getfixturevalue("postgres") if request.param == "postgresql" else None, migrated_file)
+    yield made
+    made.drop()
