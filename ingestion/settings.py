@@ -29,7 +29,7 @@ class Names(BaseModel):
     port: int = Field(default=8400, ge=0, le=65535, description="Port d’écoute ; 0 : un port libre.")
     trusted_proxies: str = Field(
         default="",
-        description="Adresses ou réseaux des serveurs mandataires dont on croit X-Forwarded-*, séparés par des virgules.",
+        description="Adresses ou réseaux des mandataires dont on croit X-Forwarded-*, séparés par des virgules.",
     )
     origin: str = Field(default="chartrier.local", description="Nom public du journal.")
     database_url: SecretStr = Field(

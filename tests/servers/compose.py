@@ -35,9 +35,8 @@ _OF_THE_SYSTEM = (
     "nsswitch.conf",
     "ssl",
 )
-_ACCOUNTS = (
-    "root:x:0:0::/:/bin/sh\nelastic:x:1000:0::/:/bin/sh\nserver:x:999:999::/:/bin/sh\nours:x:10001:10001::/:/bin/sh\n"
-)
+_ACCOUNTS = "".join(f"account{number}:x:{number}:{number}::/:/bin/sh\n" for number in (0, 999, 1000, 10001))
+_UNITS = {"k": 10, "m": 20, "g": 30}
 
 
 class Composed:
@@ -82,14 +81,10 @@ class Composed:
         """Start one service without waiting."""
         service = self.services[name]
         image = stand_in(service["image"])
+        inside = [*_whole_proc(service), *self._as_user(name), *_command(service, image)]
         with self.log(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [
-                    *self.networks.places[name].enter,
-                    *self._jail(name, image),
-                    *self._as_user(name),
-                    *_command(service, image),
-                ],
+                [*self.networks.places[name].enter, *self._jail(name, image), *inside],
                 env=self._environment(name, image),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -134,24 +129,14 @@ class Composed:
             return f"no answer within {check_['timeout']}"
         except (IndexError, FileNotFoundError):
             return "it has no process"
-        return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}" or "failed"
+        return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}"
 
     def execute(self, name: str, command: Sequence[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """What ``docker compose exec`` does: a command in a running service, as its user."""
         inside = self._first_process(self.running[name])
+        enter = ["nsenter", f"--target={inside}", "--net", "--mount", "--pid", "--ipc", "--wd=/", "--"]
         return subprocess.run(
-            [
-                "nsenter",
-                f"--target={inside}",
-                "--net",
-                "--mount",
-                "--pid",
-                "--ipc",
-                "--wd=/",
-                "--",
-                *self._as_user(name),
-                *command,
-            ],
+            [*enter, *self._as_user(name), *command],
             env=self._environment(name, stand_in(self.services[name]["image"])),
             capture_output=True,
             text=True,
@@ -215,11 +200,8 @@ class Composed:
     def _jail(self, name: str, image: StandIn) -> list[str]:
         service = self.services[name]
         bwrap = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", name, "--die-with-parent"]
-        bwrap += [
-            "--tmpfs",
-            "/",
-            *_usr(any(target.startswith("/usr/share") for target, _ in self._mounts(service, name))),
-        ]
+        mounts = sorted(self._mounts(service, name))
+        bwrap += ["--tmpfs", "/", *_usr(any(target.startswith("/usr/share") for target, _ in mounts))]
         for link in ("bin", "lib", "lib64", "sbin"):
             bwrap += ["--symlink", f"usr/{link}", f"/{link}"]
         bwrap += _folders("/etc/x")
@@ -239,24 +221,20 @@ class Composed:
         bwrap += [*_folders("/stand_ins/x")]
         for script in sorted((HERE / "stand_ins").iterdir()):
             bwrap += ["--ro-bind", str(script), f"/stand_ins/{script.name}"]
-        for target, options in sorted(self._mounts(service, name)):
+        for target, options in mounts:
             bwrap += [*_folders(target), *options, target]
         for secret in service.get("secrets") or []:
-            bwrap += [
-                *_folders(secret["target"]),
-                "--ro-bind",
-                self.project["secrets"][secret["source"]]["file"],
-                secret["target"],
-            ]
+            file = self.project["secrets"][secret["source"]]["file"]
+            bwrap += [*_folders(secret["target"]), "--ro-bind", file, secret["target"]]
         return [_bwrap(), *bwrap, "--remount-ro", "/", "--chdir", "/", "--"]
 
     def _mounts(self, service: Mapping[str, Any], name: str) -> list[tuple[str, list[str]]]:
-        mounts = []
+        shared = str(service.get("shm_size") or 64 << 20)
+        mounts = [("/dev/shm", ["--perms", "1777", "--size", shared, "--tmpfs"])]
         for item in service.get("tmpfs") or []:
             target, _, options = item.partition(":")
             size, mode = re.findall(r"size=(\d+[kmg]),mode=(\d+)", options)[0]
-            units = {"k": 10, "m": 20, "g": 30}
-            given = ["--perms", mode, "--size", str(int(size[:-1]) << units[size[-1]]), "--tmpfs"]
+            given = ["--perms", mode, "--size", str(int(size[:-1]) << _UNITS[size[-1]]), "--tmpfs"]
             mounts.append((target, given))
         user, group = map(int, service["user"].split(":"))
         for number, volume in enumerate(service.get("volumes") or []):
@@ -298,13 +276,19 @@ def _command(service: Mapping[str, Any], image: StandIn) -> list[str]:
     return [f"/stand_ins/{image.entrypoint}", *command] if image.entrypoint else command
 
 
+def _whole_proc(service: Mapping[str, Any]) -> list[str]:
+    """With ``systempaths=unconfined``: a /proc of which nothing is covered, as only such a one may be mounted anew."""
+    if "systempaths=unconfined" not in service["security_opt"]:
+        return []
+    return ["/bin/sh", "-c", 'mount -t proc proc /proc && exec "$@"', "sh"]
+
+
 def _usr(opened: bool) -> list[str]:
     """The system's programs; ``opened``: in pieces, where something must be mounted among them."""
     if not opened:
         return ["--ro-bind", "/usr", "/usr"]
-    pieces = [path for path in sorted(Path("/usr").iterdir()) if path.name != "share"] + sorted(
-        Path("/usr/share").iterdir()
-    )
+    pieces = [path for path in sorted(Path("/usr").iterdir()) if path.name != "share"]
+    pieces += sorted(Path("/usr/share").iterdir())
     words = _folders("/usr/share/x")
     for piece in pieces:
         link = ["--symlink", str(piece.readlink()), str(piece)] if piece.is_symlink() else []
