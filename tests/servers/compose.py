@@ -134,7 +134,7 @@ class Composed:
     def execute(self, name: str, command: Sequence[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """What ``docker compose exec`` does: a command in a running service, as its user."""
         inside = self._first_process(self.running[name])
-        enter = ["nsenter", f"--target={inside}", "--net", "--mount", "--pid", "--ipc", "--wd=/", "--"]
+        enter = ["nsenter", f"--target={inside}", "--net", "--mount", "--pid", "--ipc", "--wd", "--"]
         return subprocess.run(
             [*enter, *self._as_user(name), *command],
             env=self._environment(name, stand_in(self.services[name]["image"])),
