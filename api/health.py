@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, text
 
+from archive import assurance, locks
 from archive.tables import CheckpointRow, JournalEntryRow, TenantRow
 from archive.tenancy import EVERYTHING, acting_for
 from ingestion.tables import DepositRow, OutboxRow
@@ -83,11 +84,30 @@ class Health:
         return OK, "La base de données répond."
 
     def _store(self) -> tuple[str, str]:
-        self._system.store.stat("layout.json")
-        assurance = self._system.store.assurance
-        if assurance == "advisory":
+        system = self._system
+        head = system.store.stat("layout.json")
+        today, horizon = system.clock().date(), system.settings.archive.lock_horizon_days
+        with system.database.read() as session:
+            lost = assurance.was_lost(session, system.store.name)
+            late = locks.overdue(session, today, horizon)
+        if lost:
+            return DEGRADED, "Le magasin n’impose plus ses verrous : lisez l’épreuve dans « chartrier doctor »."
+        if late or locks.is_overdue(head, today, horizon):
+            return DEGRADED, "Des verrous auraient dû être prolongés et ne l’ont pas été."
+        if system.store.assurance == "advisory":
             return OK, "Le magasin répond ; ses verrous sont indicatifs."
         return OK, "Le magasin répond ; ses verrous sont imposés."
+
+    def probe(self) -> dict[str, Any] | None:
+        """What the last probe of the store showed, without its name; None when there was none."""
+        try:
+            with self._system.database.read() as session:
+                row = assurance.latest(session, self._system.store.name)
+        except ChartrierError:
+            return None
+        if row is None:
+            return None
+        return {"at": stamp(row.at), "assurance": row.assurance, "reason": row.reason}
 
     def _broker(self) -> tuple[str, str]:
         if self._broker_answers():

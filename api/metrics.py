@@ -10,6 +10,9 @@ from sqlalchemy import func, select
 
 from api.health import OK, Health
 from api.measures import Measures, Requests
+from archive import locks
+from archive.assurance import proven
+from archive.objects.port import Assurance
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.tenancy import EVERYTHING, acting_for
 from ingestion.tables import DepositRow, OutboxRow
@@ -45,7 +48,12 @@ def _of_the_database(system: System, registry: CollectorRegistry) -> None:
     published = Gauge("chartrier_journal_published", "Entries under the last checkpoint.", registry=registry)
     outbox = Gauge("chartrier_outbox_waiting", "Wake-ups still to be sent.", registry=registry)
     measures = Measures(system, registry)
+    enforced = Gauge("chartrier_store_enforced", "1 while a recent probe shows enforced locks.", registry=registry)
+    late = Gauge("chartrier_locks_overdue", "Records whose locks should have been extended.", registry=registry)
     with acting_for(EVERYTHING), system.database.read() as session:  # numbers of the installation
+        horizon = system.settings.archive.lock_horizon_days
+        late.set(locks.overdue(session, system.clock().date(), horizon))
+        enforced.set(proven(session, system.store.name, system.clock()) == Assurance.ENFORCED)
         for state, count in session.execute(select(DepositRow.state, func.count()).group_by(DepositRow.state)):
             deposits.labels(state).set(count)
         for state, count in session.execute(select(RecordRow.state, func.count()).group_by(RecordRow.state)):

@@ -40,6 +40,7 @@ class Placed:
     locked_until: date | None
     kind: str | None
     """Representation, or None for the rest."""
+    legal_hold: bool = False
 
 
 def get(session: Session, tenant: str, record_id: str) -> RecordRow:
@@ -102,7 +103,7 @@ def latest_verification(session: Session, record_id: str) -> VerificationRow | N
 def placed(session: Session, record_id: str) -> list[Placed]:
     """Every object of a record, representations first."""
     forms = [
-        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, row.kind)
+        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, row.kind, row.legal_hold)
         for row in representations(session, record_id)
     ]
     query = select(StoredFileRow).where(StoredFileRow.record_id == record_id).order_by(StoredFileRow.key)

@@ -378,6 +378,13 @@ class Publisher:
             row.until = self._clock() + _LEASE_TIME
 
 
+def is_kept_for_ever(key: str) -> bool:
+    """Whether an object outside the tenants is locked for as long as a store can: not heads, nor partial tiles."""
+    return key == "layout.json" or (
+        key.startswith(f"{JOURNAL}/") and key != f"{JOURNAL}/checkpoint" and ".p/" not in key
+    )
+
+
 def vkey_line(vkey: str) -> bytes:
     """What ``journal/log-key.p7s`` is a signature over: the verifier key and a line break."""
     return vkey.encode() + b"\n"

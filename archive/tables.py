@@ -105,7 +105,7 @@ class RepresentationRow(Base):
     sha512: Mapped[str] = mapped_column(String(128))
     key: Mapped[str] = mapped_column(Text)
     version: Mapped[str] = mapped_column(String(200))
-    locked_until: Mapped[date | None]
+    locked_until: Mapped[date | None] = mapped_column(index=True)
     legal_hold: Mapped[bool]
 
 
@@ -118,7 +118,7 @@ class StoredFileRow(Base):
     version: Mapped[str] = mapped_column(String(200))
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
-    locked_until: Mapped[date | None]
+    locked_until: Mapped[date | None] = mapped_column(index=True)
 
 
 class RevisionRow(Base):
@@ -240,6 +240,21 @@ class CheckpointRow(Base):
     note: Mapped[str] = mapped_column(Text)
     token: Mapped[bytes | None] = mapped_column(LargeBinary)
     published_at: Mapped[datetime]
+
+
+class StoreProbeRow(Base):
+    """What a probe of the store showed (``archive.probe``)."""
+
+    __tablename__ = "store_probes"
+    __table_args__ = (Index("ix_store_probes_store_id", "store", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    store: Mapped[str] = mapped_column(String(500))
+    """Which: endpoint and bucket, or folder."""
+    assurance: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[list[Any]]
+    """``[{"attack", "said", "credential", "outcome", "answer"}]``."""
 
 
 class LeaseRow(Base):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from archive.fixity import Fixity
 from archive.journal import leaf_hash
 from archive.ledger import Ledger
 from archive.objects import layout
-from archive.objects.port import ObjectStore, found
+from archive.objects.port import Listed, ObjectStore, found
 from archive.records import Kind
 from archive.tables import JournalEntryRow, RecordRow, VerificationRow
 from signing.errors import Corrupt
@@ -152,7 +153,7 @@ def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:
     name = _NAMES.get(item.kind or "", item.key.removeprefix(f"{promise.root}/"))
     try:
         fixity.check(store, item.key, item.version, sha256=item.sha256, size=item.size)
-        lock = store.stat(item.key, item.version).locked_until
+        guard = store.stat(item.key, item.version)
     except Corrupt as error:
         verdict = Fixity(error.code)
         said = {
@@ -160,8 +161,11 @@ def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:
             Fixity.MISSING: "Le fichier n’est plus dans le magasin.",
         }
         return Check(name, verdict, f"{said[verdict]} ({item.key})")
+    lock = guard.locked_until
     if item.locked_until is not None and (lock is None or lock < item.locked_until):
         return Check(name, Fixity.ALTERED, f"Le verrou a été raccourci. ({item.key})")
+    if item.legal_hold and not guard.legal_hold:
+        return Check(name, Fixity.ALTERED, f"Le gel a été levé dans le magasin. ({item.key})")
     return Check(name, Fixity.INTACT, f"SHA-256 {item.sha256}")
 
 
@@ -185,9 +189,14 @@ def _inventory(store: ObjectStore, promise: Promise) -> Check:
         f"{promise.root}/{path}": digest for digest, paths in facts["fixity"]["sha256"].items() for path in paths
     }
     pinned = {item.key: item.sha256 for item in promise.objects}
-    there = {item.key for item in store.list(f"{promise.root}/")}
+    listed = list(store.list(f"{promise.root}/"))
+    there = {item.key for item in listed}
     verdict, detail = Fixity.INTACT, f"{len(there)} fichiers, version {facts['head']}"
-    if there - pinned.keys():
+    beside = _beside(listed, promise)
+    if beside:
+        verdict = Fixity.ALTERED
+        detail = f"Quelqu’un a écrit par-dessus des fichiers gardés, ou les a cachés : {_some(beside, promise)}."
+    elif there - pinned.keys():
         verdict = Fixity.ALTERED
         detail = f"Des fichiers inconnus sont apparus : {_some(there - pinned.keys(), promise)}."
     elif any(pinned.get(key) != digest for key, digest in digests.items()):
@@ -195,6 +204,21 @@ def _inventory(store: ObjectStore, promise: Promise) -> Check:
     elif pinned.keys() - there:
         verdict, detail = Fixity.MISSING, f"Il manque {_some(pinned.keys() - there, promise)}."
     return Check(name, verdict, detail)
+
+
+def _beside(listed: list[Listed], promise: Promise) -> set[str]:
+    """Keys where something lies over the version that is pinned: a delete marker, or bytes that nobody announced.
+
+    The heads of an object have one version for each of its OCFL versions, and no more.
+    """
+    heads = {f"{promise.root}/inventory.json", f"{promise.root}/inventory.json.sha512"}
+    versions = Counter(item.key for item in listed)
+    pinned = {item.key: item.version for item in promise.objects}
+    allowed = {key: promise.values["ocfl_version"] if key in heads else 1 for key in pinned}
+    current = {item.key: item.version for item in listed}  # the newest comes last
+    return {item.key for item in listed if item.marker} | {
+        key for key in pinned.keys() & current.keys() if versions[key] > allowed[key] or current[key] != pinned[key]
+    }
 
 
 def _some(keys: Set[str], promise: Promise) -> str:

@@ -71,9 +71,8 @@ def _matched(pattern: str, text: str, what: str) -> re.Match[str]:
 
 def strict_json(text: bytes) -> Any:
     """Read canonical JSON; whatever would be written differently is refused."""
-    value = json.loads(text)
-    again = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    _require(again == text, "JSON is not in canonical form")
+    again = json.dumps(value := json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    _require(again.encode() == text, "JSON is not in canonical form")
     return value
 
 
@@ -472,8 +471,7 @@ def verify_receipt(given: argparse.Namespace) -> str:
 
 def verdict_of(checks: Sequence[Check]) -> str:
     """Altered before unverifiable before intact; nothing checked is unverifiable."""
-    found = [v for v in (ALTERED, UNVERIFIABLE, INTACT) if any(check.verdict == v for check in checks)]
-    return (found or [UNVERIFIABLE])[0]
+    return next((v for v in (ALTERED, UNVERIFIABLE, INTACT) if v in {c.verdict for c in checks}), UNVERIFIABLE)
 
 
 def _main() -> int:
@@ -484,12 +482,14 @@ def _main() -> int:
     parser.add_argument("--original", type=Path, help="the file that the receipt is about")
     parser.add_argument("--key", type=Path, help="file with the log key line, for --receipt")
     given = parser.parse_args()
-    roots = [c for path in given.root for c in x509.load_pem_x509_certificates(path.read_bytes())]
+    try:
+        roots = [c for path in given.root for c in x509.load_pem_x509_certificates(path.read_bytes())]
+    except (OSError, ValueError) as fault:
+        parser.error(f"--root: {fault}")
     verifier = Verifier(given.bundle, roots, datetime.now(UTC))
     if given.receipt:
         verifier.line(7, "receipt", lambda: verify_receipt(given))
-    for number, name, verdict, detail in verifier.checks or verifier.run():
-        print(f"{verdict.upper():<12} {number} {name}: {detail}")
+    print(*(f"{v.upper():<12} {n} {name}: {d}" for n, name, v, d in verifier.checks or verifier.run()), sep="\n")
     print((status := EXIT[verdict_of(verifier.checks)])[1])
     return status[0]
 

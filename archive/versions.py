@@ -169,14 +169,13 @@ def finish(
 
 
 def read_back(store: ObjectStore, version: Version, until: date) -> None:
-    """Ask the store for everything that was written: version, size, lock, every byte.
+    """See that the store locked everything that was written, as it said itself, and read every byte again.
 
     Raises:
         Corrupt: ``altered``, ``missing``, or ``lock_missing``.
     """
     for key, stored in version.stored.items():
-        item = store.stat(key, stored.object.version)
-        if item.locked_until is None or item.locked_until < until:
+        if stored.object.locked_until is None or stored.object.locked_until < until:
             raise Corrupt(
                 "lock_missing",
                 "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
@@ -184,7 +183,7 @@ def read_back(store: ObjectStore, version: Version, until: date) -> None:
                 key=key,
                 until=until.isoformat(),
             )
-        fixity.check(store, key, item.version, sha256=stored.sha256, size=item.size)
+        fixity.check(store, key, stored.object.version, sha256=stored.sha256, size=stored.object.size)
 
 
 def _place(store: ObjectStore, root: str, path: str, file: Planned, until: date) -> tuple[str, StoredObject]:

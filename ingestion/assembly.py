@@ -7,20 +7,24 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
+from archive.assurance import PROBE_EVERY
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore, found
+from archive.objects.port import Assurance, found
+from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
 from archive.tables import JournalEntryRow, RecordRow, RepresentationRow, TenantRow
 from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
+from ingestion.migrating import may_migrate, migrate, require_current
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
@@ -30,10 +34,10 @@ from signing.errors import Refused
 from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
-    from alembic.config import Config
-
     from archive.evidence import Evidence
     from archive.holdings import Holdings
+    from archive.locks import Locks
+    from archive.probe import Probe
     from archive.publisher import Publisher
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
@@ -76,7 +80,7 @@ class System:
         return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
-    def store(self) -> ObjectStore:
+    def store(self) -> Besieged:
         """Local files, or S3 with Object Lock."""
         chosen = self.settings.archive.store
         if isinstance(chosen, LocalStore):
@@ -85,7 +89,36 @@ class System:
             return LocalObjectStore(chosen.root, self.clock)
         from archive.objects.minio import MinioObjectStore
 
-        return MinioObjectStore(chosen, self.clock)
+        copy = self.settings.archive.copy_store
+        store = MinioObjectStore(
+            chosen,
+            self.clock,
+            proven=lambda: self._proven(store),
+            credentials={"copy": copy} if copy is not None else {},
+        )
+        return store
+
+    def _proven(self, store: Besieged) -> Assurance:
+        from archive.assurance import proven
+
+        with self.database.read() as session:
+            return proven(session, store.name, self.clock())
+
+    def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+
+        Raises:
+            Unavailable: The store or the database did not answer: nothing was shown.
+        """
+        from archive import assurance, probe
+
+        with self.database.read() as session:
+            if not assurance.is_due(session, self.store.name, self.clock(), after):
+                return None
+        shown = probe.run(self.store, self.clock)
+        with self.database.write() as session:
+            assurance.record(session, shown)
+        return shown
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -98,6 +131,13 @@ class System:
         from archive.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Extends the locks of the store."""
+        from archive.locks import Locks
+
+        return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     # -- proof
 
@@ -342,6 +382,7 @@ class System:
                 raise keys_missing()
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self.publisher.open_log()
+            self.probe(after=PROBE_EVERY)
 
     def _has_keys(self) -> bool:
         keys = self.settings.signing.keys
@@ -416,69 +457,3 @@ class System:
 def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
     """The system that these settings describe; nothing is opened yet."""
     return System(settings, pooled=pooled, clock=clock, sees=sees)
-
-
-def may_migrate(database: Database) -> bool:
-    """Whether the role of this database may make tables in it.
-
-    Raises:
-        Unavailable: ``database_unreachable``.
-    """
-    if database.inspect() is None:
-        return True
-    from archive import postgres
-
-    with database.engine.connect() as connection:
-        return postgres.may_migrate(connection)
-
-
-def require_current(database: Database) -> None:
-    """Refuse tables of another revision than this version's, for a role that may not bring them up.
-
-    Raises:
-        Refused: ``database_behind``.
-    """
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    head = ScriptDirectory.from_config(_migrations()).get_current_head()
-    with database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != head:
-        raise Refused(
-            "database_behind",
-            "Les tables en sont à la révision {found}, cette version attend la révision {head}.",
-            kept="Rien n’a été modifié.",
-            action="Lancez « chartrier initialise » avec CHARTRIER_DATABASE_OWNER_URL, puis relancez.",
-            found=found or "—",
-            head=head,
-        )
-
-
-def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
-    """Bring the tables up to a revision.
-
-    Args:
-        database: Under the role that owns the tables.
-        revision: Which.
-        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
-
-    Raises:
-        Unavailable: ``database_away``.
-    """
-    from alembic import command
-
-    config = _migrations()
-    config.attributes["database"] = database
-    if not database.is_sqlite:
-        config.attributes["role"] = role or database.url.username
-    with database.translated():
-        command.upgrade(config, revision)
-
-
-def _migrations() -> Config:
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
-    return config

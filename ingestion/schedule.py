@@ -10,10 +10,12 @@ import ctypes
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from archive.assurance import PROBE_EVERY, SETTLED
 from ingestion.leases import Duty
 from signing.errors import Unavailable
 
@@ -27,6 +29,8 @@ FOLLOW_EVERY: Final = 0.5
 SWEEP_EVERY: Final = 2.0
 PUBLISH_EVERY: Final = 20.0
 CLEAR_EVERY: Final = 3600.0
+PROBE_LOOKED_AT: Final = 600.0
+LOCKS_LOOKED_AT: Final = 3600.0
 """Seconds; a ring of the bell wakes relay and follower at once."""
 
 
@@ -43,6 +47,8 @@ class Beat:
         self._over = threading.Event()
         self._rung = {"relay": threading.Event(), "follower": threading.Event()}
         self._followed = False
+        self._probe_after = SETTLED
+        self._extended_on: date | None = None
 
     def run(self) -> None:
         """Run until ``stop``; returns when every duty has ended."""
@@ -52,6 +58,8 @@ class Beat:
             ("sweeper", SWEEP_EVERY, self._sweep),
             ("publishing", PUBLISH_EVERY, self._publish),
             ("clearing", CLEAR_EVERY, self._clear),
+            ("probing", PROBE_LOOKED_AT, self._probe),
+            ("locks", LOCKS_LOOKED_AT, self._extend_locks),
         ]
         threads = [threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties]
         for thread in threads:
@@ -124,4 +132,25 @@ class Beat:
     def _clear(self) -> bool:
         self._system.sweeper.clear_folders()
         self._system.sweeper.clear_staging()
+        return False
+
+    def _probe(self) -> bool:
+        """At the start, then every day."""
+        shown = self._system.probe(after=self._probe_after)
+        self._probe_after = PROBE_EVERY
+        if shown is not None:
+            log.info("store_probed", assurance=shown.assurance.value, store=shown.store, reason=shown.reason)
+        return False
+
+    def _extend_locks(self) -> bool:
+        """Every day; a run that the store cut short is taken up an hour later."""
+        today = self._system.clock().date()
+        if self._extended_on == today:
+            return False
+        done = self._system.locks.extend()
+        self._extended_on = today
+        log.info("locks_extended", records=done.records, published=done.published)
+        if done.failed:
+            first = dict(list(done.failed.items())[:10])
+            log.error("locks_not_extended", count=len(done.failed), first=first)
         return False

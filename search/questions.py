@@ -91,6 +91,10 @@ class ParsedQuery:
         return tuple(c for c in self.clauses if c.excluded)
 
 
+NOT_UNDERSTOOD: Final = "La recherche n’est pas comprise au caractère {place} : "
+"""Stands before each reason; the catalogue has the whole sentences."""
+
+
 def bad_query(reason: str, position: int) -> Refused:
     """The question can't be understood.
 
@@ -100,7 +104,7 @@ def bad_query(reason: str, position: int) -> Refused:
     """
     return Refused(
         "bad_query",
-        "La recherche n’est pas comprise au caractère {place} : " + reason,
+        NOT_UNDERSTOOD + reason,
         action="Corrigez la recherche à cet endroit.",
         pointer="q",
         position=position,

@@ -19,6 +19,8 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
+from search.questions import NOT_UNDERSTOOD
+
 ROOT = Path(__file__).resolve().parents[1]
 WEB = ROOT / "api" / "web"
 FOLDER = WEB / "locale" / "en" / "LC_MESSAGES"
@@ -27,9 +29,9 @@ PO, MO = FOLDER / "chartrier.po", FOLDER / "chartrier.mo"
 Message = str | tuple[str, str]
 
 _ERRORS = {"Refused", "Unavailable", "Corrupt", "ChartrierError"}
-_SENTENCES = {"Detail", "Remark", "problem", "StageFailure", "_refused", "_bad_field", "bad_query", "ToolFailed"}
+_SENTENCES = {"Detail", "Remark", "problem", "StageFailure", "_refused", "_bad_field", "ToolFailed"}
 _TRANSLATED = {"_", "say", "translate", "said"}
-_TABLES = ("api/errors.py", "api/history.py", "api/health.py")
+_TABLES = ("api/errors.py", "api/history.py", "api/health.py", "archive/objects/siege.py")
 _NOT_TEXT = re.compile(
     r"[a-z0-9_./:+-]*|[A-Z0-9]{2,5}|#.*|/.*|header:.*|[^\w]*|(Idempotency-Key|Repr-Digest|[A-Z][a-z]+[A-Z][A-Za-z]+)|[\x00-\x60{}]*"
 )
@@ -95,6 +97,8 @@ def _of_call(node: ast.Call) -> Iterator[Message]:
     elif function in _TRANSLATED and node.args:
         text = _literal(node.args[0])
         yield from [text] if text else _texts(node.args[0])
+    elif function == "bad_query" and (reason := _literal(node.args[0])):
+        yield NOT_UNDERSTOOD + reason
     elif function in _ERRORS | _SENTENCES:
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             yield from _texts(argument)

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -28,6 +29,7 @@ class Finding:
     Attributes:
         state: ``ok``, ``optional`` (absent, and what it would add) or ``wrong`` (exit 1).
         action: What to do; empty when there is nothing to do.
+        facts: For machines: what stands behind the detail.
     """
 
     part: str
@@ -35,6 +37,7 @@ class Finding:
     version: str
     detail: str
     action: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -42,7 +45,7 @@ def doctor(as_json: AsJson = False) -> None:
     findings = [_asked(name, check) for name, check in _CHECKS.items()]
     if as_json:
         for finding in findings:
-            print_json(vars(finding))
+            print_json({name: value for name, value in vars(finding).items() if name != "facts" or value})
     else:
         _print(findings)
     raise typer.Exit(1 if any(finding.state == WRONG for finding in findings) else 0)
@@ -118,11 +121,39 @@ def _database() -> Finding:
 
 
 def _store() -> Finding:
-    system().store.stat("layout.json")
-    if system().store.assurance == "advisory":
-        said = "verrous indicatifs : qui administre la machine pourrait altérer un fichier ; cela se verrait"
-        return Finding("Magasin", GOOD, "local", said)
-    return Finding("Magasin", GOOD, "S3", "verrous imposés par le magasin")
+    from archive import assurance, locks
+
+    store = system().store
+    head = store.stat("layout.json")
+    today, horizon = system().clock().date(), settings().archive.lock_horizon_days
+    with system().database.read() as session:
+        lost = assurance.was_lost(session, store.name)
+        late = locks.overdue(session, today, horizon)
+    kind = "local" if store.name.startswith("file:") else "S3"
+    if late or locks.is_overdue(head, today, horizon):
+        said = f"{late} document(s) dont le verrou aurait dû être prolongé"
+        return Finding("Magasin", WRONG, kind, said, "Vérifiez que « beat » tourne, et lisez son journal.")
+    if lost:
+        return Finding("Magasin", WRONG, kind, "ses verrous ne sont plus imposés", "Lisez l’épreuve ci-dessus.")
+    if store.assurance == "advisory":
+        said = "verrous indicatifs : qui administre le stockage pourrait altérer un fichier ; cela se verrait"
+        return Finding("Magasin", GOOD, kind, f"{store.name} : {said}")
+    return Finding("Magasin", GOOD, kind, f"{store.name} : verrous imposés par le magasin")
+
+
+def _probe() -> Finding:
+    shown = system().probe()
+    if shown is None:
+        return Finding("Épreuve", WIDER, "", "le magasin n’a pas été mis à l’épreuve")
+    outcomes = {"refused": "refusé", "passed": "PASSÉ", "not_tried": "non tenté"}
+    acts = [
+        f"{attempt.said} ({attempt.credential}) : {outcomes[attempt.outcome]}, {attempt.answer}"
+        for attempt in shown.attempts
+    ]
+    good = shown.assurance == "enforced" or settings().archive.store.kind == "local"
+    detail = "\n".join([shown.reason, *acts])
+    action = "" if good else "Donnez un seau créé avec Object Lock, et une clé sans droit de passer outre."
+    return Finding("Épreuve", GOOD if good else WIDER, shown.assurance.value, detail, action, shown.as_json())
 
 
 def _broker() -> Finding:
@@ -245,6 +276,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "Python": _python,
     "Dossier des données": _home,
     "Base de données": _database,
+    "Épreuve": _probe,
     "Magasin": _store,
     "Courtier": _broker,
     "Service": _service,

@@ -54,13 +54,14 @@ def live() -> dict[str, str]:
     responses={503: {"description": "La base ou le magasin ne répond pas."}},
 )
 def ready(request: Request) -> JSONResponse:
-    """L’état de chaque partie (`ok`, `degraded`, `away`), depuis quand, et une phrase."""
+    """L’état de chaque partie (`ok`, `degraded`, `away`), depuis quand, en une phrase ; l’épreuve du magasin."""
     health: Health = request.app.state.health
     components = health.components()
     state = overall(components)
     body: dict[str, Any] = {
         "status": state,
         "components": {component.name: component.as_json() for component in components},
+        "probe": health.probe(),
     }
     return JSONResponse(body, status_code=503 if state == AWAY else 200)
 

@@ -17,7 +17,7 @@ import heapq
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -25,7 +25,9 @@ from typing import Final
 
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.keys import parts_of
+from archive.objects.local_attacks import LocalAttacker
 from archive.objects.port import Assurance, Listed, StoredObject
+from archive.objects.siege import REASONS, Attacker
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
@@ -62,6 +64,20 @@ class LocalObjectStore:
     def assurance(self) -> Assurance:
         """Advisory: whoever administers the machine could alter a file, and would be caught."""
         return Assurance.ADVISORY
+
+    @property
+    def name(self) -> str:
+        """See ``siege.Besieged``."""
+        return self._root.as_uri()
+
+    @property
+    def weakness(self) -> str | None:
+        """See ``siege.Besieged``."""
+        return REASONS["local"]
+
+    def attackers(self) -> Sequence[Attacker]:
+        """See ``siege.Besieged``."""
+        return [LocalAttacker(self._root)]
 
     # -- writing
 

@@ -11,12 +11,14 @@ import base64
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
 import urllib3
@@ -25,6 +27,7 @@ from minio.error import S3Error
 
 from archive.objects.disk import CHUNK, chunks
 from archive.objects.keys import parts_of
+from archive.objects.minio_attacks import S3Attacker
 from archive.objects.minio_client import (
     Connection,
     Marker,
@@ -40,6 +43,7 @@ from archive.objects.minio_client import (
 )
 from archive.objects.minio_locks import Guard, Locks, locks_of
 from archive.objects.port import Assurance, Listed, StoredObject
+from archive.objects.siege import REASONS, Attacker
 from archive.settings import S3Store
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused, Unavailable
@@ -81,20 +85,48 @@ class MinioObjectStore:
         settings: Which bucket of which server, with whose credential.
         clock: Says whether a lock has ended where the store does not guard it itself.
         proven: Says what the last probe showed; advisory while none did.
+        credentials: Others that the service holds, by name: a probe attacks with them too.
     """
 
     def __init__(
-        self, settings: S3Store, clock: Clock, *, proven: Callable[[], Assurance] = lambda: Assurance.ADVISORY
+        self,
+        settings: S3Store,
+        clock: Clock,
+        *,
+        proven: Callable[[], Assurance] = lambda: Assurance.ADVISORY,
+        credentials: Mapping[str, S3Store] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._proven = proven
+        self._credentials = credentials
         self._opened: tuple[int, Connection, Locks] | None = None
 
     @property
     def assurance(self) -> Assurance:
         """Enforced only while a probe that is not old says so."""
         return self._proven()
+
+    @property
+    def name(self) -> str:
+        """See ``siege.Besieged``."""
+        return f"{self._settings.endpoint.rstrip('/')}/{self._settings.bucket}"
+
+    @property
+    def weakness(self) -> str | None:
+        """See ``siege.Besieged``."""
+        return None if self.open()[0].locks else REASONS["no_bucket_lock"]
+
+    def attackers(self) -> Sequence[Attacker]:
+        """See ``siege.Besieged``."""
+        others = {
+            name: self._settings.model_copy(update={"access_key": other.access_key, "secret_key": other.secret_key})
+            for name, other in self._credentials.items()
+        }
+        return [
+            S3Attacker("store", lambda: self.open()[0]),
+            *(S3Attacker(name, partial(Connection, settings)) for name, settings in others.items()),
+        ]
 
     def open(self) -> tuple[Connection, Locks]:
         """The bucket as this very process sees it: a fork must not use its parent's connections.
@@ -210,7 +242,9 @@ class MinioObjectStore:
         connection, _ = self.open()
         try:
             guard = self._guard(self._head(key, version))
-        except Marker:
+        except (Marker, Refused) as error:
+            if isinstance(error, Refused) and not self._is_marker(key, version):
+                raise
             guard = Guard(None, legal_hold=False)
         if guard.by_us and guard.holds(self._clock().astimezone(UTC).date()):
             raise locked(key, guard.locked_until)
@@ -221,6 +255,10 @@ class MinioObjectStore:
             if isinstance(error.__cause__, S3Error) and (guard.locked_until is not None or guard.legal_hold):
                 raise locked(key, guard.locked_until) from error
             raise
+
+    def _is_marker(self, key: str, version: str) -> bool:
+        """Some stores say of a delete marker that there is nothing."""
+        return any(item.marker and (item.key, item.version) == (key, version) for item in self.list(key))
 
     # -- reading
 

@@ -25,6 +25,7 @@ from archive.ledger import size
 from archive.tables import CheckpointRow, RecordRow, VerificationRow
 from ingestion.deposits import UNFINISHED
 from ingestion.tables import DepositRow
+from signing.clock import parse_stamp
 from signing.errors import ChartrierError
 
 router = APIRouter(include_in_schema=False)
@@ -73,6 +74,7 @@ def state(request: Request, person: Annotated[Caller, Depends(PageNeeds("admin")
             timestamper=system.timestamper.name,
             timestamps_probative=system.timestamper.probative,
             assurance=system.store.assurance,
+            probe=_probe(health),
             version=product_version(),
         )
 
@@ -162,6 +164,12 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         "checkpoint": session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1)),
         "entries": size(session),
     }
+
+
+def _probe(health: Health) -> tuple[datetime, str] | None:
+    """When the store was last tried, and what came of it."""
+    shown = health.probe()
+    return (parse_stamp(shown["at"]), said(shown["reason"])) if shown is not None else None
 
 
 def _seal(system: Any, now: datetime) -> dict[str, Any]:

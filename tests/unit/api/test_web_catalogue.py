@@ -9,6 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.web.i18n import _, ngettext, speaking, translate
+from search.questions import parse_query
+from signing.errors import Refused
 from tests import translations
 
 TAG = re.compile("<[^>]+>")
@@ -66,3 +68,10 @@ def test_programs_get_english_problems_when_they_ask(client: TestClient) -> None
     answer = client.get("/api/v1/rien", headers={"Accept-Language": "en"})
     assert answer.json()["title"] == "Not found"
     assert client.get("/api/v1/rien").json()["title"] == "Introuvable"
+
+
+def test_a_question_that_is_not_understood_says_so_in_english() -> None:
+    with pytest.raises(Refused) as caught:
+        parse_query('"budget')
+    told = translate(caught.value.detail, "en").format(**caught.value.values)
+    assert told == "The search is not understood at character 1: this quotation mark is not closed."

@@ -103,6 +103,16 @@ def test_a_stranger_says_intact(folder: Path, keys_now: Path) -> None:
     assert "not probative" in done.stdout
 
 
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_a_root_that_cannot_be_read_is_a_wrong_argument(folder: Path, tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "root.pem").write_bytes(content)
+    done = run(folder, "--root", str(tmp_path / "root.pem"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: --root: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_without_a_root_only_the_chain_is_missing(folder: Path) -> None:
     done = run(folder)
     assert done.returncode == 4, done.stdout + done.stderr

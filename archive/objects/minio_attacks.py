@@ -1,0 +1,150 @@
+"""What a credential of ours could try against a locked version, past the port (see ``archive.probe``)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from minio.commonconfig import COMPLIANCE, ENABLED, GOVERNANCE
+from minio.deleteobjects import DeleteObject
+from minio.error import S3Error
+from minio.objectlockconfig import ObjectLockConfig
+from minio.retention import Retention
+from minio.versioningconfig import SUSPENDED, VersioningConfig
+from minio.xml import Element, SubElement
+
+from archive.objects.minio_client import Connection, answered
+from archive.objects.minio_locks import moment
+from archive.objects.port import StoredObject
+from archive.objects.siege import Attack, attack_refused
+from signing.errors import Corrupt
+
+_OVER: Final = b"other bytes"
+
+
+class _NoRetention(Retention):
+    """An empty retention, which the SDK can't write."""
+
+    def toxml(self, element: ET.Element | None) -> ET.Element:  # noqa: ARG002
+        return Element("Retention")
+
+
+class _NoLock(ObjectLockConfig):
+    """A bucket's lock switched off, which the SDK can't write."""
+
+    def toxml(self, element: ET.Element | None) -> ET.Element:  # noqa: ARG002
+        written = Element("ObjectLockConfiguration")
+        SubElement(written, "ObjectLockEnabled", "Disabled")
+        return written
+
+
+class S3Attacker:
+    """One credential, turned against one bucket.
+
+    Args:
+        credential: Whose it is.
+        connect: Opens the bucket with it.
+    """
+
+    attacks: Sequence[Attack] = tuple(Attack)
+
+    def __init__(self, credential: str, connect: Callable[[], Connection]) -> None:
+        self.credential = credential
+        self._connect = connect
+
+    def attempt(self, attack: Attack, target: StoredObject, until: date) -> None:
+        """See ``archive.probe.Attacker``."""
+        with _refusals(target.key):
+            bucket = self._connect()
+            _ATTACKS[attack](bucket, target, until)
+
+
+def _delete(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
+    bucket.client.remove_object(bucket.bucket, target.key, version_id=target.version)
+
+
+def _bypass(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
+    asked = [DeleteObject(target.key, target.version)]
+    for error in bucket.client.remove_objects(bucket.bucket, asked, bypass_governance_mode=True):
+        raise attack_refused(error.code)
+
+
+def _shorten(bucket: Connection, target: StoredObject, until: date) -> None:
+    """By so little that no clock finds the new date past: it must be refused for being earlier."""
+    _retain(bucket, target, Retention(COMPLIANCE, moment(until) - timedelta(hours=12)))
+
+
+def _weaken(bucket: Connection, target: StoredObject, until: date) -> None:
+    _retain(bucket, target, Retention(GOVERNANCE, moment(until)))
+
+
+def _unlock(bucket: Connection, target: StoredObject, until: date) -> None:
+    _retain(bucket, target, _NoRetention(COMPLIANCE, moment(until)))
+
+
+def _retain(bucket: Connection, target: StoredObject, wanted: Retention) -> None:
+    bucket.client.set_object_retention(bucket.bucket, target.key, wanted, version_id=target.version)
+
+
+def _overwrite(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
+    bucket.client.put_object(bucket.bucket, target.key, io.BytesIO(_OVER), len(_OVER))
+
+
+def _hide(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
+    bucket.client.remove_object(bucket.bucket, target.key)
+
+
+def _suspend(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
+    bucket.client.set_bucket_versioning(bucket.bucket, VersioningConfig(SUSPENDED))
+    with _put_back(bucket.bucket):
+        bucket.client.set_bucket_versioning(bucket.bucket, VersioningConfig(ENABLED))
+
+
+def _unconfigure(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
+    before = bucket.client.get_object_lock_config(bucket.bucket)
+    bucket.client.set_object_lock_config(bucket.bucket, _NoLock(None, None, None))
+    with _put_back(bucket.bucket):
+        bucket.client.set_object_lock_config(bucket.bucket, before)
+
+
+@contextmanager
+def _put_back(bucket: str) -> Iterator[None]:
+    """What an attack changed must not stay so."""
+    try:
+        yield
+    except S3Error as error:
+        raise Corrupt(
+            "bucket_left_open",
+            "Le magasin a laissé changer les réglages du seau « {bucket} », puis a refusé de les rétablir.",
+            action="Rétablissez vous-même les versions et le verrouillage de ce seau.",
+            bucket=bucket,
+        ) from error
+
+
+_ATTACKS: Final[dict[Attack, Callable[[Connection, StoredObject, date], None]]] = {
+    Attack.DELETE: _delete,
+    Attack.BYPASS: _bypass,
+    Attack.SHORTEN: _shorten,
+    Attack.WEAKEN: _weaken,
+    Attack.UNLOCK: _unlock,
+    Attack.OVERWRITE: _overwrite,
+    Attack.HIDE: _hide,
+    Attack.SUSPEND: _suspend,
+    Attack.UNCONFIGURE: _unconfigure,
+}
+
+
+@contextmanager
+def _refusals(key: str) -> Iterator[None]:
+    """Tell a refusal of the server from a server that is away."""
+    with answered(key):
+        try:
+            yield
+        except S3Error as error:
+            if error.code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
+                raise
+            raise attack_refused(error.code) from error

@@ -1,0 +1,78 @@
+"""Brings the tables of every package up to this version, or says that somebody else has to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archive.database import Database
+from signing.errors import Refused
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+def may_migrate(database: Database) -> bool:
+    """Whether the role of this database may make tables in it.
+
+    Raises:
+        Unavailable: ``database_unreachable``.
+    """
+    if database.inspect() is None:
+        return True
+    from archive import postgres
+
+    with database.engine.connect() as connection:
+        return postgres.may_migrate(connection)
+
+
+def require_current(database: Database) -> None:
+    """Refuse tables of another revision than this version's, for a role that may not bring them up.
+
+    Raises:
+        Refused: ``database_behind``.
+    """
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_migrations()).get_current_head()
+    with database.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != head:
+        raise Refused(
+            "database_behind",
+            "Les tables en sont à la révision {found}, cette version attend la révision {head}.",
+            kept="Rien n’a été modifié.",
+            action="Lancez « chartrier initialise » avec CHARTRIER_DATABASE_OWNER_URL, puis relancez.",
+            found=found or "—",
+            head=head,
+        )
+
+
+def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
+    """Bring the tables up to a revision.
+
+    Args:
+        database: Under the role that owns the tables.
+        revision: Which.
+        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
+
+    Raises:
+        Unavailable: ``database_away``.
+    """
+    from alembic import command
+
+    config = _migrations()
+    config.attributes["database"] = database
+    if not database.is_sqlite:
+        config.attributes["role"] = role or database.url.username
+    with database.translated():
+        command.upgrade(config, revision)
+
+
+def _migrations() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
+    return config
