@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 from archive.assurance import PROBE_EVERY
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import Assurance, found
+from archive.objects.port import Assurance
 from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
 from archive.settings import LocalStore
-from archive.tables import JournalEntryRow, RecordRow, RepresentationRow, TenantRow
+from archive.tables import RecordRow, RepresentationRow, TenantRow
 from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
-from ingestion.migrating import may_migrate, migrate, require_current
+from ingestion.migrating import has_a_journal, prepare
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
@@ -375,52 +375,14 @@ class System:
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
-            from signing.authority import ensure_generated, keys_missing
+            from signing.authority import ensure_generated, has_keys, keys_missing
 
-            self._prepare_database()
-            if not self._has_keys() and self._has_a_journal():
+            prepare(self.database, self.settings.archive)
+            if not has_keys(self.settings.signing.keys) and has_a_journal(self.database, self.store):
                 raise keys_missing()
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self.publisher.open_log()
             self.probe(after=PROBE_EVERY)
-
-    def _has_keys(self) -> bool:
-        keys = self.settings.signing.keys
-        return (keys / "log.key").exists() or (keys / ".ready").exists()
-
-    def _has_a_journal(self) -> bool:
-        """Whether the store or the database already belongs to an installation: its keys are somewhere else."""
-        with self.database.read() as session:
-            if session.get(JournalEntryRow, 0) is not None:
-                return True
-        return found(self.store, "layout.json") is not None
-
-    def _prepare_database(self) -> None:
-        """Tables under the role that owns them, then a look at them under the role that serves.
-
-        A machine that was not given the owner's role migrates nothing: it finds the tables as another made them.
-
-        Raises:
-            Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_behind``.
-            Unavailable: ``database_unreachable``, ``database_away``.
-        """
-        given = self.settings.archive
-        separate = given.database_owner_url != given.database_url
-        if separate or may_migrate(self.database):
-            owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
-            try:
-                owner.inspect()
-                migrate(owner, role=self.database.url.username)
-            finally:
-                owner.dispose()
-        else:
-            require_current(self.database)
-            separate = True
-        server = self.database.inspect()
-        if server is not None:
-            from archive.postgres import require_safe
-
-            require_safe(server, separate=separate)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.

@@ -6,10 +6,52 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.database import Database
+from archive.objects.port import ObjectStore, found
+from archive.settings import ArchiveSettings
+from archive.tables import JournalEntryRow
 from signing.errors import Refused
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+
+def prepare(database: Database, given: ArchiveSettings) -> None:
+    """Tables under the role that owns them, then a look at them under the role that serves.
+
+    A machine that was not given the owner's role migrates nothing: it finds the tables as another made them.
+
+    Args:
+        database: Under the role that serves.
+        given: Names the role that owns.
+
+    Raises:
+        Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_behind``.
+        Unavailable: ``database_unreachable``, ``database_away``.
+    """
+    separate = given.database_owner_url != given.database_url
+    if separate or may_migrate(database):
+        owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
+        try:
+            owner.inspect()
+            migrate(owner, role=database.url.username)
+        finally:
+            owner.dispose()
+    else:
+        require_current(database)
+        separate = True
+    server = database.inspect()
+    if server is not None:
+        from archive.postgres import require_safe
+
+        require_safe(server, separate=separate)
+
+
+def has_a_journal(database: Database, store: ObjectStore) -> bool:
+    """Whether the database or the store already belongs to an installation: its keys are somewhere."""
+    with database.read() as session:
+        if session.get(JournalEntryRow, 0) is not None:
+            return True
+    return found(store, "layout.json") is not None
 
 
 def may_migrate(database: Database) -> bool:

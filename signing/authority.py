@@ -40,7 +40,9 @@ def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -
         Corrupt: If part of an earlier set is missing: made anew, it would disown what it signed.
         Refused: ``keys_missing``: the folder is read-only here and holds no whole set.
     """
-    if all((keys / name).exists() for name in FILES):  # also where the folder is shared and read-only
+    if (
+        all((keys / name).exists() for name in FILES) and not (keys / ".ready").exists()
+    ):  # also where the folder is shared and read-only
         return
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(keys, os.W_OK):
@@ -69,6 +71,11 @@ def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -
             made.rename(keys / made.name)
         _sync(keys)
         ready.rmdir()
+
+
+def has_keys(keys: Path) -> bool:
+    """Whether the folder holds the log's key, or a set that is being moved in."""
+    return (keys / "log.key").exists() or (keys / ".ready").exists()
 
 
 def keys_missing() -> Refused:

@@ -26,7 +26,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from archive.database import Database
-from ingestion.assembly import migrate
+from ingestion.migrating import migrate
 from tests.servers.presence import absent
 from tests.servers.process import ServerProcess, free_port
 

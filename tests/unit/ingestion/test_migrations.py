@@ -15,7 +15,7 @@ import archive.tables
 import ingestion.tables
 from archive.database import Base, Database
 from archive.ledger import Ledger
-from ingestion.assembly import migrate
+from ingestion.migrating import migrate
 from signing.clock import utc_now
 
 TABLES = (api.tables, archive.tables, ingestion.tables)
