@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench fault clean requirements
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clean requirements
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -68,6 +68,10 @@ fault: setup-test  ## The long fault runs: kills at random moments, flushed brok
 
 bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans
 	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS))
+
+bench-services: setup-test  ## The service on a department's servers: deposits/s, lag, memory, scaling (PARTS="receipts lag")
+	@tests/servers/install.sh
+	$(BIN)/python -m tests.bench.services $(PARTS)
 
 requirements: setup-test  ## Pin again (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q --extra test --extra pytesseract -o requirements/test.txt

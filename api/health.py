@@ -87,7 +87,7 @@ class Health:
         system = self._system
         head = system.store.stat("layout.json")
         today, horizon = system.clock().date(), system.settings.archive.lock_horizon_days
-        with system.database.read() as session:
+        with acting_for(EVERYTHING), system.database.read() as session:  # a number, of no tenant
             lost = assurance.was_lost(session, system.store.name)
             late = locks.overdue(session, today, horizon)
         if lost:

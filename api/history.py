@@ -23,6 +23,9 @@ SENTENCES: dict[str, str] = {
     "RecordKept": "Rangé dans le magasin avec ses copies et ses preuves.",
     "RecordDescribed": "Description complétée ou corrigée.",
     "RecordCompleted": "Formes du document complétées par un nouveau traitement.",
+    "DepositRecovered": "Réinscrit après la perte de la base, d’après ce que le magasin en gardait.",
+    "RecordRecovered": "Réinscrit après la perte de la base, d’après sa fiche dans le magasin.",
+    "ObjectRestored": "Fichier « {path} » rétabli depuis la copie saine, après vérification.",
     "FixityChecked": "Vérifié : {verdict}.",
 }
 """French sentence of each event: message ids of the catalogue."""

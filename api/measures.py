@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Table, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.traffic import BUCKETS, Traffic
-from archive.database import Base
 from archive.tables import (
     CheckpointRow,
+    CopyRow,
     JournalEntryRow,
     LeaseRow,
     RecordRow,
     RepresentationRow,
     StoredFileRow,
+    StoreProbeRow,
     VerificationRow,
 )
 from ingestion.deposits import UNFINISHED
@@ -152,31 +153,18 @@ class Measures:
             verdicts.labels(verdict).set(count)
 
     def _custody(self, session: Session, now: datetime) -> None:
-        """Probes, reconciliation and second copy: from their tables, where this installation has them."""
+        """When the store was last tried, and what the second one holds."""
         probed = self._gauge("chartrier_store_probe_age_seconds", "Since the store was last tried.")
-        agreed = self._gauge("chartrier_custody_agreed", "1 when the latest run found everything in step.", ["check"])
-        age = self._gauge("chartrier_custody_age_seconds", "Since the latest run ended.", ["check"])
-        copies = self._gauge(
-            "chartrier_copies", "Objects of the second store by what its last check found.", ["verdict"]
-        )
+        copies = self._gauge("chartrier_copies", "Objects of the second store by its last check.", ["verdict"])
         missing = self._gauge("chartrier_copies_missing", "Objects of records that the second store does not have.")
-        probes, reports, copied = (_table(name) for name in ("store_probes", "custody_reports", "copies"))
-        if probes is not None:
-            probed.set(self._age(session.scalar(select(func.max(probes.c.at))), now, never=inf))
-        if reports is not None:
-            for row in session.execute(
-                select(reports.c.name, reports.c.verdict, reports.c.started_at, reports.c.ended_at)
-            ):
-                agreed.labels(row.name).set(row.verdict != "differs")
-                age.labels(row.name).set(self._age(row.ended_at or row.started_at, now))
-        if copied is not None and self._system.settings.archive.copy_store is not None:
-            for verdict, count in session.execute(select(copied.c.verdict, func.count()).group_by(copied.c.verdict)):
-                copies.labels(verdict).set(count)
-            kept = sum(
-                session.scalar(select(func.count()).select_from(t)) or 0 for t in (RepresentationRow, StoredFileRow)
-            )
-            there = session.scalar(select(func.count()).select_from(copied).where(copied.c.record_id.is_not(None))) or 0
-            missing.set(max(0, kept - there))
+        probed.set(self._age(session.scalar(select(func.max(StoreProbeRow.at))), now, never=inf))
+        if self._system.settings.archive.copy_store is None:
+            return
+        for verdict, count in session.execute(select(CopyRow.verdict, func.count()).group_by(CopyRow.verdict)):
+            copies.labels(verdict).set(count)
+        kept = sum(session.scalar(select(func.count()).select_from(t)) or 0 for t in (RepresentationRow, StoredFileRow))
+        there = session.scalar(select(func.count()).select_from(CopyRow).where(CopyRow.record_id.is_not(None))) or 0
+        missing.set(max(0, kept - there))
 
     # -- parts
 
@@ -200,11 +188,6 @@ class Measures:
     def _age(self, at: datetime | None, now: datetime | None = None, *, never: float = 0.0) -> float:
         """Seconds since then; ``never`` for what never was: 0 where nothing waits, infinity where it must have been."""
         return max(0.0, ((now or self._system.clock()) - at).total_seconds()) if at is not None else never
-
-
-def _table(name: str) -> Table | None:
-    """A table of another package, if this version has it."""
-    return Base.metadata.tables.get(name)
 
 
 class Requests(Collector):

@@ -13,7 +13,7 @@ from api.measures import Measures, Requests
 from archive import locks
 from archive.assurance import proven
 from archive.objects.port import Assurance
-from archive.tables import CheckpointRow, JournalEntryRow, RecordRow
+from archive.tables import CheckpointRow, CustodyReportRow, JournalEntryRow, RecordRow
 from archive.tenancy import EVERYTHING, acting_for
 from ingestion.tables import DepositRow, OutboxRow
 from signing.errors import Unavailable
@@ -48,12 +48,15 @@ def _of_the_database(system: System, registry: CollectorRegistry) -> None:
     published = Gauge("chartrier_journal_published", "Entries under the last checkpoint.", registry=registry)
     outbox = Gauge("chartrier_outbox_waiting", "Wake-ups still to be sent.", registry=registry)
     measures = Measures(system, registry)
+    ran = Gauge("chartrier_custody_ended", "End of the latest run, Unix time.", ["name"], registry=registry)
+    open_ = Gauge("chartrier_custody_open", "Findings of the latest run not put right.", ["name"], registry=registry)
     enforced = Gauge("chartrier_store_enforced", "1 while a recent probe shows enforced locks.", registry=registry)
     late = Gauge("chartrier_locks_overdue", "Records whose locks should have been extended.", registry=registry)
     with acting_for(EVERYTHING), system.database.read() as session:  # numbers of the installation
         horizon = system.settings.archive.lock_horizon_days
         late.set(locks.overdue(session, system.clock().date(), horizon))
         enforced.set(proven(session, system.store.name, system.clock()) == Assurance.ENFORCED)
+        latest = session.scalars(select(CustodyReportRow)).all()
         for state, count in session.execute(select(DepositRow.state, func.count()).group_by(DepositRow.state)):
             deposits.labels(state).set(count)
         for state, count in session.execute(select(RecordRow.state, func.count()).group_by(RecordRow.state)):
@@ -64,3 +67,6 @@ def _of_the_database(system: System, registry: CollectorRegistry) -> None:
         measures.of_tables(session)
         measures.of_parts(session)
         outbox.set(session.scalar(select(func.count()).select_from(OutboxRow).where(OutboxRow.sent_at.is_(None))) or 0)
+    for row in latest:
+        ran.labels(row.name).set(row.ended_at.timestamp() if row.ended_at else 0)
+        open_.labels(row.name).set(row.facts.get("open", sum(row.facts.get("counts", {}).values())))

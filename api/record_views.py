@@ -12,6 +12,7 @@ from archive.catalogue import checkpoint_over
 from archive.catalogue import get as find_record
 from archive.catalogue import representation as find_representation
 from archive.catalogue import representations as representations_of
+from archive.custody.standing import standing
 from archive.tables import RecordRow
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "checkpoint_over",
+    "copies",
     "entity_tag",
     "find_record",
     "find_representation",
@@ -29,13 +31,29 @@ __all__ = [
 
 def view(session: Session, row: RecordRow, system: System, position: Callable[[str], int]) -> dict[str, Any]:
     """The JSON of a record."""
-    return catalogue.view(
+    body = catalogue.view(
         session,
         row.tenant_id,
         row.id,
         assurance=str(system.store.assurance),
         indexed_to=position(row.tenant_id),
     )
+    return body | {"copies": copies(session, row, system)}
+
+
+def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:
+    """Where the record stands: in the first store, and in the second if there is one."""
+    second = system.copy_store
+    return standing(
+        session,
+        row,
+        (_kind(system.store.name), system.store.assurance),
+        (_kind(second.name), second.assurance) if second is not None else None,
+    )
+
+
+def _kind(name: str) -> str:
+    return "files" if name.startswith("file:") else "s3"
 
 
 def entity_tag(row: RecordRow) -> str:

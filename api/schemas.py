@@ -207,6 +207,19 @@ class IndexState(BaseModel):
     state: Literal["indexed", "pending"]
 
 
+class Copy(BaseModel):
+    """Where the record stands: the first store, or the second copy."""
+
+    store: Literal["first", "second"]
+    kind: Literal["files", "s3"]
+    assurance: Literal["advisory", "enforced"]
+    state: Literal["intact", "altered", "missing", "unverifiable", "unverified", "incomplete", "absent"]
+    objects: int
+    expected: int
+    locked_until: str | None
+    checked_at: str | None = Field(description="Dernière relecture complète ; `null` : aucune.")
+
+
 class Proof(BaseModel):
     """Where the record stands in the journal."""
 
@@ -243,6 +256,7 @@ class Record(BaseModel):
     warnings: list[Warning]
     index: IndexState
     proof: Proof
+    copies: list[Copy]
 
 
 class Word(BaseModel):

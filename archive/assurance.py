@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.database import Database
 from archive.objects.port import Assurance
-from archive.probe import Probe
+from archive.objects.siege import Besieged
+from archive.probe import Probe, run
 from archive.tables import StoreProbeRow
-from signing.clock import stamp
+from signing.clock import Clock
 
 PROBE_EVERY: Final = timedelta(hours=24)
 BELIEVED: Final = timedelta(hours=48)
@@ -64,12 +66,22 @@ def was_lost(session: Session, store: str) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def as_json(row: StoreProbeRow) -> dict[str, Any]:
-    """A kept probe, as ``Probe.as_json`` writes one."""
-    return {
-        "at": stamp(row.at),
-        "store": row.store,
-        "assurance": row.assurance,
-        "reason": row.reason,
-        "attempts": row.attempts,
-    }
+def now_proven(database: Database, store: Besieged, clock: Clock) -> Assurance:
+    """What the store is known to enforce at this moment."""
+    with database.read() as session:
+        return proven(session, store.name, clock())
+
+
+def probe_again(database: Database, store: Besieged, clock: Clock, *, after: timedelta) -> Probe | None:
+    """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+
+    Raises:
+        Unavailable: The store or the database did not answer: nothing was shown.
+    """
+    with database.read() as session:
+        if not is_due(session, store.name, clock(), after):
+            return None
+    shown = run(store, clock)
+    with database.write() as session:
+        record(session, shown)
+    return shown

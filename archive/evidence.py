@@ -237,7 +237,8 @@ class Evidence:
     def _receipt(self, known: _Known, record: dict[str, Any]) -> dict[str, Any]:
         original = next(form for form in record["representations"] if form["kind"] == "original")
         deposit = record["deposit"]
-        received = next(entry for entry in known.entries if entry.n == deposit["entry"])
+        told = [entry for entry in known.entries if entry.type in {"DepositReceived", "DepositRecovered"}]
+        received = next((entry for entry in told if entry.n == deposit["entry"]), told[-1])
         return receipt_note(
             self._log_key,
             deposit=deposit["id"],

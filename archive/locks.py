@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from archive import catalogue
@@ -102,7 +102,7 @@ class Locks:
         """The journal and what explains the store; ``layout.json`` last: its lock tells that a run was whole."""
         until = today + timedelta(days=self._horizon) if self._horizon else FOREVER
         limit = today + timedelta(days=margin(self._horizon))
-        for prefix in ("journal/", "layout.json"):
+        for prefix in ("journal/", "register/", "layout.json"):
             for item in self._store.list(prefix):
                 if item.marker or not is_kept_for_ever(item.key):
                     continue
@@ -133,17 +133,22 @@ def is_overdue(head: StoredObject, today: date, horizon_days: int) -> bool:
 
 
 def _late(today: date, limit: date) -> Select[RecordRow]:
-    """Records whose retention runs beyond a lock of theirs that ends before the limit."""
+    """Records whose retention runs beyond a lock of theirs that ends before the limit.
+
+    Found from the locks, by their index: those that end soon are few, records are many.
+    """
     has_no_end = or_(RecordRow.ends_on.is_(None), RecordRow.final_action == FinalAction.KEEP.value)
 
-    def short(table: type[RepresentationRow | StoredFileRow]) -> ColumnElement[bool]:
+    def short(table: type[RepresentationRow | StoredFileRow]) -> Select[str]:
         outlived = or_(has_no_end, and_(RecordRow.ends_on > today, table.locked_until < RecordRow.ends_on))
-        unlocked = table.locked_until.is_(None)
-        return exists().where(
-            table.record_id == RecordRow.id, or_(unlocked, and_(table.locked_until < limit, outlived))
+        return (
+            select(table.record_id)
+            .join(RecordRow, RecordRow.id == table.record_id)
+            .where(or_(table.locked_until.is_(None), and_(table.locked_until < limit, outlived)))
         )
 
-    return select(RecordRow).where(RecordRow.state.not_in(_GONE), or_(short(RepresentationRow), short(StoredFileRow)))
+    due = union(short(RepresentationRow), short(StoredFileRow))
+    return select(RecordRow).where(RecordRow.id.in_(due), RecordRow.state.not_in(_GONE))
 
 
 def _retention(record: RecordRow) -> Retention:

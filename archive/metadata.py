@@ -28,6 +28,9 @@ _PREMIS: Final = {
     "RecordKept": "registration",
     "RecordDescribed": "metadata modification",
     "RecordCompleted": "derivation",
+    "DepositRecovered": "ingestion",
+    "RecordRecovered": "registration",
+    "ObjectRestored": "replication",
     "FixityChecked": "fixity check",
 }
 _PREMIS_STAGES: Final = {

@@ -114,7 +114,8 @@ class Publisher:
         """Write ``layout.json``, the voucher of the log key and entry 0, unless they are there.
 
         Raises:
-            Refused: ``log_key_changed``, the store or the database holds the journal of another key or origin.
+            Refused: ``log_key_changed``, the store or the database holds the journal of another key or origin;
+                ``database_lost``, the database is empty and the store is not.
         """
         log = {"origin": self._log_key.origin, "vkey": self._log_key.vkey}
         with self._database.read() as session:
@@ -135,6 +136,7 @@ class Publisher:
                 "Le magasin contient le journal d’une autre installation ou d’une autre clé.",
                 action="Rétablissez le dossier des clés d’origine, ou choisissez un magasin vide.",
             )
+        self._require_journal()
         self._vouch()
         with self._database.write() as session:
             Ledger(self._database, self._clock).open_log(
@@ -150,6 +152,19 @@ class Publisher:
             if error.code != "object_exists":
                 raise
         return read_all(self._store, "layout.json")
+
+    def _require_journal(self) -> None:
+        """Refuse to begin a second journal over the one that is published."""
+        with self._database.read() as session:
+            if size(session):
+                return
+        if found(self._store, f"{JOURNAL}/checkpoint") is not None:
+            raise Refused(
+                "database_lost",
+                "La base de données est vide, mais le magasin contient un journal et des documents.",
+                kept="Rien n’a été écrit.",
+                action="Rétablissez la base d’origine, ou refaites-la depuis le magasin : « chartrier rebuild all ».",
+            )
 
     def _vouch(self) -> None:
         """Have the present seal vouch for the log key, beside what an earlier seal said of it."""
@@ -380,8 +395,10 @@ class Publisher:
 
 def is_kept_for_ever(key: str) -> bool:
     """Whether an object outside the tenants is locked for as long as a store can: not heads, nor partial tiles."""
-    return key == "layout.json" or (
-        key.startswith(f"{JOURNAL}/") and key != f"{JOURNAL}/checkpoint" and ".p/" not in key
+    return (
+        key == "layout.json"
+        or key.startswith("register/")
+        or (key.startswith(f"{JOURNAL}/") and key != f"{JOURNAL}/checkpoint" and ".p/" not in key)
     )
 
 

@@ -60,6 +60,9 @@ DECLARED: Final[dict[str, Rows]] = {
     "retention_rules": _of("tenant_id", *_GROW, "UPDATE (validated_at)"),
     "journal_entries": _of("tenant_id", *_GROW),
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
+    "copies": _with("records", "record_id", *_FULL),  # those of the journal and of staging belong to nobody
+    "custody_reports": Rows(None, _FULL),  # of the installation as a whole
+    "store_probes": Rows(None, _GROW),  # what the store enforces concerns all
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
     # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),

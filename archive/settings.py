@@ -48,7 +48,7 @@ class ArchiveSettings(_Frozen):
     database_url: SecretStr
     database_owner_url: SecretStr
     store: StoreSettings
-    copy_store: S3Store | None = None
+    copy_store: StoreSettings | None = None
     lock_horizon_days: int = Field(default=400, ge=0, le=36500)
     origin: str = "chartrier.local"
     """Public name of the installation's log (C2SP checkpoint origin)."""

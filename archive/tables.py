@@ -265,3 +265,39 @@ class LeaseRow(Base):
     holder: Mapped[str] = mapped_column(String(100))
     until: Mapped[datetime]
     fence: Mapped[int]
+
+
+class CopyRow(Base):
+    """One version of one object that stands in the second store too."""
+
+    __tablename__ = "copies"
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """In the first store."""
+    copy_version: Mapped[str] = mapped_column(String(200))
+    """In the second store, which counts its versions in its own way."""
+    record_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    """None: journal, register, layout, staging."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    locked_until: Mapped[date | None]
+    legal_hold: Mapped[bool]
+    copied_at: Mapped[datetime]
+    checked_at: Mapped[datetime]
+    """When the copy was last read whole."""
+    verdict: Mapped[str] = mapped_column(String(20))
+    """``intact``, ``altered`` or ``missing``: what that reading found."""
+
+
+class CustodyReportRow(Base):
+    """The latest run of each check or work on the holdings as a whole: what États, doctor and metrics show."""
+
+    __tablename__ = "custody_reports"
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """``rebuild``, ``reconcile``, ``copies``."""
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    """None while it runs, or since it was killed."""
+    verdict: Mapped[str] = mapped_column(String(20))
+    """``running``, ``agreed`` or ``differs``."""
+    facts: Mapped[dict[str, Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +31,8 @@ _NAMES: Final = {
     Kind.TEXT.value: "Texte lu",
     Kind.PREVIEW.value: "Aperçu",
 }
-_CHANGES: Final = ("RecordKept", "RecordDescribed", "RecordCompleted")
+_KEPT: Final = ("RecordKept", "RecordRecovered")
+_CHANGES: Final = (*_KEPT, "RecordDescribed", "RecordCompleted")
 
 
 @dataclass(frozen=True)
@@ -214,11 +215,24 @@ def _beside(listed: list[Listed], promise: Promise) -> set[str]:
     heads = {f"{promise.root}/inventory.json", f"{promise.root}/inventory.json.sha512"}
     versions = Counter(item.key for item in listed)
     pinned = {item.key: item.version for item in promise.objects}
-    allowed = {key: promise.values["ocfl_version"] if key in heads else 1 for key in pinned}
+    restored = put_back(json.loads(body) for _, body, _ in promise.entries)
+    allowed = {
+        key: (promise.values["ocfl_version"] if key in heads else 1) + restored[key.removeprefix(f"{promise.root}/")]
+        for key in pinned
+    }
     current = {item.key: item.version for item in listed}  # the newest comes last
     return {item.key for item in listed if item.marker} | {
         key for key in pinned.keys() & current.keys() if versions[key] > allowed[key] or current[key] != pinned[key]
     }
+
+
+def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """How often each object of a record, by its path, was written again beside a damaged version.
+
+    In either store: the two may have changed places since.
+    """
+    facts = (entry["facts"] for entry in entries if entry["type"] == "ObjectRestored")
+    return Counter(fact["path"] for fact in facts if fact["damaged"] is not None)
 
 
 def _some(keys: Set[str], promise: Promise) -> str:
@@ -265,7 +279,7 @@ def _journal(promise: Promise) -> Check:
     read = [(n, json.loads(body)) for n, body, _ in promise.entries]
     kept = next((entry for n, entry in read if n == promise.values["kept_entry"]), None)
     changes = [entry for _, entry in read if entry["type"] in _CHANGES]
-    if kept is None or kept["type"] != "RecordKept":
+    if kept is None or kept["type"] not in _KEPT:
         return Check(name, Fixity.MISSING, "L’entrée qui dit que le document est gardé manque.")
     facts = changes[-1]["facts"]
     pinned = {item.kind: item.sha256 for item in promise.objects if item.kind is not None}

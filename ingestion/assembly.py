@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import fcntl
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
-from archive.assurance import PROBE_EVERY
+from archive.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import Assurance
 from archive.objects.siege import Besieged
 from archive.records import Digests, Kind
-from archive.settings import LocalStore
-from archive.tables import RecordRow, RepresentationRow, TenantRow
+from archive.settings import LocalStore, S3Store, StoreSettings
+from archive.tables import RecordRow, RepresentationRow
 from archive.tenancy import EVERYTHING
 from ingestion.intake import Intake
 from ingestion.migrating import has_a_journal, prepare
@@ -30,7 +28,6 @@ from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.clock import Clock, utc_now
-from signing.errors import Refused
 from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from archive.locks import Locks
     from archive.probe import Probe
     from archive.publisher import Publisher
+    from archive.register import Register
     from ingestion.queue.port import TaskQueue
     from ingestion.relay import Relay
     from ingestion.runner import Runner
@@ -51,8 +49,6 @@ if TYPE_CHECKING:
 
 ORGANISATION: Final = "Chartrier"
 """Name on the certificates that we make ourselves; a real seal carries the administration's."""
-
-_TENANT = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 class System:
@@ -82,43 +78,35 @@ class System:
     @cached_property
     def store(self) -> Besieged:
         """Local files, or S3 with Object Lock."""
-        chosen = self.settings.archive.store
+        return self._opened(self.settings.archive.store)
+
+    @cached_property
+    def copy_store(self) -> Besieged | None:
+        """Where the second copy is; None: there is none."""
+        chosen = self.settings.archive.copy_store
+        return None if chosen is None else self._opened(chosen)
+
+    def _opened(self, chosen: StoreSettings) -> Besieged:
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
             return LocalObjectStore(chosen.root, self.clock)
         from archive.objects.minio import MinioObjectStore
 
-        copy = self.settings.archive.copy_store
-        store = MinioObjectStore(
-            chosen,
-            self.clock,
-            proven=lambda: self._proven(store),
-            credentials={"copy": copy} if copy is not None else {},
-        )
-        return store
-
-    def _proven(self, store: Besieged) -> Assurance:
-        from archive.assurance import proven
-
-        with self.database.read() as session:
-            return proven(session, store.name, self.clock())
+        held = {"store": self.settings.archive.store, "copy": self.settings.archive.copy_store}
+        others = {name: one for name, one in held.items() if isinstance(one, S3Store) and one != chosen}
+        proven = partial(now_proven, self.database, clock=self.clock)
+        return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others)
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+        """Attack the store, if the last time is that long ago (see ``archive.assurance``)."""
+        return probe_again(self.database, self.store, self.clock, after=after)
 
-        Raises:
-            Unavailable: The store or the database did not answer: nothing was shown.
-        """
-        from archive import assurance, probe
-
-        with self.database.read() as session:
-            if not assurance.is_due(session, self.store.name, self.clock(), after):
-                return None
-        shown = probe.run(self.store, self.clock)
-        with self.database.write() as session:
-            assurance.record(session, shown)
-        return shown
+    def probe_copy(self, *, after: timedelta = timedelta(0)) -> Probe | None:
+        """The same of the second store; None too where there is none."""
+        if self.copy_store is None:
+            return None
+        return probe_again(self.database, self.copy_store, self.clock, after=after)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -131,6 +119,13 @@ class System:
         from archive.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def register(self) -> Register:
+        """What the store is told of each tenant."""
+        from archive.register import Register
+
+        return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def locks(self) -> Locks:
@@ -271,7 +266,7 @@ class System:
         """Celery, over the broker that was named or the Valkey of this home."""
         from ingestion.queue.celery import CeleryQueue, make_app
 
-        return CeleryQueue(make_app(self.broker_url))
+        return CeleryQueue(make_app(self.broker_url, self.settings.ingestion.broker_ca))
 
     @property
     def broker_url(self) -> str:
@@ -375,14 +370,23 @@ class System:
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
+            from archive.custody.rebuild import require_finished
             from signing.authority import ensure_generated, has_keys, keys_missing
 
-            prepare(self.database, self.settings.archive)
+            prepare(self.settings.archive, self.database)
+            require_finished(self.database)
             if not has_keys(self.settings.signing.keys) and has_a_journal(self.database, self.store):
                 raise keys_missing()
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self.publisher.open_log()
+            self.register.enter_all()
             self.probe(after=PROBE_EVERY)
+
+    def prepare_rebuild(self) -> None:
+        """Tables and nothing else: what ``rebuild all`` begins with."""
+        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._alone("initialise"):
+            prepare(self.settings.archive, self.database)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.
@@ -390,21 +394,8 @@ class System:
         Raises:
             Refused: ``bad_tenant``.
         """
-        from archive.rulebook import load_pack
-
-        if not _TENANT.fullmatch(tenant) or not name.strip() or len(name) > 200:
-            raise Refused(
-                "bad_tenant",
-                "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
-                action="Par exemple : mairie-de-saint-aubin.",
-            )
         with self.database.write() as session:
-            if session.get(TenantRow, tenant) is not None:
-                return False
-            session.add(TenantRow(id=tenant, name=name.strip(), created_at=self.clock()))
-            session.flush()
-            load_pack(session, tenant)
-        return True
+            return self.register.open_tenant(session, tenant, name)
 
     def close(self) -> None:
         """Let go of everything that was opened."""

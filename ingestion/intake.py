@@ -201,11 +201,11 @@ class Intake:
             known = self._replay(session, offer, request)
         if known is not None:
             return Received(known, replayed=True)
-        deposit_id, received_at = new_id(), self._clock()
-        described = statement(deposit_id, tenant_name, offer, spool.size, digests, received_at)
+        deposit_id, record_id, received_at = new_id(), new_id(), self._clock()
+        described = statement(deposit_id, record_id, tenant_name, offer, spool.size, digests, received_at)
         staged = self._stage(spool, f"staging/{offer.tenant}/{deposit_id}", described, digests)
         try:
-            received = self._commit(deposit_id, received_at, offer, request, spool.size, digests, staged[0])
+            received = self._commit(deposit_id, record_id, received_at, offer, request, spool.size, digests, staged[0])
         except IntegrityError as error:  # another process was faster by an instant (PostgreSQL)
             with self._database.read() as session:
                 known = self._replay(session, offer, request)
@@ -245,6 +245,7 @@ class Intake:
     def _commit(
         self,
         deposit_id: str,
+        record_id: str,
         received_at: datetime,
         offer: Offer,
         request: str,
@@ -284,7 +285,7 @@ class Intake:
                 staging_version=staged.version,
                 entry=entry.n,
                 leaf_hash=entry.leaf_hash,
-                record_id=new_id(),
+                record_id=record_id,
                 problem=None,
                 priority=offer.priority,
                 lease_owner=None,

@@ -12,10 +12,17 @@ import structlog
 
 _SECRET = re.compile(r"chr_[0-9A-Za-z]{20,}")
 
+_CREDENTIALS = re.compile(r"(://[^/\s:@\"']*):[^/\s@\"']+@")
+"""Password of a URL: brokers and databases are named by one."""
+
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Blank whatever looks like a key, wherever it slipped in."""
-    return {key: _SECRET.sub("chr_…", value) if isinstance(value, str) else value for key, value in event.items()}
+    """Blank whatever looks like a key or a URL's password, wherever it slipped in."""
+    return {key: _blanked(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _blanked(value: str) -> str:
+    return _CREDENTIALS.sub(r"\1:…@", _SECRET.sub("chr_…", value))
 
 
 def configure_logs(*, level: int = logging.INFO) -> None:
@@ -52,4 +59,6 @@ def configure_logs(*, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
+    for name in ("elastic_transport", "amqp", "urllib3"):  # a line for each request of theirs says nothing new
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True  # ours says the same with a trace and without query strings

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-def prepare(database: Database, given: ArchiveSettings) -> None:
+def prepare(given: ArchiveSettings, database: Database) -> None:
     """Tables under the role that owns them, then a look at them under the role that serves.
 
     A machine that was not given the owner's role migrates nothing: it finds the tables as another made them.
 
     Args:
-        database: Under the role that serves.
         given: Names the role that owns.
+        database: Under the role that serves.
 
     Raises:
         Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_behind``.

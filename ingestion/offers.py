@@ -130,13 +130,24 @@ def check_bytes(size: int, digests: Digests, offer: Offer) -> None:
 
 
 def statement(
-    deposit_id: str, tenant_name: str, offer: Offer, size: int, digests: Digests, received_at: datetime
+    deposit_id: str,
+    record_id: str,
+    tenant_name: str,
+    offer: Offer,
+    size: int,
+    digests: Digests,
+    received_at: datetime,
 ) -> bytes:
-    """``deposit.json``: with the bytes beside it, a lost database loses no acknowledged deposit."""
+    """``deposit.json``: with the bytes beside it, a lost database loses no acknowledged deposit.
+
+    It names the record to be, so that what was begun of it in the store is finished and not made twice.
+    """
     return canonical(
         {
             "v": 1,
             "deposit": deposit_id,
+            "record": record_id,
+            "priority": offer.priority,
             "tenant": offer.tenant,
             "tenant_name": tenant_name,
             "agent": offer.agent,

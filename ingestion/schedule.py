@@ -10,12 +10,13 @@ import ctypes
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from archive.assurance import PROBE_EVERY, SETTLED
+from ingestion.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.leases import Duty
 from signing.errors import Unavailable
 
@@ -31,7 +32,13 @@ PUBLISH_EVERY: Final = 20.0
 CLEAR_EVERY: Final = 3600.0
 PROBE_LOOKED_AT: Final = 600.0
 LOCKS_LOOKED_AT: Final = 3600.0
+CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds; a ring of the bell wakes relay and follower at once."""
+
+
+RECONCILE_EVERY: Final = timedelta(hours=1)
+COPIED_WHOLE_EVERY: Final = timedelta(hours=24)
+SETTLING: Final = timedelta(minutes=5)
 
 
 def _release_memory() -> None:
@@ -49,6 +56,7 @@ class Beat:
         self._followed = False
         self._probe_after = SETTLED
         self._extended_on: date | None = None
+        self._started = system.clock()
 
     def run(self) -> None:
         """Run until ``stop``; returns when every duty has ended."""
@@ -60,6 +68,8 @@ class Beat:
             ("clearing", CLEAR_EVERY, self._clear),
             ("probing", PROBE_LOOKED_AT, self._probe),
             ("locks", LOCKS_LOOKED_AT, self._extend_locks),
+            ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
+            ("copying", CUSTODY_LOOKED_AT, self._copy),
         ]
         threads = [threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties]
         for thread in threads:
@@ -141,6 +151,35 @@ class Beat:
         if shown is not None:
             log.info("store_probed", assurance=shown.assurance.value, store=shown.store, reason=shown.reason)
         return False
+
+    def _reconcile(self) -> bool:
+        """Every hour; index and staging are put right, evidence is only told of."""
+        if self._settling(self._started, SETTLING):
+            return False
+        custody = Custody(self._system)
+        if custody.is_due(RECONCILE, RECONCILE_EVERY):
+            report = custody.reconcile(repair=True)
+            told = log.error if report["open"] else log.info
+            told("reconciled", open=report["open"], repaired=report["repaired"], **report["counts"])
+        return False
+
+    def _copy(self) -> bool:
+        """What the journal tells, every minute; everything that was missed, every day."""
+        if self._system.copy_store is None or self._settling(self._started, timedelta(seconds=30)):
+            return False
+        self._system.probe_copy(after=PROBE_EVERY)
+        custody = Custody(self._system)
+        if custody.is_due(WHOLE_COPY, COPIED_WHOLE_EVERY):
+            report = custody.copy_everything()
+            told = log.error if report["open"] else log.info
+            told("copied", behind=report["records_behind"], open=report["open"])
+        else:
+            custody.follow_copies()
+        return False
+
+    def _settling(self, since: datetime, span: timedelta) -> bool:
+        """A service that just started has other things to do."""
+        return self._system.clock() - since < span
 
     def _extend_locks(self) -> bool:
         """Every day; a run that the store cut short is taken up an hour later."""

@@ -17,6 +17,9 @@ from signing.settings import GeneratedSeal, Pkcs12Seal, SealSettings, SigningSet
 
 PREFIX = "CHARTRIER_"
 
+BROKERS = ("redis", "rediss", "valkey", "valkeys", "redis+socket", "valkey+socket", "amqp", "amqps")
+"""Schemes of broker URLs that ``ingestion.queue.brokers`` knows."""
+
 
 class Names(BaseModel):
     """The flat names that people set; ``Settings`` is made of them. All optional: nothing set = embedded."""
@@ -40,12 +43,16 @@ class Names(BaseModel):
         description="La même base, sous le rôle propriétaire des tables, pour les migrations ; vide : database_url.",
     )
     broker_url: SecretStr = Field(default=SecretStr(""), description="URL du courtier Celery ; vide : Valkey local.")
+    broker_ca: str = Field(default="", description="Fichier PEM de l’autorité du courtier ; vide : celles du système.")
     s3_endpoint: str = Field(default="", description="URL d’un S3 avec verrouillage d’objets.")
     s3_bucket: str = Field(default="", description="Nom du seau.")
     s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès S3.")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), description="Clé secrète S3.")
     s3_region: str = Field(default="us-east-1", description="Région S3.")
     s3_ca: str = Field(default="", description="Fichier PEM de l’autorité du S3 ; vide : celles du système.")
+    copy_path: str = Field(
+        default="", description="Dossier de la seconde copie, sur un autre disque ; vide : pas de copie, ou un S3."
+    )
     copy_s3_endpoint: str = Field(default="", description="URL du S3 de la seconde copie ; vide : pas de copie.")
     copy_s3_bucket: str = Field(default="", description="Nom du seau de la seconde copie.")
     copy_s3_access_key: SecretStr = Field(default=SecretStr(""), description="Clé d’accès de la seconde copie.")
@@ -80,6 +87,8 @@ class IngestionSettings(BaseModel):
 
     broker_url: SecretStr | None
     """None: a Valkey that ``serve`` starts in ``home/run``."""
+    broker_ca: Path | None
+    """PEM of the authority behind a ``rediss`` or ``amqps`` URL; None: the system's."""
     workers: int
     max_deposit_bytes: int
     clamd_socket: str
@@ -186,7 +195,7 @@ def _compose(names: Names) -> Settings:
             if names.database_owner_url.get_secret_value()
             else _database_url(names, home),
             store=_store(names, home),
-            copy_store=_s3(names, "copy_s3"),
+            copy_store=_copy_store(names, home),
             lock_horizon_days=names.lock_horizon_days,
             origin=names.origin,
         ),
@@ -198,7 +207,8 @@ def _compose(names: Names) -> Settings:
             prefix=names.search_prefix,
         ),
         ingestion=IngestionSettings(
-            broker_url=names.broker_url if names.broker_url.get_secret_value() else None,
+            broker_url=_broker_url(names),
+            broker_ca=Path(names.broker_ca) if names.broker_ca else None,
             workers=names.workers or max(1, len(os.sched_getaffinity(0))),
             max_deposit_bytes=names.max_deposit_bytes,
             clamd_socket=names.clamd_socket,
@@ -245,8 +255,31 @@ def _database_url(names: Names, home: Path) -> SecretStr:
     return SecretStr(f"sqlite:///{home / 'chartrier.db'}")
 
 
+def _broker_url(names: Names) -> SecretStr | None:
+    """None when the broker is ours; the URL holds a password and is never repeated in a message."""
+    url = names.broker_url.get_secret_value()
+    if not url:
+        return None
+    if url.partition("://")[0] not in BROKERS:
+        raise _refused([f"{PREFIX}BROKER_URL: {', '.join(f'{scheme}://' for scheme in BROKERS)}"])
+    return names.broker_url
+
+
 def _store(names: Names, home: Path) -> StoreSettings:
     return _s3(names, "s3") or LocalStore(root=home / "store")
+
+
+def _copy_store(names: Names, home: Path) -> StoreSettings | None:
+    bucket = _s3(names, "copy_s3")
+    if not names.copy_path:
+        return bucket
+    if bucket is not None:
+        raise _refused([f"{PREFIX}COPY_PATH: {PREFIX}COPY_S3_* name another second copy"])
+    root = Path(names.copy_path).expanduser().absolute()
+    first = home / "store"
+    if root == first or first in root.parents or root in first.parents:
+        raise _refused([f"{PREFIX}COPY_PATH: inside the first store, or around it"])
+    return LocalStore(root=root)
 
 
 def _s3(names: Names, group: str) -> S3Store | None:

@@ -64,9 +64,9 @@ class Sweeper:
         enough = self._patience(len(due))
         lost = []
         for kind, subject, priority, since in due:
-            created_at, unsent = last.get(subject, (since, False))
+            created_at, unsent, times = last.get(subject, (since, False, 1))
             age = now - max(created_at, since)
-            if not unsent and age > enough:
+            if not unsent and age > _after(times, enough):
                 lost.append((kind, subject, priority))
         if lost:
             with self._database.write() as session:
@@ -177,14 +177,20 @@ def _due_since(
     return updated_at or long_ago
 
 
-def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[datetime, bool]]:
+def _after(times: int, enough: timedelta) -> timedelta:
+    """Twice as patient after each wake-up: workers hold messages that the queue counts no more."""
+    return max(enough, min(LOST, enough * (1 << min(times, 10) - 1)))
+
+
+def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[datetime, bool, int]]:
+    """Of each subject that has any: when the last was made, whether one is still to be sent, how many lately."""
     unsent = func.max(case((OutboxRow.sent_at.is_(None), 1), else_=0))
     rows = session.execute(
-        select(OutboxRow.subject, func.max(OutboxRow.created_at), unsent)
+        select(OutboxRow.subject, func.max(OutboxRow.created_at), unsent, func.count())
         .where(or_(OutboxRow.sent_at.is_(None), OutboxRow.subject.in_(subjects)))
         .group_by(OutboxRow.subject)
     )
-    return {subject: (created_at, bool(waiting)) for subject, created_at, waiting in rows}
+    return {subject: (created_at, bool(waiting), times) for subject, created_at, waiting, times in rows}
 
 
 def _by_deposit(items: Iterable[Listed]) -> Iterable[tuple[str, list[Listed]]]:

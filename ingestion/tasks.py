@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from celery import Celery, Task, signals
 
-from ingestion.queue.celery import QUEUE
+from ingestion.queue.celery import APP, order_waiting
+from ingestion.queue.classes import class_named
+from ingestion.queue.line import Line
 from signing.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -24,9 +26,6 @@ log = structlog.get_logger(__name__)
 
 _GLANCE: Final = 0.05
 """Seconds between two looks of a patient wake-up: is a slot free, is something urgent waiting?"""
-
-_BATCHES: Final = 5
-"""Up to this priority: single letters of a batch, short. Beyond: pages of long documents."""
 
 _LONGEST_WAIT: Final = 300.0
 """Seconds, well below the time limit of a task."""
@@ -85,7 +84,9 @@ class Tasks:
     def __init__(self, app: Celery, make: Callable[[], System], slots: Slots) -> None:
         self._make = make
         self._slots = slots
+        self._line = Line()
         self._system: System | None = None
+        order_waiting(app, self._line)
         signals.worker_before_create_process.connect(_share_memory, weak=False)
         signals.worker_process_init.connect(self._begin, weak=False)
         signals.worker_process_shutdown.connect(self._end, weak=False)
@@ -97,23 +98,26 @@ class Tasks:
             deposit_id, _, first = subject.partition(":")
             self._run(task, "pages", subject, lambda system: system.runner.pages(deposit_id, int(first)))
 
-        app.task(name=f"{QUEUE}.advance", bind=True)(advance)
-        app.task(name=f"{QUEUE}.pages", bind=True)(pages)
+        app.task(name=f"{APP}.advance", bind=True)(advance)
+        app.task(name=f"{APP}.pages", bind=True)(pages)
 
     def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
         system = self._here()
-        priority = (task.request.delivery_info or {}).get("priority") or 0
-        if priority == 0:
+        found = class_named(str((task.request.delivery_info or {}).get("routing_key")))
+        if not found.slots:
             work(system)
             return
         limit = time.monotonic() + _LONGEST_WAIT
-        kind_of_slot = "letters" if priority <= _BATCHES else "pages"
-        with self._slots.taken(lambda: time.monotonic() > limit or _urgent(system, priority), kind_of_slot) as free:
+
+        def somebody_first() -> bool:
+            return time.monotonic() > limit or self._line.holds(found.first) or _urgent(system, found.first)
+
+        with self._slots.taken(somebody_first, found.slots) as free:
             if free:
                 work(system)
                 return
         with suppress(Unavailable):  # the sweeper will notice
-            system.queue.send(kind, subject, priority=priority)
+            system.queue.send(kind, subject, priority=found.first)
 
     def _here(self) -> System:
         if self._system is None:  # pools without processes (tests)

@@ -24,23 +24,13 @@ def run_worker(settings: Settings) -> int:
     import ingestion.pipeline
     import ingestion.runner  # noqa: F401
     from ingestion.queue.celery import make_app
+    from ingestion.queue.celery import run_worker as work
     from ingestion.tasks import Slots, Tasks
 
-    app = make_app(assemble(settings).broker_url)
+    app = make_app(assemble(settings).broker_url, settings.ingestion.broker_ca)
     slots = Slots(settings.home / "run" / "slots", settings.ingestion.workers)
     Tasks(app, lambda: assemble(settings, pooled=False), slots)
-    app.worker_main(
-        [
-            "--quiet",
-            "worker",
-            "--pool=prefork",
-            f"--concurrency={settings.ingestion.workers + 1}",
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-            "--loglevel=WARNING",
-        ]
-    )
+    work(app, settings.ingestion.workers + 1)
     return 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ from archive.tables import JournalEntryRow, TenantRow
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.errors import Unavailable
 
-SHOWN: Final = ("RecordKept", "RecordDescribed", "RecordCompleted")
+SHOWN: Final = ("RecordKept", "RecordDescribed", "RecordCompleted", "RecordRecovered")
 """Entries after which a record must be found as it is now."""
 
 GONE: Final = ("RecordDisposed", "RecordTransferred")
@@ -57,6 +58,12 @@ class Follower:
         self._index = index
         self._load = load_entry
         self._failures: dict[tuple[str, int], int] = {}
+        self._turn = threading.Lock()
+
+    def put_right(self, tenant: str, changes: Sequence[Change]) -> None:
+        """Apply what the reconciler found, where the index stands; not at the same time as a step."""
+        with self._turn:
+            self._index.apply(tenant, changes, self._index.position(tenant))
 
     def step(self) -> int:
         """Apply one batch for every tenant that has something new; returns how many entries.
@@ -67,11 +74,13 @@ class Follower:
         applied = 0
         for tenant in self._tenants():
             try:
-                applied += self._follow(tenant, self._index)
+                with self._turn:
+                    applied += self._follow(tenant, self._index)
             except Exception:
                 log.exception("index_not_followed", tenant=tenant)
         if applied == 0:
-            self._index.release()
+            with self._turn:
+                self._index.release()
         return applied
 
     def catch_up(self) -> int:
@@ -113,7 +122,7 @@ class Follower:
         rebuilt = self._index.begin_rebuild(tenant)
         try:
             total, done = self._entries(tenant), 0
-            while applied := self._follow(tenant, rebuilt):
+            while applied := self._insist(tenant, rebuilt):
                 done += applied
                 if progress is not None:
                     progress(done, max(total, done))
@@ -123,6 +132,15 @@ class Follower:
         finally:
             rebuilt.close()
         return done
+
+    def _insist(self, tenant: str, index: SearchIndex) -> int:
+        """One batch, however many of its records can't be read: each is tried as often as any, then left out."""
+        while True:
+            try:
+                return self._follow(tenant, index)
+            except Unavailable as error:
+                if error.code != "entry_unreadable":
+                    raise
 
     def _tenants(self) -> list[str]:
         with self._database.read() as session:

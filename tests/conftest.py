@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-
 pytest_plugins = [
     "tests.servers.clamav",
     "tests.servers.elasticsearch",
     "tests.servers.minio",
     "tests.servers.postgres",
+    "tests.servers.rabbitmq",
+    "tests.servers.redis",
     "tests.servers.seaweedfs",
+    "tests.servers.department",  # last: it imports the others
 ]
+
+os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

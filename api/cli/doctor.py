@@ -141,6 +141,30 @@ def _store() -> Finding:
     return Finding("Magasin", GOOD, kind, f"{store.name} : verrous imposés par le magasin")
 
 
+def _reconciled() -> Finding:
+    return _run("Rapprochement", "reconcile", "« chartrier reconcile --repair » le lance.")
+
+
+def _copied() -> Finding:
+    if settings().archive.copy_store is None:
+        adds = "une copie sur un autre serveur permettrait de rétablir un fichier abîmé"
+        return Finding("Seconde copie", WIDER, "", adds, "Donnez CHARTRIER_COPY_S3_* ou CHARTRIER_COPY_PATH.")
+    return _run("Seconde copie", "copies", "« chartrier copies » la met à jour.")
+
+
+def _run(part: str, name: str, action: str) -> Finding:
+    """The latest run of a look at the whole holdings."""
+    from archive.custody import reports
+
+    with system().database.read() as session:
+        row = reports.latest(session, name)
+    if row is None or row.ended_at is None:
+        return Finding(part, WIDER, "", "jamais terminé", action)
+    found = row.facts.get("open", 0)
+    said = f"le {row.ended_at:%Y-%m-%d %H:%M} UTC, {found} écart(s)"
+    return Finding(part, GOOD if row.verdict == reports.AGREED else WRONG, "", said, "" if not found else action)
+
+
 def _probe() -> Finding:
     shown = system().probe()
     if shown is None:
@@ -278,6 +302,8 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "Base de données": _database,
     "Épreuve": _probe,
     "Magasin": _store,
+    "Rapprochement": _reconciled,
+    "Seconde copie": _copied,
     "Courtier": _broker,
     "Service": _service,
     "Bac à sable": _sandbox,

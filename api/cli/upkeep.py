@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli import custody
 from api.cli.access import AsJson, Tenant
 from api.cli.context import console, print_json, say, system
 
@@ -24,6 +25,9 @@ def checkpoint(as_json: AsJson = False) -> None:
     else:
         stamped = "horodaté" if row.token is not None else "sans jeton"
         say(f"Scellement {row.number} : {row.size} entrées, {stamped}.")
+
+
+rebuild.command("all")(custody.rebuild_all)
 
 
 @rebuild.command("index")

@@ -43,7 +43,7 @@ from archive.objects.minio_client import (
 )
 from archive.objects.minio_locks import Guard, Locks, locks_of
 from archive.objects.port import Assurance, Listed, StoredObject
-from archive.objects.siege import REASONS, Attacker
+from archive.objects.siege import REASONS, Attacker, Besieged
 from archive.settings import S3Store
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused, Unavailable
@@ -84,7 +84,7 @@ class MinioObjectStore:
     Args:
         settings: Which bucket of which server, with whose credential.
         clock: Says whether a lock has ended where the store does not guard it itself.
-        proven: Says what the last probe showed; advisory while none did.
+        proven: Given this store, says what its last probe showed; advisory while none did.
         credentials: Others that the service holds, by name: a probe attacks with them too.
     """
 
@@ -93,7 +93,7 @@ class MinioObjectStore:
         settings: S3Store,
         clock: Clock,
         *,
-        proven: Callable[[], Assurance] = lambda: Assurance.ADVISORY,
+        proven: Callable[[Besieged], Assurance] = lambda _: Assurance.ADVISORY,
         credentials: Mapping[str, S3Store] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
@@ -105,7 +105,7 @@ class MinioObjectStore:
     @property
     def assurance(self) -> Assurance:
         """Enforced only while a probe that is not old says so."""
-        return self._proven()
+        return self._proven(self)
 
     @property
     def name(self) -> str:

@@ -6,43 +6,42 @@ Message = wake-up, row = truth: acknowledged late, re-sent by the sweeper, never
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar
 
 from amqp.exceptions import AMQPError
-from celery import Celery
-from kombu.exceptions import OperationalError
+from celery import Celery, bootsteps
+from celery.worker.consumer import Consumer
+from kombu.entity import Exchange, Queue
+from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
+from ingestion.queue.brokers import CONFIRM_WITHIN, VISIBILITY, Broker, broker_of
+from ingestion.queue.classes import CLASSES, class_of, more_urgent_than
+from ingestion.queue.line import Line
 from signing.errors import Unavailable
 
-QUEUE: Final = "chartrier"
-STEPS: Final = (0, 3, 6, 9)
-"""Priorities that the broker keeps apart, first to last."""
+APP: Final = "chartrier"
 
 TIME_LIMIT: Final = 1800
 """Seconds after which a task is killed; below the visibility timeout: no living task is delivered twice."""
 
-VISIBILITY: Final = 3600
+T = TypeVar("T")
 
-_ERRORS: Final = (OperationalError, OSError, RedisError, AMQPError)
+_ERRORS: Final = (OperationalError, KombuError, OSError, RedisError, AMQPError)
 
 
-def make_app(broker_url: str) -> Celery:
-    """A Celery application on this broker; tasks are registered by ``ingestion.tasks``."""
-    app = Celery(QUEUE, broker=broker_url, set_as_current=False)
-    redis = broker_url.startswith(("redis", "valkey"))
-    transport: dict[str, Any] = {"confirm_publish": True}
-    if redis:
-        transport = {
-            "visibility_timeout": VISIBILITY,
-            "unacked_restore_interval": 10,
-            "queue_order_strategy": "priority",
-            "priority_steps": list(STEPS),
-            "socket_timeout": 5,
-            "socket_connect_timeout": 3,
-            "health_check_interval": 10,
-        }
+def make_app(broker_url: str, ca: Path | None = None) -> Celery:
+    """A Celery application on this broker; tasks are registered by ``ingestion.tasks``.
+
+    Args:
+        broker_url: See ``broker_of``.
+        ca: PEM of the authority behind an encrypted broker; None: the system's.
+    """
+    broker = broker_of(broker_url, ca)
+    app = Celery(APP, broker=broker.url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -53,18 +52,23 @@ def make_app(broker_url: str) -> Celery:
         task_reject_on_worker_lost=True,
         task_acks_on_timeout=False,
         task_time_limit=TIME_LIMIT,
-        task_default_queue=QUEUE,
-        task_default_queue_type="classic" if redis else "quorum",
-        task_default_priority=0,
-        task_create_missing_queues=True,
+        task_queues=_queues(broker),
+        task_default_queue=CLASSES[0].queue,
+        task_default_queue_type=broker.queue_arguments.get("x-queue-type", "classic"),
+        task_create_missing_queues=False,
         task_publish_retry=False,
         visibility_timeout=VISIBILITY,
-        broker_transport_options=transport,
-        result_backend_transport_options={"visibility_timeout": VISIBILITY} if redis else {},
+        broker_transport_options=broker.transport,
+        broker_use_ssl=broker.tls,
+        result_backend_transport_options={"visibility_timeout": VISIBILITY} if broker.is_redis else {},
+        broker_connection_timeout=4,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_heartbeat=0 if redis else 60,
+        broker_channel_error_retry=True,  # RabbitMQ closes the channel of a consumer that it calls too slow
+        broker_heartbeat=0 if broker.is_redis else 60,
+        worker_consumer=f"{__name__}:PlainConsumer",
         worker_prefetch_multiplier=1,
+        # what runs goes on: cancelling would kill the process, and a killed process counts against its document
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_tasks_per_child=50,
         worker_max_memory_per_child=600_000,
@@ -77,42 +81,93 @@ def make_app(broker_url: str) -> Celery:
     return app
 
 
+def _queues(broker: Broker) -> list[Queue]:
+    """In the order of their urgency: consumed in it by Redis, started in it by the line of a worker."""
+    everyone = Exchange("", type="direct")  # type: ignore[no-untyped-call]
+    return [
+        Queue(work.queue, everyone, routing_key=work.queue, queue_arguments=broker.queue_arguments)  # type: ignore[no-untyped-call]
+        for work in CLASSES
+    ]
+
+
+class PlainConsumer(Consumer):  # type: ignore[misc]
+    """Celery's consumer without its delayed delivery: 28 quorum queues on RabbitMQ, and nothing here is delayed."""
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
+        """The same steps but one."""
+
+        default_steps: ClassVar[list[str]] = [
+            step for step in Consumer.Blueprint.default_steps if "DelayedDelivery" not in step
+        ]
+
+
+def order_waiting(app: Celery, line: Line) -> None:
+    """Let the messages that this worker holds beyond its processes wait in this line."""
+
+    class Ordered(bootsteps.Step):  # type: ignore[misc]
+        """Puts the line into the semaphore that Celery's pool takes its places from."""
+
+        requires = ("celery.worker.components:Pool",)
+
+        def create(self, parent: Any) -> None:
+            semaphore = parent.semaphore
+            if semaphore is not None:  # none for pools without processes
+                semaphore._waiting = line
+                semaphore._add_waiter, semaphore._pop_waiter = line.append, line.popleft
+
+    app.steps["worker"].add(Ordered)
+
+
+def run_worker(app: Celery, processes: int) -> None:
+    """Work with this many processes; returns when told to end."""
+    app.worker_main(
+        [
+            "--quiet",
+            "worker",
+            "--pool=prefork",
+            f"--concurrency={processes}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
 class CeleryQueue:
-    """Sends wake-ups with an application of ``make_app``."""
+    """Sends wake-ups with an application of ``make_app``. Safe to use from several threads."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._look: Any = None
-        self._looking = threading.Lock()
-        self._redis = str(app.conf.broker_url).startswith(("redis", "valkey"))
+        self._out = _Wire(app.connection_for_write)
+        self._in = _Wire(app.connection_for_read)
 
     def send(self, kind: str, subject: str, *, priority: int) -> None:
-        """Wake a worker. RabbitMQ counts priorities the other way round."""
-        try:
+        """Wake a worker."""
+
+        def publish(connection: Any) -> None:
             self._app.send_task(
-                f"{QUEUE}.{kind}",
+                f"{APP}.{kind}",
                 args=[subject],
-                queue=QUEUE,
-                priority=priority if self._redis else 9 - priority,
+                queue=class_of(priority).queue,
+                producer=self._app.amqp.Producer(connection, auto_declare=False),
+                confirm_timeout=CONFIRM_WITHIN,
             )
-        except _ERRORS as error:
-            raise _away() from error
+
+        self._out.use(publish)
 
     def waiting(self, *, before: int | None = None) -> int:
-        """Messages in the queue. RabbitMQ can't tell them apart by priority: there all count."""
-        with self._looking:
-            try:
-                if self._look is None:
-                    self._look = self._app.connection_for_read()
-                    self._look.ensure_connection(max_retries=1, timeout=2)
-                channel = self._look.default_channel
-                if not self._redis:
-                    return int(channel.queue_declare(QUEUE, passive=True).message_count)
-                steps = STEPS if before is None else [step for step in STEPS if step < _step(before)]
-                return sum(int(channel.client.llen(channel._q_for_pri(QUEUE, step))) for step in steps)
-            except _ERRORS as error:
-                self._forget()
-                raise _away() from error
+        """Messages in the queues, those that a worker holds already not counted."""
+        asked = CLASSES if before is None else more_urgent_than(before)
+        return self._in.use(lambda connection: sum(self._size(connection, work.queue) for work in asked))
+
+    def _size(self, connection: Any, name: str) -> int:
+        """Declared as a worker would: a broker that forgot its queues has them again."""
+        queue = self._app.amqp.queues[name]
+        found = connection.default_channel.queue_declare(
+            name, durable=queue.durable, auto_delete=queue.auto_delete, arguments=queue.queue_arguments
+        )
+        return int(found.message_count)
 
     def ping(self) -> bool:
         """Whether the broker answers now."""
@@ -123,21 +178,62 @@ class CeleryQueue:
         return True
 
     def close(self) -> None:
-        """Close the pool."""
-        with self._looking:
-            self._forget()
+        """Close the connections."""
+        self._out.close()
+        self._in.close()
         self._app.close()
 
-    def _forget(self) -> None:
-        look, self._look = self._look, None
-        if look is not None:
+
+class _Wire:
+    """One connection, made when first used and again when it broke, one user at a time."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._connection: Any = None
+        self._turn = threading.Lock()
+
+    def use(self, what: Callable[[Any], T]) -> T:
+        """What the call returns; tried a second time on a new connection if an old one turned out to be dead.
+
+        Raises:
+            Unavailable: ``broker_away``.
+        """
+        with self._turn:
+            try:
+                fresh = self._connection is None
+                try:
+                    return self._once(what)
+                except TimeoutError:  # a broker that says nothing says nothing twice
+                    raise
+                except _ERRORS:
+                    if fresh:
+                        raise
+                    self._drop()
+                    return self._once(what)
+            except _ERRORS as error:
+                self._drop()
+                raise _away() from error
+
+    def _once(self, what: Callable[[Any], T]) -> T:
+        if self._connection is None:
+            self._connection = self._connect()
+            self._connection.ensure_connection(max_retries=1, timeout=3)
+        return what(self._connection)
+
+    def close(self) -> None:
+        """Let go of the connection, politely."""
+        with self._turn:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with suppress(*_ERRORS):
+                    connection.release()
+
+    def _drop(self) -> None:
+        """Cut the connection; a polite farewell would wait for a broker that says nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with suppress(*_ERRORS):
-                look.release()
-
-
-def _step(priority: int) -> int:
-    """The one that a priority falls into."""
-    return max(step for step in STEPS if step <= priority)
+                connection.collect(socket_timeout=1)
 
 
 def _away() -> Unavailable:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 TARGET = Path(__file__).resolve().parents[2] / "build" / "bench.json"
+SERVICES = TARGET.with_name("bench-services.json")
+"""The table of ``make bench-services``."""
 
 
 def add_row(
@@ -19,6 +21,7 @@ def add_row(
     recall: float | None = None,
     peer_recall: float | None = None,
     rounds: int = 1,
+    target: Path = TARGET,
 ) -> None:
     """Put one row into the table, in place of an older row of the same name.
 
@@ -26,6 +29,7 @@ def add_row(
         ours: Our figure, in ``unit``.
         peer: The peer's figure in the same run; None when there is no peer.
         ratio: How many times better we are (above 1 = better); None without a peer.
+        target: The table's file.
     """
     row: dict[str, Any] = {
         "name": name,
@@ -37,9 +41,9 @@ def add_row(
         "peer_recall": None if peer_recall is None else round(peer_recall, 5),
         "rounds": rounds,
     }
-    rows = [old for old in read_rows() if old["name"] != name]
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(json.dumps([*rows, row], indent=1) + "\n", encoding="utf-8")
+    rows = [old for old in read_rows(target) if old["name"] != name]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps([*rows, row], indent=1) + "\n", encoding="utf-8")
     print(
         f"{name:<46} ours {row['ours']:>10} peer {row['peer'] if peer is not None else '-':>10} "
         f"ratio {row['ratio'] if ratio is not None else '-':>7} {unit}"
@@ -48,9 +52,9 @@ def add_row(
     )
 
 
-def read_rows() -> list[dict[str, Any]]:
+def read_rows(target: Path = TARGET) -> list[dict[str, Any]]:
     """All rows so far."""
-    if not TARGET.exists():
+    if not target.exists():
         return []
-    rows: list[dict[str, Any]] = json.loads(TARGET.read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = json.loads(target.read_text(encoding="utf-8"))
     return rows

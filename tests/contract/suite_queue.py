@@ -9,10 +9,25 @@ import pytest
 
 from ingestion.queue.port import TaskQueue
 from signing.errors import Unavailable
+from tests.contract.queue_worker import Worker
 
 
 class TaskQueueContract:
-    """Run over an adapter: give fixtures ``queue``, ``worked`` (what workers saw), ``broker_away``, ``flush``."""
+    """Run over an adapter: give fixtures ``queue``, ``worker`` (starts a real one), ``stop_broker``, ``start_broker``,
+    ``forget`` (the broker loses all it held) and ``garbage`` (puts a message that nobody understands)."""
+
+    @pytest.fixture
+    def work(self, worker: Callable[[int], Worker]) -> Callable[[int], list[str]]:
+        """A worker of one process takes so many wake-ups and ends."""
+
+        def consume(count: int) -> list[str]:
+            working = worker(1)
+            try:
+                return working.wait(count)
+            finally:
+                working.stop()
+
+        return consume
 
     def until(self, what: Callable[[], bool], seconds: float = 10) -> None:
         limit = time.monotonic() + seconds
@@ -65,3 +80,58 @@ class TaskQueueContract:
         self.until(queue.ping)
         queue.send("advance", "after", priority=0)
         self.until(lambda: queue.waiting() >= 1)
+
+    def test_a_letter_overtakes_the_pages_that_a_worker_already_holds(
+        self, queue: TaskQueue, worker: Callable[[int], Worker]
+    ) -> None:
+        working = worker(2)
+        for number in range(8):
+            queue.send("pages", f"slow register:{number}", priority=6)
+        working.wait(2)
+        queue.send("advance", "slow batch", priority=5)
+        queue.send("advance", "letter", priority=0)
+        seen = working.wait(6)
+        letter, batch = seen.index("advance letter"), seen.index("advance slow batch")
+        assert letter < batch, "the most urgent first"
+        assert letter <= 4, "it waits for a page that is being read, not for those that wait"
+        working.wait(10)
+
+    def test_work_goes_on_when_the_broker_was_restarted_in_the_midst(
+        self,
+        queue: TaskQueue,
+        worker: Callable[[int], Worker],
+        stop_broker: Callable[[], None],
+        start_broker: Callable[[], None],
+    ) -> None:
+        working = worker(2)
+        queue.send("advance", "before", priority=0)
+        queue.send("pages", "slow register:1", priority=6)
+        working.wait(2)
+        stop_broker()
+        start_broker()
+        self.until(queue.ping, 30)
+        for number in range(4):
+            queue.send("advance", f"after {number}", priority=0)
+        self.until(lambda: {f"advance after {n}" for n in range(4)} <= set(working.seen()), 60)
+        self.until(lambda: queue.waiting() == 0)
+
+    def test_a_broker_that_forgot_everything_is_used_again(
+        self, queue: TaskQueue, worker: Callable[[int], Worker], forget: Callable[[], None]
+    ) -> None:
+        working = worker(1)
+        queue.send("advance", "before", priority=0)
+        working.wait(1)
+        forget()
+        self.until(queue.ping, 30)
+        assert queue.waiting() == 0
+        queue.send("advance", "after", priority=0)
+        self.until(lambda: "advance after" in working.seen(), 60)
+
+    def test_a_message_that_nobody_understands_stops_nobody(
+        self, queue: TaskQueue, worker: Callable[[int], Worker], garbage: Callable[[], None]
+    ) -> None:
+        garbage()
+        queue.send("unheard-of", "one", priority=0)
+        queue.send("advance", "good", priority=0)
+        assert worker(1).wait(1) == ["advance good"]
+        self.until(lambda: queue.waiting() == 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from celery import Celery
 
 from ingestion import valkey
 from ingestion.queue.celery import CeleryQueue, make_app
+from tests.contract.queue_worker import Worker, put_garbage, workers
 from tests.contract.suite_queue import TaskQueueContract
 
 
@@ -50,31 +50,20 @@ class TestCeleryOverValkey(TaskQueueContract):
             started.wait(10)
 
     @pytest.fixture
-    def work(self, app: Celery) -> Callable[[int], list[str]]:
-        def consume(count: int) -> list[str]:
-            """A worker's own consumer, one message at a time, in this thread."""
-            seen: list[str] = []
-            enough = threading.Event()
+    def worker(self, home: Path, tmp_path: Path) -> Iterator[Callable[[int], Worker]]:
+        yield from workers(valkey.url(home), tmp_path)
 
-            def take(body: object, message: object) -> None:
-                (subject,), *_ = body  # type: ignore[misc]
-                seen.append(f"{message.headers['task'].partition('.')[2]} {subject}")  # type: ignore[attr-defined]
-                message.ack()  # type: ignore[attr-defined]
-                if len(seen) == count:
-                    enough.set()
+    @pytest.fixture
+    def forget(self, home: Path) -> Callable[[], None]:
+        return lambda: _flush(home)
 
-            with (
-                app.connection_for_read() as connection,
-                connection.Consumer(
-                    app.amqp.queues["chartrier"], callbacks=[take], accept=["json"], prefetch_count=1
-                ) as consumer,
-            ):
-                consumer.qos(prefetch_count=1)
-                while not enough.is_set():
-                    connection.drain_events(timeout=10)
-            return seen
+    @pytest.fixture
+    def garbage(self, app: Celery) -> Callable[[], None]:
+        return lambda: put_garbage(app)
 
-        return consume
+
+def _flush(home: Path) -> None:
+    assert valkey._ask(home, "FLUSHALL") == "+OK"
 
 
 def test_a_running_valkey_is_adopted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pikepdf
 from sqlalchemy import func, select
@@ -18,29 +18,119 @@ from archive.tables import JournalEntryRow, RecordRow
 from ingestion import valkey
 from ingestion.assembly import System, assemble
 from ingestion.deposit_views import view
+from ingestion.queue.classes import CLASSES
 from ingestion.settings import load_settings
 from ingestion.tables import DepositRow
+from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.redis import Redis
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Broker(Protocol):
+    """What the tests do to a broker.
+
+    Attributes:
+        settings: How a service is told of it.
+    """
+
+    settings: dict[str, str]
+
+    def start(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def purge(self) -> None:
+        """Lose the waiting messages."""
+
+    def forget(self) -> None:
+        """Lose everything."""
+
+    def stop(self) -> None: ...
+
+
+class OwnValkey:
+    """The one that ``serve`` starts in a home."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._running: subprocess.Popen[bytes] | None = None
+        self.settings: dict[str, str] = {}
+
+    def start(self) -> None:
+        started = valkey.start(self._home)
+        if started is not None:
+            self._running = started
+
+    def kill(self) -> None:
+        if self._running is not None:
+            self._running.kill()
+            self._running.wait()
+
+    def purge(self) -> None:
+        keys = " ".join(work.queue for work in CLASSES)
+        assert (valkey._ask(self._home, f"DEL {keys}") or "").startswith(":")
+
+    def forget(self) -> None:
+        assert valkey._ask(self._home, "FLUSHALL") == "+OK"
+
+    def stop(self) -> None:
+        valkey.stop(self._home)
+        if self._running is not None:
+            self._running.wait(10)
+
+
+class Served:
+    """A namespace of a server that others use too."""
+
+    def __init__(self, server: Redis | RabbitMQ) -> None:
+        self._server = server
+        if server.process.running is None:
+            server.start()
+        self._url = server.new_url()
+        self.settings = {"CHARTRIER_BROKER_URL": self._url}
+        server.kill()  # as the others: away until it is started
+
+    def start(self) -> None:
+        if self._server.process.running is None:
+            self._server.start()
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def purge(self) -> None:
+        if isinstance(self._server, Redis):
+            assert self._server.ask("DEL " + " ".join(work.queue for work in CLASSES)).startswith(":")
+            return
+        vhost = self._url.rpartition("/")[2]
+        for work in CLASSES:
+            self._server.admin("DELETE", f"/api/queues/{vhost}/{work.queue}/contents")
+
+    def forget(self) -> None:
+        self._server.forget()
+
+    def stop(self) -> None:
+        self.start()
+        if isinstance(self._server, RabbitMQ):
+            self._server.remove_vhost(self._url.rpartition("/")[2])
 
 
 class Backstage:
     """A home with its processes."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(self, home: Path, broker: Broker | None = None, **settings: str) -> None:
         self.home = home
-        self.settings = {"CHARTRIER_HOME": str(home), "CHARTRIER_WORKERS": "2"} | settings
+        self.broker = broker or OwnValkey(home)
+        self.settings = {"CHARTRIER_HOME": str(home), "CHARTRIER_WORKERS": "2"} | self.broker.settings | settings
         self.system: System = assemble(load_settings(self.settings))
         self.system.initialise()
         self.system.create_tenant("demo", "Commune de démonstration")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *names: str) -> None:
-        for name in names or ("valkey", "worker", "beat"):
-            if name == "valkey":
-                started = valkey.start(self.home)
-                if started is not None:
-                    self.processes[name] = started
+        for name in names or ("broker", "worker", "beat"):
+            if name == "broker":
+                self.broker.start()
                 continue
             kept = {k: v for k, v in os.environ.items() if not k.startswith("CHARTRIER_")}
             with (self.home / f"{name}.log").open("ab") as log:
@@ -61,6 +151,9 @@ class Backstage:
 
     def kill(self, name: str) -> None:
         """``kill -9`` of a process and of what it left behind."""
+        if name == "broker":
+            self.broker.kill()
+            return
         victim = self.processes[name]
         children = self.children(name)
         victim.kill()
@@ -85,11 +178,8 @@ class Backstage:
                     running.wait(20)
                 except subprocess.TimeoutExpired:
                     self.kill(name)
-        valkey.stop(self.home)
-        running = self.processes.get("valkey")
-        if running is not None:
-            running.wait(10)
         self.system.close()
+        self.broker.stop()
 
     def log(self) -> str:
         return "\n".join(path.read_text(errors="replace")[-6000:] for path in self.home.glob("*.log"))

@@ -21,13 +21,15 @@ class S3Server:
     Attributes:
         name: For messages.
         endpoint: Its URL on loopback.
+        ca: PEM of the authority behind it, if it speaks TLS.
     """
 
-    def __init__(self, name: str, process: ServerProcess, port: int) -> None:
+    def __init__(self, name: str, process: ServerProcess, port: int, *, ca: Path | None = None) -> None:
         self.name = name
         self.process = process
         self.port = port
-        self.endpoint = f"http://127.0.0.1:{port}"
+        self.ca = ca
+        self.endpoint = f"{'https' if ca else 'http'}://127.0.0.1:{port}"
 
     def settings(self, bucket: str | None = None) -> S3Store:
         """A bucket of its own, not made yet."""
@@ -44,15 +46,10 @@ class S3Server:
             f"127.0.0.1:{self.port}",
             access_key=ACCESS,
             secret_key=SECRET,
-            secure=False,
+            secure=self.ca is not None,
             region="us-east-1",
-            http_client=urllib3.PoolManager(timeout=20, retries=False),
+            http_client=urllib3.PoolManager(timeout=20, retries=False, ca_certs=str(self.ca) if self.ca else None),
         )
-
-
-def responds(url: str) -> bool:
-    """Whether a URL answers with success."""
-    return urllib3.request("GET", url, timeout=2, retries=False).status == 200
 
 
 def made(folder: Path) -> Path:

@@ -14,9 +14,11 @@ packages() { # name:package …: what the PATH lacks and Debian has
     # a package must not start a server of its own: the tests start theirs
     policy=/usr/sbin/policy-rc.d
     [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; made=1; }
-    apt-get update -qq
+    for _ in $(seq 30); do # another run may hold the lists' lock: apt waits for dpkg's only
+        apt-get update -qq && break || sleep 5
+    done
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $missing >/dev/null
     [ -z "${made:-}" ] || rm -f "$policy"
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.buckets import ACCESS, SECRET, S3Server, made, responds
+from tests.servers.buckets import ACCESS, SECRET, S3Server, made
 from tests.servers.presence import CACHE, absent
 from tests.servers.process import ServerProcess, free_port
 
@@ -37,10 +37,11 @@ def server(folder: Path, port: int | None = None, *, tls: Path | None = None) ->
             *(["--certs-dir", str(tls)] if tls else []),
         ],
         folder,
-        lambda: responds(f"http://127.0.0.1:{port}/minio/health/ready"),
+        lambda: isinstance(found.client().list_buckets(), list),  # its health page says ready too early
         environment={"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off"},
     )
-    return S3Server("MinIO", process, port)
+    found = S3Server("MinIO", process, port, ca=tls / "public.crt" if tls else None)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ class Service:
     Attributes:
         home: Its ``CHARTRIER_HOME``.
         address: ``http://127.0.0.1:port`` once started.
+        only: Parts to run, separated by commas; empty: all of them.
     """
 
     def __init__(self, home: Path, **settings: str) -> None:
@@ -31,6 +32,7 @@ class Service:
         self.settings = settings
         self.running: subprocess.Popen[bytes] | None = None
         self.address = ""
+        self.only = ""
         self.started_in = 0.0
 
     @property
@@ -45,7 +47,7 @@ class Service:
         log = (self.home / "serve.log").open("ab")
         begun = time.monotonic()
         self.running = subprocess.Popen(
-            [str(COMMAND), "serve"],
+            [str(COMMAND), "serve", *(["--only", self.only] if self.only else [])],
             env=self.environment,
             stdout=log,
             stderr=log,
@@ -68,13 +70,16 @@ class Service:
             if state["pids"]["supervisor"] != (self.running and self.running.pid):
                 return False
             self.address = state["address"]
+            if not self.address:  # no API here to ask
+                return True
             return httpx2.get(f"{self.address}/health/ready", timeout=2).status_code == 200
         except (OSError, ValueError, KeyError, httpx2.HTTPError):
             return False
 
     def processes(self) -> dict[str, Any]:
-        """What ``run/service.json`` says."""
-        found: dict[str, Any] = json.loads((self.home / "run" / "service.json").read_text(encoding="utf-8"))
+        """What ``run/service.json`` says, or its like of some parts."""
+        name = f"service-{self.only.replace(',', '-')}" if self.only else "service"
+        found: dict[str, Any] = json.loads((self.home / "run" / f"{name}.json").read_text(encoding="utf-8"))
         return found
 
     def stop(self) -> int:

@@ -17,7 +17,7 @@ from api.auth import Caller, require_csrf
 from api.deliveries import attachment, deliver
 from api.history import history_of
 from api.permissions import PageNeeds
-from api.record_views import checkpoint_over, find_record, find_representation, representations_of
+from api.record_views import checkpoint_over, copies, find_record, find_representation, representations_of
 from api.web import words
 from api.web.i18n import _, said
 from api.web.pages.accueil import document_types, kind_of, stored
@@ -28,6 +28,7 @@ from api.web.render import in_language, pages_of, system_of
 from api.web.verdicts import findings, fixity_badge
 from archive.catalogue import latest_verification
 from archive.tables import RecordRow, RepresentationRow, VerificationRow
+from signing.clock import parse_stamp
 from signing.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -82,6 +83,7 @@ def _page(
         types = document_types(session, person.tenant)
         history = history_of(session, row, stored)[::-1]
         checkpoint = checkpoint_over(session, row.kept_entry)
+        standing = copies(session, row, system)
         session.expunge_all()  # they are shown after the snapshot is given back: reading a page takes time
     with in_language(request):
         page = min(max(page, 1), max(row.pages or 1, 1))
@@ -111,11 +113,25 @@ def _page(
             downloads=_downloads(row, forms),
             original=forms.get("original"),
             assurance=str(system.store.assurance),
+            copies=[_copy(one) for one in standing],
             history=[event for event in history if event["type"] not in _ON_THE_DEPOSIT][:SHOWN_EVENTS],
             total_events=len(history),
             checkpoint=checkpoint,
             faults=faults or [],
         )
+
+
+def _copy(one: dict[str, Any]) -> tuple[str, Badge, str]:
+    """One of the two stores: its name, its state, when it was last read whole."""
+    name = _("Coffre") if one["store"] == "first" else _("Seconde copie")
+    if one["state"] in {"absent", "incomplete"}:
+        badge = Badge("warn", "warn", _("Pas encore copié") if one["state"] == "absent" else _("Copie en cours"))
+    elif one["state"] == "unverified":
+        badge = Badge("none", "none", _("Pas encore relu"))
+    else:
+        badge = fixity_badge(one["state"])
+    read = _("relu le {day}", day=words.day(parse_stamp(one["checked_at"]))) if one["checked_at"] else ""
+    return name, badge, read
 
 
 def _retention(row: RecordRow) -> tuple[Markup, Markup]:

@@ -21,6 +21,7 @@ from api.web import words
 from api.web.i18n import _, ngettext, said
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, product_version, system_of
+from archive.custody import reports
 from archive.ledger import size
 from archive.tables import CheckpointRow, RecordRow, VerificationRow
 from ingestion.deposits import UNFINISHED
@@ -75,6 +76,7 @@ def state(request: Request, person: Annotated[Caller, Depends(PageNeeds("admin")
             timestamps_probative=system.timestamper.probative,
             assurance=system.store.assurance,
             probe=_probe(health),
+            custody=_custody(system),
             version=product_version(),
         )
 
@@ -164,6 +166,31 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         "checkpoint": session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1)),
         "entries": size(session),
     }
+
+
+_RUNS = {"reconcile": "Rapprochement", "copies": "Seconde copie", "rebuild": "Reconstruction"}
+
+
+def _custody(system: Any) -> list[tuple[str, Badge, datetime, int]]:
+    """The latest look at the whole holdings, of each kind; empty when the database is away."""
+    try:
+        with system.database.read() as session:
+            rows = [reports.latest(session, name) for name in _RUNS]
+    except ChartrierError:
+        return []
+    shown: list[tuple[str, Badge, datetime, int]] = []
+    for row in rows:
+        if row is None:
+            continue
+        found = int(row.facts.get("open", sum(row.facts.get("counts", {}).values())))
+        if row.ended_at is None:
+            badge = Badge("warn", "warn", _("En cours"))
+        elif row.verdict == reports.AGREED:
+            badge = Badge("ok", "check", _("Tout concorde"))
+        else:
+            badge = Badge("bad", "cross", ngettext("{n} écart", "{n} écarts", found))
+        shown.append((_(_RUNS[row.name]), badge, row.ended_at or row.started_at, found))
+    return shown
 
 
 def _probe(health: Health) -> tuple[datetime, str] | None:

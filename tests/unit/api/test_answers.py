@@ -143,6 +143,14 @@ def test_keys_never_reach_the_log():
     assert event == {"event": "x chr_… y", "n": 1}
 
 
+def test_passwords_of_urls_never_reach_the_log():
+    for url in ("amqp://user:canary@host:5672/v", "redis://:canary@h/0", "postgresql+psycopg://a:ca%2Fnary@h/d"):
+        said = hide_secrets(None, "info", {"event": f"lost {url}: refused", "error": f"OperationalError('{url}')"})
+        assert "nary" not in str(said)
+        assert "@h" in said["event"]
+    assert hide_secrets(None, "info", {"event": "see https://host:8443/a@b"}) == {"event": "see https://host:8443/a@b"}
+
+
 def test_history_speaks_even_of_what_it_does_not_know():
     assert sentence("DepositReceived", {"size": 12}, str).startswith("Reçu : 12 octets")
     assert "Nouveau" in sentence("Nouveau", {}, str)

@@ -14,6 +14,7 @@ from archive.holdings import Holdings
 from archive.identifiers import new_id
 from archive.ledger import Ledger
 from archive.objects.local import LocalObjectStore
+from archive.objects.port import ObjectStore
 from archive.publisher import Publisher
 from archive.records import Description, Digests, Format, Kind, Package, PackageFile
 from archive.tables import TenantRow
@@ -30,15 +31,25 @@ from tests.servers.postgres import Databases
 class World:
     """One kept record in a small archive, and its evidence."""
 
-    def __init__(self, home: Path, keys: Path, databases: Databases) -> None:
-        self.clock: Clock = utc_now
+    def __init__(
+        self,
+        home: Path,
+        keys: Path,
+        databases: Databases,
+        *,
+        store: ObjectStore | None = None,
+        clock: Clock = utc_now,
+        horizon: int = 400,
+    ) -> None:
+        self.clock: Clock = clock
+        self.horizon = horizon
         self.database = Database(databases.fresh(home).url)
         self.ledger = Ledger(self.database, self.clock)
-        self.store = LocalObjectStore(home / "store", self.clock)
+        self.store: ObjectStore = store if store is not None else LocalObjectStore(home / "store", self.clock)
         settings = SigningSettings(keys=keys)
         self.timestamper = load_timestamper(settings, self.clock)
         self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
-        self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, 400)
+        self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, horizon)
         self.seal_with(load_signer(settings))
         with self.database.write() as session:
             session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
@@ -49,7 +60,13 @@ class World:
         """Start, or start again with another seal."""
         self.signer = signer
         self.publisher = Publisher(
-            self.database, self.store, self.log_key, self.signer, self.timestamper, self.clock, horizon_days=400
+            self.database,
+            self.store,
+            self.log_key,
+            self.signer,
+            self.timestamper,
+            self.clock,
+            horizon_days=self.horizon,
         )
         self.publisher.open_log()
         self.evidence = Evidence(

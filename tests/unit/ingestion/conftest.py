@@ -14,9 +14,12 @@ from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.local import LocalObjectStore
 from archive.tables import TenantRow
+from ingestion.assembly import System
 from ingestion.intake import Intake, Received
 from ingestion.tables import DepositRow
+from signing.authority import ensure_generated
 from signing.clock import utc_now
+from tests.holdings import opened as installed
 from tests.servers.postgres import Databases
 
 
@@ -76,3 +79,18 @@ def bench(tmp_path: Path, databases: Databases) -> Iterator[Bench]:
 def bench_in(databases: Databases) -> Callable[[Path], AbstractContextManager[Bench]]:
     """For tests that need a fresh one in a loop."""
     return lambda folder: opened(folder, databases)
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a first start makes, made once."""
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_generated(folder, organisation="Commune de Test", clock=utc_now)
+    return folder
+
+
+@pytest.fixture
+def system(tmp_path: Path, keys: Path) -> Iterator[System]:
+    """A whole installation over local files, with the tenant « demo »."""
+    with installed(tmp_path / "home", keys) as made:
+        yield made

@@ -1,0 +1,437 @@
+"""The second copy: every object of every record, and the journal, in another store.
+
+What the catalogue pins is what is copied, under the same keys: content first, a record's heads last and in the
+sequence of its versions, so that the copy is at each moment an archive that a rebuild can be made from. Each
+object is read by its version, checked against the digest that catalogue or journal give it, written with the
+lock and the hold that it has, and read back. Versions differ between stores: the table ``copies`` pairs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, Final, cast
+
+from sqlalchemy import CursorResult, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from archive import catalogue, fixity
+from archive.catalogue import Placed
+from archive.custody.census import HEADS
+from archive.custody.findings import Findings, Kind
+from archive.custody.reading import CHANGES
+from archive.database import Database
+from archive.objects import layout
+from archive.objects.port import Listed, ObjectStore, StoredObject, read_all
+from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow, TenantRow
+from archive.tree import JOURNAL
+from signing.clock import Clock
+from signing.errors import Corrupt, Refused
+
+_IN_HAND: Final = 8 << 20
+_RECORDS: Final = 100
+_WRITERS: Final = 4
+_CHECKPOINT: Final = f"{JOURNAL}/checkpoint"
+_STAGED: Final = ("/bytes", "/deposit.json")
+FOLLOWED: Final = (*CHANGES, "ObjectRestored")
+
+Told = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One version in the first store, and what is known of it.
+
+    Attributes:
+        sha256: None: not known beforehand; then what is read is what is copied.
+    """
+
+    key: str
+    version: str
+    sha256: str | None
+    record_id: str | None = None
+
+
+class Copies:
+    """Keeps the second store in step with the first.
+
+    Args:
+        folder: For objects too large to hold, while they travel.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        copy: ObjectStore,
+        folder: Path,
+        clock: Clock,
+        *,
+        told: Told = lambda _step, _done, _total: None,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._copy = copy
+        self._folder = folder
+        self._clock = clock
+        self._told = told
+
+    # -- which records
+
+    def follow(self, findings: Findings, after: int) -> int:
+        """Copy what the journal tells after an entry, and the journal itself; the entry reached."""
+        while True:
+            with self._database.read() as session:
+                query = select(JournalEntryRow.n, JournalEntryRow.subject).where(
+                    JournalEntryRow.n > after, JournalEntryRow.type.in_(FOLLOWED)
+                )
+                lines = session.execute(query.order_by(JournalEntryRow.n).limit(_RECORDS)).all()
+            self._records(findings, list(dict.fromkeys(subject.removeprefix("record:") for _, subject in lines)))
+            if not lines:
+                break
+            after = lines[-1].n
+        self._loose(findings)
+        return after
+
+    def whole(self, findings: Findings) -> int:
+        """Bring everything in step, whatever was missed, also locks that grew; how many records were behind."""
+        behind, after = 0, ""
+        while True:
+            with self._database.read() as session:
+                batch = list(session.scalars(_behind(after)))
+            self._records(findings, batch)
+            behind += len(batch)
+            self._told("copies", behind, None)
+            if not batch:
+                break
+            after = batch[-1]
+        self._loose(findings, locks=True)
+        self._staging(findings)
+        return behind
+
+    def _records(self, findings: Findings, ids: Sequence[str]) -> None:
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            list(writers.map(lambda record_id: self.record(findings, record_id), ids))
+
+    def record(self, findings: Findings, record_id: str) -> None:
+        """Copy what is missing of one record and lengthen what is locked too short."""
+        with self._database.read() as session:
+            row = session.get(RecordRow, record_id)
+            if row is None:
+                return
+            placed = catalogue.placed(session, record_id)
+            known = {(one.key, one.version): one for one in rows_of(session, record_id)}
+            held = any(form.legal_hold for form in catalogue.representations(session, record_id))
+            root, number = layout.object_root(row.tenant_id, record_id), row.ocfl_version
+        made: list[CopyRow] = []
+        heads: list[Placed] = []
+        for item in sorted(placed, key=lambda one: _rank(one.key.removeprefix(f"{root}/"))):
+            there = known.get((item.key, item.version))
+            if there is not None:
+                made += self._lasting(there, item.locked_until, held=held)
+            elif item.key.removeprefix(f"{root}/") in HEADS:
+                heads.append(item)
+            else:
+                made += self._object(findings, Source(item.key, item.version, item.sha256, record_id), held=held)
+        if heads:
+            made += self._heads(findings, root, number, heads, record_id, held=held)
+        if made:
+            with self._database.write() as session:
+                for one in made:
+                    session.merge(one)
+                _forget_former(session, record_id)
+
+    # -- one object
+
+    def _object(self, findings: Findings, source: Source, *, held: bool = False) -> list[CopyRow]:
+        """Copy one version, unless what is read is not what it should be: that is told, and nothing is written."""
+        try:
+            state = self._store.stat(source.key, source.version)
+            with self._fetched(source, state) as (content, sha256):
+                item = self._put(source.key, content, sha256, state.locked_until, held=held or state.legal_hold)
+        except (Corrupt, Refused) as error:
+            kinds = {"altered": Kind.CHANGED, "missing": Kind.MISSING, "object_missing": Kind.MISSING}
+            if error.code == "object_exists":
+                findings.add(Kind.CHANGED, "copy", source.key, "object", record=source.record_id)
+            elif error.code in kinds:
+                findings.add(kinds[error.code], "store", source.key, "bytes", record=source.record_id)
+            elif error.code == "lock_missing":
+                findings.add(Kind.CHANGED, "copy", source.key, "lock", record=source.record_id)
+            else:
+                raise
+            return []
+        return [self._row(source.key, source.version, item, sha256, source.record_id)]
+
+    def _put(
+        self,
+        key: str,
+        content: bytes | Path,
+        sha256: str,
+        until: date | None,
+        *,
+        held: bool,
+        replace: bool = False,
+    ) -> StoredObject:
+        """Write, lock, hold and read back.
+
+        Raises:
+            Corrupt: ``lock_missing``, ``altered``.
+            Refused: ``object_exists``.
+        """
+        item = self._copy.put(key, content, sha256=sha256, retain_until=until, replace=replace)
+        if held and not item.legal_hold:
+            item = self._copy.hold(key, item.version, on=True)
+        if (until is not None and (item.locked_until is None or item.locked_until < until)) or (
+            held and not item.legal_hold
+        ):
+            raise lock_missing(key, until)
+        fixity.check(self._copy, key, item.version, sha256=sha256, size=item.size)
+        return item
+
+    def _fetched(self, source: Source, state: StoredObject) -> Fetched:
+        return Fetched(self._store, source, state, self._folder)
+
+    def _heads(
+        self, findings: Findings, root: str, number: int, heads: Sequence[Placed], record_id: str, *, held: bool
+    ) -> list[CopyRow]:
+        """Write each head once for each version, in their sequence: sidecar, then inventory, as they were written."""
+        made = []
+        pinned = {item.key.removeprefix(f"{root}/"): item for item in heads}
+        for name in sorted(pinned, reverse=True):
+            item = pinned[name]
+            contents = [read_all(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+            if hashlib.sha256(contents[-1]).hexdigest() != item.sha256:
+                findings.add(Kind.CHANGED, "store", f"{root}/v{number}/{name}", "bytes", record=record_id)
+                continue
+            there = [one for one in self._copy.list(f"{root}/{name}") if one.key == f"{root}/{name}"]
+            if len(there) > number or any(
+                read_all(self._copy, one.key, one.version) != content
+                for one, content in zip(there, contents, strict=False)
+            ):
+                findings.add(Kind.CHANGED, "copy", item.key, "sequence", record=record_id)
+                there = there[:number]
+            state: StoredObject | None = None
+            for content in contents[max(0, min(len(there), number - 1)) :]:
+                digest = hashlib.sha256(content).hexdigest()
+                state = self._put(item.key, content, digest, item.locked_until, held=held, replace=True)
+            if state is not None:
+                made.append(self._row(item.key, item.version, state, item.sha256, record_id))
+        return made
+
+    def _lasting(self, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
+        """Follow a lock that grew and a hold that was set or released."""
+        changed = False
+        if until is not None and (row.locked_until is None or row.locked_until < until):
+            state = self._copy.extend_lock(row.key, row.copy_version, until)
+            if state.locked_until is None or state.locked_until < until:
+                raise lock_missing(row.key, until)
+            row.locked_until, changed = state.locked_until, True
+        if row.legal_hold != held:
+            row.legal_hold = self._copy.hold(row.key, row.copy_version, on=held).legal_hold
+            changed = True
+        return [row] if changed else []
+
+    def _row(self, key: str, version: str, item: StoredObject, sha256: str, record_id: str | None) -> CopyRow:
+        now = self._clock()
+        return CopyRow(
+            key=key,
+            version=version,
+            copy_version=item.version,
+            record_id=record_id,
+            size=item.size,
+            sha256=sha256,
+            locked_until=item.locked_until,
+            legal_hold=item.legal_hold,
+            copied_at=now,
+            checked_at=now,
+            verdict="intact",
+        )
+
+    # -- what belongs to no record
+
+    def _loose(self, findings: Findings, *, locks: bool = False) -> None:
+        """Layout, register, the tenants' own few files and the journal; its checkpoint last, as it was before them.
+
+        Args:
+            locks: Ask the first store for the lock of each, and follow it.
+        """
+        head = next((item for item in self._store.list(_CHECKPOINT) if item.key == _CHECKPOINT), None)
+        note = read_all(self._store, _CHECKPOINT) if head is not None else None
+        with self._database.read() as session:
+            tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
+        roots = [key for tenant in tenants for key in sorted(layout.root_files(tenant))]
+        for prefix in ("layout.json", "register/", *roots, f"{JOURNAL}/"):
+            items = (item for item in self._store.list(prefix) if item.key != _CHECKPOINT and not item.marker)
+            self._missing(findings, items, locks=locks)
+        if note is not None:
+            self._checkpoint(note)
+
+    def _missing(self, findings: Findings, items: Iterator[Listed], *, locks: bool = False) -> None:
+        firsts = (next(group) for _, group in groupby(items, key=lambda item: item.key))
+        while batch := list(islice(firsts, 200)):
+            with self._database.read() as session:
+                keys = [item.key for item in batch]
+                rows = session.scalars(select(CopyRow).where(CopyRow.key.in_(keys)))
+                known = {(row.key, row.version): row for row in rows}
+            made: list[CopyRow] = []
+            for item in batch:
+                there = known.get((item.key, item.version))
+                if there is None:
+                    made += self._object(findings, Source(item.key, item.version, None))
+                elif locks:
+                    until = self._store.stat(item.key, item.version).locked_until
+                    made += self._lasting(there, until, held=there.legal_hold)
+            if made:
+                with self._database.write() as session:
+                    for row in made:
+                        session.merge(row)
+
+    def _checkpoint(self, note: bytes) -> None:
+        digest = hashlib.sha256(note).hexdigest()
+        with self._database.read() as session:
+            rows = list(session.scalars(select(CopyRow).where(CopyRow.key == _CHECKPOINT)))
+        if len(rows) == 1 and rows[0].sha256 == digest:
+            return
+        item = self._put(_CHECKPOINT, note, digest, None, held=False, replace=True)
+        with self._database.write() as session:
+            session.execute(delete(CopyRow).where(CopyRow.key == _CHECKPOINT))
+            session.add(self._row(_CHECKPOINT, "", item, digest, None))
+
+    def _staging(self, findings: Findings) -> None:
+        """Acknowledged deposits that wait: copied unlocked, and gone from the copy when they are gone here."""
+        there = (item for item in self._store.list("staging/") if item.key.endswith(_STAGED) and not item.marker)
+        seen: set[tuple[str, str]] = set()
+        while batch := list(islice(there, 200)):
+            seen.update((item.key, item.version) for item in batch)
+            self._missing(findings, iter(batch))
+        with self._database.read() as session:
+            rows = list(session.scalars(select(CopyRow).where(CopyRow.key.startswith("staging/"))))
+        for row in rows:
+            if (row.key, row.version) in seen:
+                continue
+            try:
+                self._copy.delete(row.key, row.copy_version)
+            except Refused as error:
+                if error.code != "object_missing":
+                    raise
+            with self._database.write() as session:
+                session.execute(delete(CopyRow).where(CopyRow.key == row.key, CopyRow.version == row.version))
+
+
+def promote(session: Session) -> int:
+    """Pin the second store's versions instead of the first's, and pair them the other way round; how many objects.
+
+    To be called in one write transaction, with the service stopped, once everything is in step.
+
+    Raises:
+        Refused: ``copy_incomplete``: something that is pinned is not copied whole.
+    """
+    behind = session.scalar(_behind("")) is not None
+    damaged = session.scalar(select(CopyRow.key).where(CopyRow.verdict != "intact").limit(1)) is not None
+    if behind or damaged:
+        raise Refused(
+            "copy_incomplete",
+            "La seconde copie n’est pas complète ou pas intacte : elle ne peut pas prendre la place du magasin.",
+            kept="Rien n’a été changé.",
+            action="Lancez « chartrier copies --check », réparez ce qu’il montre, puis recommencez.",
+        )
+    moved = 0
+    for table in (RepresentationRow, StoredFileRow):
+        pair = (CopyRow.key == table.key, CopyRow.version == table.version)
+        made = session.execute(
+            update(table)
+            .where(exists().where(*pair))
+            .values(version=select(CopyRow.copy_version).where(*pair).scalar_subquery())
+            .execution_options(synchronize_session=False)
+        )
+        moved += cast("CursorResult[Any]", made).rowcount
+    session.execute(delete(CopyRow).where(CopyRow.key == _CHECKPOINT))
+    session.execute(
+        update(CopyRow)
+        .values(version=CopyRow.copy_version, copy_version=CopyRow.version)
+        .execution_options(synchronize_session=False)
+    )
+    return moved
+
+
+class Fetched:
+    """The bytes of one object, checked: in memory if small, else in a file that goes afterwards."""
+
+    def __init__(self, store: ObjectStore, source: Source, state: StoredObject, folder: Path) -> None:
+        self._store, self._source, self._state, self._folder = store, source, state, folder
+        self._path: Path | None = None
+
+    def __enter__(self) -> tuple[bytes | Path, str]:
+        digest, content = hashlib.sha256(), bytearray()
+        chunks = self._store.read(self._source.key, self._source.version)
+        if self._state.size <= _IN_HAND:
+            for chunk in chunks:
+                content += chunk
+            digest.update(content)
+        else:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as target:
+                self._path = Path(target.name)
+                for chunk in chunks:
+                    digest.update(chunk)
+                    target.write(chunk)
+        if self._source.sha256 is not None and digest.hexdigest() != self._source.sha256:
+            self.__exit__()
+            raise fixity.altered(self._source.key)
+        return self._path if self._path is not None else bytes(content), digest.hexdigest()
+
+    def __exit__(self, *_given: object) -> None:
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def lock_missing(key: str, until: date | None) -> Corrupt:
+    """What is raised when the second store took the bytes and not their lock."""
+    return Corrupt(
+        "lock_missing",
+        "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
+        action="Prévenez l’administrateur : le verrouillage du magasin ne fonctionne pas.",
+        key=key,
+        until=until.isoformat() if until is not None else "—",
+    )
+
+
+def _rank(path: str) -> tuple[int, str]:
+    """Order of writing within a record: content, version inventories, declaration, heads."""
+    if "/content/" in path:
+        return 0, path
+    if path in HEADS:
+        return 3, path
+    return (1, path) if path.startswith("v") else (2, path)
+
+
+def rows_of(session: Session, record_id: str) -> Sequence[CopyRow]:
+    """The copied objects of a record."""
+    return session.scalars(select(CopyRow).where(CopyRow.record_id == record_id)).all()
+
+
+def _forget_former(session: Session, record_id: str) -> None:
+    """Pairs of versions that nothing pins any more: heads that moved on, objects that were restored."""
+    pinned = {(item.key, item.version) for item in catalogue.placed(session, record_id)}
+    for row in rows_of(session, record_id):
+        if (row.key, row.version) not in pinned:
+            session.delete(row)
+
+
+def _behind(after: str) -> Any:
+    """Records with an object that is not copied, or whose lock or hold has changed since; in order, after an id."""
+    queries = []
+    for table in (RepresentationRow, StoredFileRow):
+        copied = select(CopyRow.key).where(CopyRow.key == table.key, CopyRow.version == table.version)
+        shorter = or_(CopyRow.locked_until.is_(None), CopyRow.locked_until < table.locked_until)
+        late: Any = copied.where(table.locked_until.is_not(None), shorter).exists()
+        if table is RepresentationRow:
+            late = or_(late, copied.where(CopyRow.legal_hold != RepresentationRow.legal_hold).exists())
+        queries.append(select(table.record_id).where(table.record_id > after, or_(~copied.exists(), late)))
+    return queries[0].union(queries[1]).order_by("record_id").limit(_RECORDS)

@@ -1,0 +1,101 @@
+"""What a look at the whole holdings finds: counted all, listed up to a bound. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+LISTED: Final = 1000
+"""Findings kept one by one; beyond, only their number."""
+
+
+class Kind(StrEnum):
+    """What is wrong, in the words of the trade."""
+
+    CHANGED = "changed"
+    """It is there and is not what it should be."""
+    MISSING = "missing"
+    UNTRACKED = "untracked"
+    """It is there and nobody knows why."""
+    STALE = "stale"
+    """The index shows an older state."""
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        place: ``store``, ``journal``, ``database``, ``index``, ``staging``, ``copy``.
+        what: Key, record id or entry.
+        detail: A stable word: ``size``, ``version``, ``marker`` …
+        repaired: Whether it was put right; never for evidence.
+    """
+
+    kind: Kind
+    place: str
+    what: str
+    detail: str
+    record_id: str | None = None
+    repaired: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``--json`` prints it."""
+        return {
+            "kind": self.kind.value,
+            "place": self.place,
+            "what": self.what,
+            "detail": self.detail,
+            "record_id": self.record_id,
+            "repaired": self.repaired,
+        }
+
+
+@dataclass
+class Findings:
+    """All of them.
+
+    Attributes:
+        told: Called with each, as it is found.
+        unfinished: Pieces of work that was begun and never claimed: no fault.
+    """
+
+    told: Callable[[Finding], None] = lambda _finding: None
+    listed: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
+    unfinished: int = 0
+
+    def add(
+        self, kind: Kind, place: str, what: str, detail: str, *, record: str | None = None, done: bool = False
+    ) -> None:
+        """Note one."""
+        finding = Finding(kind, place, what, detail, record, done)
+        self.counts[kind.value] += 1
+        self.repaired += done
+        if len(self.listed) < LISTED:
+            self.listed.append(finding)
+        self.told(finding)
+
+    @property
+    def total(self) -> int:
+        """How many."""
+        return sum(self.counts.values())
+
+    @property
+    def open(self) -> int:
+        """How many were not repaired."""
+        return self.total - self.repaired
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts and what is listed."""
+        return {
+            "counts": {kind.value: self.counts[kind.value] for kind in Kind},
+            "repaired": self.repaired,
+            "unfinished": self.unfinished,
+            "findings": [finding.as_json() for finding in self.listed],
+        }

@@ -1,0 +1,97 @@
+"""What each kind of broker needs, derived from the scheme of its URL and from nothing else."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+VISIBILITY: Final = 3600
+"""Seconds after which Redis gives an unacknowledged message to somebody else; above every task's time limit."""
+
+CONFIRM_WITHIN: Final = 5.0
+"""Seconds that RabbitMQ has to confirm a message; a node whose disk is full stops answering without a word."""
+
+_REDIS: Final = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
+_SOCKETS: Final = {"redis+socket": "redis+socket", "valkey+socket": "redis+socket"}
+_AMQP: Final = {"amqp": "amqp", "amqps": "amqps"}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """How Celery reaches one broker.
+
+    Attributes:
+        url: As kombu spells it.
+        is_redis: Redis or Valkey; otherwise RabbitMQ.
+        transport: Options of the transport.
+        tls: Options of the encrypted connection; None without.
+        queue_arguments: Of every queue.
+    """
+
+    url: str
+    is_redis: bool
+    transport: dict[str, Any] = field(default_factory=dict)
+    tls: dict[str, Any] | None = None
+    queue_arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def broker_of(url: str, ca: Path | None = None) -> Broker:
+    """The broker that a URL names.
+
+    Args:
+        url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``redis+socket``, ``valkey+socket``, ``amqp`` or
+            ``amqps``. The certificate of an encrypted broker is always verified, its name too.
+        ca: PEM of the authority behind it; None: the system's.
+
+    Raises:
+        ValueError: For any other scheme.
+    """
+    scheme, separator, rest = url.partition("://")
+    if scheme in _AMQP:
+        tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}  # None: the URL's own
+        tls |= {"ca_certs": str(ca)} if ca else {}
+        return Broker(
+            url,
+            is_redis=False,
+            transport=_rabbitmq(),
+            tls=tls if scheme == "amqps" else None,
+            queue_arguments={"x-queue-type": "quorum"},
+        )
+    known = (_REDIS | _SOCKETS).get(scheme)
+    if known is None:
+        raise ValueError(f"no broker speaks {scheme}://")
+    tls = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    tls |= {"ssl_ca_certs": str(ca)} if ca else {}
+    return Broker(
+        known + separator + rest,
+        is_redis=True,
+        transport=_redis(),
+        tls=tls if known == "rediss" else None,
+    )
+
+
+def _redis() -> dict[str, Any]:
+    return {
+        "visibility_timeout": VISIBILITY,
+        "unacked_restore_interval": 10,
+        "queue_order_strategy": "priority",  # the queues in their order, not in turn
+        "priority_steps": [0],
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+
+
+def _rabbitmq() -> dict[str, Any]:
+    return {
+        "confirm_publish": True,
+        "client_properties": {"connection_name": "chartrier"},
+        # whoever sends gives up at once and leaves the outbox row; only workers wait, with their own patience
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.2,
+        "interval_max": 0.2,
+    }

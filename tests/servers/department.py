@@ -1,0 +1,113 @@
+"""The servers of a department, together: PostgreSQL, MinIO, Redis or RabbitMQ, Elasticsearch.
+
+A *profile* hands out the settings of a service: a database, a bucket, a namespace of the broker and a prefix of
+indexes that nobody else uses. Any of its servers can be killed and started again while services run on them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tests.servers import minio
+from tests.servers.buckets import S3Server
+from tests.servers.elasticsearch import Node, require
+from tests.servers.postgres import Postgres
+from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.redis import Redis
+
+BrokerKind = Literal["redis", "rabbitmq"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of them, as a test that breaks things sees it."""
+
+    name: str
+    kill: Callable[[], None]
+    start: Callable[[], None]
+    process_group: Callable[[], int]
+
+
+@dataclass
+class Department:
+    """All of them, running.
+
+    Attributes:
+        brokers: By kind; those that were asked for.
+    """
+
+    postgres: Postgres
+    minio: S3Server
+    elasticsearch: Node
+    brokers: dict[BrokerKind, Redis | RabbitMQ] = field(default_factory=dict)
+
+    def settings(self, broker: BrokerKind) -> dict[str, str]:
+        """What a new installation on these servers is told."""
+        bucket = self.minio.settings()
+        return {
+            **self.postgres.fresh().settings,
+            "CHARTRIER_S3_ENDPOINT": bucket.endpoint,
+            "CHARTRIER_S3_BUCKET": bucket.bucket,
+            "CHARTRIER_S3_ACCESS_KEY": bucket.access_key.get_secret_value(),
+            "CHARTRIER_S3_SECRET_KEY": bucket.secret_key.get_secret_value(),
+            "CHARTRIER_BROKER_URL": self.brokers[broker].new_url(),
+            "CHARTRIER_SEARCH_URL": self.elasticsearch.url,
+            "CHARTRIER_SEARCH_PREFIX": f"d{secrets.token_hex(6)}",
+        }
+
+    def servers(self, broker: BrokerKind) -> tuple[Server, ...]:
+        """Each server that a service on this profile talks to."""
+        link = self.brokers[broker]
+        return (
+            Server("PostgreSQL", self.postgres.kill, self.postgres.start, lambda: self.postgres.server.pid),
+            Server("MinIO", self.minio.process.kill, self.minio.process.start, lambda: self.minio.process.pid),
+            Server(type(link).__name__, link.kill, link.start, lambda: link.process.pid),
+            Server(
+                "Elasticsearch",
+                self.elasticsearch.kill,
+                self.elasticsearch.start,
+                lambda: self.elasticsearch.process.pid,
+            ),
+        )
+
+    def broker(self, kind: BrokerKind, folder: Path) -> Redis | RabbitMQ:
+        """The broker of this kind, started when first asked for."""
+        if kind not in self.brokers:
+            made = Redis(folder / kind) if kind == "redis" else RabbitMQ(folder / kind)
+            made.start()
+            self.brokers[kind] = made
+        return self.brokers[kind]
+
+
+@pytest.fixture(scope="session")
+def department(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Department]:
+    """PostgreSQL, MinIO and Elasticsearch for the session, not shared with gentler tests; brokers on demand."""
+    require()
+    folder = tmp_path_factory.mktemp("department")
+    made = Department(Postgres(), minio.server(folder / "minio"), Node(folder / "elasticsearch"))
+    try:
+        made.postgres.start()
+        made.minio.process.start()
+        made.elasticsearch.start()
+        yield made
+    finally:
+        for broker in made.brokers.values():
+            broker.stop()
+        made.elasticsearch.kill()
+        made.minio.process.kill()
+        made.postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def department_broker(
+    department: Department, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[BrokerKind], Redis | RabbitMQ]:
+    """Makes sure that a broker of a kind runs."""
+    folder = tmp_path_factory.mktemp("brokers")
+    return lambda kind: department.broker(kind, folder)

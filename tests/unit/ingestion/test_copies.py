@@ -1,0 +1,312 @@
+"""The second copy: in step, locked, found damaged where it is, and what a damaged original is restored from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, update
+
+import api.tables  # noqa: F401 - so that every table exists
+from archive.objects.port import ObjectStore, read_all
+from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow
+from ingestion.assembly import System
+from ingestion.custody import Custody
+from signing.errors import Corrupt, Refused
+from tests.holdings import (
+    alter,
+    filled,
+    flipped,
+    keep,
+    lose_database,
+    opened,
+    receive,
+    rows,
+    stored_file,
+    system_at,
+    titles,
+)
+from tests.unit.ingestion.test_crashes import PowerCut
+
+
+@pytest.fixture
+def paired(tmp_path: Path, keys: Path) -> Iterator[System]:
+    with opened(tmp_path / "home", keys, CHARTRIER_COPY_PATH=str(tmp_path / "nas")) as system:
+        yield system
+
+
+def contents(store: ObjectStore, prefix: str) -> dict[str, list[tuple[bytes, Any, bool]]]:
+    """Everything under a prefix: each version's bytes, lock and hold, oldest first."""
+    found: dict[str, list[tuple[bytes, Any, bool]]] = {}
+    for item in store.list(prefix):
+        state = store.stat(item.key, item.version)
+        found.setdefault(item.key, []).append(
+            (read_all(store, item.key, item.version), state.locked_until, state.legal_hold)
+        )
+    return found
+
+
+def in_step(system: System) -> None:
+    for prefix in ("layout.json", "tenants/", "register/", "journal/"):
+        assert contents(system.copy_store, prefix) == contents(system.store, prefix), prefix
+
+
+def found(report: dict[str, Any]) -> set[tuple[str, str, str]]:
+    return {(f["kind"], f["place"], f["detail"]) for f in report["findings"]}
+
+
+def test_everything_is_there_with_its_locks_and_in_the_sequence_of_its_versions(paired: System, tmp_path: Path) -> None:
+    filled(paired, tmp_path)
+    report = Custody(paired).copy_everything(check=True)
+    assert report["findings"] == []
+    in_step(paired)
+
+
+def test_it_follows_the_journal(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    Custody(paired).follow_copies()
+    in_step(paired)
+    keep(paired, tmp_path, 60)
+    paired.holdings.describe("demo", ids[0], {"title": "Troisième"}, agent="user:1", expected_revision=3)
+    paired.publisher.publish()
+    Custody(paired).follow_copies()
+    in_step(paired)
+    copied = rows(paired, "copies")
+    assert Custody(paired).copy_everything()["records_behind"] == 0, "nothing was missed"
+    assert rows(paired, "copies") == copied
+
+
+def test_a_lock_or_hold_that_changes_is_followed(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    with paired.database.write() as session:
+        form = session.get_one(RepresentationRow, (ids[0], "original"))
+        later = form.locked_until + timedelta(days=30)
+        form.locked_until = paired.store.extend_lock(form.key, form.version, later).locked_until
+        form.legal_hold = paired.store.hold(form.key, form.version, on=True).legal_hold
+    assert Custody(paired).copy_everything()["records_behind"] == 1
+    state = paired.copy_store.stat(form.key)
+    assert (state.locked_until, state.legal_hold) == (later, True)
+
+
+def test_what_waits_is_copied_unlocked_and_goes_when_it_is_a_record(paired: System, tmp_path: Path) -> None:
+    deposit = receive(paired, b"waiting", "k1")
+    Custody(paired).copy_everything()
+    assert read_all(paired.copy_store, deposit.staging_key) == b"waiting"
+    assert paired.copy_store.stat(deposit.staging_key).locked_until is None
+    for item in list(paired.store.list("staging/")):
+        paired.store.delete(item.key, item.version)
+    Custody(paired).copy_everything()
+    assert list(paired.copy_store.list("staging/")) == []
+
+
+def test_damaged_bytes_are_never_copied(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    alter(stored_file(paired, ids[1], "original.pdf"), flipped)
+    report = Custody(paired).copy_everything()
+    assert found(report) == {("changed", "store", "bytes")}
+    assert {f["record_id"] for f in report["findings"]} == {ids[1]}
+    keys = {item.key for item in paired.copy_store.list("tenants/")}
+    assert not any("original.pdf" in key and ids[1] in key for key in keys)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "gone"])
+@pytest.mark.parametrize("name", ["original.pdf", "alto.xml", "record.json", "inventory.json"])
+def test_a_damaged_object_is_restored_under_an_entry(paired: System, tmp_path: Path, name: str, damage: str) -> None:
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    victim = stored_file(paired, ids[2], name)
+    before = victim.read_bytes()
+    if damage == "gone":
+        victim.unlink()
+    else:
+        alter(victim, flipped)
+    assert paired.holdings.verify("demo", ids[2]).verdict in {"altered", "missing"}
+    done = Custody(paired).restore("demo", ids[2], agent="service:cli")
+    assert [one.store for one in done] == ["first"]
+    assert victim.read_bytes() == before
+    assert paired.holdings.verify("demo", ids[2]).verdict == "intact"
+    with paired.database.read() as session:
+        entry = session.scalars(select(JournalEntryRow).where(JournalEntryRow.type == "ObjectRestored")).one()
+    facts = json.loads(entry.body)["facts"]
+    assert (entry.subject, facts["store"]) == (f"record:{ids[2]}", "first")
+    assert facts["damaged"] == ("v1" if damage == "flipped" else None)
+    if damage == "flipped":
+        damaged = next(
+            p for p in (paired.settings.home / "store" / "superseded").rglob(f"{name}/v1") if ids[2] in str(p)
+        )
+        assert damaged.read_bytes() == flipped(before), "what was found is kept beside"
+    assert Custody(paired).restore("demo", ids[2], agent="service:cli") == []
+    assert Custody(paired).reconcile(pause=lambda _: None)["findings"] == []
+    assert Custody(paired).copy_everything(check=True)["findings"] == []
+    paired.publisher.publish(force_token=True)
+    lose_database(paired)
+    after = system_at(paired.settings.home)
+    after.prepare_rebuild()
+    report = Custody(after).rebuild()
+    assert (report["equal"], report["findings"]) == (True, [])
+    assert after.holdings.verify("demo", ids[2]).verdict == "intact"
+    after.close()
+
+
+def test_a_damaged_copy_is_found_and_copied_anew(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    copied = next(p for p in (tmp_path / "nas" / "tenants").rglob("original.pdf") if ids[1] in str(p))
+    alter(copied, flipped)
+    report = Custody(paired).copy_everything(check=True)
+    assert found(report) == {("changed", "copy", "bytes")}
+    with paired.database.read() as session:
+        query = select(CopyRow.key, CopyRow.verdict).where(CopyRow.record_id == ids[1])
+        wrong = {key.rpartition("/")[2] for key, verdict in session.execute(query) if verdict != "intact"}
+    assert wrong == {"original.pdf"}
+    assert [one.store for one in Custody(paired).restore("autre", ids[1], agent="service:cli")] == ["second"]
+    assert Custody(paired).copy_everything(check=True)["findings"] == []
+
+
+def test_bytes_that_are_damaged_in_both_are_said_and_left(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    alter(stored_file(paired, ids[1], "original.pdf"), flipped)
+    alter(next(p for p in (tmp_path / "nas" / "tenants").rglob("original.pdf") if ids[1] in str(p)), flipped)
+    done = Custody(paired).restore("autre", ids[1], agent="service:cli")
+    assert [(one.path, one.store) for one in done] == [("v1/content/original/original.pdf", "")]
+
+
+def test_a_catalogue_that_was_changed_is_no_reason_to_restore(paired: System, tmp_path: Path) -> None:
+    """Somebody changes bytes in the copy and the digest in the database: the journal says no."""
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    with paired.database.write() as session:
+        session.execute(
+            update(RepresentationRow)
+            .where(RepresentationRow.record_id == ids[0], RepresentationRow.kind == "original")
+            .values(sha256="0" * 64)
+        )
+    with pytest.raises(Corrupt, check=lambda error: error.code == "catalogue_differs"):
+        Custody(paired).restore("demo", ids[0], agent="service:cli")
+
+
+def test_strays_in_the_copy_are_told(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    original = next(p for p in (tmp_path / "nas" / "tenants").rglob("original.pdf") if ids[1] in str(p))
+    key = str(original.parent.relative_to(tmp_path / "nas") / "autre.bin")
+    import hashlib
+
+    paired.copy_store.put(key, b"x", sha256=hashlib.sha256(b"x").hexdigest())
+    assert found(Custody(paired).copy_everything(check=True)) == {("untracked", "copy", "object")}
+
+
+def test_without_a_second_store_it_says_so(system: System) -> None:
+    assert Custody(system).follow_copies() is False
+    with pytest.raises(Refused, check=lambda error: error.code == "no_second_copy"):
+        Custody(system).copy_everything()
+
+
+def test_from_the_copy_alone_everything_comes_back(paired: System, tmp_path: Path, keys: Path) -> None:
+    """First store, database and index are lost: the copy is an archive."""
+    ids = filled(paired, tmp_path)
+    deposit = receive(paired, b"waiting", "k1")
+    paired.publisher.publish(force_token=True)
+    Custody(paired).copy_everything()
+    before = titles(paired, "commune")
+    moved = tmp_path / "other"
+    moved.mkdir()
+    (tmp_path / "nas").rename(moved / "store")
+    after = system_at(moved, keys)
+    after.prepare_rebuild()
+    report = Custody(after).rebuild(thorough=True)
+    assert (report["equal"], report["findings"], report["waiting_deposits"]) == (True, [], 1)
+    assert titles(after, "commune") == before
+    with after.database.read() as session:
+        assert set(session.scalars(select(RecordRow.id))) == set(ids)
+    assert deposit is not None
+    after.close()
+
+
+class Fuse:
+    """Cuts the power just before, or just after, the n-th write to the second store."""
+
+    def __init__(self, system: System, patch: pytest.MonkeyPatch, left: int, *, after: bool) -> None:
+        self.blown = False
+        real, self._left = system.copy_store.put, left
+
+        def put(*given: Any, **named: Any) -> Any:
+            self._left -= 1
+            last = self._left < 0 and not self.blown
+            self.blown = self.blown or last
+            if last and not after:
+                raise PowerCut
+            made = real(*given, **named)
+            if last:
+                raise PowerCut
+            return made
+
+        patch.setattr(system.copy_store, "put", put)
+
+
+@pytest.mark.parametrize("cut_after", [False, True], ids=["before", "after"])
+def test_a_power_cut_at_any_write_ends_in_step(
+    tmp_path: Path, keys: Path, cut_after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive.custody.copies._WRITERS", 1)
+    with opened(tmp_path / "home", keys) as system:
+        ids = [keep(system, tmp_path, 1)]
+        system.holdings.describe("demo", ids[0], {"title": "Changé"}, agent="user:1", expected_revision=1)
+        system.publisher.publish(force_token=True)
+    boundary, blown = 0, True
+    while blown:
+        environment = {"CHARTRIER_COPY_PATH": str(tmp_path / f"nas{boundary}")}
+        with pytest.MonkeyPatch.context() as patch:
+            cut = system_at(tmp_path / "home", **environment)
+            with cut.database.write() as session:
+                session.execute(delete(CopyRow))
+            fuse = Fuse(cut, patch, boundary, after=cut_after)
+            with suppress(PowerCut):
+                Custody(cut).copy_everything()
+            blown = fuse.blown
+            cut.close()
+        after = system_at(tmp_path / "home", **environment)
+        assert Custody(after).copy_everything(check=True)["findings"] == []
+        in_step(after)
+        after.close()
+        boundary += 1
+    assert boundary >= 20
+
+
+def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    paired.holdings.describe("demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
+    assert Custody(paired).promote() > 0
+    home = paired.settings.home
+    paired.close()
+    (home / "store").rename(tmp_path / "old")
+    (tmp_path / "nas").rename(home / "store")
+    after = system_at(home, CHARTRIER_COPY_PATH=str(tmp_path / "old"))
+    after.initialise()
+    for number, record_id in enumerate(ids):
+        assert after.holdings.verify(("demo", "autre")[number % 2], record_id).verdict == "intact"
+    after.holdings.describe("demo", ids[0], {"title": "Après"}, agent="user:1", expected_revision=3)
+    after.publisher.publish()
+    assert Custody(after).copy_everything(check=True)["findings"] == []
+    after.follower.catch_up()
+    assert Custody(after).reconcile(pause=lambda _: None)["findings"] == []
+    after.close()
+
+
+def test_a_store_is_not_left_while_something_waits_or_is_damaged(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    before = rows(paired, "representations", "stored_files")
+    alter(stored_file(paired, ids[1], "original.pdf"), flipped)
+    with pytest.raises(Refused, check=lambda error: error.code == "copy_incomplete"):
+        Custody(paired).promote()
+    receive(paired, b"waiting", "k1")
+    with pytest.raises(Refused, check=lambda error: error.code == "deposits_waiting"):
+        Custody(paired).promote()
+    assert rows(paired, "representations", "stored_files") == before

@@ -1,0 +1,224 @@
+"""Database, journal, store, index beside each other: every drift is found, only views are put right."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, update
+
+import api.tables  # noqa: F401 - so that every table exists
+from archive.tables import CustodyReportRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
+from ingestion.assembly import System
+from ingestion.custody import Custody
+from search.engines.tantivy_schema import documents
+from search.port import Remove, Upsert
+from tests.holdings import alter, filled, keep, receive, rows, stored_file, titles
+
+
+def reconcile(system: System, *, repair: bool = False) -> dict[str, Any]:
+    return Custody(system).reconcile(repair=repair, pause=lambda _seconds: None)
+
+
+def found(report: dict[str, Any]) -> set[tuple[str, str, str]]:
+    return {(f["kind"], f["place"], f["detail"]) for f in report["findings"]}
+
+
+def put(store: Any, key: str, content: bytes, **given: Any) -> Any:
+    return store.put(key, content, sha256=hashlib.sha256(content).hexdigest(), **given)
+
+
+def test_nothing_is_found_where_nothing_is_wrong(system: System, tmp_path: Path) -> None:
+    ids = filled(system, tmp_path)
+    receive(system, b"waiting", "k1")
+    system.publisher.publish()
+    report = reconcile(system)
+    assert report["findings"] == []
+    assert report["records"] == {"database": len(ids), "store": len(ids), "index": len(ids)}
+    with system.database.read() as session:
+        row = session.get_one(CustodyReportRow, "reconcile")
+    assert (row.verdict, row.facts["open"]) == ("agreed", 0)
+
+
+def test_what_the_follower_has_not_come_to_is_no_drift(system: System, tmp_path: Path) -> None:
+    ids = filled(system, tmp_path)
+    keep(system, tmp_path, 50)
+    system.holdings.describe("demo", ids[2], {"title": "Plus tard"}, agent="user:1", expected_revision=1)
+    assert reconcile(system)["findings"] == []
+
+
+def test_a_hundred_drifts_of_the_index_are_found_and_put_right(system: System, tmp_path: Path) -> None:
+    """25 of each: taken out, unknown, as it was before a change, there twice."""
+    ids = [keep(system, tmp_path, n) for n in range(75)]
+    for record_id in ids[25:50]:
+        system.holdings.describe("demo", record_id, {"title": "Changé"}, agent="user:1", expected_revision=1)
+    system.follower.catch_up()
+    before = titles(system, "commune")
+    entries = {}
+    with system.database.read() as session:
+        for record_id in ids:
+            entries[record_id] = system.search_entry(session, "demo", record_id)
+    position = system.index.position("demo")
+    strangers = [replace(entries[ids[0]], record_id=f"{n:08d}-0000-7000-8000-000000000000") for n in range(25)]
+    system.index.apply("demo", [Remove(one) for one in ids[:50]], position)
+    system.index.apply(
+        "demo", [Upsert(replace(entries[one], revision=1, title="Ancien")) for one in ids[25:50]], position
+    )
+    system.index.apply("demo", [Upsert(one) for one in strangers], position)
+    system.index.release()
+    shelf = system.index._shelf("demo")  # type: ignore[attr-defined]
+    writer = shelf._index.writer(20_000_000, 1)
+    for record_id in ids[50:]:
+        for document in documents(entries[record_id]):
+            writer.add_document(document)
+    writer.commit()
+    writer.wait_merging_threads()
+
+    report = reconcile(system)
+    assert Counter(f["kind"] for f in report["findings"]) == {
+        "missing": 25,
+        "untracked": 25,
+        "stale": 25,
+        "duplicate": 25,
+    }
+    assert report["open"] == 100
+    report = reconcile(system, repair=True)
+    assert (report["open"], report["repaired"]) == (0, 100)
+    assert reconcile(system)["findings"] == []
+    assert titles(system, "commune") == before
+
+
+def test_an_entry_that_claims_to_be_newer_is_put_right(system: System, tmp_path: Path) -> None:
+    ids = filled(system, tmp_path)
+    with system.database.read() as session:
+        entry = system.search_entry(session, "demo", ids[0])
+    system.index.apply("demo", [Upsert(replace(entry, revision=99))], system.index.position("demo"))
+    assert found(reconcile(system, repair=True)) == {("stale", "index", "demo")}
+    assert reconcile(system)["findings"] == []
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_every_injected_drift_of_the_store_is_found_and_none_is_touched(
+    system: System, tmp_path: Path, repair: bool
+) -> None:
+    ids = filled(system, tmp_path)
+    store = system.store
+    # a missing object, an unknown one, bytes of another size, a stranger beside the records, an unknown record
+    stored_file(system, ids[1], "alto.xml").unlink()
+    original = stored_file(system, ids[2], "original.pdf")
+    put(store, str(original.parent.relative_to(system.settings.home / "store") / "autre.bin"), b"unknown")
+    alter(stored_file(system, ids[3], "original.pdf"), lambda content: content + b"more")
+    put(store, "tenants/demo/oublie.txt", b"stranger")
+    put(store, "tenants/demo/abc/abc/abc/urn%3auuid%3a01900000-0000-7000-8000-000000000000/x", b"record")
+    put(store, "journal/intrus", b"stranger")
+    report = reconcile(system, repair=repair)
+    told = {(f["kind"], f["place"], f["detail"], f["record_id"]) for f in report["findings"]}
+    assert told == {
+        ("missing", "store", "object", ids[1]),
+        ("untracked", "store", "object", ids[2]),
+        ("changed", "store", "size", ids[3]),
+        ("untracked", "store", "object", None),
+        ("untracked", "store", "record", "01900000-0000-7000-8000-000000000000"),
+        ("untracked", "journal", "object", None),
+    }
+    assert report["open"] == 6, "evidence is never repaired"
+
+
+def test_one_version_too_many_of_a_head_is_an_alarm(system: System, tmp_path: Path) -> None:
+    """A key's head replaced past us: the root inventory has one version for each OCFL version and no other."""
+    ids = filled(system, tmp_path)
+    root = next(p for p in stored_file(system, ids[0], "record.json").parents if ids[0] in p.name)
+    key = str((root / "inventory.json").relative_to(system.settings.home / "store"))
+    put(system.store, key, b"{}", replace=True, retain_until=system.store.stat(key).locked_until)
+    report = reconcile(system)
+    assert ("untracked", "store", "version") in found(report)
+    assert {f["record_id"] for f in report["findings"]} == {ids[0]}
+
+
+def test_a_published_file_that_is_gone_is_missed(system: System, tmp_path: Path) -> None:
+    filled(system, tmp_path)
+    journal = system.settings.home / "store" / "journal"
+    last = max((journal / "tile/0/000.p").iterdir(), key=lambda p: int(p.name))
+    last.unlink()
+    assert found(reconcile(system)) == {("missing", "journal", "object")}
+
+
+def test_a_head_of_the_journal_that_is_not_ours_is_told(system: System, tmp_path: Path) -> None:
+    filled(system, tmp_path)
+    put(system.store, "journal/checkpoint", b"chartrier.local\n1\nx\n", replace=True)
+    assert ("changed", "journal", "checkpoint") in found(reconcile(system))
+
+
+def test_rows_that_were_changed_or_lost_are_told(system: System, tmp_path: Path) -> None:
+    ids = filled(system, tmp_path)
+    with system.database.write() as session:
+        session.execute(update(RecordRow).where(RecordRow.id == ids[0]).values(inventory_sha512="0" * 128))
+        session.execute(update(RecordRow).where(RecordRow.id == ids[2]).values(last_entry=0))
+    report = reconcile(system)
+    assert {(f["kind"], f["place"], f["detail"], f["record_id"]) for f in report["findings"]} == {
+        ("changed", "database", "digest", ids[0]),
+        ("changed", "database", "entry", ids[2]),
+    }
+    with system.database.write() as session:
+        for table in (RepresentationRow, StoredFileRow):
+            session.execute(delete(table).where(table.record_id == ids[4]))
+        session.execute(delete(RecordRow).where(RecordRow.id == ids[4]))
+    assert ("missing", "database", "record") in found(reconcile(system))
+
+
+def test_a_waiting_deposit_without_its_bytes_is_an_alarm(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"waiting", "k1")
+    system.store.delete(deposit.staging_key, deposit.staging_version)
+    assert found(reconcile(system)) == {("missing", "staging", "bytes")}
+
+
+def test_staging_that_nobody_needs_is_swept_on_repair(system: System, tmp_path: Path) -> None:
+    import os
+    import time
+
+    item = put(system.store, "staging/demo/0190-nobody/bytes", b"left")
+    path = system.settings.home / "store" / item.key
+    assert reconcile(system)["findings"] == [], "it may be a deposit that is being received"
+    old = time.time() - 2 * 86400 - 1.5
+    os.utime(path, (old, old))
+    assert found(reconcile(system)) == {("untracked", "staging", "deposit")}
+    assert reconcile(system, repair=True)["open"] == 0
+    assert not path.exists()
+
+
+def test_a_change_that_was_begun_and_never_claimed_is_no_alarm(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = filled(system, tmp_path)
+    before = rows(system, "records")
+
+    def cut(*_given: Any, **_named: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(type(system.ledger), "append", cut)
+    with pytest.raises(RuntimeError):
+        system.holdings.describe("demo", ids[2], {"title": "Jamais"}, agent="user:1", expected_revision=1)
+    monkeypatch.undo()
+    assert rows(system, "records") == before
+    report = reconcile(system)
+    assert report["findings"] == []
+    assert report["unfinished"] == 1
+    system.holdings.describe("demo", ids[2], {"title": "Après"}, agent="user:1", expected_revision=1)
+    system.follower.catch_up()
+    report = reconcile(system)
+    assert (report["findings"], report["unfinished"]) == ([], 0)
+
+
+def test_one_entry_too_many_is_told(system: System, tmp_path: Path) -> None:
+    ids = filled(system, tmp_path)
+    with system.database.read() as session:
+        kept = session.get_one(JournalEntryRow, session.get_one(RecordRow, ids[4]).kept_entry)
+    with system.database.write() as session:
+        system.ledger.append(
+            session, type="RecordKept", tenant="demo", subject=kept.subject, agent=None, facts={"inventory": ""}
+        )
+    assert ("duplicate", "journal", "entry") in found(reconcile(system))

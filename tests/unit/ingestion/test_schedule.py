@@ -1,0 +1,121 @@
+"""When the store is probed and its locks extended, and what is said when that went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from api.health import DEGRADED, OK, Health
+from archive import assurance
+from archive.objects.port import Assurance
+from archive.objects.siege import REASONS
+from archive.probe import Probe
+from archive.tables import StoreProbeRow
+from ingestion.assembly import System, assemble
+from ingestion.schedule import Beat
+from ingestion.settings import load_settings
+from signing.clock import utc_now
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def system(tmp_path: Path, watch: Watch) -> Iterator[System]:
+    made = assemble(load_settings({"CHARTRIER_HOME": str(tmp_path)}), clock=watch)
+    made.initialise()
+    yield made
+    made.close()
+
+
+def probes(system: System) -> int:
+    with system.database.read() as session:
+        return session.scalar(select(func.count()).select_from(StoreProbeRow)) or 0
+
+
+def store_health(system: System) -> tuple[str, str]:
+    found = {part.name: part for part in Health(system).components()}["store"]
+    return found.state, found.detail
+
+
+def test_the_store_is_probed_at_the_start_and_every_day(system: System, watch: Watch) -> None:
+    assert probes(system) == 1  # the first start of all
+    system.initialise()
+    assert probes(system) == 1
+    beat = Beat(system)
+    beat._probe()
+    assert probes(system) == 1  # that was a moment ago
+    watch.ahead = assurance.SETTLED
+    beat._probe()
+    assert probes(system) == 1  # this one had its start
+    Beat(system)._probe()
+    assert probes(system) == 2
+    watch.ahead += assurance.PROBE_EVERY
+    beat._probe()
+    assert probes(system) == 3
+
+
+def test_locks_are_extended_once_a_day(system: System, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+    extend = system.locks.extend
+    monkeypatch.setattr(system.locks, "extend", lambda: runs.append(watch().date()) or extend())
+    beat = Beat(system)
+    for days in (0, 0, 1, 1, 250):
+        watch.ahead = timedelta(days=days)
+        beat._extend_locks()
+    assert len(runs) == 3
+    assert store_health(system)[0] == OK
+
+
+def test_a_run_that_was_cut_short_is_not_a_run(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    beat = Beat(system)
+
+    def away() -> None:
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system.locks, "extend", away)
+        with pytest.raises(OSError):
+            beat._extend_locks()
+    runs = []
+    extend = system.locks.extend
+    monkeypatch.setattr(system.locks, "extend", lambda: runs.append(1) or extend())
+    beat._extend_locks()
+    assert runs == [1]
+
+
+def test_locks_that_nobody_extends_raise_an_alarm(system: System, watch: Watch) -> None:
+    assert store_health(system) == (OK, "Le magasin répond ; ses verrous sont indicatifs.")
+    watch.ahead = timedelta(days=208)
+    state, detail = store_health(system)
+    assert state == DEGRADED
+    assert "prolongés" in detail
+    Beat(system)._extend_locks()
+    assert store_health(system)[0] == OK
+
+
+def test_a_store_that_no_longer_enforces_raises_an_alarm(system: System, watch: Watch) -> None:
+    for found, reason in ((Assurance.ENFORCED, "refused"), (Assurance.ADVISORY, "passed")):
+        with system.database.write() as session:
+            assurance.record(session, Probe(watch(), system.store.name, found, REASONS[reason], ()))
+    state, detail = store_health(system)
+    assert state == DEGRADED
+    assert "n’impose plus" in detail
+    shown = Health(system).probe()
+    assert shown is not None
+    assert shown["reason"] == REASONS["passed"]
+    assert system.store.name not in str(shown)  # the page is public
