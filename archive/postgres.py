@@ -126,6 +126,11 @@ def inspect(connection: Connection) -> Server:
     )
 
 
+def may_migrate(connection: Connection) -> bool:
+    """Whether the role may make tables; where it may not, another migrates and this one only serves."""
+    return bool(connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")))
+
+
 def require_safe(server: Server, *, separate: bool) -> None:
     """Refuse to serve on a database that may forget, or that would not keep tenants apart.
 

@@ -21,7 +21,7 @@ from archive.records import Digests, Kind
 from archive.settings import LocalStore, S3Store, StoreSettings
 from archive.tables import RecordRow, RepresentationRow
 from archive.tenancy import EVERYTHING
-from archive.upgrade import prepare
+from archive.upgrade import has_a_journal, prepare
 from ingestion.intake import Intake
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
@@ -371,24 +371,22 @@ class System:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
             from archive.custody.rebuild import require_finished
-            from signing.authority import ensure_generated
+            from signing.authority import ensure_generated, has_keys, keys_missing
 
-            ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            self._prepare_database()
+            prepare(self.settings.archive, self.database)
             require_finished(self.database)
+            if not has_keys(self.settings.signing.keys) and has_a_journal(self.database, self.store):
+                raise keys_missing()
+            ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self.publisher.open_log()
             self.register.enter_all()
             self.probe(after=PROBE_EVERY)
-
-    def _prepare_database(self) -> None:
-        given = self.settings.archive
-        prepare(self.database, given.database_owner_url, separate=given.database_owner_url != given.database_url)
 
     def prepare_rebuild(self) -> None:
         """Tables and nothing else: what ``rebuild all`` begins with."""
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
-            self._prepare_database()
+            prepare(self.settings.archive, self.database)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
         """Open a tenant with its document types and retention rules; False if it was there already.

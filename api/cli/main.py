@@ -58,6 +58,18 @@ def serve(
     os.execv(sys.executable, arguments)  # noqa: S606 - the supervisor takes this process's place, without Typer in memory
 
 
+@app.command()
+def initialise() -> None:
+    """Prépare ou met à jour la base, le magasin et les clés, puis s’arrête ; « serve » le fait aussi."""
+    from ingestion.assembly import assemble
+
+    made = assemble(context.settings())
+    try:
+        made.initialise()
+    finally:
+        made.close()
+
+
 app.command()(demo.demo)
 app.command()(deposits.deposit)
 app.command()(records.search)
