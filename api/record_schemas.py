@@ -1,4 +1,4 @@
-"""Bodies of answers about one record, and about what somebody shows us. The contract is API.md's; fields are added, none renamed."""
+"""Bodies of answers about one record, and about what somebody shows us. Fields are added, none renamed."""
 
 from __future__ import annotations
 
