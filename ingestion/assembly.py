@@ -21,8 +21,8 @@ from archive.records import Digests, Kind
 from archive.settings import LocalStore, S3Store, StoreSettings
 from archive.tables import RecordRow, RepresentationRow
 from archive.tenancy import EVERYTHING
+from archive.upgrade import has_a_journal, prepare
 from ingestion.intake import Intake
-from ingestion.migrating import has_a_journal, prepare
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings

@@ -51,6 +51,10 @@ def shown(client: httpx2.Client, ids: list[str]) -> dict[str, Any]:
     return {"records": records, "hits": hits, "facets": {q: answer["facets"] for q, answer in found.items()}}
 
 
+def receipt_of(client: httpx2.Client, deposit_id: str) -> Any:
+    return client.get(f"/api/v1/deposits/{deposit_id}/receipt", headers={"Accept": "application/json"}).json()
+
+
 def bundle_holds(client: httpx2.Client, record_id: str, folder: Path) -> None:
     content = client.get(f"/api/v1/records/{record_id}/evidence").content
     zipfile.ZipFile(io.BytesIO(content)).extractall(folder)
@@ -90,8 +94,7 @@ def test_a_service_that_lost_its_database_is_what_it_was(own: Service, tmp_path:
     with own.client(key_of(own)) as client:
         assert shown(client, ids) == before
         vkey = json.loads((own.home / "store" / "layout.json").read_bytes())["log"]["vkey"]
-        kept = client.get(f"/api/v1/deposits/{views[0]['id']}/receipt", headers={"Accept": "application/json"}).json()
-        assert kept == receipt
+        assert receipt_of(client, views[0]["id"]) == receipt
         bundle_holds(client, ids[0], tmp_path / "after")
         later = deposit(client, SAMPLES / NAMES[0], key="later", title="Plus tard")
         assert later["state"] == "kept"

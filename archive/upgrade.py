@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import ProgrammingError
+
 from archive.database import Database
 from archive.objects.port import ObjectStore, found
 from archive.settings import ArchiveSettings
@@ -18,24 +20,21 @@ if TYPE_CHECKING:
 def prepare(given: ArchiveSettings, database: Database) -> None:
     """Tables under the role that owns them, then a look at them under the role that serves.
 
-    A machine that was not given the owner's role migrates nothing: it finds the tables as another made them.
+    Several machines may do so at once. A machine that was not given the owner's role migrates nothing: it finds
+    the tables as another made them.
 
     Args:
         given: Names the role that owns.
         database: Under the role that serves.
 
     Raises:
-        Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_behind``.
+        Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_owner_too_weak``,
+            ``database_behind``.
         Unavailable: ``database_unreachable``, ``database_away``.
     """
     separate = given.database_owner_url != given.database_url
     if separate or may_migrate(database):
-        owner = Database(given.database_owner_url.get_secret_value(), pooled=False, owner=True)
-        try:
-            owner.inspect()
-            migrate(owner, role=database.url.username)
-        finally:
-            owner.dispose()
+        _migrate_as_owner(given.database_owner_url.get_secret_value(), role=database.url.username)
     else:
         require_current(database)
         separate = True
@@ -44,6 +43,26 @@ def prepare(given: ArchiveSettings, database: Database) -> None:
         from archive.postgres import require_safe
 
         require_safe(server, separate=separate)
+
+
+def _migrate_as_owner(url: str, *, role: str | None) -> None:
+    owner = Database(url, pooled=False, owner=True)
+    try:
+        owner.inspect()
+        migrate(owner, role=role)
+    except ProgrammingError as error:
+        from archive.postgres import is_forbidden
+
+        if not is_forbidden(error):
+            raise
+        raise Refused(
+            "database_owner_too_weak",
+            "Le rôle propriétaire ne peut pas préparer la base : {reason}",
+            action="Vérifiez CHARTRIER_DATABASE_OWNER_URL (docs/operations.md dit quels droits il lui faut).",
+            reason=str(error.orig).strip(),
+        ) from error
+    finally:
+        owner.dispose()
 
 
 def has_a_journal(database: Database, store: ObjectStore) -> bool:
@@ -116,5 +135,5 @@ def _migrations() -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "archive" / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
