@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import access, context, custody, demo, deposits, doctor, records, upkeep
+from api.cli import access, backups, context, custody, demo, deposits, doctor, records, upkeep
 from signing.errors import ChartrierError, Refused
 
 app = typer.Typer(
@@ -79,6 +79,8 @@ app.command()(records.verify)
 app.command("verify-bundle")(records.verify_bundle)
 app.command()(records.evidence)
 app.command()(upkeep.checkpoint)
+app.command()(backups.backup)
+app.command("rehearse-restore")(backups.rehearse_restore)
 app.command()(custody.reconcile)
 app.command()(custody.copies)
 app.command()(doctor.doctor)

@@ -13,6 +13,9 @@ REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 GRANT CONNECT, CREATE, TEMPORARY ON DATABASE :"database" TO chartrier_owner;
 GRANT CONNECT ON DATABASE :"database" TO chartrier_app;
 ALTER SCHEMA public OWNER TO chartrier_owner;
+-- where "chartrier rehearse-restore" tries a backup; it is emptied before and after
+CREATE DATABASE chartrier_rehearsal OWNER chartrier_owner;
+REVOKE ALL ON DATABASE chartrier_rehearsal FROM PUBLIC;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO chartrier_app; -- what it may do with each table is granted by the migrations
 SQL

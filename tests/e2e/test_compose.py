@@ -218,6 +218,38 @@ def test_a_secret_is_known_to_who_needs_it(composed: Composed) -> None:
         assert secret.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_backup_is_made_and_rehearsed_by_the_documented_commands(
+    composed: Composed,
+    record: dict[str, Any],  # noqa: F811
+) -> None:
+    folder = composed.folder / "backups"
+    folder.mkdir()
+    os.chown(folder, 10001, 10001)
+    made = composed.run("initialise", ["chartrier", "backup", "/backups"], {folder: "/backups"})
+    assert made.returncode == 0, made.stderr
+    tried = composed.run("initialise", ["chartrier", "rehearse-restore", "/backups", "--json"], {folder: "/backups"})
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    said = json.loads(tried.stdout)
+    assert said["faults"] == []
+    assert said["checks"]["records"]["records"] >= 1
+    assert said["checks"]["store"]["files"] >= 3
+    # the role that serves could not: it neither owns the tables nor the scratch database
+    refused = composed.execute("api", ["chartrier", "rehearse-restore", "/tmp"])
+    assert refused.returncode == 1
+
+
+def test_prometheus_asks_from_inside_with_a_key(service: Department, composed: Composed, key: str) -> None:
+    ask = (
+        "import sys, urllib.request as u; "
+        "r = u.Request('http://api:8400/metrics', headers={'Authorization': 'Bearer ' + sys.argv[1]}); "
+        "print(u.urlopen(r, timeout=20).read().decode())"
+    )
+    text = composed.execute("worker", ["python", "-c", ask, key]).stdout
+    assert 'chartrier_component_ok{component="search"} 1.0' in text
+    assert "\nchartrier_queue_messages " in text
+    assert composed.execute("worker", ["python", "-c", ask, "none"]).returncode != 0
+
+
 # -- behind the proxy
 
 
