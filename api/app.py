@@ -15,6 +15,7 @@ from api.health import Health
 from api.permissions import check_permissions
 from api.rates import Rates
 from api.routes import deposits, documentation, health, journal, keys, me, records, search, verifications
+from api.traffic import Traffic
 from api.version import VERSION
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def create_app(system: System) -> FastAPI:
     app.state.secure = settings.api.public_url.startswith("https://")
     app.state.health = Health(system)
     app.state.rates = Rates()
+    app.state.traffic = Traffic()
     app.state.cursors = Cursors.of_installation(settings.signing.keys / "log.key")
     errors.install(app)
     app.include_router(_api(), prefix="/api/v1", responses=_PROBLEMS)
@@ -64,6 +66,7 @@ def create_app(system: System) -> FastAPI:
         hosts=allowed_hosts(settings.api),
         large_bodies=large_bodies,
         secure=app.state.secure,
+        traffic=app.state.traffic,
     )
     return app
 

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors
+from api.traffic import Traffic
 from archive.tenancy import confined
 from ingestion.settings import ApiSettings
 from signing.errors import Refused
@@ -57,10 +58,20 @@ class Envelope:
         hosts: Host names we answer to.
         large_bodies: Path -> bytes, where more than ``SMALL_BODY`` may be sent.
         secure: Whether people reach us by HTTPS.
+        traffic: Counts each request.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], large_bodies: Mapping[str, int], secure: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: frozenset[str],
+        large_bodies: Mapping[str, int],
+        secure: bool,
+        traffic: Traffic,
+    ) -> None:
         self.app = app
+        self.traffic = traffic
         self.hosts = hosts
         self.large_bodies = dict(large_bodies)
         self.headers = dict(_HEADERS)
@@ -92,19 +103,23 @@ class Envelope:
             await self.app(scope, self._counted(scope, receive), send_dressed)
         except ClientDisconnect:  # nobody is left to answer; what was not whole was not acknowledged
             log.info("gone", path=_loggable(scope["path"]), trace_id=request.state.trace_id)
+            self.traffic.count(scope, 0, time.perf_counter() - started_at)
             return
         except Exception as error:
             if status:  # too late to say so: cut the connection, so that nobody takes half a file for a whole
                 log.error("cut", path=scope["path"], trace_id=request.state.trace_id, exc_info=error)
+                self.traffic.count(scope, 500, time.perf_counter() - started_at)
                 raise
             answer = errors.chartrier_error if isinstance(error, Refused) else errors.unexpected_error
             await answer(request, error)(scope, receive, send_dressed)
+        spent = time.perf_counter() - started_at
+        self.traffic.count(scope, status, spent)
         log.info(
             "request",
             method=scope["method"],
             path=_loggable(scope["path"]),
             status=status,
-            ms=round((time.perf_counter() - started_at) * 1000),
+            ms=round(spent * 1000),
             trace_id=request.state.trace_id,
         )
 
@@ -115,6 +130,9 @@ class Envelope:
         headers.setdefault("x-trace-id", request.state.trace_id)
 
     def _host_is_ours(self, request: Request) -> bool:
+        """Prometheus asks by address and brings a key, which no page of another site could make a browser send."""
+        if request.scope["path"] == "/metrics" and "authorization" in request.headers:
+            return True
         try:
             name = urlsplit(f"//{request.headers.get('host', '')}").hostname
         except ValueError:

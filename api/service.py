@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from api.processes import die_with_parent, end_orphans, kill_group, start_ticks, wait_gone
+from ingestion import leftovers
 from ingestion.settings import Settings, child_environment, load_settings
 from signing.clock import stamp, utc_now
 from signing.errors import ChartrierError, Refused
@@ -69,6 +70,7 @@ class Supervisor:
     valkey: subprocess.Popen[bytes] | None = None
     ending: bool = False
     address: str = ""
+    clear_at: float = 0.0
 
     @property
     def home(self) -> Path:
@@ -195,6 +197,9 @@ class Supervisor:
                 changed.append(True)
             if any(changed):
                 self._record()
+            if time.monotonic() >= self.clear_at:  # beat may be on another machine: each clears its own disk
+                leftovers.clear(self.home)
+                self.clear_at = time.monotonic() + leftovers.CLEAR_EVERY
 
     def _tend(self, child: Child) -> bool:
         """Restart a child that died, later and later if it keeps dying; whether anything changed."""
@@ -341,7 +346,8 @@ def serve_api(settings: Settings, descriptor: int) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.api.trusted_proxies),
+        forwarded_allow_ips=list(settings.api.trusted_proxies),
         limit_concurrency=256,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,

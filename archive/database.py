@@ -144,11 +144,11 @@ class Database:
 
     @contextmanager
     def _session(self, bind: Engine) -> Iterator[Session]:
-        with self.translated(), Session(bind, expire_on_commit=False) as session:
+        with self.translated(reading=bind is self._reading), Session(bind, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
-    def translated(self) -> Iterator[None]:
+    def translated(self, *, reading: bool = False) -> Iterator[None]:
         """What the driver says of a server that is away becomes ours.
 
         Raises:
@@ -157,7 +157,12 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            if isinstance(error, OperationalError) if self.is_sqlite else self._postgres.is_away(error):
+            away = (
+                isinstance(error, OperationalError)
+                if self.is_sqlite
+                else self._postgres.is_away(error, reading=reading)
+            )
+            if away:
                 raise _away() from error
             raise
 

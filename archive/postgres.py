@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from archive import row_security
 from signing.errors import Refused
 
 CHANNEL: Final = "chartrier"
@@ -30,8 +31,11 @@ _MIGRATION: Final = {"lock_timeout": "60s", "statement_timeout": "0", "timezone"
 _AWAY_CLASSES: Final = ("08", "40", "53", "57")
 """SQLSTATE classes (PostgreSQL appendix A): connection, rollback (serialisation, deadlock), resources, intervention."""
 
-_AWAY_STATES: Final = frozenset({"55P03", "25006", "25P03", "25P04"})
-"""Lock not had in time; server became a standby; transaction ended by its own time-outs."""
+_AWAY_STATES: Final = frozenset({"55P03", "25P03", "25P04"})
+"""Lock not had in time; transaction ended by its own time-outs."""
+
+_STANDBY: Final = "25006"
+"""Read-only transaction: a server that became a standby, when we meant to write."""
 
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -54,14 +58,25 @@ def begin(connection: Connection, sees: str) -> None:
     connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (sees,))
 
 
-def is_away(error: SQLAlchemyError) -> bool:
-    """Whether the same transaction may work later: server gone, restarting, overloaded, or it gave way to another."""
+def is_away(error: SQLAlchemyError, *, reading: bool = False) -> bool:
+    """Whether the same transaction may work later: server gone, restarting, overloaded, or it gave way to another.
+
+    Args:
+        reading: It was a read-only transaction; writing in it is a fault of ours and stays one.
+    """
     if isinstance(error, OperationalError | PoolTimeoutError):
         return True
     if not isinstance(error, DBAPIError):
         return False
     state = getattr(error.orig, "sqlstate", None) or ""
+    if state == _STANDBY:
+        return not reading
     return error.connection_invalidated or state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
+
+
+def is_forbidden(error: DBAPIError) -> bool:
+    """Whether the role may not do that (SQLSTATE 42501)."""
+    return getattr(error.orig, "sqlstate", None) == "42501"
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,8 @@ class Server:
         checksums: Whether it would notice a page that its disk altered.
         privileged: Whether row security does not bind the role (superuser, ``BYPASSRLS``, or member of such a role).
         owner: Whether it owns tables of ours, and could switch their row security off.
+        unguarded: Tables whose row security is not as declared.
+        undeclared: Tables of the schema that are none of ours.
     """
 
     version: str
@@ -83,6 +100,8 @@ class Server:
     checksums: bool
     privileged: bool
     owner: bool
+    unguarded: tuple[str, ...]
+    undeclared: tuple[str, ...]
 
 
 def inspect(connection: Connection) -> Server:
@@ -102,7 +121,14 @@ def inspect(connection: Connection) -> Server:
         checksums=shown["data_checksums"] == "on",
         privileged=bool(connection.scalar(privileged)),
         owner=bool(connection.scalar(owner)),
+        unguarded=tuple(row_security.faults(connection)),
+        undeclared=tuple(row_security.undeclared(connection)),
     )
+
+
+def may_migrate(connection: Connection) -> bool:
+    """Whether the role may make tables; where it may not, another migrates and this one only serves."""
+    return bool(connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")))
 
 
 def require_safe(server: Server, *, separate: bool) -> None:

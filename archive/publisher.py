@@ -114,14 +114,21 @@ class Publisher:
         """Write ``layout.json``, the voucher of the log key and entry 0, unless they are there.
 
         Raises:
-            Refused: ``log_key_changed``, the store holds the journal of another key or origin;
+            Refused: ``log_key_changed``, the store or the database holds the journal of another key or origin;
                 ``database_lost``, the database is empty and the store is not.
         """
         log = {"origin": self._log_key.origin, "vkey": self._log_key.vkey}
+        with self._database.read() as session:
+            first = session.get(JournalEntryRow, 0)
+        if first is not None and parse_canonical(first.body)["facts"]["vkey"] != self._log_key.vkey:
+            raise Refused(
+                "log_key_changed",
+                "La base contient le journal d’une autre installation ou d’une autre clé.",
+                action="Rétablissez le dossier des clés d’origine, ou choisissez une base vide.",
+            )
         stored = found(self._store, "layout.json")
         if stored is None:
-            stored = canonical({"v": 1, "product": PRODUCT, "created": stamp(self._clock()), "log": log})
-            self._put("layout.json", stored, days=self._horizon_days)
+            stored = self._first_layout(log)
         layout = parse_canonical(stored)
         if layout["log"] != log:
             raise Refused(
@@ -135,6 +142,16 @@ class Publisher:
             Ledger(self._database, self._clock).open_log(
                 session, vkey=self._log_key.vkey, certificate=self._signer.certificate
             )
+
+    def _first_layout(self, log: dict[str, str]) -> bytes:
+        """Write ``layout.json``; what another machine wrote in the same moment counts, not what we wanted to."""
+        content = canonical({"v": 1, "product": PRODUCT, "created": stamp(self._clock()), "log": log})
+        try:
+            self._put("layout.json", content, days=self._horizon_days)
+        except Refused as error:
+            if error.code != "object_exists":
+                raise
+        return read_all(self._store, "layout.json")
 
     def _require_journal(self) -> None:
         """Refuse to begin a second journal over the one that is published."""

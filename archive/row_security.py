@@ -62,7 +62,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
     "copies": _with("records", "record_id", *_FULL),  # those of the journal and of staging belong to nobody
     "custody_reports": Rows(None, _FULL),  # of the installation as a whole
-    "store_probes": Rows(None, _GROW),  # what the store enforces concerns all
+    "store_probes": Rows(None, _GROW),  # what the one store of all enforces: records and evidence repeat it
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
     # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),
@@ -95,14 +95,37 @@ def apply(connection: Connection, role: str) -> bool:
     statements = list(_statements(there))
     if role != owner:
         statements += _grants(there, _quoted(role), _quoted(schema))
-    mark = "row security " + hashlib.sha256("\n".join(statements).encode()).hexdigest()
     known = connection.scalar(text("SELECT obj_description('alembic_version'::regclass)"))
-    if known == mark and not faults(connection):
+    if known == _mark(connection, statements):
         return False
-    for statement in statements:
+    for statement in [*_drops(connection), *statements]:
         connection.exec_driver_sql(statement)
-    connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS '{mark}'")
+    connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS '{_mark(connection, statements)}'")
     return True
+
+
+def _mark(connection: Connection, statements: list[str]) -> str:
+    """Tells what was declared and what came of it, so that a start with nothing to do locks no table."""
+    state = connection.scalar(
+        text(
+            "SELECT string_agg(concat_ws(' ', relname, relacl, relrowsecurity, relforcerowsecurity, polname, polcmd,"
+            " polpermissive, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)),"
+            " ';' ORDER BY relname, polname) FROM pg_class LEFT JOIN pg_policy ON polrelid = pg_class.oid"
+            " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'S')"
+        )
+    )
+    return "row security " + hashlib.sha256("\n".join([*statements, str(state)]).encode()).hexdigest()
+
+
+def _drops(connection: Connection) -> list[str]:
+    """Policies that stand on our tables, whoever made them: one that lets more through widens all."""
+    found = connection.execute(
+        text(
+            "SELECT relname, polname FROM pg_policy JOIN pg_class ON polrelid = pg_class.oid"
+            " WHERE relnamespace = current_schema()::regnamespace"
+        )
+    )
+    return [f"DROP POLICY {_quoted(policy)} ON {table}" for table, policy in found if table in DECLARED]
 
 
 def _statements(there: set[str]) -> Iterator[str]:
@@ -111,7 +134,6 @@ def _statements(there: set[str]) -> Iterator[str]:
             condition = f"{_ALL} OR {rows.own}"
             yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
             yield f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
-            yield f"DROP POLICY IF EXISTS {_POLICY} ON {table}"
             yield f"CREATE POLICY {_POLICY} ON {table} USING ({condition}) WITH CHECK ({condition})"
 
 
@@ -125,22 +147,30 @@ def _grants(there: set[str], role: str, schema: str) -> Iterator[str]:
 
 
 def faults(connection: Connection) -> list[str]:
-    """Tables of ours whose rows are not guarded as declared, or that nobody declared."""
+    """Tables whose rows are not guarded as declared."""
+    return [name for name, forced, policies in _tables(connection) if not _guarded(name, forced, policies)]
+
+
+def undeclared(connection: Connection) -> list[str]:
+    """Tables that stand beside ours and that nobody declared: the service can't use them."""
+    return [name for name, _, _ in _tables(connection) if name not in DECLARED]
+
+
+def _tables(connection: Connection) -> list[tuple[str, bool, list[str]]]:
+    """Name, whether row security is enabled and forced, policies (one that does not bind writers counts for none)."""
     found = connection.execute(
         text(
-            "SELECT relname, relrowsecurity AND relforcerowsecurity, (SELECT array_agg(polname::text) FROM pg_policy"
-            " WHERE polrelid = pg_class.oid AND polqual IS NOT NULL AND polwithcheck IS NOT NULL) FROM pg_class"
-            " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
+            "SELECT relname, relrowsecurity AND relforcerowsecurity, (SELECT array_agg(CASE WHEN polwithcheck IS NULL"
+            " THEN '' ELSE polname::text END) FROM pg_policy WHERE polrelid = pg_class.oid) FROM pg_class"
+            " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname"
         )
     )
-    return sorted(name for name, forced, policies in found if not _guarded(name, bool(forced), policies or []))
+    return [(name, bool(forced), policies or []) for name, forced, policies in found]
 
 
 def _guarded(table: str, forced: bool, policies: list[str]) -> bool:
     rows = DECLARED.get(table)
-    if rows is None:
-        return False
-    return rows.own is None or (forced and policies == [_POLICY])
+    return rows is None or rows.own is None or (forced and policies == [_POLICY])
 
 
 def _quoted(name: str) -> str:

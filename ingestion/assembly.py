@@ -21,8 +21,8 @@ from archive.records import Digests, Kind
 from archive.settings import LocalStore, S3Store, StoreSettings
 from archive.tables import RecordRow, RepresentationRow
 from archive.tenancy import EVERYTHING
+from archive.upgrade import has_a_journal, prepare
 from ingestion.intake import Intake
-from ingestion.migrating import prepare
 from ingestion.offers import Offer
 from ingestion.outbox import Bell, LocalBell
 from ingestion.settings import Settings
@@ -371,11 +371,13 @@ class System:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
             from archive.custody.rebuild import require_finished
-            from signing.authority import ensure_generated
+            from signing.authority import ensure_generated, has_keys, keys_missing
 
-            ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             prepare(self.settings.archive, self.database)
             require_finished(self.database)
+            if not has_keys(self.settings.signing.keys) and has_a_journal(self.database, self.store):
+                raise keys_missing()
+            ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
             self.publisher.open_log()
             self.register.enter_all()
             self.probe(after=PROBE_EVERY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ class Names(BaseModel):
     public_url: str = Field(default="", description="Adresse publique, écrite dans les récépissés.")
     host: str = Field(default="127.0.0.1", description="Adresse d’écoute.")
     port: int = Field(default=8400, ge=0, le=65535, description="Port d’écoute ; 0 : un port libre.")
+    trusted_proxies: str = Field(
+        default="",
+        description="Adresses ou réseaux des mandataires dont on croit X-Forwarded-*, séparés par des virgules.",
+    )
     origin: str = Field(default="chartrier.local", description="Nom public du journal.")
     database_url: SecretStr = Field(
         default=SecretStr(""), description="URL SQLAlchemy ; vide : SQLite dans le dossier des données."
@@ -115,6 +120,8 @@ class ApiSettings(BaseModel):
     host: str
     port: int
     public_url: str
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose ``X-Forwarded-For`` and ``-Proto`` are believed; empty: nobody's."""
 
 
 class Settings(BaseModel):
@@ -208,8 +215,32 @@ def _compose(names: Names) -> Settings:
             verapdf=names.verapdf,
             ocr_engine=names.ocr_engine,
         ),
-        api=ApiSettings(host=names.host, port=names.port, public_url=names.public_url.rstrip("/")),
+        api=ApiSettings(
+            host=names.host,
+            port=names.port,
+            public_url=names.public_url.rstrip("/"),
+            trusted_proxies=_proxies(names.trusted_proxies),
+        ),
     )
+
+
+def _proxies(written: str) -> tuple[str, ...]:
+    """Addresses and networks; whoever is named here may say for whom he asks, so "everybody" is refused."""
+    faults, found = [], []
+    for one in (part.strip() for part in written.split(",")):
+        if not one:
+            continue
+        try:
+            network = ip_network(one)
+        except ValueError as error:
+            faults.append(f"{PREFIX}TRUSTED_PROXIES: {error}")
+            continue
+        if network.prefixlen == 0:
+            faults.append(f"{PREFIX}TRUSTED_PROXIES: {one} would let anybody choose his own address")
+        found.append(one)
+    if faults:
+        raise _refused(faults)
+    return tuple(found)
 
 
 def _seal(names: Names) -> SealSettings:

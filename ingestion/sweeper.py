@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,7 +15,7 @@ from archive.database import Database
 from archive.fixity import verified
 from archive.objects.port import Listed, ObjectStore
 from archive.tables import RecordRow, RepresentationRow
-from ingestion import outbox
+from ingestion import leftovers, outbox
 from ingestion.deposits import STAGING_HOURS, UNFINISHED, DepositState, urgency
 from ingestion.leases import died
 from ingestion.queue.port import TaskQueue
@@ -43,9 +40,6 @@ YOUNG: Final = timedelta(seconds=2)
 SENT_KEPT: Final = timedelta(minutes=10)
 
 STAGING_KEPT: Final = timedelta(hours=STAGING_HOURS)
-SHARED_KEPT: Final = 15 * 60
-JOBS_KEPT: Final = 24 * 3600
-SPOOL_KEPT: Final = 24 * 3600
 
 
 class Sweeper:
@@ -93,18 +87,7 @@ class Sweeper:
 
     def clear_folders(self) -> None:
         """Remove what crashed takes and cut deposits left on this machine's disk."""
-        now = time.time()
-        for path, kept in (
-            (self._home / "work" / "shared", SHARED_KEPT),
-            (self._home / "work", JOBS_KEPT),
-            (self._home / "spool", SPOOL_KEPT),
-        ):
-            if not path.is_dir():
-                continue
-            for left in path.iterdir():
-                with suppress(FileNotFoundError):
-                    if left.name != "shared" and now - left.stat().st_mtime > kept:
-                        _remove(left)
+        leftovers.clear(self._home)
 
     def clear_staging(self) -> int:
         """Delete staging of deposits whose record is stored and intact, and of those never acknowledged.
@@ -220,10 +203,3 @@ def _by_deposit(items: Iterable[Listed]) -> Iterable[tuple[str, list[Listed]]]:
         group.append(item)
     if group:
         yield group[0].key.split("/")[2], group
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

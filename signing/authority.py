@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing.clock import Clock, utc_now
-from signing.errors import Corrupt
+from signing.errors import Corrupt, Refused
 
 FILES = ("root.pem", "seal.pem", "seal.key", "tsa.pem", "tsa.key", "log.key")
 _YEAR = timedelta(days=365)
@@ -38,8 +38,15 @@ def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -
 
     Raises:
         Corrupt: If part of an earlier set is missing: made anew, it would disown what it signed.
+        Refused: ``keys_missing``: the folder is read-only here and holds no whole set.
     """
+    if (
+        all((keys / name).exists() for name in FILES) and not (keys / ".ready").exists()
+    ):  # also where the folder is shared and read-only
+        return
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.access(keys, os.W_OK):
+        raise keys_missing()
     with _alone(keys):
         ready, unfinished = keys / ".ready", keys / ".new"
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -64,6 +71,21 @@ def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -
             made.rename(keys / made.name)
         _sync(keys)
         ready.rmdir()
+
+
+def has_keys(keys: Path) -> bool:
+    """Whether the folder holds the log's key, or a set that is being moved in."""
+    return (keys / "log.key").exists() or (keys / ".ready").exists()
+
+
+def keys_missing() -> Refused:
+    """The refusal to go on without the installation's keys: new ones would begin another journal."""
+    return Refused(
+        "keys_missing",
+        "Les clés de cette installation ne sont pas dans le dossier des clés de cette machine.",
+        kept="Rien n’a été fabriqué ni modifié.",
+        action="Copiez-y le dossier « keys » d’origine, ou montez le volume qui le contient.",
+    )
 
 
 def _make(organisation: str, clock: Clock) -> dict[str, bytes]:

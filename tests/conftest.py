@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 pytest_plugins = [
+    "tests.servers.clamav",
     "tests.servers.elasticsearch",
     "tests.servers.minio",
     "tests.servers.postgres",

@@ -120,17 +120,18 @@ def say(text: str) -> None:
 
 
 def running_service() -> dict[str, Any] | None:
-    """What ``run/service.json`` says, if that service is alive."""
+    """What ``run/service.json`` (or that of one part, ``service-api.json``) says, if that service is alive."""
     from api.processes import start_ticks
 
-    path = settings().home / "run" / "service.json"
-    try:
-        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        supervisor = state["pids"]["supervisor"]
-        alive = start_ticks(supervisor) == state["starts"]["supervisor"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return state if alive else None
+    for path in sorted((settings().home / "run").glob("service*.json"), key=lambda path: len(path.name)):
+        try:
+            state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            supervisor = state["pids"]["supervisor"]
+            if start_ticks(supervisor) == state["starts"]["supervisor"]:
+                return state
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
 
 
 def base_url() -> str:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from api.cli.access import AsJson
 from api.cli.context import console, print_json, running_service, settings, system
 from api.version import VERSION
 from signing.errors import ChartrierError
+
+if TYPE_CHECKING:
+    from archive.postgres import Server
 
 GOOD, WIDER, WRONG = "ok", "optional", "wrong"
 
@@ -98,26 +101,39 @@ def _database() -> Finding:
     from sqlalchemy import text
 
     database = system().database
+    server = database.inspect()
+    if server is not None:
+        given = settings().archive
+        return _postgres(server, separate=given.database_owner_url != given.database_url)
     with database.read() as session:
-        if database.is_sqlite:
-            version = session.scalar(text("SELECT sqlite_version()"))
-            mode = session.scalar(text("PRAGMA journal_mode"))
-            return Finding("Base de données", GOOD, f"SQLite {version}", f"journal {mode}, synchrone")
-        version = session.scalar(text("SHOW server_version"))
-        unsafe = [
-            name
-            for name in ("fsync", "full_page_writes", "synchronous_commit")
-            if session.scalar(text(f"SHOW {name}")) == "off"
-        ]
-    if unsafe:
+        version = session.scalar(text("SELECT sqlite_version()"))
+        mode = session.scalar(text("PRAGMA journal_mode"))
+    return Finding("Base de données", GOOD, f"SQLite {version}", f"journal {mode}, synchrone")
+
+
+def _postgres(server: Server, *, separate: bool) -> Finding:
+    """What holds on PostgreSQL and what does not, the gravest first."""
+    part, version = "Base de données", f"PostgreSQL {server.version.partition(' ')[0]}, rôle {server.role}"
+    if server.unsafe:
+        return Finding(part, WRONG, version, f"{', '.join(server.unsafe)} : off", "Mettez-les à on.")
+    if server.unguarded:
+        said = f"lignes non cloisonnées : {', '.join(server.unguarded)}"
+        return Finding(part, WRONG, version, said, "Relancez « chartrier serve », qui rétablit le cloisonnement.")
+    if server.privileged or server.owner:
+        held = "n’est pas imposé" if server.privileged else "pourrait être levé par ce rôle, qui possède les tables"
+        action = "Séparez le rôle qui sert de celui qui possède (docs/operations.md)."
         return Finding(
-            "Base de données",
-            WRONG,
-            f"PostgreSQL {version}",
-            f"{', '.join(unsafe)} : off",
-            "Mettez-les à on.",
+            part, WRONG if separate else WIDER, version, f"le cloisonnement des collectivités {held}", action
         )
-    return Finding("Base de données", GOOD, f"PostgreSQL {version}", "écritures durables")
+    if not server.checksums:
+        said = "écritures durables, lignes cloisonnées ; une page abîmée par le disque ne serait pas remarquée"
+        return Finding(
+            part, WIDER, version, said, "Activez data_checksums (« pg_checksums --enable », serveur arrêté)."
+        )
+    said = "écritures durables, lignes cloisonnées par collectivité"
+    if server.undeclared:
+        said += f" ; tables étrangères au service : {', '.join(server.undeclared)}"
+    return Finding(part, GOOD, version, said)
 
 
 def _store() -> Finding:

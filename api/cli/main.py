@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import access, context, custody, demo, deposits, doctor, records, upkeep
+from api.cli import access, backups, context, custody, demo, deposits, doctor, records, upkeep
 from signing.errors import ChartrierError, Refused
 
 app = typer.Typer(
@@ -58,6 +58,18 @@ def serve(
     os.execv(sys.executable, arguments)  # noqa: S606 - the supervisor takes this process's place, without Typer in memory
 
 
+@app.command()
+def initialise() -> None:
+    """Prépare ou met à jour la base, le magasin et les clés, puis s’arrête ; « serve » le fait aussi."""
+    from ingestion.assembly import assemble
+
+    made = assemble(context.settings())
+    try:
+        made.initialise()
+    finally:
+        made.close()
+
+
 app.command()(demo.demo)
 app.command()(deposits.deposit)
 app.command()(records.search)
@@ -67,6 +79,8 @@ app.command()(records.verify)
 app.command("verify-bundle")(records.verify_bundle)
 app.command()(records.evidence)
 app.command()(upkeep.checkpoint)
+app.command()(backups.backup)
+app.command("rehearse-restore")(backups.rehearse_restore)
 app.command()(custody.reconcile)
 app.command()(custody.copies)
 app.command()(doctor.doctor)

@@ -77,5 +77,6 @@ def metrics(request: Request, _allowed: Annotated[None, Depends(LoopbackOrAdmin(
     """Compteurs au format texte de Prometheus, depuis cette machine ou avec le droit `admin`."""
     from api.metrics import exposition
 
-    body, media_type = exposition(request.app.state.system, request.app.state.health)
+    state = request.app.state
+    body, media_type = exposition(state.system, state.health, state.traffic)
     return Response(body, media_type=media_type)

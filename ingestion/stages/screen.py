@@ -40,7 +40,11 @@ class Screen:
 
 
 def _detail(answer: Answer) -> Detail | None:
-    if answer.verdict != "unverified":
-        return None
-    text = "Rien n’a été trouvé, mais les signatures de l’antivirus sont trop anciennes ou sans date."
-    return Detail("old_signatures", text)
+    if answer.why == "too_large":
+        return Detail("too_large_to_scan", "Ce fichier dépasse ce que l’antivirus examine : il n’a pas été contrôlé.")
+    if answer.why == "not_examined":
+        return Detail("not_scanned", "L’antivirus n’a pas pu lire ce fichier : il n’a pas été contrôlé.")
+    if answer.why == "old_signatures":
+        text = "Rien n’a été trouvé, mais les signatures de l’antivirus sont trop anciennes ou sans date."
+        return Detail("old_signatures", text)
+    return None

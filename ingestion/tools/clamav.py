@@ -18,11 +18,13 @@ _USUAL: Final = (
     "/var/run/clamav/clamd.ctl",
     "/run/clamav/clamd.sock",
 )
-_FRESH: Final = timedelta(days=7)
-"""Signatures older than this find nothing that matters; "clean" would be a claim without evidence."""
+_FRESH: Final = timedelta(hours=48)
+"""Signatures older than this miss what is going round; "clean" would be a claim without evidence."""
 
 _CHUNK: Final = 1 << 20
 _REPLY: Final = re.compile(rb"stream: (?:(?P<name>.+) FOUND|(?P<ok>OK))\0?$")
+_TOO_LARGE: Final = re.compile(rb"size limit exceeded|^stream: Heuristics\.Limits\.Exceeded")
+"""Said of the stream as a whole, or (``AlertExceedsMax``) of something in it that was not looked at to its end."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,15 @@ class Answer:
     Attributes:
         verdict: ``clean`` needs fresh signatures.
         name: Of the malware.
+        why: What makes it ``unverified``: ``too_large`` for the daemon's limits, ``old_signatures`` (or without a
+            date), ``not_examined`` (the daemon could not).
     """
 
     verdict: Literal["clean", "infected", "unverified"]
     name: str | None
     tool: str
     version: str
+    why: Literal["", "too_large", "old_signatures", "not_examined"] = ""
 
 
 class ClamAv:
@@ -54,29 +59,42 @@ class ClamAv:
         """Have a file scanned; None when no daemon was named and none is there.
 
         Raises:
-            Unavailable: ``clamd_away``: the one that was named, or that is there, does not answer.
+            Unavailable: ``clamd_away``: the one that was named does not answer, or one that did fell silent.
         """
         address = self._address()
         if address is None:
             return None
         try:
             version = _asked(address, b"zVERSION\0").decode("utf-8", "replace").rstrip("\0\n")
-            reply = _REPLY.search(_streamed(address, path))
         except OSError as error:
             if not self._named:
                 return None
             raise _away(error) from error
-        if reply is None:
-            # Over the daemon's own size limit, or out of order: nobody looked at it.
-            return Answer("unverified", None, "clamav", version)
-        if reply["name"]:
-            return Answer("infected", reply["name"].decode("utf-8", "replace"), "clamav", version)
-        return Answer("clean" if _fresh(version, now) else "unverified", None, "clamav", version)
+        try:
+            said = _streamed(address, path)
+        except OSError as error:
+            raise _away(error) from error
+        if not version or not said:  # killed in the middle: the document waits for the next one
+            raise _away(ConnectionError("connection closed without an answer"))
+        return _understood(said, version, now)
 
     def _address(self) -> str | None:
         if self._named:
             return self._named
         return next((place for place in _USUAL if Path(place).is_socket()), None)
+
+
+def _understood(said: bytes, version: str, now: datetime) -> Answer:
+    if _TOO_LARGE.search(said):
+        return Answer("unverified", None, "clamav", version, "too_large")
+    reply = _REPLY.search(said)
+    if reply is None:
+        return Answer("unverified", None, "clamav", version, "not_examined")
+    if reply["name"]:
+        return Answer("infected", reply["name"].decode("utf-8", "replace"), "clamav", version)
+    if not _fresh(version, now):
+        return Answer("unverified", None, "clamav", version, "old_signatures")
+    return Answer("clean", None, "clamav", version)
 
 
 def _connected(address: str) -> socket.socket:

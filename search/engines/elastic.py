@@ -14,7 +14,7 @@ from zlib import crc32
 
 from search.cursors import read_cursor
 from search.engines.elastic_answers import Question
-from search.engines.elastic_link import SECONDS, Absent, Link, away, engine_errors
+from search.engines.elastic_link import NO_SHARD, SECONDS, Absent, Link, away, engine_errors
 from search.engines.elastic_schema import digest_of, digests
 from search.engines.elastic_shelf import Shelf
 from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex, Upsert
@@ -135,6 +135,17 @@ class ElasticIndex:
         where: dict[str, Any] = {"index": shelf.reading, "preference": shelf.tenant}  # one copy: its scores are alike
         if view is not None:
             where = {"pit": {"id": view, "keep_alive": _VIEW_KEPT}}
+        try:
+            answer = self._answered(where, request)
+        except Unavailable as error:
+            if view is not None or error.values.get("why") != NO_SHARD:
+                raise
+            answer = self._answered(where, request)  # the index may have been replaced between name and shard
+        if answer["timed_out"] or answer["_shards"]["failed"]:
+            raise away("time-out")
+        return answer
+
+    def _answered(self, where: Mapping[str, Any], request: dict[str, Any]) -> Mapping[str, Any]:
         with engine_errors():
             answer = self._link.client.options(request_timeout=SECONDS + 5).search(
                 **where,
@@ -142,8 +153,6 @@ class ElasticIndex:
                 timeout=f"{SECONDS}s",
                 allow_partial_search_results=False,
             )
-        if answer["timed_out"] or answer["_shards"]["failed"]:
-            raise away("time-out")
         return dict(answer)
 
     def _view(self, shelf: Shelf, cursor: str) -> str:

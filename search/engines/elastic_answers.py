@@ -7,8 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from search.cursors import Cursor, bad_cursor, write_cursor
-from search.engines.elastic_link import TooMuch
-from search.engines.elastic_questions import Json, Surroundings, look_around, pages, question, read_surroundings
+from search.engines.elastic_link import Expensive, TooMuch
+from search.engines.elastic_questions import (
+    Json,
+    Spellings,
+    look_around,
+    look_up,
+    pages,
+    question,
+    read_spellings,
+    read_unknown,
+)
 from search.engines.elastic_schema import page_of
 from search.passages import MOST_PASSAGES, Finder, loosenable_items, passages
 from search.port import FACETS, Answer, FacetValue, Hit, Match, Query, Sort
@@ -38,7 +47,7 @@ class Question:
         if sort is Sort.RELEVANCE and not parsed.wanted:
             sort = Sort.LAST_KEPT  # nothing to be relevant to
         self._order = ORDER.get(sort)
-        self._surroundings: Surroundings | None = None
+        self._spellings: Spellings = {}
 
     def answer(self, cursor: Cursor | None) -> Answer:
         """Exact; if nothing is, with near words for unknown words; then for all words.
@@ -60,7 +69,7 @@ class Question:
         for level in range(3) if cursor is None else (cursor.loosened,):
             loose = self._loose(level)
             if level == 0 or loose:
-                found = self._ask(self._request(loose, after))
+                found = self._found(loose, after)
                 if found["hits"]["total"]["value"]:
                     break
         total = found["hits"]["total"]["value"] if found else 0
@@ -74,18 +83,22 @@ class Question:
             following = write_cursor(self._query, Cursor(level, count, given[-1]["sort"][0], given[-1]["_id"]))
         return Answer(self._shown(given, loose), total, self._counted(found), level > 0, following)
 
+    def _found(self, loose: frozenset[Item], after: list[float | str] | None) -> Mapping[str, Any]:
+        try:
+            return self._ask(self._request(loose, after))
+        except Expensive:
+            if not loose or self._spellings:
+                raise
+            self._spellings = read_spellings(self._ask(look_around(loose)))
+            return self._ask(self._request(loose, after))
+
     def _loose(self, level: int) -> frozenset[Item]:
         """Items that near words may stand for at a level of looseness."""
-        if level == 0:
-            return frozenset()
-        items = loosenable_items(self._parsed)
-        if self._surroundings is None and items:
+        items = loosenable_items(self._parsed) if level else frozenset[Item]()
+        if level == 1 and items:
             asked = tuple(items)
-            self._surroundings = read_surroundings(self._ask(look_around(asked)), asked)
-        return items & self._surroundings.unknown if self._surroundings and level == 1 else items
-
-    def _spellings(self) -> Mapping[str, tuple[str, ...]]:
-        return self._surroundings.near if self._surroundings else {}
+            return read_unknown(self._ask(look_up(asked)), asked)
+        return items
 
     def _key(self, cursor: Cursor) -> list[float | str]:
         """Sort values of the record that the cursor stands behind.
@@ -110,7 +123,7 @@ class Question:
             field, descending = self._order
             sort = [{field: "desc" if descending else "asc"}]
         request: Json = {
-            "query": question(self._parsed, self._query, loose, self._spellings()),
+            "query": question(self._parsed, self._query, loose, self._spellings),
             "size": self._limit + 1,
             "sort": sort,
             "track_total_hits": True,
@@ -168,7 +181,7 @@ class Question:
             return {}
         best = {"top_hits": {"size": MOST_PASSAGES, "_source": ["shown"]}}
         request = {
-            "query": pages(several, self._parsed, loose, self._spellings()),
+            "query": pages(several, self._parsed, loose, self._spellings),
             "size": 0,
             "track_total_hits": False,
             "aggs": {"record": {"terms": {"field": "page_of", "size": len(several)}, "aggs": {"best": best}}},

@@ -39,6 +39,9 @@ _STALE: Final = 409
 _CONFLICTS: Final = frozenset({200, 201, 404, _STALE})
 """Answers to one item that are as good as done: written, taken out, not there, or overtaken by something newer."""
 
+NO_SHARD: Final = "no shard available"
+"""Why a search failed whose index was replaced, or is red."""
+
 _TOO_MUCH: Final = re.compile(r"too_many_|too many |maxClauseCount|max_clause_count|too_complex|circuit_breaking")
 _EXPENSIVE: Final = "search.allow_expensive_queries"
 
@@ -47,6 +50,10 @@ log = structlog.get_logger(__name__)
 
 class TooMuch(Exception):
     """The server refuses a question for its size, or a beginning of a word for its length."""
+
+
+class Expensive(TooMuch):
+    """The cluster forbids a kind of query (``search.allow_expensive_queries``)."""
 
 
 class Absent(Exception):
@@ -82,7 +89,6 @@ def engine_errors() -> Iterator[None]:
     except ApiError as error:
         _judge(error)
     except TransportError as error:
-        log.warning("search_away", error=repr(error)[:300])
         raise away(type(error).__name__) from error
 
 
@@ -98,10 +104,18 @@ def _judge(error: ApiError) -> NoReturn:
         ) from error
     if "media_type_header_exception" in said:
         raise _other_version("media_type_header_exception") from error
-    if isinstance(error, BadRequestError) and (_TOO_MUCH.search(said) or _EXPENSIVE in said):
+    if isinstance(error, BadRequestError) and _EXPENSIVE in said:
+        raise Expensive(said[:300]) from error
+    if isinstance(error, BadRequestError) and _TOO_MUCH.search(said):
         raise TooMuch(said[:300]) from error
-    log.warning("search_refused_by_server", status=error.status_code, error=said[:1000])
-    raise away(f"HTTP {error.status_code}") from error
+    raise away(NO_SHARD if "no_shard_available" in said else _said_in_short(error)) from error
+
+
+def _said_in_short(error: ApiError) -> str:
+    """Status and kind: the whole answer, which may hold what was asked, stays with the cause."""
+    kind = error.body.get("error", "") if isinstance(error.body, dict) else ""
+    name = kind.get("type", "") if isinstance(kind, dict) else ""
+    return f"HTTP {error.status_code} {name}".strip()
 
 
 def _other_version(found: str) -> Unavailable:
@@ -127,6 +141,8 @@ class Link:
     def __init__(self, url: str, api_key: str | None = None, ca: Path | None = None) -> None:
         hosts = [one.strip() for one in url.split(",") if one.strip()]
         try:
+            if any(not re.match("https?://", host) for host in hosts):
+                raise ValueError("http:// or https:// is missing")
             self._client = Elasticsearch(
                 hosts,
                 api_key=api_key,

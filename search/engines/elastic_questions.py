@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from search.analysis import nfc
@@ -14,26 +13,14 @@ from search.shelving import PAGE, RECORD
 
 Json = dict[str, Any]
 Spellings = Mapping[str, tuple[str, ...]]
-"""Form -> other forms that may stand for it."""
+"""Form -> all other forms that may stand for it; a form that is not there is looked for by the server."""
 
 _TITLE_WEIGHT: Final = 2.0
 _CODE_WEIGHT: Final = 4.0
 _FIELDS: Final = {None: "text", "title": "title", "reference": "reference"}
+_NO_HITS: Final[Json] = {"size": 0, "track_total_hits": False, "query": {"term": {"kind": RECORD}}}
 _MOST_NEAR: Final = 1000
 """Near words of one word that are looked for."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the index holds near the words of a question.
-
-    Attributes:
-        unknown: Items with a word that stands nowhere in the index.
-        near: Form -> forms of the index that a reading machine may have made of it.
-    """
-
-    unknown: frozenset[Item] = frozenset()
-    near: Spellings = field(default_factory=dict)
 
 
 def question(parsed: ParsedQuery, asked: Query, loose: frozenset[Item], spellings: Spellings) -> Json:
@@ -108,29 +95,44 @@ def _prefix(written: tuple[str, ...], forms: str) -> Json:
 
 
 def _near(form: str, forms: str, spellings: Spellings) -> Json:
-    exact = {"term": {forms: form}}
-    others = spellings.get(form, ())
-    return _any([exact, {"terms": {forms: list(others)}}]) if others else exact
+    choices: list[Json] = [{"term": {forms: form}}]
+    others = spellings[form] if form in spellings else confusions(form)
+    if others:
+        choices.append({"terms": {forms: list(others)}})
+    if allowance(form) and form not in spellings:
+        # no word is left out, as it would be after fifty with the default rewriting
+        fuzzy = {"value": form, "fuzziness": allowance(form), "rewrite": "constant_score"}
+        choices.append({"fuzzy": {forms: fuzzy}})
+    return _any(choices)
 
 
-def look_around(items: Sequence[Item]) -> Json:
-    """A request that tells which words stand nowhere in the index, and what near words are there.
-
-    The term suggester walks the dictionary as a fuzzy query would, but names what it found: so the same rule
-    (``search.loosening.near``) decides on every engine, and clusters that forbid expensive queries answer too.
-    """
+def look_up(items: Sequence[Item]) -> Json:
+    """A request that tells which words of items stand nowhere in the index."""
     known = {
         f"{number} {place}": {"terms": {_FIELDS[item.field]: list(terms)}}
         for number, item in enumerate(items)
         for place, terms in enumerate(item.words)
     }
-    return {
-        "size": 0,
-        "track_total_hits": False,
-        "query": {"term": {"kind": RECORD}},
-        "aggs": {"known": {"filters": {"filters": known}}},
-        "suggest": {form: _suggestion(form) for form in sorted({form for item in items for form in item.forms})},
-    }
+    return _NO_HITS | {"aggs": {"known": {"filters": {"filters": known}}}}
+
+
+def read_unknown(answer: Mapping[str, Any], items: Sequence[Item]) -> frozenset[Item]:
+    """Items with a word that ``look_up`` found nowhere."""
+    counts = answer["aggregations"]["known"]["buckets"]
+    return frozenset(
+        item
+        for number, item in enumerate(items)
+        if any(counts[f"{number} {place}"]["doc_count"] == 0 for place in range(len(item.words)))
+    )
+
+
+def look_around(items: Iterable[Item]) -> Json:
+    """A request for the near words of the index, without a query that a cluster may forbid.
+
+    The term suggester walks the dictionary as a fuzzy query does; but two letters may differ only behind the first.
+    """
+    forms = sorted({form for item in items for form in item.forms})
+    return _NO_HITS | {"suggest": {form: _suggestion(form) for form in forms}}
 
 
 def _suggestion(form: str) -> Json:
@@ -151,19 +153,13 @@ def _suggestion(form: str) -> Json:
     }
 
 
-def read_surroundings(answer: Mapping[str, Any], items: Sequence[Item]) -> Surroundings:
+def read_spellings(answer: Mapping[str, Any]) -> Spellings:
     """What ``look_around`` found."""
-    counts = answer["aggregations"]["known"]["buckets"]
-    unknown = frozenset(
-        item
-        for number, item in enumerate(items)
-        if any(counts[f"{number} {place}"]["doc_count"] == 0 for place in range(len(item.words)))
-    )
     found: dict[str, tuple[str, ...]] = {}
     for form, suggestions in answer["suggest"].items():
         others = {option["text"] for each in suggestions for option in each["options"]}
         found[form] = tuple(sorted({other for other in others if near(form, other)} | {*confusions(form)}))
-    return Surroundings(unknown, found)
+    return found
 
 
 def _any(queries: Sequence[Json]) -> Json:

@@ -239,16 +239,17 @@ class Shelf:
         )
 
     def swap(self, built: str) -> None:
-        """In one step of the cluster: ``built`` answers from now on, what answered before is destroyed."""
+        """In one step of the cluster, ``built`` answers; what answered before is destroyed after that."""
         current = self.answering()
         actions: list[Mapping[str, Any]] = [{"add": {"index": built, "alias": self.reading}}]
         if current is not None and current[0] != built:
-            actions.append({"remove_index": {"index": current[0]}})
+            actions.append({"remove": {"index": current[0], "alias": self.reading}})
         try:
             with engine_errors():
                 self._link.client.indices.update_aliases(actions=actions)
         except Absent as error:
             raise away("rebuilt index missing") from error
+        self._delete([current[0]] if current is not None and current[0] != built else ())
         self._delete(self._left_over({built}))
 
     def drop(self, index: str) -> None:

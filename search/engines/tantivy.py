@@ -49,6 +49,7 @@ class TantivyIndex:
         self._root = root
         self._guard = threading.Lock()
         self._open: OrderedDict[str, Shelf] = OrderedDict()
+        self._read: dict[str, Path] = {}
 
     # -- which folder answers
 
@@ -105,10 +106,15 @@ class TantivyIndex:
     # -- the writer's side
 
     def position(self, tenant: str) -> int:
-        """See ``SearchIndex``."""
+        """See ``SearchIndex``. The next batch goes to the index that was read here, or nowhere."""
         with engine_errors():
+            self._read.pop(tenant, None)
             shelf = self._shelf(tenant)
-            return -1 if shelf is None else shelf.position()
+            if shelf is None:
+                return -1
+            position = shelf.position()
+            self._read[tenant] = shelf.folder
+            return position
 
     def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
         """See ``SearchIndex``. One writer at a time is kept open: the last tenant's, until ``release``."""
@@ -124,6 +130,8 @@ class TantivyIndex:
                 held = self._shelf(tenant)
             if held is None:
                 raise OSError("the index was taken away while it was made")
+            if self._read.pop(tenant, held.folder) != held.folder:  # another one stands elsewhere in the journal
+                raise OSError("the index was replaced since its position was read")
             held.apply(changes, position)
 
     def condition(self) -> Condition:
@@ -172,6 +180,7 @@ class TantivyIndex:
             folder = self._folder(tenant)
             rebuilt.release()
             _point(folder, rebuilt.built)
+            self._read.pop(tenant, None)
             with self._guard:
                 old = self._open.pop(tenant, None)
             if old is not None:

@@ -1,7 +1,12 @@
-"""Search at 100,000 documents, top 10 with highlights, beside SQLite FTS5 on the same texts."""
+"""Search at 100,000 documents, top 10 with highlights, beside SQLite FTS5 on the same texts.
+
+``python -m tests.bench.search_bench --engine elasticsearch``: the same documents and questions on Elasticsearch over
+HTTP, beside tantivy in process.
+"""
 
 from __future__ import annotations
 
+import argparse
 import random
 import sqlite3
 import tempfile
@@ -11,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from search.engines.tantivy import TantivyIndex
-from search.port import Entry, Query, Upsert
+from search.port import Entry, Query, SearchIndex, Upsert
 from tests.bench.results import add_row
 
 DOCUMENTS = 100_000
@@ -107,9 +112,8 @@ def at(took: list[float], share: float) -> float:
     return took[min(len(took) - 1, int(len(took) * share))]
 
 
-def build_ours(folder: Path, count: int) -> tuple[TantivyIndex, float]:
-    """The index; documents a second."""
-    index = TantivyIndex(folder)
+def fill(index: SearchIndex, count: int) -> float:
+    """Put the documents in; documents a second."""
     start = time.perf_counter()
     batch: list[Upsert] = []
     for number, entry in enumerate(documents(count)):
@@ -119,7 +123,16 @@ def build_ours(folder: Path, count: int) -> tuple[TantivyIndex, float]:
             batch = []
     index.apply(TENANT, batch, count)
     index.release()
-    return index, count / (time.perf_counter() - start)
+    return count / (time.perf_counter() - start)
+
+
+def rebuild(index: SearchIndex, count: int) -> float:
+    """The same into a new index, until it answers; documents a second."""
+    start = time.perf_counter()
+    rebuilt = index.begin_rebuild(TENANT)
+    fill(rebuilt, count)
+    index.finish_rebuild(TENANT, rebuilt)
+    return count / (time.perf_counter() - start)
 
 
 def build_fts5(file: Path, count: int) -> tuple[sqlite3.Connection, float]:
@@ -146,7 +159,8 @@ def run(_corpus: Path | None = None, *, count: int = DOCUMENTS, asked: int = 300
     """Build both, ask both the same in turns, write the rows."""
     with tempfile.TemporaryDirectory(prefix="chartrier-bench-") as given:
         folder = Path(given)
-        index, rate = build_ours(folder / "ours", count)
+        index = TantivyIndex(folder / "ours")
+        rate = fill(index, count)
         peer, peer_rate = build_fts5(folder / "fts5.db", count)
         add_row(f"index of {count} documents built", rate, peer_rate, rate / peer_rate, "documents/s")
         ours_size, peer_size = size(folder / "ours"), (folder / "fts5.db").stat().st_size / 1e6
@@ -182,5 +196,86 @@ def run(_corpus: Path | None = None, *, count: int = DOCUMENTS, asked: int = 300
         peer.close()
 
 
+def questions_by_form(index: SearchIndex, asked: int) -> dict[str, list[float]]:
+    """Milliseconds of each question, sorted, by form of question."""
+    took: dict[str, list[float]] = {}
+    for name, texts_asked in questions(asked).items():
+        took[name] = sorted(
+            one
+            for _ in range(ROUNDS)
+            for one in measure(lambda text: index.search(Query(TENANT, text, limit=10, facets=False)), texts_asked)
+        )
+    texts_asked = questions(asked)["all words"]
+    took["all words with facets"] = measure(lambda text: index.search(Query(TENANT, text, limit=10)), texts_asked)
+    misread = [word[:3] + "rn" + word[4:] for word in _WORDS]
+    took["loosened"] = measure(lambda text: index.search(Query(TENANT, text, limit=10, facets=False)), misread)
+    return took
+
+
+def compare_engines(*, count: int = DOCUMENTS, asked: int = 300) -> None:
+    """Elasticsearch over HTTP (ours) beside tantivy in process (peer): the rows that ``make bench-services`` wants."""
+    from search.engines.elastic import ElasticIndex
+    from search.engines.elastic_link import Link
+    from tests.servers.elasticsearch import Node, home, missing
+
+    if missing():
+        print(f"left out: {missing()}")
+        return
+    home()
+    with tempfile.TemporaryDirectory(prefix="chartrier-bench-") as given:
+        folder = Path(given)
+        node = Node(folder / "node", ES_HEAP="1g")
+        node.start()
+        try:
+            link = Link(node.url)
+            engines: dict[str, SearchIndex] = {
+                "elasticsearch": ElasticIndex(link, "banc"),
+                "tantivy": TantivyIndex(folder / "tantivy"),
+            }
+            built = {name: (fill(index, count), rebuild(index, count)) for name, index in engines.items()}
+            stored = int(link.client.indices.stats(index="banc_*")["_all"]["total"]["store"]["size_in_bytes"]) / 1e6
+            took = {name: questions_by_form(index, asked) for name, index in engines.items()}
+            _write_rows(count, built, (stored, size(folder / "tantivy")), took)
+            add_row("Elasticsearch, resident memory", _resident(node.process.pid), None, None, "MB")
+            for index in engines.values():
+                index.close()
+        finally:
+            node.stop()
+
+
+def _write_rows(
+    count: int,
+    built: dict[str, tuple[float, float]],
+    sizes: tuple[float, float],
+    took: dict[str, dict[str, list[float]]],
+) -> None:
+    for at_place, what in enumerate(("filled", "rebuilt")):
+        mine, other = built["elasticsearch"][at_place], built["tantivy"][at_place]
+        add_row(f"Elasticsearch, tantivy: index of {count} {what}", mine, other, mine / other, "documents/s")
+    add_row(f"Elasticsearch, tantivy: index of {count}, size", *sizes, sizes[1] / sizes[0], "MB")
+    for name in took["elasticsearch"]:
+        for label, share in (("p50", 0.5), ("p99", 0.99)):
+            mine, other = (at(took[engine][name], share) for engine in ("elasticsearch", "tantivy"))
+            add_row(f"Elasticsearch, tantivy: search {count}, {name}, {label}", mine, other, other / mine, "ms")
+
+
+def _resident(pid: int) -> float:
+    """Resident memory of a process in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1000
+
+
+def main() -> None:
+    """One engine or the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", choices=("tantivy", "elasticsearch"), default="tantivy")
+    parser.add_argument("--count", type=int, default=DOCUMENTS)
+    given = parser.parse_args()
+    if given.engine == "tantivy":
+        run(count=given.count)
+    else:
+        compare_engines(count=given.count)
+
+
 if __name__ == "__main__":
-    run()
+    main()

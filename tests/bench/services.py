@@ -9,6 +9,8 @@ import argparse
 import importlib
 import os
 import platform
+import signal
+import sys
 import time
 
 from tests.bench.results import SERVICES
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[])
     asked = parser.parse_args().parts or list(PARTS)
     os.environ["OMP_THREAD_LIMIT"] = "1"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a run that is cut short ends its services too
     load = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, load before the run {load:.1f}")
     for module in dict.fromkeys(PARTS[part] for part in asked):

@@ -192,6 +192,27 @@ class SearchIndexContract:
         )
         assert ids(ask(index, "fontaine"))[0] == record_id(2)
 
+    def test_ranking_is_sane(self, index: SearchIndex) -> None:
+        filler = " remplissage" * 60
+        put(
+            index,
+            entry(1, "fontaine" + filler),
+            entry(2, "fontaine fontaine fontaine" + " remplissage" * 58),
+            entry(3, "fontaine"),
+            entry(4, "lavoir et fontaine" + filler),
+            *(entry(n, "lavoir" + filler) for n in range(10, 30)),
+            entry(40, "place", title="La fontaine du lavoir"),
+        )
+        found = ids(ask(index, "fontaine"))
+        assert found[0] == record_id(40), "the title"
+        assert found.index(record_id(3)) < found.index(record_id(1)), "a short text before a long one"
+        assert found.index(record_id(2)) < found.index(record_id(1)), "three times before once"
+        either = ids(ask(index, "fontaine OR lavoir"))
+        assert either[0] == record_id(40), "both words, in the title"
+        assert either.index(record_id(1)) < either.index(record_id(10)), "the rarer word first"
+        scores = [hit.score for hit in ask(index, "fontaine OR lavoir", limit=50).hits]
+        assert scores == sorted(scores, reverse=True)
+
     def test_a_number_as_written_comes_first(self, index: SearchIndex) -> None:
         put(index, entry(1, "2024 117 habitants"), entry(2, "n° 2024-117 du"), entry(3, "2024/117"))
         assert ids(ask(index, "2024-117"))[0] == record_id(2)
@@ -448,6 +469,12 @@ class SearchIndexContract:
             assert answer.total == 1
             assert word in marked(answer.hits[0].matches[0])
 
+    def test_all_near_words_are_found_however_many(self, index: SearchIndex) -> None:
+        words = [f"registr{one}{other}" for one in "abcdefghij" for other in "klmnopqrst"]
+        put(index, *(entry(number, word) for number, word in enumerate(words)))
+        answer = ask(index, "registrzz", limit=200)
+        assert (answer.total, answer.loosened, len(answer.hits)) == (100, True, 100)
+
     def test_exact_answers_are_never_loosened(self, index: SearchIndex) -> None:
         put(index, entry(1, "délibération"), entry(2, "dé1ibération"))
         answer = ask(index, "délibération")
@@ -540,6 +567,12 @@ class SearchIndexContract:
             return
         assert refused.code == "bad_query"
         assert 0 <= int(str(refused.values["position"])) <= len(text)
+
+    def test_a_phrase_of_many_words_with_several_stems_is_answered(self, index: SearchIndex) -> None:
+        put(index, entry(1, "les usagers " * 60), entry(2, "usagers"))
+        assert ids(ask(index, '"' + "les usagers " * 50 + '"')) == [record_id(1)]
+        assert ask(index, '"' + "emplois usagers " * 40 + '"').total == 0
+        assert ask(index, " OR ".join(["usag*", *(f'"usagers emplois {n}"' for n in range(25))])).total == 2
 
     def test_random_questions_never_break(self, index: SearchIndex) -> None:
         put(index, entry(1, "voirie arrêté 2024-117 l’école"), entry(2, "conseil"))

@@ -190,6 +190,22 @@ def test_a_lost_folder_is_away_until_rebuilt(index: TantivyIndex, tmp_path: Path
         TantivyIndex(tmp_path / "index").search(Query(TENANT, "voirie"))
 
 
+def test_a_batch_begun_before_a_swap_is_not_applied_after_it(index: TantivyIndex, tmp_path: Path) -> None:
+    put(index, entry(1, "voirie"), position=7)
+    index.release()
+    other = TantivyIndex(tmp_path / "index")
+    assert index.position(TENANT) == 7
+    rebuilt = other.begin_rebuild(TENANT)
+    rebuilt.apply(TENANT, [Upsert(entry(1, "voirie"))], 6)
+    other.finish_rebuild(TENANT, rebuilt)
+    with pytest.raises(Unavailable):
+        index.apply(TENANT, [Upsert(entry(3, "voirie"))], 8)
+    assert index.position(TENANT) == 6, "7 must be followed again before 8"
+    put(index, entry(2, "voirie"), position=7)
+    assert ask(index, "voirie").total == 2
+    other.close()
+
+
 def test_two_writers_do_not_write_at_once(index: TantivyIndex, tmp_path: Path) -> None:
     put(index, entry(1, "voirie"), position=1)
     other = TantivyIndex(tmp_path / "index")

@@ -1,38 +1,57 @@
-"""One running service a session and profile: one machine, with a broker beside it, on a department's servers."""
+"""One running service a session and profile: everything embedded, or parts of it behind real servers."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.e2e.towns import operations, towns  # noqa: F401 - fixtures
+from tests.servers.postgres import Postgres
 from tests.servers.service import Service
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
-PROFILES = ("embedded", *(pytest.param(name, marks=pytest.mark.services) for name in ("redis", "department")))
-"""``redis``: one machine, its broker elsewhere; ``department``: PostgreSQL, MinIO, RabbitMQ, Elasticsearch."""
+def _postgresql(request: pytest.FixtureRequest) -> dict[str, str]:
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.empty().settings
 
 
-@pytest.fixture(scope="session", params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Settings of a service."""
-    if request.param == "redis":
-        return {"CHARTRIER_BROKER_URL": request.getfixturevalue("redis_server").new_url()}
-    if request.param == "department":
-        request.getfixturevalue("department_broker")("rabbitmq")
-        settings: dict[str, str] = request.getfixturevalue("department").settings("rabbitmq")
-        return settings
-    return {}
+def _redis(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {"CHARTRIER_BROKER_URL": request.getfixturevalue("redis_server").new_url()}
+
+
+def _department(request: pytest.FixtureRequest) -> dict[str, str]:
+    request.getfixturevalue("department_broker")("rabbitmq")
+    settings: dict[str, str] = request.getfixturevalue("department").settings("rabbitmq")
+    return settings
+
+
+_SETTINGS: dict[str, Callable[[pytest.FixtureRequest], dict[str, str]]] = {
+    "embedded": lambda _: {},
+    "postgresql": _postgresql,
+    "redis": _redis,
+    "department": _department,
+}
+"""What the service of each profile is told; ``department``: PostgreSQL, MinIO, RabbitMQ, Elasticsearch."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that names ``PROFILES`` runs once on each; the others, and tests that name theirs, on that one."""
+    profiles = getattr(metafunc.module, "PROFILES", None)
+    named = any("service" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if profiles is not None and "service" in metafunc.fixturenames and not named:
+        metafunc.parametrize("service", profiles, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, profile: dict[str, str]) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("home") / "home", **profile)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    profile = getattr(request, "param", "embedded")
+    running = Service(tmp_path_factory.mktemp("home") / "home", **_SETTINGS[profile](request))
     running.chartrier("tenant", "create", "demo", "--name", "Commune de démonstration")
     trusted = running.home / "keys" / "trusted"
     trusted.mkdir()

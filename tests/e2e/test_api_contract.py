@@ -18,6 +18,7 @@ import pytest
 from archive.journal import verify_consistency, verify_inclusion
 from tests.servers.service import Service, deposit, follow
 
+PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 PDF = SAMPLES / "deliberations.pdf"
 ALL = "deposit:write,record:read,record:describe,journal:read,admin"

@@ -19,6 +19,10 @@ from ingestion.stages.port import STAGES
 from tests.servers.presence import program, verapdf
 from tests.servers.service import Service, deposit, follow
 
+PROFILES = (
+    "embedded",
+    *(pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "redis", "department")),
+)
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
 SCAN = SAMPLES / "scan-gris-6-pages.pdf"
@@ -165,7 +169,7 @@ def test_a_document_signed_by_somebody_else_keeps_its_signature(client: httpx2.C
     assert "Signature is Valid" in said
 
 
-@pytest.mark.parametrize("profile", ["embedded"], indirect=True)  # it writes into the local store's files
+@pytest.mark.parametrize("service", ["embedded"], indirect=True)  # it writes into the local store's files
 def test_an_altered_object_is_named_and_never_served(service: Service, client: httpx2.Client) -> None:
     view = deposit(client, SAMPLES / "scan-couleur.jpg", key="to-alter", title="À altérer")
     found = [p for p in (service.home / "store").rglob("original/*") if view["record_id"] in str(p)]

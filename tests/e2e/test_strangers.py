@@ -70,7 +70,7 @@ def test_verapdf_and_pdfsig_accept_every_archival_pdf(
     assert {row["file"]: row["compliant"] for row in verapdf(paths)} == {str(path): True for path in paths}
 
 
-@pytest.mark.parametrize("profile", ["embedded"], indirect=True)  # it reads the local store's files
+@pytest.mark.parametrize("service", ["embedded"], indirect=True)  # it reads the local store's files
 def test_an_ocfl_validator_accepts_the_store(service: Service, records: dict[str, dict[str, Any]]) -> None:
     from ocfl import StorageRoot
 
@@ -80,7 +80,7 @@ def test_an_ocfl_validator_accepts_the_store(service: Service, records: dict[str
     assert store.num_objects >= len(records)
 
 
-@pytest.mark.parametrize("profile", ["embedded"], indirect=True)  # it reads the local store's files
+@pytest.mark.parametrize("service", ["embedded"], indirect=True)  # it reads the local store's files
 def test_fsck_accepts_the_journal(service: Service, records: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     layout = json.loads((service.home / "store" / "layout.json").read_text(encoding="utf-8"))
     assert accepts(service.home / "store" / "journal", layout["log"]["vkey"], tmp_path)

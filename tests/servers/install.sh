@@ -44,6 +44,6 @@ elasticsearch() { # put together from published jars; see elasticsearch_node/REA
     }
 }
 
-packages initdb:postgresql redis-server:redis-server rabbitmq-server:rabbitmq-server clamd:clamav-daemon caddy:caddy mvn:maven
+packages initdb:postgresql redis-server:redis-server rabbitmq-server:rabbitmq-server clamd:clamav-daemon clamdscan:clamdscan caddy:caddy wget:wget curl:curl ip:iproute2 redis-cli:redis-tools mvn:maven
 minio
 elasticsearch

@@ -26,7 +26,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from archive.database import Database
-from ingestion.migrating import migrate
+from archive.upgrade import migrate
 from tests.servers.presence import absent
 from tests.servers.process import ServerProcess, free_port
 
@@ -56,7 +56,7 @@ class Postgres:
     """A server of our own, on loopback, with a password of its own."""
 
     def __init__(self) -> None:
-        self._bin = _programs()
+        self.programs = _programs()
         self._password = secrets.token_urlsafe(16)
         self._folder = Path(tempfile.mkdtemp(prefix="chartrier-postgres-", dir="/tmp"))
         self._user = "postgres" if os.geteuid() == 0 else None
@@ -65,7 +65,7 @@ class Postgres:
         self._create()
         self.server = ServerProcess(
             "postgres",
-            [str(self._bin / "postgres"), "-D", str(self._folder / "base")],
+            [str(self.programs / "postgres"), "-D", str(self._folder / "base")],
             self._folder,
             self._answers,
             user=self._user,
@@ -80,7 +80,7 @@ class Postgres:
         given.chmod(0o644)
         options = ["--auth=scram-sha-256", "-U", "postgres", f"--pwfile={given}", "-E", "UTF8", "--locale=C.UTF-8"]
         subprocess.run(
-            [str(self._bin / "initdb"), "-D", str(self._folder / "base"), "--data-checksums", *options],
+            [str(self.programs / "initdb"), "-D", str(self._folder / "base"), "--data-checksums", *options],
             user=self._user,
             cwd=self._folder,
             stdout=subprocess.DEVNULL,

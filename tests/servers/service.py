@@ -41,6 +41,11 @@ class Service:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHARTRIER_")}
         return kept | {"CHARTRIER_HOME": str(self.home), "CHARTRIER_PORT": "0"} | self.settings
 
+    @property
+    def environment_of_settings(self) -> dict[str, str]:
+        """Its settings alone, for a system over the same home in the test's own process."""
+        return {name: value for name, value in self.environment.items() if name.startswith("CHARTRIER_")}
+
     def start(self, *, within: float = 60) -> None:
         """Start and wait until every component is ready."""
         self.home.mkdir(parents=True, exist_ok=True)

@@ -70,3 +70,15 @@ def test_values_out_of_bounds_are_refused(name: str, value: str) -> None:
 def test_settings_are_frozen(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="frozen"):
         load_settings({"CHARTRIER_HOME": str(tmp_path)}).home = tmp_path  # type: ignore[misc]
+
+
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    settings = load_settings({"CHARTRIER_TRUSTED_PROXIES": "10.0.0.5, 172.31.250.0/28,fd00::/64"})
+    assert settings.api.trusted_proxies == ("10.0.0.5", "172.31.250.0/28", "fd00::/64")
+    assert load_settings({}).api.trusted_proxies == ()
+
+
+@pytest.mark.parametrize("everybody", ["*", "0.0.0.0/0", "::/0", "proxy", "10.0.0.1/8"])
+def test_nobody_may_trust_everybody(everybody: str) -> None:
+    with pytest.raises(Refused, match="CHARTRIER_TRUSTED_PROXIES"):
+        load_settings({"CHARTRIER_TRUSTED_PROXIES": f"10.0.0.5,{everybody}"})

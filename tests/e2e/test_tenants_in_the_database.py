@@ -1,0 +1,97 @@
+"""The API's own check broken: every route takes the intruder for the owner. What the database lets through is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from api import auth
+from api.app import create_app
+from archive.database import Database
+from archive.row_security import DECLARED
+from archive.tenancy import NOTHING, acting_for
+from ingestion.assembly import assemble
+from ingestion.settings import load_settings
+from tests.e2e.towns import MAKES, OPEN, Town, ask
+from tests.servers.service import Service
+
+PROFILES = (pytest.param("postgresql", marks=pytest.mark.services),)
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture
+def careless(service: Service, towns: tuple[Town, Town], monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """The same application over the same database; it takes the intruder's key for the owner's."""
+    owner, intruder = towns
+    system = assemble(load_settings(service.environment_of_settings), sees=NOTHING)
+    known = auth.key_caller
+
+    def fooled(session: Any, plain: str, now: Any) -> Any:
+        found = known(session, plain, now)
+        return (
+            (replace(found[0], tenant=owner.tenant), False) if found and found[0].tenant == intruder.tenant else found
+        )
+
+    told = auth.found_to_be
+    monkeypatch.setattr(auth, "key_caller", fooled)
+    monkeypatch.setattr(auth, "found_to_be", lambda tenant: told(acting[0] or tenant))
+    acting: list[str | None] = [intruder.tenant]
+    headers = {"Authorization": f"Bearer {intruder.key}"}
+    with TestClient(create_app(system), base_url="http://127.0.0.1", headers=headers) as client:
+        client.acting = acting  # type: ignore[attr-defined]
+        yield client
+    system.close()
+
+
+def test_the_database_shows_nothing_even_to_an_api_that_would(
+    careless: TestClient, towns: tuple[Town, Town], operations: list[tuple[str, str, str]]
+) -> None:
+    owner, intruder = towns
+    told, refused = [], 0
+    for name, method, path in sorted(operations, key=lambda one: one[0] == "revokeKey"):
+        if name in MAKES:
+            continue
+        careless.acting[0] = intruder.tenant  # type: ignore[attr-defined]
+        answer = ask(careless, name, method, path, owner)
+        careless.acting[0] = owner.tenant  # type: ignore[attr-defined]
+        control = ask(careless, name, method, path, owner)
+        fine = control.status_code < 300 or name == "retryDeposit"
+        if not fine or (
+            name not in OPEN and "_id}" not in path and not owner.shows_through(control) and name != "getMe"
+        ):
+            told.append(f"{name}: without row security too, nothing would show: {control.status_code}")
+        said = answer.json() if name == "searchRecords" else answer
+        if name == "searchRecords":  # the index was asked for the owner's: its hits have no row behind them
+            assert said["hits"] == []
+            continue
+        if name in ("listDeposits", "listJournalEntries", "listKeys", "getMe", *OPEN):
+            if seen := owner.shows_through(said):
+                told.append(f"{name}: shows {seen}")
+        elif answer.status_code in {403, 404} and not owner.shows_through(answer):
+            refused += 1
+        else:
+            told.append(f"{name}: {answer.status_code} {owner.shows_through(answer)}")
+    assert told == []
+    assert refused == len([1 for _, _, path in operations if "_id}" in path])
+
+
+def test_no_row_of_any_table_is_had_by_a_statement(service: Service, towns: tuple[Town, Town]) -> None:
+    owner, intruder = towns
+    database = Database(service.settings["CHARTRIER_DATABASE_URL"])
+    held = 0
+    for name in sorted(name for name, rows in DECLARED.items() if rows.own is not None):
+        seen = {}
+        for tenant in (owner.tenant, intruder.tenant, NOTHING):
+            with acting_for(tenant), database.read() as session:
+                seen[tenant] = {str(tuple(row)) for row in session.execute(text(f"SELECT * FROM {name}"))}
+        assert seen[NOTHING] == set(), name
+        assert seen[owner.tenant].isdisjoint(seen[intruder.tenant]), name
+        assert {word for row in seen[intruder.tenant] for word in owner.shows_through(row)} == set(), name
+        held += bool(seen[owner.tenant])
+    assert held >= 10
+    database.dispose()

@@ -1,0 +1,109 @@
+"""Two tenants with a record each on a running service, and every operation of its OpenAPI document."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.servers.service import Service, deposit
+
+PDF = Path(__file__).resolve().parents[2] / "samples" / "deliberations.pdf"
+ALL = "deposit:write,record:read,record:describe,journal:read,admin"
+
+LISTS = ("listDeposits", "listJournalEntries", "listKeys", "searchRecords", "getMe")
+"""Answer everybody about their own."""
+
+OPEN = (
+    "getCheckpoint",
+    "getCheckpointToken",
+    "getConsistencyProof",
+    "getInclusionProof",
+    "getLatestCheckpoint",
+    "getLiveness",
+    "getMetrics",
+    "getReadiness",
+)
+"""Say the same to everybody: hashes and numbers of the installation."""
+
+MAKES = ("createDeposit", "createKey", "verifyFile")
+"""Name nothing of anybody's: tested below, each by itself."""
+
+
+@dataclass
+class Town:
+    """A tenant with a record of its own, and words that are nobody else's."""
+
+    tenant: str
+    key: str
+    content: bytes
+    words: dict[str, str]
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def shows_through(self, answer: httpx2.Response | str) -> list[str]:
+        """What of this town can be read in an answer."""
+        said = answer if isinstance(answer, str) else f"{answer.text} {dict(answer.headers)}"
+        return [value for value in [*self.words.values(), *self.ids.values()] if value in said]
+
+
+@pytest.fixture(scope="session")
+def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[Town, Town]:
+    """The owner and the intruder, each with a kept record."""
+    made = []
+    for tenant in ("amont", "aval"):
+        service.chartrier("tenant", "create", tenant, "--name", f"Commune d’{tenant}")
+        mark = secrets.token_hex(4)
+        words = {
+            "title": f"Intitulé{mark}",
+            "classification": f"9W{mark}",
+            "producer": f"Service{mark}",
+            "external_reference": f"REF{mark}",
+        }
+        town = Town(tenant, service.key(tenant, ALL), PDF.read_bytes() + f"\n% {mark}\n".encode(), words)
+        path = tmp_path_factory.mktemp(tenant) / f"fichier{mark}.pdf"
+        path.write_bytes(town.content)
+        with service.client(town.key) as client:
+            view = deposit(client, path, key=f"cle-{tenant}", document_type="deliberation", **words)
+            assert view["state"] == "kept", view
+            record = client.get(f"/api/v1/records/{view['record_id']}").json()
+            key = client.post("/api/v1/keys", json={"name": f"outil{mark}", "scopes": ["record:read"]}).json()
+        town.words |= {"filename": path.stem, "key_name": f"outil{mark}"}
+        town.ids = {
+            "deposit_id": view["id"],
+            "record_id": view["record_id"],
+            "key_id": key["id"],
+            "sha256": record["representations"][0]["digests"]["sha-256"],
+        }
+        made.append(town)
+    service.chartrier("checkpoint")
+    return made[0], made[1]
+
+
+@pytest.fixture(scope="session")
+def operations(service: Service) -> list[tuple[str, str, str]]:
+    """(operation, method, path) of the whole document."""
+    described = httpx2.get(f"{service.address}/openapi.json").json()
+    return [
+        (one["operationId"], method, path) for path, item in described["paths"].items() for method, one in item.items()
+    ]
+
+
+def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
+    """A request about things of this town that its owner may make."""
+    for name, value in {**town.ids, "kind": "original", "page": "1", "number": "1"}.items():
+        path = path.replace(f"{{{name}}}", value)
+    assert "{" not in path, f"{operation} names something this test does not know"
+    more: dict[str, Any] = {}
+    if operation == "describeRecord":
+        more = {"headers": {"If-Match": "*"}, "json": {"description": f"dit {secrets.token_hex(3)}"}}
+    elif operation == "getInclusionProof":
+        more = {"params": {"entry": 1}}
+    elif operation == "getConsistencyProof":
+        more = {"params": {"from": 1, "to": 1}}
+    elif operation == "searchRecords":
+        more = {"params": {"q": town.words["title"]}}
+    return client.request(method.upper(), path, **more)

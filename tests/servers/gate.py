@@ -1,0 +1,79 @@
+"""A door before a real HTTP server: passes everything on, unless a test tells it to answer otherwise."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+Answer = tuple[int, dict[str, str], bytes]
+Change = Callable[[str, str, Answer], Answer]
+"""(method, path, the server's answer) -> what the caller gets."""
+
+
+class Gate:
+    """One door on a free loopback port.
+
+    Args:
+        port: Of the real server on this machine.
+        certificate: PEM file with certificate and key: the door then speaks TLS.
+
+    Attributes:
+        change: Applied to each answer; None: as it is.
+        seen: Headers of every request, names in lower case.
+    """
+
+    def __init__(self, port: int, certificate: Path | None = None) -> None:
+        self.change: Change | None = None
+        self.seen: list[dict[str, str]] = []
+        gate = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _pass(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                gate.seen.append({name.lower(): value for name, value in self.headers.items()})
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in {"host", "accept-encoding"}}
+                server = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                server.request(self.command, self.path, body, headers)
+                answered = server.getresponse()
+                answer = (answered.status, dict(answered.getheaders()), answered.read())
+                server.close()
+                if gate.change is not None:
+                    answer = gate.change(self.command, self.path, answer)
+                status, given, content = answer
+                self.send_response(status)
+                for name, value in given.items():
+                    if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                        self.send_header(name, value)
+                if self.command != "HEAD":
+                    self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(content)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        for method in ("GET", "POST", "PUT", "DELETE", "HEAD"):
+            setattr(Handler, f"do_{method}", Handler._pass)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            scheme = "https"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
