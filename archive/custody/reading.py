@@ -109,17 +109,24 @@ def by_key(items: Iterable[Listed]) -> dict[str, list[Listed]]:
 
 
 def read_record(
-    store: ObjectStore, root: str, listed: Versions, events: list[JournalEvent], *, thorough: bool
+    store: ObjectStore,
+    root: str,
+    listed: Versions,
+    events: list[JournalEvent],
+    *,
+    thorough: bool,
+    told_only: bool = False,
 ) -> Found:
     """Read one record back and say what is wrong with it.
 
     Args:
         events: Its entries in the journal, in order.
         thorough: Read every byte instead of inventories and ``record.json``.
+        told_only: Don't take what the store says beyond the journal.
     """
     tenant, record_id = named(root)
     result = Found(tenant, record_id, root, events)
-    content = _inventory(store, result, listed)
+    content = _inventory(store, result, listed, told_only=told_only)
     if content is None:
         return result
     result.inventory = json.loads(content)
@@ -130,6 +137,10 @@ def read_record(
     _read_records(store, result)
     if result.record:
         _compare(result)
+    if result.ahead and not result.whole and stated(events) is not None:  # what claims to come later contradicts
+        told = read_record(store, root, listed, events, thorough=thorough, told_only=True)
+        told.faults = list(dict.fromkeys([*result.faults, *told.faults]))
+        return told
     if thorough:
         _read_everything(store, result)
     return result
@@ -143,7 +154,7 @@ def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
 # -- which inventory
 
 
-def _inventory(store: ObjectStore, result: Found, listed: Versions) -> bytes | None:
+def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only: bool) -> bytes | None:
     """The root inventory that counts: the journal's, or a later one that was written and never told."""
     told = stated(result.events)
     current = _bytes(store, listed, f"{result.root}/inventory.json")
@@ -159,7 +170,12 @@ def _inventory(store: ObjectStore, result: Found, listed: Versions) -> bytes | N
         content = _bytes(store, listed, key, sha512=told["inventory"])
         if content is None:
             continue
-        if current is not None and _follows(content, current) and _sound(store, result, listed, current):
+        if (
+            not told_only
+            and current is not None
+            and _follows(content, current)
+            and _sound(store, result, listed, current)
+        ):
             result.ahead = True
             return current
         kind = Kind.MISSING if current is None else Kind.CHANGED
@@ -309,8 +325,10 @@ def _compare(result: Found) -> None:
     kept = next((event.facts for event in result.events if event.type in KEPT), None)
     if kept is not None and digests.get("original") != kept["original"]:
         result.add(Kind.CHANGED, RECORD_JSON, "journal")
+        return
     if told is not None and not result.ahead and told["record"] != result.record_sha256:
         result.add(Kind.CHANGED, RECORD_JSON, "journal")
+        return
     for values in representation_values(record):
         content = result.contents.get(values["name"])
         if content is None or content.sha256 != values["sha256"]:

@@ -12,9 +12,12 @@ import pytest
 from sqlalchemy import select
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive import metadata
 from archive.custody import rebuild
 from archive.custody.ordering import Sorter
 from archive.custody.reading import LOST
+from archive.journal import checkpoint_text
+from archive.objects.port import read_all
 from archive.records import Kind
 from archive.tables import (
     CheckpointRow,
@@ -25,6 +28,7 @@ from archive.tables import (
     RetentionRuleRow,
     TenantRow,
 )
+from archive.versions import Planned
 from ingestion.assembly import System
 from ingestion.custody import Custody
 from ingestion.outbox import ADVANCE
@@ -291,6 +295,55 @@ def test_what_is_damaged_is_listed_and_the_rest_comes_back(
     after.close()
 
 
+def test_a_forgery_that_is_whole_in_itself_is_not_believed(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later version with another original, its inventory and sidecars right: the journal knows the true one."""
+    ids = filled(system, tmp_path)
+    forged = b"%PDF forged"
+    planned = Planned.of("original/original.pdf", forged)
+    real_next, real_revised = metadata.next_record, type(system.holdings)._revised
+
+    def next_record(*given: Any) -> dict[str, Any]:
+        record = json.loads(json.dumps(real_next(*given)))
+        record["representations"][0] |= {
+            "size": len(forged),
+            "digests": {"sha-256": planned.sha256, "sha-512": planned.sha512},
+        }
+        return record
+
+    monkeypatch.setattr(metadata, "next_record", next_record)
+    monkeypatch.setattr(
+        type(system.holdings), "_revised", lambda *given, **named: real_revised(*given, **named, added=[planned])
+    )
+    system.holdings.describe("demo", ids[2], {"title": "Faux"}, agent="user:1", expected_revision=1)
+    monkeypatch.undo()
+    after, report = again(system)
+    assert report["counts"]["changed"] >= 1
+    row = _record(after, ids[2])
+    assert (row.title, row.ocfl_version) == ("Acte 2", 1), "what the journal vouches for"
+    with after.database.read() as session:
+        form = session.get_one(RepresentationRow, (ids[2], Kind.ORIGINAL))
+    assert read_all(after.store, form.key, form.version) == b"%PDF original 2"
+    assert report["recovered"]["count"] == 0
+    after.close()
+
+
+def test_an_earlier_checkpoint_that_contradicts_the_log_claims_nothing(system: System, tmp_path: Path) -> None:
+    """Signed with our key, over another tree: somebody forked the journal once."""
+    filled(system, tmp_path, 2)
+    first = min(item.key for item in system.store.list("journal/checkpoints/") if not item.key.endswith(".tsr"))
+    size = int(first.rpartition("/")[2])
+    other = system.log_key.sign_note(checkpoint_text(system.log_key.origin, size, b"\1" * 32))
+    lose_database(system)
+    alter(system.settings.home / "store" / first, lambda _: other.encode())
+    after = system_at(system.settings.home)
+    after.prepare_rebuild()
+    with pytest.raises(Corrupt, check=lambda error: error.code == "journal_damaged"):
+        Custody(after).rebuild()
+    after.close()
+
+
 def test_a_forged_later_version_is_never_taken_for_the_original(system: System, tmp_path: Path) -> None:
     """Somebody with the store adds a version whose record tells of other bytes: listed, and not believed."""
     ids = filled(system, tmp_path)
@@ -305,7 +358,7 @@ def test_a_forged_later_version_is_never_taken_for_the_original(system: System, 
     assert content.exists()
     after, report = again(system)
     assert report["counts"]["changed"] >= 1
-    assert not report["equal"]
+    assert (_record(after, ids[2]).title, report["recovered"]["count"]) == ("Acte 2", 0)
     assert ids[2] in {finding["record_id"] for finding in report["findings"]}
     after.close()
 
