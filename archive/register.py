@@ -87,9 +87,10 @@ class Register:
         else:
             number += 1
             content = self._write(tenant, number, wanted)
+        kind = OPENED if number == 1 else CHANGED
         self._ledger.append(
             session,
-            type=OPENED if number == 1 else CHANGED,
+            type=kind,
             tenant=tenant,
             subject=SUBJECT,
             agent=None,

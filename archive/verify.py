@@ -78,8 +78,7 @@ def strict_json(text: bytes) -> Any:
 
 def strict_base64(text: str) -> bytes:
     """Read base64; a last character with stray bits is refused."""
-    value = base64.b64decode(text, validate=True)
-    _require(base64.b64encode(value).decode() == text, "base64 is not in canonical form")
+    _require(base64.b64encode(value := base64.b64decode(text, validate=True)).decode() == text, "not canonical base64")
     return value
 
 
@@ -357,16 +356,16 @@ class Verifier:
             _require(entry["n"] == n and entry["subject"] in about, f"entry {n} is about something else")
             self.entries[n] = entry
         (begun,) = (e for e in self.entries.values() if e["type"] in {"DepositReceived", "DepositRecovered"})
-        self.received, told = begun["n"], begun["facts"]["sha-256"] == self.forms["original"]["digests"]["sha-256"]
-        told = told and (begun["type"] == "DepositRecovered" or begun["n"] == record["deposit"]["entry"])
-        _require(told, "what was received is not what was kept")
-        stated = [e["facts"] for e in self.entries.values() if "inventory" in e["facts"]][-1]
+        self.received, original = begun["n"], self.forms["original"]["digests"]["sha-256"]
+        ours = begun["type"] == "DepositRecovered" or self.received == record["deposit"]["entry"]
+        _require(ours and begun["facts"]["sha-256"] == original, "what was received is not what was kept")
+        *_, stated = (e["facts"] for e in self.entries.values() if "inventory" in e["facts"])
         digests = digest_of(self.files["record.json"])[0], digest_of(self.files["inventory.json"], "sha512")[0]
         _require((stated["record"], stated["inventory"]) == digests, "record.json is not what the journal says")
         lost = min([e["facts"]["after"] for e in self.entries.values() if "after" in e["facts"]], default=10**18)
-        events = [(e["entry"], e["journal_type"]) for e in strict_json(self._read("premis.json"))["events"]]
-        same = all(n is None or n >= lost or self.entries[n]["type"] == kind for n, kind in events)
-        _require(same, "premis.json contradicts the journal")
+        for event in strict_json(self._read("premis.json"))["events"]:
+            n = lost if event["entry"] is None else event["entry"]  # entries from there on went with a database
+            _require(n >= lost or self.entries[n]["type"] == event["journal_type"], "premis contradicts the journal")
         return f"{len(numbers)} entries under one checkpoint of {log['origin']}, as record.json says"
 
     def check_files(self) -> str:
@@ -442,8 +441,8 @@ class Verifier:
     def check_receipt(self) -> str:
         """7. The receipt agrees."""
         told = read_receipt(self._read("receipt.json"), self.manifest["log"]["vkey"])
-        original, deposit = self.forms["original"], self.record["deposit"]
-        _require((told["deposit"], told["entry"]) == (deposit["id"], self.received), "another deposit")
+        original, own = self.forms["original"], (self.record["deposit"]["id"], self.received)
+        _require((told["deposit"], told["entry"]) == own, "another deposit")
         _require({**original["digests"], "size": original["size"]}.items() <= told.items(), "receipt of other bytes")
         leaf = hashlib.sha256(b"\0" + self._read(f"journal/{told['entry']}.json")).hexdigest()
         _require(told["leaf"] == leaf, "the receipt names another journal entry")

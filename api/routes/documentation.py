@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from api import errors
 from api.permissions import Public
-from api.schemas import Checkpoint, PageWords, Problem
+from api.record_schemas import PageWords
+from api.schemas import Checkpoint, Problem
 
 router = APIRouter(include_in_schema=False)
 

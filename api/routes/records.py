@@ -19,9 +19,10 @@ from api.dependencies import Assembled
 from api.languages import preferred_language
 from api.negotiation import accepted
 from api.permissions import Needs
+from api.record_schemas import History, PageWords, Record, Verification
 from api.record_views import entity_tag, find_record, find_representation, view
 from api.routes.deposits import position_of
-from api.schemas import Body, History, PageWords, Record, Verification
+from api.schemas import Body
 from api.texts import translate
 from archive.records import Kind
 

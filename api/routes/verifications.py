@@ -12,7 +12,7 @@ from api.auth import current_caller
 from api.dependencies import Assembled
 from api.permissions import Public
 from api.rates import check_rate
-from api.schemas import Finding
+from api.record_schemas import Finding
 from api.uploads import receive_form, receive_raw
 
 router = APIRouter(tags=["preuve"])

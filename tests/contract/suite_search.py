@@ -469,6 +469,12 @@ class SearchIndexContract:
             assert answer.total == 1
             assert word in marked(answer.hits[0].matches[0])
 
+    def test_all_near_words_are_found_however_many(self, index: SearchIndex) -> None:
+        words = [f"registr{one}{other}" for one in "abcdefghij" for other in "klmnopqrst"]
+        put(index, *(entry(number, word) for number, word in enumerate(words)))
+        answer = ask(index, "registrzz", limit=200)
+        assert (answer.total, answer.loosened, len(answer.hits)) == (100, True, 100)
+
     def test_exact_answers_are_never_loosened(self, index: SearchIndex) -> None:
         put(index, entry(1, "délibération"), entry(2, "dé1ibération"))
         answer = ask(index, "délibération")

@@ -46,7 +46,7 @@ def test_a_table_with_a_tenant_shows_each_tenant_its_own(name: str) -> None:
 def test_what_leads_to_a_tenants_row_is_guarded_too() -> None:
     """Through a foreign key, or through an id in words."""
     shared = sorted(name for name, rows in DECLARED.items() if rows.own is None)
-    assert shared == ["alembic_version", "journal_checkpoints", "leases", "store_probes"]
+    assert shared == ["alembic_version", "custody_reports", "journal_checkpoints", "leases", "store_probes"]
     assert all(not TABLES[name].foreign_keys for name in shared if name in TABLES)
 
 
@@ -92,7 +92,7 @@ def row(name: str, tenant: str, mark: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for column in TABLES[name].columns:
         kind = dict if isinstance(column.type, JSON) else column.type.python_type
-        if column.autoincrement is True or (column.nullable and column.name != "tenant_id"):
+        if column.autoincrement is True or (column.nullable and column.name not in _LINKS):
             continue
         if name == "journal_entries" and column.name == "n":
             values["n"] = 2 if mark else ord(tenant) - ord("a")
