@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import httpx2
@@ -37,8 +38,18 @@ def test_what_dashboard_and_alarms_ask_for_is_exported(service: Service) -> None
     assert families - exported - EXTERNAL_BROKER == set()
 
 
+def _at_rest(service: Service) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """The numbers once nothing that other tests deposited is under way any more."""
+    for _ in range(600):
+        now = numbers(service)
+        if not any(now["chartrier_deposits"].get((("state", state),)) for state in ("received", "working")):
+            return now
+        time.sleep(0.2)
+    raise AssertionError("deposits of earlier tests do not end")
+
+
 def test_the_numbers_follow_the_work(service: Service, client: httpx2.Client) -> None:
-    before = numbers(service)
+    before = _at_rest(service)
     view = deposit(client, SAMPLES / "deliberations.pdf", key="measured")
     client.get(f"/api/v1/records/{view['record_id']}")
     service.chartrier("checkpoint")
