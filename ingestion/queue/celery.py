@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from ingestion.queue.brokers import CONFIRM_WITHIN, VISIBILITY, Broker, broker_of
 from ingestion.queue.classes import CLASSES, class_of, more_urgent_than
 from ingestion.queue.line import Line
+from ingestion.queue.places import keep_places
 from signing.errors import Unavailable
 
 APP: Final = "chartrier"
@@ -41,6 +42,8 @@ def make_app(broker_url: str, ca: Path | None = None) -> Celery:
         ca: PEM of the authority behind an encrypted broker; None: the system's.
     """
     broker = broker_of(broker_url, ca)
+    if broker.is_redis:
+        keep_places()
     app = Celery(APP, broker=broker.url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],

@@ -10,6 +10,7 @@ from celery import Celery
 
 from ingestion import valkey
 from ingestion.queue.celery import CeleryQueue, make_app
+from ingestion.queue.classes import CLASSES
 from tests.contract.queue_worker import Worker, put_garbage, workers
 from tests.contract.suite_queue import TaskQueueContract
 
@@ -98,3 +99,27 @@ def test_messages_are_json_and_acknowledged_late() -> None:
     assert conf.worker_prefetch_multiplier == 1
     assert conf.task_time_limit < conf.broker_transport_options["visibility_timeout"]
     assert conf.task_ignore_result
+
+
+@pytest.mark.parametrize("word", ["ack", "reject", "requeue"])
+def test_a_place_is_free_again_though_the_broker_could_not_be_told(tmp_path: Path, word: str) -> None:
+    started = valkey.start(tmp_path)
+    assert started is not None
+    app = make_app(valkey.url(tmp_path))
+    queue = CeleryQueue(app)
+    try:
+        queue.send("advance", "one", priority=0)
+        with app.connection_for_read() as connection:
+            channel = connection.channel()
+            channel.basic_qos(0, 1, False)
+            message = channel.basic_get(CLASSES[0].queue)
+            assert not channel.qos.can_consume()
+            started.kill()
+            started.wait()
+            with pytest.raises(connection.connection_errors):
+                getattr(message, word)()
+            assert channel.qos.can_consume()
+    finally:
+        queue.close()
+        valkey.stop(tmp_path)
+        started.wait(10)
