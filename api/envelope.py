@@ -107,7 +107,7 @@ class Envelope:
             return
         except Exception as error:
             if status:  # too late to say so: cut the connection, so that nobody takes half a file for a whole
-                log.error("cut", path=scope["path"], trace_id=request.state.trace_id, exc_info=error)
+                log.error("cut", path=_loggable(scope["path"]), trace_id=request.state.trace_id, exc_info=error)
                 self.traffic.count(scope, 500, time.perf_counter() - started_at)
                 raise
             answer = errors.chartrier_error if isinstance(error, Refused) else errors.unexpected_error

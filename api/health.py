@@ -142,6 +142,7 @@ class Health:
         with self._system.database.read() as session:
             tenants = session.scalars(select(TenantRow.id)).all()
             last = session.scalar(select(func.max(JournalEntryRow.n)))
+        self._system.index.condition()  # a server that hangs is found out by this one, in seconds
         for tenant in tenants:
             self._system.index.position(tenant)
         return OK, f"L’index répond ; le journal compte {(last if last is not None else -1) + 1} entrées."

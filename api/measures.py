@@ -7,7 +7,7 @@ process. ``deploy/alerts/chartrier.yml`` says which of them are alarms, ``docs/o
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
@@ -63,10 +63,24 @@ class Measures:
         self._fixity(session, now)
         self._custody(session, now)
 
-    def of_parts(self, session: Session) -> None:
-        """What other servers must be asked for; a part that is away leaves its numbers out."""
+    def of_parts(self, session: Session, away: Set[str]) -> None:
+        """What other servers must be asked for; a part that is away leaves its numbers out.
+
+        Args:
+            away: Components known to be: asked again, each would use up the caller's patience once more.
+        """
         free = shutil.disk_usage(self._system.settings.home).free
         self._gauge("chartrier_home_free_bytes", "Room left where deposits are received and worked on.").set(free)
+        if "search" not in away:
+            self._follower(session)
+        if self._system.settings.ingestion.broker_url is not None and "broker" not in away:
+            waiting = self._gauge("chartrier_queue_messages", "Messages that the broker holds.")
+            try:
+                waiting.set(self._system.queue.waiting())
+            except Unavailable:
+                self._registry.unregister(waiting)
+
+    def _follower(self, session: Session) -> None:
         lag = self._gauge("chartrier_follower_lag_entries", "Entries that the index does not show yet, all tenants.")
         late = self._gauge("chartrier_follower_lag_seconds", "Age of the oldest entry that the index does not show.")
         try:
@@ -77,12 +91,6 @@ class Measures:
         else:
             lag.set(sum(count for count, _ in behind))
             late.set(self._age(min((at for _, at in behind), default=None)))
-        if self._system.settings.ingestion.broker_url is not None:
-            waiting = self._gauge("chartrier_queue_messages", "Messages that the broker holds.")
-            try:
-                waiting.set(self._system.queue.waiting())
-            except Unavailable:
-                self._registry.unregister(waiting)
 
     # -- tables
 

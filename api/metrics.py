@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, select
 
-from api.health import OK, Health
+from api.health import AWAY, OK, Health
 from api.measures import Measures, Requests
 from archive import locks
 from archive.assurance import proven
@@ -31,17 +32,19 @@ def exposition(system: System, health: Health, traffic: Traffic) -> tuple[bytes,
     registry = CollectorRegistry()
     registry.register(Requests(traffic))
     up = Gauge("chartrier_component_ok", "1 when a component is well.", ["component"], registry=registry)
-    for component in health.components():
+    components = health.components()
+    for component in components:
         up.labels(component.name).set(component.state == OK)
+    away = {component.name for component in components if component.state == AWAY}
     known = CollectorRegistry()
     try:
-        _of_the_database(system, known)
+        _of_the_database(system, known, away)
     except Unavailable:
         return generate_latest(registry), CONTENT_TYPE_LATEST
     return generate_latest(registry) + generate_latest(known), CONTENT_TYPE_LATEST
 
 
-def _of_the_database(system: System, registry: CollectorRegistry) -> None:
+def _of_the_database(system: System, registry: CollectorRegistry, away: Set[str]) -> None:
     deposits = Gauge("chartrier_deposits", "Deposits by state.", ["state"], registry=registry)
     records = Gauge("chartrier_records", "Records by state.", ["state"], registry=registry)
     entries = Gauge("chartrier_journal_entries", "Entries of the journal.", registry=registry)
@@ -65,7 +68,7 @@ def _of_the_database(system: System, registry: CollectorRegistry) -> None:
         entries.set(0 if last is None else last + 1)
         published.set(session.scalar(select(func.max(CheckpointRow.size))) or 0)
         measures.of_tables(session)
-        measures.of_parts(session)
+        measures.of_parts(session, away)
         outbox.set(session.scalar(select(func.count()).select_from(OutboxRow).where(OutboxRow.sent_at.is_(None))) or 0)
     for row in latest:
         ran.labels(row.name).set(row.ended_at.timestamp() if row.ended_at else 0)

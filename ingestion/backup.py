@@ -44,8 +44,8 @@ def back_up(system: System, folder: Path) -> Path:
     at = system.clock()
     name = f"chartrier-{at:%Y%m%dT%H%M%SZ}"
     making, made = folder / f".{name}.making", folder / name
-    making.mkdir(mode=0o700, parents=True)
     try:
+        making.mkdir(mode=0o700, parents=True)
         counts = _counts(system)
         _dump(system, making)
         shutil.copytree(system.settings.signing.keys, making / "keys", ignore=shutil.ignore_patterns(".*"))
@@ -63,6 +63,8 @@ def back_up(system: System, folder: Path) -> Path:
         }
         (making / MANIFEST).write_text(system.log_key.sign_note(canonical(facts).decode() + "\n"), encoding="utf-8")
         making.rename(made)
+    except OSError as error:  # no room, no right: the service is well, the place is not
+        raise Unavailable("backup_failed", "{name} a échoué : {why}", name=making.parent, why=error) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return made
@@ -81,8 +83,8 @@ class Backup:
 
     @property
     def database(self) -> Path:
-        """The dump."""
-        return next(self.folder / name for name in DATABASE.values() if (self.folder / name).exists())
+        """The dump, which may be gone."""
+        return next(self.folder / name for name in DATABASE.values() if name in self.facts["files"])
 
 
 def latest(folder: Path) -> Backup:

@@ -20,6 +20,7 @@ from archive.custody.rebuild import Rebuild, Rebuilt, Told
 from archive.custody.restoring import Restored, Restoring
 from archive.ledger import size
 from archive.tables import CopyRow, TenantRow
+from ingestion.leases import require_no_duty
 from ingestion.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.staging import Staging
 from search.drift import Drift
@@ -195,13 +196,16 @@ class Custody:
         The settings of the two stores must be exchanged before the next start.
 
         Raises:
-            Refused: ``no_second_copy``, ``copy_incomplete``, ``deposits_waiting``.
+            Refused: ``no_second_copy``, ``copy_incomplete``, ``deposits_waiting``, ``service_running``.
         """
         system = self._system
         if system.copy_store is None:
             raise _no_copy()
+        with system.database.read() as session:
+            require_no_duty(session, system.clock)
         self.copy_everything()
         with system.database.write() as session:
+            require_no_duty(session, system.clock)
             require_none_waiting(session)
             moved = promote(session)
             system.ledger.append(

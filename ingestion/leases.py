@@ -9,12 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from archive.database import Database
 from archive.leases import locked_lease
 from archive.tables import LeaseRow
 from signing.clock import Clock
+from signing.errors import Refused
 
 DUTY_SECONDS: Final = 30
 
@@ -45,6 +47,26 @@ def died_alone(owner: str) -> bool:
         return True
     parent, started = rest.split(":")[2:4]
     return _started(int(parent)) == started
+
+
+def require_no_duty(session: Session, clock: Clock) -> None:
+    """Refuse while a service of this installation runs its duties, on whatever machine or in whatever container.
+
+    Raises:
+        Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for ``DUTY_SECONDS``.
+    """
+    held = session.scalars(select(LeaseRow).where(LeaseRow.until > clock(), LeaseRow.holder != ""))
+    if any(row.fence > 0 and not died(row.holder) for row in held if ":" in row.holder):
+        raise service_running()
+
+
+def service_running() -> Refused:
+    """What is asked for needs a service that stands still."""
+    return Refused(
+        "service_running",
+        "Le service tourne sur ce dossier des données.",
+        action="Arrêtez-le d’abord.",
+    )
 
 
 def _machine() -> str:

@@ -59,6 +59,8 @@ def configure_logs(*, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
-    for name in ("elastic_transport", "amqp", "urllib3"):  # a line for each request of theirs says nothing new
+    for name in ("amqp", "urllib3"):  # a line for each request of theirs says nothing new
         logging.getLogger(name).setLevel(logging.WARNING)
+    # while Elasticsearch is away its client writes three tracebacks a try; who asked says it in one line
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").disabled = True  # ours says the same with a trace and without query strings

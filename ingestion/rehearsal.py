@@ -71,7 +71,12 @@ def rehearse(system: System, backup: Backup, *, sample: int = 50) -> Rehearsal:
     """
     made = Rehearsal()
     key = LogKey.load(backup.folder / "keys" / "log.key", backup.facts["origin"])
-    made.checks["files"] = _files(backup)
+    wrong = _wrong_files(backup)
+    made.checks["files"] = {"compared": len(backup.facts["files"])}
+    if wrong:
+        made.checks["files"]["fault"] = f"changed or gone: {', '.join(wrong)}"
+    if backup.database.name in wrong:  # there is nothing to restore that anybody vouches for
+        return _reported(system, backup, made)
     with _restored(system, backup) as database:
         steps: dict[str, Callable[[Session], dict[str, Any]]] = {
             "rows": lambda session: _rows(session, backup),
@@ -83,6 +88,10 @@ def rehearse(system: System, backup: Backup, *, sample: int = 50) -> Rehearsal:
         with database.read() as session:
             for name, step in steps.items():
                 made.checks[name] = step(session)
+    return _reported(system, backup, made)
+
+
+def _reported(system: System, backup: Backup, made: Rehearsal) -> Rehearsal:
     report = {
         "v": 1,
         "rehearsed": stamp(system.clock()),
@@ -147,14 +156,14 @@ def _empty(database: Database) -> None:
 # -- what is compared
 
 
-def _files(backup: Backup) -> dict[str, Any]:
+def _wrong_files(backup: Backup) -> list[str]:
+    """What is not as the signed list has it."""
     listed: dict[str, str] = backup.facts["files"]
-    wrong = sorted(
+    return sorted(
         name
         for name, digest in listed.items()
         if not (backup.folder / name).is_file() or sha256_of(backup.folder / name) != digest
     )
-    return {"compared": len(listed)} | ({"fault": f"changed or gone: {', '.join(wrong)}"} if wrong else {})
 
 
 def _rows(session: Session, backup: Backup) -> dict[str, Any]:

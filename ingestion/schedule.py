@@ -35,6 +35,12 @@ LOCKS_LOOKED_AT: Final = 3600.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds; a ring of the bell wakes relay and follower at once."""
 
+_LONG: Final = frozenset({"clearing", "probing", "locks", "reconciling", "copying"})
+"""Duties whose step may outlast their lease. The others' may not: one that hangs must pass to another beat."""
+
+_RENEWED_EVERY = 5.0
+"""Seconds between two looks at the leases of long steps; ``Duty`` writes only when half of one has run."""
+
 
 RECONCILE_EVERY: Final = timedelta(hours=1)
 COPIED_WHOLE_EVERY: Final = timedelta(hours=24)
@@ -54,6 +60,7 @@ class Beat:
         self._over = threading.Event()
         self._rung = {"relay": threading.Event(), "follower": threading.Event()}
         self._followed = False
+        self._busy: dict[str, Duty] = {}
         self._probe_after = SETTLED
         self._extended_on: date | None = None
         self._started = system.clock()
@@ -72,6 +79,7 @@ class Beat:
             ("copying", CUSTODY_LOOKED_AT, self._copy),
         ]
         threads = [threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties]
+        threads.append(threading.Thread(target=self._renew, name="leases", daemon=True))
         for thread in threads:
             thread.start()
         while not self._over.is_set():
@@ -95,7 +103,7 @@ class Beat:
         away = False
         while not self._over.is_set():
             try:
-                more = duty.hold() and step()
+                more = duty.hold() and self._kept(name, duty, step)
                 if away:
                     log.info("duty_resumed", duty=name)
                     away = False
@@ -115,6 +123,21 @@ class Beat:
             duty.release()
         except Unavailable:
             log.warning("duty_not_released", duty=name)
+
+    def _kept(self, name: str, duty: Duty, step: Callable[[], bool]) -> bool:
+        """Run a step; a long one keeps its lease, or a second beat would do the same at the same time."""
+        if name in _LONG:
+            self._busy[name] = duty
+        try:
+            return step()
+        finally:
+            self._busy.pop(name, None)
+
+    def _renew(self) -> None:
+        while not self._over.wait(_RENEWED_EVERY):
+            for duty in list(self._busy.values()):
+                with suppress(Unavailable):  # the database is away for everybody who would take it
+                    duty.hold()
 
     def _relay(self) -> bool:
         return self._system.relay.step() > 0

@@ -41,6 +41,9 @@ SENT_KEPT: Final = timedelta(minutes=10)
 
 STAGING_KEPT: Final = timedelta(hours=STAGING_HOURS)
 
+_DEPTH: Final = 3
+"""Slashes in ``staging/<tenant>/<deposit>/<file>``."""
+
 
 class Sweeper:
     """Puts lost work back on its way and clears away what is proven useless."""
@@ -194,9 +197,14 @@ def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[dat
 
 
 def _by_deposit(items: Iterable[Listed]) -> Iterable[tuple[str, list[Listed]]]:
-    """Group ``staging/<tenant>/<deposit>/…`` by deposit; keys come in order."""
+    """Group ``staging/<tenant>/<deposit>/…`` by deposit; keys come in order.
+
+    Other keys, such as the empty ``staging/`` that consoles of stores show a folder by, are not ours to delete.
+    """
     group: list[Listed] = []
     for item in items:
+        if item.key.count("/") < _DEPTH:
+            continue
         if group and group[-1].key.split("/")[:3] != item.key.split("/")[:3]:
             yield group[0].key.split("/")[2], group
             group = []

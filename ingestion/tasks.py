@@ -86,6 +86,7 @@ class Tasks:
         self._slots = slots
         self._line = Line()
         self._system: System | None = None
+        self._away = ""
         order_waiting(app, self._line)
         signals.worker_before_create_process.connect(_share_memory, weak=False)
         signals.worker_process_init.connect(self._begin, weak=False)
@@ -102,6 +103,19 @@ class Tasks:
         app.task(name=f"{APP}.pages", bind=True)(pages)
 
     def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
+        """Do what a wake-up asks. One that finds nobody to take its row from is void: the sweeper sends another."""
+        try:
+            self._wait_and_work(task, kind, subject, work)
+        except Unavailable as error:
+            if self._away != error.code:  # once, not for each message that comes meanwhile
+                log.warning("wake_up_void", kind=kind, subject=subject, code=error.code)
+            self._away = error.code
+        else:
+            if self._away:
+                log.info("wake_ups_served_again", code=self._away)
+            self._away = ""
+
+    def _wait_and_work(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
         system = self._here()
         found = class_named(str((task.request.delivery_info or {}).get("routing_key")))
         if not found.slots:

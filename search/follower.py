@@ -58,6 +58,7 @@ class Follower:
         self._index = index
         self._load = load_entry
         self._failures: dict[tuple[str, int], int] = {}
+        self._held_up: dict[str, str] = {}
         self._turn = threading.Lock()
 
     def put_right(self, tenant: str, changes: Sequence[Change]) -> None:
@@ -76,12 +77,31 @@ class Follower:
             try:
                 with self._turn:
                     applied += self._follow(tenant, self._index)
-            except Exception:
-                log.exception("index_not_followed", tenant=tenant)
+            except Unavailable as error:
+                self._hold_up(tenant, error.code, error)
+            except Exception as error:  # noqa: BLE001 - a fault in one index must not stop the others
+                self._hold_up(tenant, type(error).__name__, error)
+            else:
+                self._go_on(tenant)
         if applied == 0:
             with self._turn:
                 self._index.release()
         return applied
+
+    def _hold_up(self, tenant: str, code: str, error: Exception) -> None:
+        """Say it once, not twice a second: again for another reason only, and for all tenants of one reason once."""
+        told = code in self._held_up.values()
+        before, self._held_up[tenant] = self._held_up.get(tenant), code
+        if isinstance(error, Unavailable):
+            if not told:
+                log.warning("index_waits", tenant=tenant, code=code)
+        elif before != code:
+            log.error("index_not_followed", tenant=tenant, code=code, exc_info=error)
+
+    def _go_on(self, tenant: str) -> None:
+        code = self._held_up.pop(tenant, None)
+        if code is not None and code not in self._held_up.values():
+            log.info("index_followed_again", code=code)
 
     def catch_up(self) -> int:
         """Step until nothing is left; returns how many entries were applied."""

@@ -65,6 +65,9 @@ def main() -> int:
         failed = len(broken)
         print(f"did not run to the end: {', '.join(broken)}")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    if services and skipped and os.environ.get("REQUIRE_SERVICES") == "1":
+        print("services are required: a skip is a failure")
+        return 1
     return 1 if broken else 0
 
 

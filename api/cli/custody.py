@@ -10,7 +10,7 @@ import typer
 
 from api.cli.access import AsJson
 from api.cli.context import ALTERED, DONE, console, print_json, running_service, say, settings
-from signing.errors import Refused
+from ingestion.leases import service_running
 
 if TYPE_CHECKING:
     from archive.custody.findings import Finding
@@ -155,11 +155,7 @@ def require_stopped() -> None:
         Refused: ``service_running``.
     """
     if running_service() is not None:
-        raise Refused(
-            "service_running",
-            "Le service tourne sur ce dossier des données.",
-            action="Arrêtez-le d’abord.",
-        )
+        raise service_running()
 
 
 def _restore(record_id: str, *, as_json: bool) -> int:

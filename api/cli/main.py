@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from api.cli import access, backups, context, custody, demo, deposits, doctor, records, upkeep
+from ingestion.logs import configure_logs
 from signing.errors import ChartrierError, Refused
 
 app = typer.Typer(
@@ -91,7 +93,11 @@ app.add_typer(access.user, name="user")
 
 
 def main() -> None:
-    """Run a command; errors of ours become one message and an exit code."""
+    """Run a command; errors of ours become one message and an exit code.
+
+    Warnings of the log go to standard error: standard output holds what was asked for, JSON lines for example.
+    """
+    configure_logs(level=logging.WARNING)
     try:
         app()
     except ChartrierError as error:

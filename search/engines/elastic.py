@@ -14,7 +14,7 @@ from zlib import crc32
 
 from search.cursors import read_cursor
 from search.engines.elastic_answers import Question
-from search.engines.elastic_link import NO_SHARD, SECONDS, Absent, Link, away, engine_errors
+from search.engines.elastic_link import GLANCE_SECONDS, NO_SHARD, SECONDS, Absent, Link, away, engine_errors
 from search.engines.elastic_schema import digest_of, digests
 from search.engines.elastic_shelf import Shelf
 from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex, Upsert
@@ -184,7 +184,7 @@ class ElasticIndex:
         """See ``SearchIndex``."""
         version = self._link.version()
         with engine_errors():
-            client = self._link.client
+            client = self._link.client.options(request_timeout=GLANCE_SECONDS)
             status = str(client.cluster.health(index=f"{self._prefix}_*")["status"])
             indexes = len(client.indices.get_alias(index=f"{self._prefix}_*"))
         return Condition(f"Elasticsearch {version}", indexes, _STATUS.get(status, status), well=status != "red")

@@ -29,6 +29,9 @@ MAJOR: Final = int(importlib.metadata.version("elasticsearch").partition(".")[0]
 SECONDS: Final = 10
 """A question that takes longer is given up."""
 
+GLANCE_SECONDS: Final = 4
+"""Whether and what answers: asked by health checks and ``/metrics``, whose callers wait ten seconds for all parts."""
+
 _REQUEST_SECONDS: Final = 60
 """A batch that takes longer is sent again."""
 
@@ -181,7 +184,7 @@ class Link:
             Unavailable: ``search_away``, ``search_version``.
         """
         with engine_errors():
-            number = str(self._client.info()["version"]["number"])
+            number = str(self._client.options(request_timeout=GLANCE_SECONDS).info()["version"]["number"])
         if int(number.partition(".")[0]) != MAJOR:
             raise _other_version(f"Elasticsearch {number}")
         self._version = number

@@ -3,6 +3,8 @@
 set -euo pipefail
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/chartrier"
 mkdir -p "$cache"
+exec 9> "$cache/install.lock" # two runs at once: the second waits, then finds everything
+flock 9
 
 packages() { # name:package …: what the PATH lacks and Debian has
     missing=""
@@ -13,13 +15,16 @@ packages() { # name:package …: what the PATH lacks and Debian has
     [ "$(id -u)" = 0 ] || { echo "Install these packages, then run this again:$missing" >&2; exit 1; }
     # a package must not start a server of its own: the tests start theirs
     policy=/usr/sbin/policy-rc.d
-    [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod +x "$policy"; made=1; }
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT # whatever happens: left behind, no package would ever start its service again
+        printf '#!/bin/sh\nexit 101\n' > "$policy"
+        chmod +x "$policy"
+    fi
     for _ in $(seq 30); do # another run may hold the lists' lock: apt waits for dpkg's only
         apt-get update -qq && break || sleep 5
     done
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $missing >/dev/null
-    [ -z "${made:-}" ] || rm -f "$policy"
 }
 
 minio() { # its community edition is archived: the last release that the Go module proxy serves
@@ -27,6 +32,10 @@ minio() { # its community edition is archived: the last release that the Go modu
     module=github.com/minio/minio@v0.0.0-20250907161309-07c3a429bfed
     place="$cache/minio-$release"
     [ -x "$place/minio" ] && return
+    command -v go >/dev/null || {
+        echo "MinIO is built by Go 1.24 or newer, which Debian 12 does not have: install it (go.dev/dl) and put it into PATH." >&2
+        exit 1
+    }
     echo "Building MinIO $release (about four minutes, once)…"
     mkdir -p "$place.making"
     GOBIN="$place.making" go install -trimpath -ldflags "-s -w" "$module"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from fastapi import Depends, Request
+from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
@@ -97,3 +99,22 @@ def test_the_unforeseen_is_told_in_general_words(bare_app):
     assert answer.json()["code"] == "internal_error"
     assert answer.json()["trace_id"] == "ab" * 16
     assert "secret" not in answer.text
+
+
+def test_an_answer_cut_in_its_middle_is_told_without_the_login_link(bare_app):
+    @bare_app.get("/connexion/{token}/x", dependencies=[Depends(Public("test"))])
+    async def half(token: str) -> StreamingResponse:
+        def body():
+            yield b"half"
+            raise ZeroDivisionError
+
+        return StreamingResponse(body())
+
+    with (
+        capture_logs() as lines,
+        TestClient(bare_app, base_url="http://127.0.0.1") as client,
+        pytest.raises(ZeroDivisionError),
+    ):
+        client.get("/connexion/lienquiouvre/x")
+    (cut,) = (line for line in lines if line["event"] == "cut")
+    assert cut["path"] == "/connexion/…"

@@ -17,6 +17,7 @@ from archive.objects.port import ObjectStore, read_all
 from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow
 from ingestion.assembly import System
 from ingestion.custody import Custody
+from ingestion.leases import Duty
 from signing.errors import Corrupt, Refused
 from tests.holdings import (
     alter,
@@ -310,3 +311,15 @@ def test_a_store_is_not_left_while_something_waits_or_is_damaged(paired: System,
     with pytest.raises(Refused, check=lambda error: error.code == "deposits_waiting"):
         Custody(paired).promote()
     assert rows(paired, "representations", "stored_files") == before
+
+
+def test_a_store_is_not_left_while_a_service_runs_anywhere(paired: System, tmp_path: Path) -> None:
+    filled(paired, tmp_path)
+    before = rows(paired, "representations", "stored_files")
+    elsewhere = Duty(paired.database, "sweeper", paired.clock, holder=lambda: "another-machine:7:1:1:1")
+    assert elsewhere.hold()
+    with pytest.raises(Refused, check=lambda error: error.code == "service_running"):
+        Custody(paired).promote()
+    assert rows(paired, "representations", "stored_files") == before
+    elsewhere.release()
+    assert Custody(paired).promote() > 0

@@ -16,7 +16,7 @@ from ingestion.assembly import System
 from ingestion.backup import MANIFEST, Backup, back_up, latest
 from ingestion.rehearsal import SCRATCH, rehearse
 from signing.canonical import canonical
-from signing.errors import Refused
+from signing.errors import Refused, Unavailable
 from signing.note import verify_note
 from tests.holdings import keep, system_at
 from tests.servers.postgres import OWNER, Databases, unguarded
@@ -146,3 +146,24 @@ def test_a_store_that_was_set_back_is_found_out(system: System, tmp_path: Path) 
     head.chmod(0o600)
     head.write_bytes(old)
     assert [fault.partition(":")[0] for fault in rehearse(system, backup).faults] == ["published"]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_dump_that_is_damaged_or_gone_is_the_report_and_no_crash(gone: bool, system: System, tmp_path: Path) -> None:
+    backup = backed_up(system, tmp_path / "backups")
+    content = backup.database.read_bytes()
+    backup.database.unlink()
+    if not gone:
+        backup.database.write_bytes(content[: len(content) // 2])
+    done = rehearse(system, latest(tmp_path / "backups"))
+    assert done.faults == [f"files: changed or gone: {backup.database.name}"]
+    report = json.loads(verify_note(done.note, system.log_key.vkey))
+    assert (report["verdict"], list(report["checks"])) == ("differs", ["files"])
+
+
+def test_a_place_that_takes_no_backup_is_named(system: System, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable) as caught:
+        back_up(system, tmp_path / "file" / "backups")
+    assert caught.value.code == "backup_failed"
+    assert str(tmp_path / "file") in str(caught.value)

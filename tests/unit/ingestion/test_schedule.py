@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,9 @@ from archive.objects.port import Assurance
 from archive.objects.siege import REASONS
 from archive.probe import Probe
 from archive.tables import StoreProbeRow
+from ingestion import schedule
 from ingestion.assembly import System, assemble
+from ingestion.leases import Duty
 from ingestion.schedule import Beat
 from ingestion.settings import load_settings
 from signing.clock import utc_now
@@ -119,3 +123,39 @@ def test_a_store_that_no_longer_enforces_raises_an_alarm(system: System, watch: 
     assert shown is not None
     assert shown["reason"] == REASONS["passed"]
     assert system.store.name not in str(shown)  # the page is public
+
+
+@pytest.mark.parametrize(("name", "kept"), [("copying", True), ("relay", False)])
+def test_a_long_step_keeps_its_lease_and_one_that_hangs_does_not(
+    name: str, kept: bool, system: System, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second beat that copied at the same time would find the first one's objects in its way, and raise an alarm."""
+    monkeypatch.setattr(schedule, "_RENEWED_EVERY", 0.02)
+    beat = Beat(system)
+    begun, ended = threading.Event(), threading.Event()
+
+    def step() -> bool:
+        begun.set()
+        ended.wait(20)
+        return False
+
+    threads = [
+        threading.Thread(target=beat._loop, args=(name, 60.0, step)),
+        threading.Thread(target=beat._renew),
+    ]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(10)
+    try:
+        for _ in range(3):  # a minute, twenty seconds at a time
+            watch.ahead += timedelta(seconds=20)
+            time.sleep(0.3)
+        second = Duty(system.database, name, watch, holder=lambda: "another-machine:7:1:1:1")
+        assert second.hold() is not kept
+    finally:
+        beat.stop()
+        ended.set()
+        for event in beat._rung.values():
+            event.set()
+        for thread in threads:
+            thread.join(10)

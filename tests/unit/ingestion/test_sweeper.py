@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -205,6 +206,18 @@ def test_staging_that_was_never_acknowledged_goes_after_a_day(bench: Any, sweepe
     clock.sleep(25 * 3600)
     assert sweeper.clear_staging() == 1
     assert staged(bench) == set()
+
+
+def test_what_a_stranger_put_into_staging_is_left_and_stops_nobody(bench: Any, sweeper: Sweeper, clock: Clock) -> None:
+    for key in ("staging/notes.txt", "staging/demo/marker"):
+        bench.store.put(key, b"x", sha256=hashlib.sha256(b"x").hexdigest(), retain_until=None)
+    bench.receive()
+    with owned(bench.database) as session:
+        session.execute(delete(OutboxRow))
+        session.execute(delete(DepositRow))
+    clock.sleep(25 * 3600)
+    assert sweeper.clear_staging() == 1
+    assert [item.key for item in bench.store.list("staging/")] == ["staging/demo/marker", "staging/notes.txt"]
 
 
 def test_old_leftovers_on_the_disk_go_and_young_ones_stay(bench: Any, sweeper: Sweeper) -> None:

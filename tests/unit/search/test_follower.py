@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from archive.database import Database
 from archive.tables import JournalEntryRow, TenantRow
+from search.engines.elastic import ElasticIndex
+from search.engines.elastic_link import Link
 from search.engines.tantivy import TantivyIndex
 from search.follower import Follower
 from search.port import Entry, Query
 from signing.errors import Refused, Unavailable
 from tests.servers.postgres import Databases
+from tests.servers.process import free_port
 
 AT = datetime(2026, 3, 12, 8, tzinfo=UTC)
 TOWNS = ("felletin", "aubusson")
@@ -193,3 +197,55 @@ def test_a_rebuild_that_fails_leaves_the_old_index(town: Town) -> None:
     with pytest.raises(Refused):
         town.follower.rebuild("felletin")
     held.close()
+
+
+def test_an_engine_that_is_away_is_told_once_and_without_a_traceback(town: Town) -> None:
+    away = ElasticIndex(Link(f"http://127.0.0.1:{free_port()}"), "t")
+    follower = Follower(town.database, away, town._load)
+    with capture_logs() as lines:
+        assert [follower.step() for _ in range(3)] == [0, 0, 0]
+    assert [(line["event"], line["log_level"], line.get("code")) for line in lines] == [
+        ("index_waits", "warning", "search_away")
+    ]
+    assert "exc_info" not in lines[0]
+
+
+def test_what_goes_on_again_is_told_and_so_is_the_next_outage(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    town.note("RecordKept", "r2", "aubusson")
+    away = Unavailable("store_away", "Le magasin ne répond pas.")
+    with capture_logs() as lines:
+        for _ in range(2):
+            town.broken = {"r1": away, "r2": away}
+            town.follower.step()
+            town.follower.step()
+            town.broken = {"r1": away}
+            town.follower.step()
+            town.broken = {}
+            town.follower.step()
+            town.note("RecordKept", "r1")
+            town.note("RecordKept", "r2", "aubusson")
+    assert [line["event"] for line in lines] == ["index_waits", "index_followed_again"] * 2
+
+
+def test_an_unforeseen_error_keeps_its_traceback_but_is_not_repeated(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    follower = Follower(town.database, Breaking(town.index), town._load)  # type: ignore[arg-type]
+    with capture_logs() as lines:
+        follower.step()
+        follower.step()
+    told = [(line["event"], line["tenant"], "exc_info" in line) for line in lines]
+    assert sorted(told) == [("index_not_followed", name, True) for name in sorted(TOWNS)]
+
+
+class Breaking:
+    """An index with a fault of ours in it."""
+
+    def __init__(self, index: TantivyIndex) -> None:
+        self._index = index
+
+    def position(self, tenant: str) -> int:
+        raise ZeroDivisionError(tenant)
+
+    def release(self) -> None:
+        self._index.release()
