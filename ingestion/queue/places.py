@@ -13,7 +13,7 @@ from typing import Any
 from kombu.transport import redis, virtual
 
 
-class Places(redis.QoS):  # type: ignore[misc]
+class Places(redis.QoS):
     """Kombu's count of messages in hand; a place is free once its work is over, acknowledged or not.
 
     The message stays with the broker and comes again after the visibility timeout: a wake-up for a row that is
@@ -23,17 +23,17 @@ class Places(redis.QoS):  # type: ignore[misc]
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge; the place is free in any case."""
         try:
-            super().ack(delivery_tag)
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
         except self.channel.connection_errors:
-            virtual.QoS.ack(self, delivery_tag)
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
             raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Give back; the place is free in any case."""
         try:
-            super().reject(delivery_tag, requeue=requeue)
+            super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         except self.channel.connection_errors:
-            virtual.QoS.ack(self, delivery_tag)
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
             raise
 
 
