@@ -230,18 +230,23 @@ class Composed:
             (self.folder / f"{name}.{path}").write_text(text)
             bwrap += ["--ro-bind", str(self.folder / f"{name}.{path}"), f"/etc/{path}"]
         bwrap += ["--proc", "/proc", "--dev", "/dev"]
-        for source, target in image.seen.items():
-            bwrap += [*_folders(target), "--ro-bind", str(source), target]
         bwrap += _folders("/image/x")
+        brought = {target: source for source, target in image.seen.items()}
         for inside, native in image.programs.items():
             bwrap += ["--symlink", str(native), f"/image/{inside}"]
             if not native.is_relative_to("/usr") and not any(native.is_relative_to(seen) for seen in image.seen):
-                bwrap += [*_folders(str(native)), "--ro-bind", str(native), str(native)]
+                brought[str(native)] = native
+        # what an image has of its own stands below its mounts, but for a checkout in /tmp, which they would cover
+        covered = [t for t in brought if any(Path(t).is_relative_to(mounted) for mounted, _ in mounts)]
+        for target in (t for t in brought if t not in covered):
+            bwrap += [*_folders(target), "--ro-bind", str(brought[target]), target]
         bwrap += [*_folders("/stand_ins/x")]
         for script in sorted((HERE / "stand_ins").iterdir()):
             bwrap += ["--ro-bind", str(script), f"/stand_ins/{script.name}"]
         for target, options in mounts:
             bwrap += [*_folders(target), *options, target]
+        for target in covered:
+            bwrap += [*_folders(target), "--ro-bind", str(brought[target]), target]
         for secret in service.get("secrets") or []:
             file = self.project["secrets"][secret["source"]]["file"]
             bwrap += [*_folders(secret["target"]), "--ro-bind", file, secret["target"]]
