@@ -203,7 +203,7 @@ class Custody:
         self.copy_everything()
         with system.database.write() as session:
             require_none_waiting(session)
-            moved = promote(session)
+            moved = promote(session, system.clock)
             system.ledger.append(
                 session,
                 type="StoreMoved",
