@@ -18,6 +18,8 @@ from signing.clock import Clock
 PROBE_EVERY: Final = timedelta(hours=24)
 BELIEVED: Final = timedelta(hours=48)
 """A day and one that was missed; what is older shows nothing."""
+_SKEW: Final = timedelta(minutes=5)
+"""How far the clocks of two machines may differ; a probe from further ahead shows nothing, however long ago it was."""
 SETTLED: Final = timedelta(minutes=15)
 """A service that starts again sooner does not probe again: each probe leaves a locked version for two days."""
 
@@ -44,15 +46,15 @@ def latest(session: Session, store: str) -> StoreProbeRow | None:
 def proven(session: Session, store: str, now: datetime) -> Assurance:
     """What the store is known to enforce: nothing without a probe, or with an old one."""
     row = latest(session, store)
-    if row is None or now - row.at > BELIEVED:
+    if row is None or not -_SKEW <= now - row.at <= BELIEVED:
         return Assurance.ADVISORY
     return Assurance(row.assurance)
 
 
 def is_due(session: Session, store: str, now: datetime, after: timedelta = PROBE_EVERY) -> bool:
-    """Whether the last probe is older than that, or there was none."""
+    """Whether the last probe is older than that, was noted by a clock that ran ahead, or there was none."""
     row = latest(session, store)
-    return row is None or now - row.at >= after
+    return row is None or not -_SKEW <= now - row.at < after
 
 
 def was_lost(session: Session, store: str) -> bool:

@@ -33,6 +33,8 @@ SUBJECT: Final = "register"
 OPENED: Final = "TenantOpened"
 CHANGED: Final = "RegisterChanged"
 _TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_KEY: Final = re.compile(rf"{PREFIX}({_TENANT.pattern})/([0-9]{{6}})\.json")
+"""What else lies there is none of ours: passed over, and shown by a reconciliation."""
 _OF_THE_FILE: Final = ("number", "salt", "written_at")
 """What a file says of itself and not of the tenant."""
 
@@ -140,6 +142,11 @@ def key_of(tenant: str, number: int) -> str:
     return f"{PREFIX}{tenant}/{number:06d}.json"
 
 
+def is_ours(key: str) -> bool:
+    """Whether a key below ``register/`` is one of a file of the register."""
+    return _KEY.fullmatch(key) is not None
+
+
 def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes]]:
     """Every file of the register, or of one tenant, in order: tenant, number, bytes.
 
@@ -147,18 +154,18 @@ def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, 
     """
     seen = ""
     for item in store.list(f"{PREFIX}{tenant}/" if tenant else PREFIX):
-        if item.marker or item.key == seen:
+        named = _KEY.fullmatch(item.key)
+        if item.marker or item.key == seen or named is None:
             continue
         seen = item.key
-        _, owner, name = item.key.split("/")
-        yield owner, int(name.removesuffix(".json")), read_all(store, item.key, item.version)
+        yield named[1], int(named[2]), read_all(store, item.key, item.version)
 
 
 def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
     """Number and bytes of a tenant's latest file; None if it has none."""
     last = None
     for item in store.list(f"{PREFIX}{tenant}/"):
-        if not item.marker and (last is None or item.key != last.key):
+        if not item.marker and is_ours(item.key) and (last is None or item.key != last.key):
             last = item
     if last is None:
         return None

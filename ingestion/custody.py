@@ -207,7 +207,7 @@ class Custody:
         with system.database.write() as session:
             require_no_duty(session, system.clock)
             require_none_waiting(session)
-            moved = promote(session)
+            moved = promote(session, system.clock)
             system.ledger.append(
                 session,
                 type="StoreMoved",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive import register
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
@@ -111,11 +112,13 @@ class Agreement:
     def _listed(self, findings: Findings) -> dict[str, int]:
         """Look at every key below ``journal/``, ``register/`` and at ``layout.json``; full tiles by row."""
         whole: dict[str, int] = {}
-        for prefix in ("layout.json", f"{JOURNAL}/", "register/"):
+        for prefix in ("layout.json", f"{JOURNAL}/", register.PREFIX):
             for key, group in groupby(self._store.list(prefix), key=lambda item: item.key):
                 versions = list(group)
                 name = key.removeprefix(f"{JOURNAL}/")
-                if prefix == f"{JOURNAL}/" and not _NAMES.fullmatch(name):
+                if (prefix == f"{JOURNAL}/" and not _NAMES.fullmatch(name)) or (
+                    prefix == register.PREFIX and not register.is_ours(key)
+                ):
                     findings.add(Kind.UNTRACKED, "journal", key, "object")
                 if any(item.marker for item in versions):
                     findings.add(Kind.CHANGED, "journal", key, "marker")

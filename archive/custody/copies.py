@@ -9,11 +9,9 @@ lock and the hold that it has, and read back. Versions differ between stores: th
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,18 +21,18 @@ from sqlalchemy.orm import Session
 
 from archive import catalogue, fixity
 from archive.catalogue import Placed
+from archive.custody.carrying import Fetched, Source, lock_missing, running
 from archive.custody.census import HEADS
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.objects import layout
-from archive.objects.port import Listed, ObjectStore, StoredObject, read_all
+from archive.objects.port import Listed, ObjectStore, StoredObject, found, read_all
 from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow, TenantRow
 from archive.tree import JOURNAL
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
-_IN_HAND: Final = 8 << 20
 _RECORDS: Final = 100
 _WRITERS: Final = 4
 _CHECKPOINT: Final = f"{JOURNAL}/checkpoint"
@@ -42,20 +40,6 @@ _STAGED: Final = ("/bytes", "/deposit.json")
 FOLLOWED: Final = (*CHANGES, "ObjectRestored")
 
 Told = Callable[[str, int, int | None], None]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One version in the first store, and what is known of it.
-
-    Attributes:
-        sha256: None: not known beforehand; then what is read is what is copied.
-    """
-
-    key: str
-    version: str
-    sha256: str | None
-    record_id: str | None = None
 
 
 class Copies:
@@ -104,7 +88,7 @@ class Copies:
         behind, after = 0, ""
         while True:
             with self._database.read() as session:
-                batch = list(session.scalars(_behind(after)))
+                batch = list(session.scalars(_behind(after, self._clock)))
             self._records(findings, batch)
             behind += len(batch)
             self._told("copies", behind, None)
@@ -134,7 +118,7 @@ class Copies:
         for item in sorted(placed, key=lambda one: _rank(one.key.removeprefix(f"{root}/"))):
             there = known.get((item.key, item.version))
             if there is not None:
-                made += self._lasting(there, item.locked_until, held=held)
+                made += self._followed(findings, there, item.locked_until, held=held)
             elif item.key.removeprefix(f"{root}/") in HEADS:
                 heads.append(item)
             else:
@@ -157,14 +141,10 @@ class Copies:
                 item = self._put(source.key, content, sha256, state.locked_until, held=held or state.legal_hold)
         except (Corrupt, Refused) as error:
             kinds = {"altered": Kind.CHANGED, "missing": Kind.MISSING, "object_missing": Kind.MISSING}
-            if error.code == "object_exists":
-                findings.add(Kind.CHANGED, "copy", source.key, "object", record=source.record_id)
-            elif error.code in kinds:
+            if error.code in kinds:
                 findings.add(kinds[error.code], "store", source.key, "bytes", record=source.record_id)
-            elif error.code == "lock_missing":
-                findings.add(Kind.CHANGED, "copy", source.key, "lock", record=source.record_id)
             else:
-                raise
+                _not_written(findings, source.key, error, source.record_id)
             return []
         return [self._row(source.key, source.version, item, sha256, source.record_id)]
 
@@ -184,6 +164,7 @@ class Copies:
             Corrupt: ``lock_missing``, ``altered``.
             Refused: ``object_exists``.
         """
+        until = running(until, self._clock)
         item = self._copy.put(key, content, sha256=sha256, retain_until=until, replace=replace)
         if held and not item.legal_hold:
             item = self._copy.hold(key, item.version, on=True)
@@ -205,7 +186,12 @@ class Copies:
         pinned = {item.key.removeprefix(f"{root}/"): item for item in heads}
         for name in sorted(pinned, reverse=True):
             item = pinned[name]
-            contents = [read_all(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+            earlier = [found(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+            contents = [content for content in earlier if content is not None]
+            if len(contents) < number:
+                lost = earlier.index(None) + 1
+                findings.add(Kind.MISSING, "store", f"{root}/v{lost}/{name}", "bytes", record=record_id)
+                continue
             if hashlib.sha256(contents[-1]).hexdigest() != item.sha256:
                 findings.add(Kind.CHANGED, "store", f"{root}/v{number}/{name}", "bytes", record=record_id)
                 continue
@@ -217,16 +203,29 @@ class Copies:
                 findings.add(Kind.CHANGED, "copy", item.key, "sequence", record=record_id)
                 there = there[:number]
             state: StoredObject | None = None
-            for content in contents[max(0, min(len(there), number - 1)) :]:
-                digest = hashlib.sha256(content).hexdigest()
-                state = self._put(item.key, content, digest, item.locked_until, held=held, replace=True)
+            try:
+                for content in contents[max(0, min(len(there), number - 1)) :]:
+                    digest = hashlib.sha256(content).hexdigest()
+                    state = self._put(item.key, content, digest, item.locked_until, held=held, replace=True)
+            except (Corrupt, Refused) as error:
+                _not_written(findings, item.key, error, record_id)
+                break  # the inventory never without its sidecar
             if state is not None:
                 made.append(self._row(item.key, item.version, state, item.sha256, record_id))
         return made
 
+    def _followed(self, findings: Findings, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
+        """As ``_lasting``; a copy that is gone or takes no lock is told, and stops nothing else."""
+        try:
+            return self._lasting(row, until, held=held)
+        except (Corrupt, Refused) as error:
+            _not_written(findings, row.key, error, row.record_id)
+            return []
+
     def _lasting(self, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
         """Follow a lock that grew and a hold that was set or released."""
         changed = False
+        until = running(until, self._clock)
         if until is not None and (row.locked_until is None or row.locked_until < until):
             state = self._copy.extend_lock(row.key, row.copy_version, until)
             if state.locked_until is None or state.locked_until < until:
@@ -286,7 +285,7 @@ class Copies:
                     made += self._object(findings, Source(item.key, item.version, None))
                 elif locks:
                     until = self._store.stat(item.key, item.version).locked_until
-                    made += self._lasting(there, until, held=there.legal_hold)
+                    made += self._followed(findings, there, until, held=there.legal_hold)
             if made:
                 with self._database.write() as session:
                     for row in made:
@@ -324,7 +323,7 @@ class Copies:
                 session.execute(delete(CopyRow).where(CopyRow.key == row.key, CopyRow.version == row.version))
 
 
-def promote(session: Session) -> int:
+def promote(session: Session, clock: Clock) -> int:
     """Pin the second store's versions instead of the first's, and pair them the other way round; how many objects.
 
     To be called in one write transaction, with the service stopped, once everything is in step.
@@ -332,7 +331,7 @@ def promote(session: Session) -> int:
     Raises:
         Refused: ``copy_incomplete``: something that is pinned is not copied whole.
     """
-    behind = session.scalar(_behind("")) is not None
+    behind = session.scalar(_behind("", clock)) is not None
     damaged = session.scalar(select(CopyRow.key).where(CopyRow.verdict != "intact").limit(1)) is not None
     if behind or damaged:
         raise Refused(
@@ -360,46 +359,25 @@ def promote(session: Session) -> int:
     return moved
 
 
-class Fetched:
-    """The bytes of one object, checked: in memory if small, else in a file that goes afterwards."""
+def _not_written(findings: Findings, key: str, error: Corrupt | Refused, record_id: str | None) -> None:
+    """Tell what kept an object from the second store.
 
-    def __init__(self, store: ObjectStore, source: Source, state: StoredObject, folder: Path) -> None:
-        self._store, self._source, self._state, self._folder = store, source, state, folder
-        self._path: Path | None = None
-
-    def __enter__(self) -> tuple[bytes | Path, str]:
-        digest, content = hashlib.sha256(), bytearray()
-        chunks = self._store.read(self._source.key, self._source.version)
-        if self._state.size <= _IN_HAND:
-            for chunk in chunks:
-                content += chunk
-            digest.update(content)
-        else:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as target:
-                self._path = Path(target.name)
-                for chunk in chunks:
-                    digest.update(chunk)
-                    target.write(chunk)
-        if self._source.sha256 is not None and digest.hexdigest() != self._source.sha256:
-            self.__exit__()
-            raise fixity.altered(self._source.key)
-        return self._path if self._path is not None else bytes(content), digest.hexdigest()
-
-    def __exit__(self, *_given: object) -> None:
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-
-
-def lock_missing(key: str, until: date | None) -> Corrupt:
-    """What is raised when the second store took the bytes and not their lock."""
-    return Corrupt(
-        "lock_missing",
-        "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
-        action="Prévenez l’administrateur : le verrouillage du magasin ne fonctionne pas.",
-        key=key,
-        until=until.isoformat() if until is not None else "—",
-    )
+    Raises:
+        Corrupt: Nothing that a copy may meet.
+        Refused: The same.
+    """
+    told = {
+        "object_exists": (Kind.CHANGED, "object"),
+        "lock_missing": (Kind.CHANGED, "lock"),
+        "altered": (Kind.CHANGED, "bytes"),
+        "digest_mismatch": (Kind.CHANGED, "bytes"),
+        "missing": (Kind.MISSING, "bytes"),
+        "object_missing": (Kind.MISSING, "bytes"),
+    }
+    if error.code not in told:
+        raise error
+    kind, detail = told[error.code]
+    findings.add(kind, "copy", key, detail, record=record_id)
 
 
 def _rank(path: str) -> tuple[int, str]:
@@ -424,13 +402,13 @@ def _forget_former(session: Session, record_id: str) -> None:
             session.delete(row)
 
 
-def _behind(after: str) -> Any:
+def _behind(after: str, clock: Clock) -> Any:
     """Records with an object that is not copied, or whose lock or hold has changed since; in order, after an id."""
-    queries = []
+    queries, today = [], clock().astimezone(UTC).date()
     for table in (RepresentationRow, StoredFileRow):
         copied = select(CopyRow.key).where(CopyRow.key == table.key, CopyRow.version == table.version)
         shorter = or_(CopyRow.locked_until.is_(None), CopyRow.locked_until < table.locked_until)
-        late: Any = copied.where(table.locked_until.is_not(None), shorter).exists()
+        late: Any = copied.where(table.locked_until >= today, shorter).exists()
         if table is RepresentationRow:
             late = or_(late, copied.where(CopyRow.legal_hold != RepresentationRow.legal_hold).exists())
         queries.append(select(table.record_id).where(table.record_id > after, or_(~copied.exists(), late)))

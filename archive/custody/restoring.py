@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from archive import catalogue, fixity
 from archive.catalogue import Placed
-from archive.custody.copies import Fetched, Source, lock_missing, rows_of
+from archive.custody.carrying import Fetched, Source, lock_missing, running
+from archive.custody.copies import rows_of
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.ledger import Ledger
@@ -157,8 +158,9 @@ class Restoring:
         source = Source(item.key, there.copy_version, item.sha256, row.id)
         state = self._copy.stat(item.key, there.copy_version)
         before = _state(self._store, item.key, item.version)
+        until = running(item.locked_until, self._clock)
         with Fetched(self._copy, source, state, self._folder) as (content, sha256):
-            made = self._store.put(item.key, content, sha256=sha256, retain_until=item.locked_until, replace=True)
+            made = self._store.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
         made = self._guarded(self._store, item, made, held=there.legal_hold)
         with self._database.write() as session:
             self._enter(session, row, item, path, FIRST, made, before, agent)
@@ -173,8 +175,9 @@ class Restoring:
         source = Source(item.key, item.version, item.sha256, row.id)
         state = self._store.stat(item.key, item.version)
         before = _state(self._copy, item.key, there.copy_version)
+        until = running(state.locked_until, self._clock)
         with Fetched(self._store, source, state, self._folder) as (content, sha256):
-            made = self._copy.put(item.key, content, sha256=sha256, retain_until=state.locked_until, replace=True)
+            made = self._copy.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
         made = self._guarded(self._copy, item, made, held=state.legal_hold)
         now = self._clock()
         with self._database.write() as session:
@@ -188,8 +191,9 @@ class Restoring:
         """What was put back has its lock and its hold, and is read again."""
         if held and not made.legal_hold:
             made = store.hold(item.key, made.version, on=True)
-        if item.locked_until is not None and (made.locked_until is None or made.locked_until < item.locked_until):
-            raise lock_missing(item.key, item.locked_until)
+        until = running(item.locked_until, self._clock)
+        if until is not None and (made.locked_until is None or made.locked_until < until):
+            raise lock_missing(item.key, until)
         fixity.check(store, item.key, made.version, sha256=item.sha256, size=item.size)
         return made
 

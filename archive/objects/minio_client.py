@@ -30,7 +30,14 @@ _TAKEN: Final = {"PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING: Final = {"NoSuchKey", "NoSuchVersion"}
 _WRONG_DIGEST: Final = {"BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 _ASKING: Final = urllib3.Retry(
-    total=3, connect=2, read=2, status=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)
+    total=3,
+    connect=2,
+    read=2,
+    status=2,
+    backoff_factor=0.2,
+    status_forcelist=(500, 502, 503, 504),
+    respect_retry_after_header=False,  # MinIO asks for a minute each time, also for a file that its disk altered
+    raise_on_status=False,  # so that the server's own word is told
 )
 _CHANGING: Final = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, backoff_factor=0.2)
 """What may have been done is not done again blindly: a head written twice would be two locked versions."""

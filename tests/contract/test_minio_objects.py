@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from minio.credentials import StaticProvider
@@ -32,6 +33,18 @@ class TestMinioObjects(S3Contract):
     @pytest.fixture
     def server(self, minio: S3Server) -> S3Server:
         return minio
+
+    def test_a_file_that_its_disk_altered_is_never_given_out_nor_waited_for(
+        self, minio: S3Server, settings: S3Store, store: MinioObjectStore, today: date
+    ) -> None:
+        """The server finds it out, and asks to be left alone for a minute each time: a reader must not wait."""
+        stored = self.put(store, "a", b"kept" * 1000, retain_until=today + timedelta(3))
+        written = minio.process.folder / "objects" / settings.bucket / "a" / "xl.meta"
+        written.write_bytes(written.read_bytes().replace(b"keptkept", b"lostkept", 1))
+        began = monotonic()
+        with pytest.raises(Unavailable, check=lambda error: error.values["reason"] == "SlowDownRead"):
+            read_all(store, "a", stored.version)
+        assert monotonic() - began < 30
 
 
 class _Watch:

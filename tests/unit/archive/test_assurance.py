@@ -37,6 +37,21 @@ def test_a_probe_is_believed_for_two_days(database: Database, age: timedelta, be
         assert assurance.proven(session, STORE, NOW) is believed
 
 
+def test_a_probe_of_a_clock_that_ran_ahead_shows_nothing_and_is_made_again(database: Database) -> None:
+    probed(database, NOW + timedelta(days=400), Assurance.ENFORCED)
+    with database.read() as session:
+        assert assurance.proven(session, STORE, NOW) is Assurance.ADVISORY
+        assert assurance.is_due(session, STORE, NOW)
+        assert assurance.is_due(session, STORE, NOW, assurance.SETTLED)
+
+
+def test_two_machines_need_not_agree_to_the_second(database: Database) -> None:
+    probed(database, NOW + timedelta(minutes=1), Assurance.ENFORCED)
+    with database.read() as session:
+        assert assurance.proven(session, STORE, NOW) is Assurance.ENFORCED
+        assert not assurance.is_due(session, STORE, NOW)
+
+
 def test_without_a_probe_nothing_is_claimed(database: Database) -> None:
     probed(database, NOW, Assurance.ENFORCED, store="https://s3.example.org/another")
     with database.read() as session:

@@ -193,6 +193,33 @@ def test_a_catalogue_that_was_changed_is_no_reason_to_restore(paired: System, tm
         Custody(paired).restore("demo", ids[0], agent="service:cli")
 
 
+def test_a_copy_that_is_gone_stops_nothing_else(paired: System, tmp_path: Path) -> None:
+    """Its lock can't follow: that is told, and the records after it are copied all the same."""
+    ids = sorted(filled(paired, tmp_path))
+    Custody(paired).copy_everything()
+    with paired.database.write() as session:
+        form = session.get_one(RepresentationRow, (ids[0], "original"))
+        later = form.locked_until + timedelta(days=30)
+        form.locked_until = paired.store.extend_lock(form.key, form.version, later).locked_until
+    (tmp_path / "nas" / form.key).unlink()
+    keep(paired, tmp_path, 60)
+    report = Custody(paired).copy_everything()
+    assert found(report) == {("missing", "copy", "bytes")}
+    assert {f["record_id"] for f in report["findings"]} == {ids[0]}
+    kept = {item.key for item in paired.store.list("tenants/")}
+    assert kept - {item.key for item in paired.copy_store.list("tenants/")} == {form.key}
+
+
+def test_an_inventory_that_is_gone_stops_nothing_else(paired: System, tmp_path: Path) -> None:
+    first = keep(paired, tmp_path, 1)
+    second = keep(paired, tmp_path, 2)
+    next(p for p in (paired.settings.home / "store").rglob("v1/inventory.json") if first in str(p)).unlink()
+    report = Custody(paired).copy_everything()
+    assert {(f["kind"], f["place"], f["record_id"]) for f in report["findings"]} == {("missing", "store", first)}
+    copied = {item.key for item in paired.copy_store.list("tenants/") if second in item.key}
+    assert copied == {item.key for item in paired.store.list("tenants/") if second in item.key}
+
+
 def test_strays_in_the_copy_are_told(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
     Custody(paired).copy_everything()

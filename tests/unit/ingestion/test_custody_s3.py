@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive.tables import CopyRow, RepresentationRow
 from ingestion.assembly import System
 from ingestion.custody import Custody
-from tests.holdings import filled, lose_database, opened, receive, rows, system_at, titles
+from tests.holdings import (
+    alter,
+    filled,
+    flipped,
+    keep,
+    lose_database,
+    opened,
+    receive,
+    rows,
+    stored_file,
+    system_at,
+    titles,
+)
 from tests.servers.buckets import S3Server
 from tests.unit.ingestion.test_rebuild import SAME
 
@@ -110,6 +126,29 @@ def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_p
     assert [one.store for one in done] == ["first"]
     assert bucket.holdings.verify("demo", ids[0]).verdict == "intact"
     assert Custody(bucket).reconcile(pause=lambda _: None)["findings"] == []
+
+
+def test_what_awaits_disposal_is_copied_though_its_lock_has_ended(tmp_path: Path, keys: Path, minio: S3Server) -> None:
+    """No S3 takes a lock in the past: the copy is made without, and restored without."""
+    with opened(tmp_path / "home", keys, **names(minio, "COPY_S3")) as system:
+        record_id = keep(system, tmp_path, 1)
+        past = system.clock().date() - timedelta(days=3)
+        ended = datetime.combine(past, time(), UTC).timestamp()
+        with system.database.write() as session:
+            form = session.get_one(RepresentationRow, (record_id, "original"))
+            os.utime(stored_file(system, record_id, "original.pdf"), (ended, ended))
+            form.locked_until = system.store.stat(form.key, form.version).locked_until
+            assert form.locked_until == past
+        assert Custody(system).copy_everything(check=True)["findings"] == []
+        assert Custody(system).copy_everything()["records_behind"] == 0
+        alter(stored_file(system, record_id, "original.pdf"), flipped)
+        done = Custody(system).restore("demo", record_id, agent="service:cli")
+        assert [one.store for one in done] == ["first"]
+        with system.database.write() as session:
+            copied = session.scalars(select(CopyRow).where(CopyRow.key == form.key)).one()
+            copied.copy_version = "00000000-0000-0000-0000-000000000000"
+        done = Custody(system).restore("demo", record_id, agent="service:cli")
+        assert [one.store for one in done] == ["second"]
 
 
 def _again(system: System) -> dict[str, str]:

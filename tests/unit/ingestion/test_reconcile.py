@@ -17,7 +17,7 @@ from ingestion.assembly import System
 from ingestion.custody import Custody
 from search.engines.tantivy_schema import documents
 from search.port import Remove, Upsert
-from tests.holdings import alter, filled, keep, receive, rows, stored_file, titles
+from tests.holdings import alter, filled, keep, lose_database, receive, rows, stored_file, system_at, titles
 
 
 def reconcile(system: System, *, repair: bool = False) -> dict[str, Any]:
@@ -151,6 +151,24 @@ def test_a_head_of_the_journal_that_is_not_ours_is_told(system: System, tmp_path
     filled(system, tmp_path)
     put(system.store, "journal/checkpoint", b"chartrier.local\n1\nx\n", replace=True)
     assert ("changed", "journal", "checkpoint") in found(reconcile(system))
+
+
+def test_what_lies_in_the_register_and_is_not_of_it_is_told_and_stops_nothing(system: System, tmp_path: Path) -> None:
+    filled(system, tmp_path)
+    strays = ["register/oublie.txt", "register/demo/lisez-moi.json", "register/demo/anciens/000009.json"]
+    for key in strays:
+        put(system.store, key, b"x")
+    with system.database.write() as session:
+        assert not system.register.enter(session, "demo"), "nothing changed"
+    report = reconcile(system)
+    assert {f["what"] for f in report["findings"]} == set(strays)
+    assert found(report) == {("untracked", "journal", "object")}
+    system.publisher.publish(force_token=True)
+    lose_database(system)
+    after = system_at(system.settings.home)
+    after.prepare_rebuild()
+    assert Custody(after).rebuild()["equal"]
+    after.close()
 
 
 def test_rows_that_were_changed_or_lost_are_told(system: System, tmp_path: Path) -> None:
