@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -196,6 +197,7 @@ def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_n
     def caught(name: str, change: Callable[[bytes], bytes]) -> set[int]:
         before = {p: (folder / p).read_bytes() for p in (name, "manifest.json", "manifest.note")}
         content = change(before[name])
+        assert content != before[name]
         (folder / name).write_bytes(content)
         manifest = json.loads(before["manifest.json"])
         manifest["files"][name] = {"sha-256": hashlib.sha256(content).hexdigest(), "size": len(content)}
@@ -217,8 +219,11 @@ def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_n
             + content[int(len(content) * at) + 1 :]
         )
 
+    def later_entry(content: bytes) -> bytes:
+        return re.sub(rb'"entry":([0-9]+)', lambda found: b'"entry":%d' % (int(found[1]) + 1), content, count=1)
+
     assert 3 in caught("record.json", lambda content: content.replace(b"12", b"13", 1))
-    assert 3 in caught("premis.json", lambda content: content.replace(b'"entry":1', b'"entry":2', 1))
+    assert 3 in caught("premis.json", later_entry)
     assert 4 in caught("premis.json", lambda content: content.replace(b"ingestion", b"digestion", 1))
     assert 3 in caught("inventory.json", flip(0.5))
     assert caught("reports/pdfa.json", flip(0.5)) == {4}
@@ -227,8 +232,9 @@ def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_n
     assert caught("representations/archival.pdf", flip(0.1)) == {4, 6}
     assert caught("representations/archival.pdf", lambda content: content + b"% added") == {4, 6}
     assert caught("receipt.json", lambda content: content.replace(b"12", b"13", 1)) == {7}
-    assert caught("journal/1.json", lambda content: content.replace(b'"n":1', b'"n":2')) >= {3}
-    assert caught("journal/1.tlog-proof", lambda content: content.replace(b"index 1", b"index 2")) >= {3}
+    n = json.loads((folder / "record.json").read_bytes())["deposit"]["entry"]
+    assert caught(f"journal/{n}.json", lambda content: content.replace(b'"n":%d' % n, b'"n":%d' % (n + 1))) >= {3}
+    assert caught(f"journal/{n}.tlog-proof", lambda c: c.replace(b"index %d" % n, b"index %d" % (n + 1))) >= {3}
     for at in (0.2, 0.5, 0.97):
         assert 5 in caught("journal/checkpoint.tsr", flip(at)), at
         assert 3 in caught("journal/1.tlog-proof", flip(at)), at
