@@ -98,7 +98,7 @@ class TantivyIndex:
                 return None
             try:
                 return shelf, shelf.searcher()
-            except OSError:
+            except (OSError, ValueError):
                 if attempt + 1 == _ATTEMPTS:
                     raise
         return None
@@ -200,11 +200,17 @@ class TantivyIndex:
         parsed = parse_query(query.text)
         cursor = read_cursor(query)
         with engine_errors():
-            found = self._searched(query.tenant)
-            if found is None:
-                return Answer((), 0, dict.fromkeys(FACETS, ()), False, None)
-            shelf, searcher = found
-            return Question(shelf, searcher, query, parsed).answer(cursor)
+            for attempt in range(_ATTEMPTS):
+                found = self._searched(query.tenant)
+                if found is None:
+                    break
+                shelf, searcher = found
+                try:
+                    return Question(shelf, searcher, query, parsed).answer(cursor)
+                except (OSError, ValueError):
+                    if attempt + 1 == _ATTEMPTS or self._current(query.tenant) == shelf.folder:
+                        raise
+            return Answer((), 0, dict.fromkeys(FACETS, ()), False, None)
 
 
 class RebuiltIndex(TantivyIndex):

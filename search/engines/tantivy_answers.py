@@ -17,6 +17,9 @@ from search.questions import Item, ParsedQuery, bad_query
 _MOST_HITS: Final = 1000
 _MOST_FACET_VALUES: Final = 1000
 
+_TOO_WIDE: Final = "exceeded max expansions"
+"""What tantivy says of a beginning within a phrase that too many words share (``RegexPhraseWeight``)."""
+
 Key = Any
 """A score or a sort key; all keys of one answer are of one type."""
 Hits = list[tuple[Key, tantivy.DocAddress]]
@@ -74,6 +77,8 @@ class Question:
         try:
             found = self._search(query, self._limit + 1, count=True)
         except ValueError as error:
+            if _TOO_WIDE not in str(error):
+                raise  # the index itself: its files are being taken away, or are damaged
             first = min((i.position for c in self._parsed.clauses for i in c.items if i.prefix), default=0)
             raise bad_query("ce début de mot est trop court.", first) from error
         return found.hits, int(found.count)  # type: ignore[attr-defined]

@@ -104,6 +104,49 @@ def test_readers_answer_while_indexes_are_swapped(index: TantivyIndex, tmp_path:
     reader.close()
 
 
+class _Late(TantivyIndex):
+    """A reader that looked at ``current`` just before another index took its place."""
+
+    stale: Path | None = None
+
+    def _current(self, tenant: str) -> Path | None:
+        stale, self.stale = self.stale, None
+        return stale or super()._current(tenant)
+
+
+def half_swept(index: TantivyIndex, root: Path) -> Path:
+    """An index of which a sweep took the positions first: tantivy opens it, and fails when it is asked."""
+    put(index, entry(1, "voirie"))
+    index.release()
+    (folder,) = folders(root)
+    for positions in folder.glob("*.pos"):
+        positions.unlink()
+    return folder
+
+
+def test_a_reader_that_meets_a_sweep_looks_again(index: TantivyIndex, tmp_path: Path) -> None:
+    swept = half_swept(index, tmp_path / "index")
+    aside = tmp_path / "aside"
+    shutil.copytree(swept, aside)
+    rebuilt = index.begin_rebuild(TENANT)
+    rebuilt.apply(TENANT, [Upsert(entry(1, "voirie"))], 1)
+    index.finish_rebuild(TENANT, rebuilt)
+    shutil.copytree(aside, swept)
+    reader = _Late(tmp_path / "index")
+    reader.stale = swept
+    assert ask(reader, "voirie").total == 1
+    reader.close()
+
+
+def test_a_damaged_index_is_not_blamed_on_the_question(index: TantivyIndex, tmp_path: Path) -> None:
+    half_swept(index, tmp_path / "index")
+    reader = TantivyIndex(tmp_path / "index")
+    with pytest.raises(Unavailable) as away:
+        ask(reader, "voirie")
+    assert away.value.code == "search_away"
+    reader.close()
+
+
 def test_readers_answer_while_batches_are_applied(index: TantivyIndex, tmp_path: Path) -> None:
     put(index, entry(0, "voirie"))
     reader = TantivyIndex(tmp_path / "index")
