@@ -87,10 +87,10 @@ class Holds:
         """
         wanted = sorted(set(records))
         if not 0 < len(wanted) <= MOST_RECORDS:
-            raise _bad("/records", "Un gel porte sur 1 à {most} documents.", most=MOST_RECORDS)
+            raise _refused("/records", "Un gel porte sur 1 à {most} documents.", most=MOST_RECORDS)
         reason = _reason(reason)
         if until is not None and until < self._clock().date():
-            raise _bad("/until", "Le dernier jour du gel est déjà passé.")
+            raise _refused("/until", "Le dernier jour du gel est déjà passé.")
         with self._database.write() as session:
             for record_id in wanted:  # in order, so that two holds never wait for each other
                 row = catalogue.get(session, tenant, record_id)
@@ -336,11 +336,11 @@ def _unclaim(session: Session, record_id: str) -> None:
 def _reason(text: str) -> str:
     clean = text.strip()
     if not clean or len(clean) > LONGEST_REASON or "\0" in clean:
-        raise _bad("/reason", "Le motif manque, ou dépasse {longest} signes.", longest=LONGEST_REASON)
+        raise _refused("/reason", "Le motif manque, ou dépasse {longest} signes.", longest=LONGEST_REASON)
     return clean
 
 
-def _bad(pointer: str, detail: str, **values: object) -> Refused:
+def _refused(pointer: str, detail: str, **values: object) -> Refused:
     return Refused(
         "bad_hold",
         detail,

@@ -155,7 +155,7 @@ def test_nothing_can_be_written_for_somebody_else(database: Database, name: str)
         granted = next((may for may in DECLARED[name].may if may.startswith(verb)), None)
         if granted is None:
             continue
-        column = granted.partition("(")[2].rstrip(")") or next(iter(table.columns)).name
+        column = granted.partition("(")[2].partition(",")[0].rstrip(")") or next(iter(table.columns)).name
         statement = f"UPDATE {name} SET {column} = {column}" if verb == "UPDATE" else f"DELETE FROM {name}"
         with acting_for("a"), database.write() as session:
             touched = session.execute(text(statement)).rowcount  # type: ignore[attr-defined]
