@@ -208,7 +208,6 @@ def test_no_form_without_its_token_and_none_for_who_may_not(
             assert bare.status_code == 403, (role, path)
             if not may:
                 assert post(client, path, reason="x").status_code == 403
-    assert bare_system.database
     with bare_system.database.read() as session:
         assert [row.id for row in catalogue.holds_on(session, record)] == [hold]
 
@@ -226,6 +225,7 @@ def test_another_tenants_record_and_hold_are_not_there(
 
 def test_the_page_speaks_english_too(archivist: TestClient, record: str) -> None:
     post(archivist, f"/documents/{record}/geler", reason="Litigation")
-    shown = archivist.get(f"/documents/{record}", headers={"Accept-Language": "en"}).text
+    archivist.post("/langue", data={"lang": "en", "retour": "/"}, headers=OURS)
+    shown = archivist.get(f"/documents/{record}").text
     assert "Cannot be disposed of." in shown
     assert "Ne peut pas" not in shown
