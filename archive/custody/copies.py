@@ -37,7 +37,7 @@ _RECORDS: Final = 100
 _WRITERS: Final = 4
 _CHECKPOINT: Final = f"{JOURNAL}/checkpoint"
 _STAGED: Final = ("/bytes", "/deposit.json")
-FOLLOWED: Final = (*CHANGES, "ObjectRestored")
+FOLLOWED: Final = (*CHANGES, "ObjectRestored", "HoldPlaced", "HoldReleased", "HoldRecovered", "ReleaseRecovered")
 
 Told = Callable[[str, int, int | None], None]
 
@@ -232,6 +232,9 @@ class Copies:
                 raise lock_missing(row.key, until)
             row.locked_until, changed = state.locked_until, True
         if row.legal_hold != held:
+            for item in self._copy.list(row.key):  # earlier heads lie under the one that is paired
+                if item.key == row.key and item.version != row.copy_version and not item.marker:
+                    self._copy.hold(item.key, item.version, on=held)
             row.legal_hold = self._copy.hold(row.key, row.copy_version, on=held).legal_hold
             changed = True
         return [row] if changed else []
