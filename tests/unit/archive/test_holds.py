@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from signing.clock import utc_now
 from signing.errors import Refused, Unavailable
 from tests.servers.buckets import S3Server
 from tests.servers.postgres import Databases
+from tests.unit.archive.test_evidence import run as checked
 from tests.unit.archive.test_locks import Watch
 from tests.unit.archive.world import World
 
@@ -465,3 +469,51 @@ def test_a_check_that_crosses_a_decision_tells_nothing_wrong(
     monkeypatch.setattr(world.store, "stat", stat)
     assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
     assert crossed
+
+
+def test_evidence_carries_the_hold_and_its_checker_agrees(world: World, keys: Path, tmp_path: Path) -> None:
+    record = world.keep(tmp_path)
+    hold = place(world, record)
+    run(world)
+    release(world, hold)
+    run(world)
+    folder = tmp_path / "bundle"
+    with zipfile.ZipFile(io.BytesIO(world.bundle(record))) as bundle:
+        bundle.extractall(folder)
+    told = [json.loads(path.read_bytes())["type"] for path in sorted(folder.glob("journal/*.json"))]
+    assert {"HoldPlaced", "HoldReleased"} <= set(told)
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"DUPOND" in path.read_bytes()]
+    done = checked(folder, "--root", str(keys / "root.pem"))
+    assert done.returncode == 0, done.stdout
+
+
+def test_decisions_that_cross_leave_what_was_decided_last(world: World, tmp_path: Path) -> None:
+    """Held and released by several at once, and described meanwhile: no wait without end, nothing lifted too much."""
+    records = [world.keep(tmp_path), world.keep(tmp_path)]
+    last: list[str] = []
+
+    def hold_and_release(turn: int) -> None:
+        for round_ in range(3):
+            hold = place(world, *records[:: 1 if turn else -1])
+            on(world).settle(hold)
+            if (turn, round_) == (1, 2):
+                last.append(hold)
+            else:
+                release(world, hold)
+                on(world).settle(hold)
+
+    def tell() -> None:
+        for revision in range(1, 5):
+            describe(world, records[0], f"Fiche {revision}", revision)
+
+    with ThreadPoolExecutor(3) as people:
+        for done in [people.submit(hold_and_release, 0), people.submit(hold_and_release, 1), people.submit(tell)]:
+            done.result(120)
+    assert run(world).failed == {}
+    for record in records:
+        assert in_store(world, record) == in_catalogue(world, record) == {True}
+        assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    release(world, last[0])
+    run(world)
+    for record in records:
+        assert in_store(world, record) == in_catalogue(world, record) == {False}
