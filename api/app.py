@@ -14,7 +14,7 @@ from api.envelope import SMALL_BODY, Envelope, allowed_hosts
 from api.health import Health
 from api.permissions import check_permissions
 from api.rates import Rates
-from api.routes import deposits, documentation, health, journal, keys, me, records, search, verifications
+from api.routes import deposits, documentation, health, holds, journal, keys, me, records, search, verifications
 from api.traffic import Traffic
 from api.version import VERSION
 
@@ -73,7 +73,7 @@ def create_app(system: System) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter()
-    for module in (deposits, records, search, journal, verifications, keys, me):
+    for module in (deposits, records, holds, search, journal, verifications, keys, me):
         api.include_router(module.router)
     return api
 

@@ -36,8 +36,12 @@ ROLES: dict[str, frozenset[str]] = {
     "reader": frozenset({"record:read"}),
     "archivist": frozenset(SCOPES) - {"disposal:visa", "admin"},
     "controller": frozenset({"record:read", "disposal:visa", "journal:read"}),
-    "tenant_admin": frozenset({"deposit:write", "record:read", "record:describe", "journal:read", "admin"}),
-    "platform_admin": frozenset({"deposit:write", "record:read", "record:describe", "journal:read", "admin"}),
+    "tenant_admin": frozenset(
+        {"deposit:write", "record:read", "record:describe", "hold:write", "journal:read", "admin"}
+    ),
+    "platform_admin": frozenset(
+        {"deposit:write", "record:read", "record:describe", "hold:write", "journal:read", "admin"}
+    ),
 }
 """What each role of people may do. Nobody who drafts a disposal gives its visa."""
 

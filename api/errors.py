@@ -56,6 +56,7 @@ STATUSES: dict[str, int] = {
     "method_not_allowed": 405,
     "not_acceptable": 406,
     "altered": 409,
+    "hold_released": 409,
     "nothing_to_retry": 409,
     "object_exists": 409,
     "object_locked": 409,

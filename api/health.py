@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, text
 
-from archive import assurance, locks
+from archive import assurance, holds, locks
 from archive.tables import CheckpointRow, JournalEntryRow, TenantRow
 from archive.tenancy import EVERYTHING, acting_for
 from ingestion.tables import DepositRow, OutboxRow
@@ -90,10 +90,13 @@ class Health:
         with acting_for(EVERYTHING), system.database.read() as session:  # a number, of no tenant
             lost = assurance.was_lost(session, system.store.name)
             late = locks.overdue(session, today, horizon)
+            unsettled = holds.overdue(session, system.clock())
         if lost:
             return DEGRADED, "Le magasin n’impose plus ses verrous : lisez l’épreuve dans « chartrier doctor »."
         if late or locks.is_overdue(head, today, horizon):
             return DEGRADED, "Des verrous auraient dû être prolongés et ne l’ont pas été."
+        if unsettled:
+            return DEGRADED, "Le magasin ne suit pas encore tous les gels décidés."
         if system.store.assurance == "advisory":
             return OK, "Le magasin répond ; ses verrous sont indicatifs."
         return OK, "Le magasin répond ; ses verrous sont imposés."

@@ -27,6 +27,11 @@ SENTENCES: dict[str, str] = {
     "RecordRecovered": "Réinscrit après la perte de la base, d’après sa fiche dans le magasin.",
     "ObjectRestored": "Fichier « {path} » rétabli depuis la copie saine, après vérification.",
     "FixityChecked": "Vérifié : {verdict}.",
+    "HoldPlaced": "Gelé : ne peut pas être éliminé.",
+    "HoldReleased": "Gel levé.",
+    "HoldExpired": "Gel arrivé à son terme.",
+    "HoldRecovered": "Gel réinscrit après la perte de la base, d’après ce que le magasin en gardait.",
+    "ReleaseRecovered": "Fin d’un gel réinscrite après la perte de la base, d’après ce que le magasin en gardait.",
 }
 """French sentence of each event: message ids of the catalogue."""
 
@@ -78,7 +83,8 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
 def sentence(kind: str, facts: dict[str, Any], say: Callable[[str], str]) -> str:
     """One event in words."""
     skipped = kind == "StageCompleted" and facts.get("state") == "skipped"
-    text = SENTENCES.get("StageSkipped" if skipped else kind)
+    expired = kind == "HoldReleased" and facts.get("ended") == "expired"
+    text = SENTENCES.get("StageSkipped" if skipped else "HoldExpired" if expired else kind)
     values = {name: value for name, value in facts.items() if isinstance(value, str | int)}
     if "stage" in values:
         values["stage"] = say(STAGES.get(str(values["stage"]), str(values["stage"])))
@@ -97,11 +103,16 @@ def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
     row = session.get(PseudonymRow, pseudonym)
     if row is None or row.tenant_id != tenant:
         return None
-    kind, _, identity = row.identity.partition(":")
+    return name_of(session, row.identity)
+
+
+def name_of(session: Session, agent: str) -> str | None:
+    """Who is behind ``user:<id>``, ``key:<id>`` or ``service:<name>``; None for a pseudonym and for who is gone."""
+    kind, _, identity = agent.partition(":")
     if kind == "user":
         user = session.get(UserRow, identity)
         return user.name if user is not None else None
     if kind == "key":
         key = session.get(ApiKeyRow, identity)
         return key.name if key is not None else None
-    return identity or row.identity
+    return identity if kind == "service" else None

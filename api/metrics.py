@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from api.health import AWAY, OK, Health
 from api.measures import Measures, Requests
-from archive import locks
+from archive import holds, locks
 from archive.assurance import proven
 from archive.objects.port import Assurance
 from archive.tables import CheckpointRow, CustodyReportRow, JournalEntryRow, RecordRow
@@ -55,9 +55,11 @@ def _of_the_database(system: System, registry: CollectorRegistry, away: Set[str]
     open_ = Gauge("chartrier_custody_open", "Findings of the latest run not put right.", ["name"], registry=registry)
     enforced = Gauge("chartrier_store_enforced", "1 while a recent probe shows enforced locks.", registry=registry)
     late = Gauge("chartrier_locks_overdue", "Records whose locks should have been extended.", registry=registry)
+    unsettled = Gauge("chartrier_holds_overdue", "Holds that the store should follow and does not.", registry=registry)
     with acting_for(EVERYTHING), system.database.read() as session:  # numbers of the installation
         horizon = system.settings.archive.lock_horizon_days
         late.set(locks.overdue(session, system.clock().date(), horizon))
+        unsettled.set(holds.overdue(session, system.clock()))
         enforced.set(proven(session, system.store.name, system.clock()) == Assurance.ENFORCED)
         latest = session.scalars(select(CustodyReportRow)).all()
         for state, count in session.execute(select(DepositRow.state, func.count()).group_by(DepositRow.state)):

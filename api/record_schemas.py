@@ -99,6 +99,16 @@ class Proof(BaseModel):
     checkpoint: int | None = Field(description="Premier scellement qui la couvre ; `null` : pas encore scellée.")
 
 
+class HoldOnRecord(BaseModel):
+    """A hold in force: the record is not disposed of, whatever the date."""
+
+    id: str
+    reason: str
+    until: str | None = Field(description="Dernier jour ; null : jusqu’à sa levée.")
+    placed_at: str
+    in_step: bool = Field(description="Le magasin fait ce qui a été décidé.")
+
+
 class Record(BaseModel):
     """What is kept."""
 
@@ -123,7 +133,7 @@ class Record(BaseModel):
     representations: list[Representation]
     verdicts: JsonObject = Field(description="`virus`, `pdfa`, `signature`, `seal`.")
     retention: Retention
-    holds: list[JsonObject]
+    holds: list[HoldOnRecord] = Field(description="Gels en vigueur.")
     access: Access
     warnings: list[Warning]
     index: IndexState

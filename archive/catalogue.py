@@ -17,6 +17,8 @@ from archive.objects.layout import RECORD_JSON
 from archive.records import Kind
 from archive.tables import (
     CheckpointRow,
+    HeldRecordRow,
+    HoldRow,
     RecordRow,
     RepresentationRow,
     StoredFileRow,
@@ -108,7 +110,8 @@ def placed(session: Session, record_id: str) -> list[Placed]:
     ]
     query = select(StoredFileRow).where(StoredFileRow.record_id == record_id).order_by(StoredFileRow.key)
     rest = [
-        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, None) for row in session.scalars(query)
+        Placed(row.key, row.version, row.size, row.sha256, row.locked_until, None, row.legal_hold)
+        for row in session.scalars(query)
     ]
     return forms + rest
 
@@ -162,6 +165,7 @@ def enter_files(session: Session, record_id: str, version: Version, *, but: set[
                     size=stored.object.size,
                     sha256=stored.sha256,
                     locked_until=stored.object.locked_until,
+                    legal_hold=stored.object.legal_hold,
                 )
             )
     session.flush()
@@ -177,6 +181,18 @@ def revise(session: Session, row: RecordRow, record: Mapping[str, Any], version:
     row.record_json_sha256 = version.contents[RECORD_JSON].sha256
     row.last_entry = entry
     enter_files(session, row.id, version, but=set())
+
+
+def holds_on(session: Session, record_id: str) -> Sequence[HoldRow]:
+    """Holds in force on a record, oldest first."""
+    query = select(HoldRow).join(HeldRecordRow, HeldRecordRow.hold_id == HoldRow.id)
+    query = query.where(HeldRecordRow.record_id == record_id, HoldRow.released_at.is_(None))
+    return session.scalars(query.order_by(HoldRow.id)).all()
+
+
+def is_held(session: Session, record_id: str) -> bool:
+    """Whether any hold in force covers a record: what was decided, whatever the store says yet."""
+    return bool(holds_on(session, record_id))
 
 
 def view(
@@ -223,7 +239,7 @@ def view(
             "final_action": row.final_action,
             "explanation": row.retention_explanation,
         },
-        "holds": [],
+        "holds": [_hold(hold) for hold in holds_on(session, row.id)],
         "access": {
             "rule": row.access_rule,
             "communicable_on": iso(row.communicable_on),
@@ -232,6 +248,16 @@ def view(
         "warnings": row.warnings,
         "index": {"state": "indexed" if indexed else "pending"},
         "proof": {"entry": row.kept_entry, "checkpoint": checkpoint_over(session, row.kept_entry)},
+    }
+
+
+def _hold(row: HoldRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "reason": row.reason,
+        "until": iso(row.until),
+        "placed_at": stamp(row.placed_at),
+        "in_step": row.settled_at is not None,
     }
 
 

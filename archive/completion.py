@@ -141,6 +141,7 @@ def _pin(session: Session, record: Mapping[str, Any], version: Version, kinds: s
                     size=old.size,
                     sha256=old.sha256,
                     locked_until=old.locked_until,
+                    legal_hold=old.legal_hold,
                 )
             )
             session.delete(old)

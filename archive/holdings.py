@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from archive import catalogue, description, fixity, metadata, rulebook, verification, versions
 from archive.database import Database
+from archive.holds import hold_version
 from archive.ledger import Entry, Ledger
 from archive.objects import layout
 from archive.objects.layout import PREMIS_JSON, RECORD_JSON
@@ -316,6 +317,7 @@ class Holdings:
             # A change that was never acknowledged: its files are locked, so it stays as a version that
             # was superseded at once, and its files are pinned like any other.
             orphan = versions.finish(self._store, root, begun, until=until)
+            hold_version(self._store, session, row.id, orphan)
             catalogue.enter_files(session, row.id, orphan, but=set())
             before, number = json.loads(begun), number + 1
         events = self._events(session, row.id, row.deposit_id)
@@ -335,6 +337,7 @@ class Holdings:
             before=before,
         )
         versions.read_back(self._store, version, until)
+        hold_version(self._store, session, row.id, version)
         return version
 
     def _lasting(self, session: Session, record_id: str, ruling: rulebook.Ruling) -> date:
@@ -371,15 +374,21 @@ class Holdings:
         Raises:
             Refused: ``record_not_found``.
         """
+        promise = self._promise(tenant, record_id)
+        result = verification.run(self._store, promise, self._clock(), validate_seal)
+        while result.verdict is not fixity.Fixity.INTACT and (now := self._promise(tenant, record_id)) != promise:
+            promise = now  # described, held or released while it was read: what is wrong is wrong twice
+            result = verification.run(self._store, promise, self._clock(), validate_seal)
+        with self._database.write() as session:
+            verification.record(session, self._ledger, promise, result, agent=agent, asked=asked)
+        return result
+
+    def _promise(self, tenant: str, record_id: str) -> verification.Promise:
         with self._database.read() as session:
             row = catalogue.get(session, tenant, record_id)
             if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
                 raise description.not_kept(row)
-            promise = verification.Promise.load(session, row)
-        result = verification.run(self._store, promise, self._clock(), validate_seal)
-        with self._database.write() as session:
-            verification.record(session, self._ledger, promise, result, agent=agent, asked=asked)
-        return result
+            return verification.Promise.load(session, row)
 
     # -- small questions
 

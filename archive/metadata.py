@@ -32,6 +32,10 @@ _PREMIS: Final = {
     "RecordRecovered": "registration",
     "ObjectRestored": "replication",
     "FixityChecked": "fixity check",
+    "HoldPlaced": "policy assignment",
+    "HoldReleased": "policy assignment",
+    "HoldRecovered": "policy assignment",
+    "ReleaseRecovered": "policy assignment",
 }
 _PREMIS_STAGES: Final = {
     "screen": "virus check",

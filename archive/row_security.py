@@ -54,6 +54,12 @@ DECLARED: Final[dict[str, Rows]] = {
     "records": _of("tenant_id", *_CHANGE),
     "representations": _with("records", "record_id", *_FULL),
     "stored_files": _with("records", "record_id", *_FULL),
+    "holds": _of(
+        "tenant_id",
+        *_GROW,
+        "UPDATE (released_at, released_by, release_reason, release_salt, settled_at, problem)",
+    ),  # what was decided is never changed: it is released
+    "held_records": _with("records", "record_id", *_GROW),
     "revisions": _with("records", "record_id", *_GROW),
     "verifications": _with("records", "record_id", *_GROW),
     "document_types": _of("tenant_id", *_FULL),

@@ -119,6 +119,40 @@ class StoredFileRow(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
     locked_until: Mapped[date | None] = mapped_column(index=True)
+    legal_hold: Mapped[bool] = mapped_column(default=False)
+
+
+class HoldRow(Base):
+    """A hold: nothing that it covers is disposed of, whatever the date, until it is released or has ended."""
+
+    __tablename__ = "holds"
+    __table_args__ = (Index("ix_holds_tenant", "tenant_id", "id"), Index("ix_holds_settled", "settled_at"))
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    until: Mapped[date | None]
+    """Last day of the hold; None = until somebody releases it."""
+    placed_at: Mapped[datetime]
+    placed_by: Mapped[str] = mapped_column(String(200))
+    placed_salt: Mapped[str] = mapped_column(String(32))
+    released_at: Mapped[datetime | None]
+    """None while it is in force."""
+    released_by: Mapped[str | None] = mapped_column(String(200))
+    """None too when it ended by itself."""
+    release_reason: Mapped[str | None] = mapped_column(Text)
+    release_salt: Mapped[str | None] = mapped_column(String(32))
+    settled_at: Mapped[datetime | None]
+    """When the store was seen to do what was decided last; None: not yet."""
+    problem: Mapped[str | None] = mapped_column(String(60))
+    """Error code of the last attempt to bring the store in step."""
+
+
+class HeldRecordRow(Base):
+    """A record that a hold covers, in force or not."""
+
+    __tablename__ = "held_records"
+    hold_id: Mapped[str] = mapped_column(ForeignKey("holds.id"), primary_key=True)
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True, index=True)
 
 
 class RevisionRow(Base):

@@ -33,6 +33,7 @@ from signing.port import Signer, Timestamper
 if TYPE_CHECKING:
     from archive.evidence import Evidence
     from archive.holdings import Holdings
+    from archive.holds import Holds
     from archive.locks import Locks
     from archive.probe import Probe
     from archive.publisher import Publisher
@@ -126,6 +127,13 @@ class System:
         from archive.register import Register
 
         return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """Places and releases holds."""
+        from archive.holds import Holds
+
+        return Holds(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def locks(self) -> Locks:

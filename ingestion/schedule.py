@@ -32,10 +32,11 @@ PUBLISH_EVERY: Final = 20.0
 CLEAR_EVERY: Final = 3600.0
 PROBE_LOOKED_AT: Final = 600.0
 LOCKS_LOOKED_AT: Final = 3600.0
+HOLDS_LOOKED_AT: Final = 60.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds; a ring of the bell wakes relay and follower at once."""
 
-_LONG: Final = frozenset({"clearing", "probing", "locks", "reconciling", "copying"})
+_LONG: Final = frozenset({"clearing", "probing", "locks", "holds", "reconciling", "copying"})
 """Duties whose step may outlast their lease. The others' may not: one that hangs must pass to another beat."""
 
 _RENEWED_EVERY = 5.0
@@ -75,6 +76,7 @@ class Beat:
             ("clearing", CLEAR_EVERY, self._clear),
             ("probing", PROBE_LOOKED_AT, self._probe),
             ("locks", LOCKS_LOOKED_AT, self._extend_locks),
+            ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
             ("copying", CUSTODY_LOOKED_AT, self._copy),
         ]
@@ -215,4 +217,14 @@ class Beat:
         if done.failed:
             first = dict(list(done.failed.items())[:10])
             log.error("locks_not_extended", count=len(done.failed), first=first)
+        return False
+
+    def _settle_holds(self) -> bool:
+        """What was decided and the store was not told, because it was away or we were; and what has ended."""
+        done = self._system.holds.run()
+        if done.ended or done.settled:
+            log.info("holds_settled", settled=done.settled, ended=done.ended)
+        if done.failed:
+            first = dict(list(done.failed.items())[:10])
+            log.error("holds_not_settled", count=len(done.failed), first=first)
         return False

@@ -137,7 +137,7 @@ def _postgres(server: Server, *, separate: bool) -> Finding:
 
 
 def _store() -> Finding:
-    from archive import assurance, locks
+    from archive import assurance, holds, locks
 
     store = system().store
     head = store.stat("layout.json")
@@ -145,9 +145,13 @@ def _store() -> Finding:
     with system().database.read() as session:
         lost = assurance.was_lost(session, store.name)
         late = locks.overdue(session, today, horizon)
+        unsettled = holds.overdue(session, system().clock())
     kind = "local" if store.name.startswith("file:") else "S3"
     if late or locks.is_overdue(head, today, horizon):
         said = f"{late} document(s) dont le verrou aurait dû être prolongé"
+        return Finding("Magasin", WRONG, kind, said, "Vérifiez que « beat » tourne, et lisez son journal.")
+    if unsettled:
+        said = f"{unsettled} gel(s) décidé(s) que le magasin ne suit pas"
         return Finding("Magasin", WRONG, kind, said, "Vérifiez que « beat » tourne, et lisez son journal.")
     if lost:
         return Finding("Magasin", WRONG, kind, "ses verrous ne sont plus imposés", "Lisez l’épreuve ci-dessus.")

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.permissions import Public
 from api.web.assets import PREFIX, Assets
-from api.web.pages import accueil, connexion, depots, documents, etat, recherche, textes, verifier
+from api.web.pages import accueil, connexion, depots, documents, etat, gels, recherche, textes, verifier
 from api.web.render import Pages, pages_of
 
 OPEN_MOUNTS: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ def register(app: FastAPI) -> None:
         depots.router,
         recherche.router,
         documents.router,
+        gels.router,
     ):
         app.include_router(router)
     for router in (verifier.router, etat.router, textes.router):

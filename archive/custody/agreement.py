@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from archive import register
+from archive import hold_statements, register
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
@@ -117,7 +117,7 @@ class Agreement:
                 versions = list(group)
                 name = key.removeprefix(f"{JOURNAL}/")
                 if (prefix == f"{JOURNAL}/" and not _NAMES.fullmatch(name)) or (
-                    prefix == register.PREFIX and not register.is_ours(key)
+                    prefix == register.PREFIX and not (register.is_ours(key) or hold_statements.is_statement(key))
                 ):
                     findings.add(Kind.UNTRACKED, "journal", key, "object")
                 if any(item.marker for item in versions):

@@ -37,7 +37,7 @@ _RECORDS: Final = 100
 _WRITERS: Final = 4
 _CHECKPOINT: Final = f"{JOURNAL}/checkpoint"
 _STAGED: Final = ("/bytes", "/deposit.json")
-FOLLOWED: Final = (*CHANGES, "ObjectRestored")
+FOLLOWED: Final = (*CHANGES, "ObjectRestored", "HoldPlaced", "HoldReleased", "HoldRecovered", "ReleaseRecovered")
 
 Told = Callable[[str, int, int | None], None]
 
@@ -111,7 +111,7 @@ class Copies:
                 return
             placed = catalogue.placed(session, record_id)
             known = {(one.key, one.version): one for one in rows_of(session, record_id)}
-            held = any(form.legal_hold for form in catalogue.representations(session, record_id))
+            held = catalogue.is_held(session, record_id) or any(item.legal_hold for item in placed)
             root, number = layout.object_root(row.tenant_id, record_id), row.ocfl_version
         made: list[CopyRow] = []
         heads: list[Placed] = []
@@ -232,6 +232,9 @@ class Copies:
                 raise lock_missing(row.key, until)
             row.locked_until, changed = state.locked_until, True
         if row.legal_hold != held:
+            for item in self._copy.list(row.key):  # earlier heads lie under the one that is paired
+                if item.key == row.key and item.version != row.copy_version and not item.marker:
+                    self._copy.hold(item.key, item.version, on=held)
             row.legal_hold = self._copy.hold(row.key, row.copy_version, on=held).legal_hold
             changed = True
         return [row] if changed else []
@@ -409,7 +412,6 @@ def _behind(after: str, clock: Clock) -> Any:
         copied = select(CopyRow.key).where(CopyRow.key == table.key, CopyRow.version == table.version)
         shorter = or_(CopyRow.locked_until.is_(None), CopyRow.locked_until < table.locked_until)
         late: Any = copied.where(table.locked_until >= today, shorter).exists()
-        if table is RepresentationRow:
-            late = or_(late, copied.where(CopyRow.legal_hold != RepresentationRow.legal_hold).exists())
+        late = or_(late, copied.where(CopyRow.legal_hold != table.legal_hold).exists())
         queries.append(select(table.record_id).where(table.record_id > after, or_(~copied.exists(), late)))
     return queries[0].union(queries[1]).order_by("record_id").limit(_RECORDS)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from archive import register, rulebook
 from archive.custody import published, reports, rows
 from archive.custody.findings import LISTED, Findings, Kind
+from archive.custody.held import HoldsAgain
 from archive.custody.ordering import Sorter
 from archive.custody.owners import Owners
 from archive.custody.published import Head, Stamped
@@ -68,6 +69,7 @@ class Rebuilt:
     findings: Findings
     head: Head | None = None
     records: int = 0
+    holds: int = 0
     recovered: list[str] = field(default_factory=list)
     recovered_count: int = 0
     nameless: list[str] = field(default_factory=list)
@@ -124,6 +126,10 @@ class Rebuild:
             self._journal(result.head, owners)
             self._checkpoints(result.head, earlier)
         self._records(result)
+        holds = HoldsAgain(self._database, self._ledger, self._store, self._clock)
+        result.holds = holds.restore(findings)
+        result.recovered += holds.recovered
+        result.recovered_count += len(holds.recovered)
         return result
 
     def require_empty(self) -> None:

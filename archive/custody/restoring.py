@@ -161,12 +161,13 @@ class Restoring:
         until = running(item.locked_until, self._clock)
         with Fetched(self._copy, source, state, self._folder) as (content, sha256):
             made = self._store.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
-        made = self._guarded(self._store, item, made, held=there.legal_hold)
+        made = self._guarded(self._store, item, made, held=item.legal_hold or there.legal_hold)
         with self._database.write() as session:
             self._enter(session, row, item, path, FIRST, made, before, agent)
             for pinned in catalogue.rows(session, row.id):
                 if pinned.key == item.key:
                     pinned.version, pinned.locked_until = made.version, made.locked_until
+                    pinned.legal_hold = made.legal_hold
             session.execute(delete(CopyRow).where(CopyRow.key == item.key, CopyRow.record_id == row.id))
             session.flush()
             session.add(_pair(there, version=made.version))

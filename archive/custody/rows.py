@@ -38,7 +38,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     for values in metadata.representation_values(found.record):
         key = f"{found.root}/{found.contents[values.pop('name')].path}"
         pinned = found.pinned[key]
-        session.add(RepresentationRow(**values, key=key, **_place(pinned), legal_hold=_held(pinned)))
+        session.add(RepresentationRow(**values, key=key, **_place(pinned)))
         forms.add(key)
     for key, pinned in found.pinned.items():
         if key not in forms:
@@ -74,12 +74,9 @@ def facts(found: Found, after: int) -> dict[str, Any]:
 
 def _place(pinned: Pinned) -> dict[str, Any]:
     if pinned.state is None:
-        return {"version": LOST, "locked_until": None}
-    return {"version": pinned.state.version, "locked_until": pinned.state.locked_until}
-
-
-def _held(pinned: Pinned) -> bool:
-    return pinned.state is not None and pinned.state.legal_hold
+        return {"version": LOST, "locked_until": None, "legal_hold": False}
+    state = pinned.state
+    return {"version": state.version, "locked_until": state.locked_until, "legal_hold": state.legal_hold}
 
 
 def _revisions(found: Found) -> list[RevisionRow]:

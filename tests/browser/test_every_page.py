@@ -34,6 +34,7 @@ def pages(site: Site) -> dict[str, tuple[str | None, str]]:
         "résultats": ("platform_admin", "/recherche?q=commune&document_type=registre"),
         "aucun résultat": ("platform_admin", "/recherche?q=xylophonequadrature"),
         "document": ("platform_admin", f"/documents/{registre['record_id']}?q=commune"),
+        "document gelé": ("archivist", f"/documents/{site.kept['chiffre']['record_id']}"),
         "document signé": ("platform_admin", f"/documents/{convention['record_id']}"),
         "etat": ("platform_admin", "/etat"),
         "aide": (None, "/aide"),
@@ -44,7 +45,8 @@ def pages(site: Site) -> dict[str, tuple[str | None, str]]:
 
 NAMES = [
     "connexion", "lien", "verifier", "accueil", "depots", "depot", "depot avec réserve", "recepisse", "recherche",
-    "résultats", "aucun résultat", "document", "document signé", "etat", "aide", "accessibilite", "introuvable",
+    "résultats", "aucun résultat", "document", "document gelé", "document signé", "etat", "aide", "accessibilite",
+    "introuvable",
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from tests.servers.service import Service, deposit, follow
 PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 PDF = SAMPLES / "deliberations.pdf"
-ALL = "deposit:write,record:read,record:describe,journal:read,admin"
+ALL = "deposit:write,record:read,record:describe,hold:write,journal:read,admin"
 
 
 def digest_header(content: bytes) -> str:
@@ -178,12 +178,17 @@ def test_every_operation_keeps_strangers_out(
     description = client.get("/openapi.json").json()
     own_key = client.post("/api/v1/keys", json={"name": "cible", "scopes": ["record:read"]}).json()["id"]
     ids = {"deposit_id": kept["id"], "record_id": kept["record_id"], "key_id": own_key, "kind": "original", "page": "1"}
+    with service.client(service.key("demo", "hold:write")) as holder:
+        held = holder.post("/api/v1/holds", json={"reason": "Contentieux", "records": [kept["record_id"]]}).json()
+        holder.post(f"/api/v1/holds/{held['id']}/release", json={"reason": "Jugé"}).raise_for_status()
+    ids["hold_id"] = held["id"]
     checked = 0
     with service.client() as nobody, service.client(service.key("demo", "disposal:visa")) as powerless:
         for name, method, path, operation in _calls(description, ids):
             if not operation["security"]:
                 continue
-            body = {"json": {}} if method in {"post", "patch"} and name != "createDeposit" else {}
+            sent = {"reason": "x"} if name == "releaseHold" else {}
+            body = {"json": sent} if method in {"post", "patch"} and name != "createDeposit" else {}
             assert nobody.request(method, path, **body).status_code == 401, name
             if "x-scope" in operation:
                 assert powerless.request(method, path, **body).status_code == 403, name

@@ -140,6 +140,45 @@ def test_the_probe_is_shown_where_people_look(on_minio: Service, caller: httpx2.
     assert "chartrier_locks_overdue 0.0" in metrics
 
 
+def test_what_is_held_is_held_by_the_store_itself(
+    on_minio: Service, minio: S3Server, bucket: S3Store, records: list[dict[str, Any]]
+) -> None:
+    client = minio.client()
+    record, other = records
+    root = record["representations"][0]["store"]["key"].rpartition("/v1/")[0]
+
+    def states(prefix: str) -> list[bool]:
+        listed = client.list_objects(bucket.bucket, f"{prefix}/", recursive=True, include_version=True)
+        return [
+            client.is_object_legal_hold_enabled(bucket.bucket, one.object_name, version_id=one.version_id)
+            for one in listed
+        ]
+
+    with on_minio.client(on_minio.key("demo", "record:read,record:describe,hold:write")) as caller:
+        hold = caller.post("/api/v1/holds", json={"reason": "Contentieux", "records": [record["id"]]}).json()
+        assert hold["in_step"] is True, hold
+        described = caller.patch(
+            f"/api/v1/records/{record['id']}", json={"description": "Pendant le gel"}, headers={"If-Match": "*"}
+        )
+        assert described.status_code == 200, described.text
+        assert {form["store"]["legal_hold"] for form in described.json()["representations"]} == {True}
+        assert len(states(root)) > 10
+        assert set(states(root)) == {True}, "what was added since as well"
+        for form in other["representations"]:
+            assert set(states(form["store"]["key"].rpartition("/")[0])) == {False}
+        assert caller.post(f"/api/v1/records/{record['id']}/verifications").json()["verdict"] == "intact"
+        form = record["representations"][0]["store"]
+        client.disable_object_legal_hold(bucket.bucket, form["key"], version_id=form["version"])
+        found = caller.post(f"/api/v1/records/{record['id']}/verifications").json()
+        assert found["verdict"] == "altered"
+        assert "Le gel a été levé dans le magasin" in " ".join(check["detail"] for check in found["checks"])
+        client.enable_object_legal_hold(bucket.bucket, form["key"], version_id=form["version"])
+        released = caller.post(f"/api/v1/holds/{hold['id']}/release", json={"reason": "Jugé"}).json()
+        assert (released["state"], released["in_step"]) == ("released", True)
+        assert set(states(root)) == {False}
+        assert caller.post(f"/api/v1/records/{record['id']}/verifications").json()["verdict"] == "intact"
+
+
 def test_a_bucket_made_without_lock_is_used_and_never_called_enforced(minio: S3Server, tmp_path: Path) -> None:
     settings = minio.settings()
     minio.client().make_bucket(settings.bucket)

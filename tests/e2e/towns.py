@@ -13,9 +13,9 @@ import pytest
 from tests.servers.service import Service, deposit
 
 PDF = Path(__file__).resolve().parents[2] / "samples" / "deliberations.pdf"
-ALL = "deposit:write,record:read,record:describe,journal:read,admin"
+ALL = "deposit:write,record:read,record:describe,hold:write,journal:read,admin"
 
-LISTS = ("listDeposits", "listJournalEntries", "listKeys", "searchRecords", "getMe")
+LISTS = ("listDeposits", "listHolds", "listJournalEntries", "listKeys", "searchRecords", "getMe")
 """Answer everybody about their own."""
 
 OPEN = (
@@ -29,6 +29,9 @@ OPEN = (
     "getReadiness",
 )
 """Say the same to everybody: hashes and numbers of the installation."""
+
+NAMING = ("placeHold",)
+"""Name somebody's things in what is sent, not in the address."""
 
 MAKES = ("createDeposit", "createKey", "verifyFile")
 """Name nothing of anybody's: tested below, each by itself."""
@@ -71,11 +74,13 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             assert view["state"] == "kept", view
             record = client.get(f"/api/v1/records/{view['record_id']}").json()
             key = client.post("/api/v1/keys", json={"name": f"outil{mark}", "scopes": ["record:read"]}).json()
-        town.words |= {"filename": path.stem, "key_name": f"outil{mark}"}
+            held = client.post("/api/v1/holds", json={"reason": f"Motif{mark}", "records": [record["id"]]}).json()
+        town.words |= {"filename": path.stem, "key_name": f"outil{mark}", "hold_reason": f"Motif{mark}"}
         town.ids = {
             "deposit_id": view["id"],
             "record_id": view["record_id"],
             "key_id": key["id"],
+            "hold_id": held["id"],
             "sha256": record["representations"][0]["digests"]["sha-256"],
         }
         made.append(town)
@@ -100,6 +105,10 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
     more: dict[str, Any] = {}
     if operation == "describeRecord":
         more = {"headers": {"If-Match": "*"}, "json": {"description": f"dit {secrets.token_hex(3)}"}}
+    elif operation == "placeHold":
+        more = {"json": {"reason": "Contentieux", "records": [town.ids["record_id"]]}}
+    elif operation == "releaseHold":
+        more = {"json": {"reason": "Jugé"}}
     elif operation == "getInclusionProof":
         more = {"params": {"entry": 1}}
     elif operation == "getConsistencyProof":

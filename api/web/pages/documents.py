@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import Caller, require_csrf
 from api.deliveries import attachment, deliver
-from api.history import history_of
+from api.history import history_of, name_of
 from api.permissions import PageNeeds
 from api.record_views import checkpoint_over, copies, find_record, find_representation, representations_of
 from api.web import words
@@ -26,8 +27,9 @@ from api.web.progress import Badge
 from api.web.reading import Reading, read
 from api.web.render import in_language, pages_of, system_of
 from api.web.verdicts import findings, fixity_badge
-from archive.catalogue import latest_verification
-from archive.tables import RecordRow, RepresentationRow, VerificationRow
+from archive.catalogue import holds_on, latest_verification
+from archive.holds import records_of
+from archive.tables import HoldRow, RecordRow, RepresentationRow, VerificationRow
 from signing.clock import parse_stamp
 from signing.errors import Refused
 
@@ -60,10 +62,10 @@ def show(
     q: str = "",
 ) -> Response:
     """The record page."""
-    return _page(request, person, record_id, page, q)
+    return page_of(request, person, record_id, page, q)
 
 
-def _page(
+def page_of(
     request: Request,
     person: Caller,
     record_id: str,
@@ -74,7 +76,15 @@ def _page(
     faults: list[dict[str, str]] | None = None,
     status: int = 200,
     block: str | None = "feuille",
+    held: tuple[list[dict[str, str]], str, dict[str, str]] = ([], "", {}),
 ) -> Response:
+    """The page of a record.
+
+    Args:
+        checked: A verification that was just made.
+        faults: What was wrong with a description that was sent.
+        held: What was wrong with a hold that was sent, which hold (empty: a new one), and the form as it was filled.
+    """
     system = system_of(request)
     with in_language(request), system.database.read() as session:
         row = find_record(session, person.tenant, record_id)
@@ -84,6 +94,7 @@ def _page(
         history = history_of(session, row, stored)[::-1]
         checkpoint = checkpoint_over(session, row.kept_entry)
         standing = copies(session, row, system)
+        holds = [_hold(session, hold) for hold in holds_on(session, row.id)]
         session.expunge_all()  # they are shown after the snapshot is given back: reading a page takes time
     with in_language(request):
         page = min(max(page, 1), max(row.pages or 1, 1))
@@ -118,7 +129,34 @@ def _page(
             total_events=len(history),
             checkpoint=checkpoint,
             faults=faults or [],
+            holds=holds,
+            may_hold=person.may("hold:write") and row.state not in {"disposed", "transferred"},
+            hold_faults=held[0],
+            faulty_hold=held[1],
+            hold_form=held[2],
         )
+
+
+def _hold(session: Session, row: HoldRow) -> dict[str, Any]:
+    """A hold in force, in words."""
+    day, reason = words.day(row.placed_at), row.reason.rstrip(" .")
+    if row.until is not None:
+        last = words.day(row.until)
+        sentence = _(
+            "Gelé depuis le {day}, jusqu’au {last} : {reason}, ne peut pas être éliminé.",
+            day=day,
+            last=last,
+            reason=reason,
+        )
+    else:
+        sentence = _("Gelé depuis le {day} : {reason}, ne peut pas être éliminé.", day=day, reason=reason)
+    return {
+        "id": row.id,
+        "sentence": sentence,
+        "placed_by": name_of(session, row.placed_by),
+        "others": len(records_of(session, row.id)) - 1,
+        "in_step": row.settled_at is not None,
+    }
 
 
 def _copy(one: dict[str, Any]) -> tuple[str, Badge, str]:
@@ -238,7 +276,7 @@ def verify(
     with system.database.read() as session:
         find_record(session, person.tenant, record_id)
     checked = run_checks(system, person.tenant, record_id)
-    return _page(request, person, record_id, 1, "", checked=checked, block="verification")
+    return page_of(request, person, record_id, 1, "", checked=checked, block="verification")
 
 
 @router.post("/documents/{record_id}/decrire")
@@ -270,7 +308,7 @@ def _describe(request: Request, person: Caller, record_id: str, form: dict[str, 
         with in_language(request):
             text = said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
             fault = {"href": "#titre" if error.pointer != "/document_date" else "#day", "text": text}
-        return _page(request, person, record_id, 1, "", faults=[fault], status=422, block=None)
+        return page_of(request, person, record_id, 1, "", faults=[fault], status=422, block=None)
     system.bell.ring()
     return RedirectResponse(f"/documents/{record_id}#decrire", 303)
 

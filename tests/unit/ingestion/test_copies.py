@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive.hold_statements import PLACED, key_of
+from archive.objects import layout
 from archive.objects.port import ObjectStore, read_all
 from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow
 from ingestion.assembly import System
@@ -350,3 +352,31 @@ def test_a_store_is_not_left_while_a_service_runs_anywhere(paired: System, tmp_p
     assert rows(paired, "representations", "stored_files") == before
     elsewhere.release()
     assert Custody(paired).promote() > 0
+
+
+def test_a_hold_and_its_release_are_followed_to_the_second_store(paired: System, tmp_path: Path) -> None:
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+
+    def held(store: Any, record: str) -> set[bool]:
+        root = layout.object_root("demo", record)
+        return {store.stat(item.key, item.version).legal_hold for item in store.list(f"{root}/")}
+
+    hold = paired.holds.place("demo", [ids[0]], reason="Contentieux", until=None, agent="user:1")
+    Custody(paired).follow_copies()
+    assert held(paired.store, ids[0]) == {False}
+    assert True in held(paired.copy_store, ids[0]), "the decision counts, not what the first store was told"
+    paired.holds.run()
+    paired.holdings.describe("demo", ids[0], {"title": "Pendant"}, agent="user:1", expected_revision=3)
+    Custody(paired).follow_copies()
+    in_step(paired)
+    assert Custody(paired).copy_everything()["records_behind"] == 0
+    assert held(paired.copy_store, ids[2]) == {False}
+    statement = key_of("demo", hold, PLACED)
+    assert read_all(paired.copy_store, statement) == read_all(paired.store, statement)
+    paired.holds.release("demo", hold, reason="Jugé", agent="user:1")
+    paired.holds.run()
+    Custody(paired).follow_copies()
+    in_step(paired)
+    assert Custody(paired).copy_everything()["records_behind"] == 0
+    assert held(paired.copy_store, ids[0]) == {False}

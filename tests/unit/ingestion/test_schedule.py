@@ -16,13 +16,14 @@ from archive import assurance
 from archive.objects.port import Assurance
 from archive.objects.siege import REASONS
 from archive.probe import Probe
-from archive.tables import StoreProbeRow
+from archive.tables import HoldRow, StoreProbeRow
 from ingestion import schedule
 from ingestion.assembly import System, assemble
 from ingestion.leases import Duty
 from ingestion.schedule import Beat
 from ingestion.settings import load_settings
 from signing.clock import utc_now
+from tests.holdings import keep
 
 
 class Watch:
@@ -159,3 +160,30 @@ def test_a_long_step_keeps_its_lease_and_one_that_hangs_does_not(
             event.set()
         for thread in threads:
             thread.join(10)
+
+
+def test_what_the_store_was_not_told_is_told_within_a_minute(
+    system: System, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system.create_tenant("demo", "Commune de Démonstration")
+    record = keep(system, tmp_path, 1)
+    last = watch().date() + timedelta(days=1)
+    hold = system.holds.place("demo", [record], reason="Contentieux", until=last, agent="user:1")
+    with monkeypatch.context() as patch:
+        patch.setattr(system.store, "hold", lambda key, version, on: system.store.stat(key, version))
+        Beat(system)._settle_holds()
+        watch.ahead = timedelta(minutes=20)
+        state, detail = store_health(system)
+        assert state == DEGRADED
+        assert "gels" in detail
+    beat = Beat(system)
+    beat._settle_holds()
+    assert store_health(system)[0] == OK
+    with system.database.read() as session:
+        assert session.get_one(HoldRow, hold).settled_at is not None
+    watch.ahead = timedelta(days=2)
+    beat._settle_holds()
+    with system.database.read() as session:
+        row = session.get_one(HoldRow, hold)
+    assert row.released_at is not None
+    assert row.settled_at is not None

@@ -1,0 +1,98 @@
+"""Holds on a record's page: placed and released by who may, with or without scripts."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api import hold_views
+from api.auth import Caller, require_csrf
+from api.permissions import PageNeeds
+from api.record_views import find_record
+from api.web.i18n import said
+from api.web.pages.depots import written_date
+from api.web.pages.documents import page_of
+from api.web.render import in_language, system_of
+from signing.errors import Refused
+
+router = APIRouter(include_in_schema=False)
+
+Holder = Annotated[Caller, Depends(PageNeeds("hold:write"))]
+
+
+@router.post("/documents/{record_id}/geler")
+async def place(request: Request, record_id: str, person: Holder) -> Response:
+    """Hold this record."""
+    return await run_in_threadpool(_placed, request, person, record_id, await _form(request))
+
+
+@router.post("/documents/{record_id}/gels/{hold_id}/lever")
+async def release(request: Request, record_id: str, hold_id: str, person: Holder) -> Response:
+    """Release a hold, for every record that it covers."""
+    return await run_in_threadpool(_released, request, person, record_id, hold_id, await _form(request))
+
+
+async def _form(request: Request) -> dict[str, str]:
+    async with request.form() as given:
+        return {name: value for name, value in given.items() if isinstance(value, str)}
+
+
+def _placed(request: Request, person: Caller, record_id: str, form: dict[str, str]) -> Response:
+    require_csrf(request, form.get("csrf", ""))
+    system = system_of(request)
+    _require(system, person, record_id)
+    try:
+        reason, until = form.get("reason", ""), _day(form)
+        hold_views.place(system, person.tenant, [record_id], reason=reason, until=until, agent=person.agent)
+    except Refused as error:
+        return _refused(request, person, record_id, error, form)
+    return RedirectResponse(f"/documents/{record_id}#gel", 303)
+
+
+def _released(request: Request, person: Caller, record_id: str, hold_id: str, form: dict[str, str]) -> Response:
+    require_csrf(request, form.get("csrf", ""))
+    system = system_of(request)
+    _require(system, person, record_id)
+    try:
+        hold_views.release(system, person.tenant, hold_id, reason=form.get("reason", ""), agent=person.agent)
+    except Refused as error:
+        if error.code == "hold_not_found":
+            raise
+        return _refused(request, person, record_id, error, form, hold_id)
+    return RedirectResponse(f"/documents/{record_id}#gel", 303)
+
+
+def _require(system: Any, person: Caller, record_id: str) -> None:
+    with system.database.read() as session:
+        find_record(session, person.tenant, record_id)
+
+
+def _day(form: dict[str, str]) -> date | None:
+    written = written_date(form)
+    try:
+        return date.fromisoformat(written) if written else None
+    except ValueError as error:
+        raise Refused(
+            "bad_hold",
+            "La date « {written} » n’existe pas.",
+            kept="Rien n’a été changé.",
+            action="Écrivez le jour, le mois et l’année, par exemple 31 12 2024.",
+            pointer="/until",
+            written=written,
+        ) from error
+
+
+def _refused(
+    request: Request, person: Caller, record_id: str, error: Refused, form: dict[str, str], hold_id: str = ""
+) -> Response:
+    with in_language(request):
+        text = said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
+    field = "#gel" if hold_id or error.pointer is None else "#terme-day" if error.pointer == "/until" else "#motif"
+    faults = [{"href": field, "text": text}]
+    return page_of(request, person, record_id, 1, "", status=422, block=None, held=(faults, hold_id, form))
