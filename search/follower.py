@@ -206,9 +206,9 @@ class Follower:
         key = (tenant, line.n)
         try:
             entry = self._load(session, tenant, line.record_id)
-        except Unavailable:
-            raise
         except Exception as error:  # a record that can't be read must not hide all later ones
+            if isinstance(error, Unavailable) and error.code != "object_unreadable":
+                raise
             self._failures[key] = self._failures.get(key, 0) + 1
             if self._failures[key] < _ATTEMPTS:
                 raise Unavailable(

@@ -18,7 +18,7 @@ from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.journal import TILE, Tile, bundle_path, pack_bundle
-from archive.objects.port import ObjectStore, found
+from archive.objects.port import ObjectStore, Unreadable, found
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.tree import JOURNAL
 from signing.errors import Refused
@@ -92,6 +92,12 @@ class Agreement:
 
     def published(self, findings: Findings) -> None:
         """The published journal has every file that its size asks for, once, and ends as the database's does."""
+        try:
+            self._published(findings)
+        except Unreadable as error:
+            findings.add(Kind.UNREADABLE, "journal", str(error.values["key"]), "bytes")
+
+    def _published(self, findings: Findings) -> None:
         for look in range(_LOOKS):
             with self._database.read() as session:
                 row = session.scalars(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1)).first()

@@ -22,12 +22,12 @@ from sqlalchemy.orm import Session
 from archive import catalogue, fixity
 from archive.catalogue import Placed
 from archive.custody.carrying import Fetched, Source, lock_missing, running
-from archive.custody.census import HEADS
+from archive.custody.census import HEADS, restored
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.objects import layout
-from archive.objects.port import Listed, ObjectStore, StoredObject, found, read_all
+from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, found, read_all
 from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow, TenantRow
 from archive.tree import JOURNAL
 from signing.clock import Clock
@@ -135,16 +135,14 @@ class Copies:
 
     def _object(self, findings: Findings, source: Source, *, held: bool = False) -> list[CopyRow]:
         """Copy one version, unless what is read is not what it should be: that is told, and nothing is written."""
+        read = False
         try:
             state = self._store.stat(source.key, source.version)
             with self._fetched(source, state) as (content, sha256):
+                read = True
                 item = self._put(source.key, content, sha256, state.locked_until, held=held or state.legal_hold)
-        except (Corrupt, Refused) as error:
-            kinds = {"altered": Kind.CHANGED, "missing": Kind.MISSING, "object_missing": Kind.MISSING}
-            if error.code in kinds:
-                findings.add(kinds[error.code], "store", source.key, "bytes", record=source.record_id)
-            else:
-                _not_written(findings, source.key, error, source.record_id)
+        except (Corrupt, Refused, Unreadable) as error:
+            _not_copied(findings, "copy" if read else "store", source.key, error, source.record_id)
             return []
         return [self._row(source.key, source.version, item, sha256, source.record_id)]
 
@@ -183,10 +181,16 @@ class Copies:
     ) -> list[CopyRow]:
         """Write each head once for each version, in their sequence: sidecar, then inventory, as they were written."""
         made = []
+        with self._database.read() as session:
+            again = restored(session, record_id)
         pinned = {item.key.removeprefix(f"{root}/"): item for item in heads}
         for name in sorted(pinned, reverse=True):
             item = pinned[name]
-            earlier = [found(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+            try:
+                earlier = [found(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+            except Unreadable as error:
+                _not_copied(findings, "store", str(error.values["key"]), error, record_id)
+                continue
             contents = [content for content in earlier if content is not None]
             if len(contents) < number:
                 lost = earlier.index(None) + 1
@@ -195,31 +199,44 @@ class Copies:
             if hashlib.sha256(contents[-1]).hexdigest() != item.sha256:
                 findings.add(Kind.CHANGED, "store", f"{root}/v{number}/{name}", "bytes", record=record_id)
                 continue
-            there = [one for one in self._copy.list(f"{root}/{name}") if one.key == f"{root}/{name}"]
-            if len(there) > number or any(
-                read_all(self._copy, one.key, one.version) != content
-                for one, content in zip(there, contents, strict=False)
-            ):
+            written, strays = self._sequence(item.key, contents)
+            if strays > again[name]:
                 findings.add(Kind.CHANGED, "copy", item.key, "sequence", record=record_id)
-                there = there[:number]
+                written = written + strays
             state: StoredObject | None = None
             try:
-                for content in contents[max(0, min(len(there), number - 1)) :]:
+                for content in contents[min(written, number - 1) :]:
                     digest = hashlib.sha256(content).hexdigest()
                     state = self._put(item.key, content, digest, item.locked_until, held=held, replace=True)
-            except (Corrupt, Refused) as error:
-                _not_written(findings, item.key, error, record_id)
+            except (Corrupt, Refused, Unreadable) as error:
+                _not_copied(findings, "copy", item.key, error, record_id)
                 break  # the inventory never without its sidecar
             if state is not None:
                 made.append(self._row(item.key, item.version, state, item.sha256, record_id))
         return made
+
+    def _sequence(self, key: str, contents: Sequence[bytes]) -> tuple[int, int]:
+        """How many versions of a head the copy has in their sequence, and how many more that are none of it."""
+        written = strays = 0
+        for item in self._copy.list(key):
+            if item.key != key or item.marker:
+                continue
+            try:
+                content = read_all(self._copy, key, item.version)
+            except Unreadable:
+                content = None
+            if written < len(contents) and content == contents[written]:
+                written += 1
+            else:
+                strays += 1
+        return written, strays
 
     def _followed(self, findings: Findings, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
         """As ``_lasting``; a copy that is gone or takes no lock is told, and stops nothing else."""
         try:
             return self._lasting(row, until, held=held)
         except (Corrupt, Refused) as error:
-            _not_written(findings, row.key, error, row.record_id)
+            _not_copied(findings, "copy", row.key, error, row.record_id)
             return []
 
     def _lasting(self, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
@@ -261,7 +278,11 @@ class Copies:
             locks: Ask the first store for the lock of each, and follow it.
         """
         head = next((item for item in self._store.list(_CHECKPOINT) if item.key == _CHECKPOINT), None)
-        note = read_all(self._store, _CHECKPOINT) if head is not None else None
+        try:
+            note = read_all(self._store, _CHECKPOINT) if head is not None else None
+        except Unreadable as error:
+            note = None
+            _not_copied(findings, "store", _CHECKPOINT, error, None)
         with self._database.read() as session:
             tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
         roots = [key for tenant in tenants for key in sorted(layout.root_files(tenant))]
@@ -359,8 +380,10 @@ def promote(session: Session, clock: Clock) -> int:
     return moved
 
 
-def _not_written(findings: Findings, key: str, error: Corrupt | Refused, record_id: str | None) -> None:
-    """Tell what kept an object from the second store.
+def _not_copied(
+    findings: Findings, place: str, key: str, error: Corrupt | Refused | Unreadable, record_id: str | None
+) -> None:
+    """Tell what kept an object from the second store, and in which of the two it is at fault.
 
     Raises:
         Corrupt: Nothing that a copy may meet.
@@ -373,11 +396,12 @@ def _not_written(findings: Findings, key: str, error: Corrupt | Refused, record_
         "digest_mismatch": (Kind.CHANGED, "bytes"),
         "missing": (Kind.MISSING, "bytes"),
         "object_missing": (Kind.MISSING, "bytes"),
+        "object_unreadable": (Kind.UNREADABLE, "bytes"),
     }
     if error.code not in told:
         raise error
     kind, detail = told[error.code]
-    findings.add(kind, "copy", key, detail, record=record_id)
+    findings.add(kind, place, key, detail, record=record_id)
 
 
 def _rank(path: str) -> tuple[int, str]:

@@ -23,7 +23,7 @@ from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects import layout
-from archive.objects.port import ObjectStore, StoredObject
+from archive.objects.port import ObjectStore, StoredObject, Unreadable
 from archive.records import RecordState
 from archive.tables import CopyRow, JournalEntryRow, RecordRow
 from signing.clock import Clock
@@ -148,7 +148,7 @@ class Restoring:
     def _whole(self, store: ObjectStore, item: Placed, version: str) -> bool:
         try:
             fixity.check(store, item.key, version, sha256=item.sha256, size=item.size)
-        except Corrupt:
+        except (Corrupt, Unreadable):  # what can't be read is not whole, whether or not it changed
             return False
         return True
 
@@ -240,7 +240,7 @@ def _stated(session: Session, record_id: str) -> list[dict[str, Any]]:
 def _read(store: ObjectStore, key: str, version: str) -> bytes | None:
     try:
         return b"".join(store.read(key, version))
-    except Refused:
+    except (Refused, Unreadable):
         return None
 
 

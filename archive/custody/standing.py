@@ -40,7 +40,7 @@ def standing(
         pinned = {(item.key, item.version) for item in placed}
         copied = [one for one in rows_of(session, row.id) if (one.key, one.version) in pinned]
         verdicts = {one.verdict for one in copied}
-        worst = next((word for word in ("altered", "missing") if word in verdicts), "intact")
+        worst = next((word for word in ("altered", "missing", "unverifiable") if word in verdicts), "intact")
         short = "absent" if not copied else "incomplete"
         shown.append(
             {

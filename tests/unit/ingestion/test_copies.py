@@ -170,6 +170,27 @@ def test_a_damaged_copy_is_found_and_copied_anew(paired: System, tmp_path: Path)
     assert Custody(paired).copy_everything(check=True)["findings"] == []
 
 
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_head_that_was_put_back_in_the_copy_is_no_alarm_when_it_moves_on(
+    paired: System, tmp_path: Path, again: int
+) -> None:
+    """A damaged version lies among those that are in sequence; one more that nobody tells of is still told."""
+    record_id = keep(paired, tmp_path, 1)
+    Custody(paired).copy_everything()
+    head = next(p for p in (tmp_path / "nas" / "tenants").rglob("inventory.json") if p.parent.name.endswith(record_id))
+    for _ in range(again):
+        alter(head, flipped)
+        done = Custody(paired).restore("demo", record_id, agent="service:cli")
+        assert [one.store for one in done] == ["second"]
+    for revision in (1, 2):
+        title = {"title": f"Titre {revision}"}
+        paired.holdings.describe("demo", record_id, title, agent="user:1", expected_revision=revision)
+        assert Custody(paired).copy_everything(check=True)["findings"] == []
+    alter(head, flipped)
+    paired.holdings.describe("demo", record_id, {"title": "Autre"}, agent="user:1", expected_revision=3)
+    assert ("changed", "copy", "sequence") in found(Custody(paired).copy_everything())
+
+
 def test_bytes_that_are_damaged_in_both_are_said_and_left(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
     Custody(paired).copy_everything()
