@@ -174,7 +174,7 @@ def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only
         if (
             not told_only
             and current is not None
-            and _follows(content, current)
+            and follows(content, current)
             and _sound(store, result, listed, current)
         ):
             result.ahead = True
@@ -218,7 +218,7 @@ def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) 
     )
 
 
-def _follows(before: bytes, after: bytes) -> bool:
+def follows(before: bytes, after: bytes) -> bool:
     """Whether a later inventory only adds to an earlier one."""
     try:
         old, new = json.loads(before), json.loads(after)
@@ -241,7 +241,7 @@ def _pin_all(store: ObjectStore, result: Found, listed: Versions, content: bytes
         if own is None:
             result.add(_unread(listed, f"{result.root}/{path}"), path, "object")
             continue
-        if number < result.number and layout.sha512(own) not in known and not _follows(own, content):
+        if number < result.number and layout.sha512(own) not in known and not follows(own, content):
             result.add(Kind.CHANGED, path, "inventory")
         digests[path] = hashlib.sha256(own).hexdigest()
         digests[f"{path}.sha512"] = hashlib.sha256(layout.sidecar(own)).hexdigest()

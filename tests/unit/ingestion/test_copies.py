@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,8 +14,9 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive.objects import layout
 from archive.objects.port import ObjectStore, read_all
-from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow
+from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from ingestion.assembly import System
 from ingestion.custody import Custody
 from ingestion.leases import Duty
@@ -214,6 +216,37 @@ def test_a_catalogue_that_was_changed_is_no_reason_to_restore(paired: System, tm
         Custody(paired).restore("demo", ids[0], agent="service:cli")
 
 
+@pytest.mark.parametrize("path", ["v1/content/autre.bin", "v1/inventory.json", "v1/inventory.json.sha512"])
+def test_what_no_inventory_accounts_for_is_no_reason_to_restore(paired: System, tmp_path: Path, path: str) -> None:
+    """Somebody has the catalogue pin other bytes, and lays them into both stores: nobody vouches for them."""
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    assert Custody(paired).restore("demo", ids[0], agent="service:cli") == []
+    with paired.database.write() as session:
+        root = f"{layout.object_root('demo', ids[0])}/"
+        digest = hashlib.sha256(b"forged").hexdigest()
+        made = [
+            s.put(f"{root}{path}", b"forged", sha256=digest, replace=True) for s in (paired.store, paired.copy_store)
+        ]
+        for table in (StoredFileRow, CopyRow):
+            session.execute(delete(table).where(table.key == f"{root}{path}"))
+        pinned = {"record_id": ids[0], "key": f"{root}{path}", "version": made[0].version, "size": 6, "sha256": digest}
+        session.add(StoredFileRow(**pinned))
+        now = paired.clock()
+        session.add(
+            CopyRow(
+                **pinned,
+                copy_version=made[1].version,
+                copied_at=now,
+                checked_at=now,
+                verdict="intact",
+                legal_hold=False,
+            )
+        )
+    with pytest.raises(Corrupt, check=lambda error: error.code == "catalogue_differs"):
+        Custody(paired).restore("demo", ids[0], agent="service:cli")
+
+
 def test_a_copy_that_is_gone_stops_nothing_else(paired: System, tmp_path: Path) -> None:
     """Its lock can't follow: that is told, and the records after it are copied all the same."""
     ids = sorted(filled(paired, tmp_path))
@@ -246,8 +279,6 @@ def test_strays_in_the_copy_are_told(paired: System, tmp_path: Path) -> None:
     Custody(paired).copy_everything()
     original = next(p for p in (tmp_path / "nas" / "tenants").rglob("original.pdf") if ids[1] in str(p))
     key = str(original.parent.relative_to(tmp_path / "nas") / "autre.bin")
-    import hashlib
-
     paired.copy_store.put(key, b"x", sha256=hashlib.sha256(b"x").hexdigest())
     assert found(Custody(paired).copy_everything(check=True)) == {("untracked", "copy", "object")}
 
