@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive import register
+from archive.custody import registers
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
@@ -110,10 +111,26 @@ class Agreement:
             else:
                 self._pause(2)  # a publisher writes the head first, its row right after
         size = row.size if row is not None else 0
+        self._register(findings)
         whole = self._listed(findings)
         self._all_there(findings, size, whole)
         if size:
             self._last_bundle(findings, size)
+
+    def _register(self, findings: Findings) -> None:
+        """Every file of the register is one that an entry claims; a change that is being made gets some time."""
+        for look in range(_LOOKS):
+            there = [file for file, _ in registers.files(self._store)]
+            with self._database.read() as session:
+                query = select(JournalEntryRow.tenant_id, JournalEntryRow.body)
+                lines = session.execute(query.where(JournalEntryRow.subject == register.SUBJECT)).all()
+            claims = registers.claims_of((tenant, json.loads(body)["facts"]) for tenant, body in lines)
+            different = registers.compare(there, claims)
+            if not different or look == _LOOKS - 1:
+                break
+            self._pause(2)
+        for kind, key in different:
+            findings.add(kind, "journal", key, "register")
 
     def _listed(self, findings: Findings) -> dict[str, int]:
         """Look at every key below ``journal/``, ``register/`` and at ``layout.json``; full tiles by row."""
