@@ -11,31 +11,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date
+from datetime import date
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
-from sqlalchemy import CursorResult, delete, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select
 
 from archive import catalogue, fixity
 from archive.catalogue import Placed
 from archive.custody.carrying import Fetched, Source, lock_missing, running
 from archive.custody.census import HEADS, restored
 from archive.custody.findings import Findings, Kind
+from archive.custody.pairs import BATCH, CHECKPOINT, behind, forget_former, rows_of
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.objects import layout
 from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, found, read_all
-from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow, TenantRow
+from archive.tables import CopyRow, JournalEntryRow, RecordRow, TenantRow
 from archive.tree import JOURNAL
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
-_RECORDS: Final = 100
 _WRITERS: Final = 4
-_CHECKPOINT: Final = f"{JOURNAL}/checkpoint"
 _STAGED: Final = ("/bytes", "/deposit.json")
 FOLLOWED: Final = (*CHANGES, "ObjectRestored")
 
@@ -75,7 +73,7 @@ class Copies:
                 query = select(JournalEntryRow.n, JournalEntryRow.subject).where(
                     JournalEntryRow.n > after, JournalEntryRow.type.in_(FOLLOWED)
                 )
-                lines = session.execute(query.order_by(JournalEntryRow.n).limit(_RECORDS)).all()
+                lines = session.execute(query.order_by(JournalEntryRow.n).limit(BATCH)).all()
             self._records(findings, list(dict.fromkeys(subject.removeprefix("record:") for _, subject in lines)))
             if not lines:
                 break
@@ -85,19 +83,19 @@ class Copies:
 
     def whole(self, findings: Findings) -> int:
         """Bring everything in step, whatever was missed, also locks that grew; how many records were behind."""
-        behind, after = 0, ""
+        late, after = 0, ""
         while True:
             with self._database.read() as session:
-                batch = list(session.scalars(_behind(after, self._clock)))
+                batch = list(session.scalars(behind(after, self._clock)))
             self._records(findings, batch)
-            behind += len(batch)
-            self._told("copies", behind, None)
+            late += len(batch)
+            self._told("copies", late, None)
             if not batch:
                 break
             after = batch[-1]
         self._loose(findings, locks=True)
         self._staging(findings)
-        return behind
+        return late
 
     def _records(self, findings: Findings, ids: Sequence[str]) -> None:
         with ThreadPoolExecutor(_WRITERS) as writers:
@@ -129,7 +127,7 @@ class Copies:
             with self._database.write() as session:
                 for one in made:
                     session.merge(one)
-                _forget_former(session, record_id)
+                forget_former(session, record_id)
 
     # -- one object
 
@@ -277,17 +275,17 @@ class Copies:
         Args:
             locks: Ask the first store for the lock of each, and follow it.
         """
-        head = next((item for item in self._store.list(_CHECKPOINT) if item.key == _CHECKPOINT), None)
+        head = next((item for item in self._store.list(CHECKPOINT) if item.key == CHECKPOINT), None)
         try:
-            note = read_all(self._store, _CHECKPOINT) if head is not None else None
+            note = read_all(self._store, CHECKPOINT) if head is not None else None
         except Unreadable as error:
             note = None
-            _not_copied(findings, "store", _CHECKPOINT, error, None)
+            _not_copied(findings, "store", CHECKPOINT, error, None)
         with self._database.read() as session:
             tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
         roots = [key for tenant in tenants for key in sorted(layout.root_files(tenant))]
         for prefix in ("layout.json", "register/", *roots, f"{JOURNAL}/"):
-            items = (item for item in self._store.list(prefix) if item.key != _CHECKPOINT and not item.marker)
+            items = (item for item in self._store.list(prefix) if item.key != CHECKPOINT and not item.marker)
             self._missing(findings, items, locks=locks)
         if note is not None:
             self._checkpoint(note)
@@ -315,13 +313,13 @@ class Copies:
     def _checkpoint(self, note: bytes) -> None:
         digest = hashlib.sha256(note).hexdigest()
         with self._database.read() as session:
-            rows = list(session.scalars(select(CopyRow).where(CopyRow.key == _CHECKPOINT)))
+            rows = list(session.scalars(select(CopyRow).where(CopyRow.key == CHECKPOINT)))
         if len(rows) == 1 and rows[0].sha256 == digest:
             return
-        item = self._put(_CHECKPOINT, note, digest, None, held=False, replace=True)
+        item = self._put(CHECKPOINT, note, digest, None, held=False, replace=True)
         with self._database.write() as session:
-            session.execute(delete(CopyRow).where(CopyRow.key == _CHECKPOINT))
-            session.add(self._row(_CHECKPOINT, "", item, digest, None))
+            session.execute(delete(CopyRow).where(CopyRow.key == CHECKPOINT))
+            session.add(self._row(CHECKPOINT, "", item, digest, None))
 
     def _staging(self, findings: Findings) -> None:
         """Acknowledged deposits that wait: copied unlocked, and gone from the copy when they are gone here."""
@@ -342,42 +340,6 @@ class Copies:
                     raise
             with self._database.write() as session:
                 session.execute(delete(CopyRow).where(CopyRow.key == row.key, CopyRow.version == row.version))
-
-
-def promote(session: Session, clock: Clock) -> int:
-    """Pin the second store's versions instead of the first's, and pair them the other way round; how many objects.
-
-    To be called in one write transaction, with the service stopped, once everything is in step.
-
-    Raises:
-        Refused: ``copy_incomplete``: something that is pinned is not copied whole.
-    """
-    behind = session.scalar(_behind("", clock)) is not None
-    damaged = session.scalar(select(CopyRow.key).where(CopyRow.verdict != "intact").limit(1)) is not None
-    if behind or damaged:
-        raise Refused(
-            "copy_incomplete",
-            "La seconde copie n’est pas complète ou pas intacte : elle ne peut pas prendre la place du magasin.",
-            kept="Rien n’a été changé.",
-            action="Lancez « chartrier copies --check », réparez ce qu’il montre, puis recommencez.",
-        )
-    moved = 0
-    for table in (RepresentationRow, StoredFileRow):
-        pair = (CopyRow.key == table.key, CopyRow.version == table.version)
-        made = session.execute(
-            update(table)
-            .where(exists().where(*pair))
-            .values(version=select(CopyRow.copy_version).where(*pair).scalar_subquery())
-            .execution_options(synchronize_session=False)
-        )
-        moved += cast("CursorResult[Any]", made).rowcount
-    session.execute(delete(CopyRow).where(CopyRow.key == _CHECKPOINT))
-    session.execute(
-        update(CopyRow)
-        .values(version=CopyRow.copy_version, copy_version=CopyRow.version)
-        .execution_options(synchronize_session=False)
-    )
-    return moved
 
 
 def _not_copied(
@@ -411,29 +373,3 @@ def _rank(path: str) -> tuple[int, str]:
     if path in HEADS:
         return 3, path
     return (1, path) if path.startswith("v") else (2, path)
-
-
-def rows_of(session: Session, record_id: str) -> Sequence[CopyRow]:
-    """The copied objects of a record."""
-    return session.scalars(select(CopyRow).where(CopyRow.record_id == record_id)).all()
-
-
-def _forget_former(session: Session, record_id: str) -> None:
-    """Pairs of versions that nothing pins any more: heads that moved on, objects that were restored."""
-    pinned = {(item.key, item.version) for item in catalogue.placed(session, record_id)}
-    for row in rows_of(session, record_id):
-        if (row.key, row.version) not in pinned:
-            session.delete(row)
-
-
-def _behind(after: str, clock: Clock) -> Any:
-    """Records with an object that is not copied, or whose lock or hold has changed since; in order, after an id."""
-    queries, today = [], clock().astimezone(UTC).date()
-    for table in (RepresentationRow, StoredFileRow):
-        copied = select(CopyRow.key).where(CopyRow.key == table.key, CopyRow.version == table.version)
-        shorter = or_(CopyRow.locked_until.is_(None), CopyRow.locked_until < table.locked_until)
-        late: Any = copied.where(table.locked_until >= today, shorter).exists()
-        if table is RepresentationRow:
-            late = or_(late, copied.where(CopyRow.legal_hold != RepresentationRow.legal_hold).exists())
-        queries.append(select(table.record_id).where(table.record_id > after, or_(~copied.exists(), late)))
-    return queries[0].union(queries[1]).order_by("record_id").limit(_RECORDS)

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from archive import catalogue, fixity
 from archive.catalogue import Placed
 from archive.custody.carrying import Fetched, Source, lock_missing, running
-from archive.custody.copies import rows_of
+from archive.custody.pairs import rows_of
 from archive.custody.reading import CHANGES, follows
 from archive.database import Database
 from archive.ledger import Ledger

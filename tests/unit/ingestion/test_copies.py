@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive.custody.standing import standing
 from archive.objects import layout
-from archive.objects.port import ObjectStore, read_all
+from archive.objects.port import Assurance, ObjectStore, read_all
 from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from ingestion.assembly import System
 from ingestion.custody import Custody
@@ -360,10 +361,29 @@ def test_a_power_cut_at_any_write_ends_in_step(
     assert boundary >= 20
 
 
+def states(system: System, record_id: str) -> list[tuple[str, bool]]:
+    """What is said of a record in each store, and whether it says when it was read."""
+    with system.database.read() as session:
+        row = session.get_one(RecordRow, record_id)
+        kind = ("files", Assurance.ADVISORY)
+        return [(one["state"], one["checked_at"] is not None) for one in standing(session, row, kind, kind)]
+
+
 def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
     paired.holdings.describe("demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
+    with paired.database.write() as session:
+        form = session.get_one(RepresentationRow, (ids[0], "original"))
+        form.legal_hold = paired.store.hold(form.key, form.version, on=True).legal_hold
+    assert paired.holdings.verify("demo", ids[0]).verdict == "intact"
+    Custody(paired).copy_everything()
+    later = form.locked_until + timedelta(days=9)
+    paired.copy_store.extend_lock(form.key, paired.copy_store.stat(form.key).version, later)
+    with paired.database.write() as session:
+        session.execute(update(CopyRow).where(CopyRow.key == form.key).values(locked_until=later))
+    assert states(paired, ids[0]) == [("intact", True), ("intact", True)]
     assert Custody(paired).promote() > 0
+    assert states(paired, ids[0]) == [("unverified", False), ("unverified", False)]
     home = paired.settings.home
     paired.close()
     (home / "store").rename(tmp_path / "old")
@@ -372,6 +392,20 @@ def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -
     after.initialise()
     for number, record_id in enumerate(ids):
         assert after.holdings.verify(("demo", "autre")[number % 2], record_id).verdict == "intact"
+    assert states(after, ids[0]) == [("intact", True), ("unverified", False)], "nobody has read the copy yet"
+    Custody(after).copy_everything()
+    assert states(after, ids[0])[1] == ("unverified", False), "bringing it in step is not reading it"
+    with pytest.raises(Refused, check=lambda error: error.code == "copy_incomplete"):
+        Custody(after).promote()
+    with after.database.read() as session:
+        for row in session.scalars(select(CopyRow).where(CopyRow.record_id.is_not(None))):
+            there = after.copy_store.stat(row.key, row.copy_version)
+            assert (row.locked_until, row.legal_hold) == (there.locked_until, there.legal_hold)
+        for form in session.scalars(select(RepresentationRow)):
+            here = after.store.stat(form.key, form.version)
+            assert (form.locked_until, form.legal_hold) == (here.locked_until, here.legal_hold)
+    assert Custody(after).copy_everything(check=True)["findings"] == []
+    assert states(after, ids[0]) == [("intact", True), ("intact", True)]
     after.holdings.describe("demo", ids[0], {"title": "Après"}, agent="user:1", expected_revision=3)
     after.publisher.publish()
     assert Custody(after).copy_everything(check=True)["findings"] == []
