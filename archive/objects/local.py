@@ -76,6 +76,9 @@ class LocalObjectStore:
         """See ``siege.Besieged``."""
         return REASONS["local"]
 
+    def mend(self) -> None:
+        """See ``siege.Besieged``: nothing is attacked here but the probe's own object."""
+
     def attackers(self) -> Sequence[Attacker]:
         """See ``siege.Besieged``."""
         return [LocalAttacker(self._root)]

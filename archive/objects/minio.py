@@ -27,7 +27,7 @@ from minio.error import S3Error
 
 from archive.objects import disk
 from archive.objects.keys import parts_of
-from archive.objects.minio_attacks import S3Attacker
+from archive.objects.minio_attacks import S3Attacker, mend
 from archive.objects.minio_client import (
     Connection,
     Marker,
@@ -117,6 +117,10 @@ class MinioObjectStore:
     def weakness(self) -> str | None:
         """See ``siege.Besieged``."""
         return None if self.open()[0].locks else REASONS["no_bucket_lock"]
+
+    def mend(self) -> None:
+        """See ``siege.Besieged``."""
+        mend(self.open()[0])
 
     def attackers(self) -> Sequence[Attacker]:
         """See ``siege.Besieged``."""

@@ -14,6 +14,7 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import ENABLED
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.objectlockconfig import ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 from urllib3.exceptions import HTTPError
 
@@ -107,6 +108,7 @@ class Connection:
 
     Attributes:
         locks: Whether the bucket was made with Object Lock.
+        lock_config: What an attack noted of that before it changed it.
 
     Args:
         settings: Which bucket of which server, with whose credential.
@@ -120,6 +122,7 @@ class Connection:
         self.bucket = settings.bucket
         self.pool = Pool(settings.ca)
         self.client = client(settings, self.pool)
+        self.lock_config: ObjectLockConfig | None = None
         with answered():
             self._ensure_bucket()
             self.locks = self._has_locks()

@@ -26,6 +26,7 @@ class Gate:
 
     Attributes:
         change: Applied to each answer; None: as it is. One that raises ``ConnectionError`` hangs up instead.
+        shut: Hang up without passing anything on.
         cut: Bytes of a GET's body after which it hangs up; None: never.
         seen: Headers of every request, names in lower case.
     """
@@ -33,6 +34,7 @@ class Gate:
     def __init__(self, port: int, certificate: Path | None = None, *, keep_host: bool = False) -> None:
         self.change: Change | None = None
         self.cut: int | None = None
+        self.shut = False
         self.seen: list[dict[str, str]] = []
         gate = self
 
@@ -45,6 +47,9 @@ class Gate:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 gate.seen.append({name.lower(): value for name, value in self.headers.items()})
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in dropped}
+                if gate.shut:
+                    self.close_connection = True
+                    return
                 server = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
                 server.request(self.command, self.path, body, headers)
                 answered = server.getresponse()
