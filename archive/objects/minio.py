@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from archive.objects.minio_client import (
     answered,
     away,
     bad_range,
+    clock_differs,
     locked,
     missing,
     paged,
@@ -53,6 +54,8 @@ WHOLE: Final = 64 << 20
 """Up to this size an object is one request, whose bytes the server checks against our SHA-256."""
 PART: Final = 16 << 20
 """Beyond, it travels in parts of this size; one is in memory at a time."""
+CLOCKS_DIFFER: Final = timedelta(hours=24)
+"""Locks count days: by more than one, a lock would not be the one that was meant."""
 _UNVERSIONED: Final = "null"
 """What an S3 calls what was written before its bucket kept versions."""
 
@@ -187,6 +190,8 @@ class MinioObjectStore:
     ) -> str:
         """Write, unless ``replace`` only where nothing is; the version that the store gave."""
         connection, locks = self.open()
+        if until is not None:
+            self._require_clock()
         options: dict[str, Any] = {"part_size": PART}
         if size <= WHOLE:
             options = {
@@ -210,6 +215,7 @@ class MinioObjectStore:
         if until is None or (state.locked_until is not None and state.locked_until >= until):
             return state
         _, locks = self.open()
+        self._require_clock()
         with answered(state.key, state.version):
             locks.extend(state.key, state.version, until)
         again = self.stat(state.key, state.version)
@@ -222,6 +228,17 @@ class MinioObjectStore:
                 until=until.isoformat(),
             )
         return again
+
+    def _require_clock(self) -> None:
+        """Let no lock be set that nobody can take back, while one of the two clocks is far out.
+
+        Raises:
+            Unavailable: ``clock_differs``.
+        """
+        connection, _ = self.open()
+        theirs, ours = connection.pool.store_time, self._clock().astimezone(UTC)
+        if connection.locks and theirs is not None and abs(ours - theirs) > CLOCKS_DIFFER:
+            raise clock_differs(ours, theirs.astimezone(UTC))
 
     def _forget(self, head: _Head) -> None:
         """Destroy a version that nothing guards: those that heads had before would pile up."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -74,6 +75,11 @@ class Pool(urllib3.PoolManager):
         """Requests of the present thread so far."""
         return getattr(self._here, "requests", 0)
 
+    @property
+    def store_time(self) -> datetime | None:
+        """What the store's clock said with its latest answer to the present thread; None: nothing."""
+        return getattr(self._here, "date", None)
+
     @contextmanager
     def only_if_absent(self) -> Iterator[None]:
         """What the present thread writes meanwhile is refused where the key exists already."""
@@ -94,7 +100,10 @@ class Pool(urllib3.PoolManager):
             headers = urllib3.HTTPHeaderDict(options["headers"])
             headers["If-None-Match"] = "*"  # not among the signed headers, which S3 allows for this one
             options["headers"] = headers
-        return super().urlopen(method, url, redirect, **options)
+        response = super().urlopen(method, url, redirect, **options)
+        with suppress(TypeError, ValueError):
+            self._here.date = parsedate_to_datetime(response.headers.get("date"))
+        return response
 
 
 def _creates(method: str, url: str) -> bool:
@@ -215,6 +224,18 @@ def away(reason: str) -> Unavailable:
         "Le magasin ne répond pas ({reason}).",
         action="Vérifiez que le S3 répond, et que la clé d’accès a les droits que demande l’exploitation.",
         reason=reason,
+    )
+
+
+def clock_differs(ours: datetime, theirs: datetime) -> Unavailable:
+    """One of the two clocks is wrong by so much that a lock would end on another day than it should."""
+    return Unavailable(
+        "clock_differs",
+        "L’horloge de cette machine dit {ours}, celle du magasin {theirs} : rien n’est verrouillé sur cette foi.",
+        kept="Rien n’a été écrit ni prolongé.",
+        action="Réglez celle des deux horloges qui se trompe (service NTP) ; le travail reprend de lui-même.",
+        ours=f"{ours:%Y-%m-%d %H:%M} UTC",
+        theirs=f"{theirs:%Y-%m-%d %H:%M} UTC",
     )
 
 

@@ -80,6 +80,28 @@ def test_a_server_that_is_busy_as_a_whole_is_away_and_no_version_is_unreadable(m
         read_all(store, "a", stored.version)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=25), timedelta(days=365 * 20), -timedelta(days=3)])
+def test_nothing_is_locked_by_a_clock_that_is_far_out(minio: S3Server, ahead: timedelta) -> None:
+    """A lock in COMPLIANCE mode, decades away, could never be taken back."""
+    settings = minio.settings()
+    kept = MinioObjectStore(settings, utc_now).put("kept", b"k", sha256=sha(b"k"), retain_until=utc_now().date())
+    wrong = MinioObjectStore(settings, lambda: utc_now() + ahead)
+    later = utc_now().date() + timedelta(days=3650)
+    for act in (
+        lambda: wrong.put("a", b"x", sha256=sha(b"x"), retain_until=later),
+        lambda: wrong.put("kept", b"k", sha256=sha(b"k"), retain_until=later),
+        lambda: wrong.extend_lock("kept", kept.version, later),
+        lambda: probe.run(wrong, utc_now),
+    ):
+        with pytest.raises(Unavailable, check=lambda error: error.code == "clock_differs"):
+            act()
+    assert wrong.stat("kept") == kept
+    assert [item.key for item in wrong.list("")] == ["kept"]
+    assert wrong.put("free", b"x", sha256=sha(b"x")).locked_until is None, "what has no lock can be taken back"
+    right = MinioObjectStore(settings, lambda: utc_now() + timedelta(hours=23))
+    assert right.put("a", b"x", sha256=sha(b"x"), retain_until=utc_now().date()).locked_until is not None
+
+
 class _Watch:
     """A clock that a test moves: where the store guards nothing, our own clock says when a lock has ended."""
 
