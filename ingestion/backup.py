@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 DATABASE: Final = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 MANIFEST: Final = "manifest.note"
 _BLOCK: Final = 1 << 20
+_LIBPQ: Final = {
+    **{name: f"PG{name.upper()}" for name in ("host", "hostaddr", "port", "user", "password", "passfile")},
+    **{name: f"PG{name.upper()}" for name in ("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl")},
+    "channel_binding": "PGCHANNELBINDING",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+"""Where PostgreSQL's tools look for what a URL says after its ``?`` (PostgreSQL 15, 34.15)."""
 
 
 def back_up(system: System, folder: Path) -> Path:
@@ -132,16 +139,15 @@ def run_tool(command: list[str], url: URL) -> None:
     program = shutil.which(command[0])
     if program is None:
         raise Refused("tool_missing", "Le programme {name} est introuvable.", action="Installez-le.", name=command[0])
+    place: dict[str, object] = {"host": url.host, "port": url.port or 5432}
+    place |= {"user": url.username, "password": url.password}
+    place |= {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
     environment = {
         "PATH": str(Path(program).parent),
         "LANG": "C.UTF-8",
-        "PGHOST": url.host or "",
-        "PGPORT": str(url.port or 5432),
-        "PGUSER": url.username or "",
-        "PGPASSWORD": url.password or "",
         "PGDATABASE": url.database or "",
         "PGOPTIONS": f"-c app.tenant={EVERYTHING}",  # the owner is under row security too
-        **{f"PG{name.upper()}": str(value) for name, value in url.query.items() if name.startswith("ssl")},
+        **{_LIBPQ[name]: str(value) for name, value in place.items() if name in _LIBPQ and value is not None},
     }
     done = subprocess.run([program, *command[1:]], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -102,24 +102,20 @@ class Sweeper:
         for deposit_id, items in _by_deposit(self._store.list("staging/")):
             with self._database.read() as session:
                 row = session.get(DepositRow, deposit_id)
-                if row is None:
-                    needed = max(item.modified_at for item in items) > limit
-                else:
-                    needed = row.state != DepositState.KEPT or row.updated_at > limit
-                    needed = needed or not self._record_holds(session, row)
+                kept = [] if row is None else _kept_for(session, deposit_id)
+            if row is None:
+                needed = max(item.modified_at for item in items) > limit
+            else:
+                needed = row.state != DepositState.KEPT or row.updated_at > limit
+                needed = needed or not self._record_holds(row, kept)
             if not needed:
                 for item in items:
                     self._store.delete(item.key, item.version)
                 cleared += 1
         return cleared
 
-    def _record_holds(self, session: Session, deposit: DepositRow) -> bool:
+    def _record_holds(self, deposit: DepositRow, kept: list[RepresentationRow]) -> bool:
         """Whether every byte of the record can be read back and is what was kept."""
-        kept = session.scalars(
-            select(RepresentationRow)
-            .join(RecordRow, RecordRow.id == RepresentationRow.record_id)
-            .where(RecordRow.deposit_id == deposit.id)
-        ).all()
         try:
             for file in kept:
                 for _ in verified(self._store, file.key, file.version, sha256=file.sha256, size=file.size):
@@ -138,6 +134,11 @@ class Sweeper:
         if waiting == 0:
             return YOUNG
         return LOST if waiting + IN_HAND < rows else STALE
+
+
+def _kept_for(session: Session, deposit_id: str) -> list[RepresentationRow]:
+    joined = select(RepresentationRow).join(RecordRow, RecordRow.id == RepresentationRow.record_id)
+    return list(session.scalars(joined.where(RecordRow.deposit_id == deposit_id)))
 
 
 Due = tuple[str, str, int, datetime]

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from archive.database import Database
@@ -57,7 +58,7 @@ class Follower:
         self._database = database
         self._index = index
         self._load = load_entry
-        self._failures: dict[tuple[str, int], int] = {}
+        self._failures: dict[tuple[str, int | str], int] = {}
         self._held_up: dict[str, str] = {}
         self._turn = threading.Lock()
 
@@ -69,16 +70,20 @@ class Follower:
     def step(self) -> int:
         """Apply one batch for every tenant that has something new; returns how many entries.
 
-        A tenant whose index or store is away waits; the others go on. When nothing is left, the index lets
-        its writer go.
+        A tenant whose index or store is away waits; the others go on, unless the engine answers nobody: then
+        they wait too, rather than each for a time-out. When nothing is left, the index lets its writer go.
         """
         applied = 0
-        for tenant in self._tenants():
+        tenants = iter(self._tenants())
+        for tenant in tenants:
             try:
                 with self._turn:
                     applied += self._follow(tenant, self._index)
             except Unavailable as error:
                 self._hold_up(tenant, error.code, error)
+                if not self._engine_answers():
+                    for other in tenants:
+                        self._hold_up(other, error.code, error)
             except Exception as error:  # noqa: BLE001 - a fault in one index must not stop the others
                 self._hold_up(tenant, type(error).__name__, error)
             else:
@@ -87,6 +92,13 @@ class Follower:
             with self._turn:
                 self._index.release()
         return applied
+
+    def _engine_answers(self) -> bool:
+        try:
+            self._index.condition()
+        except Unavailable:
+            return False
+        return True
 
     def _hold_up(self, tenant: str, code: str, error: Exception) -> None:
         """Say it once, not twice a second: again for another reason only, and for all tenants of one reason once."""
@@ -159,7 +171,7 @@ class Follower:
             try:
                 return self._follow(tenant, index)
             except Unavailable as error:
-                if error.code != "entry_unreadable":
+                if error.code not in {"entry_unreadable", "search_entry_refused"}:
                     raise
 
     def _tenants(self) -> list[str]:
@@ -189,8 +201,36 @@ class Follower:
                 done += 1
                 if characters > _BATCH_CHARACTERS:
                     break
-        index.apply(tenant, tuple(changes.values()), lines[done - 1].n)
+        self._apply(tenant, index, changes, lines[done - 1].n)
         return done
+
+    def _apply(self, tenant: str, index: SearchIndex, changes: dict[str, Change], position: int) -> None:
+        """One batch, without the records that the engine refused as often as any is tried.
+
+        Raises:
+            Unavailable: The engine is away, or refused a record for the first times: the position stays.
+        """
+        while True:
+            try:
+                index.apply(tenant, tuple(changes.values()), position)
+            except Unavailable as error:
+                record_id = str(error.values.get("record"))
+                refused = error.code == "search_entry_refused" and isinstance(changes.get(record_id), Upsert)
+                if not refused or not self._given_up((tenant, record_id)):
+                    raise
+                log.exception("index_entry_skipped", tenant=tenant, record=record_id)
+                changes[record_id] = Remove(record_id)  # nor what was taken of it, nor an older state
+                index.position(tenant)
+            else:
+                return
+
+    def _given_up(self, key: tuple[str, int | str]) -> bool:
+        """Whether what failed here has failed as often as any is tried; then counting begins anew."""
+        self._failures[key] = self._failures.get(key, 0) + 1
+        if self._failures[key] < _ATTEMPTS:
+            return False
+        del self._failures[key]
+        return True
 
     def _change(self, session: Session, tenant: str, line: _Line, made: dict[str, Change]) -> Change | None:
         """What one line asks of the index; None when it was done already or can't be.
@@ -207,15 +247,15 @@ class Follower:
         try:
             entry = self._load(session, tenant, line.record_id)
         except Exception as error:  # a record that can't be read must not hide all later ones
-            if isinstance(error, Unavailable) and error.code != "object_unreadable":
+            # A database's fault says nothing of this record and spoils the session; nor does a store that is away.
+            away = isinstance(error, Unavailable) and error.code != "object_unreadable"
+            if away or isinstance(error, SQLAlchemyError):
                 raise
-            self._failures[key] = self._failures.get(key, 0) + 1
-            if self._failures[key] < _ATTEMPTS:
+            if not self._given_up(key):
                 raise Unavailable(
                     "entry_unreadable", "Un document n’a pas pu être lu pour l’index ; nouvel essai à venir."
                 ) from error
             log.exception("index_entry_skipped", tenant=tenant, record=line.record_id)
-            del self._failures[key]
             return None
         self._failures.pop(key, None)
         return Remove(line.record_id) if entry is None else Upsert(entry)

@@ -3,6 +3,9 @@
 Prints a line a tier, every skip with its reason, and one closing line. ``REQUIRE_SERVICES=1`` turns skips for
 absent servers, browsers and validators into failures (see tests/servers/presence.py). With ``--services`` it runs
 the tests marked ``services``, which start real servers, and no other; without, all the others.
+
+Tests run in an order drawn from ``TEST_ORDER`` (a number, or ``random``): by default the same one everywhere, so that
+what fails here fails there. ``pytest`` by itself draws another one each time.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ def main() -> int:
     reports = ROOT / "build" / "tests"
     reports.mkdir(parents=True, exist_ok=True)
     services = "--services" in sys.argv[1:]
+    order = os.environ.get("TEST_ORDER", "1")
+    drawn = [] if order == "random" else [f"--randomly-seed={order}"]
     tiers = SERVICE_TIERS if services else TIERS
     marked = ["-m", "services" if services else "not services"]
     wanted = [name for name in sys.argv[1:] if name != "--services"] or list(tiers)
@@ -46,7 +51,17 @@ def main() -> int:
         report.unlink(missing_ok=True)
         started = time.monotonic()
         code = subprocess.run(
-            [sys.executable, "-m", "pytest", f"tests/{tier}", "-q", f"--junitxml={report}", *marked, *tiers[tier]],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                f"tests/{tier}",
+                "-q",
+                f"--junitxml={report}",
+                *marked,
+                *drawn,
+                *tiers[tier],
+            ],
             cwd=ROOT,
             env=os.environ | {"OMP_THREAD_LIMIT": "1"},
             check=False,

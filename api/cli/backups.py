@@ -34,6 +34,11 @@ def rehearse_restore(
     from ingestion.backup import latest
     from ingestion.rehearsal import rehearse
 
+    if report is not None:
+        try:
+            report.touch()  # before an hour's work, not after it
+        except OSError as error:
+            raise typer.BadParameter(f"{report} : {error.strerror}", param_hint="--report") from error
     found = latest(folder)
     done = rehearse(system(), found, sample=sample)
     if report is not None:

@@ -101,8 +101,9 @@ class Pool(urllib3.PoolManager):
             headers["If-None-Match"] = "*"  # not among the signed headers, which S3 allows for this one
             options["headers"] = headers
         response = super().urlopen(method, url, redirect, **options)
-        with suppress(TypeError, ValueError):
-            self._here.date = parsedate_to_datetime(response.headers.get("date"))
+        self._here.date = None
+        with suppress(ValueError):
+            self._here.date = parsedate_to_datetime(response.headers.get("date", ""))
         return response
 
 

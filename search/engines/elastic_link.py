@@ -228,9 +228,9 @@ class Link:
         raise Unavailable(
             "search_entry_refused",
             "Elasticsearch refuse d’indexer le document {record}.",
-            kept="Le document est gardé ; ceux qui le suivent attendent aussi d’être indexés.",
+            kept="Le document est gardé, et vérifiable ; la recherche ne le trouvera pas.",
             action="Signalez-le : le journal du service dit pourquoi.",
-            record=first["_id"],
+            record=str(first["_id"]).partition("#")[0],  # a page is refused like its record
         )
 
     def close(self) -> None:

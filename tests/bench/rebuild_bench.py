@@ -11,14 +11,17 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import api.tables  # noqa: F401 - so that every table exists
 from ingestion.custody import Custody
+from tests.bench.results import SERVICES, add_row
 from tests.holdings import keep, lose_database, system_at
+
+RECORDS = 1000
 
 
 @contextmanager
@@ -85,6 +88,20 @@ def measure(count: int, kind: str, folder: Path, *, writers: int = 4) -> dict[st
         "journal": report["journal"],
         "counts": report["counts"],
     }
+
+
+def run(_parts: Sequence[str]) -> None:
+    """The part of ``make bench-services``: 1,000 records from a bucket, beside 1,000 from local files."""
+    found = {}
+    for kind in ("minio", "local"):
+        with tempfile.TemporaryDirectory() as folder:
+            found[kind] = measure(RECORDS, kind, Path(folder))
+        assert found[kind]["equal"], found[kind]
+        print(json.dumps(found[kind], indent=1))
+    for name, place in (("rebuilt from the store alone", "rebuild_per_second"), ("kept", "keep_per_second")):
+        ours, peer = (float(str(found[kind][place])) for kind in ("minio", "local"))
+        unit = "documents/s (peer: local files)"
+        add_row(f"records {name}, MinIO", ours, peer, ours / peer, unit, rounds=RECORDS, target=SERVICES)
 
 
 def main() -> None:

@@ -1,12 +1,7 @@
-"""Search at 100,000 documents, top 10 with highlights, beside SQLite FTS5 on the same texts.
-
-``python -m tests.bench.search_bench --engine elasticsearch``: the same documents and questions on Elasticsearch over
-HTTP, beside tantivy in process.
-"""
+"""Search at 100,000 documents, top 10 with highlights, beside SQLite FTS5 on the same texts."""
 
 from __future__ import annotations
 
-import argparse
 import random
 import sqlite3
 import tempfile
@@ -25,7 +20,7 @@ TENANT = "banc"
 _SYLLABLES = (  # noqa: SIM905 -- a list of words reads as one
     "ba co di lu ma ni po ra se ti vou char gné lé mon pre riè tan ver zo"
 ).split()
-_WORDS = (  # noqa: SIM905 -- a list of words reads as one
+KNOWN_WORDS = (  # noqa: SIM905 -- a list of words reads as one
     "conseil municipal délibération arrêté voirie assainissement commune département séance budget "
     "travaux marché école parcelle permis construire subvention association règlement facture "
     "contrat agent préfecture registre eau cantine stationnement circulation lotissement cimetière "
@@ -40,7 +35,7 @@ _SMALL = (  # noqa: SIM905 -- a list of words reads as one
 def vocabulary(rng: random.Random) -> list[str]:
     """Known words first, then names nobody knows: what a town's papers look like to an index."""
     names = {"".join(rng.choice(_SYLLABLES) for _ in range(rng.randrange(2, 5))) for _ in range(40_000)}
-    return _WORDS + sorted(names)
+    return KNOWN_WORDS + sorted(names)
 
 
 def texts(rng: random.Random, words: list[str]) -> Iterator[str]:
@@ -126,15 +121,6 @@ def fill(index: SearchIndex, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
-def rebuild(index: SearchIndex, count: int) -> float:
-    """The same into a new index, until it answers; documents a second."""
-    start = time.perf_counter()
-    rebuilt = index.begin_rebuild(TENANT)
-    fill(rebuilt, count)
-    index.finish_rebuild(TENANT, rebuilt)
-    return count / (time.perf_counter() - start)
-
-
 def build_fts5(file: Path, count: int) -> tuple[sqlite3.Connection, float]:
     """FTS5 with accents folded, as close to French as it comes; documents a second."""
     peer = sqlite3.connect(file)
@@ -190,92 +176,7 @@ def run(_corpus: Path | None = None, *, count: int = DOCUMENTS, asked: int = 300
         texts_asked = questions(asked)["all words"]
         faceted = measure(lambda text: index.search(Query(TENANT, text, limit=10)), texts_asked)
         add_row(f"search {count}, all words with facets, p99", at(faceted, 0.99), None, None, "ms")
-        misread = measure(ask_ours, [word[:3] + "rn" + word[4:] for word in _WORDS])
+        misread = measure(ask_ours, [word[:3] + "rn" + word[4:] for word in KNOWN_WORDS])
         add_row(f"search {count}, loosened, p99", at(misread, 0.99), None, None, "ms")
         index.close()
         peer.close()
-
-
-def questions_by_form(index: SearchIndex, asked: int) -> dict[str, list[float]]:
-    """Milliseconds of each question, sorted, by form of question."""
-    took: dict[str, list[float]] = {}
-    for name, texts_asked in questions(asked).items():
-        took[name] = sorted(
-            one
-            for _ in range(ROUNDS)
-            for one in measure(lambda text: index.search(Query(TENANT, text, limit=10, facets=False)), texts_asked)
-        )
-    texts_asked = questions(asked)["all words"]
-    took["all words with facets"] = measure(lambda text: index.search(Query(TENANT, text, limit=10)), texts_asked)
-    misread = [word[:3] + "rn" + word[4:] for word in _WORDS]
-    took["loosened"] = measure(lambda text: index.search(Query(TENANT, text, limit=10, facets=False)), misread)
-    return took
-
-
-def compare_engines(*, count: int = DOCUMENTS, asked: int = 300) -> None:
-    """Elasticsearch over HTTP (ours) beside tantivy in process (peer): the rows that ``make bench-services`` wants."""
-    from search.engines.elastic import ElasticIndex
-    from search.engines.elastic_link import Link
-    from tests.servers.elasticsearch import Node, home, missing
-
-    if missing():
-        print(f"left out: {missing()}")
-        return
-    home()
-    with tempfile.TemporaryDirectory(prefix="chartrier-bench-") as given:
-        folder = Path(given)
-        node = Node(folder / "node", ES_HEAP="1g")
-        node.start()
-        try:
-            link = Link(node.url)
-            engines: dict[str, SearchIndex] = {
-                "elasticsearch": ElasticIndex(link, "banc"),
-                "tantivy": TantivyIndex(folder / "tantivy"),
-            }
-            built = {name: (fill(index, count), rebuild(index, count)) for name, index in engines.items()}
-            stored = int(link.client.indices.stats(index="banc_*")["_all"]["total"]["store"]["size_in_bytes"]) / 1e6
-            took = {name: questions_by_form(index, asked) for name, index in engines.items()}
-            _write_rows(count, built, (stored, size(folder / "tantivy")), took)
-            add_row("Elasticsearch, resident memory", _resident(node.process.pid), None, None, "MB")
-            for index in engines.values():
-                index.close()
-        finally:
-            node.stop()
-
-
-def _write_rows(
-    count: int,
-    built: dict[str, tuple[float, float]],
-    sizes: tuple[float, float],
-    took: dict[str, dict[str, list[float]]],
-) -> None:
-    for at_place, what in enumerate(("filled", "rebuilt")):
-        mine, other = built["elasticsearch"][at_place], built["tantivy"][at_place]
-        add_row(f"Elasticsearch, tantivy: index of {count} {what}", mine, other, mine / other, "documents/s")
-    add_row(f"Elasticsearch, tantivy: index of {count}, size", *sizes, sizes[1] / sizes[0], "MB")
-    for name in took["elasticsearch"]:
-        for label, share in (("p50", 0.5), ("p99", 0.99)):
-            mine, other = (at(took[engine][name], share) for engine in ("elasticsearch", "tantivy"))
-            add_row(f"Elasticsearch, tantivy: search {count}, {name}, {label}", mine, other, other / mine, "ms")
-
-
-def _resident(pid: int) -> float:
-    """Resident memory of a process in MB."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1000
-
-
-def main() -> None:
-    """One engine or the other."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--engine", choices=("tantivy", "elasticsearch"), default="tantivy")
-    parser.add_argument("--count", type=int, default=DOCUMENTS)
-    given = parser.parse_args()
-    if given.engine == "tantivy":
-        run(count=given.count)
-    else:
-        compare_engines(count=given.count)
-
-
-if __name__ == "__main__":
-    main()

@@ -20,6 +20,8 @@ PARTS = {
     "lag": "tests.bench.department_bench",
     "memory": "tests.bench.department_bench",
     "workers": "tests.bench.department_bench",
+    "search": "tests.bench.engines_bench",
+    "rebuild": "tests.bench.rebuild_bench",
 }
 """Part -> module with a function of its name; parts of one module are given together, its servers start once."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,13 +99,10 @@ class TestCeleryOverRabbitMQ(OverBroker):
 
     def test_a_broker_that_says_nothing_any_more_is_away(self, broker: RabbitMQ, queue: CeleryQueue) -> None:
         queue.send("advance", "one", priority=0)
-        os.killpg(broker.process.pid, signal.SIGSTOP)
-        try:
+        with broker.process.frozen():
             started = time.monotonic()
             with pytest.raises(Unavailable):
                 queue.send("advance", "two", priority=0)
             assert time.monotonic() - started < 15
-        finally:
-            os.killpg(broker.process.pid, signal.SIGCONT)
         self.until(queue.ping)
         queue.send("advance", "three", priority=0)

@@ -41,7 +41,9 @@ from tests.contract.suite_search import (
 )
 from tests.servers.elasticsearch import Node
 from tests.servers.gate import Answer, Change, Gate
+from tests.servers.postgres import Databases
 from tests.servers.process import free_port
+from tests.unit.search.test_follower import Town
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -130,6 +132,23 @@ def test_an_entry_that_the_server_refuses_holds_the_position_back(index: Elastic
     assert index.position(TENANT) == 1
     put(index, entry(2, "voirie"), entry(3, "voirie"), position=2)
     assert ask(index, "voirie").total == 3
+
+
+def test_a_refused_record_does_not_hide_later_ones(index: ElasticIndex, tmp_path: Path, databases: Databases) -> None:
+    town = Town(tmp_path, databases, index)
+    town.note("RecordKept", "r1", revision=2**63)
+    town.note("RecordKept", "r2")
+    for _ in range(2):
+        town.follower.step()
+        assert index.position("felletin") == -1, "first it tries again"
+        town.note("RecordKept", "r3")
+    town.follower.step()
+    assert (town.found(), town.follower.lag()) == (["r2", "r3"], {})
+    assert (town.follower.rebuild("felletin"), town.found()) == (4, ["r2", "r3"])
+    town.note("RecordDescribed", "r1", revision=2)
+    assert town.follower.rebuild("felletin") == 5
+    assert town.found() == ["r1", "r2", "r3"]
+    town.database.dispose()
 
 
 def test_a_long_record_that_shrinks_leaves_no_page(index: ElasticIndex, elasticsearch_node: Node, prefix: str) -> None:

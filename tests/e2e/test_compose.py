@@ -175,10 +175,13 @@ def test_who_reaches_whom(composed: Composed, who: str, whom: str, port: int, ma
     """By name, and by address for those whose name is hidden."""
     addresses = [members[whom] for members in composed.networks.addresses.values() if whom in members]
     tries = [
-        composed.execute(who, ["/bin/bash", "-c", f"timeout 2 cat < /dev/null > /dev/tcp/{to}/{port}"])
+        composed.execute(who, ["/bin/bash", "-c", f"echo tried; timeout 2 bash -c '< /dev/tcp/{to}/{port}'"])
         for to in (whom, *addresses)
     ]
-    assert any(done.returncode == 0 for done in tries) is may
+    assert all(done.stdout == "tried\n" for done in tries), tries
+    assert any(done.returncode == 0 for done in tries) is may, tries
+    if not may:  # kept apart, not just nobody at home
+        assert not any("refused" in done.stderr for done in tries), tries
 
 
 def test_nobody_writes_outside_his_volumes(composed: Composed) -> None:
@@ -234,6 +237,10 @@ def test_a_backup_is_made_and_rehearsed_by_the_documented_commands(
     assert said["checks"]["records"]["records"] >= 1
     assert said["checks"]["store"]["files"] >= 3
     # the role that serves could not: it neither owns the tables nor the scratch database
+    early = composed.run(
+        "initialise", ["chartrier", "rehearse-restore", "/backups", "--report", "/etc/x"], {folder: "/backups"}
+    )
+    assert (early.returncode, "Traceback" in early.stderr) == (2, False), early.stderr
     refused = composed.execute("api", ["chartrier", "rehearse-restore", "/tmp"])
     assert refused.returncode == 1
 

@@ -83,7 +83,7 @@ class Run:
         senders = [threading.Thread(target=send) for _ in range(SENDERS)]
         for sender in senders:
             sender.start()
-        half.wait(300)
+        assert half.wait(300), f"{name}: half of the deposits were not sent in five minutes"
         broken = time.monotonic()
         break_it()
         try:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from api.processes import die_with_parent
@@ -115,6 +115,23 @@ class ServerProcess:
         """``kill -9``, its children included."""
         self._signal(signal.SIGKILL)
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Alive, its connections open, and saying nothing: stopped, every thread of it, until the block ends.
+
+        The signal stops a process only once the thread that gets it runs; on a busy machine others answer meanwhile.
+        """
+        group = self.pid
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            limit = time.monotonic() + 20
+            while not all(state in "TtZX" for state in _states(group)):
+                assert time.monotonic() < limit, f"{self.name} does not stop"
+                time.sleep(0.01)
+            yield
+        finally:
+            os.killpg(group, signal.SIGCONT)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it politely, then not."""
         try:
@@ -136,3 +153,12 @@ class ServerProcess:
 
     def _tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-3000:] if self.log.exists() else ""
+
+
+def _states(group: int) -> Iterator[str]:
+    """State of each thread of a process group: one letter (proc(5))."""
+    for task in Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of = task.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
+            if int(of) == group:
+                yield state

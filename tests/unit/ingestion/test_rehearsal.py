@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 import api.tables  # noqa: F401 - so that every table exists
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from ingestion.assembly import System
-from ingestion.backup import MANIFEST, Backup, back_up, latest
+from ingestion.backup import MANIFEST, Backup, back_up, latest, owner_url, run_tool
 from ingestion.rehearsal import SCRATCH, rehearse
 from signing.canonical import canonical
 from signing.errors import Refused, Unavailable
@@ -65,6 +65,19 @@ def test_a_backup_is_restored_compared_and_reported(system: System, tmp_path: Pa
 def counts(system: System) -> tuple[int, int]:
     with system.database.read() as session:
         return tuple(session.scalar(select(func.count()).select_from(row)) or 0 for row in (RecordRow, JournalEntryRow))  # type: ignore[return-value]
+
+
+def test_a_place_given_after_the_question_mark_is_where_the_tools_go(system: System, tmp_path: Path) -> None:
+    """libpq's way to name a socket's folder, or several hosts, in a URL."""
+    if system.database.is_sqlite:
+        return
+    url = owner_url(system)
+    query = {"host": str(url.host), "port": str(url.port), "sslmode": "disable"}
+    run_tool(
+        ["pg_dump", "--enable-row-security", f"--file={tmp_path / 'dump'}"],
+        url.set(host="nowhere.invalid", port=1, query=query),
+    )
+    assert "PostgreSQL database dump complete" in (tmp_path / "dump").read_text(encoding="utf-8")
 
 
 def test_the_backup_is_for_its_owner_alone_and_whole(system: System, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -17,7 +18,7 @@ from search.engines.elastic import ElasticIndex
 from search.engines.elastic_link import Link
 from search.engines.tantivy import TantivyIndex
 from search.follower import Follower
-from search.port import Entry, Query
+from search.port import Entry, Query, SearchIndex
 from signing.errors import Refused, Unavailable
 from tests.servers.postgres import Databases
 from tests.servers.process import free_port
@@ -29,11 +30,12 @@ TOWNS = ("felletin", "aubusson")
 class Town:
     """A journal, records that may be unreadable, and an index."""
 
-    def __init__(self, folder: Path, databases: Databases) -> None:
+    def __init__(self, folder: Path, databases: Databases, index: SearchIndex | None = None) -> None:
         self.database = Database(databases.fresh(folder).url)
-        self.index = TantivyIndex(folder / "index")
+        self.index = index or TantivyIndex(folder / "index")
         self.entries: dict[str, Entry] = {}
         self.broken: dict[str, Exception] = {}
+        self.faults: dict[str, int] = {}
         self.loads: list[str] = []
         self._n = -1
         with self.database.write() as session:
@@ -42,12 +44,17 @@ class Town:
 
     def _load(self, session: Session, tenant: str, record_id: str) -> Entry | None:
         self.loads.append(record_id)
+        if self.faults.get(record_id, 0):
+            self.faults[record_id] -= 1
+            session.execute(text("SELECT nothing FROM nowhere"))
         if record_id in self.broken:
             raise self.broken[record_id]
         found = self.entries.get(record_id)
         return found if found is not None and found.tenant == tenant else None
 
-    def note(self, kind: str, record_id: str, tenant: str = "felletin", text: str = "voirie", revision: int = 1) -> int:
+    def note(
+        self, kind: str, record_id: str, tenant: str = "felletin", words: str = "voirie", revision: int = 1
+    ) -> int:
         self._n += 1
         self.entries[record_id] = Entry(
             record_id,
@@ -64,7 +71,7 @@ class Town:
             None,
             None,
             AT,
-            (text,),
+            (words,),
         )
         with self.database.write() as session:
             session.add(
@@ -80,8 +87,8 @@ class Town:
             )
         return self._n
 
-    def found(self, text: str = "", tenant: str = "felletin") -> list[str]:
-        return sorted(hit.record_id for hit in self.index.search(Query(tenant, text, limit=1000)).hits)
+    def found(self, words: str = "", tenant: str = "felletin") -> list[str]:
+        return sorted(hit.record_id for hit in self.index.search(Query(tenant, words, limit=1000)).hits)
 
 
 @pytest.fixture
@@ -109,7 +116,7 @@ def test_described_records_are_shown_as_they_are_now_and_gone_ones_not_at_all(to
     town.note("RecordKept", "r2")
     town.note("RecordKept", "r3")
     town.follower.catch_up()
-    town.note("RecordDescribed", "r1", text="budget", revision=2)
+    town.note("RecordDescribed", "r1", words="budget", revision=2)
     town.note("RecordDisposed", "r2")
     town.note("RecordTransferred", "r3")
     assert town.follower.catch_up() == 3
@@ -166,6 +173,17 @@ def test_a_record_that_cannot_be_read_does_not_hide_later_ones(town: Town) -> No
     assert town.follower.lag() == {}
 
 
+def test_a_record_never_vanishes_for_a_fault_of_the_database(town: Town) -> None:
+    """A statement that failed spoils the session that all records of the batch share, on PostgreSQL."""
+    town.note("RecordKept", "r1")
+    town.faults["r1"] = 8
+    for _ in range(8):
+        town.follower.step()
+    assert town.index.position("felletin") == -1
+    town.follower.step()
+    assert town.found() == ["r1"]
+
+
 def test_following_again_after_a_crash_changes_nothing(town: Town, tmp_path: Path) -> None:
     town.note("RecordKept", "r1")
     town.follower.catch_up()
@@ -218,6 +236,26 @@ def test_an_engine_that_is_away_is_told_once_and_without_a_traceback(town: Town)
         ("index_waits", "warning", "search_away")
     ]
     assert "exc_info" not in lines[0]
+
+
+class Asked(ElasticIndex):
+    """Counts the tenants that it was asked for."""
+
+    def __init__(self, link: Link, prefix: str) -> None:
+        super().__init__(link, prefix)
+        self.tenants: list[str] = []
+
+    def position(self, tenant: str) -> int:
+        self.tenants.append(tenant)
+        return super().position(tenant)
+
+
+def test_an_engine_that_answers_nobody_is_not_asked_for_every_tenant(town: Town) -> None:
+    """Two hundred towns, each waiting for a time-out of its own, would hold the follower up for half an hour."""
+    away = Asked(Link(f"http://127.0.0.1:{free_port()}"), "t")
+    follower = Follower(town.database, away, town._load)
+    follower.step()
+    assert len(away.tenants) == 1
 
 
 def test_what_goes_on_again_is_told_and_so_is_the_next_outage(town: Town) -> None:
