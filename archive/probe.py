@@ -34,6 +34,10 @@ _BESIDE: Final = {Attack.OVERWRITE, Attack.HIDE}
 """A store that keeps versions may say yes: something comes to lie beside our version, which must not change."""
 
 
+_CORRUPT: Final = {"lock_missing": "no_lock", "bucket_left_open": "left_open"}
+"""Why a store that broke its word in the middle of a probe enforces nothing."""
+
+
 class Outcome(StrEnum):
     """What became of an attack."""
 
@@ -99,14 +103,17 @@ def run(store: Besieged, clock: Clock) -> Probe:
         Unavailable: The store did not answer: nothing was shown.
     """
     at = clock()
-    _sweep(store)
     siege = _Siege(store, at.date() + timedelta(days=LOCK_DAYS), clock)
     try:
+        store.mend()
+        _sweep(store)
         siege.place()
-        attempts = tuple(siege.run())
+        siege.run()
     except Corrupt as error:
-        attempts = (Attempt(Attack.UNLOCK, "store", Outcome.NOT_TRIED, str(error)),)
-        return Probe(at, store.name, Assurance.ADVISORY, REASONS["no_lock"], attempts)
+        failed = Attempt(siege.tried or Attack.UNLOCK, siege.credential, siege.became(error), str(error))
+        reason = REASONS[_CORRUPT.get(error.code, "cut_short")]
+        return Probe(at, store.name, Assurance.ADVISORY, reason, (*siege.made, failed))
+    attempts = tuple(siege.made)
     assurance, reason = _judged(store, attempts, held=siege.intact())
     _sweep(store)
     return Probe(at, store.name, assurance, reason, attempts)
@@ -117,6 +124,9 @@ class _Siege:
         self._store = store
         self._until = until
         self._clock = clock
+        self.made: list[Attempt] = []
+        self.tried: Attack | None = None
+        self.credential = "store"
         self._content = b""
         self._target: StoredObject | None = None
 
@@ -138,9 +148,13 @@ class _Siege:
             return False
         return read == self._content and now.locked_until is not None and now.locked_until >= self._until
 
-    def run(self) -> list[Attempt]:
+    def became(self, error: Corrupt) -> Outcome:
+        """What became of the attack that ended the siege."""
+        return Outcome.PASSED if self.tried and error.code == "bucket_left_open" else Outcome.NOT_TRIED
+
+    def run(self) -> None:
         """Every attack with every credential; a new object where one fell."""
-        made: list[Attempt] = []
+        made = self.made
         for attacker in self._store.attackers():
             for attack in attacker.attacks:
                 if attack in _ON_THE_BUCKET and any(a.outcome is not Outcome.REFUSED for a in made):
@@ -148,8 +162,9 @@ class _Siege:
                     made.append(Attempt(attack, attacker.credential, Outcome.NOT_TRIED, said))
                     continue
                 target = self._target if self._target is not None and self.intact() else self.place()
+                self.tried, self.credential = attack, attacker.credential
                 made.append(self._attempt(attacker, attack, target))
-        return made
+                self.tried = None
 
     def _attempt(self, attacker: Attacker, attack: Attack, target: StoredObject) -> Attempt:
         try:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from archive.database import Database
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore, read_all
+from archive.objects.port import ObjectStore, Unreadable, read_all
 from archive.retention import FOREVER
 from archive.rulebook import load_pack
 from archive.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
@@ -147,8 +147,8 @@ def is_ours(key: str) -> bool:
     return _KEY.fullmatch(key) is not None
 
 
-def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes]]:
-    """Every file of the register, or of one tenant, in order: tenant, number, bytes.
+def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes | None]]:
+    """Every file of the register, or of one tenant, in order: tenant, number, bytes; None for what can't be read.
 
     The oldest version of a key is the one that was written by us: a register file is never replaced.
     """
@@ -158,11 +158,15 @@ def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, 
         if item.marker or item.key == seen or named is None:
             continue
         seen = item.key
-        yield named[1], int(named[2]), read_all(store, item.key, item.version)
+        try:
+            content = read_all(store, item.key, item.version)
+        except Unreadable:
+            content = None
+        yield named[1], int(named[2]), content
 
 
 def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
-    """Number and bytes of a tenant's latest file; None if it has none."""
+    """Number and bytes of a tenant's latest file, empty if they can't be read; None if it has none."""
     last = None
     for item in store.list(f"{PREFIX}{tenant}/"):
         if not item.marker and is_ours(item.key) and (last is None or item.key != last.key):
@@ -170,7 +174,10 @@ def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
     if last is None:
         return None
     number = int(last.key.rpartition("/")[2].removesuffix(".json"))
-    return number, read_all(store, last.key, last.version)
+    try:
+        return number, read_all(store, last.key, last.version)
+    except Unreadable:
+        return number, b""  # the next file says it all again
 
 
 def restore(session: Session, content: bytes) -> None:

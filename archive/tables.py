@@ -320,7 +320,7 @@ class CopyRow(Base):
     checked_at: Mapped[datetime]
     """When the copy was last read whole."""
     verdict: Mapped[str] = mapped_column(String(20))
-    """``intact``, ``altered`` or ``missing``: what that reading found."""
+    """What that reading found, as ``Fixity`` calls it; ``unverified``: it became the copy and was not read since."""
 
 
 class CustodyReportRow(Base):

@@ -20,7 +20,7 @@ from archive.fixity import Fixity
 from archive.journal import leaf_hash
 from archive.ledger import Ledger
 from archive.objects import layout
-from archive.objects.port import Listed, ObjectStore, found
+from archive.objects.port import Listed, ObjectStore, Unreadable, found
 from archive.records import Kind
 from archive.tables import JournalEntryRow, RecordRow, VerificationRow
 from signing.errors import Corrupt
@@ -47,6 +47,9 @@ class Check:
         """As the API shows it."""
         return {"name": self.name, "verdict": self.verdict.value, "detail": self.detail}
 
+
+UNREAD: Final = "Le magasin répond, mais n’a pas pu relire ce fichier : on ne sait pas si ses octets ont changé."
+"""Nothing is claimed of bytes that nobody could read (see ``port.Unreadable``)."""
 
 SealCheck = Callable[[Path], Check]
 """Judges the seal of an archival PDF that was checked and copied to a file."""
@@ -162,6 +165,8 @@ def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:
             Fixity.MISSING: "Le fichier n’est plus dans le magasin.",
         }
         return Check(name, verdict, f"{said[verdict]} ({item.key})")
+    except Unreadable:
+        return Check(name, Fixity.UNVERIFIABLE, f"{UNREAD} ({item.key})")
     lock = guard.locked_until
     if item.locked_until is not None and (lock is None or lock < item.locked_until):
         return Check(name, Fixity.ALTERED, f"Le verrou a été raccourci. ({item.key})")
@@ -180,7 +185,10 @@ def _together(checks: list[Check]) -> Check:
 def _inventory(store: ObjectStore, promise: Promise) -> Check:
     """The folder holds what the inventory says, no file more or less."""
     name = "Inventaire"
-    content = found(store, f"{promise.root}/inventory.json")
+    try:
+        content = found(store, f"{promise.root}/inventory.json")
+    except Unreadable:
+        return Check(name, Fixity.UNVERIFIABLE, UNREAD)
     if content is None:
         return Check(name, Fixity.MISSING, "L’inventaire n’est plus dans le magasin.")
     if layout.sha512(content) != promise.values["inventory_sha512"]:
@@ -247,6 +255,8 @@ def _catalogue(store: ObjectStore, promise: Promise) -> Check:
         found = _record_json(store, promise)
     except Corrupt as error:
         return Check(name, Fixity(error.code), "La fiche gardée ne peut pas être relue.")
+    except Unreadable:
+        return Check(name, Fixity.UNVERIFIABLE, UNREAD)
     if found is None:
         return Check(name, Fixity.MISSING, "La fiche n’est plus dans le magasin.")
     expected = metadata.row_values(found) | {"state": promise.values["state"]}
@@ -305,5 +315,7 @@ def _seal(store: ObjectStore, archival: Placed, validate_seal: SealCheck) -> Che
                 copy.write(chunk)
         except Corrupt as error:
             return Check("Cachet", Fixity(error.code), "Le PDF/A ne peut pas être relu.")
+        except Unreadable:
+            return Check("Cachet", Fixity.UNVERIFIABLE, UNREAD)
         copy.flush()
         return validate_seal(Path(copy.name))

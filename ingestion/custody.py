@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from archive.custody import rebuild, reports
 from archive.custody.agreement import Agreement
 from archive.custody.census import Census
-from archive.custody.copies import Copies, promote
+from archive.custody.copies import Copies
 from archive.custody.copy_check import CopyCheck
 from archive.custody.findings import LISTED, Finding, Findings
+from archive.custody.moving import promote
 from archive.custody.ordering import IdSet, Sorter, summed
 from archive.custody.rebuild import Rebuild, Rebuilt, Told
 from archive.custody.restoring import Restored, Restoring

@@ -17,7 +17,7 @@ from archive.custody.rebuild import Rebuilt
 from archive.database import Database
 from archive.identifiers import new_id
 from archive.ledger import Entry, Ledger
-from archive.objects.port import Listed, ObjectStore, read_all
+from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.records import Digests
 from archive.rulebook import load_pack
 from archive.tables import JournalEntryRow, TenantRow
@@ -127,6 +127,9 @@ class Recovery:
             told: dict[str, Any] = parse_canonical(read_all(self._store, described.key, described.version))
             if f"staging/{told['tenant']}/{told['deposit']}" == prefix:
                 return told
+        except Unreadable:
+            result.findings.add(Kind.UNREADABLE, "staging", described.key, "deposit")
+            return None
         except (ValueError, KeyError, Refused):
             pass
         result.findings.add(Kind.CHANGED, "staging", described.key, "deposit")

@@ -246,9 +246,11 @@ class Follower:
         key = (tenant, line.n)
         try:
             entry = self._load(session, tenant, line.record_id)
-        except (Unavailable, SQLAlchemyError):  # a database's fault says nothing of this record, and spoils the session
-            raise
         except Exception as error:  # a record that can't be read must not hide all later ones
+            # A database's fault says nothing of this record and spoils the session; nor does a store that is away.
+            away = isinstance(error, Unavailable) and error.code != "object_unreadable"
+            if away or isinstance(error, SQLAlchemyError):
+                raise
             if not self._given_up(key):
                 raise Unavailable(
                     "entry_unreadable", "Un document n’a pas pu être lu pour l’index ; nouvel essai à venir."

@@ -28,7 +28,7 @@ PO, MO = FOLDER / "chartrier.po", FOLDER / "chartrier.mo"
 
 Message = str | tuple[str, str]
 
-_ERRORS = {"Refused", "Unavailable", "Corrupt", "ChartrierError"}
+_ERRORS = {"Refused", "Unavailable", "Unreadable", "Corrupt", "ChartrierError"}
 _SENTENCES = {"Detail", "Remark", "problem", "StageFailure", "_refused", "_bad_field", "ToolFailed"}
 _TRANSLATED = {"_", "say", "translate", "said"}
 _TABLES = ("api/errors.py", "api/history.py", "api/health.py", "archive/objects/siege.py")

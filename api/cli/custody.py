@@ -28,6 +28,7 @@ _STEPS = {
 KINDS = {
     "changed": "changé",
     "missing": "manquant",
+    "unreadable": "illisible",
     "untracked": "inconnu",
     "stale": "périmé",
     "duplicate": "en double",
@@ -164,7 +165,11 @@ def _restore(record_id: str, *, as_json: bool) -> int:
 
     done = Custody(system()).restore(tenant_of_record(record_id), record_id, agent=AGENT)
     lost = [one for one in done if not one.store]
-    names = {"first": "rétabli dans le magasin", "second": "recopié dans la copie", "": "ABÎMÉ DANS LES DEUX"}
+    names = {
+        "first": "rétabli dans le magasin",
+        "second": "recopié dans la copie",
+        "": "ABÎMÉ OU ILLISIBLE DANS LES DEUX",
+    }
     for one in done:
         if as_json:
             print_json({"record_id": record_id, "path": one.path, "store": one.store or None})

@@ -134,7 +134,7 @@ def verify(
             print_json({"id": one, "record_id": one} | result)
         else:
             _say_result(one, result)
-            if result["verdict"] in {"altered", "missing"} and system().copy_store is not None:
+            if result["verdict"] != "intact" and system().copy_store is not None:
                 say(f"  Une copie existe : « chartrier copies --restore {one} » la contrôle et rétablit ce fichier.")
     raise typer.Exit(worst)
 

@@ -14,11 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive import hold_statements, register
+from archive.custody import registers
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.journal import TILE, Tile, bundle_path, pack_bundle
-from archive.objects.port import ObjectStore, found
+from archive.objects.port import ObjectStore, Unreadable, found
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.tree import JOURNAL
 from signing.errors import Refused
@@ -92,6 +93,12 @@ class Agreement:
 
     def published(self, findings: Findings) -> None:
         """The published journal has every file that its size asks for, once, and ends as the database's does."""
+        try:
+            self._published(findings)
+        except Unreadable as error:
+            findings.add(Kind.UNREADABLE, "journal", str(error.values["key"]), "bytes")
+
+    def _published(self, findings: Findings) -> None:
         for look in range(_LOOKS):
             with self._database.read() as session:
                 row = session.scalars(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1)).first()
@@ -104,10 +111,26 @@ class Agreement:
             else:
                 self._pause(2)  # a publisher writes the head first, its row right after
         size = row.size if row is not None else 0
+        self._register(findings)
         whole = self._listed(findings)
         self._all_there(findings, size, whole)
         if size:
             self._last_bundle(findings, size)
+
+    def _register(self, findings: Findings) -> None:
+        """Every file of the register is one that an entry claims; a change that is being made gets some time."""
+        for look in range(_LOOKS):
+            there = [file for file, _ in registers.files(self._store)]
+            with self._database.read() as session:
+                query = select(JournalEntryRow.tenant_id, JournalEntryRow.body)
+                lines = session.execute(query.where(JournalEntryRow.subject == register.SUBJECT)).all()
+            claims = registers.claims_of((tenant, json.loads(body)["facts"]) for tenant, body in lines)
+            different = registers.compare(there, claims)
+            if not different or look == _LOOKS - 1:
+                break
+            self._pause(2)
+        for kind, key in different:
+            findings.add(kind, "journal", key, "register")
 
     def _listed(self, findings: Findings) -> dict[str, int]:
         """Look at every key below ``journal/``, ``register/`` and at ``layout.json``; full tiles by row."""

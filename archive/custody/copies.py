@@ -11,31 +11,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date
+from datetime import date
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
-from sqlalchemy import CursorResult, delete, exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select
 
 from archive import catalogue, fixity
 from archive.catalogue import Placed
 from archive.custody.carrying import Fetched, Source, lock_missing, running
-from archive.custody.census import HEADS
+from archive.custody.census import HEADS, restored
 from archive.custody.findings import Findings, Kind
+from archive.custody.pairs import BATCH, CHECKPOINT, behind, forget_former, rows_of
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.objects import layout
-from archive.objects.port import Listed, ObjectStore, StoredObject, found, read_all
-from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow, TenantRow
+from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, found, read_all
+from archive.tables import CopyRow, JournalEntryRow, RecordRow, TenantRow
 from archive.tree import JOURNAL
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
-_RECORDS: Final = 100
 _WRITERS: Final = 4
-_CHECKPOINT: Final = f"{JOURNAL}/checkpoint"
 _STAGED: Final = ("/bytes", "/deposit.json")
 FOLLOWED: Final = (*CHANGES, "ObjectRestored", "HoldPlaced", "HoldReleased", "HoldRecovered", "ReleaseRecovered")
 
@@ -75,7 +73,7 @@ class Copies:
                 query = select(JournalEntryRow.n, JournalEntryRow.subject).where(
                     JournalEntryRow.n > after, JournalEntryRow.type.in_(FOLLOWED)
                 )
-                lines = session.execute(query.order_by(JournalEntryRow.n).limit(_RECORDS)).all()
+                lines = session.execute(query.order_by(JournalEntryRow.n).limit(BATCH)).all()
             self._records(findings, list(dict.fromkeys(subject.removeprefix("record:") for _, subject in lines)))
             if not lines:
                 break
@@ -85,19 +83,19 @@ class Copies:
 
     def whole(self, findings: Findings) -> int:
         """Bring everything in step, whatever was missed, also locks that grew; how many records were behind."""
-        behind, after = 0, ""
+        late, after = 0, ""
         while True:
             with self._database.read() as session:
-                batch = list(session.scalars(_behind(after, self._clock)))
+                batch = list(session.scalars(behind(after, self._clock)))
             self._records(findings, batch)
-            behind += len(batch)
-            self._told("copies", behind, None)
+            late += len(batch)
+            self._told("copies", late, None)
             if not batch:
                 break
             after = batch[-1]
         self._loose(findings, locks=True)
         self._staging(findings)
-        return behind
+        return late
 
     def _records(self, findings: Findings, ids: Sequence[str]) -> None:
         with ThreadPoolExecutor(_WRITERS) as writers:
@@ -129,22 +127,20 @@ class Copies:
             with self._database.write() as session:
                 for one in made:
                     session.merge(one)
-                _forget_former(session, record_id)
+                forget_former(session, record_id)
 
     # -- one object
 
     def _object(self, findings: Findings, source: Source, *, held: bool = False) -> list[CopyRow]:
         """Copy one version, unless what is read is not what it should be: that is told, and nothing is written."""
+        read = False
         try:
             state = self._store.stat(source.key, source.version)
             with self._fetched(source, state) as (content, sha256):
+                read = True
                 item = self._put(source.key, content, sha256, state.locked_until, held=held or state.legal_hold)
-        except (Corrupt, Refused) as error:
-            kinds = {"altered": Kind.CHANGED, "missing": Kind.MISSING, "object_missing": Kind.MISSING}
-            if error.code in kinds:
-                findings.add(kinds[error.code], "store", source.key, "bytes", record=source.record_id)
-            else:
-                _not_written(findings, source.key, error, source.record_id)
+        except (Corrupt, Refused, Unreadable) as error:
+            _not_copied(findings, "copy" if read else "store", source.key, error, source.record_id)
             return []
         return [self._row(source.key, source.version, item, sha256, source.record_id)]
 
@@ -183,10 +179,16 @@ class Copies:
     ) -> list[CopyRow]:
         """Write each head once for each version, in their sequence: sidecar, then inventory, as they were written."""
         made = []
+        with self._database.read() as session:
+            again = restored(session, record_id)
         pinned = {item.key.removeprefix(f"{root}/"): item for item in heads}
         for name in sorted(pinned, reverse=True):
             item = pinned[name]
-            earlier = [found(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+            try:
+                earlier = [found(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+            except Unreadable as error:
+                _not_copied(findings, "store", str(error.values["key"]), error, record_id)
+                continue
             contents = [content for content in earlier if content is not None]
             if len(contents) < number:
                 lost = earlier.index(None) + 1
@@ -195,31 +197,44 @@ class Copies:
             if hashlib.sha256(contents[-1]).hexdigest() != item.sha256:
                 findings.add(Kind.CHANGED, "store", f"{root}/v{number}/{name}", "bytes", record=record_id)
                 continue
-            there = [one for one in self._copy.list(f"{root}/{name}") if one.key == f"{root}/{name}"]
-            if len(there) > number or any(
-                read_all(self._copy, one.key, one.version) != content
-                for one, content in zip(there, contents, strict=False)
-            ):
+            written, strays = self._sequence(item.key, contents)
+            if strays > again[name]:
                 findings.add(Kind.CHANGED, "copy", item.key, "sequence", record=record_id)
-                there = there[:number]
+                written = written + strays
             state: StoredObject | None = None
             try:
-                for content in contents[max(0, min(len(there), number - 1)) :]:
+                for content in contents[min(written, number - 1) :]:
                     digest = hashlib.sha256(content).hexdigest()
                     state = self._put(item.key, content, digest, item.locked_until, held=held, replace=True)
-            except (Corrupt, Refused) as error:
-                _not_written(findings, item.key, error, record_id)
+            except (Corrupt, Refused, Unreadable) as error:
+                _not_copied(findings, "copy", item.key, error, record_id)
                 break  # the inventory never without its sidecar
             if state is not None:
                 made.append(self._row(item.key, item.version, state, item.sha256, record_id))
         return made
+
+    def _sequence(self, key: str, contents: Sequence[bytes]) -> tuple[int, int]:
+        """How many versions of a head the copy has in their sequence, and how many more that are none of it."""
+        written = strays = 0
+        for item in self._copy.list(key):
+            if item.key != key or item.marker:
+                continue
+            try:
+                content = read_all(self._copy, key, item.version)
+            except Unreadable:
+                content = None
+            if written < len(contents) and content == contents[written]:
+                written += 1
+            else:
+                strays += 1
+        return written, strays
 
     def _followed(self, findings: Findings, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
         """As ``_lasting``; a copy that is gone or takes no lock is told, and stops nothing else."""
         try:
             return self._lasting(row, until, held=held)
         except (Corrupt, Refused) as error:
-            _not_written(findings, row.key, error, row.record_id)
+            _not_copied(findings, "copy", row.key, error, row.record_id)
             return []
 
     def _lasting(self, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
@@ -263,13 +278,17 @@ class Copies:
         Args:
             locks: Ask the first store for the lock of each, and follow it.
         """
-        head = next((item for item in self._store.list(_CHECKPOINT) if item.key == _CHECKPOINT), None)
-        note = read_all(self._store, _CHECKPOINT) if head is not None else None
+        head = next((item for item in self._store.list(CHECKPOINT) if item.key == CHECKPOINT), None)
+        try:
+            note = read_all(self._store, CHECKPOINT) if head is not None else None
+        except Unreadable as error:
+            note = None
+            _not_copied(findings, "store", CHECKPOINT, error, None)
         with self._database.read() as session:
             tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
         roots = [key for tenant in tenants for key in sorted(layout.root_files(tenant))]
         for prefix in ("layout.json", "register/", *roots, f"{JOURNAL}/"):
-            items = (item for item in self._store.list(prefix) if item.key != _CHECKPOINT and not item.marker)
+            items = (item for item in self._store.list(prefix) if item.key != CHECKPOINT and not item.marker)
             self._missing(findings, items, locks=locks)
         if note is not None:
             self._checkpoint(note)
@@ -297,13 +316,13 @@ class Copies:
     def _checkpoint(self, note: bytes) -> None:
         digest = hashlib.sha256(note).hexdigest()
         with self._database.read() as session:
-            rows = list(session.scalars(select(CopyRow).where(CopyRow.key == _CHECKPOINT)))
+            rows = list(session.scalars(select(CopyRow).where(CopyRow.key == CHECKPOINT)))
         if len(rows) == 1 and rows[0].sha256 == digest:
             return
-        item = self._put(_CHECKPOINT, note, digest, None, held=False, replace=True)
+        item = self._put(CHECKPOINT, note, digest, None, held=False, replace=True)
         with self._database.write() as session:
-            session.execute(delete(CopyRow).where(CopyRow.key == _CHECKPOINT))
-            session.add(self._row(_CHECKPOINT, "", item, digest, None))
+            session.execute(delete(CopyRow).where(CopyRow.key == CHECKPOINT))
+            session.add(self._row(CHECKPOINT, "", item, digest, None))
 
     def _staging(self, findings: Findings) -> None:
         """Acknowledged deposits that wait: copied unlocked, and gone from the copy when they are gone here."""
@@ -326,44 +345,10 @@ class Copies:
                 session.execute(delete(CopyRow).where(CopyRow.key == row.key, CopyRow.version == row.version))
 
 
-def promote(session: Session, clock: Clock) -> int:
-    """Pin the second store's versions instead of the first's, and pair them the other way round; how many objects.
-
-    To be called in one write transaction, with the service stopped, once everything is in step.
-
-    Raises:
-        Refused: ``copy_incomplete``: something that is pinned is not copied whole.
-    """
-    behind = session.scalar(_behind("", clock)) is not None
-    damaged = session.scalar(select(CopyRow.key).where(CopyRow.verdict != "intact").limit(1)) is not None
-    if behind or damaged:
-        raise Refused(
-            "copy_incomplete",
-            "La seconde copie n’est pas complète ou pas intacte : elle ne peut pas prendre la place du magasin.",
-            kept="Rien n’a été changé.",
-            action="Lancez « chartrier copies --check », réparez ce qu’il montre, puis recommencez.",
-        )
-    moved = 0
-    for table in (RepresentationRow, StoredFileRow):
-        pair = (CopyRow.key == table.key, CopyRow.version == table.version)
-        made = session.execute(
-            update(table)
-            .where(exists().where(*pair))
-            .values(version=select(CopyRow.copy_version).where(*pair).scalar_subquery())
-            .execution_options(synchronize_session=False)
-        )
-        moved += cast("CursorResult[Any]", made).rowcount
-    session.execute(delete(CopyRow).where(CopyRow.key == _CHECKPOINT))
-    session.execute(
-        update(CopyRow)
-        .values(version=CopyRow.copy_version, copy_version=CopyRow.version)
-        .execution_options(synchronize_session=False)
-    )
-    return moved
-
-
-def _not_written(findings: Findings, key: str, error: Corrupt | Refused, record_id: str | None) -> None:
-    """Tell what kept an object from the second store.
+def _not_copied(
+    findings: Findings, place: str, key: str, error: Corrupt | Refused | Unreadable, record_id: str | None
+) -> None:
+    """Tell what kept an object from the second store, and in which of the two it is at fault.
 
     Raises:
         Corrupt: Nothing that a copy may meet.
@@ -376,11 +361,12 @@ def _not_written(findings: Findings, key: str, error: Corrupt | Refused, record_
         "digest_mismatch": (Kind.CHANGED, "bytes"),
         "missing": (Kind.MISSING, "bytes"),
         "object_missing": (Kind.MISSING, "bytes"),
+        "object_unreadable": (Kind.UNREADABLE, "bytes"),
     }
     if error.code not in told:
         raise error
     kind, detail = told[error.code]
-    findings.add(kind, "copy", key, detail, record=record_id)
+    findings.add(kind, place, key, detail, record=record_id)
 
 
 def _rank(path: str) -> tuple[int, str]:
@@ -390,28 +376,3 @@ def _rank(path: str) -> tuple[int, str]:
     if path in HEADS:
         return 3, path
     return (1, path) if path.startswith("v") else (2, path)
-
-
-def rows_of(session: Session, record_id: str) -> Sequence[CopyRow]:
-    """The copied objects of a record."""
-    return session.scalars(select(CopyRow).where(CopyRow.record_id == record_id)).all()
-
-
-def _forget_former(session: Session, record_id: str) -> None:
-    """Pairs of versions that nothing pins any more: heads that moved on, objects that were restored."""
-    pinned = {(item.key, item.version) for item in catalogue.placed(session, record_id)}
-    for row in rows_of(session, record_id):
-        if (row.key, row.version) not in pinned:
-            session.delete(row)
-
-
-def _behind(after: str, clock: Clock) -> Any:
-    """Records with an object that is not copied, or whose lock or hold has changed since; in order, after an id."""
-    queries, today = [], clock().astimezone(UTC).date()
-    for table in (RepresentationRow, StoredFileRow):
-        copied = select(CopyRow.key).where(CopyRow.key == table.key, CopyRow.version == table.version)
-        shorter = or_(CopyRow.locked_until.is_(None), CopyRow.locked_until < table.locked_until)
-        late: Any = copied.where(table.locked_until >= today, shorter).exists()
-        late = or_(late, copied.where(CopyRow.legal_hold != table.legal_hold).exists())
-        queries.append(select(table.record_id).where(table.record_id > after, or_(~copied.exists(), late)))
-    return queries[0].union(queries[1]).order_by("record_id").limit(_RECORDS)

@@ -14,13 +14,14 @@ from archive.custody.census import HEADS, restored
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import by_key, grouped, named
 from archive.database import Database
-from archive.objects.port import Listed, ObjectStore
+from archive.objects.port import Listed, ObjectStore, Unreadable
 from archive.tables import CopyRow, RecordRow
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
 _BATCH: Final = 200
 _READERS: Final = 4
+_KINDS: Final = {"missing": Kind.MISSING, "unverifiable": Kind.UNREADABLE}
 
 Told = Callable[[str, int, int | None], None]
 
@@ -65,7 +66,7 @@ class CopyCheck:
         return done
 
     def _object(self, row: CopyRow) -> str:
-        """``intact``, ``altered``, ``missing``, or ``lock`` when the bytes are right and the lock is not."""
+        """``intact altered missing unverifiable``, or ``lock`` when the bytes are right and the lock is not."""
         try:
             fixity.check(self._copy, row.key, row.copy_version, sha256=row.sha256, size=row.size)
             state = self._copy.stat(row.key, row.copy_version)
@@ -73,6 +74,8 @@ class CopyCheck:
             return error.code
         except Refused:
             return "missing"
+        except Unreadable:
+            return "unverifiable"
         if row.locked_until is not None and (state.locked_until is None or state.locked_until < row.locked_until):
             return "lock"
         return "lock" if row.legal_hold and not state.legal_hold else "intact"
@@ -87,7 +90,7 @@ class CopyCheck:
                 kept.checked_at = now
                 kept.verdict = "altered" if verdict == "lock" else verdict
                 if verdict != "intact":
-                    kind = Kind.MISSING if verdict == "missing" else Kind.CHANGED
+                    kind = _KINDS.get(verdict, Kind.CHANGED)
                     detail = "lock" if verdict == "lock" else "bytes"
                     findings.add(kind, "copy", row.key, detail, record=row.record_id)
 
@@ -115,3 +118,5 @@ class CopyCheck:
                 published.check(self._copy, head, published.stamped(self._copy, head), lambda _body: None)
         except (Corrupt, Refused) as error:
             findings.add(Kind.CHANGED, "copy", str(error.values.get("path", "journal")), error.code)
+        except Unreadable as error:
+            findings.add(Kind.UNREADABLE, "copy", str(error.values["key"]), "bytes")

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     CHANGED = "changed"
     """It is there and is not what it should be."""
     MISSING = "missing"
+    UNREADABLE = "unreadable"
+    """The store answers and can't give it; whether it changed is not known."""
     UNTRACKED = "untracked"
     """It is there and nobody knows why."""
     STALE = "stale"

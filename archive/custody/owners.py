@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
-from typing import Final
+from typing import Any, Final
 
 from archive import register
+from archive.custody import registers
 from archive.custody.findings import Findings, Kind
 from archive.objects import layout
 from archive.objects.port import ObjectStore, found
@@ -25,14 +25,18 @@ class Owners:
         self._subjects: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         self._registered: dict[str, str] = {}
         self._tenants: set[str] = set()
-        for tenant, _, content in register.files(store):
-            self._registered[hashlib.sha256(content).hexdigest()] = tenant
-            self._tenants.add(tenant)
+        self._claimed: list[tuple[str, dict[str, Any]]] = []
+        for file, _ in registers.files(store):
+            if file.sha256 is not None and file.own:
+                self._registered[file.sha256] = file.tenant
+            self._tenants.add(file.tenant)
 
     def show(self, body: bytes) -> None:
         """Look at one entry."""
         entry = json.loads(body)
         name = entry["tenant"]
+        if name is not None and entry["subject"] == register.SUBJECT:
+            self._claimed.append((name, entry["facts"]))
         if name is None or name in self._known:
             return
         if entry["subject"] == register.SUBJECT:
@@ -63,6 +67,10 @@ class Owners:
     def of(self, pseudonym: str | None) -> str | None:
         """The tenant; None for the installation's own, and for one that nobody can tell."""
         return None if pseudonym is None else self._known.get(pseudonym)
+
+    def claims(self) -> registers.Claims:
+        """Which files of the register the journal claims, once every entry was shown and the owners are resolved."""
+        return registers.claims_of((self.of(name), facts) for name, facts in self._claimed)
 
     def _of_records(self, ids: list[str]) -> str | None:
         for record_id in ids:

@@ -14,7 +14,7 @@ from archive.custody.findings import Kind
 from archive.metadata import JournalEvent, representation_values
 from archive.objects import layout
 from archive.objects.layout import RECORD_JSON, Content
-from archive.objects.port import Listed, ObjectStore, StoredObject, read_all
+from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, read_all
 from signing.errors import Corrupt, Refused
 
 LOST: Final = "00000000-0000-0000-0000-000000000000"
@@ -166,6 +166,7 @@ def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only
         return current
     if current is not None and layout.sha512(current) == told["inventory"]:
         return current
+    kind = Kind.CHANGED if current is not None else _unread(listed, f"{result.root}/inventory.json")
     for key in sorted((k for k in listed if k.endswith("/inventory.json")), key=len, reverse=True):
         content = _bytes(store, listed, key, sha512=told["inventory"])
         if content is None:
@@ -173,15 +174,14 @@ def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only
         if (
             not told_only
             and current is not None
-            and _follows(content, current)
+            and follows(content, current)
             and _sound(store, result, listed, current)
         ):
             result.ahead = True
             return current
-        kind = Kind.MISSING if current is None else Kind.CHANGED
         result.add(kind, "inventory.json", "inventory")
         return content
-    result.add(Kind.MISSING if current is None else Kind.CHANGED, "inventory.json", "inventory")
+    result.add(kind, "inventory.json", "inventory")
     return None
 
 
@@ -192,11 +192,16 @@ def _bytes(store: ObjectStore, listed: Versions, key: str, *, sha512: str | None
             continue
         try:
             content = read_all(store, key, item.version)
-        except Refused:
+        except (Refused, Unreadable):
             continue
         if sha512 is None or layout.sha512(content) == sha512:
             return content
     return None
+
+
+def _unread(listed: Versions, key: str) -> Kind:
+    """What is wrong with a key of which no version could be read."""
+    return Kind.MISSING if all(item.marker for item in listed.get(key, [])) else Kind.UNREADABLE
 
 
 def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) -> bool:
@@ -213,7 +218,7 @@ def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) 
     )
 
 
-def _follows(before: bytes, after: bytes) -> bool:
+def follows(before: bytes, after: bytes) -> bool:
     """Whether a later inventory only adds to an earlier one."""
     try:
         old, new = json.loads(before), json.loads(after)
@@ -234,9 +239,9 @@ def _pin_all(store: ObjectStore, result: Found, listed: Versions, content: bytes
         path = f"v{number}/inventory.json"
         own = content if number == result.number else _bytes(store, listed, f"{result.root}/{path}")
         if own is None:
-            result.add(Kind.MISSING, path, "object")
+            result.add(_unread(listed, f"{result.root}/{path}"), path, "object")
             continue
-        if number < result.number and layout.sha512(own) not in known and not _follows(own, content):
+        if number < result.number and layout.sha512(own) not in known and not follows(own, content):
             result.add(Kind.CHANGED, path, "inventory")
         digests[path] = hashlib.sha256(own).hexdigest()
         digests[f"{path}.sha512"] = hashlib.sha256(layout.sidecar(own)).hexdigest()
@@ -265,22 +270,27 @@ def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest:
     )
     if len(versions) > expected:
         result.add(Kind.UNTRACKED, path, "version")
-    chosen = versions[-1] if len(versions) == 1 else _with_digest(store, versions, digest)
+    unread: list[Listed] = []
+    chosen = versions[-1] if len(versions) == 1 else _with_digest(store, versions, digest, unread)
     if chosen is None:
-        result.add(Kind.MISSING if not versions else Kind.CHANGED, path, "object")
+        kind = Kind.MISSING if not versions else Kind.UNREADABLE if unread else Kind.CHANGED
+        result.add(kind, path, "object")
         chosen = versions[-1] if versions else None
     state = store.stat(key, chosen.version) if chosen is not None else None
     result.pinned[key] = Pinned(key, digest, chosen.size if chosen is not None else 0, state)
 
 
-def _with_digest(store: ObjectStore, versions: list[Listed], digest: str) -> Listed | None:
-    """Of several versions of a key, the latest that has the right bytes."""
+def _with_digest(store: ObjectStore, versions: list[Listed], digest: str, unread: list[Listed]) -> Listed | None:
+    """Of several versions of a key, the latest that has the right bytes; ``unread`` gets those that can't be read."""
     for item in reversed(versions):
         found = hashlib.sha256()
         try:
             for chunk in store.read(item.key, item.version):
                 found.update(chunk)
         except Refused:
+            continue
+        except Unreadable:
+            unread.append(item)
             continue
         if found.hexdigest() == digest:
             return item
@@ -309,6 +319,9 @@ def _read_records(store: ObjectStore, result: Found) -> None:
         except Corrupt as error:
             if pinned.state is not None:
                 result.add(Kind.CHANGED if error.code == "altered" else Kind.MISSING, content.path, "record")
+            continue
+        except Unreadable:
+            result.add(Kind.UNREADABLE, content.path, "record")
             continue
         result.earlier[content.sha256] = read
         if head:
@@ -350,3 +363,5 @@ def _read_everything(store: ObjectStore, result: Found) -> None:
         except Corrupt as error:
             kind = Kind.CHANGED if error.code == "altered" else Kind.MISSING
             result.add(kind, pinned.key.removeprefix(f"{result.root}/"), "bytes")
+        except Unreadable:
+            result.add(Kind.UNREADABLE, pinned.key.removeprefix(f"{result.root}/"), "bytes")

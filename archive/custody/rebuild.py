@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from archive import register, rulebook
-from archive.custody import published, reports, rows
+from archive.custody import published, registers, reports, rows
 from archive.custody.findings import LISTED, Findings, Kind
 from archive.custody.held import HoldsAgain
 from archive.custody.ordering import Sorter
@@ -121,7 +121,7 @@ class Rebuild:
             owners.resolve(findings)
         with self._database.write() as session:
             reports.begin(session, NAME, self._clock())
-        self._tenants(result)
+        self._tenants(result, owners.claims())
         if result.head is not None:
             self._journal(result.head, owners)
             self._checkpoints(result.head, earlier)
@@ -161,16 +161,16 @@ class Rebuild:
 
     # -- tenants
 
-    def _tenants(self, result: Rebuilt) -> None:
+    def _tenants(self, result: Rebuilt, claims: registers.Claims) -> None:
+        """From the latest file that the journal claims; what it does not claim is told and not taken over."""
         latest: dict[str, bytes] = {}
-        for tenant, _, content in register.files(self._store):
-            try:
-                if parse_canonical(content)["tenant"] != tenant:
-                    raise ValueError(tenant)
-            except (ValueError, KeyError):
-                result.findings.add(Kind.CHANGED, "store", f"{register.PREFIX}{tenant}", "register")
-                continue
-            latest[tenant] = content
+        there = []
+        for file, content in registers.files(self._store):
+            there.append(file)
+            if registers.vouched(file, claims):
+                latest[file.tenant] = content
+        for kind, key in registers.compare(there, claims):
+            result.findings.add(kind, "store", key, "register")
         for done, (tenant, content) in enumerate(sorted(latest.items()), 1):
             with self._database.write() as session:
                 if session.get(TenantRow, tenant) is None:

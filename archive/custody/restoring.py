@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +21,12 @@ from sqlalchemy.orm import Session
 from archive import catalogue, fixity
 from archive.catalogue import Placed
 from archive.custody.carrying import Fetched, Source, lock_missing, running
-from archive.custody.copies import rows_of
-from archive.custody.reading import CHANGES
+from archive.custody.pairs import rows_of
+from archive.custody.reading import CHANGES, follows
 from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects import layout
-from archive.objects.port import ObjectStore, StoredObject
+from archive.objects.port import ObjectStore, StoredObject, Unreadable
 from archive.records import RecordState
 from archive.tables import CopyRow, JournalEntryRow, RecordRow
 from signing.clock import Clock
@@ -31,6 +34,7 @@ from signing.errors import Corrupt, Refused
 
 FIRST: Final = "first"
 SECOND: Final = "second"
+_EARLIER: Final = re.compile(r"v[1-9][0-9]*/inventory\.json")
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,9 @@ class Restoring:
             copy_whole = there is not None and self._whole(self._copy, item, there.copy_version)
             path = item.key.removeprefix(f"{root}/")
             if whole and there is not None and not copy_whole:
-                self._second(row, item, there, path, agent)
-                done.append(Restored(path, SECOND))
+                done.append(self._put_back(row, item, there, path, agent, SECOND))
             elif not whole and there is not None and copy_whole:
-                self._first(row, item, there, path, agent)
-                done.append(Restored(path, FIRST))
+                done.append(self._put_back(row, item, there, path, agent, FIRST))
             elif not whole:
                 done.append(Restored(path, ""))
         return done
@@ -115,14 +117,39 @@ class Restoring:
             row.record_json_sha256,
         ):
             raise _differs(root)
+        digests = self._vouched(row.ocfl_version, root, placed, copied, inventory, facts)
+        for item in placed:
+            if digests.get(item.key.removeprefix(f"{root}/")) != item.sha256:
+                raise _differs(item.key)
+
+    def _vouched(
+        self,
+        number: int,
+        root: str,
+        placed: list[Placed],
+        copied: dict[tuple[str, str], CopyRow],
+        inventory: bytes,
+        facts: list[dict[str, Any]],
+    ) -> dict[str, str]:
+        """SHA-256 of every object that the inventory in force, or an earlier one of this record, accounts for."""
         told = json.loads(inventory)
         digests = {path: digest for digest, paths in told["fixity"]["sha256"].items() for path in paths}
-        own = hashlib.sha256(inventory).hexdigest()
-        digests |= {"inventory.json": own, f"v{row.ocfl_version}/inventory.json": own}
+        declaration, declared = layout.OBJECT_DECLARATION
+        digests[declaration] = _sha256(declared)
+        known = {str(fact.get("inventory")) for fact in facts}
+        pinned = {item.key.removeprefix(f"{root}/"): item.sha256 for item in placed}
+        heads = {f"v{number}/inventory.json": inventory, "inventory.json": inventory}
         for item in placed:
             path = item.key.removeprefix(f"{root}/")
-            if digests.get(path, item.sha256) != item.sha256:
-                raise _differs(item.key)
+            if path not in heads and _EARLIER.fullmatch(path):
+                content = self._either(item, copied, partial(_is, item.sha256))
+                if content is None:  # damaged in both: nothing will be written of it
+                    digests |= {path: item.sha256, f"{path}.sha512": pinned.get(f"{path}.sha512", "")}
+                elif layout.sha512(content) in known or follows(content, inventory):
+                    heads[path] = content
+        for path, content in heads.items():
+            digests |= {path: _sha256(content), f"{path}.sha512": _sha256(layout.sidecar(content))}
+        return digests
 
     def _inventory(
         self,
@@ -135,58 +162,60 @@ class Restoring:
         """The inventory with the journal's digest, from whichever store has it."""
         for path in ("inventory.json", f"v{number}/inventory.json"):
             for item in placed:
-                if item.key != f"{root}/{path}":
-                    continue
-                there = copied.get((item.key, item.version))
-                versions = [(self._store, item.version)] + ([(self._copy, there.copy_version)] if there else [])
-                for store, version in versions:
-                    content = _read(store, item.key, version)
-                    if content is not None and layout.sha512(content) == sha512:
+                if item.key == f"{root}/{path}":
+                    content = self._either(item, copied, lambda found: layout.sha512(found) == sha512)
+                    if content is not None:
                         return content
+        return None
+
+    def _either(
+        self, item: Placed, copied: dict[tuple[str, str], CopyRow], right: Callable[[bytes], bool]
+    ) -> bytes | None:
+        """The bytes of a small object, from the first of the two stores that has the right ones."""
+        there = copied.get((item.key, item.version))
+        versions = [(self._store, item.version)] + ([(self._copy, there.copy_version)] if there else [])
+        for store, version in versions:
+            content = _read(store, item.key, version)
+            if content is not None and right(content):
+                return content
         return None
 
     def _whole(self, store: ObjectStore, item: Placed, version: str) -> bool:
         try:
             fixity.check(store, item.key, version, sha256=item.sha256, size=item.size)
-        except Corrupt:
+        except (Corrupt, Unreadable):  # what can't be read is not whole, whether or not it changed
             return False
         return True
 
     # -- writing
 
-    def _first(self, row: RecordRow, item: Placed, there: CopyRow, path: str, agent: str) -> None:
-        source = Source(item.key, there.copy_version, item.sha256, row.id)
-        state = self._copy.stat(item.key, there.copy_version)
-        before = _state(self._store, item.key, item.version)
-        until = running(item.locked_until, self._clock)
-        with Fetched(self._copy, source, state, self._folder) as (content, sha256):
-            made = self._store.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
-        made = self._guarded(self._store, item, made, held=item.legal_hold or there.legal_hold)
+    def _put_back(self, row: RecordRow, item: Placed, there: CopyRow, path: str, agent: str, into: str) -> Restored:
+        """Write one object anew in the store that has it damaged, from the other, and tell the journal."""
+        first = into == FIRST
+        whole, damaged = (self._copy, self._store) if first else (self._store, self._copy)
+        good, bad = (there.copy_version, item.version) if first else (item.version, there.copy_version)
+        state = whole.stat(item.key, good)
+        before = _state(damaged, item.key, bad)
+        until = running(item.locked_until if first else state.locked_until, self._clock)
+        source = Source(item.key, good, item.sha256, row.id)
+        with Fetched(whole, source, state, self._folder) as (content, sha256):
+            made = damaged.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
+        made = self._guarded(
+            damaged, item, made, held=item.legal_hold or there.legal_hold if first else state.legal_hold
+        )
         with self._database.write() as session:
-            self._enter(session, row, item, path, FIRST, made, before, agent)
-            for pinned in catalogue.rows(session, row.id):
-                if pinned.key == item.key:
-                    pinned.version, pinned.locked_until = made.version, made.locked_until
-                    pinned.legal_hold = made.legal_hold
-            session.execute(delete(CopyRow).where(CopyRow.key == item.key, CopyRow.record_id == row.id))
-            session.flush()
-            session.add(_pair(there, version=made.version))
+            self._enter(session, row, item, path, into, made, before, agent)
+            if first:
+                _pin(session, row, item, there, made)
+            else:
+                self._pair_again(session, there, made)
+        return Restored(path, into)
 
-    def _second(self, row: RecordRow, item: Placed, there: CopyRow, path: str, agent: str) -> None:
-        source = Source(item.key, item.version, item.sha256, row.id)
-        state = self._store.stat(item.key, item.version)
-        before = _state(self._copy, item.key, there.copy_version)
-        until = running(state.locked_until, self._clock)
-        with Fetched(self._store, source, state, self._folder) as (content, sha256):
-            made = self._copy.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
-        made = self._guarded(self._copy, item, made, held=state.legal_hold)
-        now = self._clock()
-        with self._database.write() as session:
-            self._enter(session, row, item, path, SECOND, made, before, agent)
-            kept = session.get_one(CopyRow, (there.key, there.version))
-            kept.copy_version, kept.locked_until, kept.legal_hold = made.version, made.locked_until, made.legal_hold
-            kept.copied_at = kept.checked_at = now
-            kept.verdict = "intact"
+    def _pair_again(self, session: Session, there: CopyRow, made: StoredObject) -> None:
+        kept, now = session.get_one(CopyRow, (there.key, there.version)), self._clock()
+        kept.copy_version, kept.locked_until, kept.legal_hold = made.version, made.locked_until, made.legal_hold
+        kept.copied_at = kept.checked_at = now
+        kept.verdict = "intact"
 
     def _guarded(self, store: ObjectStore, item: Placed, made: StoredObject, *, held: bool) -> StoredObject:
         """What was put back has its lock and its hold, and is read again."""
@@ -226,9 +255,16 @@ class Restoring:
         )
 
 
-def _pair(there: CopyRow, *, version: str) -> CopyRow:
+def _pin(session: Session, row: RecordRow, item: Placed, there: CopyRow, made: StoredObject) -> None:
+    """Have the catalogue rest on the new version, and pair that one with the copy."""
+    for pinned in catalogue.rows(session, row.id):
+        if pinned.key == item.key:
+            pinned.version, pinned.locked_until = made.version, made.locked_until
+            pinned.legal_hold = made.legal_hold
     values = {column.key: getattr(there, column.key) for column in CopyRow.__table__.columns}
-    return CopyRow(**(values | {"version": version}))
+    session.execute(delete(CopyRow).where(CopyRow.key == item.key, CopyRow.record_id == row.id))
+    session.flush()
+    session.add(CopyRow(**(values | {"version": made.version})))
 
 
 def _stated(session: Session, record_id: str) -> list[dict[str, Any]]:
@@ -238,10 +274,18 @@ def _stated(session: Session, record_id: str) -> list[dict[str, Any]]:
     return [json.loads(body)["facts"] for body in session.scalars(query.order_by(JournalEntryRow.n))]
 
 
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is(sha256: str, content: bytes) -> bool:
+    return _sha256(content) == sha256
+
+
 def _read(store: ObjectStore, key: str, version: str) -> bytes | None:
     try:
         return b"".join(store.read(key, version))
-    except Refused:
+    except (Refused, Unreadable):
         return None
 
 

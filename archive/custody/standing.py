@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from archive import catalogue
-from archive.custody.copies import rows_of
+from archive.custody import reports
+from archive.custody.moving import MOVED
+from archive.custody.pairs import UNVERIFIED, rows_of
 from archive.objects.port import Assurance
 from archive.tables import RecordRow
 from signing.clock import stamp
@@ -23,7 +25,9 @@ def standing(
         second: The same of the second; None: there is none.
     """
     placed = catalogue.placed(session, row.id)
-    checked = catalogue.latest_verification(session, row.id)
+    checked, moved = catalogue.latest_verification(session, row.id), reports.latest(session, MOVED)
+    if checked is not None and moved is not None and checked.at < moved.started_at:
+        checked = None  # it was of the store that is left
     shown = [
         {
             "store": "first",
@@ -40,18 +44,19 @@ def standing(
         pinned = {(item.key, item.version) for item in placed}
         copied = [one for one in rows_of(session, row.id) if (one.key, one.version) in pinned]
         verdicts = {one.verdict for one in copied}
-        worst = next((word for word in ("altered", "missing") if word in verdicts), "intact")
+        worst = next((word for word in ("altered", "missing", "unverifiable") if word in verdicts), None)
+        state = UNVERIFIED if UNVERIFIED in verdicts else "intact"
         short = "absent" if not copied else "incomplete"
         shown.append(
             {
                 "store": "second",
                 "kind": second[0],
                 "assurance": second[1].value,
-                "state": worst if len(copied) == len(pinned) or worst != "intact" else short,
+                "state": worst or (state if len(copied) == len(pinned) else short),
                 "objects": len(copied),
                 "expected": len(pinned),
                 "locked_until": _earliest([one.locked_until for one in copied]),
-                "checked_at": stamp(min(one.checked_at for one in copied)) if copied else None,
+                "checked_at": stamp(min(one.checked_at for one in copied)) if copied and state == "intact" else None,
             }
         )
     return shown

@@ -12,6 +12,7 @@ earlier one is missing, never answered with other bytes.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import heapq
 import os
@@ -26,10 +27,10 @@ from typing import Final
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.keys import parts_of
 from archive.objects.local_attacks import LocalAttacker
-from archive.objects.port import Assurance, Listed, StoredObject
+from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, unreadable
 from archive.objects.siege import REASONS, Attacker
 from signing.clock import Clock
-from signing.errors import Corrupt, Refused
+from signing.errors import Corrupt, Refused, Unavailable
 
 _DAY_NS: Final = 86_400 * 10**9
 _OURS: Final = ("holds", "superseded", ".writing")
@@ -75,6 +76,9 @@ class LocalObjectStore:
         """See ``siege.Besieged``."""
         return REASONS["local"]
 
+    def mend(self) -> None:
+        """See ``siege.Besieged``: nothing is attacked here but the probe's own object."""
+
     def attackers(self) -> Sequence[Attacker]:
         """See ``siege.Besieged``."""
         return [LocalAttacker(self._root)]
@@ -94,7 +98,7 @@ class LocalObjectStore:
         target = self._path(key)
         with away():
             present = self._current(key)
-            if present is not None and self._same(present, source, sha256):
+            if present is not None and self._same(present, source, sha256, replace=replace):
                 return self._locked(present, retain_until)
             if present is not None and not replace:
                 raise _exists(key)
@@ -262,7 +266,7 @@ class LocalObjectStore:
         size = place.state.st_size
         if offset < 0 or offset > size or (length is not None and length < 0):
             raise Refused("bad_range", "La plage demandée dépasse la fin de « {key} ».", key=key)
-        return read(place.path, offset, length)
+        return _told(key, read(place.path, offset, length))
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """See the port."""
@@ -343,13 +347,19 @@ class LocalObjectStore:
     def _hold_marker(self, place: _Place) -> Path:
         return self._root / "holds" / f"{place.key}@{place.version}"
 
-    def _same(self, place: _Place, source: Path | bytes, sha256: str) -> bool:
+    def _same(self, place: _Place, source: Path | bytes, sha256: str, *, replace: bool = False) -> bool:
+        """Whether a file has these bytes; one that can't be read any more has not, where it is to be replaced."""
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if size != place.state.st_size:
             return False
         digest = hashlib.sha256()
-        for chunk in chunks(place.path):
-            digest.update(chunk)
+        try:
+            for chunk in _told(place.key, chunks(place.path)):
+                digest.update(chunk)
+        except Unreadable:
+            if not replace:
+                raise
+            return False
         return digest.hexdigest() == sha256
 
     def _path(self, key: str) -> Path:
@@ -372,6 +382,16 @@ def _written_at(state: os.stat_result) -> datetime:
 
 def _is_locked(state: StoredObject, now: datetime) -> bool:
     return state.legal_hold or (state.locked_until is not None and now.astimezone(UTC).date() <= state.locked_until)
+
+
+def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The bytes; a sector that the disk can't read concerns this one file."""
+    try:
+        yield from chunks
+    except Unavailable as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EIO:
+            raise unreadable(key) from error
+        raise
 
 
 def _midnight_ns(day: date) -> int:

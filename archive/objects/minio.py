@@ -2,7 +2,8 @@
 
 Each write is conditional: a key that appeared meanwhile refuses it, and what is there is adopted if it is the
 same. A locked version is written with its lock; what travels in parts is read back whole before it is locked,
-because an S3 vouches for the parts only. What is returned is what the store said when it was asked afterwards.
+because an S3 vouches for the parts only; where something is to be replaced, what is there is read again, because
+it may have rotted since. What is returned is what the store said when it was asked afterwards.
 """
 
 from __future__ import annotations
@@ -14,20 +15,19 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
-import urllib3
 from minio.datatypes import Object
 from minio.error import S3Error
 
-from archive.objects.disk import CHUNK, chunks
+from archive.objects import disk
 from archive.objects.keys import parts_of
-from archive.objects.minio_attacks import S3Attacker
+from archive.objects.minio_attacks import S3Attacker, mend
 from archive.objects.minio_client import (
     Connection,
     Marker,
@@ -36,13 +36,15 @@ from archive.objects.minio_client import (
     answered,
     away,
     bad_range,
+    clock_differs,
     locked,
     missing,
     paged,
     wrong_digest,
 )
 from archive.objects.minio_locks import Guard, Locks, locks_of
-from archive.objects.port import Assurance, Listed, StoredObject
+from archive.objects.minio_reads import chunks, get, unexplained
+from archive.objects.port import Assurance, Listed, StoredObject, Unreadable
 from archive.objects.siege import REASONS, Attacker, Besieged
 from archive.settings import S3Store
 from signing.clock import Clock
@@ -52,6 +54,8 @@ WHOLE: Final = 64 << 20
 """Up to this size an object is one request, whose bytes the server checks against our SHA-256."""
 PART: Final = 16 << 20
 """Beyond, it travels in parts of this size; one is in memory at a time."""
+CLOCKS_DIFFER: Final = timedelta(hours=24)
+"""Locks count days: by more than one, a lock would not be the one that was meant."""
 _UNVERSIONED: Final = "null"
 """What an S3 calls what was written before its bucket kept versions."""
 
@@ -117,6 +121,10 @@ class MinioObjectStore:
         """See ``siege.Besieged``."""
         return None if self.open()[0].locks else REASONS["no_bucket_lock"]
 
+    def mend(self) -> None:
+        """See ``siege.Besieged``."""
+        mend(self.open()[0])
+
     def attackers(self) -> Sequence[Attacker]:
         """See ``siege.Besieged``."""
         others = {
@@ -153,11 +161,11 @@ class MinioObjectStore:
     ) -> StoredObject:
         """See the port. Also raises ``Corrupt`` ``lock_missing``: the bytes were taken without their lock."""
         parts_of(key)
-        if _digest(chunks(source)) != sha256:
+        if _digest(disk.chunks(source)) != sha256:
             raise wrong_digest(key)
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         present = self._found(key)
-        if present is not None and self._same(present, size, sha256):
+        if present is not None and self._same(present, size, sha256, replace=replace):
             return self._lasting(self._state(present), retain_until)
         if present is not None and not replace:
             raise _exists(key)
@@ -182,6 +190,8 @@ class MinioObjectStore:
     ) -> str:
         """Write, unless ``replace`` only where nothing is; the version that the store gave."""
         connection, locks = self.open()
+        if until is not None:
+            self._require_clock()
         options: dict[str, Any] = {"part_size": PART}
         if size <= WHOLE:
             options = {
@@ -205,6 +215,7 @@ class MinioObjectStore:
         if until is None or (state.locked_until is not None and state.locked_until >= until):
             return state
         _, locks = self.open()
+        self._require_clock()
         with answered(state.key, state.version):
             locks.extend(state.key, state.version, until)
         again = self.stat(state.key, state.version)
@@ -217,6 +228,17 @@ class MinioObjectStore:
                 until=until.isoformat(),
             )
         return again
+
+    def _require_clock(self) -> None:
+        """Let no lock be set that nobody can take back, while one of the two clocks is far out.
+
+        Raises:
+            Unavailable: ``clock_differs``.
+        """
+        connection, _ = self.open()
+        theirs, ours = connection.pool.store_time, self._clock().astimezone(UTC)
+        if connection.locks and theirs is not None and abs(ours - theirs) > CLOCKS_DIFFER:
+            raise clock_differs(ours, theirs.astimezone(UTC))
 
     def _forget(self, head: _Head) -> None:
         """Destroy a version that nothing guards: those that heads had before would pile up."""
@@ -281,7 +303,9 @@ class MinioObjectStore:
             length = min(size - offset, size if length is None else length)
             if length == 0:
                 return iter(())
-        return _chunks(self._get(key, version, offset, length or 0))
+        connection, _ = self.open()
+        response = get(connection, key, version, offset, length or 0)
+        return chunks(connection, response, key, version, offset, length or 0)
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """See the port."""
@@ -296,16 +320,6 @@ class MinioObjectStore:
                     waiting = [one for one in waiting if one.object_name == last]
                 waiting.append(item)
         yield from _in_order(waiting)
-
-    def _get(self, key: str, version: str | None, offset: int, length: int) -> urllib3.BaseHTTPResponse:
-        connection, _ = self.open()
-        try:
-            with answered(key, version):
-                return connection.client.get_object(
-                    connection.bucket, key, offset=offset, length=length, version_id=version
-                )
-        except Marker as error:
-            raise missing(key, version) from error
 
     def _found(self, key: str) -> _Head | None:
         """The current version, if there is one."""
@@ -331,8 +345,7 @@ class MinioObjectStore:
                     connection.bucket, key, version_id=version, extra_headers={"x-amz-checksum-mode": "ENABLED"}
                 )
         except Unexplained as error:
-            self._get(key, version, 0, 1).close()
-            raise away("HEAD") from error
+            raise unexplained(connection, key, version) from error
         return _Head(key, found.metadata or {})
 
     def _state(self, head: _Head) -> StoredObject:
@@ -351,13 +364,23 @@ class MinioObjectStore:
         with answered(head.key, head.version):
             return locks.read(head.headers, head.key, head.version)
 
-    def _same(self, head: _Head, size: int, sha256: str) -> bool:
-        """Whether a version has these bytes, as the store checked when it took them; else they are read again."""
-        if head.size != size:
+    def _same(self, head: _Head, size: int, sha256: str, *, replace: bool = False) -> bool:
+        """Whether a version has these bytes, as the store checked when it took them.
+
+        Args:
+            replace: Read them even if the store says so: one that can't be read any more is to be replaced.
+        """
+        told = head.checksum
+        if head.size != size or (told is not None and told != _base64(sha256)):
             return False
-        if head.checksum is not None:
-            return head.checksum == _base64(sha256)
-        return _digest(self.read(head.key, head.version)) == sha256
+        if told is not None and not replace:
+            return True
+        try:
+            return _digest(self.read(head.key, head.version)) == sha256
+        except Unreadable:
+            if not replace:
+                raise
+            return False
 
 
 def _in_order(items: Iterable[Object]) -> Iterator[Listed]:
@@ -370,17 +393,6 @@ def _in_order(items: Iterable[Object]) -> Iterator[Listed]:
             raise away("ListObjectVersions")
         version = item.version_id or _UNVERSIONED
         yield Listed(item.object_name, version, item.size or 0, item.last_modified, marker=item.is_delete_marker)
-
-
-def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The body; its connection goes back to the pool only when all of it was read."""
-    try:
-        with answered():
-            while chunk := response.read(CHUNK):
-                yield chunk
-            response.release_conn()
-    finally:
-        response.close()
 
 
 def _stream(source: Path | bytes) -> BinaryIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -21,9 +22,13 @@ from archive.objects.minio_client import Connection, answered
 from archive.objects.minio_locks import moment
 from archive.objects.port import StoredObject
 from archive.objects.siege import Attack, attack_refused
-from signing.errors import Corrupt
+from signing.errors import Corrupt, Unavailable
 
 _OVER: Final = b"other bytes"
+_UNSURE: Final = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}
+"""The server is away rather than refusing: the change may have been made or not."""
+_WAITS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between two attempts to put a bucket's settings back."""
 
 
 class _NoRetention(Retention):
@@ -99,30 +104,77 @@ def _hide(bucket: Connection, target: StoredObject, until: date) -> None:  # noq
 
 
 def _suspend(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
-    bucket.client.set_bucket_versioning(bucket.bucket, VersioningConfig(SUSPENDED))
-    with _put_back(bucket.bucket):
-        bucket.client.set_bucket_versioning(bucket.bucket, VersioningConfig(ENABLED))
+    with _put_back(bucket):
+        bucket.client.set_bucket_versioning(bucket.bucket, VersioningConfig(SUSPENDED))
 
 
 def _unconfigure(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
-    before = bucket.client.get_object_lock_config(bucket.bucket)
-    bucket.client.set_object_lock_config(bucket.bucket, _NoLock(None, None, None))
-    with _put_back(bucket.bucket):
-        bucket.client.set_object_lock_config(bucket.bucket, before)
+    bucket.lock_config = bucket.client.get_object_lock_config(bucket.bucket)
+    with _put_back(bucket):
+        bucket.client.set_object_lock_config(bucket.bucket, _NoLock(None, None, None))
 
 
 @contextmanager
-def _put_back(bucket: str) -> Iterator[None]:
-    """What an attack changed must not stay so."""
+def _put_back(bucket: Connection) -> Iterator[None]:
+    """What an attack changed must not stay so, nor what it may have changed when its answer was lost."""
     try:
         yield
     except S3Error as error:
-        raise Corrupt(
-            "bucket_left_open",
-            "Le magasin a laissé changer les réglages du seau « {bucket} », puis a refusé de les rétablir.",
-            action="Rétablissez vous-même les versions et le verrouillage de ce seau.",
-            bucket=bucket,
-        ) from error
+        if error.code in _UNSURE:
+            _insist(bucket)
+        raise
+    except BaseException:
+        _insist(bucket)
+        raise
+    _insist(bucket)
+
+
+def _insist(bucket: Connection) -> None:
+    """Put it back, also over a network that fails for some seconds; the next probe begins with the same."""
+    for wait in _WAITS:
+        try:
+            mend(bucket)
+        except Unavailable:
+            time.sleep(wait)
+        else:
+            return
+    mend(bucket)
+
+
+def mend(bucket: Connection) -> None:
+    """Keep the versions of a bucket again, and its lock where it was made with one.
+
+    A configuration that the attack did not note, because it was of another process, is taken to have had no rule.
+
+    Raises:
+        Corrupt: ``bucket_left_open``.
+        Unavailable: ``store_away``.
+    """
+    client, name = bucket.client, bucket.bucket
+    with answered():
+        open_ = client.get_bucket_versioning(name).status != ENABLED
+        unlocked = False
+        if bucket.locks:
+            try:
+                client.get_object_lock_config(name)
+            except S3Error as error:
+                if error.code != "ObjectLockConfigurationNotFoundError":
+                    raise
+                unlocked = True
+        try:
+            if open_:
+                client.set_bucket_versioning(name, VersioningConfig(ENABLED))
+            if unlocked:
+                client.set_object_lock_config(name, bucket.lock_config or ObjectLockConfig(None, None, None))
+        except S3Error as error:
+            if error.code in _UNSURE:
+                raise
+            raise Corrupt(
+                "bucket_left_open",
+                "Le magasin a laissé changer les réglages du seau « {bucket} », puis a refusé de les rétablir.",
+                action="Rétablissez vous-même les versions et le verrouillage de ce seau.",
+                bucket=name,
+            ) from error
 
 
 _ATTACKS: Final[dict[Attack, Callable[[Connection, StoredObject, date], None]]] = {
@@ -145,6 +197,6 @@ def _refusals(key: str) -> Iterator[None]:
         try:
             yield
         except S3Error as error:
-            if error.code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
+            if error.code in _UNSURE:
                 raise
             raise attack_refused(error.code) from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import ENABLED
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.objectlockconfig import ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 from urllib3.exceptions import HTTPError
 
@@ -33,7 +35,7 @@ _ASKING: Final = urllib3.Retry(
     total=3,
     connect=2,
     read=2,
-    status=2,
+    status=1,  # SeaweedFS tries by itself for 13 s before it says that a disk altered what is asked for
     backoff_factor=0.2,
     status_forcelist=(500, 502, 503, 504),
     respect_retry_after_header=False,  # MinIO asks for a minute each time, also for a file that its disk altered
@@ -73,6 +75,11 @@ class Pool(urllib3.PoolManager):
         """Requests of the present thread so far."""
         return getattr(self._here, "requests", 0)
 
+    @property
+    def store_time(self) -> datetime | None:
+        """What the store's clock said with its latest answer to the present thread; None: nothing."""
+        return getattr(self._here, "date", None)
+
     @contextmanager
     def only_if_absent(self) -> Iterator[None]:
         """What the present thread writes meanwhile is refused where the key exists already."""
@@ -93,7 +100,11 @@ class Pool(urllib3.PoolManager):
             headers = urllib3.HTTPHeaderDict(options["headers"])
             headers["If-None-Match"] = "*"  # not among the signed headers, which S3 allows for this one
             options["headers"] = headers
-        return super().urlopen(method, url, redirect, **options)
+        response = super().urlopen(method, url, redirect, **options)
+        self._here.date = None
+        with suppress(ValueError):
+            self._here.date = parsedate_to_datetime(response.headers.get("date", ""))
+        return response
 
 
 def _creates(method: str, url: str) -> bool:
@@ -107,6 +118,7 @@ class Connection:
 
     Attributes:
         locks: Whether the bucket was made with Object Lock.
+        lock_config: What an attack noted of that before it changed it.
 
     Args:
         settings: Which bucket of which server, with whose credential.
@@ -120,6 +132,7 @@ class Connection:
         self.bucket = settings.bucket
         self.pool = Pool(settings.ca)
         self.client = client(settings, self.pool)
+        self.lock_config: ObjectLockConfig | None = None
         with answered():
             self._ensure_bucket()
             self.locks = self._has_locks()
@@ -212,6 +225,18 @@ def away(reason: str) -> Unavailable:
         "Le magasin ne répond pas ({reason}).",
         action="Vérifiez que le S3 répond, et que la clé d’accès a les droits que demande l’exploitation.",
         reason=reason,
+    )
+
+
+def clock_differs(ours: datetime, theirs: datetime) -> Unavailable:
+    """One of the two clocks is wrong by so much that a lock would end on another day than it should."""
+    return Unavailable(
+        "clock_differs",
+        "L’horloge de cette machine dit {ours}, celle du magasin {theirs} : rien n’est verrouillé sur cette foi.",
+        kept="Rien n’a été écrit ni prolongé.",
+        action="Réglez celle des deux horloges qui se trompe (service NTP) ; le travail reprend de lui-même.",
+        ours=f"{ours:%Y-%m-%d %H:%M} UTC",
+        theirs=f"{theirs:%Y-%m-%d %H:%M} UTC",
     )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from signing.errors import Refused
+from signing.errors import Refused, Unavailable
 
 
 class Assurance(StrEnum):
@@ -23,6 +23,25 @@ class Assurance(StrEnum):
     """We refuse, but an administrator of the machine could alter the bytes (they'd be caught)."""
     ENFORCED = "enforced"
     """The store refuses everyone before the date: proven by the probe at start-up."""
+
+
+class Unreadable(Unavailable):
+    """The store answers, and can't give the bytes of this one version.
+
+    They may have rotted on its own disks, or the disk that holds them may be away: it proves no alteration, and
+    whoever needs the bytes may try again.
+    """
+
+
+def unreadable(key: str) -> Unreadable:
+    """What is raised for such a version."""
+    return Unreadable(
+        "object_unreadable",
+        "Le magasin répond, mais ne peut pas relire « {key} » : un de ses disques manque, ou a abîmé ces octets.",
+        kept="Rien n’a été changé.",
+        action="Regardez les disques du magasin ; si cela dure, rétablissez ce document depuis la seconde copie.",
+        key=key,
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +106,8 @@ class ObjectStore(Protocol):
         MUST refuse bytes that don't have the given digest, leaving nothing behind. Same bytes at a key that
         holds them already: the existing version is returned, its lock extended if the new date is later.
         Other bytes at an existing key: refused, unless ``replace`` (heads only: ``journal/checkpoint``, root
-        ``inventory.json`` and its sidecar, staging).
+        ``inventory.json`` and its sidecar, staging; and whatever is put back beside a damaged version). With
+        ``replace`` an existing version is returned only after its bytes were read again.
 
         Raises:
             Corrupt: ``digest_mismatch``, the source is not what the caller said.
@@ -108,6 +128,7 @@ class ObjectStore(Protocol):
 
         Raises:
             Refused: ``object_missing``, before the first chunk; ``bad_range`` when offset is past the end.
+            Unreadable: The store answers and can't give these bytes; before the first chunk or after some.
         """
 
     def list(self, prefix: str) -> Iterator[Listed]:

@@ -40,6 +40,7 @@ REASONS: Final = {
     "refused": "Le magasin a refusé toutes les attaques menées avec les clés de ce service.",
     "passed": "Le magasin a laissé passer une attaque menée avec une clé de ce service.",
     "cut_short": "L’épreuve n’a pas pu être menée jusqu’au bout.",
+    "left_open": "Le magasin a laissé changer les réglages du seau, et ils n’ont pas pu être rétablis.",
     "no_lock": "Le magasin accepte les objets et ne les verrouille pas.",
     "no_bucket_lock": "Le seau a été créé sans verrouillage d’objets : seul ce service respecte les dates.",
     "local": "Ce sont des fichiers de cette machine : qui l’administre peut passer outre, et cela se verrait.",
@@ -80,6 +81,14 @@ class Besieged(ObjectStore, Protocol):
     @property
     def weakness(self) -> str | None:
         """Which of ``REASONS`` forbids to claim more, whatever the attacks show; None when only they can tell."""
+
+    def mend(self) -> None:
+        """Put back what an attack that was cut off may have left changed.
+
+        Raises:
+            Corrupt: ``bucket_left_open``.
+            Unavailable: The store did not answer.
+        """
 
     def attackers(self) -> Sequence[Attacker]:
         """Every credential that the service holds."""

@@ -110,7 +110,7 @@ def test_every_error_code_is_documented() -> None:
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)
-                and node.func.id in {"Refused", "Unavailable", "Corrupt"}
+                and node.func.id in {"Refused", "Unavailable", "Unreadable", "Corrupt"}
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):

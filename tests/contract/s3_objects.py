@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -18,13 +19,14 @@ from minio.commonconfig import COMPLIANCE, GOVERNANCE
 from minio.retention import Retention
 from pydantic import SecretStr
 
+from archive import fixity
 from archive.objects.minio import MinioObjectStore
-from archive.objects.port import Assurance, StoredObject, read_all
+from archive.objects.port import Assurance, StoredObject, Unreadable, read_all
 from archive.settings import S3Store
 from signing.clock import utc_now
-from signing.errors import Unavailable
-from tests.contract.suite_objects import Brief, ObjectStoreContract, refused
-from tests.servers.buckets import S3Server
+from signing.errors import Corrupt, Unavailable
+from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
+from tests.servers.buckets import S3Server, rot
 
 BRIEF_SECONDS = 3
 
@@ -177,6 +179,29 @@ class S3Contract(ObjectStoreContract):
         assert store.open()[0] is parent
         assert read_all(store, "a") == b"x"
 
+    @pytest.mark.parametrize("size", [5_000, 70 << 20], ids=["whole", "parts"])
+    def test_what_rots_on_its_disks_is_unreadable_and_replaced_beside(
+        self, server: S3Server, settings: S3Store, store: MinioObjectStore, today: date, size: int
+    ) -> None:
+        """It is never taken for what it was; others are read as ever.
+
+        What breaks off is asked for again from there, and SeaweedFS checks no sums then: a digest tells.
+        """
+        content = random.Random(size).randbytes(size)
+        kept = self.put(store, "kept", content[::-1], retain_until=today + timedelta(3))
+        rotten = self.put(store, "rotten", content, retain_until=today + timedelta(3))
+        rot(server, settings.bucket, content)
+        assert store.stat("rotten", rotten.version) == rotten, "the server tells of it as if nothing were wrong"
+        with pytest.raises((Unreadable, Corrupt)) as caught:
+            fixity.check(store, "rotten", rotten.version, sha256=sha(content), size=size)
+        assert caught.value.code in {"object_unreadable", "altered"}
+        assert caught.value.values["key"] == "rotten"
+        assert read_all(store, "kept", kept.version) == content[::-1]
+        again = store.put("rotten", content, sha256=sha(content), retain_until=today + timedelta(3), replace=True)
+        assert again.version != rotten.version
+        assert read_all(store, "rotten") == content
+        assert [item.version for item in store.list("rotten")] == [rotten.version, again.version]
+
     def test_a_wrong_credential_is_an_absence(self, settings: S3Store, store: MinioObjectStore) -> None:
         self.put(store, "a", b"x")
         wrong = settings.model_copy(update={"secret_key": SecretStr("not-the-secret-at-all")})
@@ -190,10 +215,11 @@ _IN_LITTLE_MEMORY = """
 import hashlib, resource, sys
 from datetime import date
 from pathlib import Path
+from archive import fixity
 from archive.objects.minio import MinioObjectStore
 from archive.settings import S3Store
 from signing.clock import utc_now
-from signing.errors import Unavailable
+from signing.errors import Corrupt, Unavailable
 told = S3Store.model_validate_json(sys.stdin.read())
 store = MinioObjectStore(told, utc_now)
 store.put("small", b"x", sha256=hashlib.sha256(b"x").hexdigest())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from archive.objects.local import LocalObjectStore
-from archive.objects.port import Assurance, StoredObject, read_all
+from archive.objects.port import Assurance, StoredObject, Unreadable, read_all
 from signing.errors import Refused, Unavailable
 from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
 
@@ -133,3 +133,17 @@ def test_a_store_that_cannot_be_written_is_away_not_wrong(
     monkeypatch.undo()
     with pytest.raises(Refused):
         store.stat("a")
+
+
+def test_a_sector_that_the_disk_cannot_read_is_told_of_its_file_alone(root: Path, watch: Watch) -> None:
+    """The kernel answers a read of this file with the error of a failing disk."""
+    store = LocalObjectStore(root, watch)
+    store.put("a", b"", sha256=sha(b""))
+    (root / "a").unlink()
+    (root / "a").symlink_to("/proc/self/mem")
+    with pytest.raises(Unreadable, check=lambda error: error.values["key"] == "a"):
+        read_all(store, "a")
+    with pytest.raises(Unreadable):
+        store.put("a", b"", sha256=sha(b""))
+    store.put("a", b"", sha256=sha(b""), replace=True)
+    assert read_all(store, "a") == b""

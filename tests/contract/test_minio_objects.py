@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 
 from archive import probe
 from archive.objects.minio import MinioObjectStore
-from archive.objects.port import Assurance, StoredObject, read_all
+from archive.objects.port import Assurance, StoredObject, Unreadable, read_all
 from archive.objects.siege import REASONS, Attack
 from archive.settings import S3Store
 from signing.clock import utc_now
@@ -23,7 +24,8 @@ from signing.errors import Refused, Unavailable
 from tests.contract.s3_objects import S3Contract
 from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
 from tests.servers import minio as minio_server
-from tests.servers.buckets import ACCESS, SECRET, S3Server
+from tests.servers.buckets import ACCESS, SECRET, S3Server, rot
+from tests.servers.gate import Answer, Gate
 from tests.servers.presence import program
 
 pytestmark = pytest.mark.services
@@ -34,17 +36,70 @@ class TestMinioObjects(S3Contract):
     def server(self, minio: S3Server) -> S3Server:
         return minio
 
-    def test_a_file_that_its_disk_altered_is_never_given_out_nor_waited_for(
+    def test_a_version_that_its_disk_altered_is_not_waited_for(
         self, minio: S3Server, settings: S3Store, store: MinioObjectStore, today: date
     ) -> None:
         """The server finds it out, and asks to be left alone for a minute each time: a reader must not wait."""
-        stored = self.put(store, "a", b"kept" * 1000, retain_until=today + timedelta(3))
-        written = minio.process.folder / "objects" / settings.bucket / "a" / "xl.meta"
-        written.write_bytes(written.read_bytes().replace(b"keptkept", b"lostkept", 1))
+        content = random.Random(1).randbytes(5000)
+        stored = self.put(store, "a", content, retain_until=today + timedelta(3))
+        rot(minio, settings.bucket, content)
         began = monotonic()
-        with pytest.raises(Unavailable, check=lambda error: error.values["reason"] == "SlowDownRead"):
+        with pytest.raises(Unreadable):
             read_all(store, "a", stored.version)
         assert monotonic() - began < 30
+
+
+@pytest.fixture
+def gate(minio: S3Server) -> Iterator[Gate]:
+    door = Gate(minio.port, keep_host=True)
+    yield door
+    door.close()
+
+
+def test_a_body_that_breaks_off_on_its_way_is_asked_for_again_from_there(minio: S3Server, gate: Gate) -> None:
+    store = MinioObjectStore(minio.settings().model_copy(update={"endpoint": gate.url}), utc_now)
+    content = random.Random(2).randbytes(3 << 20)
+    stored = store.put("a", content, sha256=sha(content))
+    for offset, length in ((0, None), (7, None), (7, 2 << 20)):
+        gate.cut = (1 << 20) + 5
+        read = b"".join(store.read("a", stored.version, offset=offset, length=length))
+        assert gate.cut is None, "it was cut"
+        assert read == content[offset:][:length]
+
+
+def test_a_server_that_is_busy_as_a_whole_is_away_and_no_version_is_unreadable(minio: S3Server, gate: Gate) -> None:
+    store = MinioObjectStore(minio.settings().model_copy(update={"endpoint": gate.url}), utc_now)
+    stored = store.put("a", b"x", sha256=sha(b"x"))
+
+    def busy(method: str, _path: str, answer: Answer) -> Answer:
+        said = b"<Error><Code>SlowDownRead</Code><Message>busy</Message></Error>"
+        return (503, {"Content-Type": "application/xml"}, said if method == "GET" else b"")
+
+    gate.change = busy
+    with pytest.raises(Unavailable, check=lambda error: error.code == "store_away"):
+        read_all(store, "a", stored.version)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=25), timedelta(days=365 * 20), -timedelta(days=3)])
+def test_nothing_is_locked_by_a_clock_that_is_far_out(minio: S3Server, ahead: timedelta) -> None:
+    """A lock in COMPLIANCE mode, decades away, could never be taken back."""
+    settings = minio.settings()
+    kept = MinioObjectStore(settings, utc_now).put("kept", b"k", sha256=sha(b"k"), retain_until=utc_now().date())
+    wrong = MinioObjectStore(settings, lambda: utc_now() + ahead)
+    later = utc_now().date() + timedelta(days=3650)
+    for act in (
+        lambda: wrong.put("a", b"x", sha256=sha(b"x"), retain_until=later),
+        lambda: wrong.put("kept", b"k", sha256=sha(b"k"), retain_until=later),
+        lambda: wrong.extend_lock("kept", kept.version, later),
+        lambda: probe.run(wrong, utc_now),
+    ):
+        with pytest.raises(Unavailable, check=lambda error: error.code == "clock_differs"):
+            act()
+    assert wrong.stat("kept") == kept
+    assert [item.key for item in wrong.list("")] == ["kept"]
+    assert wrong.put("free", b"x", sha256=sha(b"x")).locked_until is None, "what has no lock can be taken back"
+    right = MinioObjectStore(settings, lambda: utc_now() + timedelta(hours=23))
+    assert right.put("a", b"x", sha256=sha(b"x"), retain_until=utc_now().date()).locked_until is not None
 
 
 class _Watch:

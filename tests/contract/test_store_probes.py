@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,8 +17,9 @@ from archive.objects.siege import REASONS, Attack, Attacker, Besieged
 from archive.probe import Outcome
 from archive.settings import S3Store
 from signing.clock import utc_now
-from signing.errors import Unavailable
+from signing.errors import Corrupt, Unavailable
 from tests.servers.buckets import S3Server
+from tests.servers.gate import Answer, Gate
 
 services = pytest.mark.services
 
@@ -76,6 +78,65 @@ class _Claims(MinioObjectStore):
 def test_what_a_store_claims_counts_for_nothing(server: S3Server) -> None:
     shown = probe.run(_Claims(without_lock(server), utc_now), utc_now)
     assert (shown.assurance, shown.reason) == (Assurance.ADVISORY, REASONS["passed"])
+
+
+@services
+@pytest.mark.parametrize("outage", ["answer", "seconds", "long"])
+def test_versions_are_never_left_suspended_by_a_probe_that_was_cut_off(
+    minio: S3Server, outage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network fails just after the server did as it was told; each time what it changed is put back."""
+    direct = without_lock(minio)
+    gate = Gate(minio.port, keep_host=True)
+    store = MinioObjectStore(direct.model_copy(update={"endpoint": gate.url}), utc_now)
+    target = store.put("probe/lock", b"x", sha256=hashlib.sha256(b"x").hexdigest())
+    seen: list[str | None] = []
+
+    def status() -> str | None:
+        return str(minio.client().get_bucket_versioning(direct.bucket).status)
+
+    def cut(method: str, path: str, answer: Answer) -> Answer:
+        if method == "PUT" and "versioning" in path and not seen:
+            seen.append(status())
+            gate.shut = outage != "answer"
+            raise ConnectionError
+        return answer
+
+    def open_again(_seconds: float) -> None:
+        seen.append(status())
+        gate.shut = outage == "long"
+
+    gate.change = cut
+    monkeypatch.setattr("archive.objects.minio_attacks.time.sleep", open_again)
+    (attacker,) = store.attackers()
+    with pytest.raises(Unavailable):
+        attacker.attempt(Attack.SUSPEND, target, utc_now().date())
+    assert seen[0] == "Suspended", "the attack went through"
+    assert status() == ("Suspended" if outage == "long" else "Enabled")
+    gate.shut = False
+    probe.run(store, utc_now)
+    assert status() == "Enabled"
+    gate.close()
+
+
+class _Stubborn(MinioObjectStore):
+    """A bucket whose settings can't be put back."""
+
+    weakness = None
+
+    def attackers(self) -> Sequence[Attacker]:
+        def leave(_target: StoredObject) -> None:
+            raise Corrupt("bucket_left_open", "Le seau « {bucket} » reste ouvert.", bucket="b")
+
+        return [*super().attackers(), _Traitor([Attack.SUSPEND], leave)]
+
+
+@services
+def test_a_bucket_that_was_left_open_is_said_and_not_that_it_locks_nothing(minio: S3Server) -> None:
+    shown = probe.run(_Stubborn(minio.settings(), utc_now), utc_now)
+    assert (shown.assurance, shown.reason) == (Assurance.ADVISORY, REASONS["left_open"])
+    assert [a.attack for a in shown.attempts] == [*Attack, Attack.SUSPEND], "what was tried before is told too"
+    assert (shown.attempts[-1].outcome, shown.attempts[-1].credential) == (Outcome.PASSED, "traitor")
 
 
 class _Traitor:

@@ -52,6 +52,28 @@ class S3Server:
         )
 
 
+def rot(server: S3Server, bucket: str, content: bytes) -> None:
+    """Flip one bit of these bytes where the server keeps them on its disk, as a failing disk does.
+
+    Raises:
+        AssertionError: They are not there as they were sent.
+    """
+    middle = len(content) // 2
+    piece = content if len(content) < 128 else content[middle : middle + 64]
+    for path in (server.process.folder / "objects").rglob("*"):
+        if bucket not in str(path) or not path.is_file():
+            continue
+        at = path.read_bytes().find(piece)
+        if at >= 0:
+            with path.open("r+b") as file:
+                file.seek(at)
+                byte = file.read(1)[0]
+                file.seek(at)
+                file.write(bytes([byte ^ 1]))
+            return
+    raise AssertionError(f"{server.name} does not keep these bytes in one piece")
+
+
 def made(folder: Path) -> Path:
     """The folder, there."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -22,15 +22,23 @@ class Gate:
         port: Of the real server on this machine.
         certificate: PEM file with certificate and key: the door then speaks TLS.
 
+        keep_host: Pass on the name under which the caller asked, where a signature covers it.
+
     Attributes:
-        change: Applied to each answer; None: as it is.
+        change: Applied to each answer; None: as it is. One that raises ``ConnectionError`` hangs up instead.
+        shut: Hang up without passing anything on.
+        cut: Bytes of a GET's body after which it hangs up; None: never.
         seen: Headers of every request, names in lower case.
     """
 
-    def __init__(self, port: int, certificate: Path | None = None) -> None:
+    def __init__(self, port: int, certificate: Path | None = None, *, keep_host: bool = False) -> None:
         self.change: Change | None = None
+        self.cut: int | None = None
+        self.shut = False
         self.seen: list[dict[str, str]] = []
         gate = self
+
+        dropped = {"accept-encoding"} if keep_host else {"host", "accept-encoding"}
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -38,22 +46,31 @@ class Gate:
             def _pass(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 gate.seen.append({name.lower(): value for name, value in self.headers.items()})
-                headers = {k: v for k, v in self.headers.items() if k.lower() not in {"host", "accept-encoding"}}
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in dropped}
+                if gate.shut:
+                    self.close_connection = True
+                    return
                 server = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
                 server.request(self.command, self.path, body, headers)
                 answered = server.getresponse()
                 answer = (answered.status, dict(answered.getheaders()), answered.read())
                 server.close()
-                if gate.change is not None:
-                    answer = gate.change(self.command, self.path, answer)
+                try:
+                    if gate.change is not None:
+                        answer = gate.change(self.command, self.path, answer)
+                except ConnectionError:
+                    self.close_connection = True
+                    return
                 status, given, content = answer
                 self.send_response(status)
                 for name, value in given.items():
                     if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
                         self.send_header(name, value)
-                if self.command != "HEAD":
-                    self.send_header("Content-Length", str(len(content)))
+                length = len(content) if self.command != "HEAD" else answered.getheader("Content-Length", "0")
+                self.send_header("Content-Length", str(length))
                 self.end_headers()
+                if self.command == "GET" and gate.cut is not None and len(content) > gate.cut:
+                    content, gate.cut, self.close_connection = content[: gate.cut], None, True
                 if self.command != "HEAD":
                     self.wfile.write(content)
 

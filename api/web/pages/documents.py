@@ -193,6 +193,9 @@ def _summary(row: RecordRow, last: VerificationRow | None) -> Badge:
         words_.append(_("sans cachet"))
     if last is not None and last.verdict == "intact":
         words_.append(_("intact"))
+    if last is not None and last.verdict == "unverifiable":
+        words_.append(_("dernière vérification sans réponse"))
+        return Badge("none", "none", Markup(", ").join(words_))
     icon = "seal" if seal.get("verdict") == "valid" else "check"
     return Badge("ok", icon, Markup(", ").join(words_))
 

@@ -118,6 +118,7 @@ def _truth(system: Any, tenant: str, now: datetime) -> dict[str, Any]:
         "records": 0,
         "verified": 0,
         "damaged": [],
+        "doubtful": [],
         "checkpoint": None,
         "entries": 0,
     }
@@ -149,13 +150,14 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         .group_by(VerificationRow.record_id)
         .subquery()
     )
-    damaged = session.execute(
+    not_intact = (
         select(RecordRow.id, RecordRow.title, VerificationRow.verdict)
         .join(VerificationRow, VerificationRow.record_id == RecordRow.id)
         .join(latest, latest.c.id == VerificationRow.id)
-        .where(VerificationRow.verdict.in_(("altered", "missing")))
         .limit(_SHOWN_DAMAGES)
-    ).all()
+    )
+    damaged = session.execute(not_intact.where(VerificationRow.verdict.in_(("altered", "missing")))).all()
+    doubtful = session.execute(not_intact.where(VerificationRow.verdict == "unverifiable")).all()
     return {
         "queue": queue,
         "oldest": words.span((now - oldest).total_seconds()) if oldest else None,
@@ -163,6 +165,7 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         or 0,
         "verified": session.scalar(select(func.count()).select_from(latest)) or 0,
         "damaged": [(f"/documents/{record}", title, verdict) for record, title, verdict in damaged],
+        "doubtful": [(f"/documents/{record}", title) for record, title, _verdict in doubtful],
         "checkpoint": session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1)),
         "entries": size(session),
     }

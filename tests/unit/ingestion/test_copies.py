@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,10 +14,11 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive.custody.standing import standing
 from archive.hold_statements import PLACED, key_of
 from archive.objects import layout
-from archive.objects.port import ObjectStore, read_all
-from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow
+from archive.objects.port import Assurance, ObjectStore, read_all
+from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from ingestion.assembly import System
 from ingestion.custody import Custody
 from ingestion.leases import Duty
@@ -172,6 +174,27 @@ def test_a_damaged_copy_is_found_and_copied_anew(paired: System, tmp_path: Path)
     assert Custody(paired).copy_everything(check=True)["findings"] == []
 
 
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_head_that_was_put_back_in_the_copy_is_no_alarm_when_it_moves_on(
+    paired: System, tmp_path: Path, again: int
+) -> None:
+    """A damaged version lies among those that are in sequence; one more that nobody tells of is still told."""
+    record_id = keep(paired, tmp_path, 1)
+    Custody(paired).copy_everything()
+    head = next(p for p in (tmp_path / "nas" / "tenants").rglob("inventory.json") if p.parent.name.endswith(record_id))
+    for _ in range(again):
+        alter(head, flipped)
+        done = Custody(paired).restore("demo", record_id, agent="service:cli")
+        assert [one.store for one in done] == ["second"]
+    for revision in (1, 2):
+        title = {"title": f"Titre {revision}"}
+        paired.holdings.describe("demo", record_id, title, agent="user:1", expected_revision=revision)
+        assert Custody(paired).copy_everything(check=True)["findings"] == []
+    alter(head, flipped)
+    paired.holdings.describe("demo", record_id, {"title": "Autre"}, agent="user:1", expected_revision=3)
+    assert ("changed", "copy", "sequence") in found(Custody(paired).copy_everything())
+
+
 def test_bytes_that_are_damaged_in_both_are_said_and_left(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
     Custody(paired).copy_everything()
@@ -190,6 +213,37 @@ def test_a_catalogue_that_was_changed_is_no_reason_to_restore(paired: System, tm
             update(RepresentationRow)
             .where(RepresentationRow.record_id == ids[0], RepresentationRow.kind == "original")
             .values(sha256="0" * 64)
+        )
+    with pytest.raises(Corrupt, check=lambda error: error.code == "catalogue_differs"):
+        Custody(paired).restore("demo", ids[0], agent="service:cli")
+
+
+@pytest.mark.parametrize("path", ["v1/content/autre.bin", "v1/inventory.json", "v1/inventory.json.sha512"])
+def test_what_no_inventory_accounts_for_is_no_reason_to_restore(paired: System, tmp_path: Path, path: str) -> None:
+    """Somebody has the catalogue pin other bytes, and lays them into both stores: nobody vouches for them."""
+    ids = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    assert Custody(paired).restore("demo", ids[0], agent="service:cli") == []
+    with paired.database.write() as session:
+        root = f"{layout.object_root('demo', ids[0])}/"
+        digest = hashlib.sha256(b"forged").hexdigest()
+        made = [
+            s.put(f"{root}{path}", b"forged", sha256=digest, replace=True) for s in (paired.store, paired.copy_store)
+        ]
+        for table in (StoredFileRow, CopyRow):
+            session.execute(delete(table).where(table.key == f"{root}{path}"))
+        pinned = {"record_id": ids[0], "key": f"{root}{path}", "version": made[0].version, "size": 6, "sha256": digest}
+        session.add(StoredFileRow(**pinned))
+        now = paired.clock()
+        session.add(
+            CopyRow(
+                **pinned,
+                copy_version=made[1].version,
+                copied_at=now,
+                checked_at=now,
+                verdict="intact",
+                legal_hold=False,
+            )
         )
     with pytest.raises(Corrupt, check=lambda error: error.code == "catalogue_differs"):
         Custody(paired).restore("demo", ids[0], agent="service:cli")
@@ -227,8 +281,6 @@ def test_strays_in_the_copy_are_told(paired: System, tmp_path: Path) -> None:
     Custody(paired).copy_everything()
     original = next(p for p in (tmp_path / "nas" / "tenants").rglob("original.pdf") if ids[1] in str(p))
     key = str(original.parent.relative_to(tmp_path / "nas") / "autre.bin")
-    import hashlib
-
     paired.copy_store.put(key, b"x", sha256=hashlib.sha256(b"x").hexdigest())
     assert found(Custody(paired).copy_everything(check=True)) == {("untracked", "copy", "object")}
 
@@ -310,10 +362,29 @@ def test_a_power_cut_at_any_write_ends_in_step(
     assert boundary >= 20
 
 
+def states(system: System, record_id: str) -> list[tuple[str, bool]]:
+    """What is said of a record in each store, and whether it says when it was read."""
+    with system.database.read() as session:
+        row = session.get_one(RecordRow, record_id)
+        kind = ("files", Assurance.ADVISORY)
+        return [(one["state"], one["checked_at"] is not None) for one in standing(session, row, kind, kind)]
+
+
 def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
     paired.holdings.describe("demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
+    with paired.database.write() as session:
+        form = session.get_one(RepresentationRow, (ids[0], "original"))
+        form.legal_hold = paired.store.hold(form.key, form.version, on=True).legal_hold
+    assert paired.holdings.verify("demo", ids[0]).verdict == "intact"
+    Custody(paired).copy_everything()
+    later = form.locked_until + timedelta(days=9)
+    paired.copy_store.extend_lock(form.key, paired.copy_store.stat(form.key).version, later)
+    with paired.database.write() as session:
+        session.execute(update(CopyRow).where(CopyRow.key == form.key).values(locked_until=later))
+    assert states(paired, ids[0]) == [("intact", True), ("intact", True)]
     assert Custody(paired).promote() > 0
+    assert states(paired, ids[0]) == [("unverified", False), ("unverified", False)]
     home = paired.settings.home
     paired.close()
     (home / "store").rename(tmp_path / "old")
@@ -322,6 +393,20 @@ def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -
     after.initialise()
     for number, record_id in enumerate(ids):
         assert after.holdings.verify(("demo", "autre")[number % 2], record_id).verdict == "intact"
+    assert states(after, ids[0]) == [("intact", True), ("unverified", False)], "nobody has read the copy yet"
+    Custody(after).copy_everything()
+    assert states(after, ids[0])[1] == ("unverified", False), "bringing it in step is not reading it"
+    with pytest.raises(Refused, check=lambda error: error.code == "copy_incomplete"):
+        Custody(after).promote()
+    with after.database.read() as session:
+        for row in session.scalars(select(CopyRow).where(CopyRow.record_id.is_not(None))):
+            there = after.copy_store.stat(row.key, row.copy_version)
+            assert (row.locked_until, row.legal_hold) == (there.locked_until, there.legal_hold)
+        for form in session.scalars(select(RepresentationRow)):
+            here = after.store.stat(form.key, form.version)
+            assert (form.locked_until, form.legal_hold) == (here.locked_until, here.legal_hold)
+    assert Custody(after).copy_everything(check=True)["findings"] == []
+    assert states(after, ids[0]) == [("intact", True), ("intact", True)]
     after.holdings.describe("demo", ids[0], {"title": "Après"}, agent="user:1", expected_revision=3)
     after.publisher.publish()
     assert Custody(after).copy_everything(check=True)["findings"] == []

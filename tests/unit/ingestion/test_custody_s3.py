@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -13,9 +14,13 @@ import pytest
 from sqlalchemy import select
 
 import api.tables  # noqa: F401 - so that every table exists
-from archive.tables import CopyRow, RepresentationRow
+from archive.objects.port import ObjectStore, read_all
+from archive.settings import S3Store
+from archive.tables import CopyRow, JournalEntryRow, RepresentationRow
+from archive.verification import UNREAD
 from ingestion.assembly import System
 from ingestion.custody import Custody
+from signing.errors import Refused
 from tests.holdings import (
     alter,
     filled,
@@ -109,7 +114,22 @@ def test_a_version_too_many_and_a_marker_are_alarms(bucket: System, tmp_path: Pa
     after.close()
 
 
-def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_path: Path) -> None:
+def decay(server: S3Server, settings: S3Store | None, store: ObjectStore, record_id: str, name: str) -> str:
+    """Let the newest version of a record's object rot under the server; its version."""
+    assert settings is not None
+    items = [item for item in store.list("tenants/") if record_id in item.key and item.key.endswith(name)]
+    newest = [item for item in items if item.key == min((item.key for item in items), key=len)][-1]
+    content = read_all(store, newest.key, newest.version)
+    # Small objects lie in it, all their versions in one file.
+    path = server.process.folder / "objects" / settings.bucket / newest.key / "xl.meta"
+    written = path.read_bytes()
+    at = written.find(content)
+    assert at > 0
+    path.write_bytes(written[:at] + flipped(content) + written[at + len(content) :])
+    return newest.version
+
+
+def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_path: Path, minio: S3Server) -> None:
     ids = filled(bucket, tmp_path)
     assert Custody(bucket).copy_everything(check=True)["findings"] == []
     copied = {item.key for item in bucket.copy_store.list("tenants/")}
@@ -120,12 +140,83 @@ def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_p
             here = bucket.store.stat(first.key, first.version).locked_until
             assert bucket.copy_store.stat(item.key, item.version).locked_until >= here
     assert Custody(bucket).restore("demo", ids[0], agent="service:cli") == []
-    _lose(bucket, ids[0])
-    assert bucket.holdings.verify("demo", ids[0]).verdict in {"altered", "missing"}
-    done = Custody(bucket).restore("demo", ids[0], agent="service:cli")
-    assert [one.store for one in done] == ["first"]
-    assert bucket.holdings.verify("demo", ids[0]).verdict == "intact"
+    for name in ("alto.xml", "record.json", "/inventory.json"):
+        damaged = decay(minio, bucket.settings.archive.store, bucket.store, ids[0], name)
+        result = bucket.holdings.verify("demo", ids[0])
+        assert result.verdict == "unverifiable", "bytes that nobody can read are neither intact nor altered"
+        assert UNREAD in " ".join(check.detail for check in result.checks)
+        assert bucket.holdings.verify("demo", ids[2]).verdict == "intact"
+        done = Custody(bucket).restore("demo", ids[0], agent="service:cli")
+        assert [one.store for one in done] == ["first"]
+        assert bucket.holdings.verify("demo", ids[0]).verdict == "intact"
+        with bucket.database.read() as session:
+            told = select(JournalEntryRow.body).where(JournalEntryRow.type == "ObjectRestored")
+            last = session.scalars(told.order_by(JournalEntryRow.n.desc()).limit(1)).one()
+        assert json.loads(last)["facts"]["damaged"] == damaged
     assert Custody(bucket).reconcile(pause=lambda _: None)["findings"] == []
+    assert Custody(bucket).copy_everything(check=True)["findings"] == []
+    bucket.publisher.publish(force_token=True)
+    lose_database(bucket)
+    after = system_at(bucket.settings.home, **_again(bucket))
+    after.prepare_rebuild()
+    report = Custody(after).rebuild(thorough=True)
+    assert (report["equal"], report["findings"]) == (True, [])
+    assert after.holdings.verify("demo", ids[0]).verdict == "intact"
+    after.close()
+
+
+def test_what_rots_before_it_is_copied_or_rebuilt_is_told_and_stops_nothing(
+    tmp_path: Path, keys: Path, minio: S3Server
+) -> None:
+    environment = names(minio, "S3") | {"CHARTRIER_COPY_PATH": str(tmp_path / "nas")}
+    with opened(tmp_path / "home", keys, **environment) as system:
+        ids = [keep(system, tmp_path, n) for n in range(3)]
+        system.publisher.publish(force_token=True)
+        first = system.settings.archive.store
+        decay(minio, first, system.store, ids[0], "original.pdf")
+        decay(minio, first, system.store, ids[1], "record.json")
+        report = Custody(system).copy_everything()
+        assert found(report) == {("unreadable", "store", "bytes")}
+        assert {f["record_id"] for f in report["findings"]} == {ids[0], ids[1]}
+        copied = {item.key for item in system.copy_store.list("tenants/") if ids[2] in item.key}
+        assert copied == {item.key for item in system.store.list("tenants/") if ids[2] in item.key}
+        system.follower.catch_up()
+        lose_database(system)
+        after = system_at(system.settings.home, **environment)
+        after.prepare_rebuild()
+        report = Custody(after).rebuild(thorough=True)
+        assert {(f["kind"], f["detail"], f["record_id"]) for f in report["findings"]} == {
+            ("unreadable", "bytes", ids[0]),
+            ("unreadable", "record", ids[1]),
+        }
+        assert (report["records"], report["equal"]) == (2, False)
+        after.close()
+
+
+def test_what_rots_in_the_second_store_is_told_and_written_anew(tmp_path: Path, keys: Path, minio: S3Server) -> None:
+    with opened(tmp_path / "home", keys, **names(minio, "COPY_S3")) as system:
+        ids = [keep(system, tmp_path, n) for n in range(2)]
+        system.publisher.publish()
+        assert Custody(system).copy_everything(check=True)["findings"] == []
+        second = system.settings.archive.copy_store
+        for name in ("original.pdf", "/inventory.json"):
+            decay(minio, second, system.copy_store, ids[0], name)
+            report = Custody(system).copy_everything(check=True)
+            assert found(report) == {("unreadable", "copy", "bytes")}
+            assert {f["record_id"] for f in report["findings"]} == {ids[0]}
+            with system.database.read() as session:
+                assert "unverifiable" in set(session.scalars(select(CopyRow.verdict)))
+            with pytest.raises(Refused, check=lambda error: error.code == "copy_incomplete"):
+                Custody(system).promote()
+            done = Custody(system).restore("demo", ids[0], agent="service:cli")
+            assert [one.store for one in done] == ["second"]
+            assert Custody(system).copy_everything(check=True)["findings"] == []
+        system.holdings.describe("demo", ids[0], {"title": "Ensuite"}, agent="user:1", expected_revision=1)
+        assert Custody(system).copy_everything(check=True)["findings"] == [], "a head that was put back is in sequence"
+        alter(stored_file(system, ids[1], "original.pdf"), flipped)
+        decay(minio, second, system.copy_store, ids[1], "original.pdf")
+        done = Custody(system).restore("demo", ids[1], agent="service:cli")
+        assert [one.store for one in done] == [""], "damaged here, unreadable there"
 
 
 def test_what_awaits_disposal_is_copied_though_its_lock_has_ended(tmp_path: Path, keys: Path, minio: S3Server) -> None:
@@ -159,16 +250,3 @@ def _again(system: System) -> dict[str, str]:
         "CHARTRIER_S3_ACCESS_KEY": given.access_key.get_secret_value(),  # type: ignore[union-attr]
         "CHARTRIER_S3_SECRET_KEY": given.secret_key.get_secret_value(),  # type: ignore[union-attr]
     }
-
-
-def _lose(system: System, record_id: str) -> None:
-    """The catalogue's pin is pointed at a version that the bucket does not have: gone, as far as anybody can see."""
-    from sqlalchemy import update
-
-    from archive.tables import CopyRow, RepresentationRow
-
-    lost = "00000000-0000-0000-0000-000000000000"
-    with system.database.write() as session:
-        form = session.get_one(RepresentationRow, (record_id, "text"))
-        session.execute(update(CopyRow).where(CopyRow.key == form.key).values(version=lost))
-        form.version = lost

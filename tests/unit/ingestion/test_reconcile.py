@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 from sqlalchemy import delete, update
 
 import api.tables  # noqa: F401 - so that every table exists
-from archive.tables import CustodyReportRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
+from archive import register
+from archive.tables import CustodyReportRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow, TenantRow
 from ingestion.assembly import System
 from ingestion.custody import Custody
 from search.engines.tantivy_schema import documents
 from search.port import Remove, Upsert
+from signing.canonical import canonical
 from tests.holdings import alter, filled, keep, lose_database, receive, rows, stored_file, system_at, titles
 
 
@@ -169,6 +172,67 @@ def test_what_lies_in_the_register_and_is_not_of_it_is_told_and_stops_nothing(sy
     after.prepare_rebuild()
     assert Custody(after).rebuild()["equal"]
     after.close()
+
+
+def test_a_register_that_the_journal_does_not_claim_is_told_and_never_taken_over(
+    system: System, tmp_path: Path
+) -> None:
+    """Somebody with the store's credential names a commune anew: the file is there, whole, and nobody's."""
+    filled(system, tmp_path)
+    before = rows(system, "tenants", "document_types", "retention_rules")
+    ((_, content),) = [(n, c) for _, n, c in register.files(system.store, "demo")]
+    forged = json.loads(content) | {"name": "Autre Nom", "number": 2}
+    put(system.store, "register/demo/000002.json", canonical(forged))
+    put(system.store, "register/autre/000009.json", content)
+    report = reconcile(system)
+    assert {(f["kind"], f["what"], f["detail"]) for f in report["findings"]} == {
+        ("untracked", "register/demo/000002.json", "register"),
+        ("untracked", "register/autre/000009.json", "register"),
+    }
+    system.publisher.publish(force_token=True)
+    lose_database(system)
+    after = system_at(system.settings.home)
+    after.prepare_rebuild()
+    report = Custody(after).rebuild()
+    assert report["equal"]
+    assert found(report) == {("untracked", "store", "register")}
+    assert rows(after, "tenants", "document_types", "retention_rules") == before
+    after.initialise()
+    assert [n for _, n, _ in register.files(after.store, "demo")] == [1, 2, 3], "what the tables say is in force again"
+    assert reconcile(after)["findings"] == []
+    after.close()
+
+
+@pytest.mark.parametrize(("damage", "kind"), [("flipped", "changed"), ("gone", "missing")])
+def test_a_register_that_is_not_what_the_journal_claims_is_told(
+    system: System, tmp_path: Path, damage: str, kind: str
+) -> None:
+    filled(system, tmp_path)
+    path = system.settings.home / "store/register/demo/000001.json"
+    if damage == "gone":
+        path.unlink()
+    else:
+        alter(path, lambda content: content.replace(b"Commune", b"commune"))
+    assert found(reconcile(system)) == {(kind, "journal", "register")}
+    lose_database(system)
+    after = system_at(system.settings.home)
+    after.prepare_rebuild()
+    report = Custody(after).rebuild()
+    assert (kind, "store", "register") in found(report)
+    assert report["nameless_tenants"] == ["demo"]
+    after.close()
+
+
+def test_a_register_file_of_a_change_that_was_cut_off_is_no_fault_once_overtaken(system: System) -> None:
+    with system.database.write() as session:
+        session.get_one(TenantRow, "demo").name = "Jamais"
+        system.register.enter(session, "demo")
+        session.rollback()
+    assert found(reconcile(system)) == {("untracked", "journal", "register")}, "it may be in force to a reader"
+    with system.database.write() as session:
+        session.get_one(TenantRow, "demo").name = "Nouveau Nom"
+        system.register.enter(session, "demo")
+    assert reconcile(system)["findings"] == []
 
 
 def test_rows_that_were_changed_or_lost_are_told(system: System, tmp_path: Path) -> None:

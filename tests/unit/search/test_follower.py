@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from archive.database import Database
+from archive.objects.port import unreadable
 from archive.tables import JournalEntryRow, TenantRow
 from search.engines.elastic import ElasticIndex
 from search.engines.elastic_link import Link
@@ -151,6 +152,15 @@ def test_a_store_that_is_away_moves_nothing_and_stops_nobody_else(town: Town) ->
     town.broken.clear()
     town.follower.step()
     assert town.found() == ["r1"]
+
+
+def test_a_version_that_its_store_cannot_read_does_not_hide_later_ones(town: Town) -> None:
+    town.note("RecordKept", "r1")
+    town.note("RecordKept", "r2")
+    town.broken["r1"] = unreadable("tenants/felletin/r1")
+    for _ in range(4):
+        town.follower.step()
+    assert town.found() == ["r2"]
 
 
 def test_a_record_that_cannot_be_read_does_not_hide_later_ones(town: Town) -> None:

@@ -1,0 +1,98 @@
+"""Reading a version from a bucket, and telling one that can't be read from a store that is away.
+
+An S3 whose disk altered the bytes of a version gives none of them: it breaks its answer off, or says that it is
+busy (MinIO: ``503 SlowDownRead``; SeaweedFS: ``500 InternalError``) while it tells of the version as if nothing
+were wrong. Drives that are away for a while look the same, so nothing is called altered here (docs/decisions/008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import urllib3
+from urllib3.exceptions import ProtocolError
+
+from archive.objects.disk import CHUNK
+from archive.objects.minio_client import Connection, Marker, Unexplained, answered, away, missing
+from archive.objects.port import unreadable
+from signing.errors import Refused, Unavailable
+
+_STUCK: Final = {"SlowDownRead", "InternalError"}
+"""What is answered instead of the bytes, twice (``minio_client``)."""
+_AGAIN: Final = 3
+"""How often a body that broke off is asked for again."""
+
+
+def get(
+    connection: Connection, key: str, version: str | None, offset: int = 0, length: int = 0
+) -> urllib3.BaseHTTPResponse:
+    """Ask for bytes; ``length`` 0 is all that follow.
+
+    Raises:
+        Refused: ``object_missing``.
+        Unreadable: The store tells of the version and does not give it.
+    """
+    try:
+        with answered(key, version):
+            return connection.client.get_object(
+                connection.bucket, key, offset=offset, length=length, version_id=version
+            )
+    except Marker as error:
+        raise missing(key, version) from error
+    except Unavailable as error:
+        if error.values.get("reason") in _STUCK and tells(connection, key, version):
+            raise unreadable(key) from error
+        raise
+
+
+def chunks(
+    connection: Connection, response: urllib3.BaseHTTPResponse, key: str, version: str | None, offset: int, length: int
+) -> Iterator[bytes]:
+    """The body, asked for again from where it broke off; its connection goes back to the pool when all was read.
+
+    Args:
+        offset: Where it begins.
+        length: How long it is to be; 0: to the end.
+
+    Raises:
+        Unreadable: It broke off twice at the same place, while the store tells of the version.
+    """
+    version = response.headers.get("x-amz-version-id") or version
+    seen, broken = 0, 0
+    while True:
+        before = seen
+        try:
+            with answered(key, version):
+                while chunk := response.read(CHUNK):
+                    yield chunk
+                    seen += len(chunk)
+                response.release_conn()
+                return
+        except Unavailable as error:
+            if not isinstance(error.__cause__, ProtocolError):
+                raise
+            if broken and seen == before and tells(connection, key, version):
+                raise unreadable(key) from error
+            if broken == _AGAIN or version is None:
+                raise
+        finally:
+            response.close()
+        broken += 1
+        response = get(connection, key, version, offset + seen, length - seen if length else 0)
+
+
+def tells(connection: Connection, key: str, version: str | None) -> bool:
+    """Whether the store answers for a version, whatever becomes of its bytes."""
+    try:
+        with answered(key, version):
+            connection.client.stat_object(connection.bucket, key, version_id=version)
+    except (Marker, Unexplained, Refused, Unavailable):
+        return False
+    return True
+
+
+def unexplained(connection: Connection, key: str, version: str | None) -> Unavailable:
+    """What a HEAD that was refused without a word means: a GET says why, and raises it."""
+    get(connection, key, version, 0, 1).close()
+    return away("HEAD")
