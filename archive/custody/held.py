@@ -22,7 +22,7 @@ from archive.custody.findings import Findings, Kind
 from archive.database import Database
 from archive.hold_statements import PLACED, RELEASED, Statement, digest_of, key_of
 from archive.ledger import Ledger
-from archive.objects.port import ObjectStore, read_all
+from archive.objects.port import ObjectStore, Unreadable, read_all
 from archive.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow, TenantRow
 from signing.clock import Clock
 
@@ -88,6 +88,9 @@ class HoldsAgain:
             for kind, hold_id, entry in _entries(session):
                 known[hold_id].entries[kind].append(entry)
         for key, content in _files(self._store):
+            if content is None:  # the entries place and release by themselves
+                findings.add(Kind.UNREADABLE, "store", key, "hold")
+                continue
             try:
                 statement = hold_statements.read(key, content)
             except ValueError:
@@ -176,13 +179,17 @@ class HoldsAgain:
                     self.recovered.append(f"hold:{row.id}")
 
 
-def _files(store: ObjectStore) -> Iterator[tuple[str, bytes]]:
-    """Every statement; the oldest version of a key is ours, for they are never replaced."""
+def _files(store: ObjectStore) -> Iterator[tuple[str, bytes | None]]:
+    """Every statement, None for what can't be read; the oldest version of a key is ours: they are never replaced."""
     seen = ""
     for item in store.list(register.PREFIX):
         if not item.marker and item.key != seen and hold_statements.is_statement(item.key):
             seen = item.key
-            yield item.key, read_all(store, item.key, item.version)
+            try:
+                content = read_all(store, item.key, item.version)
+            except Unreadable:
+                content = None
+            yield item.key, content
 
 
 def _entries(session: Session) -> Iterator[tuple[str, str, _Entry]]:

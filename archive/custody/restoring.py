@@ -200,9 +200,8 @@ class Restoring:
         source = Source(item.key, good, item.sha256, row.id)
         with Fetched(whole, source, state, self._folder) as (content, sha256):
             made = damaged.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
-        made = self._guarded(
-            damaged, item, made, held=item.legal_hold or there.legal_hold if first else state.legal_hold
-        )
+        held = item.legal_hold or (there.legal_hold if first else state.legal_hold)
+        made = self._guarded(damaged, item, made, held=held)
         with self._database.write() as session:
             self._enter(session, row, item, path, into, made, before, agent)
             if first:

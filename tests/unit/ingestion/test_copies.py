@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive import catalogue
 from archive.custody.standing import standing
 from archive.hold_statements import PLACED, key_of
 from archive.objects import layout
@@ -233,7 +234,7 @@ def test_what_no_inventory_accounts_for_is_no_reason_to_restore(paired: System, 
         for table in (StoredFileRow, CopyRow):
             session.execute(delete(table).where(table.key == f"{root}{path}"))
         pinned = {"record_id": ids[0], "key": f"{root}{path}", "version": made[0].version, "size": 6, "sha256": digest}
-        session.add(StoredFileRow(**pinned))
+        session.add(StoredFileRow(**pinned, legal_hold=False))
         now = paired.clock()
         session.add(
             CopyRow(
@@ -375,7 +376,8 @@ def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -
     paired.holdings.describe("demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
     with paired.database.write() as session:
         form = session.get_one(RepresentationRow, (ids[0], "original"))
-        form.legal_hold = paired.store.hold(form.key, form.version, on=True).legal_hold
+        for pinned in catalogue.rows(session, ids[0]):
+            pinned.legal_hold = paired.store.hold(pinned.key, pinned.version, on=True).legal_hold
     assert paired.holdings.verify("demo", ids[0]).verdict == "intact"
     Custody(paired).copy_everything()
     later = form.locked_until + timedelta(days=9)
@@ -402,7 +404,7 @@ def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -
         for row in session.scalars(select(CopyRow).where(CopyRow.record_id.is_not(None))):
             there = after.copy_store.stat(row.key, row.copy_version)
             assert (row.locked_until, row.legal_hold) == (there.locked_until, there.legal_hold)
-        for form in session.scalars(select(RepresentationRow)):
+        for form in (*session.scalars(select(RepresentationRow)), *session.scalars(select(StoredFileRow))):
             here = after.store.stat(form.key, form.version)
             assert (form.locked_until, form.legal_hold) == (here.locked_until, here.legal_hold)
     assert Custody(after).copy_everything(check=True)["findings"] == []
