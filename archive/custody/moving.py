@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from archive.custody import reports
 from archive.custody.pairs import CHECKPOINT, UNVERIFIED, behind
-from archive.tables import CopyRow, RepresentationRow, StoredFileRow
+from archive.tables import CopyRow, HoldRow, RepresentationRow, StoredFileRow
 from signing.clock import Clock
 from signing.errors import Refused
 
@@ -26,9 +26,11 @@ def promote(session: Session, clock: Clock) -> int:
     To be called in one write transaction, with the service stopped, once everything is in step.
 
     Raises:
-        Refused: ``copy_incomplete``: something that is pinned is not copied whole.
+        Refused: ``copy_incomplete``: something that is pinned is not copied whole, or a hold waits for the store.
     """
     late = session.scalar(behind("", clock)) is not None
+    # What the store that is left does not do yet would never be done in it: from then on the other one is told.
+    late = late or session.scalar(select(HoldRow.id).where(HoldRow.settled_at.is_(None)).limit(1)) is not None
     damaged = session.scalar(select(CopyRow.key).where(CopyRow.verdict != "intact").limit(1)) is not None
     if late or damaged:
         raise Refused(
