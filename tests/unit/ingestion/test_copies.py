@@ -538,14 +538,24 @@ def test_a_description_that_crosses_a_restoration_is_not_overwritten(
     assert paired.holdings.verify("demo", record).verdict == "intact"
 
 
-def test_a_store_is_not_left_while_it_does_not_follow_a_hold(paired: System, tmp_path: Path) -> None:
+def test_a_store_that_is_left_before_it_was_told_of_a_release_lets_go_as_the_copy(
+    paired: System, tmp_path: Path
+) -> None:
     (record, *_) = filled(paired, tmp_path)
     hold = paired.holds.place("demo", [record], reason="Contentieux", until=None, agent="user:1")
     paired.holds.run()
     Custody(paired).copy_everything()
     paired.holds.release("demo", hold, reason="Jugé", agent="user:1")
-    with pytest.raises(Refused, check=lambda error: error.code == "copy_incomplete"):
-        Custody(paired).promote()
-    assert (held_in(paired.store, record), held_in(paired.copy_store, record)) == ({True}, {False})
-    paired.holds.run()
     assert Custody(paired).promote() > 0
+    assert (held_in(paired.store, record), held_in(paired.copy_store, record)) == ({True}, {False})
+    home = paired.settings.home
+    paired.close()
+    (home / "store").rename(tmp_path / "old")
+    (tmp_path / "nas").rename(home / "store")
+    after = system_at(home, CHARTRIER_COPY_PATH=str(tmp_path / "old"))
+    after.initialise()
+    assert after.holds.run().failed == {}
+    Custody(after).copy_everything()
+    assert held_in(after.store, record) == held_in(after.copy_store, record) == {False}
+    assert Custody(after).copy_everything(check=True)["findings"] == []
+    after.close()
