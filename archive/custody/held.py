@@ -179,6 +179,30 @@ class HoldsAgain:
                     self.recovered.append(f"hold:{row.id}")
 
 
+def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
+    """What is wrong with which statement: each is one that an entry claims, and a settled hold has its own."""
+    there = [(key, digest_of(content) if content is not None else None) for key, content in _files(store)]
+    claims: dict[str, set[str]] = defaultdict(set)
+    with database.read() as session:
+        for what, hold_id, entry in _entries(session):
+            claims[key_of(entry.tenant or "", hold_id, what)].add(entry.facts["statement"])
+        settled = session.scalars(select(HoldRow).where(HoldRow.settled_at.is_not(None)))
+        wanted = [
+            key_of(row.tenant_id, row.id, what)
+            for row in settled
+            for what in (PLACED, *([RELEASED] if row.released_at is not None else []))
+        ]
+    found = [(Kind.MISSING, key) for key in set(wanted) - {key for key, _ in there}]
+    for key, digest in there:
+        if digest is None:
+            found.append((Kind.UNREADABLE, key))
+        elif key not in claims:
+            found.append((Kind.UNTRACKED, key))
+        elif digest not in claims[key]:
+            found.append((Kind.CHANGED, key))
+    return sorted(found, key=lambda one: one[1])
+
+
 def _files(store: ObjectStore) -> Iterator[tuple[str, bytes | None]]:
     """Every statement, None for what can't be read; the oldest version of a key is ours: they are never replaced."""
     seen = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -264,3 +266,28 @@ def test_a_record_that_is_lost_does_not_take_the_hold_of_the_others(system: Syst
     alter(after.settings.home / "store" / key, lambda content: content.replace(b"Contentieux", b"Autre chose"))
     assert after.holds.settle(which) == {which: "object_exists"}, "and what nobody told is an alarm"
     after.close()
+
+
+def test_a_statement_that_nobody_decided_or_that_is_not_as_it_was_is_told(system: System, tmp_path: Path) -> None:
+    """Somebody with the store's credential writes that a hold has ended: it is found long before a rebuild reads it."""
+    one, two, three = (keep(system, tmp_path, n) for n in range(3))
+    forged, altered, gone = hold(system, one), hold(system, two), hold(system, three)
+    hold(system, one, tell=False)
+    system.publisher.publish(force_token=True)
+    system.follower.catch_up()
+
+    def found() -> set[tuple[str, str, str]]:
+        report = Custody(system).reconcile(pause=lambda _: None)
+        return {(item["kind"], item["what"], item["detail"]) for item in report["findings"]}
+
+    assert found() == set(), "what the store was not told yet is not missed"
+    content = json.dumps({"v": 1, "type": "release", "hold": forged, "tenant": "demo"}).encode()
+    release_key = key_of("demo", forged, RELEASED)
+    system.store.put(release_key, content, sha256=hashlib.sha256(content).hexdigest())
+    alter(system.settings.home / "store" / key_of("demo", altered, PLACED), lambda was: was.replace(b"Cont", b"cont"))
+    (system.settings.home / "store" / key_of("demo", gone, PLACED)).unlink()
+    assert found() == {
+        ("untracked", release_key, "hold"),
+        ("changed", key_of("demo", altered, PLACED), "hold"),
+        ("missing", key_of("demo", gone, PLACED), "hold"),
+    }
