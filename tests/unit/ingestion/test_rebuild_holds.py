@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 import api.tables  # noqa: F401 - so that every table exists
 from archive import catalogue
-from archive.hold_statements import PLACED, RELEASED, key_of
+from archive.hold_statements import PLACED, RELEASED, key_of, released
 from archive.objects import layout
 from archive.tables import HoldRow, JournalEntryRow
 from ingestion.assembly import System
@@ -188,6 +188,22 @@ def test_a_release_forged_in_the_store_frees_nothing(system: System, tmp_path: P
     assert {item["what"] for item in report["findings"] if item["kind"] == "changed"} == {key}
     with after.database.read() as session:
         assert "perdu" in (session.get_one(HoldRow, which).release_reason or "")
+    after.close()
+
+
+def test_a_release_that_the_journal_would_know_of_frees_nothing(system: System, tmp_path: Path) -> None:
+    one = keep(system, tmp_path, 1)
+    which = hold(system, one)
+    system.publisher.publish(force_token=True)
+    with system.database.read() as session:
+        row = session.get_one(HoldRow, which)
+    row.released_at, row.release_reason, row.release_salt = system.clock() - timedelta(hours=1), "Jugé", "0" * 32
+    forged, key = released(row), key_of("demo", which, RELEASED)
+    system.store.put(key, forged, sha256=hashlib.sha256(forged).hexdigest())
+    after, report = again(system)
+    assert [(f["kind"], f["what"], f["detail"]) for f in report["findings"]] == [("untracked", key, "hold")]
+    with after.database.read() as session:
+        assert [row.id for row in catalogue.holds_on(session, one)] == [which]
     after.close()
 
 
