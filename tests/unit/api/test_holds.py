@@ -227,5 +227,5 @@ def test_the_page_speaks_english_too(archivist: TestClient, record: str) -> None
     post(archivist, f"/documents/{record}/geler", reason="Litigation")
     archivist.post("/langue", data={"lang": "en", "retour": "/"}, headers=OURS)
     shown = archivist.get(f"/documents/{record}").text
-    assert ", cannot be disposed of." in shown
+    assert ". It cannot be disposed of." in shown
     assert "ne peut pas" not in shown
