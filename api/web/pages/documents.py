@@ -143,13 +143,13 @@ def _hold(session: Session, row: HoldRow) -> dict[str, Any]:
     if row.until is not None:
         last = words.day(row.until)
         sentence = _(
-            "Gelé depuis le {day}, jusqu’au {last} : {reason}, ne peut pas être éliminé.",
+            "Gelé depuis le {day}, jusqu’au {last} : {reason}. Il ne peut pas être éliminé.",
             day=day,
             last=last,
             reason=reason,
         )
     else:
-        sentence = _("Gelé depuis le {day} : {reason}, ne peut pas être éliminé.", day=day, reason=reason)
+        sentence = _("Gelé depuis le {day} : {reason}. Il ne peut pas être éliminé.", day=day, reason=reason)
     return {
         "id": row.id,
         "sentence": sentence,

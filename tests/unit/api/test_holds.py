@@ -166,7 +166,7 @@ def test_an_archivist_holds_and_releases_on_the_page(archivist: TestClient, bare
     answer = post(archivist, f"{page}/geler", reason="Contentieux <du> marché.", day="31", month="12", year="2099")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{page}#gel")
     shown = archivist.get(page).text.replace("\u00a0", " ").replace("\u202f", " ")
-    assert "jusqu’au 31 décembre 2099 : Contentieux &lt;du&gt; marché, ne peut pas être éliminé." in shown
+    assert "jusqu’au 31 décembre 2099 : Contentieux &lt;du&gt; marché. Il ne peut pas être éliminé." in shown
     assert "Décidé par Essai." in shown
     assert in_store(bare_system, record) == {True}
     lever = re.search(rf'action="({page}/gels/[^"]+/lever)"', shown)
@@ -227,5 +227,5 @@ def test_the_page_speaks_english_too(archivist: TestClient, record: str) -> None
     post(archivist, f"/documents/{record}/geler", reason="Litigation")
     archivist.post("/langue", data={"lang": "en", "retour": "/"}, headers=OURS)
     shown = archivist.get(f"/documents/{record}").text
-    assert ", cannot be disposed of." in shown
+    assert ". It cannot be disposed of." in shown
     assert "ne peut pas" not in shown
