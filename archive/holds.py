@@ -25,7 +25,7 @@ from archive.hold_statements import PLACED, RELEASED, digest_of, key_of
 from archive.identifiers import is_id, new_id
 from archive.ledger import Ledger
 from archive.objects import layout
-from archive.objects.port import ObjectStore, StoredObject, read_all
+from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
 from archive.records import RecordState
 from archive.retention import FOREVER
 from archive.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
@@ -192,7 +192,7 @@ class Holds:
         failed: dict[str, str] = {}
         try:
             self._state(hold, records)
-        except (Corrupt, Refused) as error:
+        except (Corrupt, Refused, Unreadable) as error:  # the last concerns this one statement: no other hold waits
             failed[hold_id] = error.code
         for record_id in records:
             try:
@@ -251,12 +251,12 @@ class Holds:
             there: dict[tuple[str, str], StoredObject] = {}
             for item in self._store.list(f"{root}/"):
                 if not item.marker:
-                    there[item.key, item.version] = _set(self._store, item.key, item.version, on=held)
+                    there[item.key, item.version] = guard(self._store, item.key, item.version, on=held)
             for row in catalogue.rows(session, record_id):
                 state = there.get((row.key, row.version))
                 if state is None:
                     # hidden by a marker, or gone: asked for by its version, it says which
-                    state = _set(self._store, row.key, row.version, on=held)
+                    state = guard(self._store, row.key, row.version, on=held)
                 row.legal_hold = state.legal_hold
 
 
@@ -268,7 +268,7 @@ def hold_version(store: ObjectStore, session: Session, record_id: str, version: 
     """
     if catalogue.is_held(session, record_id):
         for key, stored in version.stored.items():
-            version.stored[key] = Stored(_set(store, key, stored.object.version, on=True), stored.sha256)
+            version.stored[key] = Stored(guard(store, key, stored.object.version, on=True), stored.sha256)
 
 
 def get(session: Session, tenant: str, hold_id: str) -> HoldRow:
@@ -309,8 +309,13 @@ def overdue(session: Session, now: datetime) -> int:
     return session.scalar(select(func.count()).select_from(HoldRow).where(or_(behind, over))) or 0
 
 
-def _set(store: ObjectStore, key: str, version: str, *, on: bool) -> StoredObject:
-    """The legal hold of one version, as the store itself states it afterwards."""
+def guard(store: ObjectStore, key: str, version: str, *, on: bool) -> StoredObject:
+    """Set or lift the legal hold of one version; what the store itself states afterwards.
+
+    Raises:
+        Corrupt: ``hold_missing``.
+        Refused: ``object_missing``.
+    """
     state = store.stat(key, version)
     if state.legal_hold != on:
         state = store.hold(key, version, on=on)

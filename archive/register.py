@@ -83,7 +83,7 @@ class Register:
         wanted = _of_tables(session, tenant)
         latest = newest(self._store, tenant)
         number, content = latest or (0, b"")
-        if content and _told(parse_canonical(content)) == wanted:
+        if _told(content) == wanted:
             if self._claimed(session, tenant) == _digest(content):
                 return False
         else:
@@ -224,8 +224,13 @@ def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
     }
 
 
-def _told(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in _OF_THE_FILE}
+def _told(content: bytes) -> dict[str, Any] | None:
+    """What a file says of the tenant; None for one that says nothing, which the next file stands over."""
+    try:
+        document = parse_canonical(content)
+        return {name: value for name, value in document.items() if name not in _OF_THE_FILE}
+    except (ValueError, AttributeError):
+        return None
 
 
 def _digest(content: bytes) -> str:

@@ -22,13 +22,13 @@ from sqlalchemy.orm import Session
 from archive.database import Base, Database
 from archive.fixity import check
 from archive.journal import Nodes, leaf_hash, node_hash, parse_checkpoint, root_hash, verify_consistency
-from archive.objects.port import found
+from archive.objects.port import Unreadable, found
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow
 from archive.tree import JOURNAL, StoredTree
 from ingestion.backup import DATABASE, Backup, owner_url, run_tool, sha256_of
 from signing.canonical import canonical
 from signing.clock import stamp
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.errors import Corrupt, Refused
 from signing.note import LogKey, verify_note
 
 if TYPE_CHECKING:
@@ -252,9 +252,7 @@ def _store(session: Session, system: System, sample: int) -> dict[str, Any]:
             files += 1
             try:
                 check(system.store, row.key, row.version, sha256=row.sha256, size=row.size)
-            except Unavailable:
-                raise
-            except (Corrupt, Refused) as error:
+            except (Corrupt, Refused, Unreadable) as error:
                 wrong.append(f"{record}/{row.kind} {error.code}")
     said = {"records": len(chosen), "of": len(records), "files": files}
     return said | ({"fault": "; ".join(wrong[:10])} if wrong else {})

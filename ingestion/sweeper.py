@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from archive.database import Database
 from archive.fixity import verified
-from archive.objects.port import Listed, ObjectStore
+from archive.objects.port import Listed, ObjectStore, Unreadable
 from archive.tables import RecordRow, RepresentationRow
 from ingestion import leftovers, outbox
 from ingestion.deposits import STAGING_HOURS, UNFINISHED, DepositState, urgency
@@ -120,7 +120,7 @@ class Sweeper:
             for file in kept:
                 for _ in verified(self._store, file.key, file.version, sha256=file.sha256, size=file.size):
                     pass
-        except (Corrupt, Refused) as error:
+        except (Corrupt, Refused, Unreadable) as error:
             log.error("record_does_not_hold", record_id=deposit.record_id, code=error.code)
             return False
         return any(file.sha256 == deposit.sha256 for file in kept)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive import hold_statements, register
-from archive.custody import registers
+from archive.custody import held, registers
 from archive.custody.findings import Findings, Kind
 from archive.custody.reading import CHANGES
 from archive.database import Database
@@ -112,6 +112,7 @@ class Agreement:
                 self._pause(2)  # a publisher writes the head first, its row right after
         size = row.size if row is not None else 0
         self._register(findings)
+        self._holds(findings)
         whole = self._listed(findings)
         self._all_there(findings, size, whole)
         if size:
@@ -131,6 +132,16 @@ class Agreement:
             self._pause(2)
         for kind, key in different:
             findings.add(kind, "journal", key, "register")
+
+    def _holds(self, findings: Findings) -> None:
+        """The same for the statements about holds: a rebuild would believe a release that nobody decided."""
+        for look in range(_LOOKS):
+            different = held.compare(self._store, self._database)
+            if not different or look == _LOOKS - 1:
+                break
+            self._pause(2)
+        for kind, key in different:
+            findings.add(kind, "journal", key, "hold")
 
     def _listed(self, findings: Findings) -> dict[str, int]:
         """Look at every key below ``journal/``, ``register/`` and at ``layout.json``; full tiles by row."""

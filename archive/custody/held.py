@@ -1,7 +1,7 @@
 """Holds made again from the store: statements say which and why, the journal's entries say that it was decided.
 
-In doubt a record is held: what only one of the two tells counts when it places a hold, and a hold is released only
-by an entry, or by a statement, which is never written before the decision was committed.
+In doubt a record is held: what only one of the two tells counts when it places a hold. A hold is released by an
+entry, or by a statement of the last minutes before the journal was lost: the published journal would tell an older one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -32,6 +32,8 @@ _EVENTS: Final = {
     "HoldReleased": RELEASED,
     "ReleaseRecovered": RELEASED,
 }
+_COMMITTED_WITHIN: Final = timedelta(minutes=15)
+"""From the moment that a decision bears to its commit at the latest: PostgreSQL ends an idle transaction after ten."""
 _UNKNOWN_AGENT: Final = "service:inconnu"
 _LOST: Final = "Motif perdu avec la base de données : le journal n’en garde que l’empreinte."
 
@@ -73,16 +75,20 @@ class HoldsAgain:
         self._clock = clock
         self.recovered: list[str] = []
 
-    def restore(self, findings: Findings) -> int:
-        """Enter every hold that is not there yet, none of them settled; how many there are."""
-        known = self._known(findings)
+    def restore(self, findings: Findings, published: datetime | None) -> int:
+        """Enter every hold that is not there yet, none of them settled; how many there are.
+
+        Args:
+            published: When the journal was, for the last time; None: never.
+        """
+        known = self._known(findings, published)
         for hold_id, hold in sorted(known.items()):
             with self._database.write() as session:
                 if session.get(HoldRow, hold_id) is None:
                     self._enter(session, findings, hold_id, hold)
         return len(known)
 
-    def _known(self, findings: Findings) -> dict[str, _Hold]:
+    def _known(self, findings: Findings, published: datetime | None) -> dict[str, _Hold]:
         known: dict[str, _Hold] = defaultdict(_Hold)
         with self._database.read() as session:
             for kind, hold_id, entry in _entries(session):
@@ -99,6 +105,8 @@ class HoldsAgain:
             told = known[statement.hold].entries[statement.what]
             if told and statement.digest not in {entry.facts["statement"] for entry in told}:
                 findings.add(Kind.CHANGED, "store", key, "journal")
+            elif not told and statement.what == RELEASED and _is_old(statement, published):
+                findings.add(Kind.UNTRACKED, "store", key, "hold")
             else:
                 known[statement.hold].statements[statement.what] = statement
         return known
@@ -177,6 +185,35 @@ class HoldsAgain:
                 )
                 if f"hold:{row.id}" not in self.recovered:
                     self.recovered.append(f"hold:{row.id}")
+
+
+def _is_old(statement: Statement, published: datetime | None) -> bool:
+    """Whether the published journal would have its entry, had there been one."""
+    return published is not None and statement.at < published - _COMMITTED_WITHIN
+
+
+def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
+    """What is wrong with which statement: each is one that an entry claims, and a settled hold has its own."""
+    there = [(key, digest_of(content) if content is not None else None) for key, content in _files(store)]
+    claims: dict[str, set[str]] = defaultdict(set)
+    with database.read() as session:
+        for what, hold_id, entry in _entries(session):
+            claims[key_of(entry.tenant or "", hold_id, what)].add(entry.facts["statement"])
+        settled = session.scalars(select(HoldRow).where(HoldRow.settled_at.is_not(None)))
+        wanted = [
+            key_of(row.tenant_id, row.id, what)
+            for row in settled
+            for what in (PLACED, *([RELEASED] if row.released_at is not None else []))
+        ]
+    found = [(Kind.MISSING, key) for key in set(wanted) - {key for key, _ in there}]
+    for key, digest in there:
+        if digest is None:
+            found.append((Kind.UNREADABLE, key))
+        elif key not in claims:
+            found.append((Kind.UNTRACKED, key))
+        elif digest not in claims[key]:
+            found.append((Kind.CHANGED, key))
+    return sorted(found, key=lambda one: one[1])
 
 
 def _files(store: ObjectStore) -> Iterator[tuple[str, bytes | None]]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from archive.custody import reports
 from archive.custody.pairs import CHECKPOINT, UNVERIFIED, behind
-from archive.tables import CopyRow, RepresentationRow, StoredFileRow
+from archive.tables import CopyRow, HeldRecordRow, HoldRow, RepresentationRow, StoredFileRow
 from signing.clock import Clock
 from signing.errors import Refused
 
@@ -21,7 +21,8 @@ def promote(session: Session, clock: Clock) -> int:
     """Pin the second store's versions instead of the first's, and pair them the other way round; how many objects.
 
     The catalogue says of locks and holds what the second store stated. Nothing is claimed of the other one, which
-    becomes the copy: it is ``unverified`` until ``CopyCheck`` has read it.
+    becomes the copy: it is ``unverified`` until ``CopyCheck`` has read it. Where it was not told yet that a hold has
+    ended, it is taken to hold, so that the next look lets go.
 
     To be called in one write transaction, with the service stopped, once everything is in step.
 
@@ -54,13 +55,18 @@ def promote(session: Session, clock: Clock) -> int:
         )
         moved += cast("CursorResult[Any]", made).rowcount
     session.execute(delete(CopyRow).where(CopyRow.key == CHECKPOINT))
+    waits = (
+        HeldRecordRow.record_id == CopyRow.record_id,
+        HeldRecordRow.hold_id == HoldRow.id,
+        HoldRow.settled_at.is_(None),
+    )
     session.execute(  # what guards the objects of the store that is left is asked of it by the next look at all
         update(CopyRow)
         .values(
             version=CopyRow.copy_version,
             copy_version=CopyRow.version,
             locked_until=None,
-            legal_hold=False,
+            legal_hold=exists().where(*waits),
             verdict=UNVERIFIED,
         )
         .execution_options(synchronize_session=False)

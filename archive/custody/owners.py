@@ -10,7 +10,7 @@ from archive import register
 from archive.custody import registers
 from archive.custody.findings import Findings, Kind
 from archive.objects import layout
-from archive.objects.port import ObjectStore, found
+from archive.objects.port import ObjectStore
 
 _SAMPLES: Final = 25
 """Subjects tried for a pseudonym that the register does not explain."""
@@ -83,6 +83,7 @@ class Owners:
     def _of_deposits(self, ids: list[str]) -> str | None:
         for deposit_id in ids:
             for tenant in sorted(self._tenants):
-                if found(self._store, f"staging/{tenant}/{deposit_id}/deposit.json") is not None:
+                described = f"staging/{tenant}/{deposit_id}/deposit.json"
+                if next(iter(self._store.list(described)), None) is not None:
                     return tenant
         return None

@@ -127,7 +127,7 @@ class Rebuild:
             self._checkpoints(result.head, earlier)
         self._records(result)
         holds = HoldsAgain(self._database, self._ledger, self._store, self._clock)
-        result.holds = holds.restore(findings)
+        result.holds = holds.restore(findings, result.head.at if result.head is not None else None)
         result.recovered += holds.recovered
         result.recovered_count += len(holds.recovered)
         return result

@@ -21,14 +21,16 @@ from sqlalchemy.orm import Session
 from archive import catalogue, fixity
 from archive.catalogue import Placed
 from archive.custody.carrying import Fetched, Source, lock_missing, running
+from archive.custody.census import HEADS
 from archive.custody.pairs import rows_of
 from archive.custody.reading import CHANGES, follows
 from archive.database import Database
+from archive.holds import guard
 from archive.ledger import Ledger
 from archive.objects import layout
 from archive.objects.port import ObjectStore, StoredObject, Unreadable
 from archive.records import RecordState
-from archive.tables import CopyRow, JournalEntryRow, RecordRow
+from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
 
@@ -89,10 +91,8 @@ class Restoring:
             whole = self._whole(self._store, item, item.version)
             copy_whole = there is not None and self._whole(self._copy, item, there.copy_version)
             path = item.key.removeprefix(f"{root}/")
-            if whole and there is not None and not copy_whole:
-                done.append(self._put_back(row, item, there, path, agent, SECOND))
-            elif not whole and there is not None and copy_whole:
-                done.append(self._put_back(row, item, there, path, agent, FIRST))
+            if there is not None and whole != copy_whole:
+                done += self._put_back(row, item, there, path, agent, SECOND if whole else FIRST)
             elif not whole:
                 done.append(Restored(path, ""))
         return done
@@ -189,8 +189,13 @@ class Restoring:
 
     # -- writing
 
-    def _put_back(self, row: RecordRow, item: Placed, there: CopyRow, path: str, agent: str, into: str) -> Restored:
-        """Write one object anew in the store that has it damaged, from the other, and tell the journal."""
+    def _put_back(
+        self, row: RecordRow, item: Placed, there: CopyRow, path: str, agent: str, into: str
+    ) -> list[Restored]:
+        """Write one object anew in the store that has it damaged, from the other, and tell the journal.
+
+        Heads are written while the record's row is held: whoever describes it meanwhile writes them too.
+        """
         first = into == FIRST
         whole, damaged = (self._copy, self._store) if first else (self._store, self._copy)
         good, bad = (there.copy_version, item.version) if first else (item.version, there.copy_version)
@@ -199,27 +204,34 @@ class Restoring:
         until = running(item.locked_until if first else state.locked_until, self._clock)
         source = Source(item.key, good, item.sha256, row.id)
         with Fetched(whole, source, state, self._folder) as (content, sha256):
-            made = damaged.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
-        held = item.legal_hold or (there.legal_hold if first else state.legal_hold)
-        made = self._guarded(damaged, item, made, held=held)
-        with self._database.write() as session:
-            self._enter(session, row, item, path, into, made, before, agent)
-            if first:
-                _pin(session, row, item, there, made)
-            else:
-                self._pair_again(session, there, made)
-        return Restored(path, into)
+            write = partial(damaged.put, item.key, content, sha256=sha256, retain_until=until, replace=True)
+            made = None if path in HEADS else self._locked(damaged, item, write())
+            with self._database.write() as session:
+                pinned = _still(session, row, item)
+                if pinned is None:
+                    return []
+                made = made if made is not None else self._locked(damaged, item, write())
+                # What was decided since it was read counts, not what either store does yet.
+                held = catalogue.is_held(session, row.id) or pinned.legal_hold
+                made = guard(damaged, item.key, made.version, on=held)
+                if first:
+                    _pin(session, row, pinned, there, made)
+                else:
+                    self._pair_again(session, there, made)
+                self._enter(session, row, item, path, into, made, before, agent)
+        return [Restored(path, into)]
 
     def _pair_again(self, session: Session, there: CopyRow, made: StoredObject) -> None:
-        kept, now = session.get_one(CopyRow, (there.key, there.version)), self._clock()
+        now = self._clock()
+        kept = session.get(CopyRow, (there.key, there.version))
+        if kept is None:
+            return  # it was copied anew meanwhile, under the version that counts now
         kept.copy_version, kept.locked_until, kept.legal_hold = made.version, made.locked_until, made.legal_hold
         kept.copied_at = kept.checked_at = now
         kept.verdict = "intact"
 
-    def _guarded(self, store: ObjectStore, item: Placed, made: StoredObject, *, held: bool) -> StoredObject:
-        """What was put back has its lock and its hold, and is read again."""
-        if held and not made.legal_hold:
-            made = store.hold(item.key, made.version, on=True)
+    def _locked(self, store: ObjectStore, item: Placed, made: StoredObject) -> StoredObject:
+        """What was put back has its lock, and is read again."""
         until = running(item.locked_until, self._clock)
         if until is not None and (made.locked_until is None or made.locked_until < until):
             raise lock_missing(item.key, until)
@@ -254,14 +266,24 @@ class Restoring:
         )
 
 
-def _pin(session: Session, row: RecordRow, item: Placed, there: CopyRow, made: StoredObject) -> None:
+def _still(session: Session, row: RecordRow, item: Placed) -> RepresentationRow | StoredFileRow | None:
+    """The row that pins what was read, its record's row held; None where something else is pinned by now."""
+    session.get_one(RecordRow, row.id, with_for_update=True)
+    rows = (one for one in catalogue.rows(session, row.id) if (one.key, one.version) == (item.key, item.version))
+    return next(rows, None)
+
+
+def _pin(
+    session: Session,
+    row: RecordRow,
+    pinned: RepresentationRow | StoredFileRow,
+    there: CopyRow,
+    made: StoredObject,
+) -> None:
     """Have the catalogue rest on the new version, and pair that one with the copy."""
-    for pinned in catalogue.rows(session, row.id):
-        if pinned.key == item.key:
-            pinned.version, pinned.locked_until = made.version, made.locked_until
-            pinned.legal_hold = made.legal_hold
+    pinned.version, pinned.locked_until, pinned.legal_hold = made.version, made.locked_until, made.legal_hold
     values = {column.key: getattr(there, column.key) for column in CopyRow.__table__.columns}
-    session.execute(delete(CopyRow).where(CopyRow.key == item.key, CopyRow.record_id == row.id))
+    session.execute(delete(CopyRow).where(CopyRow.key == pinned.key, CopyRow.record_id == row.id))
     session.flush()
     session.add(CopyRow(**(values | {"version": made.version})))
 

@@ -18,12 +18,13 @@ from sqlalchemy import select
 
 from archive import catalogue, hold_statements, holds
 from archive.fixity import Fixity
+from archive.hold_statements import PLACED
 from archive.holds import Holds, Settled
 from archive.identifiers import new_id
 from archive.objects import layout
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
-from archive.objects.port import ObjectStore, read_all
+from archive.objects.port import ObjectStore, read_all, unreadable
 from archive.settings import S3Store
 from archive.tables import HoldRow, JournalEntryRow, RecordRow
 from signing.clock import utc_now
@@ -517,3 +518,30 @@ def test_decisions_that_cross_leave_what_was_decided_last(world: World, tmp_path
     run(world)
     for record in records:
         assert in_store(world, record) == in_catalogue(world, record) == {False}
+
+
+class Rotten:
+    """A store that answers and can't read what lies at one key."""
+
+    def __init__(self, store: ObjectStore, key: str) -> None:
+        self._store = store
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put(self, key: str, *given: Any, **options: Any) -> Any:
+        if key == self._key:
+            raise unreadable(key)
+        return self._store.put(key, *given, **options)
+
+
+def test_a_statement_that_cannot_be_read_stops_no_other_hold(world: World, tmp_path: Path) -> None:
+    one, two = world.keep(tmp_path), world.keep(tmp_path)
+    first, second = place(world, one), place(world, two)
+    store: Any = Rotten(world.store, hold_statements.key_of("demo", first, PLACED))
+    done = run(world, store)
+    assert (done.settled, done.failed) == (1, {first: "object_unreadable"})
+    assert in_store(world, one) == in_store(world, two) == {True}, "the statement is lost, the hold is not"
+    assert (row_of(world, first).settled_at, row_of(world, first).problem) == (None, "object_unreadable")
+    assert row_of(world, second).settled_at is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy import delete, select, update
 
 import api.tables  # noqa: F401 - so that every table exists
 from archive import catalogue
+from archive.custody.restoring import Restoring
 from archive.custody.standing import standing
 from archive.hold_statements import PLACED, key_of
 from archive.objects import layout
@@ -467,3 +468,94 @@ def test_a_hold_and_its_release_are_followed_to_the_second_store(paired: System,
     in_step(paired)
     assert Custody(paired).copy_everything()["records_behind"] == 0
     assert held(paired.copy_store, ids[0]) == {False}
+
+
+def held_in(store: Any, record: str) -> set[bool]:
+    """Legal hold of every version of every object of a record."""
+    root = layout.object_root("demo", record)
+    return {store.stat(item.key, item.version).legal_hold for item in store.list(f"{root}/")}
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Something happens after a record that is to be restored was read, and before anything is put back."""
+    real = Restoring._require_agreement
+
+    def agree(self: Restoring, *given: Any) -> None:
+        real(self, *given)
+        happens()
+
+    monkeypatch.setattr(Restoring, "_require_agreement", agree)
+
+
+def test_a_hold_that_crosses_a_restoration_holds_what_is_put_back(
+    paired: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (record, *_) = filled(paired, tmp_path)
+    Custody(paired).copy_everything()
+    alter(stored_file(paired, record, "original.pdf"), flipped)
+    placed = []
+
+    def hold() -> None:
+        placed.append(paired.holds.place("demo", [record], reason="Contentieux", until=None, agent="user:1"))
+        assert paired.holds.settle(placed[0]) == {}
+
+    meanwhile(monkeypatch, hold)
+    assert [one.store for one in Custody(paired).restore("demo", record, agent="service:cli")] == ["first"]
+    assert held_in(paired.store, record) == {True}
+    assert paired.holdings.verify("demo", record).verdict == "intact"
+    paired.holds.release("demo", placed[0], reason="Jugé", agent="user:1")
+    assert paired.holds.run().failed == {}
+    assert held_in(paired.store, record) == {False}, "what is damaged is let go like what stands in its place"
+
+
+def test_what_was_released_is_not_held_again_because_its_copy_still_is(paired: System, tmp_path: Path) -> None:
+    (record, *_) = filled(paired, tmp_path)
+    hold = paired.holds.place("demo", [record], reason="Contentieux", until=None, agent="user:1")
+    paired.holds.run()
+    Custody(paired).copy_everything()
+    paired.holds.release("demo", hold, reason="Jugé", agent="user:1")
+    paired.holds.run()
+    assert held_in(paired.copy_store, record) == {True}
+    alter(stored_file(paired, record, "original.pdf"), flipped)
+    assert [one.store for one in Custody(paired).restore("demo", record, agent="service:cli")] == ["first"]
+    assert held_in(paired.store, record) == {False}
+    Custody(paired).copy_everything()
+    assert held_in(paired.copy_store, record) == {False}
+
+
+def test_a_description_that_crosses_a_restoration_is_not_overwritten(
+    paired: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = filled(paired, tmp_path)[2]
+    Custody(paired).copy_everything()
+    alter(stored_file(paired, record, "inventory.json"), flipped)
+
+    def describe() -> None:
+        paired.holdings.describe("demo", record, {"title": "Entre-temps"}, agent="user:1", expected_revision=1)
+
+    meanwhile(monkeypatch, describe)
+    assert Custody(paired).restore("demo", record, agent="service:cli") == [], "it is an object of the record no more"
+    assert paired.holdings.verify("demo", record).verdict == "intact"
+
+
+def test_a_store_that_is_left_before_it_was_told_of_a_release_lets_go_as_the_copy(
+    paired: System, tmp_path: Path
+) -> None:
+    (record, *_) = filled(paired, tmp_path)
+    hold = paired.holds.place("demo", [record], reason="Contentieux", until=None, agent="user:1")
+    paired.holds.run()
+    Custody(paired).copy_everything()
+    paired.holds.release("demo", hold, reason="Jugé", agent="user:1")
+    assert Custody(paired).promote() > 0
+    assert (held_in(paired.store, record), held_in(paired.copy_store, record)) == ({True}, {False})
+    home = paired.settings.home
+    paired.close()
+    (home / "store").rename(tmp_path / "old")
+    (tmp_path / "nas").rename(home / "store")
+    after = system_at(home, CHARTRIER_COPY_PATH=str(tmp_path / "old"))
+    after.initialise()
+    assert after.holds.run().failed == {}
+    Custody(after).copy_everything()
+    assert held_in(after.store, record) == held_in(after.copy_store, record) == {False}
+    assert Custody(after).copy_everything(check=True)["findings"] == []
+    after.close()

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive.objects import layout
 from archive.objects.port import ObjectStore, read_all
 from archive.settings import S3Store
 from archive.tables import CopyRow, JournalEntryRow, RepresentationRow
@@ -163,6 +164,45 @@ def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_p
     assert (report["equal"], report["findings"]) == (True, [])
     assert after.holdings.verify("demo", ids[0]).verdict == "intact"
     after.close()
+
+
+def test_what_is_held_and_rots_is_restored_held_and_let_go_whole(
+    bucket: System, tmp_path: Path, minio: S3Server
+) -> None:
+    """The version that can't be read and the one that stands beside it are held and released together."""
+    (record, *_) = filled(bucket, tmp_path)
+    Custody(bucket).copy_everything()
+    root = layout.object_root("demo", record)
+
+    def held() -> dict[str, set[bool]]:
+        stores = {"first": bucket.store, "second": bucket.copy_store}
+        return {
+            name: {store.stat(item.key, item.version).legal_hold for item in store.list(f"{root}/")}
+            for name, store in stores.items()
+        }
+
+    def decayed(name: str) -> None:
+        rotten = decay(minio, bucket.settings.archive.store, bucket.store, record, name)
+        (key,) = {item.key for item in bucket.store.list(f"{root}/") if item.version == rotten}
+        assert bucket.holdings.verify("demo", record).verdict == "unverifiable"
+        kept.append((key, rotten))
+
+    kept: list[tuple[str, str]] = []
+    decayed("alto.xml")
+    hold = bucket.holds.place("demo", [record], reason="Contentieux", until=None, agent="user:1")
+    assert bucket.holds.settle(hold) == {}, "what can't be read is held like the rest"
+    decayed("record.json")
+    assert {one.store for one in Custody(bucket).restore("demo", record, agent="service:cli")} == {"first"}
+    assert bucket.holdings.verify("demo", record).verdict == "intact"
+    Custody(bucket).copy_everything()
+    assert held() == {"first": {True}, "second": {True}}
+    for key, version in kept:
+        assert bucket.store.stat(key, version).legal_hold
+    bucket.holds.release("demo", hold, reason="Jugé", agent="user:1")
+    assert bucket.holds.run().failed == {}
+    assert Custody(bucket).copy_everything(check=True)["findings"] == []
+    assert held() == {"first": {False}, "second": {False}}
+    assert Custody(bucket).reconcile(pause=lambda _: None)["findings"] == []
 
 
 def test_what_rots_before_it_is_copied_or_rebuilt_is_told_and_stops_nothing(

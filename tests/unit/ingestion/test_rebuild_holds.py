@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +16,7 @@ from sqlalchemy import select
 
 import api.tables  # noqa: F401 - so that every table exists
 from archive import catalogue
-from archive.hold_statements import PLACED, RELEASED, key_of
+from archive.hold_statements import PLACED, RELEASED, key_of, released
 from archive.objects import layout
 from archive.tables import HoldRow, JournalEntryRow
 from ingestion.assembly import System
@@ -189,6 +191,22 @@ def test_a_release_forged_in_the_store_frees_nothing(system: System, tmp_path: P
     after.close()
 
 
+def test_a_release_that_the_journal_would_know_of_frees_nothing(system: System, tmp_path: Path) -> None:
+    one = keep(system, tmp_path, 1)
+    which = hold(system, one)
+    system.publisher.publish(force_token=True)
+    with system.database.read() as session:
+        row = session.get_one(HoldRow, which)
+    row.released_at, row.release_reason, row.release_salt = system.clock() - timedelta(hours=1), "Jugé", "0" * 32
+    forged, key = released(row), key_of("demo", which, RELEASED)
+    system.store.put(key, forged, sha256=hashlib.sha256(forged).hexdigest())
+    after, report = again(system)
+    assert [(f["kind"], f["what"], f["detail"]) for f in report["findings"]] == [("untracked", key, "hold")]
+    with after.database.read() as session:
+        assert [row.id for row in catalogue.holds_on(session, one)] == [which]
+    after.close()
+
+
 def test_a_rebuild_killed_among_the_holds_goes_on(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,3 +282,28 @@ def test_a_record_that_is_lost_does_not_take_the_hold_of_the_others(system: Syst
     alter(after.settings.home / "store" / key, lambda content: content.replace(b"Contentieux", b"Autre chose"))
     assert after.holds.settle(which) == {which: "object_exists"}, "and what nobody told is an alarm"
     after.close()
+
+
+def test_a_statement_that_nobody_decided_or_that_is_not_as_it_was_is_told(system: System, tmp_path: Path) -> None:
+    """Somebody with the store's credential writes that a hold has ended: it is found long before a rebuild reads it."""
+    one, two, three = (keep(system, tmp_path, n) for n in range(3))
+    forged, altered, gone = hold(system, one), hold(system, two), hold(system, three)
+    hold(system, one, tell=False)
+    system.publisher.publish(force_token=True)
+    system.follower.catch_up()
+
+    def found() -> set[tuple[str, str, str]]:
+        report = Custody(system).reconcile(pause=lambda _: None)
+        return {(item["kind"], item["what"], item["detail"]) for item in report["findings"]}
+
+    assert found() == set(), "what the store was not told yet is not missed"
+    content = json.dumps({"v": 1, "type": "release", "hold": forged, "tenant": "demo"}).encode()
+    release_key = key_of("demo", forged, RELEASED)
+    system.store.put(release_key, content, sha256=hashlib.sha256(content).hexdigest())
+    alter(system.settings.home / "store" / key_of("demo", altered, PLACED), lambda was: was.replace(b"Cont", b"cont"))
+    (system.settings.home / "store" / key_of("demo", gone, PLACED)).unlink()
+    assert found() == {
+        ("untracked", release_key, "hold"),
+        ("changed", key_of("demo", altered, PLACED), "hold"),
+        ("missing", key_of("demo", gone, PLACED), "hold"),
+    }

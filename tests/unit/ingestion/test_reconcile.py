@@ -223,6 +223,16 @@ def test_a_register_that_is_not_what_the_journal_claims_is_told(
     after.close()
 
 
+@pytest.mark.parametrize("content", [b"\xff", b"[]", b'{"tenant":', b""])
+def test_a_register_file_that_says_nothing_stops_no_start(system: System, content: bytes) -> None:
+    put(system.store, "register/demo/000002.json", content)
+    system.initialise()
+    assert [n for _, n, _ in register.files(system.store, "demo")] == [1, 2, 3]
+    assert reconcile(system)["findings"] == [], "what is in force stands over it"
+    system.initialise()
+    assert [n for _, n, _ in register.files(system.store, "demo")] == [1, 2, 3]
+
+
 def test_a_register_file_of_a_change_that_was_cut_off_is_no_fault_once_overtaken(system: System) -> None:
     with system.database.write() as session:
         session.get_one(TenantRow, "demo").name = "Jamais"

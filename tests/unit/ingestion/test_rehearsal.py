@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 import api.tables  # noqa: F401 - so that every table exists
+from archive.objects.port import unreadable
 from archive.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from ingestion.assembly import System
 from ingestion.backup import MANIFEST, Backup, back_up, latest, owner_url, run_tool
@@ -112,6 +114,23 @@ def test_a_damaged_object_of_the_store_is_named(system: System, tmp_path: Path) 
     (fault,) = rehearse(system, backup).faults
     assert fault.startswith("store:")
     assert str(record) in fault
+
+
+def test_an_object_that_cannot_be_read_is_named_and_ends_no_rehearsal(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = backed_up(system, tmp_path / "backups")
+    real = system.store.read
+
+    def read(key: str, *given: Any, **options: Any) -> Any:
+        if "/original/" in key:
+            raise unreadable(key)
+        return real(key, *given, **options)
+
+    monkeypatch.setattr(system.store, "read", read)
+    (fault,) = rehearse(system, backup).faults
+    assert fault.startswith("store:")
+    assert "object_unreadable" in fault
 
 
 def _record_gone(session: Session) -> None:

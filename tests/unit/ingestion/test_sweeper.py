@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
+from archive.objects.port import unreadable
+from archive.tables import RecordRow, RepresentationRow
 from ingestion import valkey
 from ingestion.queue.celery import CeleryQueue, make_app
 from ingestion.relay import Relay
@@ -195,6 +197,28 @@ def test_staging_of_a_record_that_does_not_hold_is_kept(bench: Any, sweeper: Swe
     clock.sleep(25 * 3600)
     assert sweeper.clear_staging() == 0
     assert staged(bench) == {deposit_id}
+
+
+def test_a_record_that_cannot_be_read_keeps_its_own_staging_and_no_other(
+    bench: Any, sweeper: Sweeper, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = Works(bench)
+    first, *_ = [bench.receive(key=key).deposit.id for key in "ab"]
+    works.drain(works.runner(list(ordinary().values())))
+    with bench.database.read() as session:
+        query = select(RepresentationRow.key).join(RecordRow, RecordRow.id == RepresentationRow.record_id)
+        rotten = set(session.scalars(query.where(RecordRow.deposit_id == first)))
+    real = bench.store.read
+
+    def read(key: str, *given: Any, **options: Any) -> Any:
+        if key in rotten:
+            raise unreadable(key)
+        return real(key, *given, **options)
+
+    monkeypatch.setattr(bench.store, "read", read)
+    clock.sleep(25 * 3600)
+    assert sweeper.clear_staging() == 1
+    assert staged(bench) == {first}, "it may be all that is left of it"
 
 
 def test_staging_that_was_never_acknowledged_goes_after_a_day(bench: Any, sweeper: Sweeper, clock: Clock) -> None:
