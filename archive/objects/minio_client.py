@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -103,7 +103,8 @@ class Pool(urllib3.PoolManager):
         response = super().urlopen(method, url, redirect, **options)
         self._here.date = None
         with suppress(ValueError):
-            self._here.date = parsedate_to_datetime(response.headers.get("date", ""))
+            told = parsedate_to_datetime(response.headers.get("date", ""))
+            self._here.date = told if told.tzinfo else told.replace(tzinfo=UTC)  # "-0000" has none (RFC 5322, 3.3)
         return response
 
 

@@ -78,6 +78,8 @@ def chunks(
                 raise
         finally:
             response.close()
+        if length and seen >= length:
+            return  # it broke off with nothing left to give; and a length of 0 would ask for more
         broken += 1
         response = get(connection, key, version, offset + seen, length - seen if length else 0)
 
