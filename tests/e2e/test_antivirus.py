@@ -46,11 +46,11 @@ def test_an_infected_deposit_is_set_aside_and_never_served(
 ) -> None:
     path = tmp_path / "facture.pdf"
     path.write_bytes((SAMPLES / "deliberations.pdf").read_bytes() + b"\n" + EICAR + b"\n")
-    view = deposit(caller, path, key="infected")
+    view = deposit(caller, path, key="infected", title="Facture piégée")
     assert view["state"] == "quarantined"
     assert view["record_id"] is None
     assert "Test.EICAR" in json.dumps(view, ensure_ascii=False)
-    assert caller.get("/api/v1/search", params={"q": "délibération"}).json()["total"]["value"] == 0
+    assert caller.get("/api/v1/search", params={"q": "piégée"}).json()["total"]["value"] == 0
     entries = caller.get("/api/v1/journal/entries", params={"subject": f"deposit:{view['id']}"}).json()
     assert "DepositQuarantined" in json.dumps(entries)
     kept = [p for p in (guarded.home / "store" / "staging").rglob("*") if p.is_file()]

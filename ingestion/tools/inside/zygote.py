@@ -25,6 +25,8 @@ from typing import Any, Final
 from ingestion.tools.inside.functions import FUNCTIONS, WARM
 from ingestion.tools.inside.job import Job, Rejected
 
+_DIE_WITH_PARENT: Final = (1, int(signal.SIGKILL))
+"""prctl(PR_SET_PDEATHSIG): without namespaces nothing else ends a child that waits when this process was killed."""
 _NOT_DUMPABLE: Final = (4, 0)
 """prctl(PR_SET_DUMPABLE, 0): a child can't write into the memory of the process that all later calls come from."""
 
@@ -40,10 +42,11 @@ def main(control_descriptor: int, idle: int) -> None:
             return
         _warm(request["function"], warmed)
         folder = Path(tempfile.mkdtemp(prefix="job-"))
+        zygote = os.getpid()
         child = os.fork()
         if child == 0:
             control.close()
-            _child(request, descriptors, folder)
+            _child(request, descriptors, folder, zygote)
         for descriptor in descriptors:
             os.close(descriptor)
         ending = _watch(child, request["limits"]["wall"])
@@ -94,9 +97,12 @@ def _watch(child: int, wall: int) -> dict[str, Any]:
     return {"how": "exit", "code": os.WEXITSTATUS(status)}
 
 
-def _child(request: dict[str, Any], descriptors: list[int], folder: Path) -> None:
+def _child(request: dict[str, Any], descriptors: list[int], folder: Path, zygote: int) -> None:
     code = 1
     try:
+        ctypes.CDLL(None).prctl(*_DIE_WITH_PARENT, 0, 0, 0)
+        if os.getppid() != zygote:
+            return  # it died before the call above
         os.setpgid(0, 0)
         os.chdir(folder)
         tempfile.tempdir = str(folder)

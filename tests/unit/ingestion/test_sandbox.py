@@ -51,9 +51,10 @@ def test_a_child_that_misbehaves_takes_only_its_own_call(sandbox: Sandbox, how: 
 @pytest.mark.parametrize("victim", ["child", "jail"])
 def test_work_that_somebody_else_killed_is_done_again_once(sandbox: Sandbox, victim: str) -> None:
     look(sandbox)
+    first: list[int] = []
 
     def kill() -> None:
-        jail, *children = below(os.getpid())
+        jail, *children = first[:] = below(os.getpid())
         os.kill(children[-1] if victim == "child" else jail, signal.SIGKILL)
 
     timer = threading.Timer(0.7, kill)
@@ -63,6 +64,8 @@ def test_work_that_somebody_else_killed_is_done_again_once(sandbox: Sandbox, vic
     timer.join()
     assert failed.value.reason == "timeout"  # of the second attempt
     assert look(sandbox)["file"] is False
+    if victim == "jail":
+        assert not [pid for pid in first if Path(f"/proc/{pid}").exists()], "nothing outlives its jail"
 
 
 def test_a_child_that_is_killed_twice_is_told(sandbox: Sandbox) -> None:
