@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
 from tests.servers.postgres import Databases
+from tests.unit.archive.world import Make, Watch, World
 
 
 class TickingClock:
@@ -77,3 +79,26 @@ def publisher(
     )
     made.open_log()
     return made
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def make(tmp_path: Path, keys: Path, databases: Databases, watch: Watch) -> Iterator[Make]:
+    made: list[World] = []
+
+    def world(**options: Any) -> World:
+        made.append(World(tmp_path, keys, databases, clock=watch, **options))
+        return made[-1]
+
+    yield world
+    for one in made:
+        one.database.dispose()
+
+
+@pytest.fixture
+def world(make: Make) -> World:
+    return make()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -30,38 +29,10 @@ from archive.tables import HoldRow, JournalEntryRow, RecordRow
 from signing.clock import utc_now
 from signing.errors import Refused, Unavailable
 from tests.servers.buckets import S3Server
-from tests.servers.postgres import Databases
 from tests.unit.archive.test_evidence import run as checked
-from tests.unit.archive.test_locks import Watch
-from tests.unit.archive.world import World
+from tests.unit.archive.world import Make, Watch, World
 
 REASON = "Contentieux du marché 2026-12, dossier DUPOND"
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
-
-
-Make = Callable[..., World]
-
-
-@pytest.fixture
-def make(tmp_path: Path, keys: Path, databases: Databases, watch: Watch) -> Iterator[Make]:
-    made: list[World] = []
-
-    def world(**options: Any) -> World:
-        made.append(World(tmp_path, keys, databases, clock=watch, **options))
-        return made[-1]
-
-    yield world
-    for one in made:
-        one.database.dispose()
-
-
-@pytest.fixture
-def world(make: Make) -> World:
-    return make()
 
 
 @pytest.fixture(params=["files", pytest.param("minio", marks=pytest.mark.services)])

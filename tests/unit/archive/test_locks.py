@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -21,44 +19,7 @@ from archive.tables import RecordRow, RepresentationRow, StoredFileRow
 from signing.clock import utc_now
 from signing.errors import Unavailable
 from tests.servers.buckets import S3Server
-from tests.servers.postgres import Databases
-from tests.unit.archive.world import World
-
-
-class Watch:
-    """Real time, moved by whole days."""
-
-    def __init__(self) -> None:
-        self.days = 0
-
-    def __call__(self) -> datetime:
-        return utc_now() + timedelta(days=self.days)
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
-
-
-Make = Callable[..., World]
-
-
-@pytest.fixture
-def make(tmp_path: Path, keys: Path, databases: Databases, watch: Watch) -> Iterator[Make]:
-    made: list[World] = []
-
-    def world(**options: Any) -> World:
-        made.append(World(tmp_path, keys, databases, clock=watch, **options))
-        return made[-1]
-
-    yield world
-    for one in made:
-        one.database.dispose()
-
-
-@pytest.fixture
-def world(make: Make) -> World:
-    return make()
+from tests.unit.archive.world import Make, Watch, World
 
 
 def extended(world: World) -> locks.Extended:

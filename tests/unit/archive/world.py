@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pikepdf
@@ -138,3 +139,17 @@ def _file(kind: Kind, path: Path, media_type: str) -> PackageFile:
     return PackageFile(
         kind, path, f"Délibération n° 12{path.suffix}", media_type, Format(None, None), len(content), digests
     )
+
+
+class Watch:
+    """Real time, moved by whole days."""
+
+    def __init__(self) -> None:
+        self.days = 0
+
+    def __call__(self) -> datetime:
+        return utc_now() + timedelta(days=self.days)
+
+
+Make = Callable[..., World]
+"""Makes a world on the test's own clock; options are ``World``'s."""
