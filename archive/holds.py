@@ -27,7 +27,7 @@ from archive.ledger import Ledger
 from archive.objects import layout
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
 from archive.records import RecordState
-from archive.retention import FOREVER
+from archive.retention import farthest_lock
 from archive.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
 from archive.versions import Stored, Version
 from signing.clock import Clock
@@ -208,7 +208,7 @@ class Holds:
 
     def _state(self, hold: HoldRow, records: Sequence[str]) -> None:
         """Write the statements; they are never replaced."""
-        until = self._clock().date() + timedelta(days=self._horizon) if self._horizon else FOREVER
+        until = farthest_lock(self._clock().date(), self._horizon)
         told = {PLACED: hold_statements.placed(hold, records)}
         if hold.released_at is not None:
             told[RELEASED] = hold_statements.released(hold)

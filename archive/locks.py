@@ -19,7 +19,7 @@ from archive.database import Database
 from archive.objects.port import ObjectStore, StoredObject
 from archive.publisher import is_kept_for_ever
 from archive.records import RecordState
-from archive.retention import FOREVER, FinalAction, Retention, retain_until
+from archive.retention import FinalAction, Retention, farthest_lock, retain_until
 from archive.tables import RecordRow, RepresentationRow, StoredFileRow
 from signing.clock import Clock
 from signing.errors import Corrupt, Refused
@@ -100,7 +100,7 @@ class Locks:
 
     def _extend_published(self, today: date, done: Extended) -> None:
         """The journal and what explains the store; ``layout.json`` last: its lock tells that a run was whole."""
-        until = today + timedelta(days=self._horizon) if self._horizon else FOREVER
+        until = farthest_lock(today, self._horizon)
         limit = today + timedelta(days=margin(self._horizon))
         for prefix in ("journal/", "register/", "layout.json"):
             for item in self._store.list(prefix):

@@ -37,7 +37,7 @@ from archive.journal import (
 from archive.leases import locked_lease
 from archive.ledger import Ledger, size
 from archive.objects.port import ObjectStore, StoredObject, found, read_all
-from archive.retention import FOREVER
+from archive.retention import farthest_lock
 from archive.tables import CheckpointRow, JournalEntryRow, LeaseRow
 from archive.tenancy import EVERYTHING, acting_for
 from archive.tree import JOURNAL, StoredTree, journal_damaged
@@ -353,7 +353,7 @@ class Publisher:
     def _put(self, key: str, content: bytes, *, days: int | None = None, replace: bool = False) -> StoredObject:
         until = None
         if days is not None:
-            until = self._clock().date() + timedelta(days=days) if days else FOREVER
+            until = farthest_lock(self._clock().date(), days)
         return self._store.put(
             key, content, sha256=hashlib.sha256(content).hexdigest(), retain_until=until, replace=replace
         )

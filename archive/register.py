@@ -12,7 +12,6 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -21,7 +20,7 @@ from sqlalchemy.orm import Session
 from archive.database import Database
 from archive.ledger import Ledger
 from archive.objects.port import ObjectStore, Unreadable, read_all
-from archive.retention import FOREVER
+from archive.retention import farthest_lock
 from archive.rulebook import load_pack
 from archive.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
 from signing.canonical import canonical, parse_canonical
@@ -115,7 +114,7 @@ class Register:
         content = canonical(
             {**wanted, "number": number, "salt": secrets.token_hex(16), "written_at": stamp(now)},
         )
-        until = now.date() + timedelta(days=self._horizon) if self._horizon else FOREVER
+        until = farthest_lock(now.date(), self._horizon)
         try:
             self._store.put(key_of(tenant, number), content, sha256=_digest(content), retain_until=until)
         except Refused as error:

@@ -172,13 +172,18 @@ def retention_of(
     return Retention(rule.code, rule.version, start, end, rule.final_action, text)
 
 
+def farthest_lock(today: date, horizon_days: int) -> date:
+    """Last day of a lock without an end of its own: the horizon; 0 = for as long as a store can."""
+    return today + timedelta(days=horizon_days) if horizon_days else FOREVER
+
+
 def retain_until(retention: Retention, today: date, horizon_days: int) -> date:
     """Last day of the store's lock: the end of retention, but no further than the horizon.
 
     What is kept for ever has no end. A retention that is over already still gets one day, because
     a store takes no lock in the past.
     """
-    limit = today + timedelta(days=horizon_days) if horizon_days else FOREVER
+    limit = farthest_lock(today, horizon_days)
     kept_for_ever = retention.final_action is FinalAction.KEEP
     end = limit if retention.ends_on is None or kept_for_ever else min(retention.ends_on, limit)
     return max(end, today + timedelta(days=1))

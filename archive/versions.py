@@ -19,8 +19,8 @@ from typing import Any, Final
 from archive import fixity
 from archive.objects import layout
 from archive.objects.layout import Content
-from archive.objects.port import Listed, ObjectStore, StoredObject, found
-from signing.errors import Corrupt, Refused
+from archive.objects.port import Listed, ObjectStore, StoredObject, found, lock_missing
+from signing.errors import Refused
 
 ATTEMPTS: Final = "attempts"
 """Logical folder of what interrupted attempts left."""
@@ -176,13 +176,7 @@ def read_back(store: ObjectStore, version: Version, until: date) -> None:
     """
     for key, stored in version.stored.items():
         if stored.object.locked_until is None or stored.object.locked_until < until:
-            raise Corrupt(
-                "lock_missing",
-                "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
-                action="Prévenez l’administrateur : le verrouillage du magasin ne fonctionne pas.",
-                key=key,
-                until=until.isoformat(),
-            )
+            raise lock_missing(key, until)
         fixity.check(store, key, stored.object.version, sha256=stored.sha256, size=stored.object.size)
 
 

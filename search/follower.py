@@ -81,7 +81,7 @@ class Follower:
                     applied += self._follow(tenant, self._index)
             except Unavailable as error:
                 self._hold_up(tenant, error.code, error)
-                if not self._engine_answers():
+                if error.code.startswith("search_") and not self._engine_answers():
                     for other in tenants:
                         self._hold_up(other, error.code, error)
             except Exception as error:  # noqa: BLE001 - a fault in one index must not stop the others

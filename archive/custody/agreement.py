@@ -119,29 +119,30 @@ class Agreement:
             self._last_bundle(findings, size)
 
     def _register(self, findings: Findings) -> None:
-        """Every file of the register is one that an entry claims; a change that is being made gets some time."""
-        for look in range(_LOOKS):
-            there = [file for file, _ in registers.files(self._store)]
-            with self._database.read() as session:
-                query = select(JournalEntryRow.tenant_id, JournalEntryRow.body)
-                lines = session.execute(query.where(JournalEntryRow.subject == register.SUBJECT)).all()
-            claims = registers.claims_of((tenant, json.loads(body)["facts"]) for tenant, body in lines)
-            different = registers.compare(there, claims)
-            if not different or look == _LOOKS - 1:
-                break
-            self._pause(2)
-        for kind, key in different:
+        """Every file of the register is one that an entry claims."""
+        for kind, key in self._patiently(self._unclaimed):
             findings.add(kind, "journal", key, "register")
 
     def _holds(self, findings: Findings) -> None:
         """The same for the statements about holds: a rebuild would believe a release that nobody decided."""
-        for look in range(_LOOKS):
-            different = held.compare(self._store, self._database)
-            if not different or look == _LOOKS - 1:
-                break
-            self._pause(2)
-        for kind, key in different:
+        for kind, key in self._patiently(lambda: held.compare(self._store, self._database)):
             findings.add(kind, "journal", key, "hold")
+
+    def _unclaimed(self) -> list[tuple[Kind, str]]:
+        there = [file for file, _ in registers.files(self._store)]
+        with self._database.read() as session:
+            query = select(JournalEntryRow.tenant_id, JournalEntryRow.body)
+            lines = session.execute(query.where(JournalEntryRow.subject == register.SUBJECT)).all()
+        claims = registers.claims_of((tenant, json.loads(body)["facts"]) for tenant, body in lines)
+        return registers.compare(there, claims)
+
+    def _patiently(self, compare: Callable[[], list[tuple[Kind, str]]]) -> list[tuple[Kind, str]]:
+        """What still differs at the last look: a change that is being made gets some time."""
+        for _ in range(_LOOKS - 1):
+            if not compare():
+                return []
+            self._pause(2)
+        return compare()
 
     def _listed(self, findings: Findings) -> dict[str, int]:
         """Look at every key below ``journal/``, ``register/`` and at ``layout.json``; full tiles by row."""

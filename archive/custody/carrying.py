@@ -12,7 +12,6 @@ from typing import Final
 from archive import fixity
 from archive.objects.port import ObjectStore, StoredObject
 from signing.clock import Clock
-from signing.errors import Corrupt
 
 _IN_HAND: Final = 8 << 20
 
@@ -65,14 +64,3 @@ class Fetched:
 def running(until: date | None, clock: Clock) -> date | None:
     """A lock that still runs; None for one that has ended, which no S3 takes: what it guarded may await disposal."""
     return until if until is not None and until >= clock().astimezone(UTC).date() else None
-
-
-def lock_missing(key: str, until: date | None) -> Corrupt:
-    """What is raised when the second store took the bytes and not their lock."""
-    return Corrupt(
-        "lock_missing",
-        "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
-        action="Prévenez l’administrateur : le verrouillage du magasin ne fonctionne pas.",
-        key=key,
-        until=until.isoformat() if until is not None else "—",
-    )

@@ -20,14 +20,14 @@ from sqlalchemy import delete, select
 
 from archive import catalogue, fixity
 from archive.catalogue import Placed
-from archive.custody.carrying import Fetched, Source, lock_missing, running
+from archive.custody.carrying import Fetched, Source, running
 from archive.custody.census import HEADS, restored
 from archive.custody.findings import Findings, Kind
 from archive.custody.pairs import BATCH, CHECKPOINT, behind, forget_former, rows_of
 from archive.custody.reading import CHANGES
 from archive.database import Database
 from archive.objects import layout
-from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, found, read_all
+from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, found, lock_missing, read_all
 from archive.tables import CopyRow, JournalEntryRow, RecordRow, TenantRow
 from archive.tree import JOURNAL
 from signing.clock import Clock

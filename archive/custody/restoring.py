@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from archive import catalogue, fixity
 from archive.catalogue import Placed
-from archive.custody.carrying import Fetched, Source, lock_missing, running
+from archive.custody.carrying import Fetched, Source, running
 from archive.custody.census import HEADS
 from archive.custody.pairs import rows_of
 from archive.custody.reading import CHANGES, follows
@@ -28,7 +28,7 @@ from archive.database import Database
 from archive.holds import guard
 from archive.ledger import Ledger
 from archive.objects import layout
-from archive.objects.port import ObjectStore, StoredObject, Unreadable
+from archive.objects.port import ObjectStore, StoredObject, Unreadable, lock_missing
 from archive.records import RecordState
 from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from signing.clock import Clock

@@ -44,11 +44,11 @@ from archive.objects.minio_client import (
 )
 from archive.objects.minio_locks import Guard, Locks, locks_of
 from archive.objects.minio_reads import chunks, get, unexplained
-from archive.objects.port import Assurance, Listed, StoredObject, Unreadable
+from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, lock_missing
 from archive.objects.siege import REASONS, Attacker, Besieged
 from archive.settings import S3Store
 from signing.clock import Clock
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.errors import Refused, Unavailable
 
 WHOLE: Final = 64 << 20
 """Up to this size an object is one request, whose bytes the server checks against our SHA-256."""
@@ -220,13 +220,7 @@ class MinioObjectStore:
             locks.extend(state.key, state.version, until)
         again = self.stat(state.key, state.version)
         if again.locked_until is None or again.locked_until < until:
-            raise Corrupt(
-                "lock_missing",
-                "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
-                action="Prévenez l’administrateur : le verrouillage du magasin ne fonctionne pas.",
-                key=state.key,
-                until=until.isoformat(),
-            )
+            raise lock_missing(state.key, until)
         return again
 
     def _require_clock(self) -> None:

@@ -117,16 +117,15 @@ def _unconfigure(bucket: Connection, target: StoredObject, until: date) -> None:
 @contextmanager
 def _put_back(bucket: Connection) -> Iterator[None]:
     """What an attack changed must not stay so, nor what it may have changed when its answer was lost."""
+    refused = False
     try:
         yield
     except S3Error as error:
-        if error.code in _UNSURE:
+        refused = error.code not in _UNSURE
+        raise
+    finally:
+        if not refused:
             _insist(bucket)
-        raise
-    except BaseException:
-        _insist(bucket)
-        raise
-    _insist(bucket)
 
 
 def _insist(bucket: Connection) -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from signing.errors import Refused, Unavailable
+from signing.errors import Corrupt, Refused, Unavailable
 
 
 class Assurance(StrEnum):
@@ -41,6 +41,17 @@ def unreadable(key: str) -> Unreadable:
         kept="Rien n’a été changé.",
         action="Regardez les disques du magasin ; si cela dure, rétablissez ce document depuis la seconde copie.",
         key=key,
+    )
+
+
+def lock_missing(key: str, until: date | None) -> Corrupt:
+    """What is raised when a store took the bytes and not their lock."""
+    return Corrupt(
+        "lock_missing",
+        "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
+        action="Prévenez l’administrateur : le verrouillage du magasin ne fonctionne pas.",
+        key=key,
+        until=until.isoformat() if until is not None else "—",
     )
 
 

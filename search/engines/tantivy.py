@@ -23,8 +23,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Final
 
-import tantivy
-
 from search.cursors import read_cursor
 from search.engines.tantivy_answers import Question
 from search.engines.tantivy_schema import FORMAT
@@ -89,18 +87,6 @@ class TantivyIndex:
                 while len(self._open) > _MOST_OPEN:
                     self._open.popitem(last=False)[1].release()
                 return shelf
-        return None
-
-    def _searched(self, tenant: str) -> tuple[Shelf, tantivy.Searcher] | None:
-        for attempt in range(_ATTEMPTS):
-            shelf = self._shelf(tenant)
-            if shelf is None:
-                return None
-            try:
-                return shelf, shelf.searcher()
-            except (OSError, ValueError):
-                if attempt + 1 == _ATTEMPTS:
-                    raise
         return None
 
     # -- the writer's side
@@ -201,14 +187,16 @@ class TantivyIndex:
         cursor = read_cursor(query)
         with engine_errors():
             for attempt in range(_ATTEMPTS):
-                found = self._searched(query.tenant)
-                if found is None:
+                shelf = self._shelf(query.tenant)
+                if shelf is None:
                     break
-                shelf, searcher = found
                 try:
-                    return Question(shelf, searcher, query, parsed).answer(cursor)
-                except (OSError, ValueError):
-                    if attempt + 1 == _ATTEMPTS or self._current(query.tenant) == shelf.folder:
+                    return Question(shelf, shelf.searcher(), query, parsed).answer(cursor)
+                except (
+                    OSError,
+                    ValueError,
+                ):  # its files were swept, by a commit or for another index; or it is damaged
+                    if attempt + 1 == _ATTEMPTS:
                         raise
             return Answer((), 0, dict.fromkeys(FACETS, ()), False, None)
 
