@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 
-from api import errors
-from api.cursors import Cursors
-from api.envelope import SMALL_BODY, Envelope, allowed_hosts
-from api.health import Health
-from api.permissions import check_permissions
-from api.rates import Rates
+from api.access.permissions import check_permissions
+from api.access.rates import Rates
+from api.http import errors
+from api.http.cursors import Cursors
+from api.middleware import SMALL_BODY, Envelope, allowed_hosts
+from api.operations.health import Health
+from api.operations.traffic import Traffic
 from api.routes import deposits, documentation, health, holds, journal, keys, me, records, search, verifications
-from api.traffic import Traffic
 from api.version import VERSION
+from api.web import site
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -50,17 +49,13 @@ def create_app(system: System) -> FastAPI:
     app.include_router(_api(), prefix="/api/v1", responses=_PROBLEMS)
     app.include_router(health.router)
     app.include_router(documentation.router)
-    open_mounts: tuple[str, ...] = ()
     large_bodies = {
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,
     }
-    if find_spec("api.web.site") is not None:
-        site: Any = import_module("api.web.site")
-        site.register(app)
-        open_mounts = tuple(site.OPEN_MOUNTS)
-        large_bodies.update(dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY))
-    check_permissions(app, open_mounts)
+    large_bodies.update(dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY))
+    site.register(app)
+    check_permissions(app, site.OPEN_MOUNTS)
     app.add_middleware(
         Envelope,
         hosts=allowed_hosts(settings.api),

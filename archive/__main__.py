@@ -12,8 +12,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from archive.fixity import Fixity, gravest
-from archive.offline import check_store
+from archive.custody.offline import check_store
+from archive.objects.fixity import Fixity, gravest
 
 _STATUS = {Fixity.INTACT: 0, Fixity.ALTERED: 3, Fixity.MISSING: 3, Fixity.UNVERIFIABLE: 4}
 

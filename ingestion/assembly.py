@@ -13,36 +13,36 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from sqlalchemy.orm import Session
 
-from archive.assurance import PROBE_EVERY, now_proven, probe_again
-from archive.database import Database
-from archive.ledger import Ledger
-from archive.objects.siege import Besieged
-from archive.records import Digests, Kind
-from archive.settings import LocalStore, S3Store, StoreSettings
-from archive.tables import RecordRow, RepresentationRow
-from archive.tenancy import EVERYTHING
-from archive.upgrade import has_a_journal, prepare
-from ingestion.intake import Intake
-from ingestion.offers import Offer
-from ingestion.outbox import Bell, LocalBell
+from archive.database.engine import Database
+from archive.database.tables import RecordRow, RepresentationRow
+from archive.database.tenancy import EVERYTHING
+from archive.database.upgrade import prepare
+from archive.journal.sequencer import Ledger, has_a_journal
+from archive.model.records import Digests, Kind
+from archive.model.settings import LocalStore, S3Store, StoreSettings
+from archive.objects.assurance import PROBE_EVERY, now_proven, probe_again
+from archive.objects.challenges import Besieged
+from ingestion.deposits.outbox import Bell, LocalBell
+from ingestion.reception.intake import Intake
+from ingestion.reception.submission import Offer
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
-from signing.clock import Clock, utc_now
+from signing.ground.clock import Clock, utc_now
 from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
-    from archive.evidence import Evidence
-    from archive.holdings import Holdings
-    from archive.holds import Holds
-    from archive.locks import Locks
-    from archive.probe import Probe
-    from archive.publisher import Publisher
-    from archive.register import Register
+    from archive.catalogue.tenant_register import Register
+    from archive.disposition.holds.decisions import Holds
+    from archive.disposition.locks import Locks
+    from archive.evidence.bundle import Evidence
+    from archive.holdings.holdings import Holdings
+    from archive.journal.publisher import Publisher
+    from archive.objects.probe import Probe
+    from ingestion.processing.relay import Relay
+    from ingestion.processing.runner import Runner
+    from ingestion.processing.sweeper import Sweeper
     from ingestion.queue.port import TaskQueue
-    from ingestion.relay import Relay
-    from ingestion.runner import Runner
     from ingestion.stages.port import Stage
-    from ingestion.sweeper import Sweeper
     from ingestion.tools.sandbox import Sandbox
     from search.follower import Follower
     from search.port import Entry, SearchIndex
@@ -57,7 +57,7 @@ class System:
 
     Args:
         pooled: False in workers, where a connection must not cross a fork.
-        sees: Whose rows transactions see when nobody says so: nobody's in the API (see ``archive.tenancy``).
+        sees: Whose rows transactions see when nobody says so: nobody's in the API (see ``archive.database.tenancy``).
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class System:
         return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others)
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """Attack the store, if the last time is that long ago (see ``archive.assurance``)."""
+        """Attack the store, if the last time is that long ago (see ``archive.objects.assurance``)."""
         return probe_again(self.database, self.store, self.clock, after=after)
 
     def probe_copy(self, *, after: timedelta = timedelta(0)) -> Probe | None:
@@ -117,28 +117,28 @@ class System:
     @cached_property
     def holdings(self) -> Holdings:
         """Keeps, opens and verifies records."""
-        from archive.holdings import Holdings
+        from archive.holdings.holdings import Holdings
 
         return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def register(self) -> Register:
         """What the store is told of each tenant."""
-        from archive.register import Register
+        from archive.catalogue.tenant_register import Register
 
         return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def holds(self) -> Holds:
         """Places and releases holds."""
-        from archive.holds import Holds
+        from archive.disposition.holds.decisions import Holds
 
         return Holds(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def locks(self) -> Locks:
         """Extends the locks of the store."""
-        from archive.locks import Locks
+        from archive.disposition.locks import Locks
 
         return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
@@ -168,7 +168,7 @@ class System:
     @cached_property
     def publisher(self) -> Publisher:
         """Seals the journal."""
-        from archive.publisher import Publisher
+        from archive.journal.publisher import Publisher
 
         return Publisher(
             self.database,
@@ -183,7 +183,7 @@ class System:
     @cached_property
     def evidence(self) -> Evidence:
         """Makes evidence bundles."""
-        from archive.evidence import Evidence
+        from archive.evidence.bundle import Evidence
 
         return Evidence(
             self.database,
@@ -221,8 +221,8 @@ class System:
 
     def search_entry(self, session: Session, tenant: str, record_id: str) -> Entry | None:
         """A record as the index wants it, its text read from the store; None when it is gone."""
-        from archive.fixity import verified
-        from ingestion.alto import text_of_pages
+        from archive.objects.fixity import verified
+        from ingestion.tools.alto import text_of_pages
         from search.projection import project
 
         record = session.get(RecordRow, record_id)
@@ -245,7 +245,7 @@ class System:
         """Rung after each commit that leaves something to send or to follow: in this home, or by PostgreSQL for all."""
         if self.database.is_sqlite:
             return LocalBell(self.settings.home, "committed")
-        from archive.postgres import Listener
+        from archive.database.postgres import Listener
 
         return Listener(self.database.url)
 
@@ -264,7 +264,7 @@ class System:
         )
 
     def _foresee(self, path: Path, offer: Offer, digests: Digests) -> dict[str, Any]:
-        from ingestion.foresight import Foresight
+        from ingestion.reception.dry_run import Foresight
         from ingestion.stages.identify import Identify
 
         return Foresight(self.database, lambda: Identify(self.sandbox), self.clock)(path, offer, digests)
@@ -282,7 +282,7 @@ class System:
         named = self.settings.ingestion.broker_url
         if named is not None:
             return named.get_secret_value()
-        from ingestion import valkey
+        from ingestion.queue import valkey
 
         return valkey.url(self.settings.home)
 
@@ -303,7 +303,7 @@ class System:
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """The pipeline with its tools."""
-        from ingestion.pipeline import pipeline
+        from ingestion.processing.pipeline import pipeline
 
         return pipeline(
             self.sandbox,
@@ -317,7 +317,7 @@ class System:
     @cached_property
     def runner(self) -> Runner:
         """Advances deposits."""
-        from ingestion.runner import Runner
+        from ingestion.processing.runner import Runner
 
         return Runner(
             self.database,
@@ -333,14 +333,14 @@ class System:
     @cached_property
     def relay(self) -> Relay:
         """Sends wake-ups."""
-        from ingestion.relay import Relay
+        from ingestion.processing.relay import Relay
 
         return Relay(self.database, self.queue, self.clock)
 
     @cached_property
     def sweeper(self) -> Sweeper:
         """Finds lost work."""
-        from ingestion.sweeper import Sweeper
+        from ingestion.processing.sweeper import Sweeper
 
         return Sweeper(self.database, self.queue, self.store, self.settings.home, self.clock)
 
@@ -350,7 +350,7 @@ class System:
         Raises:
             Refused: ``deposit_not_found``; ``nothing_to_retry``.
         """
-        from ingestion.retrying import retry
+        from ingestion.processing.retry import retry
 
         return retry(
             self.database,
@@ -378,7 +378,7 @@ class System:
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
-            from archive.custody.rebuild import require_finished
+            from archive.custody.rebuild.run import require_finished
             from signing.authority import ensure_generated, has_keys, keys_missing
 
             prepare(self.settings.archive, self.database)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from archive.settings import ArchiveSettings, LocalStore, S3Store, StoreSettings
-from signing.errors import Refused
+from archive.model.settings import ArchiveSettings, LocalStore, S3Store, StoreSettings
+from signing.ground.errors import Refused
 from signing.settings import GeneratedSeal, Pkcs12Seal, SealSettings, SigningSettings
 
 PREFIX = "CHARTRIER_"

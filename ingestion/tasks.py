@@ -17,7 +17,7 @@ from celery import Celery, Task, signals
 from ingestion.queue.celery import APP, order_waiting
 from ingestion.queue.classes import class_named
 from ingestion.queue.line import Line
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:
     from ingestion.assembly import System

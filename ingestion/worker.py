@@ -20,9 +20,9 @@ def run_worker(settings: Settings) -> int:
     """A Celery worker with one process a core and a spare one for urgent work; returns when told to end."""
     os.nice(_NICE)
     os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
-    import archive.holdings  # noqa: F401 - these are loaded once, before the fork, and shared by every child
-    import ingestion.pipeline
-    import ingestion.runner  # noqa: F401
+    import archive.holdings.holdings  # noqa: F401 - these are loaded once, before the fork, and shared by every child
+    import ingestion.processing.pipeline
+    import ingestion.processing.runner  # noqa: F401
     from ingestion.queue.celery import make_app
     from ingestion.queue.celery import run_worker as work
     from ingestion.tasks import Slots, Tasks
@@ -36,7 +36,7 @@ def run_worker(settings: Settings) -> int:
 
 def run_beat(settings: Settings) -> int:
     """The periodic duties; returns after SIGTERM or SIGINT."""
-    from ingestion.schedule import Beat
+    from ingestion.operations.schedule import Beat
 
     system = assemble(settings)
     beat = Beat(system)

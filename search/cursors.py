@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from search.port import Query
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 _LONGEST: Final = 2000
 _MOST: Final = 10_000_000

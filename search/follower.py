@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from archive.database import Database
-from archive.tables import JournalEntryRow, TenantRow
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow, TenantRow
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 
 SHOWN: Final = ("RecordKept", "RecordDescribed", "RecordCompleted", "RecordRecovered")
 """Entries after which a record must be found as it is now."""

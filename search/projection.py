@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from archive.tables import RecordRow
+from archive.database.tables import RecordRow
 from search.analysis import nfc
 from search.port import Entry
 

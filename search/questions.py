@@ -17,7 +17,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from search.analysis import STOP_WORDS, codes, tokens
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 FIELDS: Final = {"title": "title", "titre": "title", "reference": "reference", "référence": "reference"}
 LONGEST_QUESTION: Final = 1000

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from signing.clock import Clock, utc_now
-from signing.errors import Corrupt, Refused
+from signing.ground.clock import Clock, utc_now
+from signing.ground.errors import Corrupt, Refused
 
 FILES = ("root.pem", "seal.pem", "seal.key", "tsa.pem", "tsa.key", "log.key")
 _YEAR = timedelta(days=365)

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cryptography import x509
 
 from signing.chains import readable_name
-from signing.clock import Clock, utc_now
 from signing.cms import signature_of, signed_message, with_token
-from signing.errors import Corrupt, Refused
+from signing.ground.clock import Clock, utc_now
+from signing.ground.errors import Corrupt, Refused
 from signing.port import Signer, Timestamper
 from signing.verdict import SignatureFinding, SignatureReport
 

@@ -38,9 +38,9 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from signing.chains import readable_name
+from signing.reasons import sentence
 from signing.timestampers.rfc3161 import TokenReport, verify_token
 from signing.verdict import SignatureFinding, Verdict
-from signing.words import sentence
 
 # Every distrusted certificate would otherwise be a traceback, with a person's name, in the log.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)

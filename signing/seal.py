@@ -10,12 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signing.chains import chain_fault, readable_name
-from signing.clock import utc_now
 from signing.cms import CmsError, SignedMessage, opened, signature_of, signed_message, with_token
+from signing.ground.clock import utc_now
 from signing.port import Signer, Timestamper
+from signing.reasons import sentence
 from signing.timestampers.rfc3161 import verify_token
 from signing.verdict import SignatureFinding, Verdict
-from signing.words import sentence
 
 
 def detached(

@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from archive.database import Base
-from archive.identifiers import new_id
-from archive.records import Description, Digests, Format, Kind, Package, PackageFile
-from ingestion.alto import AltoWriter, PageText, Word
+from archive.database.engine import Base
+from archive.model.identifiers import new_id
+from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
+from ingestion.tools.alto import AltoWriter, PageText, Word
 from search.port import Query
 
 WORDS = ("délibération", "voirie", "assainissement", "cimetière", "budget", "marché", "crèche", "pont", "école", "eau")

@@ -1,6 +1,6 @@
 """Gather every French sentence that people see, and compile the English catalogue.
 
-``python -m tests.translations`` adds what is new to ``api/web/locale/en`` (untranslated), drops what is gone,
+``python -m tests.translations`` adds what is new to ``api/http/locale/en`` (untranslated), drops what is gone,
 and compiles. What the catalogue does not know is shown in French.
 """
 
@@ -23,7 +23,7 @@ from search.questions import NOT_UNDERSTOOD
 
 ROOT = Path(__file__).resolve().parents[1]
 WEB = ROOT / "api" / "web"
-FOLDER = WEB / "locale" / "en" / "LC_MESSAGES"
+FOLDER = ROOT / "api" / "http" / "locale" / "en" / "LC_MESSAGES"
 PO, MO = FOLDER / "chartrier.po", FOLDER / "chartrier.mo"
 
 Message = str | tuple[str, str]
@@ -31,7 +31,7 @@ Message = str | tuple[str, str]
 _ERRORS = {"Refused", "Unavailable", "Unreadable", "Corrupt", "ChartrierError"}
 _SENTENCES = {"Detail", "Remark", "problem", "StageFailure", "_refused", "_bad_field", "ToolFailed"}
 _TRANSLATED = {"_", "say", "translate", "said"}
-_TABLES = ("api/errors.py", "api/history.py", "api/health.py", "archive/objects/siege.py")
+_TABLES = ("api/http/errors.py", "api/views/history.py", "api/operations/health.py", "archive/objects/challenges.py")
 _NOT_TEXT = re.compile(
     r"[a-z0-9_./:+-]*|[A-Z0-9]{2,5}|#.*|/.*|header:.*|[^\w]*|(Idempotency-Key|Repr-Digest|[A-Z][a-z]+[A-Z][A-Za-z]+)|[\x00-\x60{}]*"
 )
@@ -76,13 +76,13 @@ def _of_module(path: Path) -> Iterator[Message]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield from _of_call(node)
-    if (name.startswith("api/web/") and path.stem not in {"words", "assets", "i18n", "typography"}) or name in _TABLES:
+    if (name.startswith("api/web/") and path.stem not in {"quantities", "assets"}) or name in _TABLES:
         for statement in tree.body:
             if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Dict | ast.Tuple):
                 tables = statement.value.values if isinstance(statement.value, ast.Dict) else statement.value.elts
                 for value in tables:
                     yield from _texts(value)
-    if name == "api/health.py":
+    if name == "api/operations/health.py":
         for node in ast.walk(tree):
             if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
                 yield from _texts(node.value)

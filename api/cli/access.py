@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from api.cli.context import base_url, choose_tenant, print_json, say, system
-from signing.clock import stamp
-from signing.errors import Refused
+from signing.ground.clock import stamp
+from signing.ground.errors import Refused
 
 key = typer.Typer(help="Clés des applications.", no_args_is_help=True)
 tenant = typer.Typer(help="Collectivités.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def key_create(
     as_json: AsJson = False,
 ) -> None:
     """Crée une clé ; elle n’est montrée que cette fois."""
-    from api.auth import create_key
+    from api.access.auth import create_key
 
     chosen = choose_tenant(tenant)
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
@@ -43,7 +43,7 @@ def key_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Les clés d’une collectivité."""
     from sqlalchemy import select
 
-    from api.tables import ApiKeyRow
+    from api.access.tables import ApiKeyRow
 
     chosen = choose_tenant(tenant)
     with system().database.read() as session:
@@ -66,7 +66,7 @@ def key_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @key.command("revoke")
 def key_revoke(key_id: str) -> None:
     """Révoque une clé, tout de suite et pour toujours."""
-    from api.tables import ApiKeyRow
+    from api.access.tables import ApiKeyRow
 
     with system().database.write() as session:
         row = session.get(ApiKeyRow, key_id)
@@ -96,7 +96,7 @@ def tenant_list(as_json: AsJson = False) -> None:
     """Les collectivités de l’installation."""
     from sqlalchemy import select
 
-    from archive.tables import TenantRow
+    from archive.database.tables import TenantRow
 
     with system().database.read() as session:
         rows = session.scalars(select(TenantRow).order_by(TenantRow.id)).all()
@@ -116,7 +116,7 @@ def user_create(
     as_json: AsJson = False,
 ) -> None:
     """Crée une personne et son premier lien de connexion."""
-    from api.auth import create_user, login_link
+    from api.access.auth import create_user, login_link
 
     chosen = choose_tenant(tenant)
     now = system().clock()
@@ -134,7 +134,7 @@ def user_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Les personnes d’une collectivité."""
     from sqlalchemy import select
 
-    from api.tables import UserRow
+    from api.access.tables import UserRow
 
     chosen = choose_tenant(tenant)
     with system().database.read() as session:
@@ -149,8 +149,8 @@ def user_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @user.command("link")
 def user_link(user_id: str, as_json: AsJson = False) -> None:
     """Un nouveau lien de connexion, valable une fois."""
-    from api.auth import login_link
-    from api.tables import UserRow
+    from api.access.auth import login_link
+    from api.access.tables import UserRow
 
     now = system().clock()
     with system().database.write() as session:

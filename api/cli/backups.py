@@ -15,7 +15,7 @@ Folder = Annotated[Path, typer.Argument(help="Dossier des sauvegardes.", file_ok
 
 def backup(folder: Folder, as_json: AsJson = False) -> None:
     """Sauvegarde la base et les clés, avec une liste signée ; les documents sont dans le magasin."""
-    from ingestion.backup import back_up
+    from ingestion.operations.backup import back_up
 
     made = back_up(system(), folder)
     if as_json:
@@ -31,8 +31,8 @@ def rehearse_restore(
     as_json: AsJson = False,
 ) -> None:
     """Restaure la dernière sauvegarde à côté, la compare au journal et au magasin, et rend un compte rendu signé."""
-    from ingestion.backup import latest
-    from ingestion.rehearsal import rehearse
+    from ingestion.operations.backup import latest
+    from ingestion.operations.rehearsal import rehearse
 
     if report is not None:
         try:

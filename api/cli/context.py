@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.settings import Settings, load_settings
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,8 +60,8 @@ def choose_tenant(given: str | None) -> str:
     """
     from sqlalchemy import select
 
-    from api.auth import require_tenant
-    from archive.tables import TenantRow
+    from api.access.auth import require_tenant
+    from archive.database.tables import TenantRow
 
     with system().database.read() as session:
         if given is not None:
@@ -89,7 +89,7 @@ def tenant_of_record(record_id: str) -> str:
     Raises:
         Refused: ``record_not_found``.
     """
-    from archive.tables import RecordRow
+    from archive.database.tables import RecordRow
 
     with system().database.read() as session:
         row = session.get(RecordRow, record_id)
@@ -121,7 +121,7 @@ def say(text: str) -> None:
 
 def running_service() -> dict[str, Any] | None:
     """What ``run/service.json`` (or that of one part, ``service-api.json``) says, if that service is alive."""
-    from api.processes import start_ticks
+    from api.server.processes import start_ticks
 
     for path in sorted((settings().home / "run").glob("service*.json"), key=lambda path: len(path.name)):
         try:

@@ -10,7 +10,7 @@ import typer
 
 from api.cli.access import AsJson
 from api.cli.context import ALTERED, DONE, console, print_json, running_service, say, settings
-from ingestion.leases import service_running
+from ingestion.processing.leases import service_running
 
 if TYPE_CHECKING:
     from archive.custody.findings import Finding
@@ -67,7 +67,7 @@ def rebuild_all(
 ) -> None:
     """Refait base, journal et index depuis le seul magasin ; reprend où il fut interrompu. 0 tout est là, 3 non."""
     from ingestion.assembly import assemble
-    from ingestion.custody import Custody
+    from ingestion.operations.custody import Custody
 
     require_stopped()
     system = assemble(settings())
@@ -94,7 +94,7 @@ def reconcile(
 ) -> None:
     """Rapproche base, journal, magasin et index. 0 tout concorde, 3 il reste un écart."""
     from api.cli.context import system
-    from ingestion.custody import Custody
+    from ingestion.operations.custody import Custody
 
     with progress() as told:
         report = Custody(system(), told=told, found=_teller(as_json)).reconcile(repair=repair)
@@ -117,7 +117,7 @@ def copies(
 ) -> None:
     """Met la seconde copie à jour, la contrôle, ou rétablit un document. 0 à jour, 3 un écart."""
     from api.cli.context import system
-    from ingestion.custody import Custody
+    from ingestion.operations.custody import Custody
 
     if restore is not None:
         raise typer.Exit(_restore(restore, as_json=as_json))
@@ -138,7 +138,7 @@ def copies(
 
 def _promote(*, as_json: bool) -> None:
     from api.cli.context import system
-    from ingestion.custody import Custody
+    from ingestion.operations.custody import Custody
 
     require_stopped()
     moved = Custody(system()).promote()
@@ -161,7 +161,7 @@ def require_stopped() -> None:
 
 def _restore(record_id: str, *, as_json: bool) -> int:
     from api.cli.context import AGENT, system, tenant_of_record
-    from ingestion.custody import Custody
+    from ingestion.operations.custody import Custody
 
     done = Custody(system()).restore(tenant_of_record(record_id), record_id, agent=AGENT)
     lost = [one for one in done if not one.store]

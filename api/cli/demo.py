@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.context import config, console, running_service, say, settings, system
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:
     import httpx2
@@ -92,7 +92,7 @@ def _serve() -> subprocess.Popen[bytes] | None:
     settings().home.mkdir(parents=True, exist_ok=True, mode=0o700)
     logs = settings().home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "api.service", "serve", "--logs", str(logs)]
+    command = [sys.executable, "-m", "api.server.supervisor", "serve", "--logs", str(logs)]
     with (logs / "supervisor.log").open("w") as log:
         return subprocess.Popen(
             command, env=child_environment(config()), stdout=log, stderr=log, start_new_session=True
@@ -237,7 +237,7 @@ def _follow(client: httpx2.Client, deposit_id: str, line: Line, progress: Progre
 
 def _seconds(deposit: dict[str, Any], waited: float) -> float:
     """From receipt to kept, as the service itself dated it."""
-    from signing.clock import parse_stamp
+    from signing.ground.clock import parse_stamp
 
     kept = next((stage["ended_at"] for stage in deposit["stages"] if stage["name"] == "keep"), None)
     if kept is None:
@@ -311,7 +311,7 @@ def _signatures(found: dict[str, Any]) -> str:
 
 
 def _key() -> tuple[str, str]:
-    from api.auth import create_key
+    from api.access.auth import create_key
 
     now = system().clock()
     with system().database.write() as session:
@@ -327,7 +327,7 @@ def _key() -> tuple[str, str]:
 
 
 def _revoke(key_id: str) -> None:
-    from api.tables import ApiKeyRow
+    from api.access.tables import ApiKeyRow
 
     with system().database.write() as session:
         session.get_one(ApiKeyRow, key_id).revoked_at = system().clock()
@@ -336,8 +336,8 @@ def _revoke(key_id: str) -> None:
 def _login_link(address: str) -> str:
     from sqlalchemy import select
 
-    from api.auth import create_user, login_link
-    from api.tables import UserRow
+    from api.access.auth import create_user, login_link
+    from api.access.tables import UserRow
 
     now = system().clock()
     with system().database.write() as session:

@@ -13,7 +13,7 @@ import typer
 
 from api.cli.access import AsJson, Tenant
 from api.cli.context import AGENT, AWAY, REFUSED, choose_tenant, console, print_json, say, system
-from signing.errors import ChartrierError, Unavailable
+from signing.ground.errors import ChartrierError, Unavailable
 
 BLOCK = 1024 * 1024
 BATCH = 5
@@ -89,10 +89,11 @@ def _hand_over(path: Path, tenant: str, fields: dict[str, str]) -> str:
 
 
 def _view(tenant: str, deposit_id: str) -> dict[str, Any]:
-    from ingestion import deposit_views
+    from api.views import deposit as deposit_views
+    from ingestion.deposits.queries import find
 
     with system().database.read() as session:
-        row = deposit_views.find(session, tenant, deposit_id)
+        row = find(session, tenant, deposit_id)
         return deposit_views.view(session, row, position=system().index.position)
 
 

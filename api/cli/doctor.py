@@ -17,10 +17,10 @@ import typer
 from api.cli.access import AsJson
 from api.cli.context import console, print_json, running_service, settings, system
 from api.version import VERSION
-from signing.errors import ChartrierError
+from signing.ground.errors import ChartrierError
 
 if TYPE_CHECKING:
-    from archive.postgres import Server
+    from archive.database.postgres import Server
 
 GOOD, WIDER, WRONG = "ok", "optional", "wrong"
 
@@ -137,7 +137,9 @@ def _postgres(server: Server, *, separate: bool) -> Finding:
 
 
 def _store() -> Finding:
-    from archive import assurance, holds, locks
+    from archive.disposition import locks
+    from archive.disposition.holds import decisions as holds
+    from archive.objects import assurance
 
     store = system().store
     head = store.stat("layout.json")
@@ -204,7 +206,7 @@ def _broker() -> Finding:
     if settings().ingestion.broker_url is not None:
         alive = system().queue.ping()
         return Finding("Courtier", GOOD if alive else WRONG, "externe", "répond" if alive else "ne répond pas")
-    from ingestion import valkey
+    from ingestion.queue import valkey
 
     program = valkey.find_server()
     version = _first_line([str(program), "--version"])

@@ -11,7 +11,7 @@ import typer
 
 from api.cli import access, backups, context, custody, demo, deposits, doctor, records, upkeep
 from ingestion.logs import configure_logs
-from signing.errors import ChartrierError, Refused
+from signing.ground.errors import ChartrierError, Refused
 
 app = typer.Typer(
     name="chartrier",
@@ -41,13 +41,13 @@ def serve(
     """Tout le service sur cette machine : API, pages, traitement, courtier, sous un seul superviseur."""
     import os
 
-    from api.service import PARTS
+    from api.server.supervisor import PARTS
 
     context.settings()  # a bad setting is told here, in words, before anything starts
     unknown = [part for part in only.split(",") if part and part not in PARTS]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)} : choisissez parmi {', '.join(PARTS)}", param_hint="--only")
-    arguments = [sys.executable, "-m", "api.service", "serve"]
+    arguments = [sys.executable, "-m", "api.server.supervisor", "serve"]
     for name, value in (
         ("--host", host),
         ("--port", port),
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def _grave(error: ChartrierError) -> int:
-    from signing.errors import Corrupt
+    from signing.ground.errors import Corrupt
 
     return context.ALTERED if isinstance(error, Corrupt) else context.AWAY
 

@@ -23,7 +23,7 @@ from api.cli.context import (
     system,
     tenant_of_record,
 )
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 RecordId = Annotated[str, typer.Argument(help="Identifiant du document.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Fichier à écrire ; « - » : sortie standard.")]
@@ -36,7 +36,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Cherche dans les documents ; avec --json, un document trouvé par ligne."""
-    from archive.database import iso
+    from archive.database.engine import iso
     from search.port import Query
 
     answer = system().index.search(Query(tenant=choose_tenant(tenant), text=query, limit=limit))
@@ -55,8 +55,8 @@ def search(
 
 def show(record_id: RecordId, as_json: AsJson = False) -> None:
     """Tout ce qui est su d’un document."""
-    from api.record_views import find_record, view
     from api.routes.deposits import position_of
+    from api.views.record import find_record, view
 
     tenant = tenant_of_record(record_id)
     with system().database.read() as session:
@@ -81,8 +81,8 @@ def fetch(
     output: Output = None,
 ) -> None:
     """Copie une forme d’un document, vérifiée pendant la copie."""
-    from api.record_views import find_representation
-    from archive.fixity import verified
+    from api.views.record import find_representation
+    from archive.objects.fixity import verified
 
     tenant = tenant_of_record(record_id)
     with system().database.read() as session:
@@ -118,7 +118,7 @@ def verify(
     """Relit chaque octet et contrôle tout : 0 intact, 3 altéré ou manquant, 4 non vérifiable."""
     from rich.progress import track
 
-    from api.checking import verify as check
+    from api.views.verification import verify as check
 
     wanted = list(record_ids or [])
     if everything == bool(wanted):
@@ -142,7 +142,7 @@ def verify(
 def _all_records(tenant: str | None) -> Iterator[str]:
     from sqlalchemy import select
 
-    from archive.tables import RecordRow
+    from archive.database.tables import RecordRow
 
     query = select(RecordRow.id).where(RecordRow.state == "kept").order_by(RecordRow.id)
     if tenant is not None:
@@ -170,8 +170,8 @@ def verify_bundle(
     as_json: AsJson = False,
 ) -> None:
     """Vérifie un dossier de preuve avec le même programme que celui qu’il contient."""
-    from archive.evidence import looks_like_bundle
-    from archive.evidence import verify_bundle as run
+    from archive.evidence.bundle import looks_like_bundle
+    from archive.evidence.bundle import verify_bundle as run
 
     if not looks_like_bundle(bundle):
         raise Refused("not_a_bundle", "Ce fichier n’est pas un dossier de preuve.", action="Donnez le zip reçu.")
@@ -198,7 +198,7 @@ def evidence(
     content: Annotated[bool, typer.Option(help="Avec les octets du document.")] = True,
 ) -> None:
     """Écrit le dossier de preuve d’un document : de quoi le vérifier sans nous."""
-    from api.evidence import make_bundle
+    from api.views.evidence import make_bundle
 
     with (
         make_bundle(system(), tenant_of_record(record_id), record_id, content=content) as made,

@@ -15,7 +15,7 @@ rebuild = typer.Typer(help="Reconstruire ce qui peut l’être.", no_args_is_hel
 
 def checkpoint(as_json: AsJson = False) -> None:
     """Scelle le journal maintenant : arbre, signature et horodatage."""
-    from api.proofs import checkpoint as latest
+    from api.views.proofs import checkpoint as latest
 
     system().publisher.publish(force_token=True)
     with system().database.read() as session:
@@ -41,7 +41,7 @@ def rebuild_index(
     from sqlalchemy import select
 
     from api.cli.context import choose_tenant
-    from archive.tables import TenantRow
+    from archive.database.tables import TenantRow
 
     if everyone:
         with system().database.read() as session:

@@ -14,24 +14,25 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api import examples
-from api.auth import Caller
-from api.conditions import none_match, preferred_wait
-from api.cursors import Cursors, link_next
-from api.dependencies import Assembled, Moment
-from api.languages import preferred_language
-from api.negotiation import accepted
-from api.permissions import Needs
-from api.schemas import Deposit, DepositPage, DepositPlan, Receipt
-from api.texts import translate
-from api.uploads import Upload, announced_sha256, receive_form, receive_raw
-from archive.identifiers import is_id
-from ingestion import deposit_views
-from ingestion.deposits import DepositState
-from ingestion.intake import Received
-from ingestion.offers import Offer
-from signing.clock import parse_stamp, stamp
-from signing.errors import ChartrierError, Refused
+from api.access.auth import Caller
+from api.access.permissions import Needs
+from api.http.conditions import none_match, preferred_wait
+from api.http.cursors import Cursors, link_next
+from api.http.dependencies import Assembled, Moment
+from api.http.i18n import translate
+from api.http.languages import preferred_language
+from api.http.negotiation import accepted
+from api.http.uploads import Upload, announced_sha256, receive_form, receive_raw
+from api.views import deposit as deposit_views
+from api.views import examples
+from api.views.schemas import Deposit, DepositPage, DepositPlan, Receipt
+from archive.model.identifiers import is_id
+from ingestion.deposits.queries import find, newest
+from ingestion.deposits.states import DepositState
+from ingestion.reception.intake import Received
+from ingestion.reception.submission import Offer
+from signing.ground.clock import parse_stamp, stamp
+from signing.ground.errors import ChartrierError, Refused
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -176,7 +177,7 @@ def show(system: System, tenant: str, deposit_id: str, request: Request) -> tupl
     """
     say = partial(translate, language=preferred_language(request))
     with system.database.read() as session:
-        row = deposit_views.find(session, tenant, deposit_id if is_id(deposit_id) else "")
+        row = find(session, tenant, deposit_id if is_id(deposit_id) else "")
         body = deposit_views.view(session, row, position=position_of(system), translate=say)
     return body, deposit_views.entity_tag(body)
 
@@ -257,7 +258,7 @@ def list_deposits(
         before = (parse_stamp(moment), last)
     say = partial(translate, language=preferred_language(request))
     with system.database.read() as session:
-        rows = deposit_views.newest(session, caller.tenant, state=state, since=since, before=before, limit=limit + 1)
+        rows = newest(session, caller.tenant, state=state, since=since, before=before, limit=limit + 1)
         shown = [deposit_views.view(session, row, position=position_of(system), translate=say) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
@@ -280,13 +281,13 @@ def list_deposits(
 )
 def get_receipt(deposit_id: str, request: Request, caller: Reader, system: Assembled) -> Response:
     """Signé par le service : en JSON (une note C2SP), ou en PDF/A d’une page avec un code QR."""
-    from api.receipts import receipt_json
+    from api.views.receipts import receipt_json
 
     wanted = accepted(request, ("application/json", "application/pdf"))
     receipt = receipt_json(system, caller.tenant, deposit_id if is_id(deposit_id) else "")
     if wanted == "application/json":
         return JSONResponse(receipt, headers={"Vary": "Accept"})
-    from api.receipt_pdf import receipt_pdf
+    from api.views.receipt_pdf import receipt_pdf
 
     content = receipt_pdf(receipt, public_url=request.app.state.public_url, language=preferred_language(request))
     name = f"recepisse-{deposit_id}.pdf"

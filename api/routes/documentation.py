@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from api import errors
-from api.permissions import Public
-from api.record_schemas import PageWords
-from api.schemas import Checkpoint, Problem
+from api.access.permissions import Public
+from api.http import errors
+from api.views.record_schemas import PageWords
+from api.views.schemas import Checkpoint, Problem
 
 router = APIRouter(include_in_schema=False)
 
@@ -99,7 +99,7 @@ def _secure(app: FastAPI, schema: dict[str, Any]) -> None:
     """Say of each operation who may call it, from the permission that its route declares."""
     from fastapi.routing import APIRoute, iter_route_contexts
 
-    from api.permissions import AnyCaller, Needs, permission_of
+    from api.access.permissions import AnyCaller, Needs, permission_of
 
     for route in iter_route_contexts(app.routes):
         if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:

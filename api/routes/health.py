@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.auth import current_caller, not_authenticated
-from api.health import AWAY, Health, overall
-from api.permissions import Permission, Public
-from signing.errors import Refused
+from api.access.auth import current_caller, not_authenticated
+from api.access.permissions import Permission, Public
+from api.operations.health import AWAY, Health, overall
+from signing.ground.errors import Refused
 
 router = APIRouter(tags=["service"])
 
@@ -75,7 +75,7 @@ def ready(request: Request) -> JSONResponse:
 )
 def metrics(request: Request, _allowed: Annotated[None, Depends(LoopbackOrAdmin())]) -> Response:
     """Compteurs au format texte de Prometheus, depuis cette machine ou avec le droit `admin`."""
-    from api.metrics import exposition
+    from api.operations.metrics import exposition
 
     state = request.app.state
     body, media_type = exposition(state.system, state.health, state.traffic)

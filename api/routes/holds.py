@@ -10,15 +10,16 @@ from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api import examples, hold_views
-from api.auth import Caller
-from api.cursors import Cursors, link_next
-from api.dependencies import Assembled
-from api.permissions import Needs
-from api.schemas import Body, Hold, HoldPage
-from archive import holds
-from archive.holds import LONGEST_REASON, MOST_RECORDS
-from signing.errors import Refused
+from api.access.auth import Caller
+from api.access.permissions import Needs
+from api.http.cursors import Cursors, link_next
+from api.http.dependencies import Assembled
+from api.views import examples
+from api.views import hold as hold_views
+from api.views.schemas import Body, Hold, HoldPage
+from archive.disposition.holds import decisions as holds
+from archive.disposition.holds.decisions import LONGEST_REASON, MOST_RECORDS
+from signing.ground.errors import Refused
 
 router = APIRouter(tags=["gels"])
 

@@ -9,16 +9,16 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api import examples
-from api.auth import Caller
-from api.dependencies import Assembled
-from api.negotiation import accepted
-from api.permissions import Needs, Public
-from api.schemas import ConsistencyProof, EntryPage, InclusionProof
-from archive.tables import CheckpointRow
-from archive.tenancy import EVERYTHING, acting_for
-from signing.clock import stamp
-from signing.errors import Refused
+from api.access.auth import Caller
+from api.access.permissions import Needs, Public
+from api.http.dependencies import Assembled
+from api.http.negotiation import accepted
+from api.views import examples
+from api.views.schemas import ConsistencyProof, EntryPage, InclusionProof
+from archive.database.tables import CheckpointRow
+from archive.database.tenancy import EVERYTHING, acting_for
+from signing.ground.clock import stamp
+from signing.ground.errors import Refused
 
 router = APIRouter(tags=["preuve"])
 
@@ -96,7 +96,7 @@ def one_checkpoint(number: Number, request: Request, system: Assembled) -> Respo
 
 
 def _checkpoint(request: Request, system: Assembled, number: int | None) -> Response:
-    from api.proofs import checkpoint
+    from api.views.proofs import checkpoint
 
     with system.database.read() as session:
         row = checkpoint(session, number)
@@ -133,7 +133,7 @@ def _as_json(row: CheckpointRow) -> dict[str, Any]:
 )
 def checkpoint_token(number: Number, system: Assembled) -> Response:
     """Vérifiable par `openssl ts -verify`."""
-    from api.proofs import checkpoint
+    from api.views.proofs import checkpoint
 
     with system.database.read() as session:
         row = checkpoint(session, number)
@@ -161,8 +161,8 @@ def inclusion_proof(
     checkpoint: Annotated[int | None, Query(ge=1, le=_HIGHEST, description="Numéro ; le dernier par défaut.")] = None,
 ) -> dict[str, Any]:
     """Les empreintes qui mènent de l’entrée à la tête de l’arbre (RFC 6962), aussi en C2SP tlog-proof."""
-    from api.proofs import inclusion
-    from archive.journal import tlog_proof
+    from api.views.proofs import inclusion
+    from archive.journal.merkle import tlog_proof
 
     with acting_for(EVERYTHING), system.database.read() as session:  # a leaf's hash is public, whoever's it is
         row, hashes = inclusion(system.store, session, entry, checkpoint)
@@ -192,7 +192,7 @@ def consistency_proof(
     newer: Annotated[int, Query(alias="to", ge=1, le=_HIGHEST)],
 ) -> dict[str, Any]:
     """Rien n’a été retiré ni réécrit entre les deux."""
-    from api.proofs import consistency
+    from api.views.proofs import consistency
 
     with system.database.read() as session:
         old, new, hashes = consistency(system.store, session, older, newer)

@@ -10,14 +10,14 @@ from pydantic import Field
 from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 
-from api import examples
-from api.auth import SCOPES, Caller, create_key
-from api.dependencies import Assembled, Moment
-from api.permissions import Needs
-from api.schemas import Body, KeyPage, NewKey
-from api.tables import ApiKeyRow
-from signing.clock import stamp
-from signing.errors import Refused
+from api.access.auth import SCOPES, Caller, create_key
+from api.access.permissions import Needs
+from api.access.tables import ApiKeyRow
+from api.http.dependencies import Assembled, Moment
+from api.views import examples
+from api.views.schemas import Body, KeyPage, NewKey
+from signing.ground.clock import stamp
+from signing.ground.errors import Refused
 
 router = APIRouter(tags=["accès"])
 

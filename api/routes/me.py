@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from api.auth import Caller
-from api.permissions import AnyCaller
-from api.schemas import Me
+from api.access.auth import Caller
+from api.access.permissions import AnyCaller
+from api.views.schemas import Me
 
 router = APIRouter(tags=["accès"])
 

@@ -11,20 +11,20 @@ from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api import examples
-from api.auth import Caller
-from api.conditions import none_match, require_match
-from api.deliveries import attachment, deliver
-from api.dependencies import Assembled
-from api.languages import preferred_language
-from api.negotiation import accepted
-from api.permissions import Needs
-from api.record_schemas import History, PageWords, Record, Verification
-from api.record_views import entity_tag, find_record, find_representation, view
+from api.access.auth import Caller
+from api.access.permissions import Needs
+from api.http.conditions import none_match, require_match
+from api.http.deliveries import attachment, deliver
+from api.http.dependencies import Assembled
+from api.http.i18n import translate
+from api.http.languages import preferred_language
+from api.http.negotiation import accepted
 from api.routes.deposits import position_of
-from api.schemas import Body
-from api.texts import translate
-from archive.records import Kind
+from api.views import examples
+from api.views.record import entity_tag, find_record, find_representation, view
+from api.views.record_schemas import History, PageWords, Record, Verification
+from api.views.schemas import Body
+from archive.model.records import Kind
 
 router = APIRouter(tags=["documents"])
 
@@ -107,7 +107,7 @@ def get_text(
     page: Annotated[int | None, Query(ge=1, description="Une page ; sans elle, tout le texte.")] = None,
 ) -> Response:
     """En texte, ou, pour une page, en JSON : chaque mot, sa place en pixels de l’image et sa confiance."""
-    from api.reading import page_words, plain_text
+    from api.views.page_text import page_words, plain_text
 
     wanted = accepted(request, ("text/plain", "application/json") if page else ("text/plain",))
     with system.database.read() as session:
@@ -137,7 +137,7 @@ def get_page_image(
     width: Annotated[int, Query(ge=100, le=2400, description="Largeur en pixels.")] = 900,
 ) -> Response:
     """Faite à la demande à partir de la forme de conservation, dans un bac à sable."""
-    from api.reading import page_image
+    from api.views.page_text import page_image
 
     with system.database.read() as session:
         find_record(session, caller.tenant, record_id)
@@ -209,7 +209,7 @@ def describe_record(
 )
 def get_history(record_id: str, request: Request, caller: Reader, system: Assembled) -> dict[str, Any]:
     """Les entrées du journal qui le concernent, en toutes lettres et en JSON."""
-    from api.history import history_of
+    from api.views.history import history_of
 
     say = partial(translate, language=preferred_language(request))
     with system.database.read() as session:
@@ -226,7 +226,7 @@ def get_history(record_id: str, request: Request, caller: Reader, system: Assemb
 )
 def verify_record(record_id: str, caller: Reader, system: Assembled) -> dict[str, Any]:
     """Relit chaque octet, recalcule chaque empreinte, contrôle le cachet et le journal."""
-    from api.checking import verify
+    from api.views.verification import verify
 
     with system.database.read() as session:
         find_record(session, caller.tenant, record_id)
@@ -248,7 +248,7 @@ def get_evidence(
     content: Annotated[Literal["all", "digests"], Query(description="`digests` : sans les octets.")] = "all",
 ) -> Response:
     """De quoi vérifier ce document hors ligne et sans nous : `python3 verify.py` dans le dossier."""
-    from api.evidence import evidence_response
+    from api.views.evidence import evidence_response
 
     with system.database.read() as session:
         find_record(session, caller.tenant, record_id)

@@ -11,14 +11,14 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import examples
-from api.auth import Caller
-from api.cursors import link_next
-from api.dependencies import Assembled
-from api.permissions import Needs
-from api.schemas import SearchAnswer
-from archive.database import iso
-from archive.tables import RecordRow
+from api.access.auth import Caller
+from api.access.permissions import Needs
+from api.http.cursors import link_next
+from api.http.dependencies import Assembled
+from api.views import examples
+from api.views.schemas import SearchAnswer
+from archive.database.engine import iso
+from archive.database.tables import RecordRow
 from search.port import Answer, Sort
 from search.port import Query as Question
 

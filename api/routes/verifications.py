@@ -7,13 +7,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api import examples
-from api.auth import current_caller
-from api.dependencies import Assembled
-from api.permissions import Public
-from api.rates import check_rate
-from api.record_schemas import Finding
-from api.uploads import receive_form, receive_raw
+from api.access.auth import current_caller
+from api.access.permissions import Public
+from api.access.rates import check_rate
+from api.http.dependencies import Assembled
+from api.http.uploads import receive_form, receive_raw
+from api.views import examples
+from api.views.record_schemas import Finding
 
 router = APIRouter(tags=["preuve"])
 
@@ -46,7 +46,7 @@ router = APIRouter(tags=["preuve"])
 )
 async def verify_file(request: Request, system: Assembled) -> Response:
     """Sans clé : le verdict, les dates et qui a scellé ; le titre seulement de ce qui est communicable."""
-    from api.checking import judge
+    from api.views.verification import judge
 
     check_rate(request, "verification")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from api.history import STAGES
-from api.web import words
-from api.web.i18n import _, ngettext, said
+from api.http.i18n import _, ngettext, number, said
+from api.views.history import STAGES
+from api.web import quantities
 
 View = Mapping[str, Any]
 NOTHING = Markup()
@@ -142,8 +142,8 @@ def _received(view: View) -> Step:
         "check",
         _("Recevoir"),
         _("fait"),
-        _("Nous avons relu vos {size} : rien n’a changé en route.", size=words.size(view["size"])),
-        words.hour(view["received_at"], seconds=True),
+        _("Nous avons relu vos {size} : rien n’a changé en route.", size=quantities.size(view["size"])),
+        quantities.hour(view["received_at"], seconds=True),
         current=False,
     )
 
@@ -159,15 +159,15 @@ def _step(stage: View) -> Step:
         sentence = pages_read(stage["done"] or 0, stage["total"])
     else:
         sentence = _((_OUTCOMES if state == "done" else _PROMISES)[name])
-    time = words.hour(stage["ended_at"], seconds=True) if stage["ended_at"] else ""
+    time = quantities.hour(stage["ended_at"], seconds=True) if stage["ended_at"] else ""
     if state == "running" and stage["started_at"]:
-        time = str(_("depuis {hour}", hour=words.hour(stage["started_at"])))
+        time = str(_("depuis {hour}", hour=quantities.hour(stage["started_at"])))
     return Step(kind, icon, _(_NAMES[name]), _(word), sentence, time, current=state == "running")
 
 
 def pages_read(done: int, total: int) -> Markup:
     """``34 pages sur 120``."""
-    return ngettext("{n} page lue sur {total}.", "{n} pages lues sur {total}.", done, total=words.number(total))
+    return ngettext("{n} page lue sur {total}.", "{n} pages lues sur {total}.", done, total=number(total))
 
 
 def badge(view: View) -> Badge:

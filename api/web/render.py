@@ -14,14 +14,14 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from api.auth import Caller, current_person
-from api.languages import preferred_language
-from api.web import words
+from api.access.auth import Caller, current_person
+from api.http.i18n import LANGUAGES, _, current_language, ngettext, said, speaking
+from api.http.languages import preferred_language
+from api.web import quantities
 from api.web.assets import HTMX_INTEGRITY, Assets
-from api.web.i18n import LANGUAGES, _, current_language, ngettext, said, speaking
 from api.web.verdicts import fixity_badge
-from archive.tables import TenantRow
-from signing.errors import ChartrierError
+from archive.database.tables import TenantRow
+from signing.ground.errors import ChartrierError
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -56,7 +56,7 @@ class Pages:
             n_=ngettext,
             said=said,
             asset=assets.url,
-            words=words,
+            quantities=quantities,
             htmx_integrity=HTMX_INTEGRITY,
             languages=LANGUAGES,
             fixity=fixity_badge,

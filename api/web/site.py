@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.permissions import Public
+from api.access.permissions import Public
 from api.web.assets import PREFIX, Assets
 from api.web.pages import accueil, connexion, depots, documents, etat, gels, recherche, textes, verifier
 from api.web.render import Pages, pages_of

@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from api.web import words
-from api.web.i18n import _, ngettext, said
+from api.http.i18n import _, ngettext, said
+from api.web import quantities
 from api.web.progress import Badge
 
 Verdicts = Mapping[str, Any]
@@ -42,7 +42,7 @@ def seal_finding(seal: Mapping[str, Any]) -> Finding:
         proof.append(
             _(
                 "Cachet électronique apposé le {moment}, niveau {level}.",
-                moment=words.moment(seal["sealed_at"]),
+                moment=quantities.moment(seal["sealed_at"]),
                 level=seal.get("level", ""),
             )
         )
@@ -113,7 +113,7 @@ def _signatures(verdicts: Verdicts) -> list[Finding]:
         signer = signature.get("signer") or _("signataire illisible")
         proof = [said(signature["detail"])] if signature.get("detail") else []
         if signature.get("signed_at"):
-            proof.append(_("Signé le {moment}.", moment=words.moment(signature["signed_at"])))
+            proof.append(_("Signé le {moment}.", moment=quantities.moment(signature["signed_at"])))
         result.append(
             Finding(
                 _("Signature de {signer}", signer=signer),
@@ -140,7 +140,7 @@ def _virus(verdicts: Verdicts) -> Finding:
         proof.append(
             _(
                 "Analysé le {moment} par {tool}.",
-                moment=words.moment(virus["at"]),
+                moment=quantities.moment(virus["at"]),
                 tool=virus.get("tool") or "–",
             )
         )

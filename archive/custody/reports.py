@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from archive.tables import CustodyReportRow
+from archive.database.tables import CustodyReportRow
 
 RUNNING, AGREED, DIFFERS = "running", "agreed", "differs"
 

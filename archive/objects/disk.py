@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 
 CHUNK: Final = 1 << 20
 

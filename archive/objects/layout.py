@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from signing.clock import stamp
+from signing.ground.clock import stamp
 
 LAYOUT: Final = "0003-hash-and-id-n-tuple-storage-layout"
 ROOT_DECLARATION: Final = ("0=ocfl_1.1", b"ocfl_1.1\n")

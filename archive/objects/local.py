@@ -24,13 +24,13 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
+from archive.objects.challenges import REASONS, Attacker
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.keys import parts_of
-from archive.objects.local_attacks import LocalAttacker
+from archive.objects.local_challenges import LocalAttacker
 from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, unreadable
-from archive.objects.siege import REASONS, Attacker
-from signing.clock import Clock
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.ground.clock import Clock
+from signing.ground.errors import Corrupt, Refused, Unavailable
 
 _DAY_NS: Final = 86_400 * 10**9
 _OURS: Final = ("holds", "superseded", ".writing")

@@ -25,9 +25,11 @@ from typing import Any, BinaryIO, Final
 from minio.datatypes import Object
 from minio.error import S3Error
 
+from archive.model.settings import S3Store
 from archive.objects import disk
+from archive.objects.challenges import REASONS, Attacker, Besieged
 from archive.objects.keys import parts_of
-from archive.objects.minio_attacks import S3Attacker, mend
+from archive.objects.minio_challenges import S3Attacker, mend
 from archive.objects.minio_client import (
     Connection,
     Marker,
@@ -45,10 +47,8 @@ from archive.objects.minio_client import (
 from archive.objects.minio_locks import Guard, Locks, locks_of
 from archive.objects.minio_reads import chunks, get, unexplained
 from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, lock_missing
-from archive.objects.siege import REASONS, Attacker, Besieged
-from archive.settings import S3Store
-from signing.clock import Clock
-from signing.errors import Refused, Unavailable
+from signing.ground.clock import Clock
+from signing.ground.errors import Refused, Unavailable
 
 WHOLE: Final = 64 << 20
 """Up to this size an object is one request, whose bytes the server checks against our SHA-256."""

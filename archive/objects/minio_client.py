@@ -19,8 +19,8 @@ from minio.objectlockconfig import ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 from urllib3.exceptions import HTTPError
 
-from archive.settings import S3Store
-from signing.errors import Corrupt, Refused, Unavailable
+from archive.model.settings import S3Store
+from signing.ground.errors import Corrupt, Refused, Unavailable
 
 CONNECTIONS: Final = 32
 """Kept open a process: the threads of an API process, and some more."""

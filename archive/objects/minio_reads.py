@@ -16,7 +16,7 @@ from urllib3.exceptions import ProtocolError
 from archive.objects.disk import CHUNK
 from archive.objects.minio_client import Connection, Marker, Unexplained, answered, away, missing
 from archive.objects.port import unreadable
-from signing.errors import Refused, Unavailable
+from signing.ground.errors import Refused, Unavailable
 
 _STUCK: Final = {"SlowDownRead", "InternalError"}
 """What is answered instead of the bytes, twice (``minio_client``)."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.ground.errors import Corrupt, Refused, Unavailable
 
 
 class Assurance(StrEnum):

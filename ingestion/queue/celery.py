@@ -22,7 +22,7 @@ from ingestion.queue.brokers import CONFIRM_WITHIN, VISIBILITY, Broker, broker_o
 from ingestion.queue.classes import CLASSES, class_of, more_urgent_than
 from ingestion.queue.line import Line
 from ingestion.queue.places import keep_places
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 
 APP: Final = "chartrier"
 

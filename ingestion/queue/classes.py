@@ -29,7 +29,7 @@ CLASSES: Final = (
     WorkClass("chartrier.night", 9, "pages"),
 )
 """Most urgent first: somebody waits at a screen; letters of a batch and short documents; pages of long documents;
-what has until tomorrow. The priorities are those of ``ingestion.deposits.urgency``."""
+what has until tomorrow. The priorities are those of ``ingestion.deposits.states.urgency``."""
 
 
 def class_of(priority: int) -> WorkClass:

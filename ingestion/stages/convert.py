@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archive.records import Remark
+from archive.model.records import Remark
 from ingestion.stages.port import StageInput, StageResult
 from ingestion.stages.wording import failed, no_pages, page_count, pdf_of
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed

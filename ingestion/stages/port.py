@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from archive.records import Remark
+from archive.model.records import Remark
 
 STAGES = ("screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index")
 """In order, as the API shows them. The last two are the runner's and the follower's."""

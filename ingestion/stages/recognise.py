@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from archive.records import Remark
-from ingestion.alto import AltoWriter, PageText
+from archive.model.records import Remark
 from ingestion.settings import IngestionSettings
 from ingestion.stages.port import Detail, StageInput, StageResult
 from ingestion.stages.wording import no_pages, page_count, pdf_of
+from ingestion.tools.alto import AltoWriter, PageText
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 LANGUAGE = "fra"
 

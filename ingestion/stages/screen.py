@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingestion.settings import IngestionSettings
 from ingestion.stages.port import Detail, StageInput, StageResult
 from ingestion.tools.clamav import Answer, ClamAv
-from signing.clock import Clock, stamp
+from signing.ground.clock import Clock, stamp
 
 
 class Screen:

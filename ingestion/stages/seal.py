@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from importlib.metadata import version
 
-from archive.records import Remark
+from archive.model.records import Remark
 from ingestion.stages.port import StageInput, StageResult
 from ingestion.stages.wording import failed, failed_because, skipped
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
-from signing.clock import Clock, stamp
+from signing.ground.clock import Clock, stamp
 from signing.pdf import PreparedSeal, complete
 from signing.port import Signer, Timestamper
 

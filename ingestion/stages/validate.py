@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from archive.records import Remark
+from archive.model.records import Remark
 from ingestion.settings import IngestionSettings
 from ingestion.stages.port import StageInput, StageResult
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from ingestion.tools.verapdf import VeraPdf
-from signing.clock import Clock
+from signing.ground.clock import Clock
 
 PROFILE = "2b"
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 
 _USUAL: Final = (
     "/run/clamav/clamd.ctl",

@@ -25,8 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from ingestion.tools.jail import CODE, inside_environment, jailed_command, usable_bwrap
-from signing.errors import Unavailable
+from ingestion.tools.bubblewrap import CODE, inside_environment, jailed_command, usable_bwrap
+from signing.ground.errors import Unavailable
 
 Reason = Literal["crashed", "timeout", "memory", "refused", "output"]
 T = TypeVar("T")
@@ -108,7 +108,7 @@ class Sandbox:
         """Run one of the inside functions.
 
         Args:
-            function: A name of ``ingestion.tools.inside.functions``.
+            function: A name of ``ingestion.tools.sandboxed.functions``.
             arguments: JSON values.
             inputs: Opened for reading and handed over.
             outputs: Created, opened for writing and handed over; removed again when the call fails.
@@ -198,7 +198,7 @@ class _Jail:
     def __init__(self, kind: str, idle: int) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="chartrier-jail-"))
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        arguments = ["-m", "ingestion.tools.inside.zygote", str(theirs.fileno()), str(idle)]
+        arguments = ["-m", "ingestion.tools.sandboxed.zygote", str(theirs.fileno()), str(idle)]
         program = usable_bwrap() if kind == "bwrap" else None
         if program is not None:
             command, environment = jailed_command(program, self._scratch, arguments), {}

@@ -14,12 +14,12 @@ from zlib import crc32
 
 from search.cursors import read_cursor
 from search.engines.elastic_answers import Question
+from search.engines.elastic_indexes import Shelf
 from search.engines.elastic_link import GLANCE_SECONDS, NO_SHARD, SECONDS, Absent, Link, away, engine_errors
 from search.engines.elastic_schema import digest_of, digests
-from search.engines.elastic_shelf import Shelf
 from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex, Upsert
 from search.questions import parse_query
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 
 _MOST_VIEWS: Final = 32
 _VIEW_KEPT: Final = "2m"

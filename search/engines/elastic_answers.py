@@ -19,10 +19,10 @@ from search.engines.elastic_questions import (
     read_unknown,
 )
 from search.engines.elastic_schema import page_of
+from search.entry_layout import ORDER, Shown, read_shown
 from search.passages import MOST_PASSAGES, Finder, loosenable_items, passages
 from search.port import FACETS, Answer, FacetValue, Hit, Match, Query, Sort
 from search.questions import Item, ParsedQuery, bad_query
-from search.shelving import ORDER, Shown, read_shown
 
 Ask = Callable[[Json], Mapping[str, Any]]
 """Sends a search to the index, or to the view of it that the question goes on in."""

@@ -21,7 +21,7 @@ from elasticsearch import (
     UnsupportedProductError,
 )
 
-from signing.errors import Refused, Unavailable
+from signing.ground.errors import Refused, Unavailable
 
 MAJOR: Final = int(importlib.metadata.version("elasticsearch").partition(".")[0])
 """Server and client must share it: either refuses the other's requests otherwise."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from search.analysis import nfc
+from search.entry_layout import PAGE, RECORD
 from search.loosening import allowance, confusions, near
 from search.port import FACETS, Query
 from search.questions import Item, ParsedQuery
-from search.shelving import PAGE, RECORD
 
 Json = dict[str, Any]
 Spellings = Mapping[str, tuple[str, ...]]

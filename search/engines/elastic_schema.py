@@ -18,8 +18,8 @@ from typing import Any, Final
 import structlog
 
 from search.analysis import codes, nfc, tokens
+from search.entry_layout import GAP, ORDER, PAGE, POSITION, RECORD, around, sort_keys, write_shown, written_pages
 from search.port import FACETS, Entry
-from search.shelving import GAP, ORDER, PAGE, POSITION, RECORD, around, sort_keys, write_shown, written_pages
 
 FORMAT: Final = 1
 """Part of the index names, raised when mapping or analysis changes: an older index then counts as absent."""

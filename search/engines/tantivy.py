@@ -25,11 +25,11 @@ from typing import IO, Final
 
 from search.cursors import read_cursor
 from search.engines.tantivy_answers import Question
+from search.engines.tantivy_index_files import Shelf, engine_errors
 from search.engines.tantivy_schema import FORMAT
-from search.engines.tantivy_shelf import Shelf, engine_errors
 from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex
 from search.questions import parse_query
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 _TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _MOST_OPEN: Final = 64

@@ -7,9 +7,9 @@ from typing import Any, Final
 import tantivy
 
 from search.cursors import Cursor, write_cursor
+from search.engines.tantivy_index_files import Shelf
 from search.engines.tantivy_questions import Builder
 from search.engines.tantivy_schema import ORDER, read_page, read_record
-from search.engines.tantivy_shelf import Shelf
 from search.passages import MOST_PASSAGES, Finder, loosenable_items, passages
 from search.port import FACETS, Answer, FacetValue, Hit, Match, Query, Sort
 from search.questions import Item, ParsedQuery, bad_query

@@ -11,11 +11,11 @@ import tantivy
 from tantivy import Occur
 
 from search.analysis import nfc
+from search.entry_layout import PAGE, RECORD
 from search.loosening import allowance, confusions
 from search.passages import loosenable
 from search.port import FACETS, Query
 from search.questions import Item, ParsedQuery
-from search.shelving import PAGE, RECORD
 
 _TITLE_WEIGHT: Final = 2.0
 _CODE_WEIGHT: Final = 4.0

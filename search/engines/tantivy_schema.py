@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import tantivy
 
-from search import shelving
+from search import entry_layout as shelving
 from search.analysis import codes, nfc, tokens
+from search.entry_layout import GAP, PAGE, POSITION, RECORD, Shown
 from search.port import FACETS, Entry
-from search.shelving import GAP, PAGE, POSITION, RECORD, Shown
 
 FORMAT: Final = 1
 """Raised when schema or analysis changes: an older index then counts as absent and is followed anew."""

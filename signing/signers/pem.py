@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from signing.chains import nearest_first
-from signing.errors import Refused
+from signing.ground.errors import Refused
 from signing.settings import Pkcs12Seal, SigningSettings
 
 _Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey

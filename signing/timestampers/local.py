@@ -8,8 +8,8 @@ from typing import Any
 
 from asn1crypto import cms, core, tsp
 
-from signing.clock import Clock, utc_now
 from signing.cms import signed_message
+from signing.ground.clock import Clock, utc_now
 from signing.signers.pem import PemSigner
 
 POLICY = "2.25.207473613908187213586021563841170231049"

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signing.chains import MALFORMED, chain_fault, readable_name, trusted_roots
-from signing.clock import Clock, utc_now
 from signing.cms import CmsError, opened
-from signing.errors import Unavailable
+from signing.ground.clock import Clock, utc_now
+from signing.ground.errors import Unavailable
 from signing.settings import SigningSettings
 from signing.timestampers.local import LocalAuthority, TimeStampAnswer
 from signing.verdict import Verdict

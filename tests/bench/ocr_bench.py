@@ -28,7 +28,7 @@ from ingestion.stages.port import StageInput
 from ingestion.stages.recognise import Recognise
 from ingestion.stages.validate import Validate
 from ingestion.tools.sandbox import Sandbox
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 from tests.bench.results import add_row
 from tests.corpus.corpus import recall
 
@@ -235,7 +235,7 @@ def _typeset(out: Path) -> Path:
 
 def _one_core(folder: Path, out: Path) -> None:
     """Engine and preparation alone beside the bare program, one page after the other."""
-    from ingestion.tools.inside.engines import MODELS
+    from ingestion.tools.sandboxed.engines import MODELS
 
     pages = sorted(p for p in (folder / "pages").iterdir() if p.suffix in {".jpg", ".tif"})[:8]
     line = Line(1)
@@ -268,7 +268,7 @@ def _one_core(folder: Path, out: Path) -> None:
 
 
 def _blank(folder: Path) -> None:
-    from ingestion.tools.inside.picture import blank
+    from ingestion.tools.sandboxed.picture import blank
 
     page = max((folder / "pages").glob("*.jpg"))
     grey = np.asarray(Image.open(page).convert("L"))

@@ -75,8 +75,8 @@ def _kept(service: Service, path: Path) -> None:
 
 
 def _recognised(path: Path, folder: Path) -> float:
-    from ingestion.tools.inside.job import Job
-    from ingestion.tools.inside.recognise import recognise_pages, warm
+    from ingestion.tools.sandboxed.job import Job
+    from ingestion.tools.sandboxed.recognise import recognise_pages, warm
 
     warm()
     words = folder / "words"

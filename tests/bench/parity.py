@@ -17,7 +17,7 @@ from search.engines.elastic import ElasticIndex
 from search.engines.elastic_link import Link
 from search.engines.tantivy import TantivyIndex
 from search.port import Answer, Entry, Hit, Query, SearchIndex, Sort, Upsert
-from signing.errors import Refused
+from signing.ground.errors import Refused
 from tests.bench.search_bench import vocabulary
 from tests.contract.suite_search import read_pairs
 from tests.servers.elasticsearch import Node, home, missing

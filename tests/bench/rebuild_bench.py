@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import api.tables  # noqa: F401 - so that every table exists
-from ingestion.custody import Custody
+import api.access.tables  # noqa: F401 - so that every table exists
+from ingestion.operations.custody import Custody
 from tests.bench.results import SERVICES, add_row
 from tests.holdings import keep, lose_database, system_at
 

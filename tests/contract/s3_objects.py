@@ -19,12 +19,12 @@ from minio.commonconfig import COMPLIANCE, GOVERNANCE
 from minio.retention import Retention
 from pydantic import SecretStr
 
-from archive import fixity
+from archive.model.settings import S3Store
+from archive.objects import fixity
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import Assurance, StoredObject, Unreadable, read_all
-from archive.settings import S3Store
-from signing.clock import utc_now
-from signing.errors import Corrupt, Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Corrupt, Unavailable
 from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
 from tests.servers.buckets import S3Server, rot
 
@@ -217,9 +217,9 @@ from datetime import date
 from pathlib import Path
 from archive import fixity
 from archive.objects.minio import MinioObjectStore
-from archive.settings import S3Store
-from signing.clock import utc_now
-from signing.errors import Corrupt, Unavailable
+from archive.model.settings import S3Store
+from signing.ground.clock import utc_now
+from signing.ground.errors import Corrupt, Unavailable
 told = S3Store.model_validate_json(sys.stdin.read())
 store = MinioObjectStore(told, utc_now)
 store.put("small", b"x", sha256=hashlib.sha256(b"x").hexdigest())

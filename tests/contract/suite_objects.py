@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from archive.objects.port import ObjectStore, StoredObject, read_all
-from signing.errors import Corrupt, Refused
+from signing.ground.errors import Corrupt, Refused
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingestion.queue.port import TaskQueue
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 from tests.contract.queue_worker import Worker
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from search.port import FACETS, Answer, Change, Entry, Match, Query, Remove, SearchIndex, Sort, Upsert
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 TENANT = "felletin"
 OTHER = "aubusson"

@@ -11,7 +11,7 @@ from celery import Celery
 
 from ingestion.queue.celery import CeleryQueue, make_app
 from ingestion.queue.classes import CLASSES
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 from tests.contract.queue_worker import Worker, put_garbage, workers
 from tests.contract.suite_queue import TaskQueueContract
 from tests.servers.rabbitmq import RabbitMQ

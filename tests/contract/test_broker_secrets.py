@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ingestion.queue.celery import CeleryQueue, make_app
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 from tests.contract.queue_worker import Worker, workers
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from ingestion import valkey
+from ingestion.queue import valkey
 from ingestion.queue.celery import CeleryQueue, make_app
 from ingestion.queue.classes import CLASSES
 from tests.contract.queue_worker import Worker, put_garbage, workers

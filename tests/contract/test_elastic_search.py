@@ -26,7 +26,7 @@ from search.engines.elastic import ElasticIndex, RebuiltIndex
 from search.engines.elastic_link import Link
 from search.engines.elastic_schema import FORMAT, encoded
 from search.port import Condition, Query, Remove, SearchIndex, Sort, Upsert
-from signing.errors import Refused, Unavailable
+from signing.ground.errors import Refused, Unavailable
 from tests.contract.suite_search import (
     TENANT,
     SearchIndexContract,
@@ -423,7 +423,7 @@ def test_a_builder_elsewhere_that_fell_silent_is_given_up(
     monkeypatch.undo()
     with pytest.raises(Refused):
         index.begin_rebuild(TENANT)
-    monkeypatch.setattr("search.engines.elastic_shelf._SILENT_BUILDER_SECONDS", -1)
+    monkeypatch.setattr("search.engines.elastic_indexes._SILENT_BUILDER_SECONDS", -1)
     index.begin_rebuild(TENANT).close()
     assert len(indexes(elasticsearch_node, prefix)) == 1
 

@@ -12,7 +12,7 @@ import pytest
 
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import Assurance, StoredObject, Unreadable, read_all
-from signing.errors import Refused, Unavailable
+from signing.ground.errors import Refused, Unavailable
 from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
 
 TODAY = date(2026, 11, 24)

@@ -14,13 +14,13 @@ from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 from pydantic import SecretStr
 
-from archive import probe
+from archive.model.settings import S3Store
+from archive.objects import probe
+from archive.objects.challenges import REASONS, Attack
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import Assurance, StoredObject, Unreadable, read_all
-from archive.objects.siege import REASONS, Attack
-from archive.settings import S3Store
-from signing.clock import utc_now
-from signing.errors import Refused, Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Refused, Unavailable
 from tests.contract.s3_objects import S3Contract
 from tests.contract.suite_objects import Brief, ObjectStoreContract, refused, sha
 from tests.servers import minio as minio_server

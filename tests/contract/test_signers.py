@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from pydantic import SecretStr
 
 from signing.authority import ensure_generated
-from signing.errors import Refused
+from signing.ground.errors import Refused
 from signing.settings import Pkcs12Seal, SigningSettings
 from signing.signers.pem import PemSigner, load_signer
 from tests.contract.suite_signer import SignerContract

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from archive import probe
+from archive.model.settings import S3Store
+from archive.objects import probe
+from archive.objects.challenges import REASONS, Attack, Attacker, Besieged
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import Assurance, StoredObject
-from archive.objects.siege import REASONS, Attack, Attacker, Besieged
-from archive.probe import Outcome
-from archive.settings import S3Store
-from signing.clock import utc_now
-from signing.errors import Corrupt, Unavailable
+from archive.objects.probe import Outcome
+from signing.ground.clock import utc_now
+from signing.ground.errors import Corrupt, Unavailable
 from tests.servers.buckets import S3Server
 from tests.servers.gate import Answer, Gate
 
@@ -107,7 +107,7 @@ def test_versions_are_never_left_suspended_by_a_probe_that_was_cut_off(
         gate.shut = outage == "long"
 
     gate.change = cut
-    monkeypatch.setattr("archive.objects.minio_attacks.time.sleep", open_again)
+    monkeypatch.setattr("archive.objects.minio_challenges.time.sleep", open_again)
     (attacker,) = store.attackers()
     with pytest.raises(Unavailable):
         attacker.attempt(Attack.SUSPEND, target, utc_now().date())

@@ -14,7 +14,7 @@ import pytest
 
 from search.engines.tantivy import TantivyIndex
 from search.port import Query, SearchIndex, Upsert
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 from tests.contract.suite_search import (
     TENANT,
     SearchIndexContract,

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signing.authority import ensure_generated
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 from signing.settings import SigningSettings
 from signing.timestampers.local import LocalAuthority
 from signing.timestampers.rfc3161 import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ingestion.stages.port import PagedStage, Stage, StageInput, StageResult
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 
 @dataclass

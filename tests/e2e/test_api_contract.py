@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from archive.journal import verify_consistency, verify_inclusion
+from archive.journal.merkle import verify_consistency, verify_inclusion
 from tests.servers.service import Service, deposit, follow
 
 PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.processes import end_orphans, start_ticks
+from api.server.processes import end_orphans, start_ticks
 from tests.servers.service import COMMAND, Service
 
 HOLD = "import time; time.sleep(60)"

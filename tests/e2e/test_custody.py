@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from archive.journal import parse_checkpoint, verify_consistency
+from archive.journal.merkle import parse_checkpoint, verify_consistency
 from signing.note import verify_note
 from tests.servers.service import Service, deposit
 
@@ -106,9 +106,9 @@ def test_a_service_that_lost_its_database_is_what_it_was(own: Service, tmp_path:
         )
         checkpoints = own.chartrier("doctor", "--json", check=False)
         assert checkpoints.returncode in {0, 1}
+        from archive.journal.tiles import StoredTree
         from archive.objects.local import LocalObjectStore
-        from archive.tree import StoredTree
-        from signing.clock import utc_now
+        from signing.ground.clock import utc_now
 
         tree = StoredTree(LocalObjectStore(own.home / "store", utc_now), sizes[1])
         assert verify_consistency(sizes[0], sizes[1], roots[0], roots[1], tree.consistency(sizes[0]))

@@ -17,7 +17,7 @@ from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 from minio.retention import Retention
 
-from archive.settings import S3Store
+from archive.model.settings import S3Store
 from tests.servers.buckets import S3Server
 from tests.servers.service import Service, deposit
 

@@ -20,7 +20,7 @@ Start = Callable[[str], "subprocess.Popen[bytes]"]
 
 def alive(service: Service, *parts: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "api.alive", *parts],
+        [sys.executable, "-m", "api.server.healthcheck", *parts],
         env=service.environment,
         capture_output=True,
         text=True,

@@ -10,11 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api import auth
+from api.access import auth
 from api.app import create_app
-from archive.database import Database
-from archive.row_security import DECLARED
-from archive.tenancy import NOTHING, acting_for
+from archive.database.engine import Database
+from archive.database.row_security import DECLARED
+from archive.database.tenancy import NOTHING, acting_for
 from ingestion.assembly import assemble
 from ingestion.settings import load_settings
 from tests.e2e.towns import LISTS, MAKES, NAMING, OPEN, Town, ask

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import pikepdf
 from sqlalchemy import func, select
 
-from archive.tables import JournalEntryRow, RecordRow
-from ingestion import valkey
+from api.views.deposit import view
+from archive.database.tables import JournalEntryRow, RecordRow
 from ingestion.assembly import System, assemble
-from ingestion.deposit_views import view
+from ingestion.queue import valkey
 from ingestion.queue.classes import CLASSES
 from ingestion.settings import load_settings
 from ingestion.tables import DepositRow

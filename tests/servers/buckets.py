@@ -9,7 +9,7 @@ import urllib3
 from minio import Minio
 from pydantic import SecretStr
 
-from archive.settings import S3Store
+from archive.model.settings import S3Store
 from tests.servers.process import ServerProcess
 
 ACCESS, SECRET = "chartrier-tests", "chartrier-tests-secret"

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from api.processes import die_with_parent
+from api.server.processes import die_with_parent
 from tests.servers.compose_file import check, order, seconds
 from tests.servers.compose_images import REPOSITORY, SYSTEM_PATH, StandIn, stand_in
 from tests.servers.compose_network import Networks

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from api.processes import die_with_parent
+from api.server.processes import die_with_parent
 
 
 class Namespace:

@@ -25,8 +25,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from archive.database import Database
-from archive.upgrade import migrate
+from archive.database.engine import Database
+from archive.database.upgrade import migrate
 from tests.servers.presence import absent
 from tests.servers.process import ServerProcess, free_port
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from api.processes import die_with_parent
+from api.server.processes import die_with_parent
 
 
 def free_port() -> int:

@@ -13,15 +13,16 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import Caller
-from api.permissions import PageNeeds
-from api.web import words
-from api.web.i18n import _, current_language, ngettext, translate
+from api.access.auth import Caller
+from api.access.permissions import PageNeeds
+from api.http.i18n import _, current_language, ngettext, translate
+from api.views.deposit import view
+from api.web import quantities
 from api.web.progress import Badge, badge
 from api.web.render import in_language, pages_of, system_of
-from archive.identifiers import new_id
-from archive.tables import DocumentTypeRow, RecordRow
-from ingestion.deposit_views import newest, view
+from archive.database.tables import DocumentTypeRow, RecordRow
+from archive.model.identifiers import new_id
+from ingestion.deposits.queries import newest
 from ingestion.tables import DepositRow
 
 router = APIRouter(include_in_schema=False)
@@ -72,7 +73,7 @@ def show_home(
             total=count(session, person),
             todo=_todo(session, person),
             types=document_types(session, person.tenant),
-            limit=words.size(system.settings.ingestion.max_deposit_bytes),
+            limit=quantities.size(system.settings.ingestion.max_deposit_bytes),
             idempotency_key=new_id(),
             faults=faults or [],
             received=received,
@@ -84,13 +85,15 @@ def line(session: Session, row: DepositRow, now: datetime) -> Line:
     shown = view(session, row, translate=stored)
     record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == row.id)) if row.state == "kept" else None
     pages = ngettext("{n} page", "{n} pages", record.pages) if record is not None and record.pages else None
-    meta = ", ".join(str(part) for part in (kind_of(row.media_type, row.filename), pages, words.size(row.size)) if part)
+    meta = ", ".join(
+        str(part) for part in (kind_of(row.media_type, row.filename), pages, quantities.size(row.size)) if part
+    )
     return Line(
         href=f"/documents/{record.id}" if record is not None else f"/depots/{row.id}",
         title=record.title if record is not None else row.fields.get("title") or row.filename,
         meta=meta,
-        day=words.near_day(row.received_at, now),
-        hour=words.hour(row.received_at),
+        day=quantities.near_day(row.received_at, now),
+        hour=quantities.hour(row.received_at),
         badge=_line_badge(badge(shown), record),
     )
 
@@ -120,7 +123,7 @@ def _line_badge(found: Badge, record: RecordRow | None) -> Badge:
 def until(record: RecordRow) -> Markup:
     """How long, in five words."""
     if record.ends_on is not None:
-        return _("Au moins jusqu’au {day}.", day=words.day(record.ends_on))
+        return _("Au moins jusqu’au {day}.", day=quantities.day(record.ends_on))
     if record.final_action == "keep":
         return _("Pour toujours.")
     return _("Sans date de fin pour l’instant.")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth import (
+from api.access.auth import (
     COOKIE,
     SECURE_COOKIE,
     SESSION_LONGEST,
@@ -21,12 +21,12 @@ from api.auth import (
     session_token,
     use_login_link,
 )
-from api.permissions import PageNeeds, Public
-from api.rates import check_rate
-from api.web.i18n import LANGUAGES
+from api.access.permissions import PageNeeds, Public
+from api.access.rates import check_rate
+from api.http.i18n import LANGUAGES
 from api.web.render import pages_of, system_of
-from archive.tenancy import EVERYTHING, acting_for
-from signing.errors import Refused
+from archive.database.tenancy import EVERYTHING, acting_for
+from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 

@@ -12,22 +12,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth import Caller, require_csrf, require_same_origin
-from api.deliveries import attachment
-from api.languages import preferred_language
-from api.permissions import PageNeeds
+from api.access.auth import Caller, require_csrf, require_same_origin
+from api.access.permissions import PageNeeds
+from api.http.deliveries import attachment
+from api.http.i18n import _, said
+from api.http.languages import preferred_language
+from api.http.uploads import Upload, receive_files
 from api.routes.deposits import position_of
-from api.uploads import Upload, receive_files
-from api.web.i18n import _, said
+from api.views.deposit import entity_tag, view
 from api.web.pages.accueil import line, show_home, stored
 from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
-from archive.tables import RecordRow, TenantRow
-from ingestion.deposit_views import entity_tag, find, newest, view
-from ingestion.deposits import DepositState
-from ingestion.offers import Offer
+from archive.database.tables import RecordRow, TenantRow
+from ingestion.deposits.queries import find, newest
+from ingestion.deposits.states import DepositState
+from ingestion.reception.submission import Offer
 from ingestion.tables import DepositRow
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -221,8 +222,8 @@ def receipt_pdf(
     request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
 ) -> Response:
     """The receipt as one PDF/A page with its code."""
-    from api.receipt_pdf import receipt_pdf as typeset
-    from api.receipts import receipt_json
+    from api.views.receipt_pdf import receipt_pdf as typeset
+    from api.views.receipts import receipt_json
 
     body = receipt_json(system_of(request), person.tenant, deposit_id)
     language = preferred_language(request)

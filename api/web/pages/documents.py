@@ -14,24 +14,24 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.auth import Caller, require_csrf
-from api.deliveries import attachment, deliver
-from api.history import history_of, name_of
-from api.permissions import PageNeeds
-from api.record_views import checkpoint_over, copies, find_record, find_representation, representations_of
-from api.web import words
-from api.web.i18n import _, said
+from api.access.auth import Caller, require_csrf
+from api.access.permissions import PageNeeds
+from api.http.deliveries import attachment, deliver
+from api.http.i18n import _, said
+from api.views.history import history_of, name_of
+from api.views.record import checkpoint_over, copies, find_record, find_representation, representations_of
+from api.web import quantities
+from api.web.page_view import Reading, read
 from api.web.pages.accueil import document_types, kind_of, stored
 from api.web.pages.depots import written_date
 from api.web.progress import Badge
-from api.web.reading import Reading, read
 from api.web.render import in_language, pages_of, system_of
 from api.web.verdicts import findings, fixity_badge
-from archive.catalogue import holds_on, latest_verification
-from archive.holds import records_of
-from archive.tables import HoldRow, RecordRow, RepresentationRow, VerificationRow
-from signing.clock import parse_stamp
-from signing.errors import Refused
+from archive.catalogue.rows import holds_on, latest_verification
+from archive.database.tables import HoldRow, RecordRow, RepresentationRow, VerificationRow
+from archive.disposition.holds.decisions import records_of
+from signing.ground.clock import parse_stamp
+from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -139,9 +139,9 @@ def page_of(
 
 def _hold(session: Session, row: HoldRow) -> dict[str, Any]:
     """A hold in force, in words."""
-    day, reason = words.day(row.placed_at), row.reason.rstrip(" .")
+    day, reason = quantities.day(row.placed_at), row.reason.rstrip(" .")
     if row.until is not None:
-        last = words.day(row.until)
+        last = quantities.day(row.until)
         sentence = _(
             "Gelé depuis le {day}, jusqu’au {last} : {reason}. Il ne peut pas être éliminé.",
             day=day,
@@ -168,7 +168,7 @@ def _copy(one: dict[str, Any]) -> tuple[str, Badge, str]:
         badge = Badge("none", "none", _("Pas encore relu"))
     else:
         badge = fixity_badge(one["state"])
-    read = _("relu le {day}", day=words.day(parse_stamp(one["checked_at"]))) if one["checked_at"] else ""
+    read = _("relu le {day}", day=quantities.day(parse_stamp(one["checked_at"]))) if one["checked_at"] else ""
     return name, badge, read
 
 
@@ -236,7 +236,7 @@ def _downloads(row: RecordRow, forms: dict[str, RepresentationRow]) -> list[Down
         form = forms.get(kind)
         if form is not None:
             what = kind_of(form.media_type, form.filename)
-            meta = _("{what}, {size}. {why}", what=what, size=words.size(form.size), why=why)
+            meta = _("{what}, {size}. {why}", what=what, size=quantities.size(form.size), why=why)
             shown.append(Download(f"/documents/{row.id}/telecharger/{kind}", name, meta))
     evidence = f"/documents/{row.id}/telecharger/preuve"
     shown.append(Download(evidence, _("Le dossier de preuve"), _("ZIP. Quiconque peut tout vérifier sans nous.")))
@@ -253,7 +253,7 @@ def download(
     """The same bytes as the API gives, checked on the way; what is wrong is said on a page."""
     system = system_of(request)
     if kind == "preuve":
-        from api.evidence import evidence_response
+        from api.views.evidence import evidence_response
 
         with system.database.read() as session:
             find_record(session, person.tenant, record_id)
@@ -273,7 +273,7 @@ def verify(
 ) -> Response:
     """Run every check now and show each."""
     require_csrf(request, csrf)
-    from api.checking import verify as run_checks
+    from api.views.verification import verify as run_checks
 
     system = system_of(request)
     with system.database.read() as session:

@@ -14,20 +14,20 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import Caller
-from api.health import AWAY, DEGRADED, OK, Component, Health, overall
-from api.permissions import PageNeeds
-from api.web import words
-from api.web.i18n import _, ngettext, said
+from api.access.auth import Caller
+from api.access.permissions import PageNeeds
+from api.http.i18n import _, ngettext, said
+from api.operations.health import AWAY, DEGRADED, OK, Component, Health, overall
+from api.web import quantities
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, product_version, system_of
 from archive.custody import reports
-from archive.ledger import size
-from archive.tables import CheckpointRow, RecordRow, VerificationRow
-from ingestion.deposits import UNFINISHED
+from archive.database.tables import CheckpointRow, RecordRow, VerificationRow
+from archive.journal.sequencer import size
+from ingestion.deposits.states import UNFINISHED
 from ingestion.tables import DepositRow
-from signing.clock import parse_stamp
-from signing.errors import ChartrierError
+from signing.ground.clock import parse_stamp
+from signing.ground.errors import ChartrierError
 
 router = APIRouter(include_in_schema=False)
 
@@ -89,7 +89,7 @@ def _badge(component: Component) -> Badge:
 def _since(component: Component, now: datetime) -> str:
     if component.since is None:
         return ""
-    return f"{words.near_day(component.since, now)}, {words.hour(component.since)}"
+    return f"{quantities.near_day(component.since, now)}, {quantities.hour(component.since)}"
 
 
 def _title(components: tuple[Component, ...]) -> Markup:
@@ -141,7 +141,7 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
         (_("Travaux de nuit"), 9, 9),
     ):
         number, first = session.execute(waiting.where(DepositRow.priority.between(low, high))).one()
-        queue.append((name, number, words.span((now - first).total_seconds()) if number else "–"))
+        queue.append((name, number, quantities.span((now - first).total_seconds()) if number else "–"))
         oldest = min((moment for moment in (oldest, first) if moment), default=None)
     latest = (
         select(func.max(VerificationRow.id).label("id"))
@@ -160,7 +160,7 @@ def _read(session: Session, tenant: str, now: datetime) -> dict[str, Any]:
     doubtful = session.execute(not_intact.where(VerificationRow.verdict == "unverifiable")).all()
     return {
         "queue": queue,
-        "oldest": words.span((now - oldest).total_seconds()) if oldest else None,
+        "oldest": quantities.span((now - oldest).total_seconds()) if oldest else None,
         "records": session.scalar(select(func.count()).select_from(RecordRow).where(RecordRow.tenant_id == tenant))
         or 0,
         "verified": session.scalar(select(func.count()).select_from(latest)) or 0,

@@ -11,15 +11,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api import hold_views
-from api.auth import Caller, require_csrf
-from api.permissions import PageNeeds
-from api.record_views import find_record
-from api.web.i18n import said
+from api.access.auth import Caller, require_csrf
+from api.access.permissions import PageNeeds
+from api.http.i18n import said
+from api.views import hold as hold_views
+from api.views.record import find_record
 from api.web.pages.depots import written_date
 from api.web.pages.documents import page_of
 from api.web.render import in_language, system_of
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 

@@ -14,15 +14,15 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import Caller
-from api.permissions import PageNeeds
-from api.web import words
-from api.web.i18n import _, ngettext, said
+from api.access.auth import Caller
+from api.access.permissions import PageNeeds
+from api.http.i18n import _, ngettext, number, said
+from api.web import quantities
 from api.web.pages.accueil import document_types
 from api.web.render import in_language, mark, pages_of, system_of
-from archive.tables import RecordRow
+from archive.database.tables import RecordRow
 from search.port import FACETS, Answer, Hit, Query, Sort
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -173,7 +173,7 @@ def _sentence(asked: Asked, answer: Answer) -> Markup:
 def _found(hit: Hit, row: RecordRow, asked: Asked, labels: Mapping[str, str]) -> Found:
     meta = (
         labels.get(row.document_type or "", row.document_type),
-        words.day(row.document_date) if row.document_date else None,
+        quantities.day(row.document_date) if row.document_date else None,
         row.producer,
         _("cote {mark}", mark=row.classification) if row.classification else None,
         ngettext("{n} page", "{n} pages", row.pages) if row.pages else None,
@@ -219,7 +219,7 @@ def _facets(answer: Answer, asked: Asked, labels: Mapping[str, str]) -> list[dic
                     {
                         "value": v,
                         "name": value_name(name, v, labels),
-                        "count": words.number(counted.get(v, 0)),
+                        "count": number(counted.get(v, 0)),
                         "chosen": v in chosen,
                     }
                     for v in values
@@ -239,14 +239,14 @@ def _chips(asked: Asked, labels: Mapping[str, str]) -> list[tuple[str, str]]:
         chips.append(
             (
                 f"/recherche?{asked.parameters(date_from=None)}",
-                str(_("depuis le {day}", day=words.day(asked.date_from))),
+                str(_("depuis le {day}", day=quantities.day(asked.date_from))),
             )
         )
     if asked.date_to:
         chips.append(
             (
                 f"/recherche?{asked.parameters(date_to=None)}",
-                str(_("jusqu’au {day}", day=words.day(asked.date_to))),
+                str(_("jusqu’au {day}", day=quantities.day(asked.date_to))),
             )
         )
     return chips

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.permissions import Public
+from api.access.permissions import Public
 from api.web.render import pages_of
 
 router = APIRouter(include_in_schema=False)

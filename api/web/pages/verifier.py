@@ -11,15 +11,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import current_person, require_same_origin
-from api.permissions import Public
-from api.rates import check_rate
-from api.uploads import Upload, receive_files
-from api.web.i18n import _, said
+from api.access.auth import current_person, require_same_origin
+from api.access.permissions import Public
+from api.access.rates import check_rate
+from api.http.i18n import _, said
+from api.http.uploads import Upload, receive_files
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, system_of
 from api.web.verdicts import fixity_badge, seal_finding, signature_badge
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 
@@ -66,7 +66,7 @@ async def answer(request: Request) -> Response:
 
 
 def _judge(request: Request, uploads: list[Upload]) -> Response:
-    from api.checking import judge
+    from api.views.verification import judge
 
     try:
         if not uploads or not uploads[0].spool.size:

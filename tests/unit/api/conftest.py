@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-import archive.tables
+import archive.database.tables
+from api.access.auth import create_key, create_user, login_link
+from api.access.tables import UserRow
 from api.app import create_app
-from api.auth import create_key, create_user, login_link
-from api.tables import UserRow
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
 from tests.servers.postgres import Databases
@@ -24,7 +24,7 @@ def bare_system(databases: Databases, tmp_path: Path) -> Iterator[System]:
     system = assemble(load_settings({"CHARTRIER_HOME": str(tmp_path), **databases.fresh(tmp_path).settings}))
     with system.database.write() as session:
         for tenant in ("a", "b"):
-            session.add(archive.tables.TenantRow(id=tenant, name=tenant.upper(), created_at=system.clock()))
+            session.add(archive.database.tables.TenantRow(id=tenant, name=tenant.upper(), created_at=system.clock()))
     yield system
     system.close()
 

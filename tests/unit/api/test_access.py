@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.testclient import TestClient
 
-from api.auth import (
+from api.access.auth import (
     COOKIE,
     SESSION_IDLE,
     create_key,
@@ -18,9 +18,9 @@ from api.auth import (
     session_caller,
     use_login_link,
 )
-from api.permissions import Needs, check_permissions
-from api.tables import ApiKeyRow
-from signing.errors import Refused
+from api.access.permissions import Needs, check_permissions
+from api.access.tables import ApiKeyRow
+from signing.ground.errors import Refused
 
 
 def test_a_mistyped_key_is_known_by_its_checksum():

@@ -9,20 +9,20 @@ import subprocess
 import pytest
 from starlette.requests import Request
 
-from api.conditions import none_match, preferred_wait, require_match
-from api.cursors import Cursors
-from api.deliveries import attachment, parse_range
-from api.history import history_of, sentence
-from api.languages import preferred_language
-from api.lenient_urls import percent_encoded
-from api.negotiation import accepted
-from api.rates import LIMITS
-from api.receipt_pdf import receipt_pdf
-from archive.pseudonyms import pseudonym
-from archive.tables import JournalEntryRow, RecordRow
+from api.access.rates import LIMITS
+from api.http.conditions import none_match, preferred_wait, require_match
+from api.http.cursors import Cursors
+from api.http.deliveries import attachment, parse_range
+from api.http.languages import preferred_language
+from api.http.negotiation import accepted
+from api.server.lenient_urls import percent_encoded
+from api.views.history import history_of, sentence
+from api.views.receipt_pdf import receipt_pdf
+from archive.database.tables import JournalEntryRow, RecordRow
+from archive.journal.pseudonyms import pseudonym
 from ingestion.logs import hide_secrets
-from signing.canonical import canonical
-from signing.errors import Refused
+from signing.ground.canonical import canonical
+from signing.ground.errors import Refused
 from tests.servers.presence import program
 
 

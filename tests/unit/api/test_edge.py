@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
-from api.permissions import Public
+from api.access.permissions import Public
 
 
 def test_live_says_ok_and_every_answer_is_dressed(client):

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.tables import UserRow
-from archive import catalogue
-from archive.identifiers import new_id
+from api.access.tables import UserRow
+from archive.catalogue import rows as catalogue
+from archive.model.identifiers import new_id
 from ingestion.assembly import System
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 from tests.holdings import keep
 
 Person = Callable[[str, str], tuple[UserRow, str]]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from api.health import Health
-from api.metrics import exposition
-from api.traffic import Traffic
+from api.operations.health import Health
+from api.operations.metrics import exposition
+from api.operations.traffic import Traffic
 from ingestion.assembly import assemble
 from ingestion.settings import load_settings
 

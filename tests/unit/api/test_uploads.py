@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from api.uploads import announced_sha256, disposition_filename, plain_media_type, receive_form
-from signing.errors import Refused
+from api.http.uploads import announced_sha256, disposition_filename, plain_media_type, receive_form
+from signing.ground.errors import Refused
 
 
 def request_of(chunks: list[bytes], content_type: str, **headers: str) -> Request:

@@ -8,9 +8,9 @@ from string import Formatter
 import pytest
 from fastapi.testclient import TestClient
 
-from api.web.i18n import _, ngettext, speaking, translate
+from api.http.i18n import _, ngettext, speaking, translate
 from search.questions import parse_query
-from signing.errors import Refused
+from signing.ground.errors import Refused
 from tests import translations
 
 TAG = re.compile("<[^>]+>")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from api.tables import UserRow
+from api.access.tables import UserRow
 from api.web.assets import HTMX_INTEGRITY, STATIC, Assets
 from ingestion.assembly import System
 from signing.authority import ensure_generated

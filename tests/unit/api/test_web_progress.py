@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from api.web.page_view import _paragraph, searched
 from api.web.progress import badge, progress
-from api.web.reading import _paragraph, searched
 from api.web.verdicts import findings, fixity_badge
-from ingestion.alto import Word
 from ingestion.stages.port import STAGES
+from ingestion.tools.alto import Word
 
 
 def deposit(state: str = "working", **states: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 from markupsafe import Markup
 
-from api.web import words
-from api.web.i18n import _, ngettext, said, speaking
-from api.web.typography import french
+from api.http.i18n import _, ngettext, number, said, speaking
+from api.http.typography import french
+from api.web import quantities
 
 THIN, HARD = "\u202f", "\u00a0"
 
@@ -56,35 +56,35 @@ def test_zero_is_singular_in_french_and_numbers_keep_their_noun() -> None:
 
 
 def test_sizes_and_shares() -> None:
-    assert words.size(1) == f"1{HARD}octet"
-    assert words.size(48211) == f"48{HARD}ko"
-    assert words.size(1_240_000) == f"1,2{HARD}Mo"
-    assert words.size(999_999) == f"1{HARD}Mo"
-    assert words.size(2_000_000_000) == f"2{HARD}Go"
-    assert words.percent(0.9999) == f"99{HARD}%"  # never rounded up to a certainty
+    assert quantities.size(1) == f"1{HARD}octet"
+    assert quantities.size(48211) == f"48{HARD}ko"
+    assert quantities.size(1_240_000) == f"1,2{HARD}Mo"
+    assert quantities.size(999_999) == f"1{HARD}Mo"
+    assert quantities.size(2_000_000_000) == f"2{HARD}Go"
+    assert quantities.percent(0.9999) == f"99{HARD}%"  # never rounded up to a certainty
     with speaking("en"):
-        assert words.size(1_240_000) == f"1.2{HARD}MB"
+        assert quantities.size(1_240_000) == f"1.2{HARD}MB"
 
 
 def test_dates_in_full() -> None:
-    assert words.day(date(2026, 3, 1)) == f"1er{HARD}mars{HARD}2026"
-    assert words.day("2026-03-12") == f"12{HARD}mars{HARD}2026"
+    assert quantities.day(date(2026, 3, 1)) == f"1er{HARD}mars{HARD}2026"
+    assert quantities.day("2026-03-12") == f"12{HARD}mars{HARD}2026"
     # 23:30 UTC in March is already the next day in Paris
-    assert words.moment("2026-03-12T23:30:00.000Z") == f"13{HARD}mars{HARD}2026 à 0{HARD}h{HARD}30"
+    assert quantities.moment("2026-03-12T23:30:00.000Z") == f"13{HARD}mars{HARD}2026 à 0{HARD}h{HARD}30"
 
 
 def test_near_days() -> None:
     now = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
-    assert words.near_day(datetime(2026, 3, 12, 7, 0, tzinfo=UTC), now) == "Aujourd’hui"
-    assert words.near_day(datetime(2026, 3, 11, 7, 0, tzinfo=UTC), now) == "Hier"
-    assert words.near_day(datetime(2026, 3, 1, 7, 0, tzinfo=UTC), now) == f"1er{HARD}mars{HARD}2026"
+    assert quantities.near_day(datetime(2026, 3, 12, 7, 0, tzinfo=UTC), now) == "Aujourd’hui"
+    assert quantities.near_day(datetime(2026, 3, 11, 7, 0, tzinfo=UTC), now) == "Hier"
+    assert quantities.near_day(datetime(2026, 3, 1, 7, 0, tzinfo=UTC), now) == f"1er{HARD}mars{HARD}2026"
 
 
 def test_spans_keep_two_units() -> None:
-    assert words.span(0.2) == "moins d’une seconde"
-    assert words.span(3725) == f"1{HARD}h 2{HARD}min"
+    assert quantities.span(0.2) == "moins d’une seconde"
+    assert quantities.span(3725) == f"1{HARD}h 2{HARD}min"
 
 
 def test_an_unknown_language_is_french() -> None:
     with speaking("xx"):
-        assert words.number(1234) == f"1{THIN}234"
+        assert number(1234) == f"1{THIN}234"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from archive.database import Database
-from archive.ledger import Ledger
+from archive.database.engine import Database
+from archive.journal.publisher import Publisher
+from archive.journal.sequencer import Ledger
 from archive.objects.local import LocalObjectStore
-from archive.publisher import Publisher
 from signing.authority import ensure_generated
 from signing.note import LogKey
 from signing.settings import SigningSettings

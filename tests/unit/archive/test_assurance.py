@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archive import assurance
-from archive.database import Database
+from archive.database.engine import Database
+from archive.objects import assurance
+from archive.objects.challenges import REASONS, Attack
 from archive.objects.port import Assurance
-from archive.objects.siege import REASONS, Attack
-from archive.probe import Attempt, Outcome, Probe
+from archive.objects.probe import Attempt, Outcome, Probe
 
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 STORE = "https://s3.example.org/records"

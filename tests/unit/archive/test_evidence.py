@@ -19,14 +19,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from archive import verify
-from archive.evidence import looks_like_bundle, verify_bundle
-from archive.identifiers import new_id
-from archive.receipts import receipt_note
+from archive.evidence import verify
+from archive.evidence.bundle import looks_like_bundle, verify_bundle
+from archive.journal.receipts import receipt_note
+from archive.model.identifiers import new_id
 from signing.authority import ensure_generated
-from signing.canonical import canonical
-from signing.clock import utc_now
-from signing.errors import Corrupt, Refused
+from signing.ground.canonical import canonical
+from signing.ground.clock import utc_now
+from signing.ground.errors import Corrupt, Refused
 from signing.note import LogKey
 from signing.seal import detached
 from tests.servers.postgres import Databases
@@ -312,7 +312,7 @@ def test_a_described_record_and_one_without_pdf(world: World, tmp_path: Path, ro
 def test_altered_bytes_make_no_evidence(world: World, tmp_path: Path) -> None:
     record = world.keep(tmp_path)
     with world.database.read() as session:
-        from archive import catalogue
+        from archive.catalogue import rows as catalogue
 
         key = next(item.key for item in catalogue.placed(session, record) if item.kind == "original")
     path = next(p for p in tmp_path.parent.parent.rglob("*") if str(p).endswith(key))

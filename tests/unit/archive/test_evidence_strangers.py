@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from archive import verify
+from archive.evidence import verify
 from signing.authority import ensure_generated
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 from signing.seal import detached
 from signing.signers.pem import PemSigner
 from tests.servers.presence import program

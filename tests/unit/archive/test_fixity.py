@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from archive import fixity
-from archive.fixity import Fixity, gravest, verified, verified_range
+from archive.objects import fixity
 from archive.objects.disk import CHUNK
+from archive.objects.fixity import Fixity, gravest, verified, verified_range
 from archive.objects.local import LocalObjectStore
-from signing.clock import utc_now
-from signing.errors import Corrupt, Refused
+from signing.ground.clock import utc_now
+from signing.ground.errors import Corrupt, Refused
 
 CONTENT = bytes(range(256)) * 4 * 1024 * 3 + b"end"  # three chunks and a bit
 SHA = hashlib.sha256(CONTENT).hexdigest()

@@ -16,20 +16,21 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from archive import catalogue, rulebook
-from archive.database import Database
-from archive.fixity import Fixity
-from archive.holdings import Holdings, Kept
-from archive.identifiers import new_id
-from archive.ledger import Ledger
+from archive.catalogue import rows as catalogue
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow, RecordRow, RevisionRow, TenantRow, VerificationRow
+from archive.holdings.holdings import Holdings, Kept
+from archive.holdings.verify import Check
+from archive.journal.sequencer import Ledger
+from archive.model.identifiers import new_id
+from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile, Remark, ToolRun
 from archive.objects import layout
+from archive.objects.fixity import Fixity
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import read_all
-from archive.records import Description, Digests, Format, Kind, Package, PackageFile, Remark, ToolRun
-from archive.tables import JournalEntryRow, RecordRow, RevisionRow, TenantRow, VerificationRow
-from archive.verification import Check
-from signing.clock import Clock
-from signing.errors import Corrupt, Refused, Unavailable
+from archive.retention import schedule as rulebook
+from signing.ground.clock import Clock
+from signing.ground.errors import Corrupt, Refused, Unavailable
 from tests.servers.postgres import unguarded
 
 HORIZON = 400

@@ -15,19 +15,21 @@ from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 from sqlalchemy import select
 
-from archive import catalogue, hold_statements, holds
-from archive.fixity import Fixity
-from archive.hold_statements import PLACED
-from archive.holds import Holds, Settled
-from archive.identifiers import new_id
+from archive.catalogue import rows as catalogue
+from archive.database.tables import HoldRow, JournalEntryRow, RecordRow
+from archive.disposition.holds import decisions as holds
+from archive.disposition.holds import statements as hold_statements
+from archive.disposition.holds.decisions import Holds, Settled
+from archive.disposition.holds.statements import PLACED
+from archive.model.identifiers import new_id
+from archive.model.settings import S3Store
 from archive.objects import layout
+from archive.objects.fixity import Fixity
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import ObjectStore, read_all, unreadable
-from archive.settings import S3Store
-from archive.tables import HoldRow, JournalEntryRow, RecordRow
-from signing.clock import utc_now
-from signing.errors import Refused, Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Refused, Unavailable
 from tests.servers.buckets import S3Server
 from tests.unit.archive.test_evidence import run as checked
 from tests.unit.archive.world import Make, Watch, World

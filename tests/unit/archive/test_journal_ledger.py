@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from archive.database import Database
-from archive.journal import leaf_hash
-from archive.ledger import Entry, Ledger
+from archive.database.engine import Database
+from archive.journal.merkle import leaf_hash
+from archive.journal.sequencer import Entry, Ledger
 from tests.servers.postgres import owned
 
 

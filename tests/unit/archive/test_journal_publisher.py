@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from archive.database import Database
-from archive.journal import parse_checkpoint, verify_consistency, verify_inclusion
-from archive.ledger import Ledger
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow
+from archive.journal.merkle import parse_checkpoint, verify_consistency, verify_inclusion
+from archive.journal.publisher import Checkpoint, Publisher, vkey_line, voucher, voucher_of
+from archive.journal.receipts import receipt_note
+from archive.journal.sequencer import Ledger
+from archive.journal.tiles import StoredTree
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import StoredObject, read_all
-from archive.publisher import Checkpoint, Publisher, vkey_line, voucher, voucher_of
-from archive.receipts import receipt_note
-from archive.retention import FOREVER
-from archive.tables import JournalEntryRow
-from archive.tree import StoredTree
+from archive.retention.rules import FOREVER
 from signing.authority import ensure_generated
-from signing.canonical import parse_canonical
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.ground.canonical import parse_canonical
+from signing.ground.errors import Corrupt, Refused, Unavailable
 from signing.note import LogKey, verify_note
 from signing.seal import sealed_with
 from signing.settings import SigningSettings

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive import journal
+from archive.journal import merkle as journal
 
 LEAVES = [journal.leaf_hash(f"entry {n}".encode()) for n in range(700)]
 NODES = journal.nodes_of(LEAVES)

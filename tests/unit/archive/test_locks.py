@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from archive import catalogue, locks
-from archive.locks import Locks
+from archive.catalogue import rows as catalogue
+from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
+from archive.disposition import locks
+from archive.disposition.locks import Locks
+from archive.journal.publisher import is_kept_for_ever
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import ObjectStore
-from archive.publisher import is_kept_for_ever
-from archive.retention import FOREVER
-from archive.tables import RecordRow, RepresentationRow, StoredFileRow
-from signing.clock import utc_now
-from signing.errors import Unavailable
+from archive.retention.rules import FOREVER
+from signing.ground.clock import utc_now
+from signing.ground.errors import Unavailable
 from tests.servers.buckets import S3Server
 from tests.unit.archive.world import Make, Watch, World
 

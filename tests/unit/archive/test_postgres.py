@@ -15,17 +15,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from archive.database import Database
-from archive.leases import locked_lease
-from archive.ledger import Ledger
-from archive.postgres import Listener
-from archive.tables import TenantRow
-from ingestion import outbox
+from archive.database.engine import Database
+from archive.database.leases import locked_lease
+from archive.database.postgres import Listener
+from archive.database.tables import TenantRow
+from archive.journal.sequencer import Ledger
 from ingestion.assembly import System, assemble
-from ingestion.leases import Duty
+from ingestion.deposits import outbox
+from ingestion.processing.leases import Duty
 from ingestion.settings import load_settings
-from signing.clock import utc_now
-from signing.errors import Refused, Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Refused, Unavailable
 from tests.servers.postgres import OWNER, SERVING, Fresh, Postgres, owned
 
 pytestmark = pytest.mark.services
@@ -258,7 +258,7 @@ def test_waiting_and_computing_have_an_end(database: Database) -> None:
 
 
 def test_a_pool_that_is_empty_is_away(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archive.database._POOL", {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1})
+    monkeypatch.setattr("archive.database.engine._POOL", {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1})
     small = Database(fresh.url)
     with small.read() as session:
         session.execute(text("SELECT 1"))

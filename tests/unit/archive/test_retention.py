@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.retention import (
+from archive.retention.rules import (
     FOREVER,
     START_EVENTS,
     FinalAction,

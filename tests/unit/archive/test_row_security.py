@@ -14,16 +14,16 @@ import pytest
 from sqlalchemy import JSON, Table, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-import api.tables  # noqa: F401 - so that every table is known
-import archive.tables  # noqa: F401
+import api.access.tables  # noqa: F401 - so that every table is known
+import archive.database.tables  # noqa: F401
 import ingestion.tables  # noqa: F401
-from archive import row_security
-from archive.database import Base, Database
-from archive.ledger import Ledger
-from archive.row_security import DECLARED
-from archive.tenancy import EVERYTHING, NOTHING, acting_for
-from archive.upgrade import migrate
-from signing.clock import utc_now
+from archive.database import row_security
+from archive.database.engine import Base, Database
+from archive.database.row_security import DECLARED
+from archive.database.tenancy import EVERYTHING, NOTHING, acting_for
+from archive.database.upgrade import migrate
+from archive.journal.sequencer import Ledger
+from signing.ground.clock import utc_now
 from tests.servers.postgres import SERVING, Databases, Postgres, owned
 
 TABLES: dict[str, Table] = dict(Base.metadata.tables)

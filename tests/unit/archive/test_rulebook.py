@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from archive import rulebook
-from archive.database import Database
-from archive.records import Description
-from archive.retention import FinalAction
-from archive.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
+from archive.database.engine import Database
+from archive.database.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
+from archive.model.records import Description
+from archive.retention import schedule as rulebook
+from archive.retention.rules import FinalAction
 from tests.servers.postgres import Databases
 
 

@@ -12,15 +12,15 @@ import pytest
 from minio.commonconfig import Tags
 from sqlalchemy.orm import Session
 
-from archive import catalogue
-from archive.fixity import Fixity
-from archive.holdings import Kept
+from archive.catalogue import rows as catalogue
+from archive.database.tables import RepresentationRow
+from archive.holdings.holdings import Kept
+from archive.model.records import Package
+from archive.model.settings import S3Store
+from archive.objects.fixity import Fixity
 from archive.objects.minio import MinioObjectStore
-from archive.records import Package
-from archive.settings import S3Store
-from archive.tables import RepresentationRow
-from signing.clock import utc_now
-from signing.errors import Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Unavailable
 from tests.servers.buckets import S3Server
 from tests.servers.postgres import Databases
 from tests.unit.archive.world import World

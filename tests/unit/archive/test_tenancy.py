@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from archive.tenancy import EVERYTHING, NOTHING, acting_for, confined, found_to_be, visible
+from archive.database.tenancy import EVERYTHING, NOTHING, acting_for, confined, found_to_be, visible
 
 
 def in_a_request(*steps):

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pikepdf
 
-from archive import rulebook
-from archive.database import Database
-from archive.evidence import Evidence
-from archive.holdings import Holdings
-from archive.identifiers import new_id
-from archive.ledger import Ledger
+from archive.database.engine import Database
+from archive.database.tables import TenantRow
+from archive.evidence.bundle import Evidence
+from archive.holdings.holdings import Holdings
+from archive.journal.publisher import Publisher
+from archive.journal.sequencer import Ledger
+from archive.model.identifiers import new_id
+from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import ObjectStore
-from archive.publisher import Publisher
-from archive.records import Description, Digests, Format, Kind, Package, PackageFile
-from archive.tables import TenantRow
-from signing.clock import Clock, utc_now
+from archive.retention import schedule as rulebook
+from signing.ground.clock import Clock, utc_now
 from signing.note import LogKey
 from signing.pdf import seal_file
 from signing.port import Signer

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from archive.tables import JournalEntryRow
+from archive.database.tables import JournalEntryRow
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 COMMAND = Path(sys.executable).with_name("chartrier")
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from archive.database import Database
-from archive.ledger import Ledger
+from archive.database.engine import Database
+from archive.database.tables import TenantRow
+from archive.journal.sequencer import Ledger
 from archive.objects.local import LocalObjectStore
-from archive.tables import TenantRow
 from ingestion.assembly import System
-from ingestion.intake import Intake, Received
+from ingestion.reception.intake import Intake, Received
 from ingestion.tables import DepositRow
 from signing.authority import ensure_generated
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 from tests.holdings import opened as installed
 from tests.servers.postgres import Databases
 

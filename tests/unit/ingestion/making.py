@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from archive.holdings import Holdings
-from archive.rulebook import load_pack
-from archive.tables import JournalEntryRow
-from ingestion.deposit_views import view
-from ingestion.runner import Runner
+from api.views.deposit import view
+from archive.database.tables import JournalEntryRow
+from archive.holdings.holdings import Holdings
+from archive.retention.schedule import load_pack
+from ingestion.processing.runner import Runner
 from ingestion.stages.port import StageInput, StageResult
 from ingestion.tables import OutboxRow
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 
 
 class Made:

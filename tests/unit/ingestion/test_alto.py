@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from ingestion.alto import NAMESPACE, AltoWriter, PageText, Word, pages_of, text_of_pages, words_of_page
-from ingestion.tools.inside.words import joined, makes_sense
+from ingestion.tools.alto import NAMESPACE, AltoWriter, PageText, Word, pages_of, text_of_pages, words_of_page
+from ingestion.tools.sandboxed.word_boxes import joined, makes_sense
 
 NAMES = {"a": NAMESPACE}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from archive.retention import FOREVER
+from archive.retention.rules import FOREVER
 from ingestion.assembly import assemble
 from ingestion.settings import load_settings
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 
 
 @pytest.mark.parametrize("days", [30, 0])

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from ingestion.deposits import urgency
+from ingestion.deposits.states import urgency
 from ingestion.queue.brokers import broker_of
 from ingestion.queue.celery import TIME_LIMIT, make_app
 from ingestion.queue.classes import CLASSES, class_named, class_of, more_urgent_than
 from ingestion.queue.line import Line
 from ingestion.settings import BROKERS, load_settings
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 
 @pytest.mark.parametrize("scheme", BROKERS)

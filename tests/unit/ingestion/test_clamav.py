@@ -17,8 +17,8 @@ from ingestion.stages.port import StageInput
 from ingestion.stages.screen import Screen
 from ingestion.tools import clamav
 from ingestion.tools.clamav import ClamAv
-from signing.clock import utc_now
-from signing.errors import Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Unavailable
 from tests.servers.clamav import EICAR, Clamd
 
 pytestmark = pytest.mark.services

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-import api.tables  # noqa: F401 - so that every table exists
-from archive import catalogue
-from archive.custody.restoring import Restoring
-from archive.custody.standing import standing
-from archive.hold_statements import PLACED, key_of
+import api.access.tables  # noqa: F401 - so that every table exists
+from archive.catalogue import rows as catalogue
+from archive.custody.replica.restore import Restoring
+from archive.custody.replica.status import standing
+from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
+from archive.disposition.holds.statements import PLACED, key_of
 from archive.objects import layout
 from archive.objects.port import Assurance, ObjectStore, read_all
-from archive.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from ingestion.assembly import System
-from ingestion.custody import Custody
-from ingestion.leases import Duty
-from signing.errors import Corrupt, Refused
+from ingestion.operations.custody import Custody
+from ingestion.processing.leases import Duty
+from signing.ground.errors import Corrupt, Refused
 from tests.holdings import (
     alter,
     filled,
@@ -339,7 +339,7 @@ class Fuse:
 def test_a_power_cut_at_any_write_ends_in_step(
     tmp_path: Path, keys: Path, cut_after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archive.custody.copies._WRITERS", 1)
+    monkeypatch.setattr("archive.custody.replica.sync._WRITERS", 1)
     with opened(tmp_path / "home", keys) as system:
         ids = [keep(system, tmp_path, 1)]
         system.holdings.describe("demo", ids[0], {"title": "Changé"}, agent="user:1", expected_revision=1)

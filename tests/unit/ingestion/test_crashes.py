@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from archive.tables import RecordRow, RepresentationRow
-from ingestion.leases import this_worker
+from archive.database.tables import RecordRow, RepresentationRow
+from ingestion.processing.leases import this_worker
 from tests.unit.ingestion.making import Works, ordinary
 from tests.unit.ingestion.test_takes import dead_worker
 

@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-import api.tables  # noqa: F401 - so that every table exists
-from archive.tables import CustodyReportRow, JournalEntryRow, RecordRow
-from archive.tenancy import EVERYTHING, acting_for
+import api.access.tables  # noqa: F401 - so that every table exists
+from archive.database.tables import CustodyReportRow, JournalEntryRow, RecordRow
+from archive.database.tenancy import EVERYTHING, acting_for
 from ingestion.assembly import System
-from ingestion.custody import Custody
+from ingestion.operations.custody import Custody
 from tests.holdings import alter, filled, flipped, keep, receive, rows, stored_file, system_at, titles
 from tests.servers.postgres import Databases, Fresh
 from tests.servers.service import COMMAND

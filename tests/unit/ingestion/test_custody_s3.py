@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-import api.tables  # noqa: F401 - so that every table exists
+import api.access.tables  # noqa: F401 - so that every table exists
+from archive.database.tables import CopyRow, JournalEntryRow, RepresentationRow
+from archive.holdings.verify import UNREAD
+from archive.model.settings import S3Store
 from archive.objects import layout
 from archive.objects.port import ObjectStore, read_all
-from archive.settings import S3Store
-from archive.tables import CopyRow, JournalEntryRow, RepresentationRow
-from archive.verification import UNREAD
 from ingestion.assembly import System
-from ingestion.custody import Custody
-from signing.errors import Refused
+from ingestion.operations.custody import Custody
+from signing.ground.errors import Refused
 from tests.holdings import (
     alter,
     filled,

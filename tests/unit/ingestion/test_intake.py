@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from archive.database.tables import JournalEntryRow
 from archive.objects.port import read_all
-from archive.tables import JournalEntryRow
-from ingestion import intake as intake_module
+from ingestion.reception import intake as intake_module
 from ingestion.tables import DepositRow, OutboxRow
-from signing.errors import ChartrierError, Refused, Unavailable
+from signing.ground.errors import ChartrierError, Refused, Unavailable
 
 CONTENT = b"%PDF-1.7 un courrier"
 

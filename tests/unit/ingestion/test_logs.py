@@ -29,7 +29,7 @@ from contextlib import suppress
 from ingestion.logs import configure_logs
 from search.engines.elastic import ElasticIndex
 from search.engines.elastic_link import Link
-from signing.errors import Unavailable
+from signing.ground.errors import Unavailable
 configure_logs()
 index = ElasticIndex(Link("http://127.0.0.1:{free_port()}"), "t")
 for _ in range(3):

@@ -14,24 +14,24 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-import api.tables
-import archive.tables
+import api.access.tables
+import archive.database.tables
 import ingestion.tables
-from archive import row_security
-from archive.database import Base, Database
-from archive.ledger import Ledger
-from archive.upgrade import migrate
-from signing.clock import utc_now
+from archive.database import row_security
+from archive.database.engine import Base, Database
+from archive.database.upgrade import migrate
+from archive.journal.sequencer import Ledger
+from signing.ground.clock import utc_now
 from tests.servers.postgres import SERVING, Databases
 
-TABLES = (api.tables, archive.tables, ingestion.tables)
+TABLES = (api.access.tables, archive.database.tables, ingestion.tables)
 ROOT = Path(__file__).resolve().parents[3]
 
 CHILD = """
 import os, sys
 from sqlalchemy import event
-from archive.database import Database
-from archive.upgrade import migrate
+from archive.database.engine import Database
+from archive.database.upgrade import migrate
 database, left = Database(sys.argv[1], pooled=False, owner=True), int(sys.argv[2])
 done = 0
 def cut(*_):

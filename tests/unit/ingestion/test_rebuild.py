@@ -11,15 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-import api.tables  # noqa: F401 - so that every table exists
-from archive import metadata
-from archive.custody import rebuild
-from archive.custody.ordering import Sorter
-from archive.custody.reading import LOST
-from archive.journal import checkpoint_text
-from archive.objects.port import read_all
-from archive.records import Kind
-from archive.tables import (
+import api.access.tables  # noqa: F401 - so that every table exists
+from archive.catalogue import record_json as metadata
+from archive.custody.external_sort import Sorter
+from archive.custody.rebuild import run as rebuild
+from archive.custody.rebuild.records import LOST
+from archive.database.tables import (
     CheckpointRow,
     CustodyReportRow,
     JournalEntryRow,
@@ -28,13 +25,16 @@ from archive.tables import (
     RetentionRuleRow,
     TenantRow,
 )
-from archive.versions import Planned
+from archive.journal.merkle import checkpoint_text
+from archive.model.records import Kind
+from archive.objects.ocfl_versions import Planned
+from archive.objects.port import read_all
 from ingestion.assembly import System
-from ingestion.custody import Custody
-from ingestion.outbox import ADVANCE
+from ingestion.deposits.outbox import ADVANCE
+from ingestion.operations.custody import Custody
 from ingestion.tables import DepositRow, OutboxRow
-from signing.clock import utc_now
-from signing.errors import Corrupt, Refused
+from signing.ground.clock import utc_now
+from signing.ground.errors import Corrupt, Refused
 from tests.holdings import (
     alter,
     filled,
@@ -93,8 +93,8 @@ def test_the_service_goes_on_from_there(system: System, tmp_path: Path) -> None:
     later = keep(after, tmp_path, 77)
     after.holdings.describe("demo", ids[0], {"title": "Après"}, agent="user:2", expected_revision=3)
     new = after.publisher.publish(force_token=True)
-    from archive.journal import verify_consistency
-    from archive.tree import StoredTree
+    from archive.journal.merkle import verify_consistency
+    from archive.journal.tiles import StoredTree
 
     proof = StoredTree(after.store, new.size).consistency(old.size)
     assert verify_consistency(old.size, new.size, bytes.fromhex(old.root), bytes.fromhex(new.root), proof)
@@ -164,7 +164,7 @@ def test_a_change_that_was_not_published_is_told_again(system: System, tmp_path:
 
 def test_old_receipts_and_bundles_hold(system: System, tmp_path: Path) -> None:
     ids = filled(system, tmp_path)
-    from api.receipts import receipt_json
+    from api.views.receipts import receipt_json
 
     deposit = receive(system, b"receipt", "k9")
     system.publisher.publish(force_token=True)
@@ -459,7 +459,7 @@ def _record(system: System, record_id: str) -> RecordRow:
 
 
 def _bundle_verdict(system: System, record_id: str, folder: Path) -> str:
-    from archive.evidence import verify_bundle
+    from archive.evidence.bundle import verify_bundle
 
     with system.database.read() as session:
         tenant = session.get_one(RecordRow, record_id).tenant_id

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-import api.tables  # noqa: F401 - so that every table exists
-from archive import catalogue
-from archive.hold_statements import PLACED, RELEASED, key_of, released
+import api.access.tables  # noqa: F401 - so that every table exists
+from archive.catalogue import rows as catalogue
+from archive.database.tables import HoldRow, JournalEntryRow
+from archive.disposition.holds.statements import PLACED, RELEASED, key_of, released
 from archive.objects import layout
-from archive.tables import HoldRow, JournalEntryRow
 from ingestion.assembly import System
-from ingestion.custody import Custody
+from ingestion.operations.custody import Custody
 from tests.holdings import alter, keep, lose_database, opened, rows, system_at
 from tests.servers.buckets import S3Server
 from tests.unit.ingestion.test_crashes import PowerCut
@@ -217,7 +217,7 @@ def test_a_rebuild_killed_among_the_holds_goes_on(
     lose_database(system)
     after = system_at(system.settings.home)
     after.prepare_rebuild()
-    from archive.custody.held import HoldsAgain
+    from archive.custody.rebuild.holds import HoldsAgain
 
     real, entered = HoldsAgain._enter, []
 

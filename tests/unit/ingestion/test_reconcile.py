@@ -12,14 +12,21 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-import api.tables  # noqa: F401 - so that every table exists
-from archive import register
-from archive.tables import CustodyReportRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow, TenantRow
+import api.access.tables  # noqa: F401 - so that every table exists
+from archive.catalogue import tenant_register as register
+from archive.database.tables import (
+    CustodyReportRow,
+    JournalEntryRow,
+    RecordRow,
+    RepresentationRow,
+    StoredFileRow,
+    TenantRow,
+)
 from ingestion.assembly import System
-from ingestion.custody import Custody
+from ingestion.operations.custody import Custody
 from search.engines.tantivy_schema import documents
 from search.port import Remove, Upsert
-from signing.canonical import canonical
+from signing.ground.canonical import canonical
 from tests.holdings import alter, filled, keep, lose_database, receive, rows, stored_file, system_at, titles
 
 

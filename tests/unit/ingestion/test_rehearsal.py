@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-import api.tables  # noqa: F401 - so that every table exists
+import api.access.tables  # noqa: F401 - so that every table exists
+from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.objects.port import unreadable
-from archive.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from ingestion.assembly import System
-from ingestion.backup import MANIFEST, Backup, back_up, latest, owner_url, run_tool
-from ingestion.rehearsal import SCRATCH, rehearse
-from signing.canonical import canonical
-from signing.errors import Refused, Unavailable
+from ingestion.operations.backup import MANIFEST, Backup, back_up, latest, owner_url, run_tool
+from ingestion.operations.rehearsal import SCRATCH, rehearse
+from signing.ground.canonical import canonical
+from signing.ground.errors import Refused, Unavailable
 from signing.note import verify_note
 from tests.holdings import keep, system_at
 from tests.servers.postgres import OWNER, Databases, unguarded

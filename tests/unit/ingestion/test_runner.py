@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from archive.records import Remark
-from archive.tables import JournalEntryRow, RecordRow, RepresentationRow
-from ingestion.retrying import retry
+from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
+from archive.model.records import Remark
+from ingestion.processing.retry import retry
 from ingestion.stages.port import Detail, StageInput, StageResult
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow, StageRunRow
-from signing.clock import utc_now
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Corrupt, Refused, Unavailable
 from tests.unit.ingestion.making import Made, Works, leaves, ordinary, says
 
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from api.health import DEGRADED, OK, Health
-from archive import assurance
+from api.operations.health import DEGRADED, OK, Health
+from archive.database.tables import HoldRow, StoreProbeRow
+from archive.objects import assurance
+from archive.objects.challenges import REASONS
 from archive.objects.port import Assurance
-from archive.objects.siege import REASONS
-from archive.probe import Probe
-from archive.tables import HoldRow, StoreProbeRow
-from ingestion import schedule
+from archive.objects.probe import Probe
 from ingestion.assembly import System, assemble
-from ingestion.leases import Duty
-from ingestion.schedule import Beat
+from ingestion.operations import schedule
+from ingestion.operations.schedule import Beat
+from ingestion.processing.leases import Duty
 from ingestion.settings import load_settings
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 from tests.holdings import keep
 
 

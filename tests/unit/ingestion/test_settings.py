@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from archive.settings import LocalStore, S3Store
+from archive.model.settings import LocalStore, S3Store
 from ingestion.settings import load_settings
-from signing.errors import Refused
+from signing.ground.errors import Refused
 from signing.settings import Pkcs12Seal
 
 S3 = {

@@ -10,15 +10,15 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from ingestion.alto import pages_of, text_of_pages, words_of_page
-from ingestion.pipeline import pipeline
+from ingestion.processing.pipeline import pipeline
 from ingestion.settings import load_settings
 from ingestion.stages.port import Stage, StageInput
 from ingestion.stages.recognise import Recognise
 from ingestion.stages.validate import Validate
+from ingestion.tools.alto import pages_of, text_of_pages, words_of_page
 from ingestion.tools.sandbox import Sandbox, ToolFailed
 from signing.authority import ensure_generated
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
 from tests.corpus.corpus import CORPUS, SAMPLES, Expected, recall
@@ -224,7 +224,7 @@ def test_text_lies_where_a_reader_sees_it_however_the_page_is_turned(
         {"source": source},
         {"words": words},
     )
-    from ingestion.alto import AltoWriter, PageText
+    from ingestion.tools.alto import AltoWriter, PageText
 
     page = PageText.from_line(words.read_text())
     with alto.open("wb") as out:
@@ -263,7 +263,7 @@ def test_the_second_engine_reads_as_well(sandbox: Sandbox, tmp_path: Path) -> No
         if error.code != "engine_missing":
             raise
         pytest.skip("the program tesseract is not installed")
-    from ingestion.alto import PageText
+    from ingestion.tools.alto import PageText
 
     assert "tesseract" in told["version"]
     pages = [PageText.from_line(line) for line in words.read_text().splitlines()]
@@ -285,10 +285,10 @@ def test_a_sheet_seen_askew_is_read_flat_and_its_words_found_where_they_are(tmp_
     import cv2
     import numpy as np
 
-    from ingestion.tools.inside import picture
-    from ingestion.tools.inside.engines import engine
-    from ingestion.tools.inside.recognise import prepared
-    from ingestion.tools.inside.sheet import Raster
+    from ingestion.tools.sandboxed import picture
+    from ingestion.tools.sandboxed.engines import engine
+    from ingestion.tools.sandboxed.recognise import prepared
+    from ingestion.tools.sandboxed.sheet import Raster
 
     with Image.open(SAMPLES / "photo-telephone.jpg") as photo:
         grey = np.asarray(photo.convert("L"))
@@ -314,7 +314,7 @@ def test_a_sheet_seen_askew_is_read_flat_and_its_words_found_where_they_are(tmp_
 def test_a_scan_is_not_taken_for_a_photograph(name: str) -> None:
     import numpy as np
 
-    from ingestion.tools.inside.picture import sheet_corners
+    from ingestion.tools.sandboxed.picture import sheet_corners
 
     with Image.open(SAMPLES / name) as scan:
         assert sheet_corners(np.asarray(scan.convert("L"))) is None

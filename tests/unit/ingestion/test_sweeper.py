@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
+from archive.database.tables import RecordRow, RepresentationRow
 from archive.objects.port import unreadable
-from archive.tables import RecordRow, RepresentationRow
-from ingestion import valkey
+from ingestion.processing.claims import take_deposit
+from ingestion.processing.relay import Relay
+from ingestion.processing.sweeper import Sweeper
+from ingestion.queue import valkey
 from ingestion.queue.celery import CeleryQueue, make_app
-from ingestion.relay import Relay
-from ingestion.sweeper import Sweeper
 from ingestion.tables import DepositRow, OutboxRow
-from ingestion.takes import take_deposit
-from signing.clock import utc_now
-from signing.errors import Unavailable
+from signing.ground.clock import utc_now
+from signing.ground.errors import Unavailable
 from tests.servers.postgres import owned
 from tests.unit.ingestion.making import Works, ordinary
 from tests.unit.ingestion.test_takes import Clock, dead_worker

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from archive.tables import JournalEntryRow
-from ingestion.leases import Duty, died, died_alone, this_worker
+from archive.database.tables import JournalEntryRow
+from ingestion.processing.claims import Lost, Take, give_back, take_deposit
+from ingestion.processing.leases import Duty, died, died_alone, this_worker
 from ingestion.tables import DepositRow
-from ingestion.takes import Lost, Take, give_back, take_deposit
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 
 ELSEWHERE = "otherboot-1:1:1:1:1"
 
@@ -47,7 +47,7 @@ def take(bench: Any, clock: Clock) -> Callable[[str], Take | None]:
 
 def dead_worker(*, alone: bool) -> str:
     """The name of a process that is gone; ``alone``: its parent, this test, lives on."""
-    script = "from ingestion.leases import this_worker; print(this_worker())"
+    script = "from ingestion.processing.leases import this_worker; print(this_worker())"
     if alone:
         return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     shell = f"{sys.executable} -c '{script}'; true"

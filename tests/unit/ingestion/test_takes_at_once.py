@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from archive.database import Database
-from archive.postgres import Listener
-from ingestion.leases import this_worker
+from archive.database.engine import Database
+from archive.database.postgres import Listener
+from ingestion.processing.leases import this_worker
+from ingestion.processing.relay import Relay
+from ingestion.processing.sweeper import Sweeper
 from ingestion.queue.port import TaskQueue
-from ingestion.relay import Relay
-from ingestion.sweeper import Sweeper
 from ingestion.tables import DepositRow, OutboxRow
-from signing.clock import utc_now
+from signing.ground.clock import utc_now
 from tests.servers.postgres import Databases, Postgres
 
 pytestmark = pytest.mark.services
@@ -32,12 +32,12 @@ ROWS = 200
 TAKER = """
 import random, sys
 from sqlalchemy import select
-from archive.database import Database
-from archive.ledger import Ledger
-from ingestion.leases import this_worker
+from archive.database.engine import Database
+from archive.journal.sequencer import Ledger
+from ingestion.processing.leases import this_worker
 from ingestion.tables import DepositRow
-from ingestion.takes import take_deposit
-from signing.clock import utc_now
+from ingestion.processing.claims import take_deposit
+from signing.ground.clock import utc_now
 database = Database(sys.argv[1], pooled=False)
 ledger = Ledger(database, utc_now)
 with database.read() as session:
@@ -105,7 +105,7 @@ def test_two_processes_take_each_of_200_rows_once(bench: Any) -> None:
 
 
 def test_a_row_that_is_being_taken_is_passed_over_without_waiting(bench: Any) -> None:
-    from ingestion.takes import take_deposit
+    from ingestion.processing.claims import take_deposit
 
     deposit_id = bench.receive().deposit.id
     with bench.database.write() as session:

@@ -11,15 +11,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from archive.database import Database
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow, TenantRow
 from archive.objects.port import unreadable
-from archive.tables import JournalEntryRow, TenantRow
 from search.engines.elastic import ElasticIndex
 from search.engines.elastic_link import Link
 from search.engines.tantivy import TantivyIndex
 from search.follower import Follower
 from search.port import Entry, Query, SearchIndex
-from signing.errors import Refused, Unavailable
+from signing.ground.errors import Refused, Unavailable
 from tests.servers.postgres import Databases
 from tests.servers.process import free_port
 

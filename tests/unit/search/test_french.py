@@ -13,7 +13,7 @@ from search.analysis import codes, fold, nfc, overrides, tokens, word
 from search.loosening import allowance, confusions, near
 from search.passages import LONGEST, Finder, passage
 from search.questions import parse_query
-from signing.errors import Refused
+from signing.ground.errors import Refused
 
 
 def test_tokens_point_at_the_words_without_their_articles() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signing.authority import FILES, ensure_generated
-from signing.errors import Corrupt
+from signing.ground.errors import Corrupt
 
 
 def test_every_file_is_there_and_private(keys: Path) -> None:

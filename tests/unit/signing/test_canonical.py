@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signing.canonical import canonical, parse_canonical
-from signing.clock import parse_stamp, stamp
+from signing.ground.canonical import canonical, parse_canonical
+from signing.ground.clock import parse_stamp, stamp
 
 ascii_keys = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
 values = st.recursive(

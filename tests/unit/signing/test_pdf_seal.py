@@ -9,7 +9,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from signing.errors import Corrupt, Refused, Unavailable
+from signing.ground.errors import Corrupt, Refused, Unavailable
 from signing.pdf import PreparedSeal, complete, prepare, seal_file, validate
 from signing.signers.pem import KeySigner, PemSigner
 from signing.timestampers.local import LocalAuthority

@@ -1,0 +1,1 @@
+"""Access: keys, people, sessions, permissions, rates."""

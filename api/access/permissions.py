@@ -1,0 +1,145 @@
+"""Every route says who may use it. One that doesn't keeps the application from starting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette.requests import Request
+from starlette.routing import Mount
+
+from api.access.auth import SCOPES, Caller, current_caller, current_person, not_authenticated, require_csrf
+from signing.ground.errors import Refused
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Permission:
+    """Base of what a route may declare, as ``Depends(…)``."""
+
+
+class Needs(Permission):
+    """The caller, who must hold a scope: an application by its key, or a person by their session.
+
+    A change made by a session must also carry its CSRF token (``X-CSRF-Token``): a page of another site
+    can send a cookie, never that header.
+    """
+
+    def __init__(self, scope: str) -> None:
+        if scope not in SCOPES:
+            raise ValueError(f"unknown scope {scope}")
+        self.scope = scope
+
+    def __call__(self, request: Request) -> Caller:
+        """The caller.
+
+        Raises:
+            Refused: ``not_authenticated`` (401), ``scope_missing`` (403), ``csrf_refused``.
+        """
+        caller = current_caller(request)
+        if caller is None:
+            raise not_authenticated()
+        if caller.kind == "user" and request.method not in _SAFE:
+            require_csrf(request)
+        _require(caller, self.scope)
+        return caller
+
+
+class AnyCaller(Permission):
+    """Any known caller, whatever the scopes (``/me``)."""
+
+    def __call__(self, request: Request) -> Caller:
+        """The caller.
+
+        Raises:
+            Refused: ``not_authenticated`` (401).
+        """
+        caller = current_caller(request)
+        if caller is None:
+            raise not_authenticated()
+        return caller
+
+
+class PageNeeds(Permission):
+    """The person logged in, who must hold a scope (None: any person).
+
+    For pages: a form's ``csrf`` field is checked by the route itself with ``auth.require_csrf``, since only
+    it knows when the form has been read.
+    """
+
+    def __init__(self, scope: str | None = None) -> None:
+        if scope is not None and scope not in SCOPES:
+            raise ValueError(f"unknown scope {scope}")
+        self.scope = scope
+
+    def __call__(self, request: Request) -> Caller:
+        """The person.
+
+        Raises:
+            Refused: ``not_authenticated`` (pages then send to the login page), ``scope_missing``.
+        """
+        person = current_person(request)
+        if person is None:
+            raise not_authenticated()
+        if self.scope is not None:
+            _require(person, self.scope)
+        return person
+
+
+class Public(Permission):
+    """Anybody, and why."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def __call__(self) -> None:
+        """Nothing to check."""
+
+
+def _require(caller: Caller, scope: str) -> None:
+    if not caller.may(scope):
+        raise Refused(
+            "scope_missing",
+            "Vous n’avez pas le droit « {scope} ».",
+            action="Demandez-le à votre administrateur.",
+            scope=scope,
+        )
+
+
+def permission_of(route: RouteContext) -> Permission | None:
+    """What a route declares, in itself, in its router or in what it depends on."""
+    found: list[Any] = [child.call for child in _walk(route.dependant)]
+    return next((call for call in found if isinstance(call, Permission)), None)
+
+
+def _walk(dependant: Dependant) -> Iterator[Dependant]:
+    for child in dependant.dependencies:
+        yield child
+        yield from _walk(child)
+
+
+def check_permissions(app: FastAPI, open_mounts: Iterable[str] = ()) -> None:
+    """Refuse to start with a route that anybody could use because nobody thought of it.
+
+    Args:
+        app: With all its routes.
+        open_mounts: Paths of static folders, which hold nothing but our own assets.
+
+    Raises:
+        RuntimeError: Naming each route without a permission.
+    """
+    allowed = frozenset(open_mounts)
+    missing = [name for route in iter_route_contexts(app.routes) for name in _undeclared(route, allowed)]
+    if missing:
+        raise RuntimeError("routes without a declared permission: " + ", ".join(missing))
+
+
+def _undeclared(route: RouteContext, open_mounts: frozenset[str]) -> Iterator[str]:
+    if isinstance(route.original_route, APIRoute):
+        if permission_of(route) is None:
+            yield f"{'|'.join(sorted(route.methods or ()))} {route.path}"
+    elif not (isinstance(route.original_route, Mount) and route.path in open_mounts):
+        yield route.path or repr(route.original_route)

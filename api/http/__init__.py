@@ -1,0 +1,1 @@
+"""HTTP: conditions, cursors, negotiation, uploads, errors, languages."""

@@ -1,0 +1,272 @@
+"""Every error as ``application/problem+json`` (RFC 9457). The only place that knows HTTP statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.http.i18n import translate
+from api.http.languages import MACHINE_PATHS, preferred_language
+from signing.ground.errors import ChartrierError, Corrupt, Unavailable
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+TITLES: dict[int, str] = {
+    400: "Demande illisible",
+    401: "Connexion nécessaire",
+    403: "Droit manquant",
+    404: "Introuvable",
+    405: "Méthode non admise",
+    406: "Forme de réponse non proposée",
+    409: "Conflit",
+    411: "Longueur nécessaire",
+    412: "Modifié entre-temps",
+    413: "Trop volumineux",
+    415: "Type de contenu non admis",
+    416: "Plage hors du fichier",
+    421: "Mauvaise adresse",
+    422: "Demande refusée",
+    428: "Condition nécessaire",
+    429: "Trop de demandes",
+    500: "Erreur interne",
+    501: "Pas encore proposé",
+    503: "Momentanément indisponible",
+}
+"""French title of each status: the message ids of the catalogue."""
+
+STATUSES: dict[str, int] = {
+    "not_authenticated": 401,
+    "login_link_spent": 401,
+    "scope_missing": 403,
+    "cross_site": 403,
+    "csrf_refused": 403,
+    "deposit_quarantined": 403,
+    "not_found": 404,
+    "object_missing": 404,
+    "representation_missing": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "altered": 409,
+    "hold_released": 409,
+    "nothing_to_retry": 409,
+    "object_exists": 409,
+    "object_locked": 409,
+    "tenant_exists": 409,
+    "precondition_failed": 412,
+    "revision_stale": 412,
+    "too_large": 413,
+    "unsupported_media_type": 415,
+    "bad_range": 416,
+    "wrong_host": 421,
+    "idempotency_key_missing": 400,
+    "bad_request": 400,
+    "precondition_required": 428,
+    "if_match_missing": 428,
+    "rate_limited": 429,
+    "not_available": 501,
+}
+"""Status of a refusal by its stable code; anything else is 422, and ``…_not_found`` is 404."""
+
+
+def status_of(error: ChartrierError) -> int:
+    """HTTP status of one of our errors."""
+    if isinstance(error, Unavailable):
+        return 503
+    if isinstance(error, Corrupt):
+        return 409
+    if error.code in STATUSES:
+        return STATUSES[error.code]
+    return 404 if error.code.endswith("_not_found") else 422
+
+
+def problem(
+    request: Request,
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    kept: str = "",
+    action: str = "",
+    errors: Sequence[Mapping[str, str]] = (),
+    values: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
+    """The body of a problem, in the caller's language."""
+    language = preferred_language(request)
+    filled = dict(values or {})
+
+    def say(text: str) -> str:
+        return translate(text, language).format(**filled) if text else ""
+
+    body: dict[str, Any] = {
+        "type": f"{request.app.state.public_url}/docs/problems#{code}",
+        "title": translate(TITLES.get(status, TITLES[500]), language),
+        "status": status,
+        "code": code,
+        "detail": say(detail),
+        "kept": say(kept),
+        "action": say(action),
+        "errors": [dict(error) for error in errors],
+        "trace_id": getattr(request.state, "trace_id", ""),
+    }
+    return body
+
+
+PageOf = Callable[[Request, dict[str, Any]], Response]
+"""Shows a problem as a page; given to ``install`` by the pages."""
+
+
+def _respond(request: Request, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    page: PageOf | None = getattr(request.app.state, "problem_page", None)
+    if page is not None and wants_page(request):
+        response = page(request, body)
+    else:
+        response = JSONResponse(body, status_code=body["status"], media_type=MEDIA_TYPE)
+        response.headers["content-language"] = preferred_language(request)
+    for name, value in (headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def wants_page(request: Request) -> bool:
+    """Whether the caller is a browser on a page, not a program on the API."""
+    return not request.scope["path"].startswith(MACHINE_PATHS)
+
+
+def chartrier_error(request: Request, error: Exception) -> Response:
+    """Refused, Unavailable and Corrupt, each with its own status."""
+    if not isinstance(error, ChartrierError):
+        raise error
+    status = status_of(error)
+    if isinstance(error, Corrupt):
+        log.error("integrity_broken", code=error.code, trace_id=getattr(request.state, "trace_id", ""))
+    headers: dict[str, str] = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="chartrier"'
+    if error.code == "rate_limited":
+        seconds = error.values.get("seconds", 60)
+        headers["Retry-After"] = str(seconds)
+        headers["RateLimit"] = f'"{error.values.get("what", "requests")}";r=0;t={seconds}'
+    errors: list[dict[str, str]] = []
+    if error.pointer is not None:
+        text = translate(error.detail, preferred_language(request)).format(**error.values)
+        errors.append({"pointer": error.pointer, "detail": text})
+    body = problem(
+        request,
+        status=status,
+        code=error.code,
+        detail=error.detail,
+        kept=error.kept,
+        action=error.action,
+        errors=errors,
+        values=error.values,
+    )
+    if error.code == "bad_query" and "position" in error.values:
+        body["position"] = error.values["position"]
+    return _respond(request, body, headers)
+
+
+_OF_STATUS: dict[int, tuple[str, str, str]] = {
+    400: ("bad_request", "Le corps de la demande est illisible.", "Vérifiez sa forme puis recommencez."),
+    404: ("not_found", "Cette adresse n’existe pas.", "Vérifiez l’adresse."),
+    405: ("method_not_allowed", "Cette adresse n’admet pas cette méthode.", "Consultez /docs."),
+    413: ("too_large", "Le corps de la demande est trop volumineux.", "Envoyez un fichier plus petit."),
+    415: ("unsupported_media_type", "Ce type de contenu n’est pas admis ici.", "Consultez /docs."),
+    416: (
+        "bad_range",
+        "La plage demandée est hors du fichier.",
+        "Demandez une plage comprise dans sa taille.",
+    ),
+}
+
+
+def http_error(request: Request, error: Exception) -> Response:
+    """What FastAPI and Starlette refuse by themselves: 404, 405, 413, unreadable bodies."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if isinstance(error.__cause__, ChartrierError):  # raised while the body was being read
+        return chartrier_error(request, error.__cause__)
+    code, detail, action = _OF_STATUS.get(
+        error.status_code, ("bad_request", "La demande est refusée.", "Consultez /docs.")
+    )
+    body = problem(request, status=error.status_code, code=code, detail=detail, action=action)
+    return _respond(request, body, error.headers)
+
+
+def validation_error(request: Request, error: Exception) -> Response:
+    """FastAPI's own 422, with a JSON Pointer for each fault."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    faults = [
+        {"pointer": _pointer(fault["loc"]), "detail": _french(str(fault["type"]), str(fault["msg"]))}
+        for fault in error.errors()
+    ]
+    body = problem(
+        request,
+        status=422,
+        code="invalid_request",
+        detail="Une partie de la demande n’a pas la forme attendue.",
+        action="Corrigez les points nommés dans « errors ».",
+        errors=faults,
+    )
+    return _respond(request, body)
+
+
+def _pointer(location: Sequence[Any]) -> str:
+    where, *rest = location
+    path = "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in rest)
+    return f"/{path}" if where == "body" else f"{where}:{path}"
+
+
+_FAULTS = {
+    "missing": "obligatoire",
+    "int_parsing": "un nombre entier est attendu",
+    "date_from_datetime_parsing": "une date AAAA-MM-JJ est attendue",
+    "date_parsing": "une date AAAA-MM-JJ est attendue",
+    "extra_forbidden": "champ inconnu",
+    "json_invalid": "JSON illisible",
+    "bool_parsing": "true ou false est attendu",
+    "string_too_long": "texte trop long",
+    "enum": "valeur hors de la liste",
+    "literal_error": "valeur hors de la liste",
+}
+
+
+def _french(kind: str, message: str) -> str:
+    return _FAULTS.get(kind, message.removeprefix("Value error, "))
+
+
+def unexpected_error(request: Request, error: Exception) -> Response:
+    """The edge of the house: whatever nobody foresaw is logged whole and told in general words."""
+    log.error(
+        "unexpected_error",
+        path=request.scope["path"],
+        trace_id=getattr(request.state, "trace_id", ""),
+        exc_info=error,
+    )
+    body = problem(
+        request,
+        status=500,
+        code="internal_error",
+        detail="Le service a rencontré une erreur qu’il n’avait pas prévue.",
+        kept="Ce qui avait été confirmé avant cette demande reste conservé.",
+        action="Réessayez. Si l’erreur se répète, donnez la référence « trace_id » au support.",
+    )
+    return _respond(request, body)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application as a problem."""
+    app.add_exception_handler(ChartrierError, chartrier_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, validation_error)

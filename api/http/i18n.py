@@ -1,0 +1,85 @@
+"""The texts of pages: French message ids, an English catalogue, French typography."""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from api.http.typography import NARROW, french
+
+LANGUAGES = {"fr": "Français", "en": "English"}
+DOMAIN = "chartrier"
+LOCALE = Path(__file__).parent / "locale"
+
+_language: ContextVar[str] = ContextVar("language", default="fr")
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    if language == "fr":
+        return gettext.NullTranslations()
+    return gettext.translation(DOMAIN, LOCALE, [language], fallback=True)
+
+
+def current_language() -> str:
+    """The language in which this page is being made."""
+    return _language.get()
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Make everything inside in one language."""
+    token = _language.set(language if language in LANGUAGES else "fr")
+    try:
+        yield
+    finally:
+        _language.reset(token)
+
+
+def translate(message: str, language: str) -> str:
+    """A French message id in another language, as far as the catalogue knows it; places are left open."""
+    return _catalogue(language).gettext(message) if message else message
+
+
+def _set(text: str) -> str:
+    return french(text) if current_language() == "fr" else text
+
+
+def _(message: str, **values: object) -> Markup:
+    """A sentence of ours: translated, its places filled with escaped values, set in its typography.
+
+    Args:
+        message: French, may hold HTML tags; never anything that came from outside.
+        values: Escaped unless they are ``Markup`` already.
+    """
+    text = Markup(_set(translate(message, current_language())))  # noqa: S704  (ours: a literal of a template or module)
+    return text.format(**values) if values else text
+
+
+def number(value: int) -> str:
+    """Group the digits of an integer by thousands, in the page's language."""
+    separator = NARROW if current_language() == "fr" else ","
+    return f"{value:,}".replace(",", separator)
+
+
+def ngettext(one: str, many: str, n: int, **values: object) -> Markup:
+    """A sentence with a number: ``{n}`` stands for it. French counts 0 and 1 as one."""
+    language = current_language()
+    french_form = one if abs(n) < 2 else many
+    message = french_form if language == "fr" else _catalogue(language).ngettext(one, many, n)
+    message = message.replace("{n} ", "{n}\u00a0")
+    return Markup(_set(message)).format(n=number(n), **values)  # noqa: S704  (ours, as above)
+
+
+def said(message: str, **values: object) -> Markup:
+    """A sentence that another part stored or raised: translated and set; nothing in it is taken for HTML."""
+    text = translate(message, current_language())
+    with suppress(KeyError, IndexError, ValueError):  # a sentence with braces of its own: shown as it stands
+        text = text.format(**values)
+    return escape(_set(text))

@@ -1,0 +1,40 @@
+"""Which form of an answer the caller accepts (RFC 9110, 12.5.1)."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from signing.ground.errors import Refused
+
+
+def accepted(request: Request, offered: tuple[str, ...]) -> str:
+    """The first of what the caller accepts among what is offered; nothing said means the first offer.
+
+    Raises:
+        Refused: ``not_acceptable``.
+    """
+    header = request.headers.get("accept", "*/*")
+    ranked: list[tuple[float, int, str]] = []
+    for place, part in enumerate(header.split(",")):
+        name, _, parameters = part.strip().partition(";")
+        weight = 1.0
+        for parameter in parameters.split(";"):
+            key, _, value = parameter.strip().partition("=")
+            if key == "q":
+                try:
+                    weight = float(value)
+                except ValueError:
+                    weight = 0.0
+        if weight > 0:
+            ranked.append((-weight, place, name.strip().lower()))
+    for _, _, name in sorted(ranked):
+        for offer in offered:
+            if name in {offer, "*/*", offer.split("/")[0] + "/*"}:
+                return offer
+    raise Refused(
+        "not_acceptable",
+        "Aucune des formes demandées n’est proposée.",
+        action="Demandez : {offered}.",
+        pointer="header:Accept",
+        offered=", ".join(offered),
+    )

@@ -1,0 +1,178 @@
+"""How each part is doing, in words: for ``/health/ready``, the page « État » and ``doctor``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, text
+
+from archive.database.tables import CheckpointRow, JournalEntryRow, TenantRow
+from archive.database.tenancy import EVERYTHING, acting_for
+from archive.disposition import locks
+from archive.disposition.holds import decisions as holds
+from archive.objects import assurance
+from ingestion.tables import DepositRow, OutboxRow
+from signing.ground.clock import stamp
+from signing.ground.errors import ChartrierError
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+OK, DEGRADED, AWAY = "ok", "degraded", "away"
+_SLOW_WAKE = timedelta(seconds=60)
+_SLOW_PUBLICATION = timedelta(seconds=180)
+_SLOW_WORK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One part of the system.
+
+    Attributes:
+        state: ``ok``, ``degraded`` (works, but somebody should look) or ``away``.
+        detail: One French sentence.
+        since: Since when it has been in this state, as far as this process saw.
+    """
+
+    name: str
+    state: str
+    detail: str
+    since: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``/health/ready`` shows it."""
+        return {
+            "state": self.state,
+            "detail": self.detail,
+            "since": stamp(self.since) if self.since else None,
+        }
+
+
+class Health:
+    """Asks each part and remembers since when it has been as it is."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._seen: dict[str, tuple[str, datetime]] = {}
+        self._lock = threading.Lock()
+
+    def components(self) -> tuple[Component, ...]:
+        """Every part, now."""
+        checks: dict[str, Callable[[], tuple[str, str]]] = {
+            "database": self._database,
+            "store": self._store,
+            "broker": self._broker,
+            "worker": self._worker,
+            "search": self._search,
+            "journal": self._journal,
+        }
+        return tuple(self._dated(name, *_asked(check)) for name, check in checks.items())
+
+    def _dated(self, name: str, state: str, detail: str) -> Component:
+        now = self._system.clock()
+        with self._lock:
+            before = self._seen.get(name)
+            since = before[1] if before is not None and before[0] == state else now
+            self._seen[name] = (state, since)
+        return Component(name, state, detail, since)
+
+    def _database(self) -> tuple[str, str]:
+        with self._system.database.read() as session:
+            session.execute(text("SELECT 1"))
+        return OK, "La base de données répond."
+
+    def _store(self) -> tuple[str, str]:
+        system = self._system
+        head = system.store.stat("layout.json")
+        today, horizon = system.clock().date(), system.settings.archive.lock_horizon_days
+        with acting_for(EVERYTHING), system.database.read() as session:  # a number, of no tenant
+            lost = assurance.was_lost(session, system.store.name)
+            late = locks.overdue(session, today, horizon)
+            unsettled = holds.overdue(session, system.clock())
+        if lost:
+            return DEGRADED, "Le magasin n’impose plus ses verrous : lisez l’épreuve dans « chartrier doctor »."
+        if late or locks.is_overdue(head, today, horizon):
+            return DEGRADED, "Des verrous auraient dû être prolongés et ne l’ont pas été."
+        if unsettled:
+            return DEGRADED, "Le magasin ne suit pas encore tous les gels décidés."
+        if system.store.assurance == "advisory":
+            return OK, "Le magasin répond ; ses verrous sont indicatifs."
+        return OK, "Le magasin répond ; ses verrous sont imposés."
+
+    def probe(self) -> dict[str, Any] | None:
+        """What the last probe of the store showed, without its name; None when there was none."""
+        try:
+            with self._system.database.read() as session:
+                row = assurance.latest(session, self._system.store.name)
+        except ChartrierError:
+            return None
+        if row is None:
+            return None
+        return {"at": stamp(row.at), "assurance": row.assurance, "reason": row.reason}
+
+    def _broker(self) -> tuple[str, str]:
+        if self._broker_answers():
+            return OK, "Le courtier répond."
+        return AWAY, "Le courtier ne répond pas : les dépôts sont reçus et attendent."
+
+    def _broker_answers(self) -> bool:
+        settings = self._system.settings
+        if settings.ingestion.broker_url is not None:
+            return self._system.queue.ping()
+        from ingestion.queue import valkey
+
+        return valkey.answers(settings.home)
+
+    def _worker(self) -> tuple[str, str]:
+        now = self._system.clock()
+        with self._system.database.read() as session:
+            oldest_wake = session.scalar(select(func.min(OutboxRow.created_at)).where(OutboxRow.sent_at.is_(None)))
+            oldest_work = session.scalar(
+                select(func.min(DepositRow.updated_at)).where(DepositRow.state.in_(("received", "working")))
+            )
+            waiting = session.scalar(
+                select(func.count()).select_from(DepositRow).where(DepositRow.state.in_(("received", "working")))
+            )
+        if oldest_wake is not None and now - oldest_wake > _SLOW_WAKE:
+            return DEGRADED, "Des réveils attendent depuis plus d’une minute."
+        if oldest_work is not None and now - oldest_work > _SLOW_WORK:
+            return DEGRADED, "Un dépôt n’avance plus depuis plus de dix minutes."
+        return OK, f"{waiting or 0} dépôt(s) en traitement."
+
+    def _search(self) -> tuple[str, str]:
+        with self._system.database.read() as session:
+            tenants = session.scalars(select(TenantRow.id)).all()
+            last = session.scalar(select(func.max(JournalEntryRow.n)))
+        self._system.index.condition()  # a server that hangs is found out by this one, in seconds
+        for tenant in tenants:
+            self._system.index.position(tenant)
+        return OK, f"L’index répond ; le journal compte {(last if last is not None else -1) + 1} entrées."
+
+    def _journal(self) -> tuple[str, str]:
+        now = self._system.clock()
+        with self._system.database.read() as session:
+            size = session.scalar(select(func.max(CheckpointRow.size))) or 0
+            oldest = session.scalar(select(func.min(JournalEntryRow.at)).where(JournalEntryRow.n >= size))
+        if oldest is not None and now - oldest > _SLOW_PUBLICATION:
+            return DEGRADED, "Des entrées du journal attendent leur scellement depuis plus de trois minutes."
+        return OK, f"Journal scellé jusqu’à {size} entrées."
+
+
+def _asked(check: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+    try:
+        with acting_for(EVERYTHING):  # how the installation is doing: numbers, of no tenant
+            return check()
+    except ChartrierError as error:
+        return AWAY, str(error)
+
+
+def overall(components: tuple[Component, ...]) -> str:
+    """The state of the whole: away without database or store, degraded when any part is not well."""
+    states = {component.name: component.state for component in components}
+    if AWAY in (states.get("database"), states.get("store")):
+        return AWAY
+    return OK if all(state == OK for state in states.values()) else DEGRADED

@@ -1,0 +1,1 @@
+"""The server: supervisor, processes, health check."""

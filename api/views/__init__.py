@@ -1,0 +1,1 @@
+"""Views: JSON and documents made from records, deposits, holds and proofs."""

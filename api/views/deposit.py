@@ -1,0 +1,121 @@
+"""The JSON of a deposit, as the API and the pages show it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.database.tables import RecordRow
+from ingestion.deposits.queries import duplicates
+from ingestion.deposits.states import DepositState
+from ingestion.stages.port import STAGES
+from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
+from signing.ground.canonical import canonical
+from signing.ground.clock import stamp
+
+Position = Callable[[str], int]
+"""Tenant -> journal entry up to which its search index has followed."""
+
+Translate = Callable[[str], str]
+
+
+def view(
+    session: Session, deposit: DepositRow, *, position: Position | None = None, translate: Translate = str
+) -> dict[str, Any]:
+    """The JSON of a deposit, as the API promises it.
+
+    Args:
+        position: Where each tenant's index is; without it a kept deposit shows ``index`` as running.
+        translate: Message id -> text in the reader's language.
+    """
+    record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == deposit.id))
+    return {
+        "id": deposit.id,
+        "state": deposit.state,
+        "tenant": deposit.tenant_id,
+        "filename": deposit.filename,
+        "media_type": deposit.media_type,
+        "size": deposit.size,
+        "digests": {"sha-256": deposit.sha256, "sha-512": deposit.sha512},
+        "received_at": stamp(deposit.received_at),
+        "record_id": record.id if record else None,
+        "duplicate_of": duplicates(session, deposit),
+        "stages": _stages(session, deposit, record, position, translate),
+        "problem": _problem(deposit.problem, translate),
+        "receipt": {
+            "entry": deposit.entry,
+            "leaf_hash": deposit.leaf_hash,
+            "href": f"/api/v1/deposits/{deposit.id}/receipt",
+        },
+        "fields": dict(deposit.fields),
+    }
+
+
+def entity_tag(shown: Mapping[str, Any]) -> str:
+    """Strong ETag of a view: the same exactly as long as what it shows is the same."""
+    return f'"{hashlib.sha256(canonical(dict(shown))).hexdigest()[:32]}"'
+
+
+def _stages(
+    session: Session,
+    deposit: DepositRow,
+    record: RecordRow | None,
+    position: Position | None,
+    translate: Translate,
+) -> list[dict[str, Any]]:
+    rows = {row.name: row for row in session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit.id))}
+    shown = [_stage(name, rows.get(name), translate) for name in STAGES]
+    if deposit.state == DepositState.KEPT:
+        indexed = record is not None and position is not None and position(deposit.tenant_id) >= record.last_entry
+        shown[-1]["state"] = "done" if indexed else "running"
+    recognise = rows.get("recognise")
+    if recognise is not None and recognise.state == "running":
+        done = session.execute(
+            select(PageTaskRow.first_page, PageTaskRow.last_page).where(
+                PageTaskRow.deposit_id == deposit.id, PageTaskRow.state.in_(("done", "failed"))
+            )
+        )
+        pages = sum(last - first + 1 for first, last in done)
+        if recognise.total is not None:
+            shown[STAGES.index("recognise")]["done"] = min(pages, recognise.total)
+    return shown
+
+
+def _stage(name: str, row: StageRunRow | None, translate: Translate) -> dict[str, Any]:
+    if row is None:
+        return {
+            "name": name,
+            "state": "waiting",
+            "done": None,
+            "total": None,
+            "started_at": None,
+            "ended_at": None,
+            "detail": None,
+        }
+    return {
+        "name": name,
+        "state": row.state,
+        "done": row.done,
+        "total": row.total,
+        "started_at": stamp(row.started_at) if row.started_at else None,
+        "ended_at": stamp(row.ended_at) if row.ended_at else None,
+        "detail": _sentence(row.detail, translate),
+    }
+
+
+def _sentence(detail: Mapping[str, Any] | None, translate: Translate) -> str | None:
+    return translate(detail["text"]).format(**detail["values"]) if detail else None
+
+
+def _problem(problem: Mapping[str, Any] | None, translate: Translate) -> dict[str, Any] | None:
+    if problem is None:
+        return None
+    return {
+        "code": problem["code"],
+        "detail": translate(problem["detail"]).format(**problem["values"]),
+        "action": translate(problem["action"]).format(**problem["values"]) if problem["action"] else "",
+    }

@@ -1,0 +1,118 @@
+"""A record's journal entries, each as one sentence and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.access.tables import ApiKeyRow, UserRow
+from archive.database.tables import JournalEntryRow, PseudonymRow, RecordRow
+from signing.ground.clock import stamp
+
+SENTENCES: dict[str, str] = {
+    "DepositReceived": "Reçu : {size} octets, empreinte prise, accusé de réception donné.",
+    "StageCompleted": "{stage} : terminé.",
+    "StageFailed": "{stage} : échec ; le document est conservé tel que reçu.",
+    "StageSkipped": "{stage} : sans objet pour ce document.",
+    "DepositQuarantined": "Mis à l’écart : un archiviste doit décider.",
+    "DepositRetried": "Étapes relancées.",
+    "RecordKept": "Rangé dans le magasin avec ses copies et ses preuves.",
+    "RecordDescribed": "Description complétée ou corrigée.",
+    "RecordCompleted": "Formes du document complétées par un nouveau traitement.",
+    "DepositRecovered": "Réinscrit après la perte de la base, d’après ce que le magasin en gardait.",
+    "RecordRecovered": "Réinscrit après la perte de la base, d’après sa fiche dans le magasin.",
+    "ObjectRestored": "Fichier « {path} » rétabli depuis la copie saine, après vérification.",
+    "FixityChecked": "Vérifié : {verdict}.",
+    "HoldPlaced": "Gelé : ne peut pas être éliminé.",
+    "HoldReleased": "Gel levé.",
+    "HoldExpired": "Gel arrivé à son terme.",
+    "HoldRecovered": "Gel réinscrit après la perte de la base, d’après ce que le magasin en gardait.",
+    "ReleaseRecovered": "Fin d’un gel réinscrite après la perte de la base, d’après ce que le magasin en gardait.",
+}
+"""French sentence of each event: message ids of the catalogue."""
+
+STAGES = {
+    "screen": "Recherche de virus",
+    "identify": "Reconnaissance du format",
+    "normalise": "Préparation des pages",
+    "recognise": "Lecture du texte",
+    "convert": "Conversion en PDF/A",
+    "validate": "Contrôles",
+    "seal": "Scellement",
+}
+"""What each stage is called in French."""
+
+VERDICTS = {"intact": "intact", "altered": "altéré", "missing": "manquant", "unverifiable": "non vérifiable"}
+
+
+def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Every entry about a record and about the deposit it came from, oldest first.
+
+    Args:
+        say: Message id -> text in the reader's language.
+    """
+    subjects = (f"record:{record.id}", f"deposit:{record.deposit_id}")
+    rows = session.scalars(
+        select(JournalEntryRow).where(JournalEntryRow.subject.in_(subjects)).order_by(JournalEntryRow.n)
+    ).all()
+    names: dict[str, str | None] = {}
+    shown = []
+    for row in rows:
+        body: dict[str, Any] = json.loads(row.body)
+        agent = body.get("agent")
+        if agent is not None and agent not in names:
+            names[agent] = _name(session, record.tenant_id, agent)
+        shown.append(
+            {
+                "n": row.n,
+                "at": stamp(row.at),
+                "type": row.type,
+                "sentence": sentence(row.type, body.get("facts", {}), say),
+                "agent": names.get(agent) if agent is not None else None,
+                "entry": body,
+                "leaf_hash": row.leaf_hash,
+            }
+        )
+    return shown
+
+
+def sentence(kind: str, facts: dict[str, Any], say: Callable[[str], str]) -> str:
+    """One event in words."""
+    skipped = kind == "StageCompleted" and facts.get("state") == "skipped"
+    expired = kind == "HoldReleased" and facts.get("ended") == "expired"
+    text = SENTENCES.get("StageSkipped" if skipped else "HoldExpired" if expired else kind)
+    values = {name: value for name, value in facts.items() if isinstance(value, str | int)}
+    if "stage" in values:
+        values["stage"] = say(STAGES.get(str(values["stage"]), str(values["stage"])))
+    if "verdict" in values:
+        values["verdict"] = say(VERDICTS.get(str(values["verdict"]), str(values["verdict"])))
+    if text is not None:
+        try:
+            return say(text).format(**values)
+        except KeyError:  # an entry of an earlier version may lack a fact: say less, never fail
+            pass
+    return say("Événement {kind} inscrit au journal.").format(kind=kind)
+
+
+def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
+    """Who is behind a pseudonym, for those who may read the record; None once its key was destroyed."""
+    row = session.get(PseudonymRow, pseudonym)
+    if row is None or row.tenant_id != tenant:
+        return None
+    return name_of(session, row.identity)
+
+
+def name_of(session: Session, agent: str) -> str | None:
+    """Who is behind ``user:<id>``, ``key:<id>`` or ``service:<name>``; None for a pseudonym and for who is gone."""
+    kind, _, identity = agent.partition(":")
+    if kind == "user":
+        user = session.get(UserRow, identity)
+        return user.name if user is not None else None
+    if kind == "key":
+        key = session.get(ApiKeyRow, identity)
+        return key.name if key is not None else None
+    return identity if kind == "service" else None

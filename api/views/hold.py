@@ -1,0 +1,75 @@
+"""Holds placed and released for a caller, and as the API writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from api.views.history import name_of
+from archive.database.engine import iso
+from archive.database.tables import HoldRow
+from archive.disposition.holds import decisions as holds
+from signing.ground.clock import stamp
+from signing.ground.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+log = structlog.get_logger(__name__)
+
+
+def place(system: System, tenant: str, records: Sequence[str], *, reason: str, until: date | None, agent: str) -> str:
+    """Decide a hold and tell the store, now or as soon as it answers; its id.
+
+    Raises:
+        Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``.
+    """
+    hold_id = system.holds.place(tenant, records, reason=reason, until=until, agent=agent)
+    _settle(system, hold_id)
+    return hold_id
+
+
+def release(system: System, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
+    """Decide that a hold ends and tell the store, now or as soon as it answers.
+
+    Raises:
+        Refused: ``hold_not_found``, ``hold_released``, ``bad_hold``.
+    """
+    system.holds.release(tenant, hold_id, reason=reason, agent=agent)
+    _settle(system, hold_id)
+
+
+def _settle(system: System, hold_id: str) -> None:
+    """The decision stands, whatever the store says: it is shown as not in step and taken up every minute."""
+    system.bell.ring()
+    try:
+        failed = system.holds.settle(hold_id)
+    except Unavailable as error:
+        log.warning("hold_waits", hold=hold_id, code=error.code)
+        return
+    if failed:
+        log.error("holds_not_settled", count=len(failed), first=dict(list(failed.items())[:10]))
+
+
+def view(session: Session, row: HoldRow) -> dict[str, Any]:
+    """The JSON of a hold."""
+    state = "active" if row.released_at is None else "expired" if row.released_by is None else "released"
+    return {
+        "id": row.id,
+        "tenant": row.tenant_id,
+        "state": state,
+        "reason": row.reason,
+        "until": iso(row.until),
+        "records": holds.records_of(session, row.id),
+        "placed_at": stamp(row.placed_at),
+        "placed_by": name_of(session, row.placed_by),
+        "released_at": stamp(row.released_at) if row.released_at is not None else None,
+        "released_by": name_of(session, row.released_by) if row.released_by is not None else None,
+        "release_reason": row.release_reason,
+        "in_step": row.settled_at is not None,
+        "problem": row.problem,
+    }

@@ -1,0 +1,63 @@
+"""A record as the API writes it: the catalogue's view, with what only the running service knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from archive.catalogue import rows as catalogue
+from archive.catalogue.rows import checkpoint_over
+from archive.catalogue.rows import get as find_record
+from archive.catalogue.rows import representation as find_representation
+from archive.catalogue.rows import representations as representations_of
+from archive.custody.replica.status import standing
+from archive.database.tables import RecordRow
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+__all__ = [
+    "checkpoint_over",
+    "copies",
+    "entity_tag",
+    "find_record",
+    "find_representation",
+    "representations_of",
+    "view",
+]
+
+
+def view(session: Session, row: RecordRow, system: System, position: Callable[[str], int]) -> dict[str, Any]:
+    """The JSON of a record."""
+    body = catalogue.view(
+        session,
+        row.tenant_id,
+        row.id,
+        assurance=str(system.store.assurance),
+        indexed_to=position(row.tenant_id),
+    )
+    for form in body["representations"]:
+        form["href"] = f"/api/v1/records/{row.id}/representations/{form['kind']}"
+    return body | {"copies": copies(session, row, system)}
+
+
+def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:
+    """Where the record stands: in the first store, and in the second if there is one."""
+    second = system.copy_store
+    return standing(
+        session,
+        row,
+        (_kind(system.store.name), system.store.assurance),
+        (_kind(second.name), second.assurance) if second is not None else None,
+    )
+
+
+def _kind(name: str) -> str:
+    return "files" if name.startswith("file:") else "s3"
+
+
+def entity_tag(row: RecordRow) -> str:
+    """Strong ETag of a record: its revision."""
+    return f'"{row.revision}"'

@@ -1,0 +1,204 @@
+"""Bodies of answers about one record, and about what somebody shows us. Fields are added, none renamed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from api.views.schemas import Digests, JsonObject
+
+
+class FormatView(BaseModel):
+    """What PRONOM calls it."""
+
+    puid: str | None = Field(examples=["fmt/20"])
+    name: str | None
+
+
+class StoreView(BaseModel):
+    """Where the bytes are and until when they are locked."""
+
+    assurance: Literal["advisory", "enforced"]
+    key: str
+    version: str
+    locked_until: str | None
+    legal_hold: bool
+
+
+class Representation(BaseModel):
+    """One form of a record."""
+
+    kind: Literal["original", "archival", "text", "preview"]
+    filename: str
+    media_type: str
+    format: FormatView
+    size: int
+    digests: Digests
+    href: str
+    store: StoreView
+
+
+class TextFacts(BaseModel):
+    """How much text was read, and how surely."""
+
+    words: int
+    mean_confidence: float | None = Field(description="De 0 à 1.")
+
+
+class Retention(BaseModel):
+    """Until when, and why."""
+
+    rule: str | None
+    rule_version: int | None
+    starts_on: str | None
+    ends_on: str | None
+    final_action: Literal["keep", "destroy", "sort"]
+    explanation: str
+
+
+class Access(BaseModel):
+    """From when the public may read it, and why."""
+
+    rule: str | None
+    communicable_on: str | None
+    explanation: str
+
+
+class Warning(BaseModel):  # noqa: A001 - the word of the contract
+    """Something to know or to mend."""
+
+    code: str
+    detail: str
+    stage: str | None
+
+
+class IndexState(BaseModel):
+    """Stored and indexed are two facts."""
+
+    state: Literal["indexed", "pending"]
+
+
+class Copy(BaseModel):
+    """Where the record stands: the first store, or the second copy."""
+
+    store: Literal["first", "second"]
+    kind: Literal["files", "s3"]
+    assurance: Literal["advisory", "enforced"]
+    state: Literal["intact", "altered", "missing", "unverifiable", "unverified", "incomplete", "absent"]
+    objects: int
+    expected: int
+    locked_until: str | None
+    checked_at: str | None = Field(description="Dernière relecture complète ; `null` : aucune.")
+
+
+class Proof(BaseModel):
+    """Where the record stands in the journal."""
+
+    entry: int
+    checkpoint: int | None = Field(description="Premier scellement qui la couvre ; `null` : pas encore scellée.")
+
+
+class HoldOnRecord(BaseModel):
+    """A hold in force: the record is not disposed of, whatever the date."""
+
+    id: str
+    reason: str
+    until: str | None = Field(description="Dernier jour ; null : jusqu’à sa levée.")
+    placed_at: str
+    in_step: bool = Field(description="Le magasin fait ce qui a été décidé.")
+
+
+class Record(BaseModel):
+    """What is kept."""
+
+    id: str
+    tenant: str
+    deposit_id: str
+    revision: int
+    state: Literal["kept", "in_disposal", "disposed", "transferred"]
+    title: str
+    description: str | None
+    document_type: str | None
+    classification: str | None
+    producer: str | None
+    document_date: str | None
+    closed_on: str | None
+    external_reference: str | None
+    filename: str
+    kept_at: str
+    pages: int | None
+    language: str | None
+    text: TextFacts | None
+    representations: list[Representation]
+    verdicts: JsonObject = Field(description="`virus`, `pdfa`, `signature`, `seal`.")
+    retention: Retention
+    holds: list[HoldOnRecord] = Field(description="Gels en vigueur.")
+    access: Access
+    warnings: list[Warning]
+    index: IndexState
+    proof: Proof
+    copies: list[Copy]
+
+
+class Word(BaseModel):
+    """One word and its place, in pixels of the page image."""
+
+    text: str
+    x: int
+    y: int
+    width: int
+    height: int
+    confidence: float
+
+
+class PageWords(BaseModel):
+    """The words of one page."""
+
+    page: int
+    width: int
+    height: int
+    words: list[Word]
+
+
+class HistoryEntry(BaseModel):
+    """One event."""
+
+    n: int
+    at: str
+    type: str
+    sentence: str
+    agent: str | None
+    entry: JsonObject = Field(description="L’entrée du journal.")
+    leaf_hash: str
+
+
+class History(BaseModel):
+    """What happened to a record, oldest first."""
+
+    entries: list[HistoryEntry]
+
+
+class Check(BaseModel):
+    """One check and its verdict."""
+
+    name: str
+    verdict: str
+    detail: str
+
+
+class Verification(BaseModel):
+    """The weakest verdict, and every check behind it."""
+
+    verdict: Literal["intact", "altered", "missing", "unverifiable"]
+    checks: list[Check]
+
+
+class Finding(BaseModel):
+    """Something a public verification can say of a file."""
+
+    verdict: Literal["intact", "altered", "missing", "unverifiable", "unknown"]
+    kind: Literal["record", "bundle", "file"]
+    checks: list[Check]
+    record: JsonObject | None
+    signatures: JsonObject | None

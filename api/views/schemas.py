@@ -1,0 +1,290 @@
+"""Bodies as the API writes and reads them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from api.views import examples
+
+JsonObject = dict[str, Any]
+
+
+class Body(BaseModel):
+    """Something a caller sends: unknown fields are refused, so that a typo is not silently lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        """No NUL and no half of a character: what no database and no journal could write."""
+        if isinstance(value, str) and ("\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value)):
+            raise ValueError("texte illisible")
+        return value
+
+
+class ProblemFault(BaseModel):
+    """One point of the request that is at fault."""
+
+    pointer: str = Field(description="Pointeur JSON, ou « query:nom ».", examples=["/title"])
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(description="Page qui explique le code.")
+    title: str
+    status: int
+    code: str = Field(description="Code stable.", examples=["idempotency_key_reused"])
+    detail: str = Field(description="Ce qui s’est passé.")
+    kept: str = Field(description="Ce qui a été conservé.")
+    action: str = Field(description="Que faire.")
+    errors: list[ProblemFault]
+    trace_id: str
+
+
+class Me(BaseModel):
+    """The caller."""
+
+    kind: Literal["user", "key"] | str
+    id: str
+    name: str
+    tenant: str
+    role: str | None = None
+    scopes: list[str]
+
+
+class Digests(BaseModel):
+    """Lower-case hex."""
+
+    sha256: str = Field(alias="sha-256", examples=["9f86d081884c7d659a2feaa0c55ad015"])
+    sha512: str = Field(alias="sha-512")
+
+
+class StageView(BaseModel):
+    """One stage of a deposit."""
+
+    name: Literal["screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index"]
+    state: Literal["waiting", "running", "done", "skipped", "failed"]
+    done: int | None
+    total: int | None
+    started_at: str | None
+    ended_at: str | None
+    detail: str | None
+
+
+class DepositProblem(BaseModel):
+    """What stopped a deposit."""
+
+    code: str
+    detail: str
+    action: str
+
+
+class ReceiptLink(BaseModel):
+    """Where a deposit stands in the journal."""
+
+    entry: int
+    leaf_hash: str
+    href: str
+
+
+class Deposit(BaseModel):
+    """A deposit and how far it has come."""
+
+    model_config = ConfigDict(json_schema_extra={"example": examples.DEPOSIT})
+
+    id: str
+    state: Literal["received", "working", "kept", "quarantined", "refused"]
+    tenant: str
+    filename: str
+    media_type: str
+    size: int
+    digests: Digests
+    received_at: str
+    record_id: str | None
+    duplicate_of: list[str]
+    stages: list[StageView]
+    problem: DepositProblem | None
+    receipt: ReceiptLink
+    fields: dict[str, str]
+
+
+class DepositPage(BaseModel):
+    """Deposits, newest first."""
+
+    deposits: list[Deposit]
+    next: str | None = Field(description="Curseur de la page suivante.")
+
+
+class DepositPlan(BaseModel):
+    """What would become of a deposit (dry run)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    size: int
+    digests: Digests
+
+
+class Receipt(BaseModel):
+    """A signed receipt: the note's text is the canonical JSON of ``receipt``."""
+
+    receipt: JsonObject
+    note: str
+    state: Literal["sequenced", "published"] = "sequenced"
+
+
+class Match(BaseModel):
+    """A passage that matches; `page` 0 is the title or the description."""
+
+    page: int
+    text: str
+    ranges: list[tuple[int, int]]
+
+
+class Hit(BaseModel):
+    """A record found."""
+
+    record_id: str
+    title: str
+    document_type: str | None
+    document_date: str | None
+    score: float
+    matches: list[Match]
+
+
+class Total(BaseModel):
+    """How many in all."""
+
+    value: int
+    relation: Literal["exact"]
+
+
+class FacetCount(BaseModel):
+    """How many have this value."""
+
+    value: str
+    count: int
+
+
+class SearchAnswer(BaseModel):
+    """Hits in order, exact total, facets."""
+
+    hits: list[Hit]
+    total: Total
+    facets: dict[str, list[FacetCount]]
+    loosened: bool = Field(description="Rien d’exact : mots voisins (tolérance de lecture).")
+    took_ms: int
+    next: str | None
+
+
+class JournalEntry(BaseModel):
+    """One line of the journal; ``body`` is the hashed text, byte for byte."""
+
+    n: int
+    at: str
+    type: str
+    subject: str
+    leaf_hash: str
+    entry: JsonObject
+    body: str
+
+
+class EntryPage(BaseModel):
+    """Entries in order."""
+
+    entries: list[JournalEntry]
+    next: int | None = Field(description="À redonner dans `after`.")
+
+
+class Checkpoint(BaseModel):
+    """A signed tree head."""
+
+    number: int
+    size: int
+    root: str
+    note: str
+    published_at: str
+    token: str | None
+
+
+class InclusionProof(BaseModel):
+    """From an entry to a head."""
+
+    entry: int
+    leaf_hash: str
+    checkpoint: int
+    size: int
+    root: str
+    hashes: list[str]
+    tlog_proof: str
+
+
+class Head(BaseModel):
+    """A tree head, named."""
+
+    checkpoint: int
+    size: int
+    root: str
+
+
+class ConsistencyProof(BaseModel):
+    """From one head to a later one."""
+
+    older: Head = Field(alias="from")
+    newer: Head = Field(alias="to")
+    hashes: list[str]
+
+
+class Key(BaseModel):
+    """A key, without its text."""
+
+    id: str
+    name: str
+    prefix: str
+    tenant: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+
+class NewKey(Key):
+    """A key just made, with its text, this once."""
+
+    key: str
+
+
+class Hold(BaseModel):
+    """A hold, in force or not."""
+
+    id: str
+    tenant: str
+    state: Literal["active", "released", "expired"]
+    reason: str
+    until: str | None = Field(description="Dernier jour ; null : jusqu’à sa levée.")
+    records: list[str]
+    placed_at: str
+    placed_by: str | None = Field(description="Nom ; null s’il n’est plus connu.")
+    released_at: str | None
+    released_by: str | None
+    release_reason: str | None
+    in_step: bool = Field(description="Le magasin fait ce qui a été décidé.")
+    problem: str | None = Field(description="Code de ce qui l’en empêche.")
+
+
+class HoldPage(BaseModel):
+    """Holds, newest first."""
+
+    holds: list[Hold]
+    next: str | None = Field(description="Curseur de la page suivante.")
+
+
+class KeyPage(BaseModel):
+    """Keys of a tenant."""
+
+    keys: list[Key]

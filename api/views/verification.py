@@ -1,0 +1,180 @@
+"""Checks on request: a record of ours with everything about it, or a stranger's file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.views.record import checkpoint_over
+from archive.database.engine import iso
+from archive.database.tables import RecordRow, RepresentationRow
+from archive.database.tenancy import EVERYTHING, acting_for
+from archive.holdings.verify import Check
+from archive.objects.fixity import Fixity
+from signing.ground.clock import stamp
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+
+def verify(system: System, tenant: str, record_id: str, agent: str | None = None) -> dict[str, Any]:
+    """Every check of one record, recorded; ``{"verdict", "checks"}``.
+
+    Raises:
+        Refused: ``record_not_found``.
+    """
+    result = system.holdings.verify(tenant, record_id, validate_seal=lambda path: seal_check(system, path), agent=agent)
+    return result.as_json()
+
+
+def seal_check(system: System, path: Path) -> Check:
+    """Judge the seal of one of our archival PDFs, parsed in the sandbox."""
+    report = signature_report(system, path)
+    words = {
+        "valid": (Fixity.INTACT, "Le cachet est valide."),
+        "invalid": (Fixity.ALTERED, "Le cachet ne correspond pas au fichier."),
+        "none": (Fixity.UNVERIFIABLE, "Le fichier ne porte pas de cachet."),
+        "indeterminate": (Fixity.UNVERIFIABLE, "Le cachet n’a pas pu être contrôlé jusqu’au bout."),
+    }
+    verdict, said = words.get(str(report.get("verdict")), words["indeterminate"])
+    return Check("Cachet", verdict, said)
+
+
+def _known_roots(system: System) -> list[str]:
+    """Hex of the authorities that a verdict may rest on: our own, and those the administrator trusts."""
+    own = (*system.signer.chain[-1:], *system.timestamper.chain[-1:])
+    return [der.hex() for der in (*own, *system.trusted_roots)]
+
+
+def signature_report(system: System, path: Path) -> dict[str, Any]:
+    """The signatures of a PDF and what can be said of each; a file that can't be read is indeterminate."""
+    from ingestion.tools.sandbox import ToolFailed
+
+    roots = _known_roots(system)
+    try:
+        return system.sandbox.call(
+            "pdf_signatures", {"roots": roots, "at": system.clock().isoformat()}, {"received": path}
+        )
+    except ToolFailed:
+        return {"verdict": "indeterminate", "signatures": []}
+
+
+# --- a stranger's file ------------------------------------------------------------------------------
+
+
+def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[str, Any]:
+    """What can be said of a file that somebody holds: evidence bundle, record's bytes, PDF or anything.
+
+    Args:
+        tenant: Of a caller who may read its records; None for a stranger, who learns the verdict, the dates
+            and who sealed, and a title only where the law already lets everybody read.
+    """
+    if zipfile.is_zipfile(path):
+        bundle = _judge_bundle(system, path)
+        if bundle is not None:
+            return bundle
+    with path.open("rb") as source:
+        is_pdf = source.read(1024).lstrip().startswith(b"%PDF")
+    signatures = signature_report(system, path) if is_pdf else None
+    # A stranger's question is asked of all: the answer is a verdict and dates (see ``_known``).
+    with acting_for(EVERYTHING), system.database.read() as session:
+        record = _holder(session, sha256, tenant)
+        if record is not None:
+            return _known(session, system, record, tenant, signatures)
+    return _unknown(sha256, signatures)
+
+
+def _holder(session: Session, sha256: str, tenant: str | None) -> RecordRow | None:
+    """The record that holds these bytes: the caller's own first, else the oldest."""
+    rows = session.scalars(
+        select(RecordRow)
+        .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)
+        .where(RepresentationRow.sha256 == sha256, RepresentationRow.kind.in_(("original", "archival")))
+        .order_by(RecordRow.kept_at, RecordRow.id)
+    ).all()
+    return next((row for row in rows if row.tenant_id == tenant), rows[0] if rows else None)
+
+
+def _known(
+    session: Session, system: System, row: RecordRow, tenant: str | None, signatures: dict[str, Any] | None
+) -> dict[str, Any]:
+    checkpoint = checkpoint_over(session, row.kept_entry)
+    checks = [
+        _check("Empreinte", Fixity.INTACT, "Ces octets sont, un à un, ceux qui sont conservés ici."),
+        _check(
+            "Journal",
+            Fixity.INTACT if checkpoint is not None else Fixity.UNVERIFIABLE,
+            "L’entrée est sous un scellement signé et horodaté du journal."
+            if checkpoint is not None
+            else "L’entrée n’est pas encore sous un scellement : revenez dans une minute.",
+        ),
+    ]
+    readable = row.tenant_id == tenant or (
+        row.communicable_on is not None and row.communicable_on <= system.clock().date()
+    )
+    record: dict[str, Any] = {
+        "kept_at": stamp(row.kept_at),
+        "state": row.state,
+        "entry": row.kept_entry,
+        "checkpoint": checkpoint,
+        "seal": row.verdicts.get("seal"),
+        "communicable_on": iso(row.communicable_on),
+    }
+    if readable:
+        record |= {
+            "title": row.title,
+            "description": row.description,
+            "document_date": iso(row.document_date),
+        }
+    if row.tenant_id == tenant:
+        record["id"] = row.id
+    verdict = "intact" if checkpoint is not None else "unverifiable"
+    return {
+        "verdict": verdict,
+        "kind": "record",
+        "checks": checks,
+        "record": record,
+        "signatures": signatures,
+    }
+
+
+def _unknown(sha256: str, signatures: dict[str, Any] | None) -> dict[str, Any]:
+    said = "Ce fichier n’est pas conservé ici, du moins pas dans ces octets."
+    checks = [_check("Empreinte", Fixity.UNVERIFIABLE, f"{said} SHA-256 {sha256}")]
+    return {
+        "verdict": "unverifiable",
+        "kind": "file",
+        "checks": checks,
+        "record": None,
+        "signatures": signatures,
+    }
+
+
+def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
+    """Run the bundle's checks in the sandbox; None when the zip is no evidence bundle."""
+    from archive.evidence.bundle import looks_like_bundle
+    from ingestion.tools.sandbox import ToolFailed
+
+    if not looks_like_bundle(path):
+        return None
+    roots = _known_roots(system)
+    try:
+        result = system.sandbox.call("verify_bundle", {"roots": roots}, {"received": path})
+    except ToolFailed:
+        detail = "Ce dossier de preuve n’a pas pu être lu."
+        result = {"verdict": "unverifiable", "checks": [_check("Dossier", Fixity.UNVERIFIABLE, detail)]}
+    return {
+        "verdict": result["verdict"],
+        "kind": "bundle",
+        "checks": result["checks"],
+        "record": None,
+        "signatures": None,
+    }
+
+
+def _check(name: str, verdict: Fixity, detail: str) -> dict[str, str]:
+    return {"name": name, "verdict": verdict.value, "detail": detail}

@@ -1,0 +1,137 @@
+"""Numbers, sizes, dates and durations in words, in the page's language."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from markupsafe import Markup
+
+from api.http.i18n import _, current_language, number
+from api.http.typography import HARD
+from archive.retention.rules import MONTHS
+
+_MONTHS = {
+    "fr": MONTHS,
+    "en": [
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ],
+}
+_DAYS = {
+    "fr": ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
+    "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
+}
+
+
+def _zone() -> ZoneInfo | None:
+    try:
+        return ZoneInfo("Europe/Paris")
+    except ZoneInfoNotFoundError:  # a machine without a time zone base: UTC, and the page says so
+        return None
+
+
+PARIS = _zone()
+
+
+def local(moment: datetime | str) -> datetime:
+    """A moment on the wall clocks of France."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment.astimezone(PARIS) if PARIS is not None else moment
+
+
+def zone_name() -> Markup:
+    """Which clock the pages show."""
+    return _("heure de Paris") if PARIS is not None else _("temps universel")
+
+
+def decimal(value: float, digits: int = 1) -> str:
+    """With the language's decimal sign, without an idle zero."""
+    text = f"{value:.{digits}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace(".", ",") if current_language() == "fr" else text
+
+
+def percent(share: float) -> str:
+    """``0.94`` as ``94 %``; never rounded up to a certainty that is not there."""
+    value = int(share * 100 + 1e-9)
+    return f"{value}{HARD}%" if current_language() == "fr" else f"{value}%"
+
+
+def size(octets: int) -> str:
+    """``48211`` as ``48 ko``."""
+    french = current_language() == "fr"
+    amount: float = octets
+    if octets < 1000:
+        return f"{number(octets)}{HARD}{_('octets') if octets > 1 else _('octet')}"
+    for unit in ("ko", "Mo", "Go", "To"):
+        amount /= 1000
+        if amount < 999.5 or unit == "To":
+            break
+    shown = decimal(amount, 1 if amount < 10 else 0)
+    return f"{shown}{HARD}{unit if french else unit.replace('k', 'k')[0] + 'B'}"
+
+
+def day(value: date | datetime | str | None) -> str:
+    """``2026-03-12`` as ``12 mars 2026``."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        value = local(value) if "T" in value else date.fromisoformat(value)
+    elif isinstance(value, datetime):
+        value = local(value)
+    language = current_language()
+    first = "1er" if language == "fr" and value.day == 1 else str(value.day)
+    return f"{first}{HARD}{_MONTHS[language][value.month - 1]}{HARD}{value.year}"
+
+
+def weekday(value: date | datetime) -> str:
+    """``mardi``."""
+    if isinstance(value, datetime):
+        value = local(value)
+    return _DAYS[current_language()][value.weekday()]
+
+
+def hour(moment: datetime | str, *, seconds: bool = False) -> str:
+    """``9 h 12`` or ``9 h 12 min 04 s``."""
+    at = local(moment)
+    if current_language() != "fr":
+        return at.strftime("%H:%M:%S" if seconds else "%H:%M")
+    text = f"{at.hour}{HARD}h{HARD}{at.minute:02d}"
+    return f"{text}{HARD}min{HARD}{at.second:02d}{HARD}s" if seconds else text
+
+
+def near_day(moment: datetime | str, now: datetime) -> str:
+    """``Aujourd’hui``, ``Hier`` or the date."""
+    at, today = local(moment).date(), local(now).date()
+    distance = (today - at).days
+    if distance == 0:
+        return str(_("Aujourd’hui"))
+    if distance == 1:
+        return str(_("Hier"))
+    return day(at)
+
+
+def moment(value: datetime | str) -> str:
+    """``12 mars 2026 à 9 h 12``."""
+    return str(_("{day} à {hour}", day=day(local(value)), hour=hour(value)))
+
+
+def span(seconds: float) -> str:
+    """A duration in the two largest units that matter."""
+    whole = int(seconds)
+    if whole < 1:
+        return str(_("moins d’une seconde"))
+    parts: list[str] = []
+    for unit, length in ((_("j"), 86400), (_("h"), 3600), (_("min"), 60), (_("s"), 1)):
+        amount, whole = divmod(whole, length)
+        if amount:
+            parts.append(f"{amount}{HARD}{unit}")
+    return " ".join(parts[:2])
+
+
+def digest(text: str) -> str:
+    """Hex in groups of four, so that an eye can follow it."""
+    return " ".join(text[i : i + 4] for i in range(0, len(text), 4))

@@ -1,0 +1,1 @@
+"""Rows of the catalogue and the documents that describe records and tenants."""

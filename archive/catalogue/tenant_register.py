@@ -1,0 +1,236 @@
+"""The register: what the store must know of each tenant to be read without a database.
+
+``register/<tenant>/<number>.json`` says name, document types and retention rules, whole, each time one of them
+changed; its digest stands in the journal. The file comes first, the entry with the change: a file that nobody
+claimed is taken up by the next change or left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.database.engine import Database
+from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
+from archive.journal.sequencer import Ledger
+from archive.objects.port import ObjectStore, Unreadable, read_all
+from archive.retention.rules import farthest_lock
+from archive.retention.schedule import load_pack
+from signing.ground.canonical import canonical, parse_canonical
+from signing.ground.clock import Clock, parse_stamp, stamp
+from signing.ground.errors import Refused, Unavailable
+
+PREFIX: Final = "register/"
+SUBJECT: Final = "register"
+OPENED: Final = "TenantOpened"
+CHANGED: Final = "RegisterChanged"
+_TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_KEY: Final = re.compile(rf"{PREFIX}({_TENANT.pattern})/([0-9]{{6}})\.json")
+"""What else lies there is none of ours: passed over, and shown by a reconciliation."""
+_OF_THE_FILE: Final = ("number", "salt", "written_at")
+"""What a file says of itself and not of the tenant."""
+
+
+class Register:
+    """Keeps the register in step with the tables.
+
+    Args:
+        horizon_days: Lock of each file; 0 = for as long as a store can.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock, horizon_days: int) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._store = store
+        self._clock = clock
+        self._horizon = horizon_days
+
+    def open_tenant(self, session: Session, tenant: str, name: str) -> bool:
+        """Open a tenant with the bundled types and rules, and register it; False if it was there already.
+
+        Raises:
+            Refused: ``bad_tenant``.
+        """
+        if not _TENANT.fullmatch(tenant) or not name.strip() or len(name) > 200:
+            raise Refused(
+                "bad_tenant",
+                "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
+                action="Par exemple : mairie-de-saint-aubin.",
+            )
+        if session.get(TenantRow, tenant) is not None:
+            return False
+        session.add(TenantRow(id=tenant, name=name.strip(), created_at=self._clock()))
+        session.flush()
+        load_pack(session, tenant)
+        return self.enter(session, tenant)
+
+    def enter(self, session: Session, tenant: str) -> bool:
+        """Write down what the tables say of a tenant now; False if the register says it already.
+
+        To be called in the transaction of the change, after it.
+
+        Raises:
+            Unavailable: Somebody else writes the same number at this moment.
+        """
+        wanted = _of_tables(session, tenant)
+        latest = newest(self._store, tenant)
+        number, content = latest or (0, b"")
+        if _told(content) == wanted:
+            if self._claimed(session, tenant) == _digest(content):
+                return False
+        else:
+            number += 1
+            content = self._write(tenant, number, wanted)
+        kind = OPENED if number == 1 else CHANGED
+        self._ledger.append(
+            session,
+            type=kind,
+            tenant=tenant,
+            subject=SUBJECT,
+            agent=None,
+            facts={"number": number, "sha-256": _digest(content)},
+        )
+        return True
+
+    def enter_all(self) -> int:
+        """Bring the register up for every tenant; how many had to be written."""
+        with self._database.read() as session:
+            tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
+        written = 0
+        for tenant in tenants:
+            with self._database.write() as session:
+                written += self.enter(session, tenant)
+        return written
+
+    def _write(self, tenant: str, number: int, wanted: Mapping[str, Any]) -> bytes:
+        now = self._clock()
+        content = canonical(
+            {**wanted, "number": number, "salt": secrets.token_hex(16), "written_at": stamp(now)},
+        )
+        until = farthest_lock(now.date(), self._horizon)
+        try:
+            self._store.put(key_of(tenant, number), content, sha256=_digest(content), retain_until=until)
+        except Refused as error:
+            if error.code != "object_exists":
+                raise
+            raise Unavailable(
+                "register_contended", "Le registre est en cours d’écriture par un autre programme."
+            ) from error
+        return content
+
+    def _claimed(self, session: Session, tenant: str) -> str | None:
+        query = (
+            select(JournalEntryRow.body)
+            .where(JournalEntryRow.subject == SUBJECT, JournalEntryRow.tenant_id == tenant)
+            .order_by(JournalEntryRow.n.desc())
+            .limit(1)
+        )
+        body = session.scalar(query)
+        return str(json.loads(body)["facts"]["sha-256"]) if body is not None else None
+
+
+def key_of(tenant: str, number: int) -> str:
+    """Where a file of the register lies; numbers are padded, so that a listing is in their order."""
+    return f"{PREFIX}{tenant}/{number:06d}.json"
+
+
+def is_ours(key: str) -> bool:
+    """Whether a key below ``register/`` is one of a file of the register."""
+    return _KEY.fullmatch(key) is not None
+
+
+def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes | None]]:
+    """Every file of the register, or of one tenant, in order: tenant, number, bytes; None for what can't be read.
+
+    The oldest version of a key is the one that was written by us: a register file is never replaced.
+    """
+    seen = ""
+    for item in store.list(f"{PREFIX}{tenant}/" if tenant else PREFIX):
+        named = _KEY.fullmatch(item.key)
+        if item.marker or item.key == seen or named is None:
+            continue
+        seen = item.key
+        try:
+            content = read_all(store, item.key, item.version)
+        except Unreadable:
+            content = None
+        yield named[1], int(named[2]), content
+
+
+def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
+    """Number and bytes of a tenant's latest file, empty if they can't be read; None if it has none."""
+    last = None
+    for item in store.list(f"{PREFIX}{tenant}/"):
+        if not item.marker and is_ours(item.key) and (last is None or item.key != last.key):
+            last = item
+    if last is None:
+        return None
+    number = int(last.key.rpartition("/")[2].removesuffix(".json"))
+    try:
+        return number, read_all(store, last.key, last.version)
+    except Unreadable:
+        return number, b""  # the next file says it all again
+
+
+def restore(session: Session, content: bytes) -> None:
+    """Give a tenant back what its register says: row, document types, rules in all their versions."""
+    told = parse_canonical(content)
+    tenant = told["tenant"]
+    session.add(TenantRow(id=tenant, name=told["name"], created_at=parse_stamp(told["created_at"])))
+    session.flush()
+    for given in told["document_types"]:
+        session.add(DocumentTypeRow(tenant_id=tenant, **{k: given[k] for k in _TYPE}))
+    for given in told["rules"]:
+        moments = {name: parse_stamp(given[name]) if given[name] else None for name in _RULE_MOMENTS}
+        session.add(RetentionRuleRow(tenant_id=tenant, **{k: given[k] for k in _RULE}, **moments))
+    session.flush()
+
+
+_TYPE: Final = ("code", "label", "rule_code", "access_rule")
+_RULE: Final = ("code", "version", "label", "duration", "unit", "start_event", "final_action", "source")
+_RULE_MOMENTS: Final = ("validated_at", "created_at")
+
+
+def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
+    owner = session.get_one(TenantRow, tenant)
+    types = select(DocumentTypeRow).where(DocumentTypeRow.tenant_id == tenant)
+    rules = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == tenant)
+    return {
+        "v": 1,
+        "type": "register",
+        "tenant": tenant,
+        "name": owner.name,
+        "created_at": stamp(owner.created_at),
+        "document_types": sorted(
+            ({name: getattr(row, name) for name in _TYPE} for row in session.scalars(types)),
+            key=lambda line: line["code"],
+        ),
+        "rules": sorted(
+            (
+                {name: getattr(row, name) for name in _RULE}
+                | {name: stamp(at) if (at := getattr(row, name)) else None for name in _RULE_MOMENTS}
+                for row in session.scalars(rules)
+            ),
+            key=lambda line: (line["code"], line["version"]),
+        ),
+    }
+
+
+def _told(content: bytes) -> dict[str, Any] | None:
+    """What a file says of the tenant; None for one that says nothing, which the next file stands over."""
+    try:
+        document = parse_canonical(content)
+        return {name: value for name, value in document.items() if name not in _OF_THE_FILE}
+    except (ValueError, AttributeError):
+        return None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

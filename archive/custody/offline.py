@@ -1,0 +1,243 @@
+"""Checks a store from its files alone: no database, no service, no network.
+
+What is here can be said by whoever holds a copy of the store: the journal is whole and signed, and the
+records are those that the journal says were kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from archive.journal.merkle import (
+    TILE,
+    Tile,
+    bundle_path,
+    grown,
+    leaf_hash,
+    new_tiles,
+    node_hash,
+    nodes_of,
+    parse_checkpoint,
+    root_hash,
+    unpack_bundle,
+)
+from archive.journal.publisher import vkey_line
+from archive.journal.tiles import JOURNAL
+from archive.objects import layout
+from archive.objects.fixity import Fixity
+from signing.ground.canonical import parse_canonical
+from signing.note import verify_note
+from signing.reasons import sentence
+from signing.seal import verify_detached
+from signing.timestampers.rfc3161 import verify_token
+from signing.verdict import Verdict
+
+_CHUNK: Final = 1 << 20
+_CHAIN_DOUBTS: Final = frozenset({"untrusted_chain", "not_anchored", "expired", "not_yet_valid", "ok"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about one thing.
+
+    Attributes:
+        name: Its path in the store, or what it is.
+        detail: One French sentence.
+    """
+
+    name: str
+    verdict: Fixity
+    detail: str
+
+
+@dataclass
+class Log:
+    """A journal read from its bundles.
+
+    Attributes:
+        vkey: The log's verifier key.
+        leaves: Leaf hashes, in order.
+        stated: Subject -> facts of the last entry that states an inventory.
+    """
+
+    vkey: str
+    origin: str
+    leaves: list[bytes] = field(default_factory=list)
+    stated: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def check_store(root: Path, trusted: list[bytes]) -> Iterator[Finding]:
+    """Everything, journal first.
+
+    Args:
+        root: The store's folder.
+        trusted: DER roots for seals and tokens; without one their chains stay unverifiable.
+    """
+    log: Log | None = None
+    try:
+        log = _open(root)
+        yield from _check_journal(root, log, trusted)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield Finding(JOURNAL, Fixity.ALTERED, f"Le journal ne se lit pas : {error}.")
+    yield from _check_records(root, log)
+
+
+def _open(root: Path) -> Log:
+    stated = parse_canonical((root / "layout.json").read_bytes())["log"]
+    return Log(stated["vkey"], stated["origin"])
+
+
+# -- the journal
+
+
+def _check_journal(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
+    folder = root / JOURNAL
+    note = (folder / "checkpoint").read_text(encoding="utf-8")
+    size, head = parse_checkpoint(verify_note(note, log.vkey), log.origin)
+    yield from _read_entries(folder, log, size)
+    if len(log.leaves) != size:
+        return
+    if root_hash(size, nodes_of(log.leaves)) != head:
+        yield Finding("journal/checkpoint", Fixity.ALTERED, "Les entrées ne mènent pas au point de contrôle.")
+        return
+    yield Finding("journal/checkpoint", Fixity.INTACT, f"{size} entrées sous un point de contrôle signé.")
+    yield from _check_tiles(folder, log, size)
+    yield from _check_earlier(folder, log, trusted)
+    for voucher in [folder / "log-key.p7s", *sorted(folder.glob("log-key-*.p7s"))]:
+        finding = verify_detached(voucher.read_bytes(), vkey_line(log.vkey), trusted)
+        yield Finding(
+            f"{JOURNAL}/{voucher.name}",
+            _fixity(finding.verdict, finding.reason),
+            f"{finding.signer} : {finding.detail}",
+        )
+
+
+def _read_entries(folder: Path, log: Log, size: int) -> Iterator[Finding]:
+    for index, width in grown(0, size):
+        path = _present(folder, bundle_path(index, width), bundle_path(index))
+        if path is None:
+            yield _gone(f"{JOURNAL}/{bundle_path(index, width)}")
+            return
+        for n, body in enumerate(unpack_bundle(path.read_bytes())[:width], index * TILE):
+            entry = parse_canonical(body)
+            if entry["n"] != n:
+                yield Finding(f"entrée {n}", Fixity.ALTERED, "Elle porte un autre numéro.")
+            if "inventory" in entry["facts"]:
+                log.stated[entry["subject"]] = entry["facts"]
+            log.leaves.append(leaf_hash(body))
+
+
+def _check_tiles(folder: Path, log: Log, size: int) -> Iterator[Finding]:
+    rows: dict[int, list[bytes]] = {0: log.leaves}
+    row = log.leaves
+    for level in range(1, size.bit_length()):
+        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)]
+        if level % 8 == 0:
+            rows[level] = row
+    wrong = 0
+    for tile in new_tiles(0, size):
+        first = tile.index * TILE
+        expected = b"".join(rows[8 * tile.level][first : first + tile.width])
+        path = _present(folder, tile.path, Tile(tile.level, tile.index).path)
+        if path is None:
+            yield _gone(f"{JOURNAL}/{tile.path}")
+        elif path.read_bytes()[: 32 * tile.width] != expected:
+            yield Finding(f"{JOURNAL}/{tile.path}", Fixity.ALTERED, "Ses empreintes ne sont pas celles des entrées.")
+        else:
+            continue
+        wrong += 1
+    if not wrong:
+        yield Finding("journal/tile", Fixity.INTACT, "Chaque tuile est celle des entrées.")
+
+
+def _check_earlier(folder: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
+    """Checkpoints that were time-stamped: each must be a past state of this very log."""
+    nodes = nodes_of(log.leaves)
+    for stem in sorted({path.stem for path in folder.glob("checkpoints/*")}, key=int):
+        name, path = f"{JOURNAL}/checkpoints/{stem}", folder / "checkpoints" / stem
+        token = path.with_suffix(".tsr")
+        if not path.is_file() or not token.is_file():
+            yield _gone(name if token.is_file() else f"{name}.tsr")
+            continue
+        text = path.read_bytes()
+        size, head = parse_checkpoint(verify_note(text.decode(), log.vkey), log.origin)
+        if size > len(log.leaves) or root_hash(size, nodes) != head:
+            yield Finding(name, Fixity.ALTERED, "Le journal ne prolonge pas ce point de contrôle.")
+            continue
+        report = verify_token(token.read_bytes(), hashlib.sha256(text).digest(), trusted or None)
+        said = f"Horodaté le {report.time:%Y-%m-%d à %H:%M:%S} UTC." if report.time else sentence(report.reason)
+        yield Finding(name, _fixity(report.verdict, report.reason), said)
+
+
+def _present(folder: Path, *names: str) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+# -- the records
+
+
+def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
+    missing = set(log.stated) if log is not None else set()
+    for declaration in sorted(root.glob("tenants/*/???/???/???/*/0=ocfl_object_1.1")):
+        folder = declaration.parent
+        name = str(folder.relative_to(root))
+        try:
+            record_id, verdict, detail = _check_object(folder)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            yield Finding(name, Fixity.ALTERED, f"Le document ne se lit pas : {error}.")
+            continue
+        missing.discard(f"record:{record_id}")
+        if verdict is Fixity.INTACT:
+            verdict, detail = _as_stated(folder, record_id, log)
+        yield Finding(record_id, verdict, detail)
+    for subject in sorted(missing):
+        yield Finding(subject.removeprefix("record:"), Fixity.MISSING, "Le journal l’annonce, le magasin ne l’a pas.")
+
+
+def _check_object(folder: Path) -> tuple[str, Fixity, str]:
+    inventory = (folder / "inventory.json").read_bytes()
+    facts = json.loads(inventory)
+    record_id = str(facts["id"]).removeprefix("urn:uuid:")
+    if layout.sidecar(inventory) != (folder / "inventory.json.sha512").read_bytes():
+        return record_id, Fixity.ALTERED, "L’inventaire ne correspond pas à son empreinte."
+    for digest, paths in facts["manifest"].items():
+        for path in paths:
+            if not (folder / path).is_file():
+                return record_id, Fixity.MISSING, f"{path} n’est plus là."
+            if _sha512(folder / path) != digest:
+                return record_id, Fixity.ALTERED, f"{path} n’est plus ce qu’il était."
+    return record_id, Fixity.INTACT, ""
+
+
+def _as_stated(folder: Path, record_id: str, log: Log | None) -> tuple[Fixity, str]:
+    stated = log.stated.get(f"record:{record_id}") if log is not None else None
+    if stated is None:
+        return Fixity.UNVERIFIABLE, "Entier, mais le journal publié n’en parle pas (encore)."
+    found = layout.sha512((folder / "inventory.json").read_bytes())
+    if found != stated["inventory"]:
+        return Fixity.ALTERED, "L’inventaire n’est pas celui que dit le journal."
+    return Fixity.INTACT, "Chaque fichier est celui que dit le journal."
+
+
+def _sha512(path: Path) -> str:
+    digest = hashlib.sha512()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _gone(name: str) -> Finding:
+    return Finding(name, Fixity.MISSING, "Ce fichier du journal n’est plus là.")
+
+
+def _fixity(verdict: Verdict, reason: str) -> Fixity:
+    """What we wrote ourselves and can't be read any more is altered; only a chain may be left open."""
+    if verdict is Verdict.VALID:
+        return Fixity.INTACT
+    return Fixity.UNVERIFIABLE if reason in _CHAIN_DOUBTS else Fixity.ALTERED

@@ -1,0 +1,1 @@
+"""Database and journal made again from the store alone."""

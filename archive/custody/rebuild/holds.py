@@ -1,0 +1,238 @@
+"""Holds made again from the store: statements say which and why, the journal's entries say that it was decided.
+
+In doubt a record is held: what only one of the two tells counts when it places a hold. A hold is released by an
+entry, or by a statement of the last minutes before the journal was lost: the published journal would tell an older one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.catalogue import tenant_register as register
+from archive.custody.findings import Findings, Kind
+from archive.database.engine import Database
+from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow, TenantRow
+from archive.disposition.holds import statements as hold_statements
+from archive.disposition.holds.statements import PLACED, RELEASED, Statement, digest_of, key_of
+from archive.journal.sequencer import Ledger
+from archive.objects.port import ObjectStore, Unreadable, read_all
+from signing.ground.clock import Clock
+
+_EVENTS: Final = {
+    "HoldPlaced": PLACED,
+    "HoldRecovered": PLACED,
+    "HoldReleased": RELEASED,
+    "ReleaseRecovered": RELEASED,
+}
+_COMMITTED_WITHIN: Final = timedelta(minutes=15)
+"""From the moment that a decision bears to its commit at the latest: PostgreSQL ends an idle transaction after ten."""
+_UNKNOWN_AGENT: Final = "service:inconnu"
+_LOST: Final = "Motif perdu avec la base de données : le journal n’en garde que l’empreinte."
+
+
+@dataclass(frozen=True)
+class _Entry:
+    record_id: str
+    tenant: str | None
+    at: datetime
+    agent: str | None
+    facts: dict[str, Any]
+
+
+@dataclass
+class _Hold:
+    """What is known of one hold, from both sides."""
+
+    statements: dict[str, Statement] = field(default_factory=dict)
+    entries: dict[str, list[_Entry]] = field(default_factory=lambda: {PLACED: [], RELEASED: []})
+
+    @property
+    def tenant(self) -> str | None:
+        told = [one.tenant for one in self.statements.values()]
+        told += [entry.tenant for entry in (*self.entries[PLACED], *self.entries[RELEASED]) if entry.tenant]
+        return told[0] if told else None
+
+
+class HoldsAgain:
+    """The part of a rebuild that brings holds back, once records are there.
+
+    Attributes:
+        recovered: Holds of which an entry was made again.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._store = store
+        self._clock = clock
+        self.recovered: list[str] = []
+
+    def restore(self, findings: Findings, published: datetime | None) -> int:
+        """Enter every hold that is not there yet, none of them settled; how many there are.
+
+        Args:
+            published: When the journal was, for the last time; None: never.
+        """
+        known = self._known(findings, published)
+        for hold_id, hold in sorted(known.items()):
+            with self._database.write() as session:
+                if session.get(HoldRow, hold_id) is None:
+                    self._enter(session, findings, hold_id, hold)
+        return len(known)
+
+    def _known(self, findings: Findings, published: datetime | None) -> dict[str, _Hold]:
+        known: dict[str, _Hold] = defaultdict(_Hold)
+        with self._database.read() as session:
+            for kind, hold_id, entry in _entries(session):
+                known[hold_id].entries[kind].append(entry)
+        for key, content in _files(self._store):
+            if content is None:  # the entries place and release by themselves
+                findings.add(Kind.UNREADABLE, "store", key, "hold")
+                continue
+            try:
+                statement = hold_statements.read(key, content)
+            except ValueError:
+                findings.add(Kind.CHANGED, "store", key, "hold")
+                continue
+            told = known[statement.hold].entries[statement.what]
+            if told and statement.digest not in {entry.facts["statement"] for entry in told}:
+                findings.add(Kind.CHANGED, "store", key, "journal")
+            elif not told and statement.what == RELEASED and _is_old(statement, published):
+                findings.add(Kind.UNTRACKED, "store", key, "hold")
+            else:
+                known[statement.hold].statements[statement.what] = statement
+        return known
+
+    def _enter(self, session: Session, findings: Findings, hold_id: str, hold: _Hold) -> None:
+        tenant = hold.tenant
+        if tenant is None or session.get(TenantRow, tenant) is None:
+            findings.add(Kind.MISSING, "store", f"{register.PREFIX}{tenant or hold_id}", "register")
+            return
+        placed, entries = hold.statements.get(PLACED), hold.entries[PLACED]
+        if placed is None:
+            findings.add(Kind.MISSING, "store", key_of(tenant, hold_id, PLACED), "hold")
+        until = entries[0].facts["until"] if entries else None
+        row = HoldRow(
+            id=hold_id,
+            tenant_id=tenant,
+            reason=placed.reason or _LOST if placed is not None else _LOST,
+            until=placed.until if placed is not None else date.fromisoformat(until) if until else None,
+            placed_at=placed.at if placed is not None else entries[0].at if entries else self._clock(),
+            placed_by=(entries[0].agent if entries else None) or _UNKNOWN_AGENT,
+            placed_salt=placed.salt if placed is not None else secrets.token_hex(16),
+        )
+        covered = {*(placed.records if placed is not None else ()), *(entry.record_id for entry in entries)}
+        self._release(findings, row, hold)
+        session.add(row)
+        session.flush()
+        there = select(RecordRow.id).where(RecordRow.id.in_(covered), RecordRow.tenant_id == tenant)
+        kept = sorted(session.scalars(there))
+        session.add_all(HeldRecordRow(hold_id=hold_id, record_id=record_id) for record_id in kept)
+        session.flush()
+        self._tell(session, row, hold, kept)
+
+    def _release(self, findings: Findings, row: HoldRow, hold: _Hold) -> None:
+        told, entries = hold.statements.get(RELEASED), hold.entries[RELEASED]
+        if told is None and not entries:
+            return
+        if told is None:
+            findings.add(Kind.MISSING, "store", key_of(row.tenant_id, row.id, RELEASED), "hold")
+        ended_alone = entries[0].agent is None if entries else told is not None and told.reason is None
+        row.released_at = told.at if told is not None else entries[0].at
+        row.released_by = None if ended_alone else (entries[0].agent if entries else None) or _UNKNOWN_AGENT
+        row.release_reason = told.reason if told is not None else None if ended_alone else _LOST
+        row.release_salt = told.salt if told is not None else secrets.token_hex(16)
+
+    def _tell(self, session: Session, row: HoldRow, hold: _Hold, records: list[str]) -> None:
+        """Entries that were lost, or whose statement was: told again for the statement as it is now."""
+        placed = hold.statements.get(PLACED)
+        first = digest_of(hold_statements.placed(row, records)) if placed is None else placed.digest
+        facts: dict[str, Any] = {"until": row.until.isoformat() if row.until is not None else None}
+        self._again(session, row, "HoldRecovered", hold.entries[PLACED], records, facts | {"statement": first})
+        if row.released_at is not None:
+            last = digest_of(hold_statements.released(row))
+            ended = "expired" if row.released_by is None else "released"
+            facts = {"statement": last, "ended": ended}
+            self._again(session, row, "ReleaseRecovered", hold.entries[RELEASED], records, facts)
+
+    def _again(
+        self,
+        session: Session,
+        row: HoldRow,
+        kind: str,
+        entries: list[_Entry],
+        records: list[str],
+        facts: dict[str, Any],
+    ) -> None:
+        told = {entry.record_id for entry in entries if entry.facts["statement"] == facts["statement"]}
+        for record_id in records:
+            if record_id not in told:
+                self._ledger.append(
+                    session,
+                    type=kind,
+                    tenant=row.tenant_id,
+                    subject=f"record:{record_id}",
+                    agent=None,
+                    facts={"hold": row.id, **facts},
+                )
+                if f"hold:{row.id}" not in self.recovered:
+                    self.recovered.append(f"hold:{row.id}")
+
+
+def _is_old(statement: Statement, published: datetime | None) -> bool:
+    """Whether the published journal would have its entry, had there been one."""
+    return published is not None and statement.at < published - _COMMITTED_WITHIN
+
+
+def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
+    """What is wrong with which statement: each is one that an entry claims, and a settled hold has its own."""
+    there = [(key, digest_of(content) if content is not None else None) for key, content in _files(store)]
+    claims: dict[str, set[str]] = defaultdict(set)
+    with database.read() as session:
+        for what, hold_id, entry in _entries(session):
+            claims[key_of(entry.tenant or "", hold_id, what)].add(entry.facts["statement"])
+        settled = session.scalars(select(HoldRow).where(HoldRow.settled_at.is_not(None)))
+        wanted = [
+            key_of(row.tenant_id, row.id, what)
+            for row in settled
+            for what in (PLACED, *([RELEASED] if row.released_at is not None else []))
+        ]
+    found = [(Kind.MISSING, key) for key in set(wanted) - {key for key, _ in there}]
+    for key, digest in there:
+        if digest is None:
+            found.append((Kind.UNREADABLE, key))
+        elif key not in claims:
+            found.append((Kind.UNTRACKED, key))
+        elif digest not in claims[key]:
+            found.append((Kind.CHANGED, key))
+    return sorted(found, key=lambda one: one[1])
+
+
+def _files(store: ObjectStore) -> Iterator[tuple[str, bytes | None]]:
+    """Every statement, None for what can't be read; the oldest version of a key is ours: they are never replaced."""
+    seen = ""
+    for item in store.list(register.PREFIX):
+        if not item.marker and item.key != seen and hold_statements.is_statement(item.key):
+            seen = item.key
+            try:
+                content = read_all(store, item.key, item.version)
+            except Unreadable:
+                content = None
+            yield item.key, content
+
+
+def _entries(session: Session) -> Iterator[tuple[str, str, _Entry]]:
+    query = select(JournalEntryRow).where(JournalEntryRow.type.in_(_EVENTS)).order_by(JournalEntryRow.n)
+    for row in session.scalars(query.execution_options(yield_per=1000)):
+        body = json.loads(row.body)
+        entry = _Entry(row.subject.removeprefix("record:"), row.tenant_id, row.at, body["agent"], body["facts"])
+        yield _EVENTS[row.type], body["facts"]["hold"], entry

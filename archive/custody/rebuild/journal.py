@@ -1,0 +1,194 @@
+"""The journal as it was published, read back from the store in order and checked before anybody relies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from archive.journal.merkle import (
+    EMPTY_ROOT,
+    TILE,
+    Tile,
+    bundle_path,
+    leaf_hash,
+    node_hash,
+    parse_checkpoint,
+    unpack_bundle,
+)
+from archive.journal.tiles import JOURNAL, StoredTree, journal_damaged
+from archive.objects.port import Listed, ObjectStore, found, read_all
+from signing.ground.canonical import parse_canonical
+from signing.ground.errors import Refused
+from signing.note import verify_note
+
+_CHECKPOINTS: Final = f"{JOURNAL}/checkpoints/"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The latest checkpoint, its signature checked with the key that ``layout.json`` names."""
+
+    size: int
+    root: bytes
+    note: str
+    origin: str
+    vkey: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Stamped:
+    """An earlier checkpoint that was time-stamped."""
+
+    size: int
+    root: bytes
+    note: str
+    token: bytes | None
+    at: datetime
+
+
+class Roots:
+    """The tree head over leaves that come one by one; holds one hash a level."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[tuple[int, bytes]] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Take the next leaf hash."""
+        level, node = 0, leaf
+        while self._peaks and self._peaks[-1][0] == level:
+            node = node_hash(self._peaks.pop()[1], node)
+            level += 1
+        self._peaks.append((level, node))
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Tree head over all that was taken."""
+        if not self._peaks:
+            return EMPTY_ROOT
+        root = self._peaks[-1][1]
+        for _, node in reversed(self._peaks[:-1]):
+            root = node_hash(node, root)
+        return root
+
+
+def read_head(store: ObjectStore) -> Head | None:
+    """The latest checkpoint; None for a store whose journal was never published.
+
+    Raises:
+        Refused: ``store_empty``, there is no ``layout.json``.
+        Corrupt: ``journal_damaged``.
+    """
+    stored = found(store, "layout.json")
+    if stored is None:
+        raise Refused(
+            "store_empty",
+            "Ce magasin ne contient pas d’archives : « layout.json » n’y est pas.",
+            action="Vérifiez les réglages du magasin.",
+        )
+    try:
+        log = parse_canonical(stored)["log"]
+        note = found(store, f"{JOURNAL}/checkpoint")
+        if note is None:
+            if next(iter(store.list(f"{JOURNAL}/tile/")), None) is not None:
+                raise journal_damaged("checkpoint")
+            return None
+        size, root = parse_checkpoint(verify_note(note.decode(), log["vkey"]), log["origin"])
+    except (ValueError, KeyError) as error:
+        raise journal_damaged("checkpoint") from error
+    at = store.stat(f"{JOURNAL}/checkpoint").modified_at
+    return Head(size, root, note.decode(), log["origin"], log["vkey"], at)
+
+
+def stamped(store: ObjectStore, head: Head) -> list[Stamped]:
+    """Checkpoints that were time-stamped, smallest first; there is one a day, or one in 10,000 entries.
+
+    Raises:
+        Corrupt: ``journal_damaged``, one is not a note of this log, or tells of more than the latest does.
+    """
+    sizes: dict[int, Listed] = {}
+    for item in store.list(_CHECKPOINTS):
+        name = item.key.removeprefix(_CHECKPOINTS)
+        if name.isdecimal() and not item.marker:
+            sizes.setdefault(int(name), item)
+    result = []
+    for size, item in sorted(sizes.items()):
+        try:
+            note = read_all(store, item.key, item.version).decode()
+            said, root = parse_checkpoint(verify_note(note, head.vkey), head.origin)
+        except ValueError as error:
+            raise journal_damaged(f"checkpoints/{size}") from error
+        if said != size or size > head.size:
+            raise journal_damaged(f"checkpoints/{size}")
+        result.append(Stamped(size, root, note, found(store, f"{item.key}.tsr"), item.modified_at))
+    return result
+
+
+def bundles(store: ObjectStore, size: int, first: int = 0) -> Iterator[tuple[int, list[bytes]]]:
+    """Entries in order, a bundle at a time, with the number of each bundle's first.
+
+    Args:
+        first: Begin with the bundle that holds this entry.
+
+    Raises:
+        Corrupt: ``journal_damaged``.
+    """
+    for index in range(first // TILE, -(-size // TILE)):
+        width = min(TILE, size - index * TILE)
+        for wide in dict.fromkeys((width, TILE)):  # a partial one may be gone once the full one was there
+            packed = found(store, f"{JOURNAL}/{bundle_path(index, wide)}")
+            if packed is not None:
+                break
+        else:
+            raise journal_damaged(bundle_path(index, width))
+        try:
+            bodies = unpack_bundle(packed)
+        except ValueError as error:
+            raise journal_damaged(bundle_path(index, width)) from error
+        if len(bodies) < width:
+            raise journal_damaged(bundle_path(index, width))
+        yield index * TILE, bodies[:width]
+
+
+def check(
+    store: ObjectStore,
+    head: Head,
+    earlier: list[Stamped],
+    each: Callable[[bytes], None],
+    progress: Progress = lambda _done, _total: None,
+) -> None:
+    """Read the whole journal once: every leaf, every head, the tiles that proofs are made from.
+
+    Args:
+        each: Is shown every entry, in order.
+
+    Raises:
+        Corrupt: ``journal_damaged``, naming the first piece that does not fit.
+    """
+    roots, due = Roots(), {one.size: one.root for one in earlier} | {head.size: head.root}
+    for start, bodies in bundles(store, head.size):
+        leaves = [leaf_hash(body) for body in bodies]
+        tile = Tile(0, start // TILE, len(bodies))
+        if _tile(store, tile) != b"".join(leaves):
+            raise journal_damaged(tile.path)
+        for body, leaf in zip(bodies, leaves, strict=True):
+            each(body)
+            roots.add(leaf)
+            if roots.size in due and roots.root() != due[roots.size]:
+                raise journal_damaged(f"checkpoints/{roots.size}")
+        progress(roots.size, head.size)
+    if roots.root() != head.root or StoredTree(store, head.size).root() != head.root:
+        raise journal_damaged("checkpoint")
+
+
+def _tile(store: ObjectStore, tile: Tile) -> bytes | None:
+    for candidate in (tile, Tile(tile.level, tile.index)):
+        hashes = found(store, f"{JOURNAL}/{candidate.path}")
+        if hashes is not None:
+            return hashes[: 32 * tile.width]
+    return None

@@ -1,0 +1,89 @@
+"""Whose is an entry of the journal, when the keys of its pseudonyms went with the database."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any, Final
+
+from archive.catalogue import tenant_register as register
+from archive.custody.findings import Findings, Kind
+from archive.custody.rebuild import registers
+from archive.objects import layout
+from archive.objects.port import ObjectStore
+
+_SAMPLES: Final = 25
+"""Subjects tried for a pseudonym that the register does not explain."""
+
+
+class Owners:
+    """Learns which tenant a pseudonym stands for, from what its entries are about."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._known: dict[str, str] = {}
+        self._subjects: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._registered: dict[str, str] = {}
+        self._tenants: set[str] = set()
+        self._claimed: list[tuple[str, dict[str, Any]]] = []
+        for file, _ in registers.files(store):
+            if file.sha256 is not None and file.own:
+                self._registered[file.sha256] = file.tenant
+            self._tenants.add(file.tenant)
+
+    def show(self, body: bytes) -> None:
+        """Look at one entry."""
+        entry = json.loads(body)
+        name = entry["tenant"]
+        if name is not None and entry["subject"] == register.SUBJECT:
+            self._claimed.append((name, entry["facts"]))
+        if name is None or name in self._known:
+            return
+        if entry["subject"] == register.SUBJECT:
+            owner = self._registered.get(entry["facts"].get("sha-256"))
+            if owner is not None:
+                self._known[name] = owner
+                self._subjects.pop(name, None)
+            return
+        kind, _, identity = entry["subject"].partition(":")
+        samples = self._subjects[name][kind]
+        if len(samples) < _SAMPLES and identity not in samples:
+            samples.append(identity)
+
+    def resolve(self, findings: Findings) -> None:
+        """Ask the store about those that are still unknown; what nobody can tell is listed."""
+        open_ = {name: subjects for name, subjects in self._subjects.items() if name not in self._known}
+        if not open_:
+            return
+        self._tenants |= {item.key.split("/")[1] for item in self._store.list("tenants/")}
+        self._tenants |= {item.key.split("/")[1] for item in self._store.list("staging/")}
+        for name, subjects in open_.items():
+            owner = self._of_records(subjects["record"]) or self._of_deposits(subjects["deposit"])
+            if owner is not None:
+                self._known[name] = owner
+            else:
+                findings.add(Kind.UNTRACKED, "journal", name, "tenant")
+
+    def of(self, pseudonym: str | None) -> str | None:
+        """The tenant; None for the installation's own, and for one that nobody can tell."""
+        return None if pseudonym is None else self._known.get(pseudonym)
+
+    def claims(self) -> registers.Claims:
+        """Which files of the register the journal claims, once every entry was shown and the owners are resolved."""
+        return registers.claims_of((self.of(name), facts) for name, facts in self._claimed)
+
+    def _of_records(self, ids: list[str]) -> str | None:
+        for record_id in ids:
+            for tenant in sorted(self._tenants):
+                prefix = f"{layout.object_root(tenant, record_id)}/"
+                if next(iter(self._store.list(prefix)), None) is not None:
+                    return tenant
+        return None
+
+    def _of_deposits(self, ids: list[str]) -> str | None:
+        for deposit_id in ids:
+            for tenant in sorted(self._tenants):
+                described = f"staging/{tenant}/{deposit_id}/deposit.json"
+                if next(iter(self._store.list(described)), None) is not None:
+                    return tenant
+        return None

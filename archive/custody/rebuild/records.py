@@ -1,0 +1,366 @@
+"""One record read back from the store, with the journal as the only judge of which bytes are its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final
+
+from archive.catalogue.record_json import JournalEvent, representation_values
+from archive.custody.findings import Kind
+from archive.objects import fixity, layout
+from archive.objects.layout import RECORD_JSON, Content
+from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, read_all
+from signing.ground.errors import Corrupt, Refused
+
+LOST: Final = "00000000-0000-0000-0000-000000000000"
+"""Pinned where no version is left: every store says that it is missing."""
+
+CHANGES: Final = ("RecordKept", "RecordDescribed", "RecordCompleted", "RecordRecovered")
+KEPT: Final = ("RecordKept", "RecordRecovered")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something about a record that is not as it was kept."""
+
+    kind: Kind
+    key: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One object of a record: which version of which key, and what its bytes must be."""
+
+    key: str
+    sha256: str
+    size: int
+    state: StoredObject | None
+    """None: it is not in the store any more."""
+
+
+@dataclass
+class Found:
+    """A record as the store holds it.
+
+    Attributes:
+        record: ``record.json`` of the head.
+        earlier: ``record.json`` of each revision, by the digest that the journal gives it.
+        number: Of the head, as OCFL counts versions.
+        pinned: Every object, by key.
+        ahead: The store says more than the journal: a change (or a record) whose entry was lost.
+        whole: Whether catalogue rows can be made from it.
+    """
+
+    tenant: str
+    record_id: str
+    root: str
+    events: list[JournalEvent]
+    record: dict[str, Any] = field(default_factory=dict)
+    record_sha256: str = ""
+    earlier: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inventory: dict[str, Any] = field(default_factory=dict)
+    inventory_sha512: str = ""
+    number: int = 0
+    contents: dict[str, Content] = field(default_factory=dict)
+    pinned: dict[str, Pinned] = field(default_factory=dict)
+    ahead: bool = False
+    whole: bool = False
+    unfinished: bool = False
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, kind: Kind, path: str, detail: str) -> None:
+        """Note a fault of an object, by its path below the record's folder."""
+        self.faults.append(Fault(kind, f"{self.root}/{path}", detail))
+
+
+Versions = Mapping[str, list[Listed]]
+"""Every listed version of every key of one record, oldest first."""
+
+
+def grouped(items: Iterable[Listed]) -> Iterator[tuple[str, list[Listed]]]:
+    """A listing of ``tenants/``, cut at each record's folder; what lies in none comes under an empty name."""
+    for root, group in groupby(items, key=lambda item: root_of(item.key)):
+        yield root, list(group)
+
+
+def root_of(key: str) -> str:
+    """The record's folder that a key lies in; empty if in none."""
+    parts = key.split("/")
+    if len(parts) > 6 and parts[0] == "tenants" and parts[5].startswith("urn%3auuid%3a"):
+        return "/".join(parts[:6])
+    return ""
+
+
+def named(root: str) -> tuple[str, str]:
+    """Tenant and record of a record's folder."""
+    parts = root.split("/")
+    return parts[1], parts[5].removeprefix("urn%3auuid%3a")
+
+
+def by_key(items: Iterable[Listed]) -> dict[str, list[Listed]]:
+    """Versions of each key."""
+    return {key: list(versions) for key, versions in groupby(items, key=lambda item: item.key)}
+
+
+def read_record(
+    store: ObjectStore,
+    root: str,
+    listed: Versions,
+    events: list[JournalEvent],
+    *,
+    thorough: bool,
+    told_only: bool = False,
+) -> Found:
+    """Read one record back and say what is wrong with it.
+
+    Args:
+        events: Its entries in the journal, in order.
+        thorough: Read every byte instead of inventories and ``record.json``.
+        told_only: Don't take what the store says beyond the journal.
+    """
+    tenant, record_id = named(root)
+    result = Found(tenant, record_id, root, events)
+    content = _inventory(store, result, listed, told_only=told_only)
+    if content is None:
+        return result
+    result.inventory = json.loads(content)
+    result.inventory_sha512 = layout.sha512(content)
+    result.number = int(result.inventory["head"][1:])
+    result.contents = layout.contents_of(result.inventory)
+    _pin_all(store, result, listed, content)
+    _read_records(store, result)
+    if result.record:
+        _compare(result)
+    if result.ahead and not result.whole and stated(events) is not None:  # what claims to come later contradicts
+        told = read_record(store, root, listed, events, thorough=thorough, told_only=True)
+        told.faults = list(dict.fromkeys([*result.faults, *told.faults]))
+        return told
+    if thorough:
+        _read_everything(store, result)
+    return result
+
+
+def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
+    """Facts of the last entry that says what the record is."""
+    return next((event.facts for event in reversed(events) if event.type in CHANGES), None)
+
+
+# -- which inventory
+
+
+def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only: bool) -> bytes | None:
+    """The root inventory that counts: the journal's, or a later one that was written and never told."""
+    told = stated(result.events)
+    current = _bytes(store, listed, f"{result.root}/inventory.json")
+    if told is None:
+        if current is None or not _sound(store, result, listed, current):
+            result.unfinished = True
+            return None
+        result.ahead = True
+        return current
+    if current is not None and layout.sha512(current) == told["inventory"]:
+        return current
+    kind = Kind.CHANGED if current is not None else _unread(listed, f"{result.root}/inventory.json")
+    for key in sorted((k for k in listed if k.endswith("/inventory.json")), key=len, reverse=True):
+        content = _bytes(store, listed, key, sha512=told["inventory"])
+        if content is None:
+            continue
+        if (
+            not told_only
+            and current is not None
+            and follows(content, current)
+            and _sound(store, result, listed, current)
+        ):
+            result.ahead = True
+            return current
+        result.add(kind, "inventory.json", "inventory")
+        return content
+    result.add(kind, "inventory.json", "inventory")
+    return None
+
+
+def _bytes(store: ObjectStore, listed: Versions, key: str, *, sha512: str | None = None) -> bytes | None:
+    """The bytes of a small object: of its latest version, or of the one with a digest."""
+    for item in reversed(listed.get(key, [])):
+        if item.marker:
+            continue
+        try:
+            content = read_all(store, key, item.version)
+        except (Refused, Unreadable):
+            continue
+        if sha512 is None or layout.sha512(content) == sha512:
+            return content
+    return None
+
+
+def _unread(listed: Versions, key: str) -> Kind:
+    """What is wrong with a key of which no version could be read."""
+    return Kind.MISSING if all(item.marker for item in listed.get(key, [])) else Kind.UNREADABLE
+
+
+def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) -> bool:
+    """Whether a root inventory is complete: its sidecar and its version's own inventory agree with it."""
+    try:
+        facts = json.loads(content)
+        number = int(facts["head"][1:])
+    except (ValueError, KeyError, TypeError):
+        return False
+    return (
+        facts.get("id") == layout.object_id(result.record_id)
+        and _bytes(store, listed, f"{result.root}/inventory.json.sha512") == layout.sidecar(content)
+        and _bytes(store, listed, f"{result.root}/v{number}/inventory.json") == content
+    )
+
+
+def follows(before: bytes, after: bytes) -> bool:
+    """Whether a later inventory only adds to an earlier one."""
+    try:
+        old, new = json.loads(before), json.loads(after)
+        return len(new["versions"]) > len(old["versions"]) and all(
+            new["versions"].get(name) == version for name, version in old["versions"].items()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+# -- which version of each key
+
+
+def _pin_all(store: ObjectStore, result: Found, listed: Versions, content: bytes) -> None:
+    digests = {path: digest for digest, paths in result.inventory["fixity"]["sha256"].items() for path in paths}
+    known = {event.facts["inventory"] for event in result.events if "inventory" in event.facts}
+    for number in range(1, result.number + 1):
+        path = f"v{number}/inventory.json"
+        own = content if number == result.number else _bytes(store, listed, f"{result.root}/{path}")
+        if own is None:
+            result.add(_unread(listed, f"{result.root}/{path}"), path, "object")
+            continue
+        if number < result.number and layout.sha512(own) not in known and not follows(own, content):
+            result.add(Kind.CHANGED, path, "inventory")
+        digests[path] = hashlib.sha256(own).hexdigest()
+        digests[f"{path}.sha512"] = hashlib.sha256(layout.sidecar(own)).hexdigest()
+    declaration, declared = layout.OBJECT_DECLARATION
+    digests[declaration] = hashlib.sha256(declared).hexdigest()
+    digests["inventory.json"] = hashlib.sha256(content).hexdigest()
+    digests["inventory.json.sha512"] = hashlib.sha256(layout.sidecar(content)).hexdigest()
+    for path, digest in digests.items():
+        _pin(store, result, listed, path, digest)
+    strange = [key for key in listed if key.removeprefix(f"{result.root}/") not in digests]
+    begun = f"{result.root}/v{result.number + 1}/"
+    result.unfinished = any(key.startswith(begun) for key in strange)
+    for key in strange:
+        if not key.startswith(begun):
+            result.add(Kind.UNTRACKED, key.removeprefix(f"{result.root}/"), "object")
+
+
+def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest: str) -> None:
+    key = f"{result.root}/{path}"
+    versions = [item for item in listed.get(key, []) if not item.marker]
+    if any(item.marker for item in listed.get(key, [])):
+        result.add(Kind.CHANGED, path, "marker")
+    expected = result.number if path in {"inventory.json", "inventory.json.sha512"} else 1
+    expected += sum(
+        e.type == "ObjectRestored" and e.facts["path"] == path and e.facts["damaged"] is not None for e in result.events
+    )
+    if len(versions) > expected:
+        result.add(Kind.UNTRACKED, path, "version")
+    unread: list[Listed] = []
+    chosen = versions[-1] if len(versions) == 1 else _with_digest(store, versions, digest, unread)
+    if chosen is None:
+        kind = Kind.MISSING if not versions else Kind.UNREADABLE if unread else Kind.CHANGED
+        result.add(kind, path, "object")
+        chosen = versions[-1] if versions else None
+    state = store.stat(key, chosen.version) if chosen is not None else None
+    result.pinned[key] = Pinned(key, digest, chosen.size if chosen is not None else 0, state)
+
+
+def _with_digest(store: ObjectStore, versions: list[Listed], digest: str, unread: list[Listed]) -> Listed | None:
+    """Of several versions of a key, the latest that has the right bytes; ``unread`` gets those that can't be read."""
+    for item in reversed(versions):
+        found = hashlib.sha256()
+        try:
+            for chunk in store.read(item.key, item.version):
+                found.update(chunk)
+        except Refused:
+            continue
+        except Unreadable:
+            unread.append(item)
+            continue
+        if found.hexdigest() == digest:
+            return item
+    return None
+
+
+# -- what it says
+
+
+def _read_records(store: ObjectStore, result: Found) -> None:
+    """``record.json`` of the head, and those of the revisions that the journal tells."""
+    told = {e.facts["record"] for e in result.events if e.type in CHANGES}
+    for number in range(1, result.number + 1):
+        content = layout.contents_of(result.inventory, f"v{number}").get(RECORD_JSON)
+        head = number == result.number
+        if content is None or not (head or content.sha256 in told):
+            continue
+        pinned = result.pinned[f"{result.root}/{content.path}"]
+        try:
+            if pinned.state is None:
+                raise fixity.missing(pinned.key)
+            chunks = fixity.verified(
+                store, pinned.key, pinned.state.version, sha256=content.sha256, size=pinned.state.size
+            )
+            read = json.loads(b"".join(chunks))
+        except Corrupt as error:
+            if pinned.state is not None:
+                result.add(Kind.CHANGED if error.code == "altered" else Kind.MISSING, content.path, "record")
+            continue
+        except Unreadable:
+            result.add(Kind.UNREADABLE, content.path, "record")
+            continue
+        result.earlier[content.sha256] = read
+        if head:
+            result.record, result.record_sha256 = read, content.sha256
+
+
+def _compare(result: Found) -> None:
+    """The record against its entries and against the place where it lies; sizes against the listing."""
+    record, told = result.record, stated(result.events)
+    if (record.get("record"), record.get("tenant")) != (result.record_id, result.tenant):
+        result.add(Kind.CHANGED, RECORD_JSON, "place")
+        return
+    digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
+    kept = next((event.facts for event in result.events if event.type in KEPT), None)
+    if kept is not None and digests.get("original") != kept["original"]:
+        result.add(Kind.CHANGED, RECORD_JSON, "journal")
+        return
+    if told is not None and not result.ahead and told["record"] != result.record_sha256:
+        result.add(Kind.CHANGED, RECORD_JSON, "journal")
+        return
+    for values in representation_values(record):
+        content = result.contents.get(values["name"])
+        if content is None or content.sha256 != values["sha256"]:
+            result.add(Kind.CHANGED, str(values["name"]), "inventory")
+            return
+        pinned = result.pinned[f"{result.root}/{content.path}"]
+        if pinned.state is not None and pinned.state.size != values["size"]:
+            result.add(Kind.CHANGED, content.path, "size")
+    result.whole = True
+
+
+def _read_everything(store: ObjectStore, result: Found) -> None:
+    told = {fault.key for fault in result.faults}
+    for pinned in result.pinned.values():
+        if pinned.state is None or pinned.key in told:
+            continue
+        try:
+            fixity.check(store, pinned.key, pinned.state.version, sha256=pinned.sha256, size=pinned.state.size)
+        except Corrupt as error:
+            kind = Kind.CHANGED if error.code == "altered" else Kind.MISSING
+            result.add(kind, pinned.key.removeprefix(f"{result.root}/"), "bytes")
+        except Unreadable:
+            result.add(Kind.UNREADABLE, pinned.key.removeprefix(f"{result.root}/"), "bytes")

@@ -1,0 +1,107 @@
+"""Catalogue rows of a record that was read back from the store: the same as when it was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from archive.catalogue import record_json as metadata
+from archive.catalogue.description import differences
+from archive.custody.rebuild.records import CHANGES, KEPT, LOST, Found, Pinned
+from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
+from archive.objects.layout import RECORD_JSON
+
+_UNKNOWN_AGENT: Final = "service:inconnu"
+
+
+def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
+    """Write every row of a record.
+
+    Args:
+        entry: Number of the ``RecordRecovered`` entry, where the journal had lost what the store knows.
+    """
+    told = [event.n for event in found.events if event.type in CHANGES] + ([entry] if entry is not None else [])
+    kept = [event.n for event in found.events if event.type in KEPT]
+    row = RecordRow(
+        **metadata.row_values(found.record),
+        ocfl_version=found.number,
+        inventory_sha512=found.inventory_sha512,
+        record_json_sha256=found.record_sha256,
+        kept_entry=kept[0] if kept else told[-1],
+        last_entry=told[-1],
+    )
+    session.add(row)
+    session.flush()
+    forms = set()
+    for values in metadata.representation_values(found.record):
+        key = f"{found.root}/{found.contents[values.pop('name')].path}"
+        pinned = found.pinned[key]
+        session.add(RepresentationRow(**values, key=key, **_place(pinned)))
+        forms.add(key)
+    for key, pinned in found.pinned.items():
+        if key not in forms:
+            session.add(
+                StoredFileRow(
+                    record_id=found.record_id, key=key, size=pinned.size, sha256=pinned.sha256, **_place(pinned)
+                )
+            )
+    for revision in _revisions(found):
+        session.add(revision)
+    session.flush()
+    return row
+
+
+def facts(found: Found, after: int) -> dict[str, Any]:
+    """What ``RecordRecovered`` says.
+
+    Args:
+        after: Entries that the journal still had: those that premis.json numbers from there on are lost.
+    """
+    digests = {form["kind"]: form["digests"]["sha-256"] for form in found.record["representations"]}
+    locks = [p.state.locked_until for p in found.pinned.values() if p.state is not None and p.state.locked_until]
+    return {
+        "after": after,
+        "revision": found.record["revision"],
+        "record": found.contents[RECORD_JSON].sha256,
+        "original": digests["original"],
+        "archival": digests.get("archival"),
+        "inventory": found.inventory_sha512,
+        "retain_until": min(locks).isoformat() if locks else None,
+    }
+
+
+def _place(pinned: Pinned) -> dict[str, Any]:
+    if pinned.state is None:
+        return {"version": LOST, "locked_until": None, "legal_hold": False}
+    state = pinned.state
+    return {"version": state.version, "locked_until": state.locked_until, "legal_hold": state.legal_hold}
+
+
+def _revisions(found: Found) -> list[RevisionRow]:
+    rows: list[RevisionRow] = []
+    before: Mapping[str, Any] | None = None
+    for event in found.events:
+        if event.type not in CHANGES:
+            continue
+        after = found.earlier.get(event.facts["record"])
+        if event.type not in KEPT and before is not None and after is not None:
+            rows.append(
+                RevisionRow(
+                    record_id=found.record_id,
+                    revision=event.facts["revision"],
+                    at=event.at,
+                    agent=event.agent or _UNKNOWN_AGENT,
+                    changes=_changes(event.type, before, after),
+                    entry=event.n,
+                )
+            )
+        before = after if after is not None else before
+    return rows
+
+
+def _changes(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    if kind == "RecordCompleted":
+        return {"representations": [sorted(f["kind"] for f in one["representations"]) for one in (before, after)]}
+    return dict(differences(before["description"], after["description"]))

@@ -1,0 +1,350 @@
+"""Database and journal made again from the store alone: ``layout.json journal/ register/ tenants/``.
+
+Nothing is claimed before the whole journal was read and its root shown to be that of the last checkpoint.
+Each step finds what an earlier, interrupted run has done and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from archive.catalogue import tenant_register as register
+from archive.catalogue.record_json import JournalEvent, journal_event
+from archive.custody import reports
+from archive.custody.external_sort import Sorter
+from archive.custody.findings import LISTED, Findings, Kind
+from archive.custody.rebuild import journal as published
+from archive.custody.rebuild import registers, rows
+from archive.custody.rebuild.holds import HoldsAgain
+from archive.custody.rebuild.journal import Head, Stamped
+from archive.custody.rebuild.owners import Owners
+from archive.custody.rebuild.records import Found, by_key, grouped, named, read_record
+from archive.database.engine import Base, Database
+from archive.database.tables import (
+    CheckpointRow,
+    CustodyReportRow,
+    JournalEntryRow,
+    LeaseRow,
+    RecordRow,
+    StoreProbeRow,
+    TenantRow,
+)
+from archive.journal.merkle import TILE, leaf_hash
+from archive.journal.sequencer import Ledger, size
+from archive.objects.port import Listed, ObjectStore
+from archive.retention import schedule as rulebook
+from signing.ground.canonical import parse_canonical
+from signing.ground.clock import Clock, parse_stamp
+from signing.ground.errors import Refused
+
+NAME: Final = "rebuild"
+_BATCH: Final = 64
+"""Records read at once and written in one transaction."""
+_READERS: Final = 8
+_ENTRIES: Final = 10 * TILE
+_FREE: Final = frozenset({CustodyReportRow.__tablename__, LeaseRow.__tablename__, StoreProbeRow.__tablename__})
+"""Tables that may hold something before a rebuild."""
+
+Told = Callable[[str, int, int | None], None]
+"""(step, done, of how many if known)."""
+
+Also = Callable[[Session, Found], None]
+"""More to write with a record, in its transaction."""
+
+
+@dataclass
+class Rebuilt:
+    """What came back.
+
+    Attributes:
+        recovered: Subjects whose entries were lost and made again, up to a bound.
+        nameless: Tenants whose register was not in the store: name and rules are not known.
+    """
+
+    findings: Findings
+    head: Head | None = None
+    records: int = 0
+    holds: int = 0
+    recovered: list[str] = field(default_factory=list)
+    recovered_count: int = 0
+    nameless: list[str] = field(default_factory=list)
+    stored: Sorter = field(default_factory=Sorter)
+
+
+class Rebuild:
+    """One rebuild, or the rest of one.
+
+    Args:
+        also: Ingestion's rows of a record.
+        told: Progress.
+        thorough: Read every byte of every record.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        store: ObjectStore,
+        clock: Clock,
+        *,
+        also: Also = lambda _session, _found: None,
+        told: Told = lambda _step, _done, _total: None,
+        thorough: bool = False,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._store = store
+        self._clock = clock
+        self._also = also
+        self._told = told
+        self._thorough = thorough
+
+    def run(self, findings: Findings) -> Rebuilt:
+        """Bring everything back that the store knows; what is damaged is listed and the rest goes on.
+
+        Raises:
+            Refused: ``database_not_empty``, ``store_empty``.
+            Corrupt: ``journal_damaged``: nothing was claimed.
+        """
+        self.require_empty()
+        result = Rebuilt(findings, published.read_head(self._store))
+        owners = Owners(self._store)
+        earlier: list[Stamped] = []
+        if result.head is not None:
+            earlier = published.stamped(self._store, result.head)
+            published.check(self._store, result.head, earlier, owners.show, self._step("journal_read"))
+            owners.resolve(findings)
+        with self._database.write() as session:
+            reports.begin(session, NAME, self._clock())
+        self._tenants(result, owners.claims())
+        if result.head is not None:
+            self._journal(result.head, owners)
+            self._checkpoints(result.head, earlier)
+        self._records(result)
+        holds = HoldsAgain(self._database, self._ledger, self._store, self._clock)
+        result.holds = holds.restore(findings, result.head.at if result.head is not None else None)
+        result.recovered += holds.recovered
+        result.recovered_count += len(holds.recovered)
+        return result
+
+    def require_empty(self) -> None:
+        """Go on only over an empty database, or one that an earlier rebuild left unfinished.
+
+        Raises:
+            Refused: ``database_not_empty``.
+        """
+        with self._database.read() as session:
+            before = session.get(CustodyReportRow, NAME)
+            if before is not None and before.ended_at is None:
+                return
+            used = [
+                table.name
+                for table in Base.metadata.sorted_tables
+                if table.name not in _FREE and session.execute(select(table).limit(1)).first() is not None
+            ]
+        if used:
+            raise Refused(
+                "database_not_empty",
+                "La base de données n’est pas vide ({tables}) : elle ne sera pas refaite.",
+                kept="Rien n’a été changé.",
+                action="Choisissez une base vide (CHARTRIER_DATABASE_URL), ou mettez l’actuelle de côté.",
+                tables=", ".join(used[:5]),
+            )
+
+    def _step(self, name: str) -> Callable[[int, int], None]:
+        return lambda done, total: self._told(name, done, total)
+
+    # -- tenants
+
+    def _tenants(self, result: Rebuilt, claims: registers.Claims) -> None:
+        """From the latest file that the journal claims; what it does not claim is told and not taken over."""
+        latest: dict[str, bytes] = {}
+        there = []
+        for file, content in registers.files(self._store):
+            there.append(file)
+            if registers.vouched(file, claims):
+                latest[file.tenant] = content
+        for kind, key in registers.compare(there, claims):
+            result.findings.add(kind, "store", key, "register")
+        for done, (tenant, content) in enumerate(sorted(latest.items()), 1):
+            with self._database.write() as session:
+                if session.get(TenantRow, tenant) is None:
+                    register.restore(session, content)
+            self._told("tenants", done, len(latest))
+
+    def _nameless(self, session: Session, result: Rebuilt, tenant: str) -> None:
+        """A tenant that the register does not know: its short name, and the bundled rules."""
+        if session.get(TenantRow, tenant) is None:
+            session.add(TenantRow(id=tenant, name=tenant, created_at=self._clock()))
+            session.flush()
+            rulebook.load_pack(session, tenant, at=self._clock())
+            result.nameless.append(tenant)
+            result.findings.add(Kind.MISSING, "store", f"{register.PREFIX}{tenant}/", "register")
+
+    # -- journal
+
+    def _journal(self, head: Head, owners: Owners) -> None:
+        with self._database.read() as session:
+            done = size(session)
+        lines: list[dict[str, object]] = []
+        for start, bodies in published.bundles(self._store, head.size, done):
+            for n, body in enumerate(bodies, start):
+                if n >= done:
+                    lines.append(_line(n, body, owners))
+            if len(lines) >= _ENTRIES or start + len(bodies) == head.size:
+                with self._database.write() as session:
+                    if lines:
+                        session.execute(insert(JournalEntryRow), lines)
+                lines = []
+                self._told("journal", start + len(bodies), head.size)
+
+    def _checkpoints(self, head: Head, earlier: list[Stamped]) -> None:
+        """Numbers are given anew: those that were never time-stamped are in no store."""
+        wanted = [(one.size, one.root, one.note, one.token, one.at) for one in earlier]
+        if not wanted or wanted[-1][0] < head.size:
+            wanted.append((head.size, head.root, head.note, None, head.at))
+        with self._database.write() as session:
+            known = set(session.scalars(select(CheckpointRow.size)))
+            for size_, root, note, token, at in wanted:
+                if size_ not in known:
+                    session.add(CheckpointRow(size=size_, root=root.hex(), note=note, token=token, published_at=at))
+                    session.flush()
+
+    # -- records
+
+    def _records(self, result: Rebuilt) -> None:
+        with self._database.read() as session:
+            expected = session.scalar(
+                select(func.count()).select_from(JournalEntryRow).where(JournalEntryRow.type == "RecordKept")
+            )
+        roots = grouped(self._store.list("tenants/"))
+        with ThreadPoolExecutor(_READERS) as readers:
+            while batch := list(islice(roots, _BATCH)):
+                self._batch(result, [(root, items) for root, items in batch if root], readers)
+                self._told("records", result.records, max(expected or 0, result.records))
+        self._missing(result)
+
+    def _batch(self, result: Rebuilt, batch: list[tuple[str, list[Listed]]], readers: ThreadPoolExecutor) -> None:
+        ids = [named(root)[1] for root, _ in batch]
+        with self._database.read() as session:
+            done = set(session.scalars(select(RecordRow.id).where(RecordRow.id.in_(ids))))
+            events = _events(session, [one for one in ids if one not in done])
+        for record_id in done:
+            result.stored.add(record_id)
+        due = [(root, items) for root, items in batch if named(root)[1] not in done]
+
+        def read(item: tuple[str, list[Listed]]) -> Found:
+            root, items = item
+            return read_record(self._store, root, by_key(items), events[named(root)[1]], thorough=self._thorough)
+
+        found = list(readers.map(read, due))
+        if found:
+            with self._database.write() as session:
+                for one in found:
+                    self._enter(session, result, one)
+        result.records += len(done) + sum(one.whole for one in found)
+
+    def _enter(self, session: Session, result: Rebuilt, found: Found) -> None:
+        for fault in found.faults:
+            result.findings.add(fault.kind, "store", fault.key, fault.detail, record=found.record_id)
+        result.findings.unfinished += found.unfinished
+        if not found.whole:
+            return
+        self._nameless(session, result, found.tenant)
+        entry = None
+        if found.ahead:
+            entry = self._ledger.append(
+                session,
+                type="RecordRecovered",
+                tenant=found.tenant,
+                subject=f"record:{found.record_id}",
+                agent=None,
+                facts=rows.facts(found, result.head.size if result.head is not None else 0),
+            ).n
+            result.recovered_count += 1
+            if len(result.recovered) < LISTED:
+                result.recovered.append(f"record:{found.record_id}")
+        rows.enter(session, found, entry)
+        self._also(session, found)
+        result.stored.add(found.record_id)
+
+    def _missing(self, result: Rebuilt) -> None:
+        """Records that the journal knows and the store does not."""
+        listed = {finding.record_id for finding in result.findings.listed}
+        lost = (
+            select(JournalEntryRow.subject, JournalEntryRow.tenant_id)
+            .where(
+                JournalEntryRow.type == "RecordKept",
+                ~select(RecordRow.id).where(JournalEntryRow.subject == "record:" + RecordRow.id).exists(),
+            )
+            .order_by(JournalEntryRow.n)
+        )
+        with self._database.read() as session:
+            for subject, _ in session.execute(lost.execution_options(yield_per=1000)):
+                record_id = subject.removeprefix("record:")
+                if record_id not in listed:
+                    result.findings.add(Kind.MISSING, "store", subject, "record", record=record_id)
+
+
+def require_finished(database: Database) -> None:
+    """Let nothing start over a database that was made again in part.
+
+    Raises:
+        Refused: ``rebuild_unfinished``.
+    """
+    with database.read() as session:
+        row = reports.latest(session, NAME)
+    if row is not None and row.ended_at is None:
+        raise Refused(
+            "rebuild_unfinished",
+            "La base n’a été refaite qu’en partie depuis le magasin : le service ne démarre pas sur elle.",
+            kept="Ce qui est refait reste en place.",
+            action="Relancez « chartrier rebuild all » : il reprend où il s’était arrêté.",
+        )
+
+
+def _line(n: int, body: bytes, owners: Owners) -> dict[str, object]:
+    entry = parse_canonical(body)
+    return {
+        "n": n,
+        "at": parse_stamp(entry["at"]),
+        "type": entry["type"],
+        "tenant_id": owners.of(entry["tenant"]),
+        "subject": entry["subject"],
+        "body": body,
+        "leaf_hash": leaf_hash(body).hex(),
+    }
+
+
+def _events(session: Session, ids: Sequence[str]) -> dict[str, list[JournalEvent]]:
+    """Entries about records, in order, by record."""
+    events: dict[str, list[JournalEvent]] = defaultdict(list)
+    query = select(JournalEntryRow.n, JournalEntryRow.subject, JournalEntryRow.body)
+    query = query.where(JournalEntryRow.subject.in_([f"record:{one}" for one in ids])).order_by(JournalEntryRow.n)
+    for n, subject, body in session.execute(query):
+        events[subject.removeprefix("record:")].append(journal_event(n, body))
+    return events
+
+
+def in_journal(session: Session) -> Iterator[str]:
+    """Ids of the records that the journal says are kept, in order."""
+    query = (
+        select(JournalEntryRow.subject)
+        .where(JournalEntryRow.type.in_(("RecordKept", "RecordRecovered")))
+        .order_by(JournalEntryRow.subject)
+    )
+    for subject in session.scalars(query.execution_options(yield_per=5000)):
+        yield subject.removeprefix("record:")
+
+
+def in_catalogue(session: Session) -> Iterator[str]:
+    """Ids of the catalogue's records, in order."""
+    yield from session.scalars(select(RecordRow.id).order_by(RecordRow.id).execution_options(yield_per=5000))

@@ -1,0 +1,1 @@
+"""Store, catalogue and journal compared; nothing repaired."""

@@ -1,0 +1,241 @@
+"""The store, version by version, beside what database and journal say of it. Finds; repairs nothing.
+
+Both sides come in the order of keys, a record's folder at a time: memory is that of one record. What differs is
+looked at a second time, with the database as it is then, because work goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Select, select, union_all
+from sqlalchemy.orm import Session
+
+from archive.custody.findings import Findings, Kind
+from archive.custody.rebuild.records import by_key, grouped, named, root_of
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
+from archive.holdings.verify import put_back
+from archive.objects import layout
+from archive.objects.port import Listed, ObjectStore
+from signing.ground.clock import Clock
+
+HEADS: Final = frozenset({"inventory.json", "inventory.json.sha512"})
+"""Keys that get one more version with each version of their object."""
+
+_YOUNG: Final = timedelta(seconds=15)
+_LOOKS: Final = 4
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One object as the catalogue pins it."""
+
+    key: str
+    version: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What the catalogue says of a record's folder.
+
+    Attributes:
+        number: Of the OCFL version in force.
+        restored: How often an object, by its path, was put back beside a damaged version.
+    """
+
+    number: int
+    objects: Mapping[str, Expected]
+    restored: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing about one key."""
+
+    kind: Kind
+    key: str
+    detail: str
+
+
+def compare(root: str, folder: Folder, listed: Mapping[str, list[Listed]]) -> tuple[list[Difference], bool]:
+    """What differs in one record's folder, and whether a change was begun there and not claimed. Pure."""
+    begun = f"{root}/v{folder.number + 1}/"
+    differences: list[Difference] = []
+    unfinished = False
+    for key in sorted(listed.keys() | folder.objects.keys()):
+        expected = folder.objects.get(key)
+        if expected is None:
+            unfinished = unfinished or key.startswith(begun)
+            if not key.startswith(begun):
+                differences.append(Difference(Kind.UNTRACKED, key, "object"))
+            continue
+        path = key.removeprefix(f"{root}/")
+        allowed = (folder.number if path in HEADS else 1) + folder.restored.get(path, 0)
+        ahead = path in HEADS and f"{begun}inventory.json" in listed
+        unfinished = unfinished or ahead
+        differences += _of_key(expected, listed.get(key, []), allowed + ahead)
+    return differences, unfinished
+
+
+def _of_key(expected: Expected, versions: list[Listed], allowed: int) -> Iterator[Difference]:
+    key = expected.key
+    real = [item for item in versions if not item.marker]
+    pinned = next((item for item in real if item.version == expected.version), None)
+    if len(real) < len(versions):
+        yield Difference(Kind.CHANGED, key, "marker")
+    if pinned is None:
+        yield Difference(Kind.MISSING, key, "version" if real else "object")
+    elif pinned.size != expected.size:
+        yield Difference(Kind.CHANGED, key, "size")
+    if len(real) > allowed or (pinned is None and real):
+        yield Difference(Kind.UNTRACKED, key, "version")
+
+
+class Census:
+    """Compares the whole store with the catalogue.
+
+    Args:
+        in_progress: Whether a record that the catalogue does not know is being made.
+        pause: Sleeps before a second look at what was written a moment ago.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        clock: Clock,
+        *,
+        in_progress: Callable[[str], bool] = lambda _record: False,
+        pause: Callable[[float], None] = time.sleep,
+        told: Callable[[str, int, int | None], None] = lambda _step, _done, _total: None,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._in_progress = in_progress
+        self._pause = pause
+        self._told = told
+
+    def take(self, findings: Findings) -> int:
+        """Look at everything below ``tenants/``; how many records the store holds."""
+        seen = 0
+        with self._database.read() as session:
+            rows = session.execute(_pinned(session).execution_options(yield_per=2000))
+            folders = ((root, list(group)) for root, group in groupby(rows, key=lambda row: root_of(row.key)))
+            for root, items, known in _joined(grouped(self._store.list("tenants/")), folders):
+                if not root:
+                    _strangers(findings, items)
+                    continue
+                seen += bool(items)
+                folder = _folder(known) if known else None
+                if folder is None or any(compare(root, folder, by_key(items))):
+                    self._again(findings, root)
+                self._told("store", seen, None)
+        return seen
+
+    def _again(self, findings: Findings, root: str) -> None:
+        """A second look, at both sides as they are now; what was written a moment ago gets some time."""
+        record_id = named(root)[1]
+        for look in range(_LOOKS):
+            items = list(self._store.list(f"{root}/"))
+            with self._database.read() as session:
+                folder = _now(session, record_id)
+            if folder is None:
+                differences = [Difference(Kind.UNTRACKED, root, "record")] if items else []
+                unfinished = bool(items) and self._in_progress(record_id)
+                differences = [] if unfinished else differences
+            else:
+                differences, unfinished = compare(root, folder, by_key(items))
+            newest = max((item.modified_at for item in items), default=None)
+            if not differences or newest is None or self._clock() - newest > _YOUNG or look == _LOOKS - 1:
+                break
+            self._pause(2)
+        findings.unfinished += unfinished
+        for one in differences:
+            findings.add(one.kind, "store", one.key, one.detail, record=record_id)
+
+
+def _pinned(session: Session) -> Select[Any]:
+    """Every object that the catalogue pins, in the order of keys as a store lists them."""
+    forms = select(
+        RepresentationRow.record_id, RepresentationRow.key, RepresentationRow.version, RepresentationRow.size
+    )
+    rest = select(StoredFileRow.record_id, StoredFileRow.key, StoredFileRow.version, StoredFileRow.size)
+    every = union_all(forms, rest).subquery()
+    order: Any = every.c.key
+    if session.get_bind().dialect.name == "postgresql":
+        order = order.collate("C")
+    return (
+        select(every.c.key, every.c.version, every.c.size, RecordRow.ocfl_version)
+        .join(RecordRow, RecordRow.id == every.c.record_id)
+        .order_by(order)
+    )
+
+
+def _joined(
+    stored: Iterator[tuple[str, list[Listed]]], known: Iterator[tuple[str, list[Any]]]
+) -> Iterator[tuple[str, list[Listed], list[Any]]]:
+    """Folders of both sides, each once, in order; what lies in no record's folder comes under an empty name."""
+    row = next(known, None)
+    for root, items in stored:
+        if not root:
+            yield "", items, []
+            continue
+        while row is not None and row[0] < root:
+            yield row[0], [], row[1]
+            row = next(known, None)
+        if row is not None and row[0] == root:
+            yield root, items, row[1]
+            row = next(known, None)
+        else:
+            yield root, items, []
+    while row is not None:
+        yield row[0], [], row[1]
+        row = next(known, None)
+
+
+def _folder(rows: list[Any]) -> Folder:
+    objects = {row.key: Expected(row.key, row.version, row.size) for row in rows}
+    return Folder(rows[0].ocfl_version, objects, {})
+
+
+def _now(session: Session, record_id: str) -> Folder | None:
+    row = session.get(RecordRow, record_id)
+    if row is None:
+        return None
+    again = restored(session, record_id)
+    objects: dict[str, Expected] = {}
+    for table in (RepresentationRow, StoredFileRow):
+        for one in session.execute(select(table.key, table.version, table.size).where(table.record_id == record_id)):
+            objects[one.key] = Expected(one.key, one.version, one.size)
+    return Folder(row.ocfl_version, objects, again)
+
+
+def restored(session: Session, record_id: str) -> Counter[str]:
+    """How often each object of a record was put back beside a damaged version."""
+    query = select(JournalEntryRow.body).where(
+        JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type == "ObjectRestored"
+    )
+    return put_back(json.loads(body) for body in session.scalars(query))
+
+
+def _strangers(findings: Findings, items: list[Listed]) -> None:
+    """What lies in a tenant's folder and in none of its records: the few files that make it an OCFL root."""
+    for key, versions in by_key(items).items():
+        tenant = key.split("/")[1]
+        content = layout.root_files(tenant).get(key) if len(key.split("/")) > 2 else None
+        if content is None:
+            findings.add(Kind.UNTRACKED, "store", key, "object")
+            continue
+        expected = Expected(key, versions[0].version, len(content))
+        for one in _of_key(expected, versions, 1):
+            findings.add(one.kind, "store", key, one.detail)

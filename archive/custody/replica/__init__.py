@@ -1,0 +1,1 @@
+"""The second copy: written, checked, restored from, promoted."""

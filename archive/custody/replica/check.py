@@ -1,0 +1,122 @@
+"""The second copy read whole again: bytes, locks, and nothing there that nobody put there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from sqlalchemy import func, select, tuple_
+
+from archive.custody.findings import Findings, Kind
+from archive.custody.rebuild import journal as published
+from archive.custody.rebuild.records import by_key, grouped, named
+from archive.custody.reconcile.store import HEADS, restored
+from archive.database.engine import Database
+from archive.database.tables import CopyRow, RecordRow
+from archive.objects import fixity
+from archive.objects.port import Listed, ObjectStore, Unreadable
+from signing.ground.clock import Clock
+from signing.ground.errors import Corrupt, Refused
+
+_BATCH: Final = 200
+_READERS: Final = 4
+_KINDS: Final = {"missing": Kind.MISSING, "unverifiable": Kind.UNREADABLE}
+
+Told = Callable[[str, int, int | None], None]
+
+
+class CopyCheck:
+    """Reads the copy and notes, object by object, what was found."""
+
+    def __init__(
+        self,
+        database: Database,
+        copy: ObjectStore,
+        clock: Clock,
+        *,
+        told: Told = lambda _step, _done, _total: None,
+    ) -> None:
+        self._database = database
+        self._copy = copy
+        self._clock = clock
+        self._told = told
+
+    def run(self, findings: Findings) -> int:
+        """Check every object, then the listing, then the journal as a whole; how many objects."""
+        with self._database.read() as session:
+            total = session.scalar(select(func.count()).select_from(CopyRow)) or 0
+        done, after = 0, ("", "")
+        with ThreadPoolExecutor(_READERS) as readers:
+            while True:
+                with self._database.read() as session:
+                    query = select(CopyRow).where(tuple_(CopyRow.key, CopyRow.version) > after)
+                    batch = list(session.scalars(query.order_by(CopyRow.key, CopyRow.version).limit(_BATCH)))
+                if not batch:
+                    break
+                verdicts = list(readers.map(self._object, batch))
+                self._note(findings, batch, verdicts)
+                done += len(batch)
+                after = (batch[-1].key, batch[-1].version)
+                self._told("check", done, total)
+        for root, items in grouped(self._copy.list("tenants/")):
+            if root:
+                self._strays(findings, root, items)
+        self._journal(findings)
+        return done
+
+    def _object(self, row: CopyRow) -> str:
+        """``intact altered missing unverifiable``, or ``lock`` when the bytes are right and the lock is not."""
+        try:
+            fixity.check(self._copy, row.key, row.copy_version, sha256=row.sha256, size=row.size)
+            state = self._copy.stat(row.key, row.copy_version)
+        except Corrupt as error:
+            return error.code
+        except Refused:
+            return "missing"
+        except Unreadable:
+            return "unverifiable"
+        if row.locked_until is not None and (state.locked_until is None or state.locked_until < row.locked_until):
+            return "lock"
+        return "lock" if row.legal_hold and not state.legal_hold else "intact"
+
+    def _note(self, findings: Findings, batch: Sequence[CopyRow], verdicts: Sequence[str]) -> None:
+        now = self._clock()
+        with self._database.write() as session:
+            for row, verdict in zip(batch, verdicts, strict=True):
+                kept = session.get(CopyRow, (row.key, row.version))
+                if kept is None or kept.copy_version != row.copy_version:
+                    continue  # copied anew meanwhile
+                kept.checked_at = now
+                kept.verdict = "altered" if verdict == "lock" else verdict
+                if verdict != "intact":
+                    kind = _KINDS.get(verdict, Kind.CHANGED)
+                    detail = "lock" if verdict == "lock" else "bytes"
+                    findings.add(kind, "copy", row.key, detail, record=row.record_id)
+
+    def _strays(self, findings: Findings, root: str, items: list[Listed]) -> None:
+        record_id = named(root)[1]
+        with self._database.read() as session:
+            keys = set(session.scalars(select(CopyRow.key).where(CopyRow.record_id == record_id)))
+            number = session.scalar(select(RecordRow.ocfl_version).where(RecordRow.id == record_id)) or 0
+            again = restored(session, record_id)
+        for key, versions in by_key(items).items():
+            path = key.removeprefix(f"{root}/")
+            real = [item for item in versions if not item.marker]
+            if len(real) < len(versions):
+                findings.add(Kind.CHANGED, "copy", key, "marker", record=record_id)
+            if key not in keys:
+                findings.add(Kind.UNTRACKED, "copy", key, "object", record=record_id)
+            elif len(real) > (number if path in HEADS else 1) + again[path]:
+                findings.add(Kind.UNTRACKED, "copy", key, "version", record=record_id)
+
+    def _journal(self, findings: Findings) -> None:
+        """The copied journal by itself is a journal: what a rebuild from the copy would rest on."""
+        try:
+            head = published.read_head(self._copy)
+            if head is not None:
+                published.check(self._copy, head, published.stamped(self._copy, head), lambda _body: None)
+        except (Corrupt, Refused) as error:
+            findings.add(Kind.CHANGED, "copy", str(error.values.get("path", "journal")), error.code)
+        except Unreadable as error:
+            findings.add(Kind.UNREADABLE, "copy", str(error.values["key"]), "bytes")

@@ -1,0 +1,66 @@
+"""One object on its way from one store to the other: which it is, its bytes checked, and the lock it is to have."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, date
+from pathlib import Path
+from typing import Final
+
+from archive.objects import fixity
+from archive.objects.port import ObjectStore, StoredObject
+from signing.ground.clock import Clock
+
+_IN_HAND: Final = 8 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """One version in the first store, and what is known of it.
+
+    Attributes:
+        sha256: None: not known beforehand; then what is read is what is copied.
+    """
+
+    key: str
+    version: str
+    sha256: str | None
+    record_id: str | None = None
+
+
+class Fetched:
+    """The bytes of one object, checked: in memory if small, else in a file that goes afterwards."""
+
+    def __init__(self, store: ObjectStore, source: Source, state: StoredObject, folder: Path) -> None:
+        self._store, self._source, self._state, self._folder = store, source, state, folder
+        self._path: Path | None = None
+
+    def __enter__(self) -> tuple[bytes | Path, str]:
+        digest, content = hashlib.sha256(), bytearray()
+        chunks = self._store.read(self._source.key, self._source.version)
+        if self._state.size <= _IN_HAND:
+            for chunk in chunks:
+                content += chunk
+            digest.update(content)
+        else:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as target:
+                self._path = Path(target.name)
+                for chunk in chunks:
+                    digest.update(chunk)
+                    target.write(chunk)
+        if self._source.sha256 is not None and digest.hexdigest() != self._source.sha256:
+            self.__exit__()
+            raise fixity.altered(self._source.key)
+        return self._path if self._path is not None else bytes(content), digest.hexdigest()
+
+    def __exit__(self, *_given: object) -> None:
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def running(until: date | None, clock: Clock) -> date | None:
+    """A lock that still runs; None for one that has ended, which no S3 takes: what it guarded may await disposal."""
+    return until if until is not None and until >= clock().astimezone(UTC).date() else None

@@ -1,0 +1,1 @@
+"""The database: engine, tables, tenancy, row security, migrations."""

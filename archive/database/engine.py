@@ -1,0 +1,241 @@
+"""The database: SQLite on one machine, PostgreSQL when that is outgrown. Not a port: SQLAlchemy is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from sqlalchemy import JSON, DateTime, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import NullPool
+from sqlalchemy.types import TypeDecorator
+
+from archive.database.tenancy import EVERYTHING, visible
+from signing.ground.errors import Unavailable
+
+if TYPE_CHECKING:
+    from archive.database.postgres import Server
+
+_BUSY_SECONDS: Final = 10
+_POOL: Final = {"pool_size": 5, "max_overflow": 45, "pool_timeout": 10}
+"""Connections kept, and how many more may be opened: an API has 40 threads, some with two transactions at once."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC with its zone, also on SQLite, which forgets it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """Refuse a moment without a zone; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone proves nothing")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table of every package hangs here, so that one migration history serves all."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+class Database:
+    """Hands out short transactions.
+
+    Args:
+        url: SQLAlchemy URL; ``sqlite:////abs/path`` or ``postgresql+psycopg://…``.
+        pooled: False in workers, where a connection must not outlive a task or cross a fork.
+        owner: Whether this is the role that migrates: its statements may take long.
+        sees: Whose rows transactions see when nobody says so (see ``archive.database.tenancy``).
+    """
+
+    def __init__(self, url: str, *, pooled: bool = True, owner: bool = False, sees: str = EVERYTHING) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._sees = sees
+        self._writing = threading.Lock()
+        if self.url.drivername == "postgresql":
+            self.url = self.url.set(drivername="postgresql+psycopg")
+        options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
+        if not self.is_sqlite:
+            from archive.database import postgres
+
+            self._postgres = postgres
+            options["connect_args"] = postgres.arguments(owner=owner)
+            if pooled:
+                options |= {"pool_pre_ping": True, **_POOL}
+        self.engine: Engine = create_engine(self.url, **options)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "begin", self._begin_postgres)
+            _forget_after_fork(self.engine)
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading = self.engine.execution_options(chartrier_write=False, **snapshot)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One read-write transaction: committed at the end, rolled back on any error.
+
+        On SQLite it takes the write lock at once (``BEGIN IMMEDIATE``), so that it never
+        has to upgrade a read lock and fail.
+
+        Raises:
+            Unavailable: ``database_away``.
+        """
+        with self._turn(), self._session(self.engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads of one process queue here for SQLite's one writer's place.
+
+        SQLite itself has waiters sleep and try again, up to 100 ms at a time; a lock wakes the next at once.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=_BUSY_SECONDS):
+            raise _away()
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One read-only transaction on one snapshot.
+
+        Raises:
+            Unavailable: ``database_away``.
+        """
+        with self._session(self._reading) as session:
+            yield session  # closing the session ends the transaction and leaves what was read usable
+
+    @contextmanager
+    def _session(self, bind: Engine) -> Iterator[Session]:
+        with self.translated(reading=bind is self._reading), Session(bind, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def translated(self, *, reading: bool = False) -> Iterator[None]:
+        """What the driver says of a server that is away becomes ours.
+
+        Raises:
+            Unavailable: ``database_away``.
+        """
+        try:
+            yield
+        except SQLAlchemyError as error:
+            away = (
+                isinstance(error, OperationalError)
+                if self.is_sqlite
+                else self._postgres.is_away(error, reading=reading)
+            )
+            if away:
+                raise _away() from error
+            raise
+
+    def _begin_postgres(self, connection: Any) -> None:
+        self._postgres.begin(connection, visible(self._sees))
+
+    def inspect(self) -> Server | None:
+        """What the PostgreSQL server and our role there are; None on SQLite, whose settings are ours.
+
+        Raises:
+            Unavailable: ``database_unreachable``, with the reason: for whoever starts or examines the service.
+        """
+        if self.is_sqlite:
+            return None
+        try:
+            with self.engine.connect() as connection:
+                return self._postgres.inspect(connection)
+        except OperationalError as error:
+            raise Unavailable(
+                "database_unreachable",
+                "La base de données ne répond pas : {reason}",
+                action="Vérifiez que le serveur tourne, son adresse, le rôle et son mot de passe.",
+                reason=str(error.orig).strip(),
+            ) from error
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _forget_after_fork(engine: Engine) -> None:
+    """A forked child must not speak on its parent's connections, nor close them (they are the parent's)."""
+    known = weakref.ref(engine)
+
+    def forget() -> None:
+        mine = known()
+        if mine is not None:
+            mine.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)
+
+
+def _away() -> Unavailable:
+    return Unavailable(
+        "database_away",
+        "La base de données ne répond pas.",
+        action="Réessayez dans quelques instants.",
+    )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy's "begin" event decides, see _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()
+    (synchronous,) = cursor.execute("PRAGMA synchronous").fetchone()
+    cursor.close()
+    if (mode, synchronous) not in {("wal", 2), ("memory", 2)}:
+        raise RuntimeError(f"SQLite runs with journal_mode={mode}, synchronous={synchronous}: commits could be lost")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    write = connection.get_execution_options().get("chartrier_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def iso(value: date | None) -> str | None:
+    """A date as JSON carries it."""
+    return value.isoformat() if value is not None else None

@@ -1,0 +1,28 @@
+"""A named lease, locked for as long as a transaction decides who holds it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from archive.database.tables import LeaseRow
+
+
+def locked_lease(session: Session, name: str, now: datetime) -> LeaseRow:
+    """The lease's row, which nobody else can change meanwhile; one that never was is made, held by nobody.
+
+    Args:
+        session: A write transaction.
+        name: Which.
+        now: Until when nobody has held it.
+    """
+    row = session.get(LeaseRow, name, with_for_update=True)
+    if row is not None:
+        return row
+    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    nobody = dialect.insert(LeaseRow).values(name=name, holder="", until=now, fence=0)
+    session.execute(nobody.on_conflict_do_nothing())
+    return session.get_one(LeaseRow, name, with_for_update=True)

@@ -1,0 +1,201 @@
+"""What PostgreSQL needs that SQLite does not: safe settings, a separate role, its own ways to be away, its bell."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from archive.database import row_security
+from signing.ground.errors import Refused
+
+CHANNEL: Final = "chartrier"
+"""Notified by the database itself with each commit that leaves something to send or to follow (migration 0005)."""
+
+_CONNECT_SECONDS: Final = 5
+_SESSION: Final = {
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    # a change of description writes a few small files to the store in its transaction
+    "idle_in_transaction_session_timeout": "600s",
+    "timezone": "UTC",
+    "client_encoding": "UTF8",
+}
+_MIGRATION: Final = {"lock_timeout": "60s", "statement_timeout": "0", "timezone": "UTC", "client_encoding": "UTF8"}
+
+_AWAY_CLASSES: Final = ("08", "40", "53", "57")
+"""SQLSTATE classes (PostgreSQL appendix A): connection, rollback (serialisation, deadlock), resources, intervention."""
+
+_AWAY_STATES: Final = frozenset({"55P03", "25P03", "25P04"})
+"""Lock not had in time; transaction ended by its own time-outs."""
+
+_STANDBY: Final = "25006"
+"""Read-only transaction: a server that became a standby, when we meant to write."""
+
+_DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+def arguments(*, owner: bool) -> dict[str, Any]:
+    """For each connection; sent with the connection itself, so that it costs no round trip."""
+    settings = _MIGRATION if owner else _SESSION
+    return {
+        "connect_timeout": _CONNECT_SECONDS,
+        "application_name": "chartrier",
+        "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+
+
+def begin(connection: Connection, sees: str) -> None:
+    """First statement of a transaction: whose rows it may see, until it ends."""
+    connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (sees,))
+
+
+def is_away(error: SQLAlchemyError, *, reading: bool = False) -> bool:
+    """Whether the same transaction may work later: server gone, restarting, overloaded, or it gave way to another.
+
+    Args:
+        reading: It was a read-only transaction; writing in it is a fault of ours and stays one.
+    """
+    if isinstance(error, OperationalError | PoolTimeoutError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state == _STANDBY:
+        return not reading
+    return error.connection_invalidated or state[:2] in _AWAY_CLASSES or state in _AWAY_STATES
+
+
+def is_forbidden(error: DBAPIError) -> bool:
+    """Whether the role may not do that (SQLSTATE 42501)."""
+    return getattr(error.orig, "sqlstate", None) == "42501"
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a connection finds.
+
+    Attributes:
+        version: As the server writes it.
+        role: Who we are there.
+        unsafe: Settings that are off and may lose commits.
+        checksums: Whether it would notice a page that its disk altered.
+        privileged: Whether row security does not bind the role (superuser, ``BYPASSRLS``, or member of such a role).
+        owner: Whether it owns tables of ours, and could switch their row security off.
+        unguarded: Tables whose row security is not as declared.
+        undeclared: Tables of the schema that are none of ours.
+    """
+
+    version: str
+    role: str
+    unsafe: tuple[str, ...]
+    checksums: bool
+    privileged: bool
+    owner: bool
+    unguarded: tuple[str, ...]
+    undeclared: tuple[str, ...]
+
+
+def inspect(connection: Connection) -> Server:
+    """Ask the server what it is and what we are there."""
+    shown = {name: connection.scalar(text(f"SHOW {name}")) for name in (*_DURABLE, "data_checksums", "server_version")}
+    privileged = text(
+        "SELECT EXISTS (SELECT FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(oid, 'MEMBER'))"
+    )
+    owner = text(
+        "SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        " AND relkind IN ('r', 'p') AND pg_has_role(relowner, 'MEMBER'))"
+    )
+    return Server(
+        version=str(shown["server_version"]),
+        role=str(connection.scalar(text("SELECT current_user"))),
+        unsafe=tuple(name for name in _DURABLE if shown[name] == "off"),
+        checksums=shown["data_checksums"] == "on",
+        privileged=bool(connection.scalar(privileged)),
+        owner=bool(connection.scalar(owner)),
+        unguarded=tuple(row_security.faults(connection)),
+        undeclared=tuple(row_security.undeclared(connection)),
+    )
+
+
+def may_migrate(connection: Connection) -> bool:
+    """Whether the role may make tables; where it may not, another migrates and this one only serves."""
+    return bool(connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")))
+
+
+def require_safe(server: Server, *, separate: bool) -> None:
+    """Refuse to serve on a database that may forget, or that would not keep tenants apart.
+
+    Args:
+        server: As the serving role finds it.
+        separate: Whether another role was given for migrations. Where one role does both, by choice of whoever set
+            one URL only, ``doctor`` says what is not enforced.
+
+    Raises:
+        Refused: ``database_not_durable``, ``database_role_too_strong``.
+    """
+    if server.unsafe:
+        raise Refused(
+            "database_not_durable",
+            "PostgreSQL peut perdre ce qu’il a confirmé : {names} vaut off.",
+            action="Remettez ces réglages à on sur le serveur, pour la base et pour le rôle, puis relancez.",
+            names=", ".join(server.unsafe),
+        )
+    if separate and (server.privileged or server.owner):
+        raise Refused(
+            "database_role_too_strong",
+            "Le rôle « {role} » de CHARTRIER_DATABASE_URL possède les tables ou échappe à leur cloisonnement.",
+            action="Donnez au service un rôle NOSUPERUSER NOBYPASSRLS qui ne possède rien (docs/operations.md).",
+            role=server.role,
+        )
+
+
+class Listener:
+    """Hears the commits of every machine, on a connection of its own; a lost one is made again.
+
+    Args:
+        url: Of the serving role.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection: psycopg.Connection[Any] | None = None
+        self._over = threading.Event()
+
+    def ring(self) -> None:
+        """Nothing to do: the commit rang."""
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until a commit rings or the time is over; True for a ring. Rings that piled up count as one."""
+        try:
+            connection = self._connected()
+            heard = list(connection.notifies(timeout=seconds, stop_after=1))
+            heard += list(connection.notifies(timeout=0))
+        except psycopg.Error:
+            self.close()
+            self._over.wait(seconds)  # fall back on time
+            return False
+        return bool(heard)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            connection = psycopg.connect(
+                self._address, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="chartrier bell"
+            )
+            connection.execute(f"LISTEN {CHANNEL}")
+            self._connection = connection
+        return self._connection

@@ -1,0 +1,337 @@
+"""Tables of the archive: tenants, records, journal, retention. The store is the truth they work for."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event
+from sqlalchemy.orm import Mapped, mapped_column
+
+from archive.database.engine import Base
+
+
+class TenantRow(Base):
+    """One administration sharing the installation."""
+
+    __tablename__ = "tenants"
+    id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    """Slug, ``[a-z][a-z0-9-]{0,62}``; also the folder name in the store."""
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+
+class PseudonymRow(Base):
+    """Key of one subject's pseudonym in the journal; destroying the row unlinks the subject."""
+
+    __tablename__ = "pseudonyms"
+    __table_args__ = (UniqueConstraint("tenant_id", "kind", "identity"),)
+    pseudonym: Mapped[str] = mapped_column(String(40), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(20))
+    """``tenant``, ``agent``."""
+    identity: Mapped[str] = mapped_column(String(200))
+    """Tenant id, or ``user:<id>``, ``key:<id>``, ``service:<name>``."""
+    key: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class RecordRow(Base):
+    """The current revision of a record."""
+
+    __tablename__ = "records"
+    __table_args__ = (
+        Index("ix_records_tenant_kept", "tenant_id", "kept_at"),
+        Index("ix_records_tenant_ends", "tenant_id", "ends_on"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    deposit_id: Mapped[str] = mapped_column(String(36), unique=True)
+    revision: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20))
+    kept_at: Mapped[datetime]
+    # description
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    document_type: Mapped[str | None] = mapped_column(String(100))
+    classification: Mapped[str | None] = mapped_column(String(100))
+    producer: Mapped[str | None] = mapped_column(String(200))
+    document_date: Mapped[date | None]
+    closed_on: Mapped[date | None]
+    external_reference: Mapped[str | None] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(10))
+    access_rule: Mapped[str | None] = mapped_column(String(20))
+    # facts
+    filename: Mapped[str] = mapped_column(Text)
+    pages: Mapped[int | None]
+    words: Mapped[int | None]
+    mean_confidence: Mapped[float | None]
+    verdicts: Mapped[dict[str, Any]]
+    warnings: Mapped[list[Any]]
+    """``[{"code", "detail", "stage"}]``."""
+    tools: Mapped[list[Any]]
+    """Stage runs as written in ``metadata/record.json``."""
+    # retention
+    rule_code: Mapped[str | None] = mapped_column(String(40))
+    rule_version: Mapped[int | None]
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+    final_action: Mapped[str] = mapped_column(String(10))
+    retention_explanation: Mapped[str] = mapped_column(Text)
+    communicable_on: Mapped[date | None]
+    access_explanation: Mapped[str] = mapped_column(Text)
+    # proof
+    salt: Mapped[str] = mapped_column(String(32))
+    ocfl_version: Mapped[int]
+    inventory_sha512: Mapped[str] = mapped_column(String(128))
+    record_json_sha256: Mapped[str] = mapped_column(String(64))
+    kept_entry: Mapped[int]
+    """Journal entry ``RecordKept``."""
+    last_entry: Mapped[int]
+    """Latest journal entry that changes what the index shows."""
+
+
+class RepresentationRow(Base):
+    """One form of a record, pinned to one version of one key."""
+
+    __tablename__ = "representations"
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    filename: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(String(120))
+    puid: Mapped[str | None] = mapped_column(String(20))
+    format_name: Mapped[str | None] = mapped_column(String(200))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    sha512: Mapped[str] = mapped_column(String(128))
+    key: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(String(200))
+    locked_until: Mapped[date | None] = mapped_column(index=True)
+    legal_hold: Mapped[bool]
+
+
+class StoredFileRow(Base):
+    """Every stored object of a record that is not a representation (inventories, metadata, reports)."""
+
+    __tablename__ = "stored_files"
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(String(200))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    locked_until: Mapped[date | None] = mapped_column(index=True)
+    legal_hold: Mapped[bool] = mapped_column(default=False)
+
+
+class HoldRow(Base):
+    """A hold: nothing that it covers is disposed of, whatever the date, until it is released or has ended."""
+
+    __tablename__ = "holds"
+    __table_args__ = (Index("ix_holds_tenant", "tenant_id", "id"), Index("ix_holds_settled", "settled_at"))
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    until: Mapped[date | None]
+    """Last day of the hold; None = until somebody releases it."""
+    placed_at: Mapped[datetime]
+    placed_by: Mapped[str] = mapped_column(String(200))
+    placed_salt: Mapped[str] = mapped_column(String(32))
+    released_at: Mapped[datetime | None]
+    """None while it is in force."""
+    released_by: Mapped[str | None] = mapped_column(String(200))
+    """None too when it ended by itself."""
+    release_reason: Mapped[str | None] = mapped_column(Text)
+    release_salt: Mapped[str | None] = mapped_column(String(32))
+    settled_at: Mapped[datetime | None]
+    """When the store was seen to do what was decided last; None: not yet."""
+    problem: Mapped[str | None] = mapped_column(String(60))
+    """Error code of the last attempt to bring the store in step."""
+
+
+class HeldRecordRow(Base):
+    """A record that a hold covers, in force or not."""
+
+    __tablename__ = "held_records"
+    hold_id: Mapped[str] = mapped_column(ForeignKey("holds.id"), primary_key=True)
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True, index=True)
+
+
+class RevisionRow(Base):
+    """What a change of description changed."""
+
+    __tablename__ = "revisions"
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    agent: Mapped[str] = mapped_column(String(200))
+    changes: Mapped[dict[str, Any]]
+    entry: Mapped[int]
+
+
+class VerificationRow(Base):
+    """Result of a fixity check of one record."""
+
+    __tablename__ = "verifications"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), index=True)
+    at: Mapped[datetime]
+    verdict: Mapped[str] = mapped_column(String(20))
+    checks: Mapped[list[Any]]
+
+
+class DocumentTypeRow(Base):
+    """A tenant's document types and the rule each falls under."""
+
+    __tablename__ = "document_types"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(100), primary_key=True)
+    label: Mapped[str] = mapped_column(String(200))
+    rule_code: Mapped[str | None] = mapped_column(String(40))
+    access_rule: Mapped[str | None] = mapped_column(String(20))
+
+
+class RetentionRuleRow(Base):
+    """One version of one retention rule of a tenant; versions are added, never edited."""
+
+    __tablename__ = "retention_rules"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(String(300))
+    duration: Mapped[int | None]
+    """None = unlimited."""
+    unit: Mapped[str] = mapped_column(String(5))
+    start_event: Mapped[str] = mapped_column(String(40))
+    final_action: Mapped[str] = mapped_column(String(10))
+    source: Mapped[str] = mapped_column(Text)
+    validated_at: Mapped[datetime | None]
+    """Until an archivist validates a rule it may give dates but allows no destruction."""
+    created_at: Mapped[datetime]
+
+
+class JournalEntryRow(Base):
+    """The journal, sequenced. Append-only."""
+
+    __tablename__ = "journal_entries"
+    __table_args__ = (
+        Index("ix_journal_entries_subject", "subject", "n"),
+        Index("ix_journal_entries_tenant", "tenant_id", "n"),
+    )
+    n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """From 0, without gaps."""
+    at: Mapped[datetime]
+    type: Mapped[str] = mapped_column(String(60))
+    tenant_id: Mapped[str | None] = mapped_column(String(63))
+    """Plain tenant id, for reading rights; the body carries the pseudonym. None: the installation's own."""
+    subject: Mapped[str] = mapped_column(String(80))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Canonical JSON: the log entry, byte for byte."""
+    leaf_hash: Mapped[str] = mapped_column(String(64))
+
+
+APPEND_ONLY: Final[dict[str, tuple[str, ...]]] = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER journal_entries_no_update BEFORE UPDATE ON journal_entries "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER journal_entries_no_delete BEFORE DELETE ON journal_entries "
+            "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER journal_entries_no_gap BEFORE INSERT ON journal_entries "
+            "WHEN NEW.n <> (SELECT COALESCE(MAX(n) + 1, 0) FROM journal_entries) "
+            "BEGIN SELECT RAISE(ABORT, 'the journal has no gaps'); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION journal_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$"
+        ),
+        (
+            "CREATE TRIGGER journal_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+            "ON journal_entries FOR EACH STATEMENT EXECUTE FUNCTION journal_is_append_only()"
+        ),
+    ),
+}
+"""Per dialect: the database itself refuses to change or remove a journal entry. Run by the migration too."""
+
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        _rule = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(JournalEntryRow.__table__, "after_create", _rule.execute_if(dialect=_dialect))
+
+
+class CheckpointRow(Base):
+    """A published tree head."""
+
+    __tablename__ = "journal_checkpoints"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    """1, 2, 3 … in order of publication: the ``{n}`` of the API."""
+    size: Mapped[int] = mapped_column(unique=True)
+    root: Mapped[str] = mapped_column(String(64))
+    note: Mapped[str] = mapped_column(Text)
+    token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    published_at: Mapped[datetime]
+
+
+class StoreProbeRow(Base):
+    """What a probe of the store showed (``archive.objects.probe``)."""
+
+    __tablename__ = "store_probes"
+    __table_args__ = (Index("ix_store_probes_store_id", "store", "id"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    store: Mapped[str] = mapped_column(String(500))
+    """Which: endpoint and bucket, or folder."""
+    assurance: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[list[Any]]
+    """``[{"attack", "said", "credential", "outcome", "answer"}]``."""
+
+
+class LeaseRow(Base):
+    """At most one holder at a time: publisher, follower, sweeper …"""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(100))
+    until: Mapped[datetime]
+    fence: Mapped[int]
+
+
+class CopyRow(Base):
+    """One version of one object that stands in the second store too."""
+
+    __tablename__ = "copies"
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """In the first store."""
+    copy_version: Mapped[str] = mapped_column(String(200))
+    """In the second store, which counts its versions in its own way."""
+    record_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    """None: journal, register, layout, staging."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    locked_until: Mapped[date | None]
+    legal_hold: Mapped[bool]
+    copied_at: Mapped[datetime]
+    checked_at: Mapped[datetime]
+    """When the copy was last read whole."""
+    verdict: Mapped[str] = mapped_column(String(20))
+    """What that reading found, as ``Fixity`` calls it; ``unverified``: it became the copy and was not read since."""
+
+
+class CustodyReportRow(Base):
+    """The latest run of each check or work on the holdings as a whole: what États, doctor and metrics show."""
+
+    __tablename__ = "custody_reports"
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """``rebuild``, ``reconcile``, ``copies``."""
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    """None while it runs, or since it was killed."""
+    verdict: Mapped[str] = mapped_column(String(20))
+    """``running``, ``agreed`` or ``differs``."""
+    facts: Mapped[dict[str, Any]]

@@ -1,0 +1,1 @@
+"""Holds: decisions, and the statements that the store keeps of them."""

@@ -1,0 +1,361 @@
+"""Holds: what is held is not disposed of, whatever the date, and the store is told so by a legal hold.
+
+The decision is committed first, with its entries; then the store is brought in step: the statement that a rebuild
+needs, then the legal hold of everything that lies in each record's folder. Whatever comes between the two leaves the
+hold *not settled*, and the next run takes it up. Where a hold is lifted the catalogue stops claiming it before the
+store lets go, so that a check in between tells nothing wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from archive.catalogue import rows as catalogue
+from archive.catalogue.description import not_kept
+from archive.database.engine import Database
+from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
+from archive.disposition.holds import statements as hold_statements
+from archive.disposition.holds.statements import PLACED, RELEASED, digest_of, key_of
+from archive.journal.sequencer import Ledger
+from archive.model.identifiers import is_id, new_id
+from archive.model.records import RecordState
+from archive.objects import layout
+from archive.objects.ocfl_versions import Stored, Version
+from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
+from archive.retention.rules import farthest_lock
+from signing.ground.clock import Clock
+from signing.ground.errors import Corrupt, Refused
+
+MOST_RECORDS: Final = 500
+"""Records of one hold: each has its entry, and all are committed at once."""
+LONGEST_REASON: Final = 2000
+PATIENCE: Final = timedelta(minutes=15)
+"""What is not settled for so long means that the store does not do what was decided."""
+_GONE: Final = (RecordState.DISPOSED.value, RecordState.TRANSFERRED.value)
+
+
+@dataclass
+class Settled:
+    """What a run did.
+
+    Attributes:
+        ended: Holds whose last day has passed.
+        settled: Holds that the store does now.
+        failed: Error code by record; by hold where its statement could not be written.
+    """
+
+    ended: int = 0
+    settled: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class Holds:
+    """Places and releases holds, and keeps the store in step with them.
+
+    Args:
+        horizon_days: Lock of a statement; 0 = for as long as a store can.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock, horizon_days: int) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._store = store
+        self._clock = clock
+        self._horizon = horizon_days
+
+    # -- decisions
+
+    def place(self, tenant: str, records: Sequence[str], *, reason: str, until: date | None, agent: str) -> str:
+        """Decide a hold: it is in force when this returns, in the catalogue; ``settle`` tells the store.
+
+        Args:
+            tenant: Whose.
+            records: Which; all or none.
+            reason: Why, in words; never in the journal.
+            until: Last day; None = until it is released.
+            agent: Who.
+
+        Raises:
+            Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``.
+        """
+        wanted = sorted(set(records))
+        if not 0 < len(wanted) <= MOST_RECORDS:
+            raise _refused("/records", "Un gel porte sur 1 à {most} documents.", most=MOST_RECORDS)
+        reason = _reason(reason)
+        if until is not None and until < self._clock().date():
+            raise _refused("/until", "Le dernier jour du gel est déjà passé.")
+        with self._database.write() as session:
+            for record_id in wanted:  # in order, so that two holds never wait for each other
+                row = catalogue.get(session, tenant, record_id)
+                session.refresh(row, with_for_update=True)
+                if row.state in _GONE:
+                    raise not_kept(row)
+            hold = HoldRow(
+                id=new_id(),
+                tenant_id=tenant,
+                reason=reason,
+                until=until,
+                placed_at=self._clock(),
+                placed_by=agent,
+                placed_salt=secrets.token_hex(16),
+            )
+            session.add(hold)
+            session.flush()
+            session.add_all(HeldRecordRow(hold_id=hold.id, record_id=record_id) for record_id in wanted)
+            facts = {"hold": hold.id, "statement": digest_of(hold_statements.placed(hold, wanted))}
+            for record_id in wanted:
+                self._enter(session, "HoldPlaced", hold, record_id, agent, facts | {"until": _iso(until)})
+            return hold.id
+
+    def release(self, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
+        """Decide that a hold ends: it no longer counts when this returns; ``settle`` tells the store.
+
+        Raises:
+            Refused: ``hold_not_found``, ``hold_released``, ``bad_hold``.
+        """
+        reason = _reason(reason)
+        with self._database.write() as session:
+            hold = get(session, tenant, hold_id)
+            session.refresh(hold, with_for_update=True)
+            if hold.released_at is not None:
+                raise Refused(
+                    "hold_released",
+                    "Ce gel est déjà levé.",
+                    kept="Rien n’a été changé.",
+                    action="Relisez le document : il dit quels gels le tiennent encore.",
+                )
+            self._release(session, hold, reason, agent)
+
+    def _release(self, session: Session, hold: HoldRow, reason: str | None, agent: str | None) -> None:
+        hold.released_at, hold.released_by, hold.release_reason = self._clock(), agent, reason
+        hold.release_salt = secrets.token_hex(16)
+        hold.settled_at = hold.problem = None
+        session.flush()
+        statement = digest_of(hold_statements.released(hold))
+        records = records_of(session, hold.id)
+        for record_id in records:  # all of them before the first entry: the journal's turn is always taken last
+            session.get_one(RecordRow, record_id, with_for_update=True)
+        for record_id in records:
+            _unclaim(session, record_id)
+            facts = {"hold": hold.id, "statement": statement, "ended": "expired" if agent is None else "released"}
+            self._enter(session, "HoldReleased", hold, record_id, agent, facts)
+
+    def _enter(
+        self, session: Session, kind: str, hold: HoldRow, record_id: str, agent: str | None, facts: Mapping[str, Any]
+    ) -> None:
+        subject = f"record:{record_id}"
+        self._ledger.append(session, type=kind, tenant=hold.tenant_id, subject=subject, agent=agent, facts=dict(facts))
+
+    # -- the store
+
+    def run(self) -> Settled:
+        """End what has ended, bring everything in step; what fails alone is told and does not stop the rest.
+
+        Raises:
+            Unavailable: The store or the database did not answer; call again.
+        """
+        done = Settled()
+        today = self._clock().date()
+        with self._database.read() as session:
+            over = select(HoldRow.id).where(HoldRow.released_at.is_(None), HoldRow.until < today)
+            ended = list(session.scalars(over.order_by(HoldRow.id)))
+        for hold_id in ended:
+            with self._database.write() as session:
+                hold = session.get_one(HoldRow, hold_id, with_for_update=True)
+                if hold.released_at is None:
+                    self._release(session, hold, None, None)
+                    done.ended += 1
+        with self._database.read() as session:
+            due = list(session.scalars(select(HoldRow.id).where(HoldRow.settled_at.is_(None)).order_by(HoldRow.id)))
+        for hold_id in due:
+            failed = self.settle(hold_id)
+            done.failed |= failed
+            done.settled += not failed
+        return done
+
+    def settle(self, hold_id: str) -> dict[str, str]:
+        """Have the store do what was decided of one hold; error code of what failed, by record or hold.
+
+        Raises:
+            Unavailable: The store or the database did not answer: the decision stands, and is taken up again.
+        """
+        with self._database.read() as session:
+            hold = session.get_one(HoldRow, hold_id)
+            records = records_of(session, hold_id)
+        failed: dict[str, str] = {}
+        try:
+            self._state(hold, records)
+        except (Corrupt, Refused, Unreadable) as error:  # the last concerns this one statement: no other hold waits
+            failed[hold_id] = error.code
+        for record_id in records:
+            try:
+                self._bring_in_step(record_id)
+            except (Corrupt, Refused) as error:
+                failed[record_id] = error.code
+        with self._database.write() as session:
+            row = session.get_one(HoldRow, hold_id, with_for_update=True)
+            if row.released_at == hold.released_at:  # else it was released meanwhile: there is more to do
+                row.settled_at = None if failed else self._clock()
+                row.problem = next(iter(failed.values()), None)
+        return failed
+
+    def _state(self, hold: HoldRow, records: Sequence[str]) -> None:
+        """Write the statements; they are never replaced."""
+        until = farthest_lock(self._clock().date(), self._horizon)
+        told = {PLACED: hold_statements.placed(hold, records)}
+        if hold.released_at is not None:
+            told[RELEASED] = hold_statements.released(hold)
+        for what, content in told.items():
+            key = key_of(hold.tenant_id, hold.id, what)
+            try:
+                self._store.put(key, content, sha256=digest_of(content), retain_until=until)
+            except Refused as error:
+                if error.code != "object_exists" or not self._was_told(hold.id, records, read_all(self._store, key)):
+                    raise
+
+    def _was_told(self, hold_id: str, records: Sequence[str], content: bytes) -> bool:
+        """Whether the journal knows a statement that differs from the catalogue's: a record that it names is lost."""
+        with self._database.read() as session:
+            query = select(JournalEntryRow.body).where(
+                JournalEntryRow.subject.in_([f"record:{record_id}" for record_id in records])
+            )
+            facts = [json.loads(body)["facts"] for body in session.scalars(query)]
+        return any(one.get("hold") == hold_id and one["statement"] == digest_of(content) for one in facts)
+
+    def _bring_in_step(self, record_id: str) -> None:
+        """Set or lift the legal hold of every version of every object of a record, as the holds in force say.
+
+        In one transaction that holds the record's row, as every decision does: what is lifted here was not
+        held by anybody when it was lifted, however slow the store is.
+
+        Raises:
+            Corrupt: ``hold_missing``, ``object_missing`` where something pinned is gone.
+        """
+        with self._database.write() as session:
+            session.get_one(RecordRow, record_id, with_for_update=True)
+            if not catalogue.is_held(session, record_id):
+                _unclaim(session, record_id)
+        with self._database.write() as session:
+            record = session.get_one(RecordRow, record_id, with_for_update=True)
+            if record.state in _GONE:
+                return
+            held = catalogue.is_held(session, record_id)
+            root = layout.object_root(record.tenant_id, record_id)
+            there: dict[tuple[str, str], StoredObject] = {}
+            for item in self._store.list(f"{root}/"):
+                if not item.marker:
+                    there[item.key, item.version] = guard(self._store, item.key, item.version, on=held)
+            for row in catalogue.rows(session, record_id):
+                state = there.get((row.key, row.version))
+                if state is None:
+                    # hidden by a marker, or gone: asked for by its version, it says which
+                    state = guard(self._store, row.key, row.version, on=held)
+                row.legal_hold = state.legal_hold
+
+
+def hold_version(store: ObjectStore, session: Session, record_id: str, version: Version) -> None:
+    """Have a version that was just written held, if its record is; in the transaction that pins it.
+
+    Raises:
+        Corrupt: ``hold_missing``.
+    """
+    if catalogue.is_held(session, record_id):
+        for key, stored in version.stored.items():
+            version.stored[key] = Stored(guard(store, key, stored.object.version, on=True), stored.sha256)
+
+
+def get(session: Session, tenant: str, hold_id: str) -> HoldRow:
+    """The hold, if it is this tenant's.
+
+    Raises:
+        Refused: ``hold_not_found``: the same words for what never was and for what is another tenant's.
+    """
+    row = session.get(HoldRow, hold_id) if is_id(hold_id) else None
+    if row is None or row.tenant_id != tenant:
+        raise Refused("hold_not_found", "Ce gel n’existe pas.", action="Vérifiez l’identifiant du gel.")
+    return row
+
+
+def records_of(session: Session, hold_id: str) -> list[str]:
+    """Records that a hold covers, in order."""
+    query = select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == hold_id)
+    return list(session.scalars(query.order_by(HeldRecordRow.record_id)))
+
+
+def page(
+    session: Session, tenant: str, *, in_force: bool | None = None, before: str | None = None, limit: int = 50
+) -> Sequence[HoldRow]:
+    """Holds of a tenant, newest first; those in force, or those that ended, if asked."""
+    query = select(HoldRow).where(HoldRow.tenant_id == tenant)
+    if in_force is not None:
+        query = query.where(HoldRow.released_at.is_(None) if in_force else HoldRow.released_at.is_not(None))
+    if before is not None:
+        query = query.where(HoldRow.id < before)
+    return session.scalars(query.order_by(HoldRow.id.desc()).limit(limit)).all()
+
+
+def overdue(session: Session, now: datetime) -> int:
+    """Holds that the store should have followed minutes ago, and holds that should have ended yesterday."""
+    decided = func.coalesce(HoldRow.released_at, HoldRow.placed_at)
+    behind = (HoldRow.settled_at.is_(None)) & (decided < now - PATIENCE)
+    over = (HoldRow.released_at.is_(None)) & (HoldRow.until < now.date() - timedelta(days=1))
+    return session.scalar(select(func.count()).select_from(HoldRow).where(or_(behind, over))) or 0
+
+
+def guard(store: ObjectStore, key: str, version: str, *, on: bool) -> StoredObject:
+    """Set or lift the legal hold of one version; what the store itself states afterwards.
+
+    Raises:
+        Corrupt: ``hold_missing``.
+        Refused: ``object_missing``.
+    """
+    state = store.stat(key, version)
+    if state.legal_hold != on:
+        state = store.hold(key, version, on=on)
+    if state.legal_hold != on:
+        raise Corrupt(
+            "hold_missing",
+            "Le magasin n’a pas suivi le gel de « {key} ».",
+            kept="La décision est inscrite au journal.",
+            action="Prévenez l’administrateur : le gel légal du magasin ne fonctionne pas.",
+            key=key,
+        )
+    return state
+
+
+def _unclaim(session: Session, record_id: str) -> None:
+    """The catalogue says of nothing that the store holds it, unless another hold still covers the record."""
+    session.flush()
+    if not catalogue.is_held(session, record_id):
+        for row in catalogue.rows(session, record_id):
+            row.legal_hold = False
+
+
+def _reason(text: str) -> str:
+    clean = text.strip()
+    if not clean or len(clean) > LONGEST_REASON or "\0" in clean:
+        raise _refused("/reason", "Le motif manque, ou dépasse {longest} signes.", longest=LONGEST_REASON)
+    return clean
+
+
+def _refused(pointer: str, detail: str, **values: object) -> Refused:
+    return Refused(
+        "bad_hold",
+        detail,
+        kept="Rien n’a été changé.",
+        action="Corrigez ce champ puis recommencez.",
+        pointer=pointer,
+        **values,
+    )
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day is not None else None

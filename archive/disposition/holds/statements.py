@@ -1,0 +1,136 @@
+"""What the store is told of a hold, so that it comes back without a database.
+
+``register/<tenant>/holds/<hold>/placed.json`` and ``released.json`` say in words what the journal's entries carry as
+digests: the reason may name a case or a person, and the journal never does. Made from the catalogue's row and from
+nothing else, so that they can be written again with the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from archive.database.engine import iso
+from archive.database.tables import HoldRow
+from signing.ground.canonical import canonical, parse_canonical
+from signing.ground.clock import parse_stamp, stamp
+
+PLACED: Final = "placed"
+RELEASED: Final = "released"
+_KEY: Final = re.compile(
+    r"register/(?P<tenant>[a-z][a-z0-9-]{0,62})/holds/(?P<hold>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"/(?P<what>placed|released)\.json"
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement, as it was read.
+
+    Attributes:
+        what: ``placed`` or ``released``.
+        at: When that was decided.
+        reason: None where a hold ended by itself.
+        until: Last day; of ``placed`` only, as ``records`` is.
+        digest: SHA-256 of its bytes, as the journal says it.
+    """
+
+    tenant: str
+    hold: str
+    what: str
+    at: datetime
+    reason: str | None
+    until: date | None
+    records: tuple[str, ...]
+    salt: str
+    digest: str
+
+
+def key_of(tenant: str, hold: str, what: str) -> str:
+    """Where a statement lies."""
+    return f"register/{tenant}/holds/{hold}/{what}.json"
+
+
+def is_statement(key: str) -> bool:
+    """Whether a key is one of a statement about a hold."""
+    return _KEY.fullmatch(key) is not None
+
+
+def placed(row: HoldRow, records: Sequence[str]) -> bytes:
+    """The statement that a hold was placed."""
+    return canonical(
+        {
+            "v": 1,
+            "type": "hold",
+            "hold": row.id,
+            "tenant": row.tenant_id,
+            "placed_at": stamp(row.placed_at),
+            "reason": row.reason,
+            "until": iso(row.until),
+            "records": sorted(records),
+            "salt": row.placed_salt,
+        }
+    )
+
+
+def released(row: HoldRow) -> bytes:
+    """The statement that it was released, or that it ended by itself: then there is no reason.
+
+    Raises:
+        ValueError: It is in force.
+    """
+    if row.released_at is None:
+        raise ValueError(f"hold {row.id} is in force")
+    return canonical(
+        {
+            "v": 1,
+            "type": "release",
+            "hold": row.id,
+            "tenant": row.tenant_id,
+            "released_at": stamp(row.released_at),
+            "reason": row.release_reason,
+            "salt": row.release_salt,
+        }
+    )
+
+
+def read(key: str, content: bytes) -> Statement:
+    """A statement read back.
+
+    Raises:
+        ValueError: It is not one, or not one of this place.
+    """
+    named = _KEY.fullmatch(key)
+    if named is None:
+        raise ValueError(f"not the key of a statement: {key}")
+    told: dict[str, Any] = parse_canonical(content)
+    is_placed = named["what"] == PLACED
+    try:
+        if (told["tenant"], told["hold"], told["type"]) != (
+            named["tenant"],
+            named["hold"],
+            "hold" if is_placed else "release",
+        ):
+            raise ValueError(f"a statement of another place: {key}")
+        return Statement(
+            told["tenant"],
+            told["hold"],
+            named["what"],
+            parse_stamp(told["placed_at" if is_placed else "released_at"]),
+            told["reason"],
+            date.fromisoformat(told["until"]) if told.get("until") else None,
+            tuple(told["records"]) if is_placed else (),
+            told["salt"],
+            digest_of(content),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"an incomplete statement: {key}") from error
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256, as the journal says it."""
+    return sha256(content).hexdigest()

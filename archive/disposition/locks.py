@@ -1,0 +1,166 @@
+"""Locks follow retention: what would end soon is extended, every day, as long as there is something to keep.
+
+``retain_until = min(end of retention, today + horizon)``: a lock never reaches further than the horizon, so that a
+rule that is corrected downwards can still be honoured, and never ends while retention runs. The store first, then
+the catalogue; a run that dies is taken up where it stopped, because what was done is no longer due.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, func, or_, select, union
+from sqlalchemy.orm import Session
+
+from archive.catalogue import rows as catalogue
+from archive.database.engine import Database
+from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
+from archive.journal.publisher import is_kept_for_ever
+from archive.model.records import RecordState
+from archive.objects.port import ObjectStore, StoredObject
+from archive.retention.rules import FinalAction, Retention, farthest_lock, retain_until
+from signing.ground.clock import Clock
+from signing.ground.errors import Corrupt, Refused
+
+MARGIN_DAYS: Final = 200
+"""A lock that ends sooner is extended; half of the horizon where that is less."""
+PATIENCE_DAYS: Final = 7
+"""What has been due for so long means that the daily run does not do its work."""
+BATCH: Final = 100
+_GONE: Final = (RecordState.DISPOSED.value, RecordState.TRANSFERRED.value)
+
+
+@dataclass
+class Extended:
+    """What a run did.
+
+    Attributes:
+        records: Whose locks reach further now.
+        published: Objects of the journal likewise.
+        failed: Error code by record or key.
+    """
+
+    records: int = 0
+    published: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class Locks:
+    """Extends locks.
+
+    Args:
+        horizon_days: How far ahead locks reach; 0 = the whole retention at once.
+    """
+
+    def __init__(self, database: Database, store: ObjectStore, clock: Clock, horizon_days: int) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._horizon = horizon_days
+
+    def extend(self) -> Extended:
+        """Extend every lock that is due.
+
+        What fails alone (gone, or not locked by the store) is told and does not stop the rest.
+
+        Raises:
+            Unavailable: The store or the database did not answer; call again.
+        """
+        done = Extended()
+        today = self._clock().date()
+        after = ""
+        while True:
+            with self._database.read() as session:
+                query = _late(today, today + timedelta(days=margin(self._horizon))).where(RecordRow.id > after)
+                rows = session.scalars(query.order_by(RecordRow.id).limit(BATCH)).all()
+            for row in rows:
+                after = row.id
+                try:
+                    self._extend_record(row, today)
+                    done.records += 1
+                except (Corrupt, Refused) as error:
+                    done.failed[row.id] = error.code
+            if len(rows) < BATCH:
+                break
+        self._extend_published(today, done)
+        return done
+
+    def _extend_record(self, record: RecordRow, today: date) -> None:
+        until = retain_until(_retention(record), today, self._horizon)
+        with self._database.read() as session:
+            pinned = [row for row in catalogue.rows(session, record.id) if _is_short(row, until)]
+        locks = {row.key: self._store.extend_lock(row.key, row.version, until).locked_until for row in pinned}
+        versions = {row.key: row.version for row in pinned}
+        with self._database.write() as session:
+            for row in catalogue.rows(session, record.id):
+                if versions.get(row.key) == row.version and _is_short(row, until):
+                    row.locked_until = locks[row.key]
+
+    def _extend_published(self, today: date, done: Extended) -> None:
+        """The journal and what explains the store; ``layout.json`` last: its lock tells that a run was whole."""
+        until = farthest_lock(today, self._horizon)
+        limit = today + timedelta(days=margin(self._horizon))
+        for prefix in ("journal/", "register/", "layout.json"):
+            for item in self._store.list(prefix):
+                if item.marker or not is_kept_for_ever(item.key):
+                    continue
+                try:
+                    lock = self._store.stat(item.key, item.version).locked_until
+                    if lock is None or lock < limit:
+                        self._store.extend_lock(item.key, item.version, until)
+                        done.published += 1
+                except (Corrupt, Refused) as error:
+                    done.failed[item.key] = error.code
+
+
+def margin(horizon_days: int) -> int:
+    """Days before its end at which a lock is due to be extended."""
+    return min(MARGIN_DAYS, horizon_days // 2) if horizon_days else MARGIN_DAYS
+
+
+def overdue(session: Session, today: date, horizon_days: int) -> int:
+    """Records whose locks should have been extended days ago."""
+    limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
+    return session.scalar(select(func.count()).select_from(_late(today, limit).subquery())) or 0
+
+
+def is_overdue(head: StoredObject, today: date, horizon_days: int) -> bool:
+    """Whether the lock of ``layout.json``, extended last, shows that no run has been whole for days."""
+    limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
+    return head.locked_until is None or head.locked_until < limit
+
+
+def _late(today: date, limit: date) -> Select[RecordRow]:
+    """Records whose retention runs beyond a lock of theirs that ends before the limit.
+
+    Found from the locks, by their index: those that end soon are few, records are many.
+    """
+    has_no_end = or_(RecordRow.ends_on.is_(None), RecordRow.final_action == FinalAction.KEEP.value)
+
+    def short(table: type[RepresentationRow | StoredFileRow]) -> Select[str]:
+        outlived = or_(has_no_end, and_(RecordRow.ends_on > today, table.locked_until < RecordRow.ends_on))
+        return (
+            select(table.record_id)
+            .join(RecordRow, RecordRow.id == table.record_id)
+            .where(or_(table.locked_until.is_(None), and_(table.locked_until < limit, outlived)))
+        )
+
+    due = union(short(RepresentationRow), short(StoredFileRow))
+    return select(RecordRow).where(RecordRow.id.in_(due), RecordRow.state.not_in(_GONE))
+
+
+def _retention(record: RecordRow) -> Retention:
+    return Retention(
+        record.rule_code,
+        record.rule_version,
+        record.starts_on,
+        record.ends_on,
+        FinalAction(record.final_action),
+        record.retention_explanation,
+    )
+
+
+def _is_short(row: Any, until: date) -> bool:
+    return row.locked_until is None or row.locked_until < until

@@ -1,0 +1,1 @@
+"""The evidence bundle, and the verifier that goes into it."""

@@ -1,0 +1,315 @@
+"""The evidence bundle: all that a third party needs to check a record offline (docs/formats.md 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy.orm import Session
+
+from archive.catalogue import rows as catalogue
+from archive.database.engine import Database
+from archive.database.tables import RecordRow, TenantRow
+from archive.evidence import verify
+from archive.journal.publisher import Checkpoint, Publisher, voucher
+from archive.journal.receipts import receipt_note
+from archive.journal.sequencer import Entry, Ledger
+from archive.journal.tiles import StoredTree
+from archive.objects import layout
+from archive.objects.fixity import Fixity, missing, verified
+from archive.objects.port import ObjectStore
+from signing.ground.canonical import canonical
+from signing.ground.clock import Clock, parse_stamp, stamp
+from signing.ground.errors import Refused, Unavailable
+from signing.note import LogKey
+from signing.port import Signer, Timestamper
+
+_HERE: Final = Path(__file__).parent
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_MANY: Final = 100_000
+_NAMES: Final = {
+    1: "Liste des fichiers",
+    2: "Clé du journal et cachet",
+    3: "Journal",
+    4: "Octets du document",
+    5: "Horodatage",
+    6: "Cachet du PDF",
+    7: "Accusé de réception",
+    8: "Élimination",
+}
+_SAID: Final = {
+    Fixity.INTACT: "Contrôlé et intact.",
+    Fixity.ALTERED: "Modifié ou incomplet ({detail}).",
+    Fixity.UNVERIFIABLE: "La chaîne de certificats ne mène pas à une autorité connue ici ({detail}).",
+}
+
+
+@dataclass
+class _Contents:
+    """Files of a bundle in the order in which they are written."""
+
+    files: dict[str, Callable[[], Iterable[bytes]]] = field(default_factory=dict)
+    listed: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, name: str, content: bytes) -> None:
+        self.stream(name, lambda: [content], hashlib.sha256(content).hexdigest(), len(content))
+
+    def stream(self, name: str, chunks: Callable[[], Iterable[bytes]], sha256: str, size: int) -> None:
+        self.files[name] = chunks
+        self.listed[name] = {"sha-256": sha256, "size": size}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the database says of a record, on one snapshot."""
+
+    row: RecordRow
+    tenant_name: str
+    placed: dict[str, catalogue.Placed]
+    entries: list[Entry]
+
+
+class Evidence:
+    """Makes evidence bundles.
+
+    Args:
+        publisher: Asked for a time-stamped checkpoint when the last one is older than the record's entries.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        ledger: Ledger,
+        publisher: Publisher,
+        log_key: LogKey,
+        signer: Signer,
+        timestamper: Timestamper,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._ledger = ledger
+        self._publisher = publisher
+        self._log_key = log_key
+        self._signer = signer
+        self._timestamper = timestamper
+        self._clock = clock
+
+    def bundle(self, tenant: str, record_id: str, target: IO[bytes], *, content: bool = True) -> None:
+        """Write the bundle of a record as a zip.
+
+        Every byte is checked against its digest on the way: evidence is never made of altered bytes, and
+        a target that was only partly written must be thrown away.
+
+        Args:
+            tenant: Whose.
+            record_id: Which.
+            target: Where the zip goes.
+            content: False leaves out the representations, and says so.
+
+        Raises:
+            Refused: ``record_not_found``.
+            Corrupt: ``altered``, ``missing``, ``journal_damaged``.
+            Unavailable: The store, or the time-stamping authority when a token is needed.
+        """
+        with self._database.read() as session:
+            known = self._known(session, tenant, record_id)
+        checkpoint = self._checkpoint(known.entries[-1].n)
+        contents = self._contents(known, checkpoint, content=content)
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+            for name, chunks in contents.files.items():
+                item = zipfile.ZipInfo(name, _EPOCH)
+                item.create_system, item.external_attr = 3, 0o644 << 16
+                item.file_size = contents.listed.get(name, {"size": 0})["size"]
+                with archive.open(item, "w") as member:
+                    for chunk in chunks():
+                        member.write(chunk)
+
+    def _known(self, session: Session, tenant: str, record_id: str) -> _Known:
+        row = catalogue.get(session, tenant, record_id)
+        entries = [
+            entry
+            for subject in (f"deposit:{row.deposit_id}", f"record:{row.id}")
+            for entry in self._ledger.entries(session, subject=subject, limit=_MANY)
+        ]
+        return _Known(
+            row,
+            session.get_one(TenantRow, tenant).name,
+            {item.key: item for item in catalogue.placed(session, row.id)},
+            sorted(entries, key=lambda entry: entry.n),
+        )
+
+    def _checkpoint(self, entry: int) -> Checkpoint:
+        """A time-stamped checkpoint over the entry."""
+        found = self._publisher.latest(with_token=True)
+        if found is None or found.size <= entry:
+            found = self._publisher.publish(force_token=True)
+        if found is None or found.size <= entry or found.token is None:
+            raise Unavailable(
+                "not_published", "Le journal n’est pas encore scellé.", action="Réessayez dans une minute."
+            )
+        return found
+
+    def _contents(self, known: _Known, checkpoint: Checkpoint, *, content: bool) -> _Contents:
+        root = layout.object_root(known.row.tenant_id, known.row.id)
+        inventory = self._whole(known, f"{root}/inventory.json")
+        state = layout.contents_of(json.loads(inventory))
+        record_json = self._whole(known, f"{root}/{state[layout.RECORD_JSON].path}")
+        record = json.loads(record_json)
+        told = _Contents()
+        told.add("record.json", record_json)
+        told.add("premis.json", self._whole(known, f"{root}/{state[layout.PREMIS_JSON].path}"))
+        told.add("inventory.json", inventory)
+        for name, pem in self._certificates().items():
+            told.add(f"certificates/{name}.pem", pem)
+        for logical in sorted(name for name in state if name.startswith("reports/")):
+            told.add(logical, self._whole(known, f"{root}/{state[logical].path}"))
+        if content:
+            for form in record["representations"]:
+                placed = self._placed(known, f"{root}/{state[form['name']].path}")
+                name = verify.form_name(form["kind"], form["name"])
+                told.stream(name, self._chunks(placed), placed.sha256, placed.size)
+        self._add_journal(told, known, checkpoint)
+        told.add("receipt.json", canonical(self._receipt(known, record)))
+        return self._with_manifest(told, known.row.id, content=content)
+
+    def _add_journal(self, told: _Contents, known: _Known, checkpoint: Checkpoint) -> None:
+        tree = StoredTree(self._store, checkpoint.size)
+        for entry in known.entries:
+            told.add(f"journal/{entry.n}.json", entry.body)
+            told.add(f"journal/{entry.n}.tlog-proof", tree.proof_file(entry.n, checkpoint.note).encode())
+        told.add("journal/checkpoint.tsr", checkpoint.token or b"")
+        told.add("journal/log-key.p7s", voucher(self._store, self._signer.certificate))
+
+    def _with_manifest(self, told: _Contents, record_id: str, *, content: bool) -> _Contents:
+        """The leaflets, the verifier and the signed list, before all else."""
+        first = _Contents()
+        for name in ("LISEZMOI.txt", "README.txt"):
+            first.add(name, (_HERE / "leaflets" / name).read_bytes())
+        first.add("verify.py", (_HERE / "verify.py").read_bytes())
+        manifest = canonical(
+            {
+                "v": 1,
+                "type": "evidence",
+                "record": record_id,
+                "made_at": stamp(self._clock()),
+                "content": content,
+                "log": {"origin": self._log_key.origin, "vkey": self._log_key.vkey},
+                "probative": {"seal": self._signer.probative, "time": self._timestamper.probative},
+                "store": {"assurance": self._store.assurance.value},
+                "files": first.listed | told.listed,
+            }
+        )
+        statement = {
+            "v": 1,
+            "type": "evidence",
+            "record": record_id,
+            "sha-256": hashlib.sha256(manifest).hexdigest(),
+        }
+        note = self._log_key.sign_note(canonical(statement).decode() + "\n")
+        first.add("manifest.json", manifest)
+        first.add("manifest.note", note.encode())
+        return _Contents(first.files | told.files, first.listed | told.listed)
+
+    def _certificates(self) -> dict[str, bytes]:
+        """Seal and time-stamp certificates with their issuers, as PEM, by a name that says what they are."""
+        ders = [
+            self._signer.certificate,
+            *self._signer.chain,
+            *self._timestamper.chain,
+        ]
+        found: dict[str, bytes] = {}
+        for number, der in enumerate(dict.fromkeys(ders)):
+            certificate = x509.load_der_x509_certificate(der)
+            own = certificate.issuer == certificate.subject
+            role = "seal" if number == 0 else "root" if own else "issuer" if _is_authority(certificate) else "time"
+            found[f"{number}-{role}"] = certificate.public_bytes(Encoding.PEM)
+        return found
+
+    def _receipt(self, known: _Known, record: dict[str, Any]) -> dict[str, Any]:
+        original = next(form for form in record["representations"] if form["kind"] == "original")
+        deposit = record["deposit"]
+        told = [entry for entry in known.entries if entry.type in {"DepositReceived", "DepositRecovered"}]
+        received = next((entry for entry in told if entry.n == deposit["entry"]), told[-1])
+        return receipt_note(
+            self._log_key,
+            deposit=deposit["id"],
+            tenant_name=known.tenant_name,
+            filename=record["filename"],
+            size=original["size"],
+            sha256=original["digests"]["sha-256"],
+            sha512=original["digests"]["sha-512"],
+            received_at=parse_stamp(deposit["received_at"]),
+            entry=received.n,
+            leaf=received.leaf_hash,
+        )
+
+    def _placed(self, known: _Known, key: str) -> catalogue.Placed:
+        if key not in known.placed:
+            raise missing(key)
+        return known.placed[key]
+
+    def _chunks(self, placed: catalogue.Placed) -> Callable[[], Iterator[bytes]]:
+        return lambda: verified(self._store, placed.key, placed.version, sha256=placed.sha256, size=placed.size)
+
+    def _whole(self, known: _Known, key: str) -> bytes:
+        return b"".join(self._chunks(self._placed(known, key))())
+
+
+def looks_like_bundle(path: Path) -> bool:
+    """Whether a file is a zip with a manifest of ours: worth the checks, nothing more."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"manifest.json", "manifest.note"} <= set(archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def verify_bundle(path: Path, *, root: bytes | None = None, roots: Sequence[bytes] = ()) -> dict[str, Any]:
+    """Run the checks of ``verify.py`` here.
+
+    Args:
+        path: A zip or a folder.
+        root: DER of the root to trust.
+        roots: More of them.
+
+    Returns:
+        ``{"verdict", "checks": [{"name", "verdict", "detail"}]}`` in French; checks that found nothing
+        to check are left out.
+
+    Raises:
+        Refused: ``bad_root``, what was given as a root is no certificate.
+    """
+    try:
+        trusted = [x509.load_der_x509_certificate(der) for der in (*([root] if root else []), *roots)]
+    except ValueError as error:
+        raise Refused("bad_root", "Le certificat racine n’est pas lisible.", pointer="root") from error
+    checks = verify.Verifier(path, trusted, datetime.now(UTC)).run()
+    return {
+        "verdict": verify.verdict_of(checks),
+        "checks": [
+            {
+                "name": _NAMES[check.number],
+                "verdict": check.verdict,
+                "detail": _SAID[Fixity(check.verdict)].format(detail=check.detail),
+            }
+            for check in checks
+            if check.verdict != verify.NOTHING
+        ],
+    }
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False

@@ -1,0 +1,1 @@
+"""Verbs of the archive: keep, describe, open, complete, verify."""

@@ -1,0 +1,164 @@
+"""A record gains what could not be made when it was kept: a later version, never a change of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from archive.catalogue import record_json as metadata
+from archive.catalogue import rows as catalogue
+from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
+from archive.holdings.holdings import Holdings, Kept
+from archive.model.records import Kind, Package, PackageFile
+from archive.objects import layout
+from archive.objects.layout import RECORD_JSON
+from archive.objects.ocfl_versions import Planned, Version
+from archive.retention import schedule as rulebook
+
+
+def complete(holdings: Holdings, package: Package, agent: str, also: Callable[[Session, Kept], None]) -> Kept:
+    """Add to a kept record the forms that it lacked, if the package has any; the original is never touched.
+
+    Written inside the transaction, as a change of description is: two people can't add the same version.
+
+    Args:
+        package: What the stages made this time, about the same deposit.
+        agent: Who asked.
+        also: More to write in the same transaction, also when there was nothing to add.
+
+    Raises:
+        Refused: ``record_not_found``.
+        Corrupt: What the store holds is not what was kept; nothing was claimed.
+    """
+    with holdings._database.write() as session:
+        row = catalogue.get(session, package.tenant, package.record_id)
+        session.refresh(row, with_for_update=True)
+        current, before = holdings._current(row)
+        added = missing_forms(current, package)
+        if added:
+            _add(holdings, session, row, current, before, package, added, agent)
+        kept = holdings._kept(session, row.id)
+        also(session, kept)
+    return kept
+
+
+def missing_forms(current: Mapping[str, Any], package: Package) -> list[PackageFile]:
+    """Forms worth a version: one that was not there, a first valid seal, or all that a new reading changes.
+
+    Sealing anew gives other bytes each time; that alone is no reason.
+    """
+    present = {form["kind"]: form["digests"]["sha-256"] for form in current["representations"]}
+    made = [file for file in package.files if file.kind is not Kind.ORIGINAL]
+    reread = any(f.kind is Kind.TEXT and present.get(f.kind) not in {None, f.digests.sha256} for f in made)
+    seals = (current["verdicts"]["seal"]["verdict"], package.verdicts["seal"]["verdict"])
+    sealed = seals[1] == "valid" and seals[0] != "valid"
+    if not reread and not sealed and all(file.kind in present for file in made):
+        return []
+    return [file for file in made if present.get(file.kind) != file.digests.sha256]
+
+
+def next_record(
+    current: Mapping[str, Any], package: Package, ruling: rulebook.Ruling, added: list[PackageFile]
+) -> dict[str, Any]:
+    """``record.json`` of the completed record: facts of this time, description as people left it."""
+    made = metadata.first_record(package, ruling, kept_at=package.received_at, salt=current["salt"])
+    kinds = {file.kind.value for file in added}
+    forms = [form for form in current["representations"] if form["kind"] not in kinds]
+    forms += [form for form in made["representations"] if form["kind"] in kinds]
+    unchanged = ("kept_at", "salt", "deposit", "filename", "description")
+    return {
+        **made,
+        **{name: current[name] for name in unchanged},
+        "revision": current["revision"] + 1,
+        "representations": sorted(forms, key=lambda form: list(Kind).index(Kind(form["kind"]))),
+    }
+
+
+def _add(
+    holdings: Holdings,
+    session: Session,
+    row: RecordRow,
+    current: Mapping[str, Any],
+    before: dict[str, Any],
+    package: Package,
+    added: list[PackageFile],
+    agent: str,
+) -> None:
+    description = metadata.description_from(current["description"])
+    ruling = rulebook.apply_rule(session, row.tenant_id, description)
+    record = next_record(current, package, ruling, added)
+    until = holdings._lasting(session, row.id, ruling)
+    planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]
+    planned += [Planned.of(layout.report_name(name), text) for name, text in sorted(package.reports.items())]
+    version = holdings._revised(session, row, record, before, until, message="Complete", added=planned)
+    digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
+    entry = holdings._ledger.append(
+        session,
+        type="RecordCompleted",
+        tenant=row.tenant_id,
+        subject=f"record:{row.id}",
+        agent=agent,
+        facts={
+            "revision": record["revision"],
+            "forms": sorted(file.kind.value for file in added),
+            "record": version.contents[RECORD_JSON].sha256,
+            "archival": digests.get(Kind.ARCHIVAL.value),
+            "inventory": version.inventory_sha512,
+            "retain_until": until.isoformat(),
+        },
+    )
+    catalogue.revise(session, row, record, version, entry.n)
+    _pin(session, record, version, {file.kind.value for file in added})
+    holdings._extend_locks(session, row.id, until)
+    forms = [sorted(form["kind"] for form in current["representations"]), sorted(digests)]
+    session.add(
+        RevisionRow(
+            record_id=row.id,
+            revision=record["revision"],
+            at=entry.at,
+            agent=agent,
+            changes={"representations": forms},
+            entry=entry.n,
+        )
+    )
+    session.flush()
+
+
+def _pin(session: Session, record: Mapping[str, Any], version: Version, kinds: set[str]) -> None:
+    """Representations point at their new objects; the objects they pointed at stay on the list of files."""
+    for values in metadata.representation_values(record):
+        key = version.key(values.pop("name"))
+        if values["kind"] not in kinds:
+            continue
+        old = session.get(RepresentationRow, (record["record"], values["kind"]))
+        if old is not None:
+            session.add(
+                StoredFileRow(
+                    record_id=old.record_id,
+                    key=old.key,
+                    version=old.version,
+                    size=old.size,
+                    sha256=old.sha256,
+                    locked_until=old.locked_until,
+                    legal_hold=old.legal_hold,
+                )
+            )
+            session.delete(old)
+            session.flush()
+        item = version.stored[key].object
+        session.execute(
+            delete(StoredFileRow).where(StoredFileRow.record_id == record["record"], StoredFileRow.key == key)
+        )
+        session.add(
+            RepresentationRow(
+                **values,
+                key=key,
+                version=item.version,
+                locked_until=item.locked_until,
+                legal_hold=item.legal_hold,
+            )
+        )
+    session.flush()

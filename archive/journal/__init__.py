@@ -1,0 +1,1 @@
+"""The journal: entry types, Merkle tree, sequencer, publisher, tiles, receipts, pseudonyms."""

@@ -1,0 +1,166 @@
+"""The journal's sequencer: the database gives each entry its number, in the transaction of the change."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow
+from archive.journal.merkle import entry_body, leaf_hash
+from archive.journal.pseudonyms import AGENT, TENANT, pseudonym
+from archive.objects.port import ObjectStore, found
+from signing.ground.clock import Clock
+
+LOG_OPENED: Final = "LogOpened"
+LOG_SUBJECT: Final = "log"
+_TURN: Final = 0x4368_6172
+"""PostgreSQL advisory lock that makes writers of the journal wait for each other."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sequenced entry.
+
+    Attributes:
+        n: Its number, from 0, without gaps.
+        tenant: Plain tenant id (for rights); the body carries the pseudonym.
+        body: Canonical JSON, byte for byte what is published.
+        leaf_hash: RFC 6962 leaf hash, hex.
+    """
+
+    n: int
+    at: datetime
+    type: str
+    tenant: str | None
+    subject: str
+    body: bytes
+    leaf_hash: str
+
+
+class Ledger:
+    """Appends to and reads the journal.
+
+    Args:
+        database: Where the journal is sequenced.
+        clock: Says when an entry was made.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def append(
+        self,
+        session: Session,
+        *,
+        type: str,  # noqa: A002 - the word of the entry itself
+        tenant: str | None,
+        subject: str,
+        agent: str | None,
+        facts: dict[str, Any],
+    ) -> Entry:
+        """Add an entry inside the caller's transaction: it is there if and only if the change is.
+
+        Args:
+            session: From ``database.write()``.
+            type: Past-tense event of docs/journal.md.
+            tenant: Plain tenant id; the entry carries its pseudonym.
+            subject: ``record:<id>``, ``deposit:<id>`` …: our own ids, nothing personal.
+            agent: ``user:<id>``, ``key:<id>``, ``service:<name>``; the entry carries its pseudonym.
+            facts: Ids, digests, numbers and words of ours. No floats, nothing personal.
+
+        Raises:
+            TypeError: If the facts have no canonical form.
+            ValueError: If the entry would be 8 KiB or more.
+        """
+        if not self._database.is_sqlite:  # SQLite's write transaction is the turn already
+            session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
+        n = size(session)
+        at = self._clock()
+        body = entry_body(
+            n,
+            at,
+            type,
+            pseudonym(session, tenant, TENANT, tenant) if tenant is not None else None,
+            subject,
+            pseudonym(session, tenant, AGENT, agent) if agent is not None else None,
+            facts,
+        )
+        row = JournalEntryRow(
+            n=n,
+            at=at,
+            type=type,
+            tenant_id=tenant,
+            subject=subject,
+            body=body,
+            leaf_hash=leaf_hash(body).hex(),
+        )
+        session.add(row)
+        session.flush()
+        return _entry(row)
+
+    def open_log(self, session: Session, *, vkey: str, certificate: bytes) -> Entry:
+        """Write entry 0 if the journal is empty: the log's key and the seal certificate that vouches for it.
+
+        Args:
+            vkey: The log's verifier key line.
+            certificate: DER of the seal certificate.
+        """
+        first = session.get(JournalEntryRow, 0)
+        if first is not None:
+            return _entry(first)
+        return self.append(
+            session,
+            type=LOG_OPENED,
+            tenant=None,
+            subject=LOG_SUBJECT,
+            agent=None,
+            facts={"vkey": vkey, "seal_certificate": base64.b64encode(certificate).decode()},
+        )
+
+    def entries(
+        self,
+        session: Session,
+        after: int = -1,
+        limit: int = 200,
+        tenant: str | None = None,
+        subject: str | None = None,
+    ) -> list[Entry]:
+        """Entries after a number, in order; of one tenant or about one subject if given."""
+        query = select(JournalEntryRow).where(JournalEntryRow.n > after).order_by(JournalEntryRow.n).limit(limit)
+        if tenant is not None:
+            query = query.where(JournalEntryRow.tenant_id == tenant)
+        if subject is not None:
+            query = query.where(JournalEntryRow.subject == subject)
+        return [_entry(row) for row in session.scalars(query)]
+
+    def head(self, session: Session) -> Entry | None:
+        """The latest entry; None while the journal is empty."""
+        row = session.scalar(select(JournalEntryRow).order_by(JournalEntryRow.n.desc()).limit(1))
+        return _entry(row) if row is not None else None
+
+
+def size(session: Session) -> int:
+    """How many entries the journal has, whoever may see them."""
+    if session.get_bind().dialect.name == "postgresql":
+        return session.scalar(select(func.journal_size())) or 0
+    last = session.scalar(select(func.max(JournalEntryRow.n)))
+    return 0 if last is None else last + 1
+
+
+def _entry(row: JournalEntryRow) -> Entry:
+    return Entry(row.n, row.at, row.type, row.tenant_id, row.subject, row.body, row.leaf_hash)
+
+
+def has_a_journal(database: Database, store: ObjectStore) -> bool:
+    """Whether the database or the store already belongs to an installation: its keys are somewhere."""
+    with database.read() as session:
+        if session.get(JournalEntryRow, 0) is not None:
+            return True
+    return found(store, "layout.json") is not None

@@ -1,0 +1,85 @@
+"""The journal's tree as it lies in the store: tiles read once, proofs made from them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from archive.journal.merkle import (
+    Tile,
+    consistency_proof,
+    inclusion_proof,
+    node_in_tile,
+    root_hash,
+    tile_holding,
+    tlog_proof,
+)
+from archive.objects.port import ObjectStore, found
+from signing.ground.errors import Corrupt
+
+JOURNAL: Final = "journal"
+
+
+class StoredTree:
+    """Nodes of the log's tree at one size, from the tiles in the store.
+
+    Args:
+        store: Where ``journal/`` is.
+        size: Entries of the tree; its tiles (or fuller ones) must have been written.
+    """
+
+    def __init__(self, store: ObjectStore, size: int) -> None:
+        self._store = store
+        self._size = size
+        self._tiles: dict[Tile, bytes] = {}
+
+    def add(self, tile: Tile, hashes: bytes) -> None:
+        """Use these bytes, just written and read back, instead of asking the store."""
+        self._tiles[tile] = hashes
+
+    def node(self, level: int, index: int) -> bytes:
+        """Hash of the perfect subtree at (level, index).
+
+        Raises:
+            Corrupt: ``journal_damaged``, if its tile is missing or has the wrong length.
+        """
+        tile = tile_holding(level, index, self._size)
+        if tile not in self._tiles:
+            self._tiles[tile] = self._read(tile)
+        return node_in_tile(self._tiles[tile], level, index)
+
+    def root(self) -> bytes:
+        """Tree head."""
+        return root_hash(self._size, self.node)
+
+    def inclusion(self, n: int) -> list[bytes]:
+        """Proof that entry ``n`` is under this tree's head."""
+        return inclusion_proof(n, self._size, self.node)
+
+    def consistency(self, old: int) -> list[bytes]:
+        """Proof that this tree extends the one of ``old`` entries."""
+        return consistency_proof(old, self._size, self.node)
+
+    def proof_file(self, n: int, note: str) -> str:
+        """The ``.tlog-proof`` of entry ``n`` under the checkpoint of this size."""
+        return tlog_proof(n, self.inclusion(n), note)
+
+    def _read(self, tile: Tile) -> bytes:
+        whole = Tile(tile.level, tile.index)
+        for candidate in (tile, whole):  # a partial tile may have been swept once the full one was there
+            hashes = found(self._store, f"{JOURNAL}/{candidate.path}")
+            if hashes is None:
+                continue
+            if len(hashes) == 32 * candidate.width:
+                return hashes[: 32 * tile.width]
+            break
+        raise journal_damaged(tile.path)
+
+
+def journal_damaged(path: str) -> Corrupt:
+    """What is raised when the published journal is not what was published."""
+    return Corrupt(
+        "journal_damaged",
+        "Le journal publié est abîmé ({path}) : rien n’est signé tant qu’il n’est pas rétabli.",
+        action="Rétablissez ce fichier depuis une copie saine, puis relancez « chartrier checkpoint ».",
+        path=path,
+    )

@@ -1,0 +1,99 @@
+"""How a store lets itself be attacked, so that a probe can tell what it enforces (``archive.objects.probe``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Final, Protocol
+
+from archive.objects.port import ObjectStore, StoredObject
+from signing.ground.errors import Refused
+
+
+class Attack(StrEnum):
+    """What is tried, in this order."""
+
+    DELETE = "delete"
+    BYPASS = "bypass"
+    SHORTEN = "shorten"
+    WEAKEN = "weaken"
+    UNLOCK = "unlock"
+    OVERWRITE = "overwrite"
+    HIDE = "hide"
+    SUSPEND = "suspend"
+    UNCONFIGURE = "unconfigure"
+
+
+SAID: Final = {
+    Attack.DELETE: "détruire la version",
+    Attack.BYPASS: "détruire la version en invoquant le droit de passer outre",
+    Attack.SHORTEN: "raccourcir le verrou",
+    Attack.WEAKEN: "changer le mode du verrou",
+    Attack.UNLOCK: "lever le verrou",
+    Attack.OVERWRITE: "écraser les octets",
+    Attack.HIDE: "cacher l’objet sous une marque d’effacement",
+    Attack.SUSPEND: "suspendre les versions du seau",
+    Attack.UNCONFIGURE: "retirer le verrouillage du seau",
+}
+REASONS: Final = {
+    "refused": "Le magasin a refusé toutes les attaques menées avec les clés de ce service.",
+    "passed": "Le magasin a laissé passer une attaque menée avec une clé de ce service.",
+    "cut_short": "L’épreuve n’a pas pu être menée jusqu’au bout.",
+    "left_open": "Le magasin a laissé changer les réglages du seau, et ils n’ont pas pu être rétablis.",
+    "no_lock": "Le magasin accepte les objets et ne les verrouille pas.",
+    "no_bucket_lock": "Le seau a été créé sans verrouillage d’objets : seul ce service respecte les dates.",
+    "local": "Ce sont des fichiers de cette machine : qui l’administre peut passer outre, et cela se verrait.",
+}
+"""Why an assurance is what it is."""
+
+
+class Attacker(Protocol):
+    """One credential of ours, turned against the store.
+
+    Attributes:
+        credential: Whose: ``store``, ``copy``.
+        attacks: What makes sense against this kind of store.
+    """
+
+    @property
+    def credential(self) -> str: ...  # noqa: D102
+
+    @property
+    def attacks(self) -> Sequence[Attack]: ...  # noqa: D102
+
+    def attempt(self, attack: Attack, target: StoredObject, until: date) -> None:
+        """Try it; what it changed beside our object is put back before this returns.
+
+        Raises:
+            Refused: ``attack_refused``, with the store's own ``answer``.
+            Unavailable: The store did not answer.
+        """
+
+
+class Besieged(ObjectStore, Protocol):
+    """A store that can be attacked."""
+
+    @property
+    def name(self) -> str:
+        """Which store this is, without any secret."""
+
+    @property
+    def weakness(self) -> str | None:
+        """Which of ``REASONS`` forbids to claim more, whatever the attacks show; None when only they can tell."""
+
+    def mend(self) -> None:
+        """Put back what an attack that was cut off may have left changed.
+
+        Raises:
+            Corrupt: ``bucket_left_open``.
+            Unavailable: The store did not answer.
+        """
+
+    def attackers(self) -> Sequence[Attacker]:
+        """Every credential that the service holds."""
+
+
+def attack_refused(answer: str | None) -> Refused:
+    """The store said no, in its own word."""
+    return Refused("attack_refused", "Le magasin a refusé ({answer}).", answer=answer or "?")

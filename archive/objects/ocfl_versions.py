@@ -1,0 +1,203 @@
+"""Writes a version of an OCFL object so that a crash at any point leaves something to finish, never a lie.
+
+Order: content, version inventory and its sidecar, object declaration, root sidecar, root inventory. Once a
+version inventory is there, so is all its content: whoever comes next finishes that version and no other.
+Content that an interrupted attempt left under a name we need is locked and can't go; ours then lies beside it
+and the inventory names both, so that a validator finds no stray file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from archive.objects import fixity, layout
+from archive.objects.layout import Content
+from archive.objects.port import Listed, ObjectStore, StoredObject, found, lock_missing
+from signing.ground.errors import Refused
+
+ATTEMPTS: Final = "attempts"
+"""Logical folder of what interrupted attempts left."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One file that a new version adds."""
+
+    logical: str
+    source: Path | bytes
+    sha256: str
+    sha512: str
+
+    @classmethod
+    def of(cls, logical: str, content: bytes) -> Planned:
+        """A small file of ours."""
+        return cls(logical, content, hashlib.sha256(content).hexdigest(), hashlib.sha512(content).hexdigest())
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object of a version, as the store states it."""
+
+    object: StoredObject
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """A complete version of an object.
+
+    Attributes:
+        inventory: Root inventory, byte for byte.
+        contents: The state, by logical name.
+        stored: What this version added or replaced, by key.
+    """
+
+    number: int
+    root: str
+    inventory: bytes
+    contents: Mapping[str, Content]
+    stored: dict[str, Stored] = field(default_factory=dict)
+
+    @property
+    def inventory_sha512(self) -> str:
+        """As the journal says it."""
+        return hashlib.sha512(self.inventory).hexdigest()
+
+    def key(self, logical: str) -> str:
+        """Where a file of the state lies in the store."""
+        return f"{self.root}/{self.contents[logical].path}"
+
+
+def ensure_root(store: ObjectStore, tenant: str) -> None:
+    """Make the tenant's folder an OCFL storage root."""
+    for key, content in layout.root_files(tenant).items():
+        store.put(key, content, sha256=hashlib.sha256(content).hexdigest())
+
+
+def find_inventory(store: ObjectStore, root: str, number: int) -> bytes | None:
+    """The inventory of a version that was begun far enough to be finished."""
+    return found(store, f"{root}/v{number}/inventory.json")
+
+
+def write(
+    store: ObjectStore,
+    root: str,
+    record_id: str,
+    planned: Sequence[Planned],
+    *,
+    until: date,
+    created: datetime,
+    message: str,
+    before: Mapping[str, Any] | None = None,
+) -> Version:
+    """Write the next version.
+
+    Args:
+        store: Where.
+        root: Folder of the object.
+        record_id: Which record.
+        planned: What is new; files of the version before that are not named again stay in the state.
+        until: Lock of every object written.
+        created: When the version was decided.
+        message: What it is.
+        before: Inventory of the version before.
+    """
+    number = len(before["versions"]) + 1 if before else 1
+    left = {item.key.removeprefix(f"{root}/"): item for item in store.list(f"{root}/v{number}/content/")}
+    state = layout.contents_of(before) if before else {}
+    stored: dict[str, Stored] = {}
+    for file in planned:
+        path, placed = _place(store, root, layout.content_path(number, file.logical), file, until)
+        left.pop(path, None)
+        stored[placed.key] = Stored(placed, file.sha256)
+        state[file.logical] = Content(file.logical, path, file.sha256, file.sha512)
+    for path, item in left.items():
+        stray = _stray(store, path, item)
+        state[stray.logical] = stray
+        stored[item.key] = Stored(store.extend_lock(item.key, item.version, until), stray.sha256)
+    inventory = layout.inventory(record_id, list(state.values()), created=created, message=message, before=before)
+    return finish(store, root, inventory, until=until, stored=stored)
+
+
+def finish(
+    store: ObjectStore,
+    root: str,
+    inventory: bytes,
+    *,
+    until: date,
+    stored: dict[str, Stored] | None = None,
+) -> Version:
+    """Write what follows the content, or what a crash left unwritten of it.
+
+    Args:
+        store: Where.
+        root: Folder of the object.
+        inventory: Of the version to complete.
+        until: Lock of every object.
+        stored: Its content, if it was written just now; else it is looked up.
+    """
+    facts = json.loads(inventory)
+    number = int(facts["head"][1:])
+    contents = layout.contents_of(facts)
+    if stored is None:
+        stored = {}
+        for content in contents.values():
+            if content.path.startswith(f"v{number}/"):
+                item = _lasting(store, f"{root}/{content.path}", until)
+                stored[item.key] = Stored(item, content.sha256)
+    sidecar = layout.sidecar(inventory)
+    declaration, declared = layout.OBJECT_DECLARATION
+    last: list[tuple[str, bytes, bool]] = [
+        (f"v{number}/inventory.json", inventory, False),
+        (f"v{number}/inventory.json.sha512", sidecar, False),
+        (declaration, declared, False),
+        ("inventory.json.sha512", sidecar, True),
+        ("inventory.json", inventory, True),
+    ]
+    for path, document, head in last:
+        digest = hashlib.sha256(document).hexdigest()
+        item = store.put(f"{root}/{path}", document, sha256=digest, retain_until=until, replace=head)
+        stored[item.key] = Stored(item, digest)
+    return Version(number, root, inventory, contents, stored)
+
+
+def read_back(store: ObjectStore, version: Version, until: date) -> None:
+    """See that the store locked everything that was written, as it said itself, and read every byte again.
+
+    Raises:
+        Corrupt: ``altered``, ``missing``, or ``lock_missing``.
+    """
+    for key, stored in version.stored.items():
+        if stored.object.locked_until is None or stored.object.locked_until < until:
+            raise lock_missing(key, until)
+        fixity.check(store, key, stored.object.version, sha256=stored.sha256, size=stored.object.size)
+
+
+def _place(store: ObjectStore, root: str, path: str, file: Planned, until: date) -> tuple[str, StoredObject]:
+    try:
+        return path, store.put(f"{root}/{path}", file.source, sha256=file.sha256, retain_until=until)
+    except Refused as error:
+        if error.code != "object_exists":
+            raise
+    path = layout.beside(path, file.sha256)
+    return path, store.put(f"{root}/{path}", file.source, sha256=file.sha256, retain_until=until)
+
+
+def _lasting(store: ObjectStore, key: str, until: date) -> StoredObject:
+    item = store.stat(key)
+    return store.extend_lock(key, item.version, until)
+
+
+def _stray(store: ObjectStore, path: str, item: Listed) -> Content:
+    one, other = hashlib.sha256(), hashlib.sha512()
+    for chunk in store.read(item.key, item.version):
+        one.update(chunk)
+        other.update(chunk)
+    logical = f"{ATTEMPTS}/{path.replace('/content/', '/')}"
+    return Content(logical, path, one.hexdigest(), other.hexdigest())

@@ -1,0 +1,198 @@
+"""Whether the store keeps what it is told to keep: a locked object is attacked with everything that we hold.
+
+Assurance is *enforced* only when every attack was refused and the object is what it was; one that passes, or that
+could not be tried, makes it *advisory*, and the reason is said. An attack may only harm the probe's own object, or
+change what it puts back at once (docs/decisions/008).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from archive.objects.challenges import REASONS, SAID, Attack, Attacker, Besieged
+from archive.objects.port import Assurance, ObjectStore, StoredObject, read_all
+from signing.ground.canonical import canonical
+from signing.ground.clock import Clock, stamp
+from signing.ground.errors import Corrupt, Refused
+
+KEY: Final = "probe/lock"
+"""One key: each probe adds a version and sweeps those whose lock has ended."""
+LOCK_DAYS: Final = 1
+"""The shortest lock that is whole: until the end of tomorrow."""
+
+
+_ON_THE_BUCKET: Final = {Attack.SUSPEND, Attack.UNCONFIGURE}
+"""These touch more than our object: tried only after all others were refused."""
+_BESIDE: Final = {Attack.OVERWRITE, Attack.HIDE}
+"""A store that keeps versions may say yes: something comes to lie beside our version, which must not change."""
+
+
+_CORRUPT: Final = {"lock_missing": "no_lock", "bucket_left_open": "left_open"}
+"""Why a store that broke its word in the middle of a probe enforces nothing."""
+
+
+class Outcome(StrEnum):
+    """What became of an attack."""
+
+    REFUSED = "refused"
+    PASSED = "passed"
+    NOT_TRIED = "not_tried"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attack and what became of it; the answer is the store's own word."""
+
+    attack: Attack
+    credential: str
+    outcome: Outcome
+    answer: str
+
+    @property
+    def said(self) -> str:
+        """The attack in French."""
+        return SAID[self.attack]
+
+    def as_json(self) -> dict[str, str]:
+        """As it is kept and shown."""
+        return {
+            "attack": self.attack.value,
+            "said": self.said,
+            "credential": self.credential,
+            "outcome": self.outcome.value,
+            "answer": self.answer,
+        }
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a probe showed.
+
+    Attributes:
+        reason: One of ``siege.REASONS``: why the assurance is what it is.
+    """
+
+    at: datetime
+    store: str
+    assurance: Assurance
+    reason: str
+    attempts: tuple[Attempt, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``doctor --json`` shows it."""
+        return {
+            "at": stamp(self.at),
+            "store": self.store,
+            "assurance": self.assurance.value,
+            "reason": self.reason,
+            "attempts": [attempt.as_json() for attempt in self.attempts],
+        }
+
+
+def run(store: Besieged, clock: Clock) -> Probe:
+    """Attack the store.
+
+    Raises:
+        Unavailable: The store did not answer: nothing was shown.
+    """
+    at = clock()
+    siege = _Siege(store, at.date() + timedelta(days=LOCK_DAYS), clock)
+    try:
+        store.mend()
+        _sweep(store)
+        siege.place()
+        siege.run()
+    except Corrupt as error:
+        failed = Attempt(siege.tried or Attack.UNLOCK, siege.credential, siege.became(error), str(error))
+        reason = REASONS[_CORRUPT.get(error.code, "cut_short")]
+        return Probe(at, store.name, Assurance.ADVISORY, reason, (*siege.made, failed))
+    attempts = tuple(siege.made)
+    assurance, reason = _judged(store, attempts, held=siege.intact())
+    _sweep(store)
+    return Probe(at, store.name, assurance, reason, attempts)
+
+
+class _Siege:
+    def __init__(self, store: Besieged, until: date, clock: Clock) -> None:
+        self._store = store
+        self._until = until
+        self._clock = clock
+        self.made: list[Attempt] = []
+        self.tried: Attack | None = None
+        self.credential = "store"
+        self._content = b""
+        self._target: StoredObject | None = None
+
+    def place(self) -> StoredObject:
+        """A locked object to attack."""
+        self._content = canonical({"v": 1, "type": "probe", "at": stamp(self._clock()), "salt": secrets.token_hex(16)})
+        digest = hashlib.sha256(self._content).hexdigest()
+        self._target = self._store.put(KEY, self._content, sha256=digest, retain_until=self._until, replace=True)
+        return self._target
+
+    def intact(self) -> bool:
+        """Whether the object is what it was, and locked as it was."""
+        if self._target is None:
+            return False
+        try:
+            now = self._store.stat(KEY, self._target.version)
+            read = read_all(self._store, KEY, self._target.version)
+        except Refused:
+            return False
+        return read == self._content and now.locked_until is not None and now.locked_until >= self._until
+
+    def became(self, error: Corrupt) -> Outcome:
+        """What became of the attack that ended the siege."""
+        return Outcome.PASSED if self.tried and error.code == "bucket_left_open" else Outcome.NOT_TRIED
+
+    def run(self) -> None:
+        """Every attack with every credential; a new object where one fell."""
+        made = self.made
+        for attacker in self._store.attackers():
+            for attack in attacker.attacks:
+                if attack in _ON_THE_BUCKET and any(a.outcome is not Outcome.REFUSED for a in made):
+                    said = "il n’enseignerait plus rien et toucherait d’autres objets"
+                    made.append(Attempt(attack, attacker.credential, Outcome.NOT_TRIED, said))
+                    continue
+                target = self._target if self._target is not None and self.intact() else self.place()
+                self.tried, self.credential = attack, attacker.credential
+                made.append(self._attempt(attacker, attack, target))
+                self.tried = None
+
+    def _attempt(self, attacker: Attacker, attack: Attack, target: StoredObject) -> Attempt:
+        try:
+            attacker.attempt(attack, target, self._until)
+        except Refused as error:
+            outcome = Outcome.REFUSED if self.intact() else Outcome.PASSED
+            return Attempt(attack, attacker.credential, outcome, str(error.values.get("answer", error.code)))
+        intact = self.intact()
+        if attack in _BESIDE and intact:
+            return Attempt(attack, attacker.credential, Outcome.REFUSED, "la version gardée n’a pas changé")
+        said = "le magasin a dit oui" if intact else "la version gardée n’est plus ce qu’elle était"
+        return Attempt(attack, attacker.credential, Outcome.PASSED, said)
+
+
+def _judged(store: Besieged, attempts: Sequence[Attempt], *, held: bool) -> tuple[Assurance, str]:
+    passed = [attempt for attempt in attempts if attempt.outcome is Outcome.PASSED]
+    untried = [attempt for attempt in attempts if attempt.outcome is Outcome.NOT_TRIED]
+    if store.weakness is not None:
+        return Assurance.ADVISORY, store.weakness
+    if passed:
+        return Assurance.ADVISORY, REASONS["passed"]
+    if untried or not attempts or not held:
+        return Assurance.ADVISORY, REASONS["cut_short"]
+    return Assurance.ENFORCED, REASONS["refused"]
+
+
+def _sweep(store: ObjectStore) -> None:
+    """Destroy earlier probes whose lock has ended, and what attacks left beside them."""
+    for item in list(store.list("probe/")):
+        with suppress(Refused):
+            store.delete(item.key, item.version)

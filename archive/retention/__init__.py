@@ -1,0 +1,1 @@
+"""Retention and access rules: dates, sentences, the retention schedule."""

@@ -1,0 +1,198 @@
+"""A tenant's document types and retention rules, from the bundled pack to the dates of a record."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.database.tables import DocumentTypeRow, RetentionRuleRow
+from archive.model.records import Description, Remark
+from archive.retention.rules import (
+    START_EVENTS,
+    Access,
+    FinalAction,
+    Retention,
+    Rule,
+    Unit,
+    access_of,
+    retention_of,
+)
+from signing.ground.clock import utc_now
+
+_HERE: Final = Path(__file__).resolve().parent
+PACK: Final = "fr-departement"
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """All that the rulebook says about one record."""
+
+    retention: Retention
+    access: Access
+    access_rule: str | None
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True)
+class _TypeLine:
+    code: str
+    label: str
+    phrase: str
+    rule: str
+    access_rule: str | None
+
+
+def pack_folder() -> Path:
+    """Where the rule packs are: in the checkout, or beside the package when installed as a wheel."""
+    for folder in (_HERE.parents[1] / "rules", _HERE / "rules"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError("the rule packs are not installed")
+
+
+def read_pack(path: Path) -> list[tuple[Rule, str]]:
+    """The rules of a pack and their sources.
+
+    Raises:
+        ValueError: For a line that does not make sense; a pack is right as a whole or not loaded.
+    """
+    rules: dict[str, tuple[Rule, str]] = {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        for line in csv.DictReader(lines):
+            code = line["code"]
+            if code in rules or line["start_event"] not in START_EVENTS:
+                raise ValueError(f"{path.name}: {code} is there twice or starts from {line['start_event']!r}")
+            if not line["source"].startswith(("[V] ", "[P] ", "[NV] ")):
+                raise ValueError(f"{path.name}: {code} does not say how far its source was read")
+            duration = None if line["duration"] == "unlimited" else int(line["duration"])
+            if duration is not None and not 0 <= duration <= 999:
+                raise ValueError(f"{path.name}: {code} lasts {duration}")
+            action = FinalAction(line["final_action"].lower())
+            rule = Rule(code, 1, line["label_fr"], duration, Unit(line["unit"]), line["start_event"], action)
+            rules[code] = (rule, line["source"])
+    return list(rules.values())
+
+
+@cache
+def _types() -> dict[str, _TypeLine]:
+    with (pack_folder() / "document-types.csv").open(encoding="utf-8", newline="") as lines:
+        return {
+            line["code"]: _TypeLine(
+                line["code"], line["label"], line["phrase"], line["rule"], line["access_rule"] or None
+            )
+            for line in csv.DictReader(lines)
+        }
+
+
+def load_pack(session: Session, tenant: str, *, pack: str = PACK, at: datetime | None = None) -> None:
+    """Give a tenant the bundled rules, as drafts, and the document types; what it has already stays."""
+    now = at or utc_now()
+    known = set(session.scalars(select(RetentionRuleRow.code).where(RetentionRuleRow.tenant_id == tenant)))
+    for rule, source in read_pack(pack_folder() / f"{pack}.csv"):
+        if rule.code not in known:
+            session.add(_row(tenant, rule, source, now))
+    types = set(session.scalars(select(DocumentTypeRow.code).where(DocumentTypeRow.tenant_id == tenant)))
+    for line in _types().values():
+        if line.code not in types:
+            session.add(
+                DocumentTypeRow(
+                    tenant_id=tenant,
+                    code=line.code,
+                    label=line.label,
+                    rule_code=line.rule,
+                    access_rule=line.access_rule,
+                )
+            )
+    session.flush()
+
+
+def document_types(session: Session, tenant: str) -> Sequence[DocumentTypeRow]:
+    """The tenant's list, by label."""
+    query = select(DocumentTypeRow).where(DocumentTypeRow.tenant_id == tenant)
+    return session.scalars(query.order_by(DocumentTypeRow.label, DocumentTypeRow.code)).all()
+
+
+def rule(session: Session, tenant: str, code: str, version: int | None = None) -> Rule | None:
+    """One rule, in one version or the latest."""
+    query = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == tenant, RetentionRuleRow.code == code)
+    if version is not None:
+        query = query.where(RetentionRuleRow.version == version)
+    row = session.scalars(query.order_by(RetentionRuleRow.version.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return Rule(
+        row.code,
+        row.version,
+        row.label,
+        row.duration,
+        Unit(row.unit),
+        row.start_event,
+        FinalAction(row.final_action),
+        validated=row.validated_at is not None,
+    )
+
+
+def rule_for(session: Session, tenant: str, document_type: str | None) -> Rule | None:
+    """The rule in force for a type of document; None when it has none or the type is unknown."""
+    row = session.get(DocumentTypeRow, (tenant, document_type)) if document_type else None
+    return rule(session, tenant, row.rule_code) if row is not None and row.rule_code else None
+
+
+def apply_rule(session: Session, tenant: str, description: Description) -> Ruling:
+    """Dates and sentences for a record, and what somebody should complete."""
+    code = description.document_type
+    row = session.get(DocumentTypeRow, (tenant, code)) if code else None
+    in_force = rule_for(session, tenant, code)
+    retention = retention_of(
+        in_force,
+        phrase=_phrase(row) if row is not None else None,
+        document_type=row.label if row is not None else code,
+        document_date=description.document_date,
+        closed_on=description.closed_on,
+    )
+    access_rule = description.access_rule or (row.access_rule if row is not None else None)
+    access = access_of(access_rule, document_date=description.document_date, closed_on=description.closed_on)
+    return Ruling(retention, access, access_rule, tuple(_remarks(code, row, in_force, retention)))
+
+
+def _remarks(
+    code: str | None, row: DocumentTypeRow | None, in_force: Rule | None, retention: Retention
+) -> list[Remark]:
+    if row is None or in_force is None:
+        missing = "type_missing" if not code else "type_unknown" if row is None else "rule_missing"
+        return [Remark(missing, retention.explanation)]
+    if in_force.duration is not None and retention.starts_on is None:
+        return [Remark("start_missing", retention.explanation)]
+    return []
+
+
+def _phrase(row: DocumentTypeRow) -> str:
+    """The type with its article; a tenant's own label has no article that we know."""
+    line = _types().get(row.code)
+    if line is not None and line.label == row.label:
+        return line.phrase
+    return f"un document de type «\u202f{row.label}\u202f»"
+
+
+def _row(tenant: str, given: Rule, source: str, now: datetime) -> RetentionRuleRow:
+    return RetentionRuleRow(
+        tenant_id=tenant,
+        code=given.code,
+        version=given.version,
+        label=given.label,
+        duration=given.duration,
+        unit=given.unit.value,
+        start_event=given.start_event,
+        final_action=given.final_action.value,
+        source=source,
+        validated_at=None,
+        created_at=now,
+    )

@@ -1,0 +1,1 @@
+"""Deposits: states, outbox, views."""

@@ -1,0 +1,72 @@
+"""Questions about deposits: one by id, the newest, those with the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from archive.database.tables import RecordRow, RepresentationRow
+from archive.model.records import Kind
+from ingestion.tables import DepositRow
+from signing.ground.errors import Refused
+
+
+def find(session: Session, tenant: str, deposit_id: str) -> DepositRow:
+    """The deposit, if it is this tenant's.
+
+    Raises:
+        Refused: ``deposit_not_found``, also for another tenant's.
+    """
+    row = session.get(DepositRow, deposit_id)
+    if row is None or row.tenant_id != tenant:
+        raise Refused("deposit_not_found", "Ce dépôt n’existe pas.", action="Vérifiez l’identifiant du dépôt.")
+    return row
+
+
+def newest(
+    session: Session,
+    tenant: str,
+    *,
+    state: str | None = None,
+    agent: str | None = None,
+    since: datetime | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> Sequence[DepositRow]:
+    """Deposits of a tenant, newest first.
+
+    Args:
+        since: Only those received at or after this moment.
+        before: ``(received_at, id)`` of the last row of the page before.
+    """
+    question = select(DepositRow).where(DepositRow.tenant_id == tenant)
+    if state is not None:
+        question = question.where(DepositRow.state == state)
+    if agent is not None:
+        question = question.where(DepositRow.agent == agent)
+    if since is not None:
+        question = question.where(DepositRow.received_at >= since)
+    if before is not None:
+        question = question.where(tuple_(DepositRow.received_at, DepositRow.id) < tuple_(*before))
+    return session.scalars(question.order_by(DepositRow.received_at.desc(), DepositRow.id.desc()).limit(limit)).all()
+
+
+def duplicates(session: Session, deposit: DepositRow) -> list[str]:
+    """Ids of the tenant's records that hold the same bytes, this deposit's own apart; oldest first."""
+    return list(
+        session.scalars(
+            select(RecordRow.id)
+            .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)
+            .where(
+                RecordRow.tenant_id == deposit.tenant_id,
+                RecordRow.deposit_id != deposit.id,
+                RepresentationRow.kind == Kind.ORIGINAL,
+                RepresentationRow.sha256 == deposit.sha256,
+            )
+            .order_by(RecordRow.id)
+            .limit(20)
+        )
+    )

@@ -1,0 +1,1 @@
+"""Operations on the whole system: backup, rehearsal, recovery, custody, schedule."""

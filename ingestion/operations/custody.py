@@ -1,0 +1,298 @@
+"""Work on the holdings as a whole, over every package: rebuild, reconcile, copies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
+
+from archive.custody import reports
+from archive.custody.external_sort import IdSet, Sorter, summed
+from archive.custody.findings import LISTED, Finding, Findings
+from archive.custody.rebuild import run as rebuild
+from archive.custody.rebuild.run import Rebuild, Rebuilt, Told
+from archive.custody.reconcile.journal import Agreement
+from archive.custody.reconcile.store import Census
+from archive.custody.replica.check import CopyCheck
+from archive.custody.replica.promote import promote
+from archive.custody.replica.restore import Restored, Restoring
+from archive.custody.replica.sync import Copies
+from archive.database.tables import CopyRow, TenantRow
+from archive.journal.sequencer import size
+from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
+from ingestion.processing.leases import require_no_duty
+from ingestion.reception.staging import Staging
+from search.reconcile import Drift
+from signing.ground.clock import stamp
+from signing.ground.errors import Refused
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+
+RECONCILE: Final = "reconcile"
+COPIES: Final = "copies"
+WHOLE_COPY: Final = "copies_whole"
+"""The latest run over everything; ``copies`` tells of the latest of either kind."""
+
+
+class Custody:
+    """The whole of an installation's holdings.
+
+    Args:
+        told: Progress of a long step.
+        found: Called with each finding as it is made.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        *,
+        told: Told = lambda _step, _done, _total: None,
+        found: Callable[[Finding], None] = lambda _finding: None,
+    ) -> None:
+        self._system = system
+        self._told = told
+        self._found = found
+
+    def rebuild(self, *, thorough: bool = False) -> dict[str, Any]:
+        """Database, journal and index from the store alone; the report.
+
+        Raises:
+            Refused: ``database_not_empty``, ``store_empty``.
+            Corrupt: ``journal_damaged``: nothing was claimed.
+        """
+        system = self._system
+        recovery = Recovery(system.database, system.ledger, system.store, system.clock)
+        work = Rebuild(
+            system.database,
+            system.ledger,
+            system.store,
+            system.clock,
+            also=recovery.of_record,
+            told=self._told,
+            thorough=thorough,
+        )
+        result = work.run(Findings(self._found))
+        waiting = recovery.staging(result)
+        result.recovered += recovery.recovered
+        result.recovered_count += recovery.recovered_count
+        for tenant in self._tenants():
+            system.follower.rebuild(tenant, lambda done, total: self._told("index", done, total))
+        report = self._report(result, waiting)
+        result.stored.close()
+        with system.database.write() as session:
+            reports.end(
+                session,
+                rebuild.NAME,
+                system.clock(),
+                agreed=result.findings.total == 0 and report["equal"],
+                facts=report,
+            )
+        return report
+
+    # -- reconcile
+
+    def reconcile(self, *, repair: bool = False, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+        """Database, journal, store, index and staging beside each other; the report.
+
+        Args:
+            repair: Put index and staging right; evidence is never touched.
+            pause: Sleeps before a second look at what was written a moment ago.
+        """
+        system = self._system
+        findings = Findings(self._found)
+        with system.database.write() as session:
+            reports.begin(session, RECONCILE, system.clock())
+        census = Census(
+            system.database,
+            system.store,
+            system.clock,
+            in_progress=self._in_progress,
+            pause=pause,
+            told=self._told,
+        )
+        agreement = Agreement(system.database, system.store, pause=pause)
+        stored = census.take(findings)
+        records = agreement.catalogue(findings)
+        agreement.published(findings)
+        drift = Drift(system.database, system.index, system.follower, system.search_entry)
+        shown = sum(drift.check(tenant, findings, repair=repair) for tenant in self._tenants())
+        Staging(system.database, system.store, system.clock).check(
+            findings, clear=system.sweeper.clear_staging if repair else None
+        )
+        with system.database.read() as session:
+            entries = size(session)
+        report = {
+            "records": {"database": records, "store": stored, "index": shown},
+            "journal_entries": entries,
+            "open": findings.open,
+            **findings.as_json(),
+        }
+        with system.database.write() as session:
+            reports.end(session, RECONCILE, system.clock(), agreed=findings.open == 0, facts=report)
+        return report
+
+    def _in_progress(self, record_id: str) -> bool:
+        with self._system.database.read() as session:
+            return in_progress(session, record_id)
+
+    def is_due(self, name: str, every: timedelta) -> bool:
+        """Whether the latest run ended that long ago, or there was none."""
+        with self._system.database.read() as session:
+            row = reports.latest(session, name)
+        return row is None or row.ended_at is None or self._system.clock() - row.ended_at >= every
+
+    # -- second copy
+
+    def follow_copies(self) -> bool:
+        """Copy what the journal tells since the last time; False where there is no second store."""
+        found = self._copies()
+        if found is None:
+            return False
+        work, findings = found, Findings(self._found)
+        with self._system.database.read() as session:
+            before = reports.latest(session, COPIES)
+            facts = dict(before.facts) if before is not None else {}
+            last = size(session) - 1
+        position = facts.get("position", -1)
+        if position >= last and facts.get("published") == last:
+            return True
+        position = work.follow(findings, position)
+        known = facts.get("findings", [])
+        self._end_copies({**facts, "position": position, "published": last}, findings, known)
+        return True
+
+    def copy_everything(self, *, check: bool = False) -> dict[str, Any]:
+        """Bring the second store in step, whatever was missed; with ``check`` read all of it. The report.
+
+        Raises:
+            Refused: ``no_second_copy``.
+        """
+        work = self._copies()
+        copy = self._system.copy_store
+        if work is None or copy is None:
+            raise _no_copy()
+        findings = Findings(self._found)
+        with self._system.database.write() as session:
+            reports.begin(session, COPIES, self._system.clock())
+        with self._system.database.read() as session:
+            last = size(session) - 1
+        behind = work.whole(findings)
+        facts: dict[str, Any] = {"position": last, "records_behind": behind, "assurance": str(copy.assurance)}
+        if check:
+            reader = CopyCheck(self._system.database, copy, self._system.clock, told=self._told)
+            facts |= {"checked": reader.run(findings), "checked_at": stamp(self._system.clock())}
+        with self._system.database.read() as session:
+            facts["objects"] = session.scalar(select(func.count()).select_from(CopyRow)) or 0
+        with self._system.database.write() as session:
+            reports.end(session, WHOLE_COPY, self._system.clock(), agreed=findings.open == 0, facts={})
+        return self._end_copies(facts, findings, [])
+
+    def promote(self) -> int:
+        """Have the catalogue rest on the second store from now on, under a journal entry; how many objects.
+
+        The settings of the two stores must be exchanged before the next start.
+
+        Raises:
+            Refused: ``no_second_copy``, ``copy_incomplete``, ``deposits_waiting``, ``service_running``.
+        """
+        system = self._system
+        if system.copy_store is None:
+            raise _no_copy()
+        with system.database.read() as session:
+            require_no_duty(session, system.clock)
+        self.copy_everything()
+        with system.database.write() as session:
+            require_no_duty(session, system.clock)
+            require_none_waiting(session)
+            moved = promote(session, system.clock)
+            system.ledger.append(
+                session,
+                type="StoreMoved",
+                tenant=None,
+                subject="log",
+                agent=None,
+                facts={"objects": moved, "assurance": system.copy_store.assurance.value},
+            )
+        return moved
+
+    def restore(self, tenant: str, record_id: str, *, agent: str) -> list[Restored]:
+        """Put back what is damaged of a record, in either store, from the other.
+
+        Raises:
+            Refused: ``no_second_copy``, ``record_not_found``.
+            Corrupt: ``catalogue_differs``.
+        """
+        system = self._system
+        if system.copy_store is None:
+            raise _no_copy()
+        folder = system.settings.home / "work"
+        work = Restoring(system.database, system.ledger, system.store, system.copy_store, folder, system.clock)
+        return work.record(tenant, record_id, agent=agent)
+
+    def _copies(self) -> Copies | None:
+        system = self._system
+        if system.copy_store is None:
+            return None
+        folder = system.settings.home / "work"
+        return Copies(system.database, system.store, system.copy_store, folder, system.clock, told=self._told)
+
+    def _end_copies(self, facts: dict[str, Any], findings: Findings, known: list[Any]) -> dict[str, Any]:
+        report = {**facts, "open": findings.open + len(known), **findings.as_json()}
+        report["findings"] = [*known, *report["findings"]][:LISTED]
+        with self._system.database.write() as session:
+            reports.end(session, COPIES, self._system.clock(), agreed=report["open"] == 0, facts=report)
+        return report
+
+    # -- small steps
+
+    def _report(self, result: Rebuilt, waiting: int) -> dict[str, Any]:
+        sets = self._sets(result.stored)
+        with self._system.database.read() as session:
+            entries = size(session)
+        head = result.head
+        return {
+            "records": result.records,
+            "waiting_deposits": waiting,
+            "sets": {name: {"count": one.count, "sha-256": one.sha256} for name, one in sets.items()},
+            "equal": len(set(sets.values())) == 1,
+            "journal": {
+                "entries": entries,
+                "checkpoint": head.size if head is not None else 0,
+                "root": head.root.hex() if head is not None else None,
+                "root_equal": head is not None,
+            },
+            "recovered": {"count": result.recovered_count, "subjects": result.recovered},
+            "nameless_tenants": result.nameless,
+            **result.findings.as_json(),
+        }
+
+    def _sets(self, stored: Sorter) -> dict[str, IdSet]:
+        """The four sets of record ids: catalogue, journal, store, index."""
+        with self._system.database.read() as session:
+            catalogue = summed(rebuild.in_catalogue(session))
+            journal = summed(rebuild.in_journal(session))
+        index = Sorter()
+        for tenant in self._tenants():
+            for record_id, _ in self._system.index.record_ids(tenant):
+                index.add(record_id)
+        indexed = summed(iter(index))
+        index.close()
+        return {"database": catalogue, "journal": journal, "store": summed(iter(stored)), "index": indexed}
+
+    def _tenants(self) -> Iterator[str]:
+        with self._system.database.read() as session:
+            found = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
+        yield from found
+
+
+def _no_copy() -> Refused:
+    return Refused(
+        "no_second_copy",
+        "Cette installation n’a pas de seconde copie.",
+        action="Indiquez-en une : CHARTRIER_COPY_S3_* ou CHARTRIER_COPY_PATH.",
+    )

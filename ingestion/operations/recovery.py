@@ -1,0 +1,321 @@
+"""Deposits made again from the store: those that became records, and those still waiting in staging."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.custody.findings import LISTED, Kind
+from archive.custody.rebuild.records import Found
+from archive.custody.rebuild.run import Rebuilt
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow, TenantRow
+from archive.journal.sequencer import Entry, Ledger
+from archive.model.identifiers import new_id
+from archive.model.records import Digests
+from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
+from archive.retention.schedule import load_pack
+from ingestion.deposits import outbox
+from ingestion.deposits.states import UNFINISHED, DepositState, problem
+from ingestion.reception.submission import Offer, request_digest
+from ingestion.tables import DepositRow, StageRunRow
+from signing.ground.canonical import parse_canonical
+from signing.ground.clock import Clock, parse_stamp
+from signing.ground.errors import Refused
+
+AGENT: Final = "service:inconnu"
+"""Who deposited, when only a pseudonym is left."""
+
+_RECEIVED: Final = ("DepositReceived", "DepositRecovered")
+
+
+class Recovery:
+    """Ingestion's part of a rebuild.
+
+    Attributes:
+        recovered: Subjects of entries that were made again, up to a bound; ``recovered_count`` counts all.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._store = store
+        self._clock = clock
+        self.recovered: list[str] = []
+        self.recovered_count = 0
+
+    # -- deposits that are records
+
+    def of_record(self, session: Session, found: Found) -> None:
+        """The deposit that a record came from: its receipt can be asked for again."""
+        record = found.record
+        deposit_id = record["deposit"]["id"]
+        original = next(form for form in record["representations"] if form["kind"] == "original")
+        received = _entry(session, deposit_id)
+        if received is None:
+            received = self._recover(session, found.tenant, deposit_id, original["digests"], original["size"])
+        row = _row(
+            id=deposit_id,
+            tenant_id=found.tenant,
+            idempotency_key=f"rebuilt:{deposit_id}",
+            request_digest="",
+            state=DepositState.KEPT,
+            agent=AGENT,
+            filename=record["filename"],
+            media_type=original["media_type"],
+            size=original["size"],
+            sha256=original["digests"]["sha-256"],
+            sha512=original["digests"]["sha-512"],
+            fields={},
+            received_at=parse_stamp(record["deposit"]["received_at"]),
+            updated_at=parse_stamp(record["kept_at"]),
+            staging_key=f"staging/{found.tenant}/{deposit_id}/bytes",
+            staging_version="",
+            entry=received.n,
+            leaf_hash=received.leaf_hash,
+            record_id=found.record_id,
+        )
+        session.add(row)
+        session.flush()
+        for tool in record["tools"]:
+            session.add(_stage(deposit_id, tool))
+        kept = {"stage": "keep", "state": "done", "started_at": None, "ended_at": record["kept_at"]}
+        session.add(_stage(deposit_id, kept))
+
+    # -- deposits that wait
+
+    def staging(self, result: Rebuilt) -> int:
+        """Put every acknowledged deposit that is not a record yet back on its way; how many."""
+        waiting = 0
+        listed = (item for item in self._store.list("staging/") if not item.marker)
+        for prefix, items in groupby(listed, key=lambda item: "/".join(item.key.split("/")[:3])):
+            waiting += self._deposit(result, prefix, {item.key: item for item in items})
+        return waiting
+
+    def _deposit(self, result: Rebuilt, prefix: str, items: Mapping[str, Listed]) -> bool:
+        described, content = items.get(f"{prefix}/deposit.json"), items.get(f"{prefix}/bytes")
+        told = self._statement(result, prefix, described) if described is not None else None
+        if told is None:
+            return False  # cut off before it was acknowledged, or altered
+        with self._database.write() as session:
+            known = session.get(DepositRow, told["deposit"])
+            if known is not None:
+                if content is not None and known.staging_version == "":
+                    known.staging_version = content.version
+                    _as_given(session, known, told)
+                return known.state != DepositState.KEPT
+            received = _entry(session, told["deposit"])
+            if not _agrees(result, prefix, told, received, content) or content is None or _twin(session, told):
+                return False  # a twin: the same request, received twice at once; one of the two was acknowledged
+            self._require_tenant(session, result, told)
+            if received is None:
+                digests = {name: told[name] for name in ("sha-256", "sha-512")}
+                received = self._recover(session, told["tenant"], told["deposit"], digests, told["size"])
+            row = self._waiting(session, told, content, received)
+            if row.state == DepositState.RECEIVED:
+                outbox.add(session, outbox.ADVANCE, row.id, row.priority, at=self._clock())
+        return True
+
+    def _statement(self, result: Rebuilt, prefix: str, described: Listed) -> dict[str, Any] | None:
+        try:
+            told: dict[str, Any] = parse_canonical(read_all(self._store, described.key, described.version))
+            if f"staging/{told['tenant']}/{told['deposit']}" == prefix:
+                return told
+        except Unreadable:
+            result.findings.add(Kind.UNREADABLE, "staging", described.key, "deposit")
+            return None
+        except (ValueError, KeyError, Refused):
+            pass
+        result.findings.add(Kind.CHANGED, "staging", described.key, "deposit")
+        return None
+
+    def _waiting(self, session: Session, told: Mapping[str, Any], content: Listed, received: Entry) -> DepositRow:
+        digests = Digests(told["sha-256"], told["sha-512"])
+        aside = _set_aside(session, told["deposit"])
+        received_at = parse_stamp(told["received_at"])
+        row = _row(
+            id=told["deposit"],
+            tenant_id=told["tenant"],
+            idempotency_key=told["idempotency_key"],
+            request_digest=request_digest(_offer(told), told["size"], digests),
+            state=DepositState.QUARANTINED if aside is not None else DepositState.RECEIVED,
+            agent=told["agent"],
+            filename=told["filename"],
+            media_type=told["media_type"],
+            size=told["size"],
+            sha256=digests.sha256,
+            sha512=digests.sha512,
+            fields=told["fields"],
+            received_at=received_at,
+            updated_at=self._clock(),
+            staging_key=content.key,
+            staging_version=content.version,
+            entry=received.n,
+            leaf_hash=received.leaf_hash,
+            record_id=told.get("record") or new_id(),
+            priority=told.get("priority", 0),
+            problem=aside,
+        )
+        session.add(row)
+        session.flush()
+        return row
+
+    def _recover(self, session: Session, tenant: str, deposit_id: str, digests: Mapping[str, str], size: int) -> Entry:
+        self.recovered_count += 1
+        if len(self.recovered) < LISTED:
+            self.recovered.append(f"deposit:{deposit_id}")
+        return self._ledger.append(
+            session,
+            type="DepositRecovered",
+            tenant=tenant,
+            subject=f"deposit:{deposit_id}",
+            agent=None,
+            facts={"sha-256": digests["sha-256"], "sha-512": digests["sha-512"], "size": size},
+        )
+
+    def _require_tenant(self, session: Session, result: Rebuilt, told: Mapping[str, Any]) -> None:
+        """A tenant that only its deposits tell of: they know its name, not its rules."""
+        row = session.get(TenantRow, told["tenant"])
+        if row is None:
+            session.add(TenantRow(id=told["tenant"], name=told["tenant_name"], created_at=self._clock()))
+            session.flush()
+            load_pack(session, told["tenant"], at=self._clock())
+            result.nameless.append(told["tenant"])
+        elif told["tenant"] in result.nameless and row.name == row.id:
+            row.name = told["tenant_name"]
+
+
+def in_progress(session: Session, record_id: str) -> bool:
+    """Whether a deposit on its way is to become this record: what the store holds of it is work, not a stray."""
+    query = select(DepositRow.id).where(DepositRow.record_id == record_id, DepositRow.state != DepositState.KEPT)
+    return session.scalar(query.limit(1)) is not None
+
+
+def require_none_waiting(session: Session) -> None:
+    """What waits in staging is pinned to the first store: it must have become records before the store changes.
+
+    Raises:
+        Refused: ``deposits_waiting``.
+    """
+    query = select(DepositRow.id).where(DepositRow.state.in_((*UNFINISHED, DepositState.QUARANTINED)))
+    if session.scalar(query.limit(1)) is not None:
+        raise Refused(
+            "deposits_waiting",
+            "Des dépôts attendent encore leur traitement ou la décision d’un archiviste.",
+            kept="Rien n’a été changé.",
+            action="Laissez le service les achever, puis arrêtez-le et recommencez.",
+        )
+
+
+def _agrees(
+    result: Rebuilt, prefix: str, told: Mapping[str, Any], received: Entry | None, content: Listed | None
+) -> bool:
+    """Whether bytes, statement and journal tell of the same deposit; what does not agree is listed."""
+    if received is not None and json.loads(received.body)["facts"]["sha-256"] != told["sha-256"]:
+        result.findings.add(Kind.CHANGED, "staging", f"{prefix}/deposit.json", "journal")
+        return False
+    if content is None:
+        if received is not None:
+            result.findings.add(Kind.MISSING, "staging", f"{prefix}/bytes", "bytes")
+        return False
+    if content.size != told["size"]:
+        result.findings.add(Kind.CHANGED, "staging", content.key, "size")
+    return True
+
+
+def _row(**values: Any) -> DepositRow:
+    """A deposit nobody holds."""
+    free = {
+        "version": 1,
+        "problem": None,
+        "priority": 0,
+        "lease_owner": None,
+        "lease_until": None,
+        "fence": 0,
+        "attempts": 0,
+    }
+    return DepositRow(**(free | values))
+
+
+def _stage(deposit_id: str, tool: Mapping[str, Any]) -> StageRunRow:
+    """A stage as ``record.json`` tells it; what it made along the way is gone with staging."""
+
+    def moment(name: str) -> datetime | None:
+        return parse_stamp(tool[name]) if tool.get(name) else None
+
+    return StageRunRow(
+        deposit_id=deposit_id,
+        name=tool["stage"],
+        state=tool["state"],
+        done=None,
+        total=None,
+        started_at=moment("started_at"),
+        ended_at=moment("ended_at"),
+        detail=None,
+        tool=tool.get("tool"),
+        tool_version=tool.get("version"),
+        parameters=tool.get("parameters"),
+        inputs=tool.get("inputs"),
+        outputs=None,
+        facts=None,
+        remarks=None,
+    )
+
+
+def _as_given(session: Session, row: DepositRow, told: Mapping[str, Any]) -> None:
+    """A kept deposit whose staging is still there: the caller's key and fields are known after all."""
+    if not _twin(session, told):
+        row.idempotency_key = told["idempotency_key"]
+        row.request_digest = request_digest(_offer(told), told["size"], Digests(told["sha-256"], told["sha-512"]))
+    row.agent, row.fields = told["agent"], told["fields"]
+    session.flush()
+
+
+def _twin(session: Session, told: Mapping[str, Any]) -> bool:
+    query = select(DepositRow.id).where(
+        DepositRow.tenant_id == told["tenant"], DepositRow.idempotency_key == told["idempotency_key"]
+    )
+    return session.scalar(query) is not None
+
+
+def _offer(told: Mapping[str, Any]) -> Offer:
+    return Offer(
+        told["tenant"],
+        told["agent"],
+        told["idempotency_key"],
+        told["filename"],
+        told["media_type"],
+        told["fields"],
+    )
+
+
+def _entry(session: Session, deposit_id: str) -> Entry | None:
+    query = select(JournalEntryRow).where(
+        JournalEntryRow.subject == f"deposit:{deposit_id}", JournalEntryRow.type.in_(_RECEIVED)
+    )
+    row = session.scalars(query.order_by(JournalEntryRow.n).limit(1)).first()
+    if row is None:
+        return None
+    return Entry(row.n, row.at, row.type, row.tenant_id, row.subject, row.body, row.leaf_hash)
+
+
+def _set_aside(session: Session, deposit_id: str) -> dict[str, Any] | None:
+    """The reason of a quarantine that still stands, as far as the journal tells it."""
+    query = select(JournalEntryRow.type, JournalEntryRow.body).where(
+        JournalEntryRow.subject == f"deposit:{deposit_id}",
+        JournalEntryRow.type.in_(("DepositQuarantined", "DepositRetried")),
+    )
+    last = session.execute(query.order_by(JournalEntryRow.n.desc()).limit(1)).first()
+    if last is None or last.type != "DepositQuarantined":
+        return None
+    return problem(
+        str(json.loads(last.body)["facts"].get("reason", "quarantined")),
+        "Mis à l’écart avant la perte de la base ; le détail n’est plus connu.",
+        action="Relancez ce dépôt ou gardez-le à l’écart : un archiviste décide.",
+    )

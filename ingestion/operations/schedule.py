@@ -1,0 +1,230 @@
+"""The duties that run by themselves, in one process called beat: relay, sweeper, follower, publisher.
+
+Each is a thread guarded by a lease, so that a second beat on another machine stands by. Nothing here knows
+business dates: what is due is read from the database.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from archive.objects.assurance import PROBE_EVERY, SETTLED
+from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
+from ingestion.processing.leases import Duty
+from signing.ground.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+log = structlog.get_logger(__name__)
+
+RELAY_EVERY: Final = 0.5
+FOLLOW_EVERY: Final = 0.5
+SWEEP_EVERY: Final = 2.0
+PUBLISH_EVERY: Final = 20.0
+CLEAR_EVERY: Final = 3600.0
+PROBE_LOOKED_AT: Final = 600.0
+LOCKS_LOOKED_AT: Final = 3600.0
+HOLDS_LOOKED_AT: Final = 60.0
+CUSTODY_LOOKED_AT: Final = 60.0
+"""Seconds; a ring of the bell wakes relay and follower at once."""
+
+_LONG: Final = frozenset({"clearing", "probing", "locks", "holds", "reconciling", "copying"})
+"""Duties whose step may outlast their lease. The others' may not: one that hangs must pass to another beat."""
+
+_RENEWED_EVERY = 5.0
+"""Seconds between two looks at the leases of long steps; ``Duty`` writes only when half of one has run."""
+
+
+RECONCILE_EVERY: Final = timedelta(hours=1)
+COPIED_WHOLE_EVERY: Final = timedelta(hours=24)
+SETTLING: Final = timedelta(minutes=5)
+
+
+def _release_memory() -> None:
+    with suppress(OSError, AttributeError):  # only the GNU C library has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class Beat:
+    """Runs the duties until it is told to stop."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._over = threading.Event()
+        self._rung = {"relay": threading.Event(), "follower": threading.Event()}
+        self._followed = False
+        self._busy: dict[str, Duty] = {}
+        self._probe_after = SETTLED
+        self._extended_on: date | None = None
+        self._started = system.clock()
+
+    def run(self) -> None:
+        """Run until ``stop``; returns when every duty has ended."""
+        duties: list[tuple[str, float, Callable[[], bool]]] = [
+            ("relay", RELAY_EVERY, self._relay),
+            ("follower", FOLLOW_EVERY, self._follow),
+            ("sweeper", SWEEP_EVERY, self._sweep),
+            ("publishing", PUBLISH_EVERY, self._publish),
+            ("clearing", CLEAR_EVERY, self._clear),
+            ("probing", PROBE_LOOKED_AT, self._probe),
+            ("locks", LOCKS_LOOKED_AT, self._extend_locks),
+            ("holds", HOLDS_LOOKED_AT, self._settle_holds),
+            ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
+            ("copying", CUSTODY_LOOKED_AT, self._copy),
+        ]
+        threads = [threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties]
+        threads.append(threading.Thread(target=self._renew, name="leases", daemon=True))
+        for thread in threads:
+            thread.start()
+        while not self._over.is_set():
+            if self._system.bell.wait(0.5):
+                for event in self._rung.values():
+                    event.set()
+        for event in self._rung.values():
+            event.set()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    def stop(self) -> None:
+        """End after the present steps."""
+        self._over.set()
+        self._system.bell.ring()
+
+    def _loop(self, name: str, every: float, step: Callable[[], bool]) -> None:
+        """One duty: as long as a step says that there is more, go on at once."""
+        duty = Duty(self._system.database, name, self._system.clock)
+        wake = self._rung.get(name, self._over)
+        away = False
+        while not self._over.is_set():
+            try:
+                more = duty.hold() and self._kept(name, duty, step)
+                if away:
+                    log.info("duty_resumed", duty=name)
+                    away = False
+            except Unavailable as error:
+                more = False
+                if not away:
+                    log.warning("duty_waits", duty=name, code=error.code)
+                    away = True
+            except Exception:
+                more = False
+                log.exception("duty_failed", duty=name)
+            if not more:
+                wake.wait(every)
+                if wake is not self._over:
+                    wake.clear()
+        try:
+            duty.release()
+        except Unavailable:
+            log.warning("duty_not_released", duty=name)
+
+    def _kept(self, name: str, duty: Duty, step: Callable[[], bool]) -> bool:
+        """Run a step; a long one keeps its lease, or a second beat would do the same at the same time."""
+        if name in _LONG:
+            self._busy[name] = duty
+        try:
+            return step()
+        finally:
+            self._busy.pop(name, None)
+
+    def _renew(self) -> None:
+        while not self._over.wait(_RENEWED_EVERY):
+            for duty in list(self._busy.values()):
+                with suppress(Unavailable):  # the database is away for everybody who would take it
+                    duty.hold()
+
+    def _relay(self) -> bool:
+        return self._system.relay.step() > 0
+
+    def _follow(self) -> bool:
+        if self._system.follower.step() > 0:
+            self._followed = True
+            return True
+        if self._followed:  # an index writer takes and frees tens of megabytes: give them back to the machine
+            self._followed = False
+            _release_memory()
+        return False
+
+    def _sweep(self) -> bool:
+        sweeper = self._system.sweeper
+        if sweeper.wake():
+            self._rung["relay"].set()
+        sweeper.clear_outbox()
+        return False
+
+    def _publish(self) -> bool:
+        self._system.publisher.publish()
+        return False
+
+    def _clear(self) -> bool:
+        self._system.sweeper.clear_folders()
+        self._system.sweeper.clear_staging()
+        return False
+
+    def _probe(self) -> bool:
+        """At the start, then every day."""
+        shown = self._system.probe(after=self._probe_after)
+        self._probe_after = PROBE_EVERY
+        if shown is not None:
+            log.info("store_probed", assurance=shown.assurance.value, store=shown.store, reason=shown.reason)
+        return False
+
+    def _reconcile(self) -> bool:
+        """Every hour; index and staging are put right, evidence is only told of."""
+        if self._settling(self._started, SETTLING):
+            return False
+        custody = Custody(self._system)
+        if custody.is_due(RECONCILE, RECONCILE_EVERY):
+            report = custody.reconcile(repair=True)
+            told = log.error if report["open"] else log.info
+            told("reconciled", open=report["open"], repaired=report["repaired"], **report["counts"])
+        return False
+
+    def _copy(self) -> bool:
+        """What the journal tells, every minute; everything that was missed, every day."""
+        if self._system.copy_store is None or self._settling(self._started, timedelta(seconds=30)):
+            return False
+        self._system.probe_copy(after=PROBE_EVERY)
+        custody = Custody(self._system)
+        if custody.is_due(WHOLE_COPY, COPIED_WHOLE_EVERY):
+            report = custody.copy_everything()
+            told = log.error if report["open"] else log.info
+            told("copied", behind=report["records_behind"], open=report["open"])
+        else:
+            custody.follow_copies()
+        return False
+
+    def _settling(self, since: datetime, span: timedelta) -> bool:
+        """A service that just started has other things to do."""
+        return self._system.clock() - since < span
+
+    def _extend_locks(self) -> bool:
+        """Every day; a run that the store cut short is taken up an hour later."""
+        today = self._system.clock().date()
+        if self._extended_on == today:
+            return False
+        done = self._system.locks.extend()
+        self._extended_on = today
+        log.info("locks_extended", records=done.records, published=done.published)
+        if done.failed:
+            first = dict(list(done.failed.items())[:10])
+            log.error("locks_not_extended", count=len(done.failed), first=first)
+        return False
+
+    def _settle_holds(self) -> bool:
+        """What was decided and the store was not told, because it was away or we were; and what has ended."""
+        done = self._system.holds.run()
+        if done.ended or done.settled:
+            log.info("holds_settled", settled=done.settled, ended=done.ended)
+        if done.failed:
+            first = dict(list(done.failed.items())[:10])
+            log.error("holds_not_settled", count=len(done.failed), first=first)
+        return False

@@ -1,0 +1,1 @@
+"""Processing: pipeline, runner, claims, relay, sweeper, packaging."""

@@ -1,0 +1,205 @@
+"""Taking work: a worker takes a row, not a message. Nothing here knows what the work is.
+
+``attempts`` counts takes since the last progress. A take that was given back does not count; one whose worker
+died does, unless the whole service died with it. After ``MAX_TAKES`` of those the deposit is set aside.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, cast
+
+from sqlalchemy import CursorResult, exists, select, update
+from sqlalchemy.orm import Session
+
+from archive.database.engine import Database
+from archive.journal.sequencer import Ledger
+from ingestion.deposits.states import LEASE_SECONDS, MAX_TAKES, UNFINISHED, DepositState, problem
+from ingestion.processing.leases import died, died_alone
+from ingestion.tables import DepositRow, PageTaskRow
+from signing.ground.clock import Clock
+from signing.ground.errors import Unavailable
+
+_BACK_OFF: Final = (1, 8, 20)
+"""Seconds of rest after a worker died on a document, so that others go first."""
+
+
+class Lost(Exception):
+    """Somebody else took the work meanwhile; whatever this take still wants to write is void."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """The right to write about a deposit, or about one chunk of its pages."""
+
+    deposit_id: str
+    first_page: int | None
+    fence: int
+
+    def touch(self, session: Session, **values: Any) -> None:
+        """First statement of every transaction of this take: write, if the right still holds.
+
+        Raises:
+            Lost: It does not.
+        """
+        if self.first_page is None:
+            statement = update(DepositRow).where(DepositRow.id == self.deposit_id, DepositRow.fence == self.fence)
+        else:
+            statement = update(PageTaskRow).where(
+                PageTaskRow.deposit_id == self.deposit_id,
+                PageTaskRow.first_page == self.first_page,
+                PageTaskRow.fence == self.fence,
+            )
+        if cast("CursorResult[Any]", session.execute(statement.values(**values))).rowcount != 1:
+            raise Lost
+
+
+def take_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: str, clock: Clock) -> Take | None:
+    """Take a deposit if work on it is due and nobody else has it."""
+    with database.write() as session:
+        row = session.scalar(select(DepositRow).where(DepositRow.id == deposit_id).with_for_update(skip_locked=True))
+        if row is None or row.state not in UNFINISHED or _pages_open(session, deposit_id):
+            return None
+        now = clock()
+        if not _free(row, now):
+            return None
+        if row.attempts >= MAX_TAKES:
+            set_aside(session, ledger, row, now, killed())
+            return None
+        row.state = DepositState.WORKING
+        row.version += 1
+        row.updated_at = now
+        _occupy(row, owner, now)
+        return Take(deposit_id, None, row.fence)
+
+
+def take_pages(
+    database: Database, ledger: Ledger, deposit_id: str, first_page: int, owner: str, clock: Clock
+) -> Take | None:
+    """Take a chunk of pages if it is still to be done and nobody else has it."""
+    with database.write() as session:
+        row = session.scalar(
+            select(PageTaskRow)
+            .where(PageTaskRow.deposit_id == deposit_id, PageTaskRow.first_page == first_page)
+            .with_for_update(skip_locked=True)
+        )
+        if row is None or row.state not in {"waiting", "running"}:
+            return None
+        deposit = session.get_one(DepositRow, deposit_id)
+        now = clock()
+        if deposit.state != DepositState.WORKING or not _free(row, now):
+            return None
+        if row.attempts >= MAX_TAKES:
+            set_aside(session, ledger, deposit, now, killed())
+            return None
+        row.state = "running"
+        _occupy(row, owner, now)
+        return Take(deposit_id, first_page, row.fence)
+
+
+def give_back(session: Session, take: Take, now: datetime, *, after: float, counts: bool) -> None:
+    """Release without progress; the sweeper wakes somebody when ``after`` seconds are over.
+
+    Args:
+        counts: Whether the take counts as one that failed.
+    """
+    values: dict[str, Any] = {"lease_owner": None, "lease_until": now + timedelta(seconds=after)}
+    column = DepositRow.attempts if take.first_page is None else PageTaskRow.attempts
+    if not counts:
+        values["attempts"] = column - 1
+    take.touch(session, **values)
+
+
+def set_aside(session: Session, ledger: Ledger, row: DepositRow, now: datetime, reason: dict[str, Any]) -> None:
+    """Quarantine: bytes kept, never served; an archivist decides."""
+    row.state = DepositState.QUARANTINED
+    row.problem = reason
+    row.version += 1
+    row.updated_at = now
+    row.lease_owner = row.lease_until = None
+    row.fence += 1
+    ledger.append(
+        session,
+        type="DepositQuarantined",
+        tenant=row.tenant_id,
+        subject=f"deposit:{row.id}",
+        agent="service:ingestion",
+        facts={"reason": reason["code"]},
+    )
+
+
+def killed() -> dict[str, Any]:
+    """Why a deposit that killed its workers is set aside."""
+    return problem(
+        "workers_killed",
+        "Le traitement de ce document s’est interrompu brutalement {times} fois.",
+        action="Les octets reçus sont conservés. Faites examiner le fichier, puis relancez le traitement.",
+        values={"times": MAX_TAKES},
+    )
+
+
+def _pages_open(session: Session, deposit_id: str) -> bool:
+    return bool(
+        session.scalar(
+            select(exists().where(PageTaskRow.deposit_id == deposit_id, PageTaskRow.state.in_(("waiting", "running"))))
+        )
+    )
+
+
+def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
+    """Whether the row may be taken; settles what an abandoned take counts for."""
+    if row.lease_owner is None:
+        return row.lease_until is None or row.lease_until <= now
+    if row.lease_until is not None and row.lease_until > now and not died(row.lease_owner):
+        return False
+    alone = died_alone(row.lease_owner)
+    row.lease_owner = None
+    if not alone:
+        row.attempts = max(0, row.attempts - 1)
+        row.lease_until = None
+        return True
+    if row.attempts >= MAX_TAKES:
+        return True  # to be set aside by the caller
+    row.lease_until = now + timedelta(seconds=_BACK_OFF[min(row.attempts, len(_BACK_OFF)) - 1])
+    return False
+
+
+def _occupy(row: DepositRow | PageTaskRow, owner: str, now: datetime) -> None:
+    row.lease_owner = owner
+    row.lease_until = now + timedelta(seconds=LEASE_SECONDS)
+    row.fence += 1
+    row.attempts += 1
+
+
+class Heartbeat:
+    """Extends a take's lease from a thread of its own while a long call runs."""
+
+    def __init__(self, database: Database, take: Take, clock: Clock) -> None:
+        self._database = database
+        self._take = take
+        self._clock = clock
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._over.wait(LEASE_SECONDS / 3):
+            try:
+                with self._database.write() as session:
+                    self._take.touch(session, lease_until=self._clock() + timedelta(seconds=LEASE_SECONDS))
+            except Lost:
+                return
+            except Unavailable:
+                continue

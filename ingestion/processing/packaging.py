@@ -1,0 +1,134 @@
+"""From what the stages found to the package that the archive keeps. Reads files, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile, Remark, ToolRun
+from ingestion.processing.workspace import Files
+from ingestion.tables import DepositRow
+
+PDF_A: Final = {"2b": Format("fmt/477", "Acrobat PDF/A - Portable Document Format 2b")}
+ALTO: Final = Format(None, "ALTO 4.4")
+
+Facts = Mapping[str, Mapping[str, Any]]
+
+
+def pack(
+    deposit: DepositRow, facts: Facts, files: Files, runs: Sequence[ToolRun], remarks: Sequence[Remark]
+) -> Package:
+    """Everything the archive needs, in the words of the archive.
+
+    Args:
+        deposit: The row, with the record id that was chosen for it.
+        facts: By stage.
+        files: What the stages left; ``received`` is the original.
+        runs: The stages as they ran, in order.
+        remarks: Become warnings.
+    """
+    recognised = facts.get("recognise", {})
+    read = recognised.get("words")
+    confidence = recognised.get("confidence_permille")
+    return Package(
+        record_id=deposit.record_id or "",
+        tenant=deposit.tenant_id,
+        deposit_id=deposit.id,
+        agent=deposit.agent,
+        received_at=deposit.received_at,
+        deposit_entry=deposit.entry,
+        description=describe(deposit.fields, deposit.filename, recognised.get("language")),
+        files=tuple(_files(deposit, facts, files)),
+        pages=_pages(facts),
+        words=read,
+        mean_confidence=confidence / 1000 if confidence is not None and read else None,
+        verdicts=verdicts(facts),
+        warnings=tuple(remarks),
+        tools=tuple(runs),
+        reports={name.partition("/")[2]: files[name].read_bytes() for name in files if name.startswith("reports/")},
+    )
+
+
+def describe(fields: Mapping[str, str], filename: str, language: str | None = None) -> Description:
+    """What the producer said; the title falls back on the file's name."""
+    given = {name: value.strip() for name, value in fields.items() if value and value.strip()}
+    return Description(
+        title=given.get("title") or title_of(filename),
+        description=given.get("description"),
+        document_type=given.get("document_type"),
+        classification=given.get("classification"),
+        producer=given.get("producer"),
+        document_date=_day(given.get("document_date")),
+        closed_on=_day(given.get("closed_on")),
+        external_reference=given.get("external_reference"),
+        language=given.get("language") or language,
+        access_rule=given.get("access_rule"),
+    )
+
+
+def title_of(filename: str) -> str:
+    """A file's name as a title: no folder, no extension."""
+    name = PurePath(filename.replace("\\", "/")).name
+    return PurePath(name).stem.strip() or name or filename
+
+
+def verdicts(facts: Facts) -> dict[str, Any]:
+    """The four verdicts; what nobody looked at is unverified, never fine."""
+    validated = facts.get("validate", {})
+    return {
+        "virus": facts.get("screen", {}).get("virus") or {"verdict": "unverified", "tool": None, "at": None},
+        "pdfa": validated.get("pdfa") or {"verdict": "unverified", "profile": None, "tool": None},
+        "signature": validated.get("signature") or {"verdict": "indeterminate", "signatures": []},
+        "seal": facts.get("seal", {}).get("seal") or {"verdict": "none", "level": None, "probative": False},
+    }
+
+
+def archival_name(files: Files) -> str | None:
+    """The best PDF/A at hand: sealed, else as converted."""
+    return next((name for name in ("sealed.pdf", "archival.pdf") if name in files), None)
+
+
+def _files(deposit: DepositRow, facts: Facts, files: Files) -> list[PackageFile]:
+    identified = facts.get("identify", {})
+    media_type = identified.get("media_type") or deposit.media_type or "application/octet-stream"
+    made = [
+        PackageFile(
+            kind=Kind.ORIGINAL,
+            path=files["received"],
+            filename=deposit.filename,
+            media_type=media_type,
+            format=Format(identified.get("puid"), identified.get("format_name")),
+            size=deposit.size,
+            digests=Digests(deposit.sha256, deposit.sha512),
+        )
+    ]
+    stem = title_of(deposit.filename)
+    archival = archival_name(files)
+    if archival is not None:
+        profile = facts.get("convert", {}).get("profile", "")
+        made.append(_derived(files, archival, Kind.ARCHIVAL, f"{stem}.pdf", "application/pdf", PDF_A.get(profile)))
+    if "alto.xml" in files:
+        made.append(_derived(files, "alto.xml", Kind.TEXT, f"{stem}.xml", "application/xml", ALTO))
+    return made
+
+
+def _derived(files: Files, name: str, kind: Kind, filename: str, media_type: str, known: Format | None) -> PackageFile:
+    path: Path = files[name]
+    output = files.output(name)
+    return PackageFile(kind, path, filename, media_type, known or Format(None, None), output.size, output.digests)
+
+
+def _pages(facts: Facts) -> int | None:
+    for stage in ("recognise", "normalise", "identify"):
+        pages = facts.get(stage, {}).get("pages")
+        if isinstance(pages, list):
+            return len(pages)
+        if isinstance(pages, int):
+            return pages
+    return None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,49 @@
+"""The ordered stages: the table of contents of the product.
+
+After these come ``keep`` (the runner hands the package to the archive) and ``index`` (the follower reads
+the journal).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingestion.settings import IngestionSettings
+from ingestion.stages.convert import Convert
+from ingestion.stages.identify import Identify
+from ingestion.stages.normalise import Normalise
+from ingestion.stages.port import Stage
+from ingestion.stages.recognise import Recognise
+from ingestion.stages.screen import Screen
+from ingestion.stages.seal import Seal
+from ingestion.stages.validate import Validate
+from ingestion.tools.sandbox import Sandbox
+from signing.ground.clock import Clock
+from signing.port import Signer, Timestamper
+
+
+def pipeline(
+    sandbox: Sandbox,
+    settings: IngestionSettings,
+    signer: Signer,
+    timestamper: Timestamper,
+    clock: Clock,
+    *,
+    roots: Sequence[bytes] = (),
+) -> tuple[Stage, ...]:
+    """Every stage between reception and keeping, in order.
+
+    Args:
+        sandbox: Where foreign bytes are parsed.
+        signer: Holds the seal's key; it never enters the sandbox.
+        roots: DER of the authorities whose signatures we may call valid; any other stays indeterminate.
+    """
+    return (
+        Screen(settings, clock),
+        Identify(sandbox),
+        Normalise(sandbox),
+        Recognise(sandbox, settings),
+        Convert(sandbox),
+        Validate(sandbox, settings, clock, roots=roots),
+        Seal(sandbox, signer, timestamper, clock),
+    )

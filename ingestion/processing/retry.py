@@ -1,0 +1,113 @@
+"""An archivist asks for another try: of a quarantined deposit, or of the stages that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from archive.database.engine import Database
+from archive.journal.sequencer import Ledger
+from ingestion.deposits import outbox
+from ingestion.deposits.queries import find
+from ingestion.deposits.states import STAGING_HOURS, DepositState
+from ingestion.stages.port import STAGES
+from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
+from signing.ground.clock import Clock
+from signing.ground.errors import Refused
+
+ALWAYS_AGAIN: Final = "screen"
+"""A quarantined file is looked at again first: the antivirus may know more today."""
+
+
+def retry(
+    database: Database,
+    ledger: Ledger,
+    clock: Clock,
+    ring: Callable[[], None],
+    *,
+    tenant: str,
+    deposit_id: str,
+    agent: str,
+) -> DepositRow:
+    """Put the deposit back on its way, without what failed and what depended on it.
+
+    Raises:
+        Refused: ``deposit_not_found``; ``nothing_to_retry``.
+    """
+    with database.write() as session:
+        row = find(session, tenant, deposit_id)
+        runs = {
+            run.name: run.state
+            for run in session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit_id))
+        }
+        failed = [name for name in STAGES if runs.get(name) == "failed"]
+        if row.state != DepositState.QUARANTINED and not (row.state == DepositState.KEPT and failed):
+            raise Refused(
+                "nothing_to_retry",
+                "Il n’y a rien à relancer : aucune étape de ce dépôt n’a échoué.",
+                action="Consultez le dépôt pour suivre ses étapes.",
+            )
+        now = clock()
+        again = _again(row.state, runs, failed)
+        if row.state == DepositState.KEPT and now - row.updated_at > timedelta(hours=STAGING_HOURS - 1):
+            again = list(STAGES)  # staging was emptied or soon will be: everything, from the record's original
+            session.execute(delete(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id))
+        session.execute(delete(StageRunRow).where(StageRunRow.deposit_id == deposit_id, StageRunRow.name.in_(again)))
+        row.state = DepositState.WORKING
+        row.problem = None
+        row.attempts = 0
+        row.fence += 1
+        row.lease_owner = row.lease_until = None
+        row.version += 1
+        row.updated_at = now
+        ledger.append(
+            session,
+            type="DepositRetried",
+            tenant=tenant,
+            subject=f"deposit:{deposit_id}",
+            agent=agent,
+            facts={"stages": again},
+        )
+        if not _reopen_pages(session, row):
+            outbox.add(session, outbox.ADVANCE, deposit_id, row.priority, at=now)
+    ring()
+    return row
+
+
+def _again(state: str, runs: dict[str, str], failed: list[str]) -> list[str]:
+    """What failed and everything after it; what was cut; the screening if it was in quarantine."""
+    first = STAGES.index(failed[0]) if failed else len(STAGES)
+    again = [
+        name
+        for position, name in enumerate(STAGES)
+        if name in runs and (position >= first or runs[name] in {"running", "waiting"})
+    ]
+    if state == DepositState.QUARANTINED and ALWAYS_AGAIN in runs and ALWAYS_AGAIN not in again:
+        again.insert(0, ALWAYS_AGAIN)
+    return again
+
+
+def _reopen_pages(session: Session, row: DepositRow) -> bool:
+    """Give page tasks that did not end well another chance; False if there are none."""
+    tasks = session.scalars(
+        select(PageTaskRow).where(PageTaskRow.deposit_id == row.id, PageTaskRow.state != "done")
+    ).all()
+    session.execute(
+        update(PageTaskRow)
+        .where(PageTaskRow.deposit_id == row.id, PageTaskRow.state != "done")
+        .values(
+            state="waiting",
+            attempts=0,
+            lease_owner=None,
+            lease_until=None,
+            fence=PageTaskRow.fence + 1,
+            detail=None,
+        )
+    )
+    for task in tasks:
+        outbox.add(session, outbox.PAGES, f"{row.id}:{task.first_page}", row.priority, at=row.updated_at)
+    return bool(tasks)

@@ -1,0 +1,275 @@
+"""What one take knows of one deposit: files, facts, what ran, and what is not committed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.database.tables import RecordRow, RepresentationRow
+from archive.model.records import Kind, Remark, ToolRun
+from archive.objects.port import ObjectStore
+from ingestion.processing.workspace import Files, Output, Workspace
+from ingestion.stages.port import StageInput, StageResult
+from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
+from signing.ground.clock import stamp
+
+OVER: Final = frozenset({"done", "skipped", "failed"})
+
+CHEAP: Final = frozenset({"screen", "identify", "normalise"})
+"""Stages whose files are made again rather than checkpointed."""
+
+
+@dataclass
+class Ran:
+    """One stage that ran, committed or not."""
+
+    name: str
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    tool: str | None
+    tool_version: str | None
+    parameters: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, Output]
+    detail: dict[str, Any] | None
+    facts: dict[str, Any]
+    remarks: list[dict[str, Any]]
+    pages: int | None = None
+
+    def row(self, deposit_id: str) -> StageRunRow:
+        """As stored."""
+        return StageRunRow(
+            deposit_id=deposit_id,
+            name=self.name,
+            state=self.state,
+            done=self.pages if self.state == "done" else None,
+            total=self.pages,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+            detail=self.detail,
+            tool=self.tool,
+            tool_version=self.tool_version,
+            parameters=self.parameters,
+            inputs=self.inputs,
+            outputs={name: output.as_json() for name, output in self.outputs.items()},
+            facts=self.facts,
+            remarks=self.remarks,
+        )
+
+    @classmethod
+    def of_row(cls, row: StageRunRow) -> Ran:
+        """As read back."""
+        outputs = {name: Output.from_json(value) for name, value in (row.outputs or {}).items()}
+        return cls(
+            name=row.name,
+            state=row.state,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            tool=row.tool,
+            tool_version=row.tool_version,
+            parameters=row.parameters or {},
+            inputs=row.inputs or {},
+            outputs=outputs,
+            detail=row.detail,
+            facts=row.facts or {},
+            remarks=list(row.remarks or []),
+            pages=row.total,
+        )
+
+    def journal_facts(self) -> dict[str, Any]:
+        """What the journal says of it: words of ours, versions and digests; nothing of the document."""
+        facts: dict[str, Any] = {"stage": self.name, "state": self.state}
+        if self.tool:
+            facts["tool"] = f"{self.tool} {self.tool_version or ''}".strip()
+        if self.detail:
+            facts["reason"] = self.detail["code"]
+        if self.outputs:
+            facts["outputs"] = {name: output.sha256 for name, output in self.outputs.items()}
+        return facts
+
+    def tool_run(self) -> ToolRun:
+        """As the archive writes it into the record."""
+        sentence = self.detail["text"].format(**self.detail["values"]) if self.detail else None
+        return ToolRun(
+            stage=self.name,
+            state=self.state,
+            tool=self.tool,
+            version=self.tool_version,
+            parameters=self.parameters,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+            inputs=self.inputs,
+            outputs={name: output.sha256 for name, output in self.outputs.items()},
+            detail=sentence,
+        )
+
+
+class Journey:
+    """The state of one deposit in the hands of one worker.
+
+    Attributes:
+        chunks: Page tasks, when the deposit fanned out.
+        pending: Stages that ran and are not committed yet.
+        kept_before: There is a record already; what is made now completes it.
+    """
+
+    def __init__(
+        self,
+        deposit: DepositRow,
+        rows: Sequence[StageRunRow],
+        chunks: Sequence[PageTaskRow],
+        workspace: Workspace,
+        *,
+        original: RepresentationRow | None = None,
+    ) -> None:
+        self.deposit = deposit
+        self.kept_before = original is not None
+        self.chunks = chunks
+        self.workspace = workspace
+        self.files = Files(workspace)
+        self.facts: dict[str, Mapping[str, Any]] = {"deposit": _deposit_facts(deposit)}
+        self.runs: dict[str, Ran] = {}
+        self.pending: list[Ran] = []
+        self._rows = {row.name: row for row in rows}
+        place = (original.key, original.version) if original else (deposit.staging_key, deposit.staging_version)
+        self.files.add("received", Output(deposit.sha256, deposit.sha512, deposit.size, *place))
+        for chunk in chunks:
+            if chunk.output is not None:
+                self.files.add(f"pages/{chunk.first_page}", Output.from_json(chunk.output))
+
+    @classmethod
+    def load(cls, session: Session, deposit_id: str, workspace: Workspace) -> Journey:
+        """As committed so far."""
+        return cls(
+            session.get_one(DepositRow, deposit_id),
+            session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit_id)).all(),
+            session.scalars(
+                select(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id).order_by(PageTaskRow.first_page)
+            ).all(),
+            workspace,
+            original=session.scalar(
+                select(RepresentationRow)
+                .join(RecordRow, RecordRow.id == RepresentationRow.record_id)
+                .where(RecordRow.deposit_id == deposit_id, RepresentationRow.kind == Kind.ORIGINAL)
+            ),
+        )
+
+    def given(self, stage: str) -> StageInput:
+        """What a stage gets: a folder of its own and everything found so far."""
+        self.files.begin()
+        return StageInput(folder=self.workspace.room(stage), files=self.files, facts=self.facts)
+
+    def recall(self, stage: str, again: Callable[[StageInput], StageResult]) -> bool:
+        """Take over a stage that an earlier take committed; False if there is none.
+
+        Args:
+            again: Runs it once more, for a file that was not worth a checkpoint.
+        """
+        row = self._rows.get(stage)
+        if row is None or row.state not in OVER:
+            return False
+        ran = Ran.of_row(row)
+        for name, output in ran.outputs.items():
+            self.files.add(name, output, remake=None if output.key else lambda: self._remake(stage, again))
+        self._note(ran)
+        return True
+
+    def add(self, stage: str, result: StageResult, started_at: datetime, ended_at: datetime) -> Ran:
+        """Take in what a stage just found."""
+        inputs = self.files.digests(self.files.used)
+        outputs = {}
+        for name, path in result.files.items():
+            outputs[name] = Output.of(path)
+            self.files.add(name, outputs[name], path)
+        ran = Ran(
+            name=stage,
+            state=result.state,
+            started_at=started_at,
+            ended_at=ended_at,
+            tool=result.tool,
+            tool_version=result.tool_version,
+            parameters=result.parameters,
+            inputs=inputs,
+            outputs=outputs,
+            detail=result.detail.as_json() if result.detail else None,
+            facts=result.facts,
+            remarks=[remark.as_json() for remark in result.remarks],
+        )
+        self._note(ran)
+        self.pending.append(ran)
+        return ran
+
+    def add_pages(self, first: int, path: Path) -> None:
+        """Take in the words of one chunk that was recognised in this take."""
+        self.files.add(f"pages/{first}", Output.of(path), path)
+
+    def checkpoint(self, store: ObjectStore, *, everything: bool = False) -> list[Ran]:
+        """Put into staging what would be costly to make again; return the stages to be written.
+
+        Args:
+            everything: Also what is cheap: other tasks are about to need it.
+        """
+        changed = list(self.pending)
+        sealed = any(ran.name == "seal" and ran.outputs for ran in self.pending)
+        for ran in self.runs.values() if everything else self.pending:
+            # An archival PDF that was sealed in the same breath is kept as its sealed form only.
+            spare = ran.name in CHEAP or (ran.name == "convert" and sealed)
+            for name, output in ran.outputs.items():
+                if output.key is None and (everything or not spare):
+                    ran.outputs[name] = self._put(store, ran.name, self.files[name], output)
+                    self.files.add(name, ran.outputs[name], self.files[name])
+                    if ran not in changed:
+                        changed.append(ran)
+        return changed
+
+    def put_pages(self, store: ObjectStore, path: Path) -> Output:
+        """Checkpoint the words of one chunk."""
+        return self._put(store, "recognise", path, Output.of(path))
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """Of every stage, in order; a stage that failed without a word is told all the same."""
+        said: list[Remark] = []
+        for ran in self.runs.values():
+            said += [Remark(remark["code"], remark["detail"], remark["stage"]) for remark in ran.remarks]
+            if ran.state == "failed" and not ran.remarks:
+                said.append(Remark(f"{ran.name}_failed", ran.tool_run().detail or "", ran.name))
+        return said
+
+    def _note(self, ran: Ran) -> None:
+        self.runs[ran.name] = ran
+        self.facts[ran.name] = ran.facts
+
+    def _remake(self, stage: str, again: Callable[[StageInput], StageResult]) -> None:
+        used = self.files.used
+        result = again(self.given(stage))
+        for name, path in result.files.items():
+            self.files.add(name, Output.of(path), path)
+            self.runs[stage].outputs[name] = self.files.output(name)
+        self.files.used = used
+
+    def _put(self, store: ObjectStore, stage: str, path: Path, output: Output) -> Output:
+        key = f"staging/{self.deposit.tenant_id}/{self.deposit.id}/steps/{stage}/{output.sha256}"
+        stored = store.put(key, path, sha256=output.sha256)
+        return replace(output, key=key, version=stored.version)
+
+
+def _deposit_facts(deposit: DepositRow) -> dict[str, Any]:
+    return {
+        "id": deposit.id,
+        "tenant": deposit.tenant_id,
+        "filename": deposit.filename,
+        "media_type": deposit.media_type,
+        "size": deposit.size,
+        "sha256": deposit.sha256,
+        "sha512": deposit.sha512,
+        "fields": dict(deposit.fields),
+        "received_at": stamp(deposit.received_at),
+    }

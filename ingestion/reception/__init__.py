@@ -1,0 +1,1 @@
+"""Reception: intake, submission, dry run, staging."""

@@ -1,0 +1,86 @@
+"""What would become of a file, for a dry run: format, duplicates, rule and dates. Nothing is kept."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.database.engine import Database, iso
+from archive.database.tables import RecordRow, RepresentationRow
+from archive.model.records import Digests, Kind
+from archive.retention.schedule import apply_rule
+from ingestion.processing.packaging import describe
+from ingestion.reception.submission import Offer
+from ingestion.stages.port import Stage, StageInput
+from signing.ground.clock import Clock, stamp
+
+
+class Foresight:
+    """Answers dry runs.
+
+    Args:
+        identify: Gives the stage that knows formats, when it is first needed: it starts a sandbox.
+    """
+
+    def __init__(self, database: Database, identify: Callable[[], Stage], clock: Clock) -> None:
+        self._database = database
+        self._identify = identify
+        self._clock = clock
+
+    def __call__(self, path: Path, offer: Offer, digests: Digests) -> dict[str, Any]:
+        """The plan for one spooled file."""
+        found = self._format(path, offer, digests)
+        with self._database.read() as session:
+            ruling = apply_rule(session, offer.tenant, describe(offer.fields, offer.filename))
+            return {
+                "filename": offer.filename,
+                "media_type": found.get("media_type") or offer.media_type,
+                "format": {"puid": found.get("puid"), "name": found.get("format_name")},
+                "pages": found.get("pages"),
+                "duplicate_of": _duplicates(session, offer.tenant, digests),
+                "retention": {
+                    "rule": ruling.retention.rule,
+                    "starts_on": iso(ruling.retention.starts_on),
+                    "ends_on": iso(ruling.retention.ends_on),
+                    "final_action": str(ruling.retention.final_action),
+                    "explanation": ruling.retention.explanation,
+                },
+                "access": {
+                    "communicable_on": iso(ruling.access.communicable_on),
+                    "explanation": ruling.access.explanation,
+                },
+                "warnings": [remark.as_json() for remark in ruling.remarks],
+            }
+
+    def _format(self, path: Path, offer: Offer, digests: Digests) -> dict[str, Any]:
+        deposit = {
+            "id": "",
+            "tenant": offer.tenant,
+            "filename": offer.filename,
+            "media_type": offer.media_type,
+            "size": path.stat().st_size,
+            "sha256": digests.sha256,
+            "sha512": digests.sha512,
+            "fields": dict(offer.fields),
+            "received_at": stamp(self._clock()),
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            return self._identify().run(StageInput(Path(folder), {"received": path}, {"deposit": deposit})).facts
+
+
+def _duplicates(session: Session, tenant: str, digests: Digests) -> list[str]:
+    same = (
+        select(RecordRow.id)
+        .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)
+        .where(
+            RecordRow.tenant_id == tenant,
+            RepresentationRow.kind == Kind.ORIGINAL,
+            RepresentationRow.sha256 == digests.sha256,
+        )
+    )
+    return list(session.scalars(same.order_by(RecordRow.id).limit(20)))

@@ -1,0 +1,70 @@
+"""Staging beside the deposits: every one that waits has its bytes, and nothing lies there for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import groupby
+from typing import Final
+
+from sqlalchemy import exists, select
+
+from archive.custody.findings import Findings, Kind
+from archive.database.engine import Database
+from archive.database.tables import RecordRow
+from archive.objects.port import ObjectStore
+from ingestion.deposits.states import STAGING_HOURS, DepositState
+from ingestion.tables import DepositRow
+from signing.ground.clock import Clock
+from signing.ground.errors import Refused
+
+_LEFT: Final = timedelta(hours=STAGING_HOURS)
+"""Until then, what has no deposit may be one that is being received."""
+
+
+class Staging:
+    """Looks at ``staging/``."""
+
+    def __init__(self, database: Database, store: ObjectStore, clock: Clock) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+
+    def check(self, findings: Findings, *, clear: Callable[[], int] | None = None) -> None:
+        """Compare both ways.
+
+        Args:
+            clear: Sweeps what nobody needs; None: only look.
+        """
+        with self._database.read() as session:
+            record = exists().where(RecordRow.deposit_id == DepositRow.id)  # then its bytes are the record's original
+            query = select(DepositRow).where(DepositRow.state != DepositState.KEPT, ~record)
+            for row in session.scalars(query.order_by(DepositRow.id).execution_options(yield_per=500)):
+                self._waiting(findings, row)
+        limit = self._clock() - _LEFT
+        stray = 0
+        listed = self._store.list("staging/")
+        for prefix, items in groupby(listed, key=lambda item: "/".join(item.key.split("/")[:3])):
+            if max(item.modified_at for item in items) > limit:
+                continue
+            with self._database.read() as session:
+                known = session.get(DepositRow, prefix.rpartition("/")[2])
+            if known is None:
+                stray += 1
+                findings.add(Kind.UNTRACKED, "staging", prefix, "deposit", done=clear is not None)
+        if stray and clear is not None:
+            clear()
+
+    def _waiting(self, findings: Findings, row: DepositRow) -> None:
+        try:
+            state = self._store.stat(row.staging_key, row.staging_version)
+        except Refused as error:
+            if error.code != "object_missing":
+                raise
+            with self._database.read() as session:
+                again = session.get_one(DepositRow, row.id)
+            if again.state != DepositState.KEPT:
+                findings.add(Kind.MISSING, "staging", row.staging_key, "bytes")
+            return
+        if state.size != row.size:
+            findings.add(Kind.CHANGED, "staging", row.staging_key, "size")

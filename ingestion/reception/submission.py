@@ -1,0 +1,163 @@
+"""What a producer hands over, and what can be refused of it at once. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from archive.model.records import Digests
+from ingestion.deposits.states import FIELD_LENGTHS, FIELDS
+from signing.ground.canonical import canonical
+from signing.ground.clock import stamp
+from signing.ground.errors import Refused
+
+ALONE = "Rien n’a été conservé."
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a producer hands over, bytes apart.
+
+    Attributes:
+        idempotency_key: Chosen by the caller; the same key never makes two deposits.
+        fields: Text fields by name, as given.
+        expected_sha256: Hex digest the caller announced, if any.
+        priority: 0 somebody waits, 5 a batch, 9 the night.
+    """
+
+    tenant: str
+    agent: str
+    idempotency_key: str
+    filename: str
+    media_type: str
+    fields: Mapping[str, str]
+    expected_sha256: str | None = None
+    priority: int = 0
+
+
+def check(offer: Offer) -> None:
+    """Refuse what can be refused before the first byte.
+
+    Raises:
+        Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
+    """
+    if not 1 <= len(offer.idempotency_key) <= 255 or not offer.idempotency_key.isprintable():
+        raise Refused(
+            "bad_idempotency_key",
+            "La clé d’idempotence doit compter de 1 à 255 caractères imprimables.",
+            kept=ALONE,
+            action="Donnez à chaque dépôt une clé nouvelle, par exemple un UUID.",
+            pointer="Idempotency-Key",
+        )
+    if not offer.filename.strip() or len(offer.filename) > 1000 or not _is_text(offer.filename):
+        raise Refused(
+            "bad_filename",
+            "Le nom du fichier manque ou n’est pas lisible.",
+            kept=ALONE,
+            action="Donnez un nom au fichier.",
+            pointer="file",
+        )
+    for name, value in offer.fields.items():
+        _check_field(name, value)
+
+
+def request_digest(offer: Offer, size: int, digests: Digests) -> str:
+    """What makes two requests the same: content, name and fields."""
+    request = {
+        "v": 1,
+        "filename": offer.filename,
+        "size": size,
+        "sha-256": digests.sha256,
+        "fields": dict(offer.fields),
+    }
+    return hashlib.sha256(canonical(request)).hexdigest()
+
+
+def _check_field(name: str, value: str) -> None:
+    if name not in FIELDS:
+        raise _bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", known=", ".join(FIELDS))
+    if not _is_text(value):
+        raise _bad_field(name, "Le champ « {name} » n’est pas du texte lisible.", "Envoyez-le en UTF-8.")
+    if len(value) > FIELD_LENGTHS[name]:
+        raise _bad_field(
+            name,
+            "Le champ « {name} » est trop long.",
+            "Au plus {limit} caractères.",
+            limit=FIELD_LENGTHS[name],
+        )
+    if name in {"document_date", "closed_on"} and value:
+        try:
+            date.fromisoformat(value)
+        except ValueError as error:
+            raise _bad_field(
+                name, "Le champ « {name} » n’est pas une date.", "Écrivez la date ainsi : 2026-03-12."
+            ) from error
+
+
+def _is_text(value: str) -> bool:
+    """No NUL and no half of a character: what every store and database can write."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _bad_field(name: str, detail: str, action: str, **values: object) -> Refused:
+    return Refused("bad_field", detail, kept=ALONE, action=action, pointer=f"/{name}", name=name, **values)
+
+
+def check_bytes(size: int, digests: Digests, offer: Offer) -> None:
+    """Refuse bytes that are none, or not those announced.
+
+    Raises:
+        Refused: ``empty_file``, ``digest_mismatch``.
+    """
+    if size == 0:
+        raise Refused(
+            "empty_file",
+            "Ce fichier est vide.",
+            kept=ALONE,
+            action="Vérifiez le fichier puis déposez-le à nouveau.",
+            pointer="file",
+        )
+    if offer.expected_sha256 is not None and offer.expected_sha256.lower() != digests.sha256:
+        raise Refused(
+            "digest_mismatch",
+            "Les octets reçus n’ont pas l’empreinte annoncée.",
+            kept=ALONE,
+            action="Envoyez le fichier à nouveau ; s’il échoue encore, recalculez son empreinte.",
+            pointer="Repr-Digest",
+        )
+
+
+def statement(
+    deposit_id: str,
+    record_id: str,
+    tenant_name: str,
+    offer: Offer,
+    size: int,
+    digests: Digests,
+    received_at: datetime,
+) -> bytes:
+    """``deposit.json``: with the bytes beside it, a lost database loses no acknowledged deposit.
+
+    It names the record to be, so that what was begun of it in the store is finished and not made twice.
+    """
+    return canonical(
+        {
+            "v": 1,
+            "deposit": deposit_id,
+            "record": record_id,
+            "priority": offer.priority,
+            "tenant": offer.tenant,
+            "tenant_name": tenant_name,
+            "agent": offer.agent,
+            "idempotency_key": offer.idempotency_key,
+            "filename": offer.filename,
+            "media_type": offer.media_type,
+            "fields": dict(offer.fields),
+            "size": size,
+            "sha-256": digests.sha256,
+            "sha-512": digests.sha512,
+            "received_at": stamp(received_at),
+        }
+    )

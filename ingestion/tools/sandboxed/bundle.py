@@ -1,0 +1,14 @@
+"""A stranger's evidence bundle, checked where foreign bytes belong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archive.evidence import bundle as evidence
+from ingestion.tools.sandboxed.job import Job
+
+
+def verify_bundle(job: Job) -> dict[str, Any]:
+    """Check the zip ``received`` against the ``roots`` (DER, hex)."""
+    roots = [bytes.fromhex(root) for root in job.arguments["roots"]]
+    return evidence.verify_bundle(job.inputs["received"], roots=roots)

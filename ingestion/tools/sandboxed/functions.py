@@ -1,0 +1,35 @@
+"""What may be called inside, by name. The only way in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_HERE: Final = "ingestion.tools.sandboxed"
+
+FUNCTIONS: Final = {
+    "identify": f"{_HERE}.identify:identify",
+    "normalise": f"{_HERE}.normalise:normalise",
+    "recognise_pages": f"{_HERE}.recognise:recognise_pages",
+    "convert": f"{_HERE}.convert:convert",
+    "pdfa_check": f"{_HERE}.convert:pdfa_check",
+    "page_image": f"{_HERE}.render:page_image",
+    "pdf_prepare_seal": f"{_HERE}.signatures:pdf_prepare_seal",
+    "pdf_signatures": f"{_HERE}.signatures:pdf_signatures",
+    "verify_bundle": f"{_HERE}.bundle:verify_bundle",
+    "engine_version": f"{_HERE}.recognise:engine_version",
+    "misbehave": f"{_HERE}.misbehave:misbehave",
+}
+"""Name -> ``module:function`` of one ``Job`` that answers JSON values."""
+
+WARM: Final = {
+    "identify": f"{_HERE}.identify:warm",
+    "normalise": f"{_HERE}.normalise:warm",
+    "recognise_pages": f"{_HERE}.recognise:warm",
+    "convert": f"{_HERE}.convert:warm",
+    "pdfa_check": f"{_HERE}.convert:warm",
+    "engine_version": f"{_HERE}.recognise:warm",
+    "page_image": f"{_HERE}.render:warm",
+    "pdf_prepare_seal": f"{_HERE}.signatures:warm",
+    "pdf_signatures": f"{_HERE}.signatures:warm",
+}
+"""Name -> what to load once in the process that all children of that function are forked from."""

@@ -1,0 +1,54 @@
+"""Signatures found in a PDF, and the place for our own seal. No key ever comes here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ingestion.tools.sandboxed.job import Job, Rejected
+from signing import pdf
+from signing.ground.errors import Refused
+
+
+def warm() -> None:
+    """Load pyHanko, which is slow to come."""
+    import pyhanko.sign.validation  # noqa: F401
+
+
+def pdf_signatures(job: Job) -> dict[str, Any]:
+    """Judge the signatures of ``received`` against the ``roots`` (DER, hex) at the moment ``at``."""
+    roots = [bytes.fromhex(root) for root in job.arguments["roots"]]
+    report = pdf.validate(job.inputs["received"], roots, datetime.fromisoformat(job.arguments["at"]))
+    return {
+        "verdict": report.verdict.value,
+        "signatures": [
+            {
+                "field": finding.field,
+                "signer": finding.signer,
+                "verdict": finding.verdict.value,
+                "reason": finding.reason,
+                "detail": finding.detail,
+                "intact": finding.intact,
+                "covers_whole_file": finding.covers_whole_file,
+                "signed_at": finding.signed_at.isoformat() if finding.signed_at else None,
+                "level": finding.level,
+                "certificate": finding.certificate,
+            }
+            for finding in report.findings
+        ],
+    }
+
+
+def pdf_prepare_seal(job: Job) -> dict[str, Any]:
+    """Write ``source`` with an empty seal field to ``target``; answers what ``complete`` needs."""
+    try:
+        prepared = pdf.prepare(
+            job.inputs["source"],
+            job.outputs["target"],
+            certificate=bytes.fromhex(job.arguments["certificate"]),
+            chain=[bytes.fromhex(one) for one in job.arguments["chain"]],
+            at=datetime.fromisoformat(job.arguments["at"]),
+        )
+    except Refused as error:
+        raise Rejected(error.code, str(error)) from error
+    return prepared.as_json()

@@ -1,0 +1,164 @@
+"""The warm process: waits for calls, forks a child for each, tells how it ended.
+
+It never touches foreign bytes itself. ``python -m ingestion.tools.sandboxed.zygote CONTROL_FD IDLE_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from ingestion.tools.sandboxed.functions import FUNCTIONS, WARM
+from ingestion.tools.sandboxed.job import Job, Rejected
+
+_DIE_WITH_PARENT: Final = (1, int(signal.SIGKILL))
+"""prctl(PR_SET_PDEATHSIG): without namespaces nothing else ends a child that waits when this process was killed."""
+_NOT_DUMPABLE: Final = (4, 0)
+"""prctl(PR_SET_DUMPABLE, 0): a child can't write into the memory of the process that all later calls come from."""
+
+
+def main(control_descriptor: int, idle: int) -> None:
+    """Answer calls until nobody calls any more."""
+    ctypes.CDLL(None).prctl(*_NOT_DUMPABLE, 0, 0, 0)
+    control = socket.socket(fileno=control_descriptor)
+    warmed: set[str] = set()
+    while select.select([control], [], [], idle)[0]:
+        request, descriptors = _receive(control)
+        if request is None:
+            return
+        _warm(request["function"], warmed)
+        folder = Path(tempfile.mkdtemp(prefix="job-"))
+        zygote = os.getpid()
+        child = os.fork()
+        if child == 0:
+            control.close()
+            _child(request, descriptors, folder, zygote)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        ending = _watch(child, request["limits"]["wall"])
+        shutil.rmtree(folder, ignore_errors=True)
+        control.sendall(json.dumps(ending).encode() + b"\n")
+
+
+def _receive(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    head, descriptors, _, _ = socket.recv_fds(control, 4, 64)
+    if len(head) < 4:
+        return None, descriptors
+    size = int.from_bytes(head, "big")
+    payload = b""
+    while len(payload) < size:
+        part = control.recv(size - len(payload))
+        if not part:
+            return None, descriptors
+        payload += part
+    return json.loads(payload), descriptors
+
+
+def _warm(function: str, warmed: set[str]) -> None:
+    """Load what every child of this function would load again: modules, and the reading engine."""
+    if function in warmed or function not in WARM:
+        return
+    _resolve(WARM[function])()
+    warmed.add(function)
+    gc.collect()
+    gc.freeze()  # a child that collects leaves these pages shared
+
+
+def _watch(child: int, wall: int) -> dict[str, Any]:
+    handle = os.pidfd_open(child)
+    late = not select.select([handle], [], [], wall)[0]
+    os.close(handle)
+    # The child leads a group: what it started goes with it, however it ended.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    if late:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if late:
+        return {"how": "timeout", "code": wall}
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return {"how": "cpu" if number == signal.SIGXCPU else "signal", "code": number}
+    return {"how": "exit", "code": os.WEXITSTATUS(status)}
+
+
+def _child(request: dict[str, Any], descriptors: list[int], folder: Path, zygote: int) -> None:
+    code = 1
+    try:
+        ctypes.CDLL(None).prctl(*_DIE_WITH_PARENT, 0, 0, 0)
+        if os.getppid() != zygote:
+            return  # it died before the call above
+        os.setpgid(0, 0)
+        os.chdir(folder)
+        tempfile.tempdir = str(folder)
+        _limit(request["limits"])
+        answer = _answer(request, descriptors, folder)
+        written = json.dumps(answer).encode()
+        while written:
+            written = written[os.write(descriptors[0], written) :]
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    os.nice(limits.get("nice", 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu"], limits["cpu"] + 5))
+    resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits["file_size"], limits["file_size"]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails with EFBIG and can be told
+
+
+def _answer(request: dict[str, Any], descriptors: list[int], folder: Path) -> dict[str, Any]:
+    paths = [Path(f"/proc/self/fd/{descriptor}") for descriptor in descriptors[1:]]
+    many = len(request["inputs"])
+    job = Job(
+        request["arguments"],
+        dict(zip(request["inputs"], paths[:many], strict=True)),
+        dict(zip(request["outputs"], paths[many:], strict=True)),
+        folder,
+    )
+    try:
+        return {"result": _resolve(FUNCTIONS[request["function"]])(job)}
+    except Rejected as error:
+        return _failed("refused", error.detail, error.code)
+    except MemoryError as error:
+        return _failed("memory", str(error) or "out of memory")
+    except Exception as error:  # noqa: BLE001 - whatever a foreign file does to a parser is an answer
+        words = f"{type(error).__name__}: {error}"[:500]
+        if "bad_alloc" in words or "Insufficient memory" in words or "insufficient memory" in words:
+            return _failed("memory", words)
+        if isinstance(error, OSError) and error.errno == 27:  # EFBIG
+            return _failed("output", words)
+        return _failed("refused", words)
+
+
+def _failed(reason: str, detail: str, code: str = "") -> dict[str, Any]:
+    return {"failed": {"reason": reason, "detail": detail, "code": code}}
+
+
+def _resolve(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
