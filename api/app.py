@@ -10,7 +10,7 @@ from api.access.permissions import check_permissions
 from api.access.rates import Rates
 from api.http import errors
 from api.http.cursors import Cursors
-from api.middleware import SMALL_BODY, Envelope, allowed_hosts
+from api.middleware import SMALL_BODY, Middleware, allowed_hosts
 from api.operations.health import Health
 from api.operations.traffic import Traffic
 from api.routes import deposits, documentation, health, holds, journal, keys, me, records, search, verifications
@@ -57,7 +57,7 @@ def create_app(system: System) -> FastAPI:
     site.register(app)
     check_permissions(app, site.OPEN_MOUNTS)
     app.add_middleware(
-        Envelope,
+        Middleware,
         hosts=allowed_hosts(settings.api),
         large_bodies=large_bodies,
         secure=app.state.secure,

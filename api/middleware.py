@@ -50,7 +50,7 @@ def allowed_hosts(settings: ApiSettings) -> frozenset[str]:
     return frozenset(names)
 
 
-class Envelope:
+class Middleware:
     """Outermost ASGI layer.
 
     Args:

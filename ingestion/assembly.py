@@ -21,10 +21,10 @@ from archive.journal.sequencer import Ledger, has_a_journal
 from archive.model.records import Digests, Kind
 from archive.model.settings import LocalStore, S3Store, StoreSettings
 from archive.objects.assurance import PROBE_EVERY, now_proven, probe_again
-from archive.objects.challenges import Besieged
-from ingestion.deposits.outbox import Bell, LocalBell
+from archive.objects.challenges import ProbedStore
+from ingestion.deposits.outbox import LocalNotifier, Notifier
 from ingestion.reception.intake import Intake
-from ingestion.reception.submission import Offer
+from ingestion.reception.submission import Submission
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.ground.clock import Clock, utc_now
@@ -77,17 +77,17 @@ class System:
         return Database(url, pooled=self._pooled, sees=self._sees)
 
     @cached_property
-    def store(self) -> Besieged:
+    def store(self) -> ProbedStore:
         """Local files, or S3 with Object Lock."""
         return self._opened(self.settings.archive.store)
 
     @cached_property
-    def copy_store(self) -> Besieged | None:
+    def copy_store(self) -> ProbedStore | None:
         """Where the second copy is; None: there is none."""
         chosen = self.settings.archive.copy_store
         return None if chosen is None else self._opened(chosen)
 
-    def _opened(self, chosen: StoreSettings) -> Besieged:
+    def _opened(self, chosen: StoreSettings) -> ProbedStore:
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
@@ -241,10 +241,10 @@ class System:
     # -- work
 
     @cached_property
-    def bell(self) -> Bell:
+    def notifier(self) -> Notifier:
         """Rung after each commit that leaves something to send or to follow: in this home, or by PostgreSQL for all."""
         if self.database.is_sqlite:
-            return LocalBell(self.settings.home, "committed")
+            return LocalNotifier(self.settings.home, "committed")
         from archive.database.postgres import Listener
 
         return Listener(self.database.url)
@@ -259,15 +259,15 @@ class System:
             self.settings.home / "spool",
             self.clock,
             self.settings.ingestion.max_deposit_bytes,
-            ring=self.bell.ring,
-            foresee=self._foresee,
+            notify=self.notifier.notify,
+            dry_runner=self._dry_run,
         )
 
-    def _foresee(self, path: Path, offer: Offer, digests: Digests) -> dict[str, Any]:
-        from ingestion.reception.dry_run import Foresight
+    def _dry_run(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
+        from ingestion.reception.dry_run import DryRun
         from ingestion.stages.identify import Identify
 
-        return Foresight(self.database, lambda: Identify(self.sandbox), self.clock)(path, offer, digests)
+        return DryRun(self.database, lambda: Identify(self.sandbox), self.clock)(path, submission, digests)
 
     @cached_property
     def queue(self) -> TaskQueue:
@@ -327,7 +327,7 @@ class System:
             self.stages,
             self.settings.home / "work",
             self.clock,
-            ring=self.bell.ring,
+            notify=self.notifier.notify,
         )
 
     @cached_property
@@ -356,7 +356,7 @@ class System:
             self.database,
             self.ledger,
             self.clock,
-            self.bell.ring,
+            self.notifier.notify,
             tenant=tenant,
             deposit_id=deposit_id,
             agent=agent,

@@ -102,10 +102,10 @@ class Follower:
 
     def _hold_up(self, tenant: str, code: str, error: Exception) -> None:
         """Say it once, not twice a second: again for another reason only, and for all tenants of one reason once."""
-        told = code in self._held_up.values()
+        reported = code in self._held_up.values()
         before, self._held_up[tenant] = self._held_up.get(tenant), code
         if isinstance(error, Unavailable):
-            if not told:
+            if not reported:
                 log.warning("index_waits", tenant=tenant, code=code)
         elif before != code:
             log.error("index_not_followed", tenant=tenant, code=code, exc_info=error)

@@ -37,7 +37,7 @@ class _Wrong:
     """The entry must go before it can be put right: it is there twice, or claims to be newer."""
 
 
-class Drift:
+class IndexReconciliation:
     """Compares a tenant's index with its records, both in order of ids, and puts the index right.
 
     Args:

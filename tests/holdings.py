@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from archive.database.engine import Base
 from archive.model.identifiers import new_id
-from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile
+from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
 from ingestion.tools.alto import AltoWriter, PageText, Word
@@ -88,7 +88,7 @@ def keep(
             agent="key:1",
             facts={**original.digests.as_json(), "size": original.size},
         )
-    package = Package(
+    package = ArchivalPackage(
         record_id=new_id(),
         tenant=tenant,
         deposit_id=deposit_id,

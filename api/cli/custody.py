@@ -35,11 +35,11 @@ KINDS = {
 }
 """What each kind of finding is called in French."""
 
-Told = Callable[[str, int, int | None], None]
+OnProgress = Callable[[str, int, int | None], None]
 
 
 @contextmanager
-def progress() -> Iterator[Told]:
+def progress() -> Iterator[OnProgress]:
     """A bar a step, with documents a second and time left, when a terminal looks on."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.progress import TimeRemainingColumn as Left
@@ -53,12 +53,12 @@ def progress() -> Iterator[Told]:
     with Progress(*columns, console=console(stderr=True), transient=True) as shown:
         tasks: dict[str, Any] = {}
 
-        def told(step: str, done: int, total: int | None) -> None:
+        def on_progress(step: str, done: int, total: int | None) -> None:
             if step not in tasks:
                 tasks[step] = shown.add_task(_STEPS.get(step, step), total=total)
             shown.update(tasks[step], completed=done, total=total)
 
-        yield told
+        yield on_progress
 
 
 def rebuild_all(
@@ -73,8 +73,8 @@ def rebuild_all(
     system = assemble(settings())
     try:
         system.prepare_rebuild()
-        with progress() as told:
-            report = Custody(system, told=told, found=_teller(as_json)).rebuild(thorough=verify)
+        with progress() as on_progress:
+            report = Custody(system, on_progress=on_progress, found=_teller(as_json)).rebuild(thorough=verify)
         keyless = not (settings().signing.keys / "log.key").exists()
     finally:
         system.close()
@@ -96,8 +96,8 @@ def reconcile(
     from api.cli.context import system
     from ingestion.operations.custody import Custody
 
-    with progress() as told:
-        report = Custody(system(), told=told, found=_teller(as_json)).reconcile(repair=repair)
+    with progress() as on_progress:
+        report = Custody(system(), on_progress=on_progress, found=_teller(as_json)).reconcile(repair=repair)
     if as_json:
         print_json({**report, "findings": len(report["findings"])})
     else:
@@ -124,8 +124,8 @@ def copies(
     if promote:
         _promote(as_json=as_json)
         return
-    with progress() as told:
-        report = Custody(system(), told=told, found=_teller(as_json)).copy_everything(check=check)
+    with progress() as on_progress:
+        report = Custody(system(), on_progress=on_progress, found=_teller(as_json)).copy_everything(check=check)
     if as_json:
         print_json({**report, "findings": len(report["findings"])})
     else:
@@ -193,14 +193,14 @@ def _say_counts(report: dict[str, Any]) -> None:
 def _teller(as_json: bool) -> Callable[[Finding], None]:
     """Each finding as it is made: a line of JSON, or a sentence."""
 
-    def told(finding: Finding) -> None:
+    def on_finding(finding: Finding) -> None:
         if as_json:
             print_json(finding.as_json())
         else:
             done = ", réparé" if finding.repaired else ""
             say(f"{KINDS[finding.kind]:<9} {finding.place} : {finding.what} ({finding.detail}){done}")
 
-    return told
+    return on_finding
 
 
 def _say_rebuilt(report: dict[str, Any], *, keyless: bool) -> None:

@@ -52,10 +52,10 @@ def rebuild_index(
         with Progress(console=console(stderr=True), transient=True) as progress:
             task = progress.add_task(one, total=None)
 
-            def told(done: int, total: int | None = None, task: object = task) -> None:
+            def on_progress(done: int, total: int | None = None, task: object = task) -> None:
                 progress.update(task, completed=done, total=total)  # type: ignore[arg-type]
 
-            count = system().follower.rebuild(one, told)
+            count = system().follower.rebuild(one, on_progress)
         if as_json:
             print_json({"tenant": one, "records": count})
         else:

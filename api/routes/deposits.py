@@ -30,7 +30,7 @@ from archive.model.identifiers import is_id
 from ingestion.deposits.queries import find, newest
 from ingestion.deposits.states import DepositState
 from ingestion.reception.intake import Received
-from ingestion.reception.submission import Offer
+from ingestion.reception.submission import Submission
 from signing.ground.clock import parse_stamp, stamp
 from signing.ground.errors import ChartrierError, Refused
 
@@ -110,7 +110,7 @@ async def acknowledge(
     if "callback_url" in fields:
         upload.spool.discard()
         raise _not_available("callback_url", "Le rappel à la fin du traitement n’est pas encore proposé.")
-    offer = Offer(
+    submission = Submission(
         tenant=caller.tenant,
         agent=caller.agent,
         idempotency_key=key,
@@ -120,7 +120,7 @@ async def acknowledge(
         expected_sha256=expected,
         priority=0 if caller.kind == "user" else BATCH,
     )
-    return await run_in_threadpool(partial(upload.spool.finish, offer, dry_run=dry_run))
+    return await run_in_threadpool(partial(upload.spool.finish, submission, dry_run=dry_run))
 
 
 async def _receive(request: Request, system: System) -> Upload:

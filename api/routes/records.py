@@ -193,7 +193,7 @@ def describe_record(
     require_match(request, entity_tag(row))
     changes = change.model_dump(exclude_unset=True)
     system.holdings.describe(caller.tenant, record_id, changes, agent=caller.agent, expected_revision=row.revision)
-    system.bell.ring()
+    system.notifier.notify()
     with system.database.read() as session:
         row = find_record(session, caller.tenant, record_id)
         body = view(session, row, system, position_of(system))

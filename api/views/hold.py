@@ -45,7 +45,7 @@ def release(system: System, tenant: str, hold_id: str, *, reason: str, agent: st
 
 def _settle(system: System, hold_id: str) -> None:
     """The decision stands, whatever the store says: it is shown as not in step and taken up every minute."""
-    system.bell.ring()
+    system.notifier.notify()
     try:
         failed = system.holds.settle(hold_id)
     except Unavailable as error:

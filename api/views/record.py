@@ -12,7 +12,7 @@ from archive.catalogue.rows import checkpoint_over
 from archive.catalogue.rows import get as find_record
 from archive.catalogue.rows import representation as find_representation
 from archive.catalogue.rows import representations as representations_of
-from archive.custody.replica.status import standing
+from archive.custody.replica.status import status
 from archive.database.tables import RecordRow
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def view(session: Session, row: RecordRow, system: System, position: Callable[[s
 def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:
     """Where the record stands: in the first store, and in the second if there is one."""
     second = system.copy_store
-    return standing(
+    return status(
         session,
         row,
         (_kind(system.store.name), system.store.assurance),

@@ -13,13 +13,13 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from archive.database.engine import iso
-from archive.model.records import Description, Kind, Package, PackageFile, RecordState, ToolRun
+from archive.model.records import ArchivalPackage, Description, Kind, PackageFile, RecordState, ToolRun
 from archive.objects import layout
-from archive.retention.schedule import Ruling
+from archive.retention.schedule import RetentionDecision
 from signing.ground.canonical import canonical
 from signing.ground.clock import parse_stamp, stamp
 
-RULING_REMARKS: Final = frozenset({"type_missing", "type_unknown", "rule_missing", "start_missing"})
+RETENTION_REMARKS: Final = frozenset({"type_missing", "type_unknown", "rule_missing", "start_missing"})
 """Remarks that a new description may answer."""
 
 _DATES: Final = ("document_date", "closed_on")
@@ -73,7 +73,9 @@ def logical_name(file: PackageFile) -> str:
 # -- record.json
 
 
-def first_record(package: Package, ruling: Ruling, *, kept_at: datetime, salt: str) -> dict[str, Any]:
+def first_record(
+    package: ArchivalPackage, decision: RetentionDecision, *, kept_at: datetime, salt: str
+) -> dict[str, Any]:
     """``record.json`` of a record about to be kept."""
     confidence = package.mean_confidence
     return {
@@ -99,26 +101,26 @@ def first_record(package: Package, ruling: Ruling, *, kept_at: datetime, salt: s
         },
         "representations": [_representation(file) for file in package.files],
         "verdicts": plain(package.verdicts),
-        "warnings": [remark.as_json() for remark in (*package.warnings, *ruling.remarks)],
+        "warnings": [remark.as_json() for remark in (*package.warnings, *decision.remarks)],
         "tools": [_tool(run) for run in package.tools],
-        **_ruled(ruling),
+        **_decided(decision),
     }
 
 
-def next_record(current: Mapping[str, Any], description: Description, ruling: Ruling) -> dict[str, Any]:
+def next_record(current: Mapping[str, Any], description: Description, decision: RetentionDecision) -> dict[str, Any]:
     """``record.json`` of the next revision."""
-    kept = [remark for remark in current["warnings"] if remark["code"] not in RULING_REMARKS]
+    kept = [remark for remark in current["warnings"] if remark["code"] not in RETENTION_REMARKS]
     return {
         **current,
         "revision": current["revision"] + 1,
         "description": description_json(description),
-        "warnings": kept + [remark.as_json() for remark in ruling.remarks],
-        **_ruled(ruling),
+        "warnings": kept + [remark.as_json() for remark in decision.remarks],
+        **_decided(decision),
     }
 
 
-def _ruled(ruling: Ruling) -> dict[str, Any]:
-    retention, access = ruling.retention, ruling.access
+def _decided(decision: RetentionDecision) -> dict[str, Any]:
+    retention, access = decision.retention, decision.access
     return {
         "retention": {
             "rule": retention.rule,
@@ -129,7 +131,7 @@ def _ruled(ruling: Ruling) -> dict[str, Any]:
             "explanation": retention.explanation,
         },
         "access": {
-            "rule": ruling.access_rule,
+            "rule": decision.access_rule,
             "communicable_on": iso(access.communicable_on),
             "explanation": access.explanation,
         },

@@ -149,14 +149,14 @@ def enter(session: Session, record: Mapping[str, Any], version: Version, entry: 
                 legal_hold=item.legal_hold,
             )
         )
-    enter_files(session, record["record"], version, but=set(names))
+    enter_files(session, record["record"], version, exclude=set(names))
     return row
 
 
-def enter_files(session: Session, record_id: str, version: Version, *, but: set[str]) -> None:
+def enter_files(session: Session, record_id: str, version: Version, *, exclude: set[str]) -> None:
     """Pin what a version added or replaced, except representations."""
     for key, stored in version.stored.items():
-        if key not in but:
+        if key not in exclude:
             session.merge(
                 StoredFileRow(
                     record_id=record_id,
@@ -180,7 +180,7 @@ def revise(session: Session, row: RecordRow, record: Mapping[str, Any], version:
     row.inventory_sha512 = version.inventory_sha512
     row.record_json_sha256 = version.contents[RECORD_JSON].sha256
     row.last_entry = entry
-    enter_files(session, row.id, version, but=set())
+    enter_files(session, row.id, version, exclude=set())
 
 
 def holds_on(session: Session, record_id: str) -> Sequence[HoldRow]:

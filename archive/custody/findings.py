@@ -62,11 +62,11 @@ class Findings:
     """All of them.
 
     Attributes:
-        told: Called with each, as it is found.
+        on_finding: Called with each, as it is found.
         unfinished: Pieces of work that was begun and never claimed: no fault.
     """
 
-    told: Callable[[Finding], None] = lambda _finding: None
+    on_finding: Callable[[Finding], None] = lambda _finding: None
     listed: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     repaired: int = 0
@@ -81,7 +81,7 @@ class Findings:
         self.repaired += done
         if len(self.listed) < LISTED:
             self.listed.append(finding)
-        self.told(finding)
+        self.on_finding(finding)
 
     @property
     def total(self) -> int:

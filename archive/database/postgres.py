@@ -170,7 +170,7 @@ class Listener:
         self._connection: psycopg.Connection[Any] | None = None
         self._over = threading.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Nothing to do: the commit rang."""
 
     def wait(self, seconds: float) -> bool:

@@ -12,14 +12,16 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
 from archive.holdings.holdings import Holdings, Kept
-from archive.model.records import Kind, Package, PackageFile
+from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import layout
 from archive.objects.layout import RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.retention import schedule as rulebook
 
 
-def complete(holdings: Holdings, package: Package, agent: str, also: Callable[[Session, Kept], None]) -> Kept:
+def complete(
+    holdings: Holdings, package: ArchivalPackage, agent: str, in_transaction: Callable[[Session, Kept], None]
+) -> Kept:
     """Add to a kept record the forms that it lacked, if the package has any; the original is never touched.
 
     Written inside the transaction, as a change of description is: two people can't add the same version.
@@ -27,7 +29,7 @@ def complete(holdings: Holdings, package: Package, agent: str, also: Callable[[S
     Args:
         package: What the stages made this time, about the same deposit.
         agent: Who asked.
-        also: More to write in the same transaction, also when there was nothing to add.
+        in_transaction: More to write in the same transaction, also when there was nothing to add.
 
     Raises:
         Refused: ``record_not_found``.
@@ -41,11 +43,11 @@ def complete(holdings: Holdings, package: Package, agent: str, also: Callable[[S
         if added:
             _add(holdings, session, row, current, before, package, added, agent)
         kept = holdings._kept(session, row.id)
-        also(session, kept)
+        in_transaction(session, kept)
     return kept
 
 
-def missing_forms(current: Mapping[str, Any], package: Package) -> list[PackageFile]:
+def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[PackageFile]:
     """Forms worth a version: one that was not there, a first valid seal, or all that a new reading changes.
 
     Sealing anew gives other bytes each time; that alone is no reason.
@@ -61,10 +63,10 @@ def missing_forms(current: Mapping[str, Any], package: Package) -> list[PackageF
 
 
 def next_record(
-    current: Mapping[str, Any], package: Package, ruling: rulebook.Ruling, added: list[PackageFile]
+    current: Mapping[str, Any], package: ArchivalPackage, decision: rulebook.RetentionDecision, added: list[PackageFile]
 ) -> dict[str, Any]:
     """``record.json`` of the completed record: facts of this time, description as people left it."""
-    made = metadata.first_record(package, ruling, kept_at=package.received_at, salt=current["salt"])
+    made = metadata.first_record(package, decision, kept_at=package.received_at, salt=current["salt"])
     kinds = {file.kind.value for file in added}
     forms = [form for form in current["representations"] if form["kind"] not in kinds]
     forms += [form for form in made["representations"] if form["kind"] in kinds]
@@ -83,14 +85,14 @@ def _add(
     row: RecordRow,
     current: Mapping[str, Any],
     before: dict[str, Any],
-    package: Package,
+    package: ArchivalPackage,
     added: list[PackageFile],
     agent: str,
 ) -> None:
     description = metadata.description_from(current["description"])
-    ruling = rulebook.apply_rule(session, row.tenant_id, description)
-    record = next_record(current, package, ruling, added)
-    until = holdings._lasting(session, row.id, ruling)
+    decision = rulebook.decide(session, row.tenant_id, description)
+    record = next_record(current, package, decision, added)
+    until = holdings._lasting(session, row.id, decision)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]
     planned += [Planned.of(layout.report_name(name), text) for name, text in sorted(package.reports.items())]
     version = holdings._revised(session, row, record, before, until, message="Complete", added=planned)

@@ -20,7 +20,7 @@ from archive.disposition.holds.decisions import hold_version
 from archive.holdings import verify as verification
 from archive.holdings.verify import Verification
 from archive.journal.sequencer import Entry, Ledger
-from archive.model.records import Package, RecordState
+from archive.model.records import ArchivalPackage, RecordState
 from archive.objects import fixity, layout
 from archive.objects import ocfl_versions as versions
 from archive.objects.layout import PREMIS_JSON, RECORD_JSON
@@ -70,7 +70,7 @@ class Holdings:
 
     # -- keep
 
-    def keep(self, package: Package, also: Callable[[Session, Kept], None]) -> Kept:
+    def keep(self, package: ArchivalPackage, in_transaction: Callable[[Session, Kept], None]) -> Kept:
         """Make a package a record: into the store, read back, then catalogue and journal at once.
 
         Whatever a crash left is finished or adopted: the record's time and salt come from what is in the
@@ -78,7 +78,7 @@ class Holdings:
 
         Args:
             package: What ingestion made.
-            also: More to write in the transaction that makes the record true.
+            in_transaction: More to write in the transaction that makes the record true.
 
         Raises:
             Corrupt: ``altered``, ``missing``, ``lock_missing``, ``digest_mismatch``: nothing was claimed.
@@ -86,11 +86,11 @@ class Holdings:
         """
         with self._database.read() as session:
             row = session.get(RecordRow, package.record_id)
-            ruling = rulebook.apply_rule(session, package.tenant, package.description)
+            decision = rulebook.decide(session, package.tenant, package.description)
             events = self._events(session, package.record_id, package.deposit_id)
         if row is not None:
-            return self._kept_already(package, also)
-        version, record, until = self._written(package, ruling, events)
+            return self._kept_already(package, in_transaction)
+        version, record, until = self._written(package, decision, events)
         versions.read_back(self._store, version, until)
         with self._database.write() as session:
             if session.get(RecordRow, package.record_id) is not None:
@@ -99,13 +99,13 @@ class Holdings:
                 entry = self._enter_kept(session, package.agent, record, version, until)
                 catalogue.enter(session, record, version, entry.n)
                 kept = Kept(package.record_id, entry.n, entry.leaf_hash, parse_stamp(record["kept_at"]))
-            also(session, kept)
+            in_transaction(session, kept)
         return kept
 
-    def _kept_already(self, package: Package, also: Callable[[Session, Kept], None]) -> Kept:
+    def _kept_already(self, package: ArchivalPackage, in_transaction: Callable[[Session, Kept], None]) -> Kept:
         with self._database.write() as session:
             kept = self._kept(session, package.record_id)
-            also(session, kept)
+            in_transaction(session, kept)
         return kept
 
     def _kept(self, session: Session, record_id: str) -> Kept:
@@ -114,7 +114,7 @@ class Holdings:
         return Kept(row.id, entry.n, entry.leaf_hash, row.kept_at)
 
     def _written(
-        self, package: Package, ruling: rulebook.Ruling, events: list[metadata.JournalEvent]
+        self, package: ArchivalPackage, decision: rulebook.RetentionDecision, events: list[metadata.JournalEvent]
     ) -> tuple[Version, dict[str, Any], date]:
         """The package in the store, as it is there: the version, its ``record.json``, its lock."""
         root = layout.object_root(package.tenant, package.record_id)
@@ -125,9 +125,9 @@ class Holdings:
                 record = self._record_of(root, json.loads(begun))
                 until = self._lock_of(record)
                 return versions.finish(self._store, root, begun, until=until), record, until
-            until = retain_until(ruling.retention, self._today(), self._horizon)
+            until = retain_until(decision.retention, self._today(), self._horizon)
             kept_at, salt = self._identity(root)
-            record = metadata.first_record(package, ruling, kept_at=kept_at, salt=salt)
+            record = metadata.first_record(package, decision, kept_at=kept_at, salt=salt)
             planned = [
                 *(Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in package.files),
                 *(Planned.of(layout.report_name(name), content) for name, content in sorted(package.reports.items())),
@@ -260,9 +260,9 @@ class Holdings:
             differences = description.differences(current["description"], metadata.description_json(wanted))
             if not differences:
                 return row
-            ruling = rulebook.apply_rule(session, tenant, wanted)
-            record = metadata.next_record(current, wanted, ruling)
-            until = self._lasting(session, record_id, ruling)
+            decision = rulebook.decide(session, tenant, wanted)
+            record = metadata.next_record(current, wanted, decision)
+            until = self._lasting(session, record_id, decision)
             version = self._revised(session, row, record, before, until, message="Describe")
             entry = self._ledger.append(
                 session,
@@ -323,7 +323,7 @@ class Holdings:
             # was superseded at once, and its files are pinned like any other.
             orphan = versions.finish(self._store, root, begun, until=until)
             hold_version(self._store, session, row.id, orphan)
-            catalogue.enter_files(session, row.id, orphan, but=set())
+            catalogue.enter_files(session, row.id, orphan, exclude=set())
             before, number = json.loads(begun), number + 1
         events = self._events(session, row.id, row.deposit_id)
         planned = [
@@ -345,10 +345,10 @@ class Holdings:
         hold_version(self._store, session, row.id, version)
         return version
 
-    def _lasting(self, session: Session, record_id: str, ruling: rulebook.Ruling) -> date:
+    def _lasting(self, session: Session, record_id: str, decision: rulebook.RetentionDecision) -> date:
         """Lock of a new version: what the rule asks for now, and never less than what is locked already."""
         locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
-        return max([retain_until(ruling.retention, self._today(), self._horizon), *locks])
+        return max([retain_until(decision.retention, self._today(), self._horizon), *locks])
 
     def _extend_locks(self, session: Session, record_id: str, until: date) -> None:
         """Everything a version refers to is locked as long as it is."""

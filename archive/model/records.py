@@ -125,7 +125,7 @@ class ToolRun:
 
 
 @dataclass(frozen=True)
-class Package:
+class ArchivalPackage:
     """All that ``holdings.keep`` needs to make a record (the AIP before it has a place).
 
     Attributes:

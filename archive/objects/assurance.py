@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import StoreProbeRow
-from archive.objects.challenges import Besieged
+from archive.objects.challenges import ProbedStore
 from archive.objects.port import Assurance
 from archive.objects.probe import Probe, run
 from signing.ground.clock import Clock
@@ -68,13 +68,13 @@ def was_lost(session: Session, store: str) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def now_proven(database: Database, store: Besieged, clock: Clock) -> Assurance:
+def now_proven(database: Database, store: ProbedStore, clock: Clock) -> Assurance:
     """What the store is known to enforce at this moment."""
     with database.read() as session:
         return proven(session, store.name, clock())
 
 
-def probe_again(database: Database, store: Besieged, clock: Clock, *, after: timedelta) -> Probe | None:
+def probe_again(database: Database, store: ProbedStore, clock: Clock, *, after: timedelta) -> Probe | None:
     """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
 
     Raises:

@@ -11,7 +11,7 @@ from archive.objects.port import ObjectStore, StoredObject
 from signing.ground.errors import Refused
 
 
-class Attack(StrEnum):
+class Challenge(StrEnum):
     """What is tried, in this order."""
 
     DELETE = "delete"
@@ -26,15 +26,15 @@ class Attack(StrEnum):
 
 
 SAID: Final = {
-    Attack.DELETE: "détruire la version",
-    Attack.BYPASS: "détruire la version en invoquant le droit de passer outre",
-    Attack.SHORTEN: "raccourcir le verrou",
-    Attack.WEAKEN: "changer le mode du verrou",
-    Attack.UNLOCK: "lever le verrou",
-    Attack.OVERWRITE: "écraser les octets",
-    Attack.HIDE: "cacher l’objet sous une marque d’effacement",
-    Attack.SUSPEND: "suspendre les versions du seau",
-    Attack.UNCONFIGURE: "retirer le verrouillage du seau",
+    Challenge.DELETE: "détruire la version",
+    Challenge.BYPASS: "détruire la version en invoquant le droit de passer outre",
+    Challenge.SHORTEN: "raccourcir le verrou",
+    Challenge.WEAKEN: "changer le mode du verrou",
+    Challenge.UNLOCK: "lever le verrou",
+    Challenge.OVERWRITE: "écraser les octets",
+    Challenge.HIDE: "cacher l’objet sous une marque d’effacement",
+    Challenge.SUSPEND: "suspendre les versions du seau",
+    Challenge.UNCONFIGURE: "retirer le verrouillage du seau",
 }
 REASONS: Final = {
     "refused": "Le magasin a refusé toutes les attaques menées avec les clés de ce service.",
@@ -48,30 +48,30 @@ REASONS: Final = {
 """Why an assurance is what it is."""
 
 
-class Attacker(Protocol):
+class Credential(Protocol):
     """One credential of ours, turned against the store.
 
     Attributes:
         credential: Whose: ``store``, ``copy``.
-        attacks: What makes sense against this kind of store.
+        challenges: What makes sense against this kind of store.
     """
 
     @property
     def credential(self) -> str: ...  # noqa: D102
 
     @property
-    def attacks(self) -> Sequence[Attack]: ...  # noqa: D102
+    def challenges(self) -> Sequence[Challenge]: ...  # noqa: D102
 
-    def attempt(self, attack: Attack, target: StoredObject, until: date) -> None:
+    def attempt(self, challenge: Challenge, target: StoredObject, until: date) -> None:
         """Try it; what it changed beside our object is put back before this returns.
 
         Raises:
-            Refused: ``attack_refused``, with the store's own ``answer``.
+            Refused: ``challenge_refused``, with the store's own ``answer``.
             Unavailable: The store did not answer.
         """
 
 
-class Besieged(ObjectStore, Protocol):
+class ProbedStore(ObjectStore, Protocol):
     """A store that can be attacked."""
 
     @property
@@ -90,10 +90,10 @@ class Besieged(ObjectStore, Protocol):
             Unavailable: The store did not answer.
         """
 
-    def attackers(self) -> Sequence[Attacker]:
+    def credentials(self) -> Sequence[Credential]:
         """Every credential that the service holds."""
 
 
-def attack_refused(answer: str | None) -> Refused:
+def challenge_refused(answer: str | None) -> Refused:
     """The store said no, in its own word."""
     return Refused("attack_refused", "Le magasin a refusé ({answer}).", answer=answer or "?")

@@ -24,10 +24,10 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
-from archive.objects.challenges import REASONS, Attacker
+from archive.objects.challenges import REASONS, Credential
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.keys import parts_of
-from archive.objects.local_challenges import LocalAttacker
+from archive.objects.local_challenges import LocalCredential
 from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, unreadable
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused, Unavailable
@@ -79,9 +79,9 @@ class LocalObjectStore:
     def mend(self) -> None:
         """See ``siege.Besieged``: nothing is attacked here but the probe's own object."""
 
-    def attackers(self) -> Sequence[Attacker]:
+    def credentials(self) -> Sequence[Credential]:
         """See ``siege.Besieged``."""
-        return [LocalAttacker(self._root)]
+        return [LocalCredential(self._root)]
 
     # -- writing
 

@@ -27,9 +27,9 @@ from minio.error import S3Error
 
 from archive.model.settings import S3Store
 from archive.objects import disk
-from archive.objects.challenges import REASONS, Attacker, Besieged
+from archive.objects.challenges import REASONS, Credential, ProbedStore
 from archive.objects.keys import parts_of
-from archive.objects.minio_challenges import S3Attacker, mend
+from archive.objects.minio_challenges import S3Credential, mend
 from archive.objects.minio_client import (
     Connection,
     Marker,
@@ -97,7 +97,7 @@ class MinioObjectStore:
         settings: S3Store,
         clock: Clock,
         *,
-        proven: Callable[[Besieged], Assurance] = lambda _: Assurance.ADVISORY,
+        proven: Callable[[ProbedStore], Assurance] = lambda _: Assurance.ADVISORY,
         credentials: Mapping[str, S3Store] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
@@ -125,15 +125,15 @@ class MinioObjectStore:
         """See ``siege.Besieged``."""
         mend(self.open()[0])
 
-    def attackers(self) -> Sequence[Attacker]:
+    def credentials(self) -> Sequence[Credential]:
         """See ``siege.Besieged``."""
         others = {
             name: self._settings.model_copy(update={"access_key": other.access_key, "secret_key": other.secret_key})
             for name, other in self._credentials.items()
         }
         return [
-            S3Attacker("store", lambda: self.open()[0]),
-            *(S3Attacker(name, partial(Connection, settings)) for name, settings in others.items()),
+            S3Credential("store", lambda: self.open()[0]),
+            *(S3Credential(name, partial(Connection, settings)) for name, settings in others.items()),
         ]
 
     def open(self) -> tuple[Connection, Locks]:

@@ -18,7 +18,7 @@ from minio.retention import Retention
 from minio.versioningconfig import SUSPENDED, VersioningConfig
 from minio.xml import Element, SubElement
 
-from archive.objects.challenges import Attack, attack_refused
+from archive.objects.challenges import Challenge, challenge_refused
 from archive.objects.minio_client import Connection, answered
 from archive.objects.minio_locks import moment
 from archive.objects.port import StoredObject
@@ -47,7 +47,7 @@ class _NoLock(ObjectLockConfig):
         return written
 
 
-class S3Attacker:
+class S3Credential:
     """One credential, turned against one bucket.
 
     Args:
@@ -55,17 +55,17 @@ class S3Attacker:
         connect: Opens the bucket with it.
     """
 
-    attacks: Sequence[Attack] = tuple(Attack)
+    challenges: Sequence[Challenge] = tuple(Challenge)
 
     def __init__(self, credential: str, connect: Callable[[], Connection]) -> None:
         self.credential = credential
         self._connect = connect
 
-    def attempt(self, attack: Attack, target: StoredObject, until: date) -> None:
+    def attempt(self, challenge: Challenge, target: StoredObject, until: date) -> None:
         """See ``archive.objects.probe.Attacker``."""
         with _refusals(target.key):
             bucket = self._connect()
-            _ATTACKS[attack](bucket, target, until)
+            _CHALLENGES[challenge](bucket, target, until)
 
 
 def _delete(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
@@ -75,7 +75,7 @@ def _delete(bucket: Connection, target: StoredObject, until: date) -> None:  # n
 def _bypass(bucket: Connection, target: StoredObject, until: date) -> None:  # noqa: ARG001
     asked = [DeleteObject(target.key, target.version)]
     for error in bucket.client.remove_objects(bucket.bucket, asked, bypass_governance_mode=True):
-        raise attack_refused(error.code)
+        raise challenge_refused(error.code)
 
 
 def _shorten(bucket: Connection, target: StoredObject, until: date) -> None:
@@ -176,16 +176,16 @@ def mend(bucket: Connection) -> None:
             ) from error
 
 
-_ATTACKS: Final[dict[Attack, Callable[[Connection, StoredObject, date], None]]] = {
-    Attack.DELETE: _delete,
-    Attack.BYPASS: _bypass,
-    Attack.SHORTEN: _shorten,
-    Attack.WEAKEN: _weaken,
-    Attack.UNLOCK: _unlock,
-    Attack.OVERWRITE: _overwrite,
-    Attack.HIDE: _hide,
-    Attack.SUSPEND: _suspend,
-    Attack.UNCONFIGURE: _unconfigure,
+_CHALLENGES: Final[dict[Challenge, Callable[[Connection, StoredObject, date], None]]] = {
+    Challenge.DELETE: _delete,
+    Challenge.BYPASS: _bypass,
+    Challenge.SHORTEN: _shorten,
+    Challenge.WEAKEN: _weaken,
+    Challenge.UNLOCK: _unlock,
+    Challenge.OVERWRITE: _overwrite,
+    Challenge.HIDE: _hide,
+    Challenge.SUSPEND: _suspend,
+    Challenge.UNCONFIGURE: _unconfigure,
 }
 
 
@@ -198,4 +198,4 @@ def _refusals(key: str) -> Iterator[None]:
         except S3Error as error:
             if error.code in _UNSURE:
                 raise
-            raise attack_refused(error.code) from error
+            raise challenge_refused(error.code) from error

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from archive.objects.challenges import REASONS, SAID, Attack, Attacker, Besieged
+from archive.objects.challenges import REASONS, SAID, Challenge, Credential, ProbedStore
 from archive.objects.port import Assurance, ObjectStore, StoredObject, read_all
 from signing.ground.canonical import canonical
 from signing.ground.clock import Clock, stamp
@@ -28,9 +28,9 @@ LOCK_DAYS: Final = 1
 """The shortest lock that is whole: until the end of tomorrow."""
 
 
-_ON_THE_BUCKET: Final = {Attack.SUSPEND, Attack.UNCONFIGURE}
+_ON_THE_BUCKET: Final = {Challenge.SUSPEND, Challenge.UNCONFIGURE}
 """These touch more than our object: tried only after all others were refused."""
-_BESIDE: Final = {Attack.OVERWRITE, Attack.HIDE}
+_BESIDE: Final = {Challenge.OVERWRITE, Challenge.HIDE}
 """A store that keeps versions may say yes: something comes to lie beside our version, which must not change."""
 
 
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 class Attempt:
     """One attack and what became of it; the answer is the store's own word."""
 
-    attack: Attack
+    challenge: Challenge
     credential: str
     outcome: Outcome
     answer: str
@@ -58,12 +58,12 @@ class Attempt:
     @property
     def said(self) -> str:
         """The attack in French."""
-        return SAID[self.attack]
+        return SAID[self.challenge]
 
     def as_json(self) -> dict[str, str]:
         """As it is kept and shown."""
         return {
-            "attack": self.attack.value,
+            "attack": self.challenge.value,
             "said": self.said,
             "credential": self.credential,
             "outcome": self.outcome.value,
@@ -96,36 +96,36 @@ class Probe:
         }
 
 
-def run(store: Besieged, clock: Clock) -> Probe:
+def run(store: ProbedStore, clock: Clock) -> Probe:
     """Attack the store.
 
     Raises:
         Unavailable: The store did not answer: nothing was shown.
     """
     at = clock()
-    siege = _Siege(store, at.date() + timedelta(days=LOCK_DAYS), clock)
+    course = _Course(store, at.date() + timedelta(days=LOCK_DAYS), clock)
     try:
         store.mend()
         _sweep(store)
-        siege.place()
-        siege.run()
+        course.place()
+        course.run()
     except Corrupt as error:
-        failed = Attempt(siege.tried or Attack.UNLOCK, siege.credential, siege.became(error), str(error))
+        failed = Attempt(course.tried or Challenge.UNLOCK, course.credential, course.became(error), str(error))
         reason = REASONS[_CORRUPT.get(error.code, "cut_short")]
-        return Probe(at, store.name, Assurance.ADVISORY, reason, (*siege.made, failed))
-    attempts = tuple(siege.made)
-    assurance, reason = _judged(store, attempts, held=siege.intact())
+        return Probe(at, store.name, Assurance.ADVISORY, reason, (*course.made, failed))
+    attempts = tuple(course.made)
+    assurance, reason = _judged(store, attempts, held=course.intact())
     _sweep(store)
     return Probe(at, store.name, assurance, reason, attempts)
 
 
-class _Siege:
-    def __init__(self, store: Besieged, until: date, clock: Clock) -> None:
+class _Course:
+    def __init__(self, store: ProbedStore, until: date, clock: Clock) -> None:
         self._store = store
         self._until = until
         self._clock = clock
         self.made: list[Attempt] = []
-        self.tried: Attack | None = None
+        self.tried: Challenge | None = None
         self.credential = "store"
         self._content = b""
         self._target: StoredObject | None = None
@@ -155,31 +155,31 @@ class _Siege:
     def run(self) -> None:
         """Every attack with every credential; a new object where one fell."""
         made = self.made
-        for attacker in self._store.attackers():
-            for attack in attacker.attacks:
-                if attack in _ON_THE_BUCKET and any(a.outcome is not Outcome.REFUSED for a in made):
+        for holder in self._store.credentials():
+            for challenge in holder.challenges:
+                if challenge in _ON_THE_BUCKET and any(a.outcome is not Outcome.REFUSED for a in made):
                     said = "il n’enseignerait plus rien et toucherait d’autres objets"
-                    made.append(Attempt(attack, attacker.credential, Outcome.NOT_TRIED, said))
+                    made.append(Attempt(challenge, holder.credential, Outcome.NOT_TRIED, said))
                     continue
                 target = self._target if self._target is not None and self.intact() else self.place()
-                self.tried, self.credential = attack, attacker.credential
-                made.append(self._attempt(attacker, attack, target))
+                self.tried, self.credential = challenge, holder.credential
+                made.append(self._attempt(holder, challenge, target))
                 self.tried = None
 
-    def _attempt(self, attacker: Attacker, attack: Attack, target: StoredObject) -> Attempt:
+    def _attempt(self, holder: Credential, challenge: Challenge, target: StoredObject) -> Attempt:
         try:
-            attacker.attempt(attack, target, self._until)
+            holder.attempt(challenge, target, self._until)
         except Refused as error:
             outcome = Outcome.REFUSED if self.intact() else Outcome.PASSED
-            return Attempt(attack, attacker.credential, outcome, str(error.values.get("answer", error.code)))
+            return Attempt(challenge, holder.credential, outcome, str(error.values.get("answer", error.code)))
         intact = self.intact()
-        if attack in _BESIDE and intact:
-            return Attempt(attack, attacker.credential, Outcome.REFUSED, "la version gardée n’a pas changé")
+        if challenge in _BESIDE and intact:
+            return Attempt(challenge, holder.credential, Outcome.REFUSED, "la version gardée n’a pas changé")
         said = "le magasin a dit oui" if intact else "la version gardée n’est plus ce qu’elle était"
-        return Attempt(attack, attacker.credential, Outcome.PASSED, said)
+        return Attempt(challenge, holder.credential, Outcome.PASSED, said)
 
 
-def _judged(store: Besieged, attempts: Sequence[Attempt], *, held: bool) -> tuple[Assurance, str]:
+def _judged(store: ProbedStore, attempts: Sequence[Attempt], *, held: bool) -> tuple[Assurance, str]:
     passed = [attempt for attempt in attempts if attempt.outcome is Outcome.PASSED]
     untried = [attempt for attempt in attempts if attempt.outcome is Outcome.NOT_TRIED]
     if store.weakness is not None:

@@ -32,7 +32,7 @@ PACK: Final = "fr-departement"
 
 
 @dataclass(frozen=True)
-class Ruling:
+class RetentionDecision:
     """All that the rulebook says about one record."""
 
     retention: Retention
@@ -146,7 +146,7 @@ def rule_for(session: Session, tenant: str, document_type: str | None) -> Rule |
     return rule(session, tenant, row.rule_code) if row is not None and row.rule_code else None
 
 
-def apply_rule(session: Session, tenant: str, description: Description) -> Ruling:
+def decide(session: Session, tenant: str, description: Description) -> RetentionDecision:
     """Dates and sentences for a record, and what somebody should complete."""
     code = description.document_type
     row = session.get(DocumentTypeRow, (tenant, code)) if code else None
@@ -160,7 +160,7 @@ def apply_rule(session: Session, tenant: str, description: Description) -> Rulin
     )
     access_rule = description.access_rule or (row.access_rule if row is not None else None)
     access = access_of(access_rule, document_date=description.document_date, closed_on=description.closed_on)
-    return Ruling(retention, access, access_rule, tuple(_remarks(code, row, in_force, retention)))
+    return RetentionDecision(retention, access, access_rule, tuple(_remarks(code, row, in_force, retention)))
 
 
 def _remarks(

@@ -30,13 +30,13 @@ def add(session: Session, kind: str, subject: str, priority: int, *, at: datetim
     session.add(OutboxRow(kind=kind, subject=subject, priority=priority, created_at=at, sent_at=None))
 
 
-class Bell(Protocol):
+class Notifier(Protocol):
     """Tells other processes that something was committed: nobody has to poll fast.
 
     A ring is a hint: lost, doubled or late, nothing breaks.
     """
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the listener, if there is one. Never blocks, never fails."""
         ...
 
@@ -49,7 +49,7 @@ class Bell(Protocol):
         ...
 
 
-class LocalBell:
+class LocalNotifier:
     """For the processes of one machine.
 
     A ring travels as a datagram to an abstract Unix socket named after the home folder: no file to clean up,
@@ -61,7 +61,7 @@ class LocalBell:
         self._address = f"\0chartrier-{digest}-{name}"
         self._listening: socket.socket | None = None
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake the listener, if there is one. Never blocks, never fails."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)

@@ -11,7 +11,7 @@ STAGING_HOURS: Final = 24
 LEASE_SECONDS: Final = 60
 """How long a worker that says nothing is believed to be alive."""
 
-MAX_TAKES: Final = 3
+MAX_CLAIMS: Final = 3
 """A document that was being worked on when this many workers died is set aside."""
 
 FIELDS: Final = (

@@ -13,9 +13,9 @@ from archive.custody import reports
 from archive.custody.external_sort import IdSet, Sorter, summed
 from archive.custody.findings import LISTED, Finding, Findings
 from archive.custody.rebuild import run as rebuild
-from archive.custody.rebuild.run import Rebuild, Rebuilt, Told
-from archive.custody.reconcile.journal import Agreement
-from archive.custody.reconcile.store import Census
+from archive.custody.rebuild.run import OnProgress, Rebuild, Rebuilt
+from archive.custody.reconcile.journal import JournalReconciliation
+from archive.custody.reconcile.store import StoreReconciliation
 from archive.custody.replica.check import CopyCheck
 from archive.custody.replica.promote import promote
 from archive.custody.replica.restore import Restored, Restoring
@@ -23,9 +23,9 @@ from archive.custody.replica.sync import Copies
 from archive.database.tables import CopyRow, TenantRow
 from archive.journal.sequencer import size
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
-from ingestion.processing.leases import require_no_duty
+from ingestion.processing.leases import require_no_exclusive_job
 from ingestion.reception.staging import Staging
-from search.reconcile import Drift
+from search.reconcile import IndexReconciliation
 from signing.ground.clock import stamp
 from signing.ground.errors import Refused
 
@@ -43,7 +43,7 @@ class Custody:
     """The whole of an installation's holdings.
 
     Args:
-        told: Progress of a long step.
+        on_progress: Progress of a long step.
         found: Called with each finding as it is made.
     """
 
@@ -51,11 +51,11 @@ class Custody:
         self,
         system: System,
         *,
-        told: Told = lambda _step, _done, _total: None,
+        on_progress: OnProgress = lambda _step, _done, _total: None,
         found: Callable[[Finding], None] = lambda _finding: None,
     ) -> None:
         self._system = system
-        self._told = told
+        self._on_progress = on_progress
         self._found = found
 
     def rebuild(self, *, thorough: bool = False) -> dict[str, Any]:
@@ -72,8 +72,8 @@ class Custody:
             system.ledger,
             system.store,
             system.clock,
-            also=recovery.of_record,
-            told=self._told,
+            in_transaction=recovery.of_record,
+            on_progress=self._on_progress,
             thorough=thorough,
         )
         result = work.run(Findings(self._found))
@@ -81,7 +81,7 @@ class Custody:
         result.recovered += recovery.recovered
         result.recovered_count += recovery.recovered_count
         for tenant in self._tenants():
-            system.follower.rebuild(tenant, lambda done, total: self._told("index", done, total))
+            system.follower.rebuild(tenant, lambda done, total: self._on_progress("index", done, total))
         report = self._report(result, waiting)
         result.stored.close()
         with system.database.write() as session:
@@ -107,20 +107,20 @@ class Custody:
         findings = Findings(self._found)
         with system.database.write() as session:
             reports.begin(session, RECONCILE, system.clock())
-        census = Census(
+        comparison = StoreReconciliation(
             system.database,
             system.store,
             system.clock,
             in_progress=self._in_progress,
             pause=pause,
-            told=self._told,
+            on_progress=self._on_progress,
         )
-        agreement = Agreement(system.database, system.store, pause=pause)
-        stored = census.take(findings)
-        records = agreement.catalogue(findings)
-        agreement.published(findings)
-        drift = Drift(system.database, system.index, system.follower, system.search_entry)
-        shown = sum(drift.check(tenant, findings, repair=repair) for tenant in self._tenants())
+        journalled = JournalReconciliation(system.database, system.store, pause=pause)
+        stored = comparison.take(findings)
+        records = journalled.catalogue(findings)
+        journalled.published(findings)
+        indexed = IndexReconciliation(system.database, system.index, system.follower, system.search_entry)
+        shown = sum(indexed.check(tenant, findings, repair=repair) for tenant in self._tenants())
         Staging(system.database, system.store, system.clock).check(
             findings, clear=system.sweeper.clear_staging if repair else None
         )
@@ -184,7 +184,7 @@ class Custody:
         behind = work.whole(findings)
         facts: dict[str, Any] = {"position": last, "records_behind": behind, "assurance": str(copy.assurance)}
         if check:
-            reader = CopyCheck(self._system.database, copy, self._system.clock, told=self._told)
+            reader = CopyCheck(self._system.database, copy, self._system.clock, on_progress=self._on_progress)
             facts |= {"checked": reader.run(findings), "checked_at": stamp(self._system.clock())}
         with self._system.database.read() as session:
             facts["objects"] = session.scalar(select(func.count()).select_from(CopyRow)) or 0
@@ -204,10 +204,10 @@ class Custody:
         if system.copy_store is None:
             raise _no_copy()
         with system.database.read() as session:
-            require_no_duty(session, system.clock)
+            require_no_exclusive_job(session, system.clock)
         self.copy_everything()
         with system.database.write() as session:
-            require_no_duty(session, system.clock)
+            require_no_exclusive_job(session, system.clock)
             require_none_waiting(session)
             moved = promote(session, system.clock)
             system.ledger.append(
@@ -239,7 +239,9 @@ class Custody:
         if system.copy_store is None:
             return None
         folder = system.settings.home / "work"
-        return Copies(system.database, system.store, system.copy_store, folder, system.clock, told=self._told)
+        return Copies(
+            system.database, system.store, system.copy_store, folder, system.clock, on_progress=self._on_progress
+        )
 
     def _end_copies(self, facts: dict[str, Any], findings: Findings, known: list[Any]) -> dict[str, Any]:
         report = {**facts, "open": findings.open + len(known), **findings.as_json()}

@@ -23,7 +23,7 @@ from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
 from ingestion.deposits.states import UNFINISHED, DepositState, problem
-from ingestion.reception.submission import Offer, request_digest
+from ingestion.reception.submission import Submission, request_digest
 from ingestion.tables import DepositRow, StageRunRow
 from signing.ground.canonical import parse_canonical
 from signing.ground.clock import Clock, parse_stamp
@@ -100,33 +100,33 @@ class Recovery:
 
     def _deposit(self, result: Rebuilt, prefix: str, items: Mapping[str, Listed]) -> bool:
         described, content = items.get(f"{prefix}/deposit.json"), items.get(f"{prefix}/bytes")
-        told = self._statement(result, prefix, described) if described is not None else None
-        if told is None:
+        stated = self._statement(result, prefix, described) if described is not None else None
+        if stated is None:
             return False  # cut off before it was acknowledged, or altered
         with self._database.write() as session:
-            known = session.get(DepositRow, told["deposit"])
+            known = session.get(DepositRow, stated["deposit"])
             if known is not None:
                 if content is not None and known.staging_version == "":
                     known.staging_version = content.version
-                    _as_given(session, known, told)
+                    _as_given(session, known, stated)
                 return known.state != DepositState.KEPT
-            received = _entry(session, told["deposit"])
-            if not _agrees(result, prefix, told, received, content) or content is None or _twin(session, told):
+            received = _entry(session, stated["deposit"])
+            if not _agrees(result, prefix, stated, received, content) or content is None or _twin(session, stated):
                 return False  # a twin: the same request, received twice at once; one of the two was acknowledged
-            self._require_tenant(session, result, told)
+            self._require_tenant(session, result, stated)
             if received is None:
-                digests = {name: told[name] for name in ("sha-256", "sha-512")}
-                received = self._recover(session, told["tenant"], told["deposit"], digests, told["size"])
-            row = self._waiting(session, told, content, received)
+                digests = {name: stated[name] for name in ("sha-256", "sha-512")}
+                received = self._recover(session, stated["tenant"], stated["deposit"], digests, stated["size"])
+            row = self._waiting(session, stated, content, received)
             if row.state == DepositState.RECEIVED:
                 outbox.add(session, outbox.ADVANCE, row.id, row.priority, at=self._clock())
         return True
 
     def _statement(self, result: Rebuilt, prefix: str, described: Listed) -> dict[str, Any] | None:
         try:
-            told: dict[str, Any] = parse_canonical(read_all(self._store, described.key, described.version))
-            if f"staging/{told['tenant']}/{told['deposit']}" == prefix:
-                return told
+            stated: dict[str, Any] = parse_canonical(read_all(self._store, described.key, described.version))
+            if f"staging/{stated['tenant']}/{stated['deposit']}" == prefix:
+                return stated
         except Unreadable:
             result.findings.add(Kind.UNREADABLE, "staging", described.key, "deposit")
             return None
@@ -135,31 +135,31 @@ class Recovery:
         result.findings.add(Kind.CHANGED, "staging", described.key, "deposit")
         return None
 
-    def _waiting(self, session: Session, told: Mapping[str, Any], content: Listed, received: Entry) -> DepositRow:
-        digests = Digests(told["sha-256"], told["sha-512"])
-        aside = _set_aside(session, told["deposit"])
-        received_at = parse_stamp(told["received_at"])
+    def _waiting(self, session: Session, stated: Mapping[str, Any], content: Listed, received: Entry) -> DepositRow:
+        digests = Digests(stated["sha-256"], stated["sha-512"])
+        aside = _quarantined(session, stated["deposit"])
+        received_at = parse_stamp(stated["received_at"])
         row = _row(
-            id=told["deposit"],
-            tenant_id=told["tenant"],
-            idempotency_key=told["idempotency_key"],
-            request_digest=request_digest(_offer(told), told["size"], digests),
+            id=stated["deposit"],
+            tenant_id=stated["tenant"],
+            idempotency_key=stated["idempotency_key"],
+            request_digest=request_digest(_submission(stated), stated["size"], digests),
             state=DepositState.QUARANTINED if aside is not None else DepositState.RECEIVED,
-            agent=told["agent"],
-            filename=told["filename"],
-            media_type=told["media_type"],
-            size=told["size"],
+            agent=stated["agent"],
+            filename=stated["filename"],
+            media_type=stated["media_type"],
+            size=stated["size"],
             sha256=digests.sha256,
             sha512=digests.sha512,
-            fields=told["fields"],
+            fields=stated["fields"],
             received_at=received_at,
             updated_at=self._clock(),
             staging_key=content.key,
             staging_version=content.version,
             entry=received.n,
             leaf_hash=received.leaf_hash,
-            record_id=told.get("record") or new_id(),
-            priority=told.get("priority", 0),
+            record_id=stated.get("record") or new_id(),
+            priority=stated.get("priority", 0),
             problem=aside,
         )
         session.add(row)
@@ -179,16 +179,16 @@ class Recovery:
             facts={"sha-256": digests["sha-256"], "sha-512": digests["sha-512"], "size": size},
         )
 
-    def _require_tenant(self, session: Session, result: Rebuilt, told: Mapping[str, Any]) -> None:
+    def _require_tenant(self, session: Session, result: Rebuilt, stated: Mapping[str, Any]) -> None:
         """A tenant that only its deposits tell of: they know its name, not its rules."""
-        row = session.get(TenantRow, told["tenant"])
+        row = session.get(TenantRow, stated["tenant"])
         if row is None:
-            session.add(TenantRow(id=told["tenant"], name=told["tenant_name"], created_at=self._clock()))
+            session.add(TenantRow(id=stated["tenant"], name=stated["tenant_name"], created_at=self._clock()))
             session.flush()
-            load_pack(session, told["tenant"], at=self._clock())
-            result.nameless.append(told["tenant"])
-        elif told["tenant"] in result.nameless and row.name == row.id:
-            row.name = told["tenant_name"]
+            load_pack(session, stated["tenant"], at=self._clock())
+            result.nameless.append(stated["tenant"])
+        elif stated["tenant"] in result.nameless and row.name == row.id:
+            row.name = stated["tenant_name"]
 
 
 def in_progress(session: Session, record_id: str) -> bool:
@@ -214,17 +214,17 @@ def require_none_waiting(session: Session) -> None:
 
 
 def _agrees(
-    result: Rebuilt, prefix: str, told: Mapping[str, Any], received: Entry | None, content: Listed | None
+    result: Rebuilt, prefix: str, stated: Mapping[str, Any], received: Entry | None, content: Listed | None
 ) -> bool:
     """Whether bytes, statement and journal tell of the same deposit; what does not agree is listed."""
-    if received is not None and json.loads(received.body)["facts"]["sha-256"] != told["sha-256"]:
+    if received is not None and json.loads(received.body)["facts"]["sha-256"] != stated["sha-256"]:
         result.findings.add(Kind.CHANGED, "staging", f"{prefix}/deposit.json", "journal")
         return False
     if content is None:
         if received is not None:
             result.findings.add(Kind.MISSING, "staging", f"{prefix}/bytes", "bytes")
         return False
-    if content.size != told["size"]:
+    if content.size != stated["size"]:
         result.findings.add(Kind.CHANGED, "staging", content.key, "size")
     return True
 
@@ -268,30 +268,32 @@ def _stage(deposit_id: str, tool: Mapping[str, Any]) -> StageRunRow:
     )
 
 
-def _as_given(session: Session, row: DepositRow, told: Mapping[str, Any]) -> None:
+def _as_given(session: Session, row: DepositRow, stated: Mapping[str, Any]) -> None:
     """A kept deposit whose staging is still there: the caller's key and fields are known after all."""
-    if not _twin(session, told):
-        row.idempotency_key = told["idempotency_key"]
-        row.request_digest = request_digest(_offer(told), told["size"], Digests(told["sha-256"], told["sha-512"]))
-    row.agent, row.fields = told["agent"], told["fields"]
+    if not _twin(session, stated):
+        row.idempotency_key = stated["idempotency_key"]
+        row.request_digest = request_digest(
+            _submission(stated), stated["size"], Digests(stated["sha-256"], stated["sha-512"])
+        )
+    row.agent, row.fields = stated["agent"], stated["fields"]
     session.flush()
 
 
-def _twin(session: Session, told: Mapping[str, Any]) -> bool:
+def _twin(session: Session, stated: Mapping[str, Any]) -> bool:
     query = select(DepositRow.id).where(
-        DepositRow.tenant_id == told["tenant"], DepositRow.idempotency_key == told["idempotency_key"]
+        DepositRow.tenant_id == stated["tenant"], DepositRow.idempotency_key == stated["idempotency_key"]
     )
     return session.scalar(query) is not None
 
 
-def _offer(told: Mapping[str, Any]) -> Offer:
-    return Offer(
-        told["tenant"],
-        told["agent"],
-        told["idempotency_key"],
-        told["filename"],
-        told["media_type"],
-        told["fields"],
+def _submission(stated: Mapping[str, Any]) -> Submission:
+    return Submission(
+        stated["tenant"],
+        stated["agent"],
+        stated["idempotency_key"],
+        stated["filename"],
+        stated["media_type"],
+        stated["fields"],
     )
 
 
@@ -305,7 +307,7 @@ def _entry(session: Session, deposit_id: str) -> Entry | None:
     return Entry(row.n, row.at, row.type, row.tenant_id, row.subject, row.body, row.leaf_hash)
 
 
-def _set_aside(session: Session, deposit_id: str) -> dict[str, Any] | None:
+def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:
     """The reason of a quarantine that still stands, as far as the journal tells it."""
     query = select(JournalEntryRow.type, JournalEntryRow.body).where(
         JournalEntryRow.subject == f"deposit:{deposit_id}",

@@ -17,7 +17,7 @@ import structlog
 
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
-from ingestion.processing.leases import Duty
+from ingestion.processing.leases import ExclusiveJob
 from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _LONG: Final = frozenset({"clearing", "probing", "locks", "holds", "reconciling"
 """Duties whose step may outlast their lease. The others' may not: one that hangs must pass to another beat."""
 
 _RENEWED_EVERY = 5.0
-"""Seconds between two looks at the leases of long steps; ``Duty`` writes only when half of one has run."""
+"""Seconds between two looks at the leases of long steps; ``ExclusiveJob`` writes only when half of one has run."""
 
 
 RECONCILE_EVERY: Final = timedelta(hours=1)
@@ -61,14 +61,14 @@ class Beat:
         self._over = threading.Event()
         self._rung = {"relay": threading.Event(), "follower": threading.Event()}
         self._followed = False
-        self._busy: dict[str, Duty] = {}
+        self._busy: dict[str, ExclusiveJob] = {}
         self._probe_after = SETTLED
         self._extended_on: date | None = None
         self._started = system.clock()
 
     def run(self) -> None:
         """Run until ``stop``; returns when every duty has ended."""
-        duties: list[tuple[str, float, Callable[[], bool]]] = [
+        jobs: list[tuple[str, float, Callable[[], bool]]] = [
             ("relay", RELAY_EVERY, self._relay),
             ("follower", FOLLOW_EVERY, self._follow),
             ("sweeper", SWEEP_EVERY, self._sweep),
@@ -80,12 +80,12 @@ class Beat:
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
             ("copying", CUSTODY_LOOKED_AT, self._copy),
         ]
-        threads = [threading.Thread(target=self._loop, args=duty, name=duty[0], daemon=True) for duty in duties]
+        threads = [threading.Thread(target=self._loop, args=job, name=job[0], daemon=True) for job in jobs]
         threads.append(threading.Thread(target=self._renew, name="leases", daemon=True))
         for thread in threads:
             thread.start()
         while not self._over.is_set():
-            if self._system.bell.wait(0.5):
+            if self._system.notifier.wait(0.5):
                 for event in self._rung.values():
                     event.set()
         for event in self._rung.values():
@@ -96,16 +96,16 @@ class Beat:
     def stop(self) -> None:
         """End after the present steps."""
         self._over.set()
-        self._system.bell.ring()
+        self._system.notifier.notify()
 
     def _loop(self, name: str, every: float, step: Callable[[], bool]) -> None:
         """One duty: as long as a step says that there is more, go on at once."""
-        duty = Duty(self._system.database, name, self._system.clock)
+        job = ExclusiveJob(self._system.database, name, self._system.clock)
         wake = self._rung.get(name, self._over)
         away = False
         while not self._over.is_set():
             try:
-                more = duty.hold() and self._kept(name, duty, step)
+                more = job.hold() and self._kept(name, job, step)
                 if away:
                     log.info("duty_resumed", duty=name)
                     away = False
@@ -122,14 +122,14 @@ class Beat:
                 if wake is not self._over:
                     wake.clear()
         try:
-            duty.release()
+            job.release()
         except Unavailable:
             log.warning("duty_not_released", duty=name)
 
-    def _kept(self, name: str, duty: Duty, step: Callable[[], bool]) -> bool:
+    def _kept(self, name: str, job: ExclusiveJob, step: Callable[[], bool]) -> bool:
         """Run a step; a long one keeps its lease, or a second beat would do the same at the same time."""
         if name in _LONG:
-            self._busy[name] = duty
+            self._busy[name] = job
         try:
             return step()
         finally:
@@ -137,9 +137,9 @@ class Beat:
 
     def _renew(self) -> None:
         while not self._over.wait(_RENEWED_EVERY):
-            for duty in list(self._busy.values()):
+            for job in list(self._busy.values()):
                 with suppress(Unavailable):  # the database is away for everybody who would take it
-                    duty.hold()
+                    job.hold()
 
     def _relay(self) -> bool:
         return self._system.relay.step() > 0
@@ -184,8 +184,8 @@ class Beat:
         custody = Custody(self._system)
         if custody.is_due(RECONCILE, RECONCILE_EVERY):
             report = custody.reconcile(repair=True)
-            told = log.error if report["open"] else log.info
-            told("reconciled", open=report["open"], repaired=report["repaired"], **report["counts"])
+            write = log.error if report["open"] else log.info
+            write("reconciled", open=report["open"], repaired=report["repaired"], **report["counts"])
         return False
 
     def _copy(self) -> bool:
@@ -196,8 +196,8 @@ class Beat:
         custody = Custody(self._system)
         if custody.is_due(WHOLE_COPY, COPIED_WHOLE_EVERY):
             report = custody.copy_everything()
-            told = log.error if report["open"] else log.info
-            told("copied", behind=report["records_behind"], open=report["open"])
+            write = log.error if report["open"] else log.info
+            write("copied", behind=report["records_behind"], open=report["open"])
         else:
             custody.follow_copies()
         return False

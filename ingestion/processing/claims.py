@@ -1,7 +1,7 @@
 """Taking work: a worker takes a row, not a message. Nothing here knows what the work is.
 
 ``attempts`` counts takes since the last progress. A take that was given back does not count; one whose worker
-died does, unless the whole service died with it. After ``MAX_TAKES`` of those the deposit is set aside.
+died does, unless the whole service died with it. After ``MAX_CLAIMS`` of those the deposit is set aside.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
-from ingestion.deposits.states import LEASE_SECONDS, MAX_TAKES, UNFINISHED, DepositState, problem
+from ingestion.deposits.states import LEASE_SECONDS, MAX_CLAIMS, UNFINISHED, DepositState, problem
 from ingestion.processing.leases import died, died_alone
 from ingestion.tables import DepositRow, PageTaskRow
 from signing.ground.clock import Clock
@@ -27,12 +27,12 @@ _BACK_OFF: Final = (1, 8, 20)
 """Seconds of rest after a worker died on a document, so that others go first."""
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """Somebody else took the work meanwhile; whatever this take still wants to write is void."""
 
 
 @dataclass(frozen=True)
-class Take:
+class Claim:
     """The right to write about a deposit, or about one chunk of its pages."""
 
     deposit_id: str
@@ -43,7 +43,7 @@ class Take:
         """First statement of every transaction of this take: write, if the right still holds.
 
         Raises:
-            Lost: It does not.
+            LeaseLost: It does not.
         """
         if self.first_page is None:
             statement = update(DepositRow).where(DepositRow.id == self.deposit_id, DepositRow.fence == self.fence)
@@ -54,10 +54,10 @@ class Take:
                 PageTaskRow.fence == self.fence,
             )
         if cast("CursorResult[Any]", session.execute(statement.values(**values))).rowcount != 1:
-            raise Lost
+            raise LeaseLost
 
 
-def take_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: str, clock: Clock) -> Take | None:
+def claim_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: str, clock: Clock) -> Claim | None:
     """Take a deposit if work on it is due and nobody else has it."""
     with database.write() as session:
         row = session.scalar(select(DepositRow).where(DepositRow.id == deposit_id).with_for_update(skip_locked=True))
@@ -66,19 +66,19 @@ def take_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: str
         now = clock()
         if not _free(row, now):
             return None
-        if row.attempts >= MAX_TAKES:
-            set_aside(session, ledger, row, now, killed())
+        if row.attempts >= MAX_CLAIMS:
+            quarantine(session, ledger, row, now, killed())
             return None
         row.state = DepositState.WORKING
         row.version += 1
         row.updated_at = now
         _occupy(row, owner, now)
-        return Take(deposit_id, None, row.fence)
+        return Claim(deposit_id, None, row.fence)
 
 
-def take_pages(
+def claim_pages(
     database: Database, ledger: Ledger, deposit_id: str, first_page: int, owner: str, clock: Clock
-) -> Take | None:
+) -> Claim | None:
     """Take a chunk of pages if it is still to be done and nobody else has it."""
     with database.write() as session:
         row = session.scalar(
@@ -92,28 +92,28 @@ def take_pages(
         now = clock()
         if deposit.state != DepositState.WORKING or not _free(row, now):
             return None
-        if row.attempts >= MAX_TAKES:
-            set_aside(session, ledger, deposit, now, killed())
+        if row.attempts >= MAX_CLAIMS:
+            quarantine(session, ledger, deposit, now, killed())
             return None
         row.state = "running"
         _occupy(row, owner, now)
-        return Take(deposit_id, first_page, row.fence)
+        return Claim(deposit_id, first_page, row.fence)
 
 
-def give_back(session: Session, take: Take, now: datetime, *, after: float, counts: bool) -> None:
+def release(session: Session, claim: Claim, now: datetime, *, after: float, counts: bool) -> None:
     """Release without progress; the sweeper wakes somebody when ``after`` seconds are over.
 
     Args:
         counts: Whether the take counts as one that failed.
     """
     values: dict[str, Any] = {"lease_owner": None, "lease_until": now + timedelta(seconds=after)}
-    column = DepositRow.attempts if take.first_page is None else PageTaskRow.attempts
+    column = DepositRow.attempts if claim.first_page is None else PageTaskRow.attempts
     if not counts:
         values["attempts"] = column - 1
-    take.touch(session, **values)
+    claim.touch(session, **values)
 
 
-def set_aside(session: Session, ledger: Ledger, row: DepositRow, now: datetime, reason: dict[str, Any]) -> None:
+def quarantine(session: Session, ledger: Ledger, row: DepositRow, now: datetime, reason: dict[str, Any]) -> None:
     """Quarantine: bytes kept, never served; an archivist decides."""
     row.state = DepositState.QUARANTINED
     row.problem = reason
@@ -137,7 +137,7 @@ def killed() -> dict[str, Any]:
         "workers_killed",
         "Le traitement de ce document s’est interrompu brutalement {times} fois.",
         action="Les octets reçus sont conservés. Faites examiner le fichier, puis relancez le traitement.",
-        values={"times": MAX_TAKES},
+        values={"times": MAX_CLAIMS},
     )
 
 
@@ -161,7 +161,7 @@ def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
         row.attempts = max(0, row.attempts - 1)
         row.lease_until = None
         return True
-    if row.attempts >= MAX_TAKES:
+    if row.attempts >= MAX_CLAIMS:
         return True  # to be set aside by the caller
     row.lease_until = now + timedelta(seconds=_BACK_OFF[min(row.attempts, len(_BACK_OFF)) - 1])
     return False
@@ -177,9 +177,9 @@ def _occupy(row: DepositRow | PageTaskRow, owner: str, now: datetime) -> None:
 class Heartbeat:
     """Extends a take's lease from a thread of its own while a long call runs."""
 
-    def __init__(self, database: Database, take: Take, clock: Clock) -> None:
+    def __init__(self, database: Database, claim: Claim, clock: Clock) -> None:
         self._database = database
-        self._take = take
+        self._claim = claim
         self._clock = clock
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -198,8 +198,8 @@ class Heartbeat:
         while not self._over.wait(LEASE_SECONDS / 3):
             try:
                 with self._database.write() as session:
-                    self._take.touch(session, lease_until=self._clock() + timedelta(seconds=LEASE_SECONDS))
-            except Lost:
+                    self._claim.touch(session, lease_until=self._clock() + timedelta(seconds=LEASE_SECONDS))
+            except LeaseLost:
                 return
             except Unavailable:
                 continue

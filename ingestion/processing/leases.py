@@ -18,7 +18,7 @@ from archive.database.tables import LeaseRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused
 
-DUTY_SECONDS: Final = 30
+EXCLUSIVE_JOB_SECONDS: Final = 30
 
 
 def this_worker() -> str:
@@ -49,11 +49,11 @@ def died_alone(owner: str) -> bool:
     return _started(int(parent)) == started
 
 
-def require_no_duty(session: Session, clock: Clock) -> None:
+def require_no_exclusive_job(session: Session, clock: Clock) -> None:
     """Refuse while a service of this installation runs its duties, on whatever machine or in whatever container.
 
     Raises:
-        Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for ``DUTY_SECONDS``.
+        Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for ``EXCLUSIVE_JOB_SECONDS``.
     """
     held = session.scalars(select(LeaseRow).where(LeaseRow.until > clock(), LeaseRow.holder != ""))
     if any(row.fence > 0 and not died(row.holder) for row in held if ":" in row.holder):
@@ -85,7 +85,7 @@ def _started(pid: int) -> str:
     return "" if state in {"Z", "X"} else fields[18]
 
 
-class Duty:
+class ExclusiveJob:
     """A named duty (relay, sweeper …) with at most one holder in the whole installation.
 
     Args:
@@ -104,9 +104,9 @@ class Duty:
     def hold(self) -> bool:
         """Take or renew the duty; cheap while more than half of the lease is left."""
         now = self._clock()
-        if self._until - now > timedelta(seconds=DUTY_SECONDS / 2):
+        if self._until - now > timedelta(seconds=EXCLUSIVE_JOB_SECONDS / 2):
             return True
-        until = now + timedelta(seconds=DUTY_SECONDS)
+        until = now + timedelta(seconds=EXCLUSIVE_JOB_SECONDS)
         with self._database.write() as session:
             row = locked_lease(session, self._name, now)
             if row.holder != self._holder and row.until > now and not died(row.holder):

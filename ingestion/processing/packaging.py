@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile, Remark, ToolRun
+from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
 from ingestion.processing.workspace import Files
 from ingestion.tables import DepositRow
 
@@ -19,7 +19,7 @@ Facts = Mapping[str, Mapping[str, Any]]
 
 def pack(
     deposit: DepositRow, facts: Facts, files: Files, runs: Sequence[ToolRun], remarks: Sequence[Remark]
-) -> Package:
+) -> ArchivalPackage:
     """Everything the archive needs, in the words of the archive.
 
     Args:
@@ -32,7 +32,7 @@ def pack(
     recognised = facts.get("recognise", {})
     read = recognised.get("words")
     confidence = recognised.get("confidence_permille")
-    return Package(
+    return ArchivalPackage(
         record_id=deposit.record_id or "",
         tenant=deposit.tenant_id,
         deposit_id=deposit.id,

@@ -27,7 +27,7 @@ def retry(
     database: Database,
     ledger: Ledger,
     clock: Clock,
-    ring: Callable[[], None],
+    notify: Callable[[], None],
     *,
     tenant: str,
     deposit_id: str,
@@ -74,7 +74,7 @@ def retry(
         )
         if not _reopen_pages(session, row):
             outbox.add(session, outbox.ADVANCE, deposit_id, row.priority, at=now)
-    ring()
+    notify()
     return row
 
 

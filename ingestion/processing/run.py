@@ -26,7 +26,7 @@ CHEAP: Final = frozenset({"screen", "identify", "normalise"})
 
 
 @dataclass
-class Ran:
+class StageRun:
     """One stage that ran, committed or not."""
 
     name: str
@@ -64,7 +64,7 @@ class Ran:
         )
 
     @classmethod
-    def of_row(cls, row: StageRunRow) -> Ran:
+    def of_row(cls, row: StageRunRow) -> StageRun:
         """As read back."""
         outputs = {name: Output.from_json(value) for name, value in (row.outputs or {}).items()}
         return cls(
@@ -111,7 +111,7 @@ class Ran:
         )
 
 
-class Journey:
+class DepositRun:
     """The state of one deposit in the hands of one worker.
 
     Attributes:
@@ -135,8 +135,8 @@ class Journey:
         self.workspace = workspace
         self.files = Files(workspace)
         self.facts: dict[str, Mapping[str, Any]] = {"deposit": _deposit_facts(deposit)}
-        self.runs: dict[str, Ran] = {}
-        self.pending: list[Ran] = []
+        self.runs: dict[str, StageRun] = {}
+        self.pending: list[StageRun] = []
         self._rows = {row.name: row for row in rows}
         place = (original.key, original.version) if original else (deposit.staging_key, deposit.staging_version)
         self.files.add("received", Output(deposit.sha256, deposit.sha512, deposit.size, *place))
@@ -145,7 +145,7 @@ class Journey:
                 self.files.add(f"pages/{chunk.first_page}", Output.from_json(chunk.output))
 
     @classmethod
-    def load(cls, session: Session, deposit_id: str, workspace: Workspace) -> Journey:
+    def load(cls, session: Session, deposit_id: str, workspace: Workspace) -> DepositRun:
         """As committed so far."""
         return cls(
             session.get_one(DepositRow, deposit_id),
@@ -175,20 +175,20 @@ class Journey:
         row = self._rows.get(stage)
         if row is None or row.state not in OVER:
             return False
-        ran = Ran.of_row(row)
-        for name, output in ran.outputs.items():
+        stage_run = StageRun.of_row(row)
+        for name, output in stage_run.outputs.items():
             self.files.add(name, output, remake=None if output.key else lambda: self._remake(stage, again))
-        self._note(ran)
+        self._note(stage_run)
         return True
 
-    def add(self, stage: str, result: StageResult, started_at: datetime, ended_at: datetime) -> Ran:
+    def add(self, stage: str, result: StageResult, started_at: datetime, ended_at: datetime) -> StageRun:
         """Take in what a stage just found."""
         inputs = self.files.digests(self.files.used)
         outputs = {}
         for name, path in result.files.items():
             outputs[name] = Output.of(path)
             self.files.add(name, outputs[name], path)
-        ran = Ran(
+        stage_run = StageRun(
             name=stage,
             state=result.state,
             started_at=started_at,
@@ -202,31 +202,31 @@ class Journey:
             facts=result.facts,
             remarks=[remark.as_json() for remark in result.remarks],
         )
-        self._note(ran)
-        self.pending.append(ran)
-        return ran
+        self._note(stage_run)
+        self.pending.append(stage_run)
+        return stage_run
 
     def add_pages(self, first: int, path: Path) -> None:
         """Take in the words of one chunk that was recognised in this take."""
         self.files.add(f"pages/{first}", Output.of(path), path)
 
-    def checkpoint(self, store: ObjectStore, *, everything: bool = False) -> list[Ran]:
+    def checkpoint(self, store: ObjectStore, *, everything: bool = False) -> list[StageRun]:
         """Put into staging what would be costly to make again; return the stages to be written.
 
         Args:
             everything: Also what is cheap: other tasks are about to need it.
         """
         changed = list(self.pending)
-        sealed = any(ran.name == "seal" and ran.outputs for ran in self.pending)
-        for ran in self.runs.values() if everything else self.pending:
+        sealed = any(stage_run.name == "seal" and stage_run.outputs for stage_run in self.pending)
+        for stage_run in self.runs.values() if everything else self.pending:
             # An archival PDF that was sealed in the same breath is kept as its sealed form only.
-            spare = ran.name in CHEAP or (ran.name == "convert" and sealed)
-            for name, output in ran.outputs.items():
+            spare = stage_run.name in CHEAP or (stage_run.name == "convert" and sealed)
+            for name, output in stage_run.outputs.items():
                 if output.key is None and (everything or not spare):
-                    ran.outputs[name] = self._put(store, ran.name, self.files[name], output)
-                    self.files.add(name, ran.outputs[name], self.files[name])
-                    if ran not in changed:
-                        changed.append(ran)
+                    stage_run.outputs[name] = self._put(store, stage_run.name, self.files[name], output)
+                    self.files.add(name, stage_run.outputs[name], self.files[name])
+                    if stage_run not in changed:
+                        changed.append(stage_run)
         return changed
 
     def put_pages(self, store: ObjectStore, path: Path) -> Output:
@@ -237,15 +237,15 @@ class Journey:
     def remarks(self) -> list[Remark]:
         """Of every stage, in order; a stage that failed without a word is told all the same."""
         said: list[Remark] = []
-        for ran in self.runs.values():
-            said += [Remark(remark["code"], remark["detail"], remark["stage"]) for remark in ran.remarks]
-            if ran.state == "failed" and not ran.remarks:
-                said.append(Remark(f"{ran.name}_failed", ran.tool_run().detail or "", ran.name))
+        for stage_run in self.runs.values():
+            said += [Remark(remark["code"], remark["detail"], remark["stage"]) for remark in stage_run.remarks]
+            if stage_run.state == "failed" and not stage_run.remarks:
+                said.append(Remark(f"{stage_run.name}_failed", stage_run.tool_run().detail or "", stage_run.name))
         return said
 
-    def _note(self, ran: Ran) -> None:
-        self.runs[ran.name] = ran
-        self.facts[ran.name] = ran.facts
+    def _note(self, stage_run: StageRun) -> None:
+        self.runs[stage_run.name] = stage_run
+        self.facts[stage_run.name] = stage_run.facts
 
     def _remake(self, stage: str, again: Callable[[StageInput], StageResult]) -> None:
         used = self.files.used

@@ -17,10 +17,10 @@ from archive.journal.sequencer import Ledger
 from archive.objects.port import ObjectStore
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState, problem, urgency
-from ingestion.processing.claims import Heartbeat, Lost, Take, give_back, set_aside, take_deposit, take_pages
+from ingestion.processing.claims import Claim, Heartbeat, LeaseLost, claim_deposit, claim_pages, quarantine, release
 from ingestion.processing.leases import this_worker
 from ingestion.processing.packaging import pack
-from ingestion.processing.run import Journey, Ran
+from ingestion.processing.run import DepositRun, StageRun
 from ingestion.processing.workspace import MissingFile, Workspace
 from ingestion.stages.port import Detail, PagedStage, Stage, StageResult
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
@@ -47,7 +47,7 @@ class Runner:
     Args:
         stages: In order, up to ``keep``.
         work: Folder of workspaces.
-        ring: Called after each commit that leaves something to send or to follow.
+        notify: Called after each commit that leaves something to send or to follow.
         owner: Names the worker that takes.
     """
 
@@ -61,7 +61,7 @@ class Runner:
         work: Path,
         clock: Clock,
         *,
-        ring: Callable[[], None] = lambda: None,
+        notify: Callable[[], None] = lambda: None,
         owner: Callable[[], str] = this_worker,
     ) -> None:
         self._owner = owner
@@ -72,119 +72,119 @@ class Runner:
         self._stages = stages
         self._work = work
         self._clock = clock
-        self._ring = ring
+        self._notify = notify
 
     def advance(self, deposit_id: str) -> bool:
         """Take the deposit and go as far as possible; False if there was nothing to take."""
-        take = take_deposit(self._database, self._ledger, deposit_id, self._owner(), self._clock)
-        if take is None:
+        claim = claim_deposit(self._database, self._ledger, deposit_id, self._owner(), self._clock)
+        if claim is None:
             return False
-        self._guarded(take, lambda: self._advance(take))
+        self._guarded(claim, lambda: self._advance(claim))
         return True
 
     def pages(self, deposit_id: str, first: int) -> bool:
         """Take one chunk of pages and recognise it; False if there was nothing to take."""
-        take = take_pages(self._database, self._ledger, deposit_id, first, self._owner(), self._clock)
-        if take is None:
+        claim = claim_pages(self._database, self._ledger, deposit_id, first, self._owner(), self._clock)
+        if claim is None:
             return False
-        self._guarded(take, lambda: self._recognise(take, first))
+        self._guarded(claim, lambda: self._recognise(claim, first))
         return True
 
     # -- one take
 
-    def _guarded(self, take: Take, work: Callable[[], None]) -> None:
+    def _guarded(self, claim: Claim, work: Callable[[], None]) -> None:
         """Run the work of a take and settle how it ended."""
-        bound = log.bind(deposit_id=take.deposit_id, first_page=take.first_page, fence=take.fence)
+        bound = log.bind(deposit_id=claim.deposit_id, first_page=claim.first_page, fence=claim.fence)
         try:
-            with Heartbeat(self._database, take, self._clock):
+            with Heartbeat(self._database, claim, self._clock):
                 work()
-        except Lost:
+        except LeaseLost:
             bound.warning("take_lost")
         except Unavailable as error:
             bound.warning("take_postponed", code=error.code)
-            self._settle(take, after=error.retry_after, counts=False)
+            self._settle(claim, after=error.retry_after, counts=False)
         except Corrupt as error:
             bound.error("take_corrupt", code=error.code)
-            self._quarantine(take, problem(error.code, error.detail, action=error.action, values=_plain(error.values)))
+            self._quarantine(claim, problem(error.code, error.detail, action=error.action, values=_plain(error.values)))
         except Exception:
             bound.exception("take_failed")
-            self._settle(take, after=_REST, counts=True)
-        self._ring()
+            self._settle(claim, after=_REST, counts=True)
+        self._notify()
 
-    def _settle(self, take: Take, *, after: float, counts: bool) -> None:
+    def _settle(self, claim: Claim, *, after: float, counts: bool) -> None:
         try:
             with self._database.write() as session:
-                give_back(session, take, self._clock(), after=after, counts=counts)
-        except (Lost, Unavailable):
-            log.warning("take_not_given_back", deposit_id=take.deposit_id)  # the lease will run out
+                release(session, claim, self._clock(), after=after, counts=counts)
+        except (LeaseLost, Unavailable):
+            log.warning("take_not_given_back", deposit_id=claim.deposit_id)  # the lease will run out
 
-    def _quarantine(self, take: Take, reason: dict[str, Any]) -> None:
+    def _quarantine(self, claim: Claim, reason: dict[str, Any]) -> None:
         with self._database.write() as session:
-            take.touch(session, lease_owner=None)
-            row = session.get_one(DepositRow, take.deposit_id)
-            set_aside(session, self._ledger, row, self._clock(), reason)
+            claim.touch(session, lease_owner=None)
+            row = session.get_one(DepositRow, claim.deposit_id)
+            quarantine(session, self._ledger, row, self._clock(), reason)
 
-    def _advance(self, take: Take) -> None:
+    def _advance(self, claim: Claim) -> None:
         with Workspace(self._work, self._store) as workspace:
             with self._database.read() as session:
-                journey = Journey.load(session, take.deposit_id, workspace)
+                run = DepositRun.load(session, claim.deposit_id, workspace)
             try:
-                if not self._run_stages(take, journey):
+                if not self._run_stages(claim, run):
                     return
             except Unavailable:
-                if journey.pending:  # what was done is done, whatever is away
-                    self._commit(take, journey)
+                if run.pending:  # what was done is done, whatever is away
+                    self._commit(claim, run)
                 raise
-            if journey.pending:
-                self._commit(take, journey, running="keep")
-            self._keep(take, journey)
+            if run.pending:
+                self._commit(claim, run, running="keep")
+            self._keep(claim, run)
 
-    def _run_stages(self, take: Take, journey: Journey) -> bool:
+    def _run_stages(self, claim: Claim, run: DepositRun) -> bool:
         """Run what is not done yet; False when the deposit goes on elsewhere or not at all."""
         committed_at = time.monotonic()
         for stage in self._stages:
-            if journey.recall(stage.name, stage.run):
+            if run.recall(stage.name, stage.run):
                 continue
-            if journey.pending and time.monotonic() - committed_at > _BREATH:
-                self._commit(take, journey, running=stage.name)
+            if run.pending and time.monotonic() - committed_at > _BREATH:
+                self._commit(claim, run, running=stage.name)
                 committed_at = time.monotonic()
-            if not self._run_stage(take, journey, stage):
+            if not self._run_stage(claim, run, stage):
                 return False
-            if _infected(journey):
-                self._commit(take, journey)
-                self._quarantine(take, _malware(journey))
+            if _infected(run):
+                self._commit(claim, run)
+                self._quarantine(claim, _malware(run))
                 return False
         return True
 
-    def _run_stage(self, take: Take, journey: Journey, stage: Stage) -> bool:
+    def _run_stage(self, claim: Claim, run: DepositRun, stage: Stage) -> bool:
         """Run one stage; False when the rest is up to page tasks."""
         started_at = self._clock()
         pages: int | None = None
         chunks: Sequence[tuple[int, int]] = ()
-        if is_paged(stage) and not journey.chunks:
-            plan = self._attempt(stage.name, lambda: cast("PagedStage", stage).plan(journey.given(stage.name)))
+        if is_paged(stage) and not run.chunks:
+            plan = self._attempt(stage.name, lambda: cast("PagedStage", stage).plan(run.given(stage.name)))
             if isinstance(plan, StageResult):
-                journey.add(stage.name, plan, started_at, self._clock())
+                run.add(stage.name, plan, started_at, self._clock())
                 return True
             chunks = plan
             pages = sum(last - first + 1 for first, last in chunks)
             if len(plan) > 1:
-                self._fan_out(take, journey, stage.name, plan)
+                self._fan_out(claim, run, stage.name, plan)
                 return False
             if plan:
-                self._commit(take, journey, running=stage.name, pages=pages)
-        result = self._attempt(stage.name, lambda: self._result(journey, stage, chunks))
+                self._commit(claim, run, running=stage.name, pages=pages)
+        result = self._attempt(stage.name, lambda: self._result(run, stage, chunks))
         if is_paged(stage) and result.state != "done":
-            result = _blame_chunks(journey, result)
-        ran = journey.add(stage.name, result, started_at, self._clock())
-        ran.pages = pages if pages is not None else _chunk_pages(journey, stage)
+            result = _blame_chunks(run, result)
+        stage_run = run.add(stage.name, result, started_at, self._clock())
+        stage_run.pages = pages if pages is not None else _chunk_pages(run, stage)
         return True
 
-    def _result(self, journey: Journey, stage: Stage, plan: Sequence[tuple[int, int]]) -> StageResult:
+    def _result(self, run: DepositRun, stage: Stage, plan: Sequence[tuple[int, int]]) -> StageResult:
         for first, last in plan:
-            path = cast("PagedStage", stage).run_pages(journey.given(stage.name), first, last)
-            journey.add_pages(first, path)
-        return stage.run(journey.given(stage.name))
+            path = cast("PagedStage", stage).run_pages(run.given(stage.name), first, last)
+            run.add_pages(first, path)
+        return stage.run(run.given(stage.name))
 
     def _attempt(self, name: str, call: Callable[[], T]) -> T | StageResult:
         """What the call says, or how it failed: a document is never lost to a stage that broke."""
@@ -197,7 +197,7 @@ class Runner:
             return StageResult("skipped", detail=detail)
         except Refused as error:
             return StageResult("failed", detail=Detail(error.code, error.detail, _plain(error.values)))
-        except (Unavailable, Corrupt, Lost):
+        except (Unavailable, Corrupt, LeaseLost):
             raise
         except Exception:
             log.exception("stage_broke", stage=name)
@@ -208,58 +208,58 @@ class Runner:
 
     def _commit(
         self,
-        take: Take,
-        journey: Journey,
+        claim: Claim,
+        run: DepositRun,
         *,
         running: str | None = None,
         pages: int | None = None,
-        also: Callable[[Session], None] | None = None,
+        in_transaction: Callable[[Session], None] | None = None,
     ) -> None:
         """Checkpoint and commit what ran: stage rows, journal entries and the deposit together.
 
         Args:
             running: The stage that starts now.
             pages: Its pages, if known.
-            also: More to write in the same transaction; the take ends with it.
+            in_transaction: More to write in the same transaction; the take ends with it.
         """
-        changed = journey.checkpoint(self._store, everything=also is not None)
+        changed = run.checkpoint(self._store, everything=in_transaction is not None)
         now = self._clock()
         with self._database.write() as session:
             values: dict[str, Any] = {"version": DepositRow.version + 1, "updated_at": now}
-            if journey.pending:
+            if run.pending:
                 values["attempts"] = 1
-            if also is not None:
+            if in_transaction is not None:
                 values |= {"attempts": 0, "lease_owner": None, "lease_until": None}
-            take.touch(session, **values)
-            for ran in changed:
-                session.merge(ran.row(take.deposit_id))
-            for ran in journey.pending:
-                self._enter(session, journey.deposit, ran)
+            claim.touch(session, **values)
+            for stage_run in changed:
+                session.merge(stage_run.row(claim.deposit_id))
+            for stage_run in run.pending:
+                self._enter(session, run.deposit, stage_run)
             if running is not None:
-                session.merge(_running(take.deposit_id, running, now, pages))
-            if also is not None:
-                also(session)
-        journey.pending.clear()
+                session.merge(_running(claim.deposit_id, running, now, pages))
+            if in_transaction is not None:
+                in_transaction(session)
+        run.pending.clear()
 
-    def _enter(self, session: Session, deposit: DepositRow, ran: Ran) -> None:
+    def _enter(self, session: Session, deposit: DepositRow, stage_run: StageRun) -> None:
         self._ledger.append(
             session,
-            type="StageFailed" if ran.state == "failed" else "StageCompleted",
+            type="StageFailed" if stage_run.state == "failed" else "StageCompleted",
             tenant=deposit.tenant_id,
             subject=f"deposit:{deposit.id}",
             agent="service:ingestion",
-            facts=ran.journal_facts(),
+            facts=stage_run.journal_facts(),
         )
 
-    def _fan_out(self, take: Take, journey: Journey, stage: str, plan: Sequence[tuple[int, int]]) -> None:
+    def _fan_out(self, claim: Claim, run: DepositRun, stage: str, plan: Sequence[tuple[int, int]]) -> None:
         pages = sum(last - first + 1 for first, last in plan)
-        priority = urgency(journey.deposit.priority, pages)
+        priority = urgency(run.deposit.priority, pages)
 
-        def also(session: Session) -> None:
+        def in_transaction(session: Session) -> None:
             for first, last in plan:
                 session.add(
                     PageTaskRow(
-                        deposit_id=take.deposit_id,
+                        deposit_id=claim.deposit_id,
                         first_page=first,
                         last_page=last,
                         state="waiting",
@@ -271,35 +271,35 @@ class Runner:
                         detail=None,
                     )
                 )
-                outbox.add(session, outbox.PAGES, f"{take.deposit_id}:{first}", priority, at=self._clock())
+                outbox.add(session, outbox.PAGES, f"{claim.deposit_id}:{first}", priority, at=self._clock())
 
-        self._commit(take, journey, running=stage, pages=pages, also=also)
+        self._commit(claim, run, running=stage, pages=pages, in_transaction=in_transaction)
 
-    def _recognise(self, take: Take, first: int) -> None:
+    def _recognise(self, claim: Claim, first: int) -> None:
         with Workspace(self._work, self._store, shared=True) as workspace:
             with self._database.read() as session:
-                journey = Journey.load(session, take.deposit_id, workspace)
+                run = DepositRun.load(session, claim.deposit_id, workspace)
             for stage in self._stages:
                 if is_paged(stage):
                     break
-                journey.recall(stage.name, stage.run)
-            last = next(chunk.last_page for chunk in journey.chunks if chunk.first_page == first)
+                run.recall(stage.name, stage.run)
+            last = next(chunk.last_page for chunk in run.chunks if chunk.first_page == first)
             made = self._attempt(
                 stage.name,
-                lambda: cast("PagedStage", stage).run_pages(journey.given(stage.name), first, last),
+                lambda: cast("PagedStage", stage).run_pages(run.given(stage.name), first, last),
             )
             if isinstance(made, StageResult):
                 detail = made.detail.as_json() if made.detail else None
                 ended: dict[str, Any] = {"state": "failed", "detail": detail}
             else:
-                ended = {"state": "done", "output": journey.put_pages(self._store, made).as_json()}
-            pages = sum(chunk.last_page - chunk.first_page + 1 for chunk in journey.chunks)
-            self._commit_pages(take, journey.deposit, ended, pages)
+                ended = {"state": "done", "output": run.put_pages(self._store, made).as_json()}
+            pages = sum(chunk.last_page - chunk.first_page + 1 for chunk in run.chunks)
+            self._commit_pages(claim, run.deposit, ended, pages)
 
-    def _commit_pages(self, take: Take, deposit: DepositRow, ended: dict[str, Any], pages: int) -> None:
+    def _commit_pages(self, claim: Claim, deposit: DepositRow, ended: dict[str, Any], pages: int) -> None:
         now = self._clock()
         with self._database.write() as session:
-            take.touch(session, lease_owner=None, lease_until=None, **ended)
+            claim.touch(session, lease_owner=None, lease_until=None, **ended)
             session.execute(
                 update(DepositRow)
                 .where(DepositRow.id == deposit.id)
@@ -311,19 +311,19 @@ class Runner:
             if not session.scalar(select(still_open)):
                 outbox.add(session, outbox.ADVANCE, deposit.id, urgency(deposit.priority, pages), at=now)
 
-    def _keep(self, take: Take, journey: Journey) -> None:
+    def _keep(self, claim: Claim, run: DepositRun) -> None:
         started_at = self._clock()
         package = pack(
-            journey.deposit,
-            journey.facts,
-            journey.files,
-            [ran.tool_run() for ran in journey.runs.values()],
-            journey.remarks,
+            run.deposit,
+            run.facts,
+            run.files,
+            [stage_run.tool_run() for stage_run in run.runs.values()],
+            run.remarks,
         )
 
-        def also(session: Session, kept: Kept) -> None:
+        def in_transaction(session: Session, kept: Kept) -> None:
             now = self._clock()
-            take.touch(
+            claim.touch(
                 session,
                 state=DepositState.KEPT,
                 record_id=kept.record_id,
@@ -334,16 +334,16 @@ class Runner:
                 attempts=0,
                 problem=None,
             )
-            row = _running(take.deposit_id, "keep", started_at, None)
+            row = _running(claim.deposit_id, "keep", started_at, None)
             row.state, row.ended_at = "done", now
             session.merge(row)
 
-        if journey.kept_before:
+        if run.kept_before:
             from archive.holdings.complete import complete
 
-            complete(self._holdings, package, journey.deposit.agent, also)
+            complete(self._holdings, package, run.deposit.agent, in_transaction)
         else:
-            self._holdings.keep(package, also)
+            self._holdings.keep(package, in_transaction)
 
 
 def is_paged(stage: Stage) -> bool:
@@ -371,15 +371,15 @@ def _running(deposit_id: str, name: str, now: Any, pages: int | None) -> StageRu
     )
 
 
-def _chunk_pages(journey: Journey, stage: Stage) -> int | None:
-    if not is_paged(stage) or not journey.chunks:
+def _chunk_pages(run: DepositRun, stage: Stage) -> int | None:
+    if not is_paged(stage) or not run.chunks:
         return None
-    return sum(chunk.last_page - chunk.first_page + 1 for chunk in journey.chunks)
+    return sum(chunk.last_page - chunk.first_page + 1 for chunk in run.chunks)
 
 
-def _blame_chunks(journey: Journey, result: StageResult) -> StageResult:
+def _blame_chunks(run: DepositRun, result: StageResult) -> StageResult:
     """A chunk that failed is why the whole is not there."""
-    broken = next((chunk for chunk in journey.chunks if chunk.state == "failed"), None)
+    broken = next((chunk for chunk in run.chunks if chunk.state == "failed"), None)
     if broken is None:
         return result
     values = {"first": broken.first_page, "last": broken.last_page}
@@ -387,17 +387,17 @@ def _blame_chunks(journey: Journey, result: StageResult) -> StageResult:
     return replace(result, state="failed", detail=detail)
 
 
-def _infected(journey: Journey) -> bool:
-    virus = journey.facts.get("screen", {}).get("virus") or {}
+def _infected(run: DepositRun) -> bool:
+    virus = run.facts.get("screen", {}).get("virus") or {}
     return bool(virus.get("verdict") == "infected")
 
 
-def _malware(journey: Journey) -> dict[str, Any]:
+def _malware(run: DepositRun) -> dict[str, Any]:
     return problem(
         "malware",
         "Un logiciel malveillant a été trouvé dans ce fichier : {name}.",
         action="Le fichier n’est servi à personne. Prévenez le producteur ; un archiviste décide.",
-        values={"name": journey.facts["screen"]["virus"].get("detail") or "?"},
+        values={"name": run.facts["screen"]["virus"].get("detail") or "?"},
     )
 
 

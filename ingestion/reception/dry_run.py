@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Database, iso
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Digests, Kind
-from archive.retention.schedule import apply_rule
+from archive.retention.schedule import decide
 from ingestion.processing.packaging import describe
-from ingestion.reception.submission import Offer
+from ingestion.reception.submission import Submission
 from ingestion.stages.port import Stage, StageInput
 from signing.ground.clock import Clock, stamp
 
 
-class Foresight:
+class DryRun:
     """Answers dry runs.
 
     Args:
@@ -32,41 +32,41 @@ class Foresight:
         self._identify = identify
         self._clock = clock
 
-    def __call__(self, path: Path, offer: Offer, digests: Digests) -> dict[str, Any]:
+    def __call__(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
         """The plan for one spooled file."""
-        found = self._format(path, offer, digests)
+        found = self._format(path, submission, digests)
         with self._database.read() as session:
-            ruling = apply_rule(session, offer.tenant, describe(offer.fields, offer.filename))
+            decision = decide(session, submission.tenant, describe(submission.fields, submission.filename))
             return {
-                "filename": offer.filename,
-                "media_type": found.get("media_type") or offer.media_type,
+                "filename": submission.filename,
+                "media_type": found.get("media_type") or submission.media_type,
                 "format": {"puid": found.get("puid"), "name": found.get("format_name")},
                 "pages": found.get("pages"),
-                "duplicate_of": _duplicates(session, offer.tenant, digests),
+                "duplicate_of": _duplicates(session, submission.tenant, digests),
                 "retention": {
-                    "rule": ruling.retention.rule,
-                    "starts_on": iso(ruling.retention.starts_on),
-                    "ends_on": iso(ruling.retention.ends_on),
-                    "final_action": str(ruling.retention.final_action),
-                    "explanation": ruling.retention.explanation,
+                    "rule": decision.retention.rule,
+                    "starts_on": iso(decision.retention.starts_on),
+                    "ends_on": iso(decision.retention.ends_on),
+                    "final_action": str(decision.retention.final_action),
+                    "explanation": decision.retention.explanation,
                 },
                 "access": {
-                    "communicable_on": iso(ruling.access.communicable_on),
-                    "explanation": ruling.access.explanation,
+                    "communicable_on": iso(decision.access.communicable_on),
+                    "explanation": decision.access.explanation,
                 },
-                "warnings": [remark.as_json() for remark in ruling.remarks],
+                "warnings": [remark.as_json() for remark in decision.remarks],
             }
 
-    def _format(self, path: Path, offer: Offer, digests: Digests) -> dict[str, Any]:
+    def _format(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
         deposit = {
             "id": "",
-            "tenant": offer.tenant,
-            "filename": offer.filename,
-            "media_type": offer.media_type,
+            "tenant": submission.tenant,
+            "filename": submission.filename,
+            "media_type": submission.media_type,
             "size": path.stat().st_size,
             "sha256": digests.sha256,
             "sha512": digests.sha512,
-            "fields": dict(offer.fields),
+            "fields": dict(submission.fields),
             "received_at": stamp(self._clock()),
         }
         with tempfile.TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ from archive.objects.fixity import altered
 from archive.objects.port import ObjectStore, StoredObject
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState
-from ingestion.reception.submission import ALONE, Offer, check, check_bytes, request_digest, statement
+from ingestion.reception.submission import ALONE, Submission, check, check_bytes, request_digest, statement
 from ingestion.tables import DepositRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused, Unavailable
@@ -45,7 +45,7 @@ class Received:
     plan: dict[str, Any] | None = None
 
 
-Foresee = Callable[[Path, Offer, Digests], dict[str, Any]]
+DryRunner = Callable[[Path, Submission, Digests], dict[str, Any]]
 """What would become of these bytes, for a dry run."""
 
 
@@ -90,7 +90,7 @@ class Spool:
         """Of all bytes written so far."""
         return Digests(self._sha256.hexdigest(), self._sha512.hexdigest())
 
-    def finish(self, offer: Offer, *, dry_run: bool = False) -> Received:
+    def finish(self, submission: Submission, *, dry_run: bool = False) -> Received:
         """Acknowledge what was written; the spool is gone afterwards, whatever happens.
 
         Raises:
@@ -100,7 +100,7 @@ class Spool:
         try:
             if not dry_run:
                 self._sync()
-            return self._intake.accept(self, offer, dry_run=dry_run)
+            return self._intake.accept(self, submission, dry_run=dry_run)
         finally:
             self.discard()
 
@@ -129,8 +129,8 @@ class Intake:
     Args:
         spool: Folder for files being received.
         max_bytes: Largest file accepted.
-        ring: Called after each commit, to wake the relay.
-        foresee: Answers dry runs.
+        notify: Called after each commit, to wake the relay.
+        dry_runner: Answers dry runs.
     """
 
     def __init__(
@@ -142,8 +142,8 @@ class Intake:
         clock: Clock,
         max_bytes: int,
         *,
-        ring: Callable[[], None] = lambda: None,
-        foresee: Foresee | None = None,
+        notify: Callable[[], None] = lambda: None,
+        dry_runner: DryRunner | None = None,
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -151,8 +151,8 @@ class Intake:
         self._spool = spool
         self._clock = clock
         self.max_bytes = max_bytes
-        self._ring = ring
-        self._foresee = foresee
+        self._notify = notify
+        self._dry_run = dry_runner
 
     def open_spool(self) -> Spool:
         """Begin to receive; the caller writes, then finishes or discards."""
@@ -177,38 +177,40 @@ class Intake:
         dry_run: bool = False,
     ) -> Received:
         """Receive from an iterable: ``open_spool``, ``write``, ``finish`` in one call."""
-        offer = Offer(tenant, agent, idempotency_key, filename, media_type, fields, expected_sha256, priority)
-        check(offer)
+        submission = Submission(tenant, agent, idempotency_key, filename, media_type, fields, expected_sha256, priority)
+        check(submission)
         spool = self.open_spool()
         try:
             for chunk in chunks:
                 spool.write(chunk)
-            return spool.finish(offer, dry_run=dry_run)
+            return spool.finish(submission, dry_run=dry_run)
         finally:
             spool.discard()
 
-    def accept(self, spool: Spool, offer: Offer, *, dry_run: bool) -> Received:
+    def accept(self, spool: Spool, submission: Submission, *, dry_run: bool) -> Received:
         """Acknowledge a spooled file (called by ``Spool.finish``)."""
-        check(offer)
+        check(submission)
         digests = spool.digests
-        check_bytes(spool.size, digests, offer)
+        check_bytes(spool.size, digests, submission)
         if dry_run:
-            plan = self._foresee(spool.path, offer, digests) if self._foresee else {}
+            plan = self._dry_run(spool.path, submission, digests) if self._dry_run else {}
             return Received(None, replayed=False, plan={"size": spool.size, "digests": digests.as_json()} | plan)
-        request = request_digest(offer, spool.size, digests)
+        request = request_digest(submission, spool.size, digests)
         with self._database.read() as session:
-            tenant_name = _tenant_name(session, offer.tenant)
-            known = self._replay(session, offer, request)
+            tenant_name = _tenant_name(session, submission.tenant)
+            known = self._replay(session, submission, request)
         if known is not None:
             return Received(known, replayed=True)
         deposit_id, record_id, received_at = new_id(), new_id(), self._clock()
-        described = statement(deposit_id, record_id, tenant_name, offer, spool.size, digests, received_at)
-        staged = self._stage(spool, f"staging/{offer.tenant}/{deposit_id}", described, digests)
+        described = statement(deposit_id, record_id, tenant_name, submission, spool.size, digests, received_at)
+        staged = self._stage(spool, f"staging/{submission.tenant}/{deposit_id}", described, digests)
         try:
-            received = self._commit(deposit_id, record_id, received_at, offer, request, spool.size, digests, staged[0])
+            received = self._commit(
+                deposit_id, record_id, received_at, submission, request, spool.size, digests, staged[0]
+            )
         except IntegrityError as error:  # another process was faster by an instant (PostgreSQL)
             with self._database.read() as session:
-                known = self._replay(session, offer, request)
+                known = self._replay(session, submission, request)
             if known is None:
                 raise Unavailable("database_away", "La base de données ne répond pas.", action="Réessayez.") from error
             received = Received(known, replayed=True)
@@ -217,13 +219,13 @@ class Intake:
                 with suppress(Refused):
                     self._store.delete(item.key, item.version)
         else:
-            self._ring()
+            self._notify()
         return received
 
-    def _replay(self, session: Session, offer: Offer, request: str) -> DepositRow | None:
+    def _replay(self, session: Session, submission: Submission, request: str) -> DepositRow | None:
         known = session.scalar(
             select(DepositRow).where(
-                DepositRow.tenant_id == offer.tenant, DepositRow.idempotency_key == offer.idempotency_key
+                DepositRow.tenant_id == submission.tenant, DepositRow.idempotency_key == submission.idempotency_key
             )
         )
         if known is not None and known.request_digest != request:
@@ -247,38 +249,38 @@ class Intake:
         deposit_id: str,
         record_id: str,
         received_at: datetime,
-        offer: Offer,
+        submission: Submission,
         request: str,
         size: int,
         digests: Digests,
         staged: StoredObject,
     ) -> Received:
         with self._database.write() as session:
-            known = self._replay(session, offer, request)
+            known = self._replay(session, submission, request)
             if known is not None:
                 return Received(known, replayed=True)
             entry = self._ledger.append(
                 session,
                 type="DepositReceived",
-                tenant=offer.tenant,
+                tenant=submission.tenant,
                 subject=f"deposit:{deposit_id}",
-                agent=offer.agent,
+                agent=submission.agent,
                 facts={"sha-256": digests.sha256, "sha-512": digests.sha512, "size": size},
             )
             row = DepositRow(
                 id=deposit_id,
-                tenant_id=offer.tenant,
-                idempotency_key=offer.idempotency_key,
+                tenant_id=submission.tenant,
+                idempotency_key=submission.idempotency_key,
                 request_digest=request,
                 state=DepositState.RECEIVED,
                 version=1,
-                agent=offer.agent,
-                filename=offer.filename,
-                media_type=offer.media_type,
+                agent=submission.agent,
+                filename=submission.filename,
+                media_type=submission.media_type,
                 size=size,
                 sha256=digests.sha256,
                 sha512=digests.sha512,
-                fields=dict(offer.fields),
+                fields=dict(submission.fields),
                 received_at=received_at,
                 updated_at=received_at,
                 staging_key=staged.key,
@@ -287,14 +289,14 @@ class Intake:
                 leaf_hash=entry.leaf_hash,
                 record_id=record_id,
                 problem=None,
-                priority=offer.priority,
+                priority=submission.priority,
                 lease_owner=None,
                 lease_until=None,
                 fence=0,
                 attempts=0,
             )
             session.add(row)
-            outbox.add(session, outbox.ADVANCE, deposit_id, offer.priority, at=received_at)
+            outbox.add(session, outbox.ADVANCE, deposit_id, submission.priority, at=received_at)
         return Received(row, replayed=False)
 
 

@@ -17,7 +17,7 @@ ALONE = "Rien n’a été conservé."
 
 
 @dataclass(frozen=True)
-class Offer:
+class Submission:
     """What a producer hands over, bytes apart.
 
     Attributes:
@@ -37,13 +37,13 @@ class Offer:
     priority: int = 0
 
 
-def check(offer: Offer) -> None:
+def check(submission: Submission) -> None:
     """Refuse what can be refused before the first byte.
 
     Raises:
         Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
     """
-    if not 1 <= len(offer.idempotency_key) <= 255 or not offer.idempotency_key.isprintable():
+    if not 1 <= len(submission.idempotency_key) <= 255 or not submission.idempotency_key.isprintable():
         raise Refused(
             "bad_idempotency_key",
             "La clé d’idempotence doit compter de 1 à 255 caractères imprimables.",
@@ -51,7 +51,7 @@ def check(offer: Offer) -> None:
             action="Donnez à chaque dépôt une clé nouvelle, par exemple un UUID.",
             pointer="Idempotency-Key",
         )
-    if not offer.filename.strip() or len(offer.filename) > 1000 or not _is_text(offer.filename):
+    if not submission.filename.strip() or len(submission.filename) > 1000 or not _is_text(submission.filename):
         raise Refused(
             "bad_filename",
             "Le nom du fichier manque ou n’est pas lisible.",
@@ -59,18 +59,18 @@ def check(offer: Offer) -> None:
             action="Donnez un nom au fichier.",
             pointer="file",
         )
-    for name, value in offer.fields.items():
+    for name, value in submission.fields.items():
         _check_field(name, value)
 
 
-def request_digest(offer: Offer, size: int, digests: Digests) -> str:
+def request_digest(submission: Submission, size: int, digests: Digests) -> str:
     """What makes two requests the same: content, name and fields."""
     request = {
         "v": 1,
-        "filename": offer.filename,
+        "filename": submission.filename,
         "size": size,
         "sha-256": digests.sha256,
-        "fields": dict(offer.fields),
+        "fields": dict(submission.fields),
     }
     return hashlib.sha256(canonical(request)).hexdigest()
 
@@ -105,7 +105,7 @@ def _bad_field(name: str, detail: str, action: str, **values: object) -> Refused
     return Refused("bad_field", detail, kept=ALONE, action=action, pointer=f"/{name}", name=name, **values)
 
 
-def check_bytes(size: int, digests: Digests, offer: Offer) -> None:
+def check_bytes(size: int, digests: Digests, submission: Submission) -> None:
     """Refuse bytes that are none, or not those announced.
 
     Raises:
@@ -119,7 +119,7 @@ def check_bytes(size: int, digests: Digests, offer: Offer) -> None:
             action="Vérifiez le fichier puis déposez-le à nouveau.",
             pointer="file",
         )
-    if offer.expected_sha256 is not None and offer.expected_sha256.lower() != digests.sha256:
+    if submission.expected_sha256 is not None and submission.expected_sha256.lower() != digests.sha256:
         raise Refused(
             "digest_mismatch",
             "Les octets reçus n’ont pas l’empreinte annoncée.",
@@ -133,7 +133,7 @@ def statement(
     deposit_id: str,
     record_id: str,
     tenant_name: str,
-    offer: Offer,
+    submission: Submission,
     size: int,
     digests: Digests,
     received_at: datetime,
@@ -147,14 +147,14 @@ def statement(
             "v": 1,
             "deposit": deposit_id,
             "record": record_id,
-            "priority": offer.priority,
-            "tenant": offer.tenant,
+            "priority": submission.priority,
+            "tenant": submission.tenant,
             "tenant_name": tenant_name,
-            "agent": offer.agent,
-            "idempotency_key": offer.idempotency_key,
-            "filename": offer.filename,
-            "media_type": offer.media_type,
-            "fields": dict(offer.fields),
+            "agent": submission.agent,
+            "idempotency_key": submission.idempotency_key,
+            "filename": submission.filename,
+            "media_type": submission.media_type,
+            "fields": dict(submission.fields),
             "size": size,
             "sha-256": digests.sha256,
             "sha-512": digests.sha512,

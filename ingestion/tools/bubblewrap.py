@@ -58,12 +58,12 @@ def usable_bwrap() -> str | None:
     return program if ended.returncode == 0 else None
 
 
-def inside_environment(code: str) -> dict[str, str]:
+def sandboxed_environment(code: str) -> dict[str, str]:
     """All that the inside may read from its environment."""
     return {**_ENVIRONMENT, "PYTHONPATH": code}
 
 
-def jailed_command(program: str, scratch: Path, arguments: list[str]) -> list[str]:
+def sandboxed_command(program: str, scratch: Path, arguments: list[str]) -> list[str]:
     """A Python command line inside bubblewrap.
 
     No network, no home, no other process, an empty environment, read-only system and code; ``scratch`` is the
@@ -99,6 +99,6 @@ def jailed_command(program: str, scratch: Path, arguments: list[str]) -> list[st
             command += ["--ro-bind", str(folder), str(folder)]
     for package in _SEEN:
         command += ["--ro-bind", str(CODE / package), f"/code/{package}"]
-    for name, value in inside_environment("/code").items():
+    for name, value in sandboxed_environment("/code").items():
         command += ["--setenv", name, value]
     return [*command, "--chdir", "/tmp", "--", sys.executable, *arguments]  # noqa: S108

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from ingestion.tools.bubblewrap import CODE, inside_environment, jailed_command, usable_bwrap
+from ingestion.tools.bubblewrap import CODE, sandboxed_command, sandboxed_environment, usable_bwrap
 from signing.ground.errors import Unavailable
 
 Reason = Literal["crashed", "timeout", "memory", "refused", "output"]
@@ -88,7 +88,7 @@ class Sandbox:
         self._bubblewrap = bubblewrap
         self._lock = threading.Lock()
         self._owner = os.getpid()
-        self._running: _Jail | None = None
+        self._running: _Sandboxed | None = None
         # bwrap dies with the *thread* that started it: one that lasts as long as we do.
         self._starter: ThreadPoolExecutor | None = None
 
@@ -147,9 +147,9 @@ class Sandbox:
 
     def _answered(self, request: dict[str, Any], descriptors: list[int], limits: Limits) -> dict[str, Any]:
         for attempt in (1, 2):
-            jail = self._jail()
+            sandboxed = self._sandboxed()
             try:
-                return jail.ask(request, descriptors, limits)
+                return sandboxed.ask(request, descriptors, limits)
             except _Gone as error:
                 self._stop()
                 if not error.before_work or attempt == 2:
@@ -163,12 +163,12 @@ class Sandbox:
                 os.ftruncate(descriptor, 0)  # what the first attempt left
         raise AssertionError("unreachable")
 
-    def _jail(self) -> _Jail:
+    def _sandboxed(self) -> _Sandboxed:
         if self._owner != os.getpid():
             self._running = self._starter = None
             self._owner = os.getpid()
         if self._running is None:
-            self._running = self._on_lasting_thread(lambda: _Jail(self.kind, self._idle))
+            self._running = self._on_lasting_thread(lambda: _Sandboxed(self.kind, self._idle))
         return self._running
 
     def _on_lasting_thread(self, start: Callable[[], T]) -> T:
@@ -192,7 +192,7 @@ class _Gone(Exception):
         super().__init__(detail)
 
 
-class _Jail:
+class _Sandboxed:
     """The warm process, as seen from outside."""
 
     def __init__(self, kind: str, idle: int) -> None:
@@ -201,10 +201,10 @@ class _Jail:
         arguments = ["-m", "ingestion.tools.sandboxed.zygote", str(theirs.fileno()), str(idle)]
         program = usable_bwrap() if kind == "bwrap" else None
         if program is not None:
-            command, environment = jailed_command(program, self._scratch, arguments), {}
+            command, environment = sandboxed_command(program, self._scratch, arguments), {}
         else:
             command = [sys.executable, *arguments]
-            environment = inside_environment(str(CODE)) | {"TMPDIR": str(self._scratch)}
+            environment = sandboxed_environment(str(CODE)) | {"TMPDIR": str(self._scratch)}
         try:
             self._process = subprocess.Popen(
                 command,

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from search.cursors import read_cursor
 from search.engines.elastic_answers import Question
-from search.engines.elastic_indexes import Shelf
+from search.engines.elastic_indexes import Indexes
 from search.engines.elastic_link import GLANCE_SECONDS, NO_SHARD, SECONDS, Absent, Link, away, engine_errors
 from search.engines.elastic_schema import digest_of, digests
 from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex, Upsert
@@ -45,17 +45,17 @@ class ElasticIndex:
         self._prefix = prefix
         self._guard = threading.Lock()
         self._read: dict[str, str] = {}
-        self._views: OrderedDict[str, tuple[Shelf, str]] = OrderedDict()
+        self._views: OrderedDict[str, tuple[Indexes, str]] = OrderedDict()
 
-    def _shelf(self, tenant: str) -> Shelf:
-        return Shelf(self._link, self._prefix, tenant)
+    def _indexes(self, tenant: str) -> Indexes:
+        return Indexes(self._link, self._prefix, tenant)
 
     # -- the writer's side
 
     def position(self, tenant: str) -> int:
         """See ``SearchIndex``. The next batch goes to the index that was read here, or nowhere."""
-        shelf = self._shelf(tenant)
-        found = shelf.position(shelf.reading)
+        indexes = self._indexes(tenant)
+        found = indexes.position(indexes.reading)
         if found is None:
             self._read.pop(tenant, None)
             return -1
@@ -64,17 +64,17 @@ class ElasticIndex:
 
     def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
         """See ``SearchIndex``."""
-        shelf = self._shelf(tenant)
-        writing = self._read.pop(tenant, None) or shelf.open_for_writing()
-        shelf.apply(writing, changes, position, visible=True)
+        indexes = self._indexes(tenant)
+        writing = self._read.pop(tenant, None) or indexes.open_for_writing()
+        indexes.apply(writing, changes, position, visible=True)
 
     def release(self) -> None:
         """See ``SearchIndex``. Nothing is held between two batches."""
 
     def record_ids(self, tenant: str) -> Iterable[tuple[str, int]]:
         """See ``SearchIndex``."""
-        shelf = self._shelf(tenant)
-        return shelf.record_ids(shelf.reading)
+        indexes = self._indexes(tenant)
+        return indexes.record_ids(indexes.reading)
 
     def begin_rebuild(self, tenant: str) -> SearchIndex:
         """See ``SearchIndex``.
@@ -82,8 +82,8 @@ class ElasticIndex:
         Raises:
             Refused: ``rebuild_running``.
         """
-        shelf = self._shelf(tenant)
-        return RebuiltIndex(self._link, self._prefix, tenant, *shelf.begin())
+        indexes = self._indexes(tenant)
+        return RebuiltIndex(self._link, self._prefix, tenant, *indexes.begin())
 
     def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
         """See ``SearchIndex``. First what was sent is compared with what is there.
@@ -94,7 +94,7 @@ class ElasticIndex:
         if not isinstance(rebuilt, RebuiltIndex) or rebuilt.tenant != tenant:
             raise ValueError("not a rebuilt index of this tenant")
         rebuilt.compare()
-        self._shelf(tenant).swap(rebuilt.built)
+        self._indexes(tenant).swap(rebuilt.built)
         rebuilt.built = ""
         self._read.pop(tenant, None)
 
@@ -107,8 +107,8 @@ class ElasticIndex:
         with self._guard:
             views = list(self._views.values())
             self._views.clear()
-        for shelf, view in views:
-            shelf.close_view(view)
+        for indexes, view in views:
+            indexes.close_view(view)
 
     # -- the reader's side
 
@@ -116,23 +116,26 @@ class ElasticIndex:
         """See ``SearchIndex``. A long answer goes on in a point in time, so that scores stay as they were."""
         parsed = parse_query(query.text)
         cursor = read_cursor(query)
-        shelf = self._shelf(query.tenant)
+        indexes = self._indexes(query.tenant)
         try:
             if cursor is None or query.after is None:
-                return Question(lambda request: self._ask(shelf, request, None), query, parsed).answer(None)
-            view = self._view(shelf, query.after)
+                return Question(lambda request: self._ask(indexes, request, None), query, parsed).answer(None)
+            view = self._view(indexes, query.after)
             try:
-                answer = Question(lambda request: self._ask(shelf, request, view), query, parsed).answer(cursor)
+                answer = Question(lambda request: self._ask(indexes, request, view), query, parsed).answer(cursor)
             except Absent:  # the view ended, or its index was replaced: a new one, and on from the same record
-                view = self._new_view(shelf)
-                answer = Question(lambda request: self._ask(shelf, request, view), query, parsed).answer(cursor)
-            self._keep(shelf, view, answer.next)
+                view = self._new_view(indexes)
+                answer = Question(lambda request: self._ask(indexes, request, view), query, parsed).answer(cursor)
+            self._keep(indexes, view, answer.next)
             return answer
         except Absent:
             return Answer((), 0, dict.fromkeys(FACETS, ()), False, None)
 
-    def _ask(self, shelf: Shelf, request: dict[str, Any], view: str | None) -> Mapping[str, Any]:
-        where: dict[str, Any] = {"index": shelf.reading, "preference": shelf.tenant}  # one copy: its scores are alike
+    def _ask(self, indexes: Indexes, request: dict[str, Any], view: str | None) -> Mapping[str, Any]:
+        where: dict[str, Any] = {
+            "index": indexes.reading,
+            "preference": indexes.tenant,
+        }  # one copy: its scores are alike
         if view is not None:
             where = {"pit": {"id": view, "keep_alive": _VIEW_KEPT}}
         try:
@@ -155,26 +158,26 @@ class ElasticIndex:
             )
         return dict(answer)
 
-    def _view(self, shelf: Shelf, cursor: str) -> str:
+    def _view(self, indexes: Indexes, cursor: str) -> str:
         """The point in time that an answer began to go on in, if this process opened it; else a new one."""
         with self._guard:
             held = self._views.pop(cursor, None)
-        return held[1] if held is not None else self._new_view(shelf)
+        return held[1] if held is not None else self._new_view(indexes)
 
-    def _new_view(self, shelf: Shelf) -> str:
+    def _new_view(self, indexes: Indexes) -> str:
         with engine_errors():
             opened = self._link.client.open_point_in_time(
-                index=shelf.reading, keep_alive=_VIEW_KEPT, preference=shelf.tenant
+                index=indexes.reading, keep_alive=_VIEW_KEPT, preference=indexes.tenant
             )
         return str(opened["id"])
 
-    def _keep(self, shelf: Shelf, view: str, cursor: str | None) -> None:
-        ended: list[tuple[Shelf, str]] = []
+    def _keep(self, indexes: Indexes, view: str, cursor: str | None) -> None:
+        ended: list[tuple[Indexes, str]] = []
         with self._guard:
             if cursor is None:
-                ended.append((shelf, view))
+                ended.append((indexes, view))
             else:
-                self._views[cursor] = (shelf, view)
+                self._views[cursor] = (indexes, view)
             while len(self._views) > _MOST_VIEWS:
                 ended.append(self._views.popitem(last=False)[1])
         for old, done in ended:
@@ -205,16 +208,16 @@ class RebuiltIndex(ElasticIndex):
         self._sent: dict[str, int] = {}
         self._sample: list[tuple[int, str, dict[str, str]]] = []
 
-    def _shelf(self, tenant: str) -> Shelf:
+    def _indexes(self, tenant: str) -> Indexes:
         if tenant != self.tenant:
             raise ValueError("a rebuilt index has one tenant")
-        shelf = super()._shelf(tenant)
-        shelf.reading = self.built
-        return shelf
+        indexes = super()._indexes(tenant)
+        indexes.reading = self.built
+        return indexes
 
     def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
         """See ``SearchIndex``. What was sent is remembered, to be compared in the end."""
-        written = self._shelf(tenant).apply(self._writing, changes, position, visible=False)
+        written = self._indexes(tenant).apply(self._writing, changes, position, visible=False)
         for record_id, change in written.items():
             self._sent.pop(record_id, None)
             if isinstance(change, Upsert):
@@ -273,7 +276,7 @@ class RebuiltIndex(ElasticIndex):
         """Give up, or finish: another rebuild may begin."""
         self._close_views()
         if self.built:
-            super()._shelf(self.tenant).drop(self.built)
+            super()._indexes(self.tenant).drop(self.built)
             self.built = ""
 
 

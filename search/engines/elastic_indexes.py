@@ -38,7 +38,7 @@ _BATCH: Final = 5000
 _LONGEST_VIEW: Final = "1m"
 
 
-class Shelf:
+class Indexes:
     """The indexes of one tenant.
 
     Args:

@@ -25,7 +25,7 @@ from typing import IO, Final
 
 from search.cursors import read_cursor
 from search.engines.tantivy_answers import Question
-from search.engines.tantivy_index_files import Shelf, engine_errors
+from search.engines.tantivy_index_files import IndexFiles, engine_errors
 from search.engines.tantivy_schema import FORMAT
 from search.port import FACETS, Answer, Change, Condition, Query, SearchIndex
 from search.questions import parse_query
@@ -46,7 +46,7 @@ class TantivyIndex:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._guard = threading.Lock()
-        self._open: OrderedDict[str, Shelf] = OrderedDict()
+        self._open: OrderedDict[str, IndexFiles] = OrderedDict()
         self._read: dict[str, Path] = {}
 
     # -- which folder answers
@@ -65,28 +65,28 @@ class TantivyIndex:
             return None
         return folder / name if name.startswith(f"f{FORMAT}-") else None
 
-    def _shelf(self, tenant: str) -> Shelf | None:
+    def _index_files(self, tenant: str) -> IndexFiles | None:
         """The index that answers now. A swap between two of our steps is met by looking again."""
         for attempt in range(_ATTEMPTS):
             current = self._current(tenant)
             if current is None:
                 return None
             with self._guard:
-                shelf = self._open.get(tenant)
-                if shelf is None or shelf.folder != current:
+                index_files = self._open.get(tenant)
+                if index_files is None or index_files.folder != current:
                     try:
-                        opened = Shelf(current)
+                        opened = IndexFiles(current)
                     except (OSError, ValueError):
                         if attempt + 1 == _ATTEMPTS or self._current(tenant) == current:
                             raise
                         continue
-                    if shelf is not None:
-                        shelf.release()
-                    shelf = self._open[tenant] = opened
+                    if index_files is not None:
+                        index_files.release()
+                    index_files = self._open[tenant] = opened
                 self._open.move_to_end(tenant)
                 while len(self._open) > _MOST_OPEN:
                     self._open.popitem(last=False)[1].release()
-                return shelf
+                return index_files
         return None
 
     # -- the writer's side
@@ -95,25 +95,25 @@ class TantivyIndex:
         """See ``SearchIndex``. The next batch goes to the index that was read here, or nowhere."""
         with engine_errors():
             self._read.pop(tenant, None)
-            shelf = self._shelf(tenant)
-            if shelf is None:
+            index_files = self._index_files(tenant)
+            if index_files is None:
                 return -1
-            position = shelf.position()
-            self._read[tenant] = shelf.folder
+            position = index_files.position()
+            self._read[tenant] = index_files.folder
             return position
 
     def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
         """See ``SearchIndex``. One writer at a time is kept open: the last tenant's, until ``release``."""
         with engine_errors():
-            for other, shelf in list(self._open.items()):
+            for other, index_files in list(self._open.items()):
                 if other != tenant:
-                    shelf.release()
-            held = self._shelf(tenant)
+                    index_files.release()
+            held = self._index_files(tenant)
             if held is None:
                 created = _new_folder(self._folder(tenant))
-                Shelf(created, create=True)
+                IndexFiles(created, create=True)
                 _point(self._folder(tenant), created)
-                held = self._shelf(tenant)
+                held = self._index_files(tenant)
             if held is None:
                 raise OSError("the index was taken away while it was made")
             if self._read.pop(tenant, held.folder) != held.folder:  # another one stands elsewhere in the journal
@@ -127,14 +127,14 @@ class TantivyIndex:
     def release(self) -> None:
         """Nothing to write for now: free the writer's memory and lock."""
         with engine_errors():
-            for shelf in list(self._open.values()):
-                shelf.release()
+            for index_files in list(self._open.values()):
+                index_files.release()
 
     def record_ids(self, tenant: str) -> Iterable[tuple[str, int]]:
         """See ``SearchIndex``."""
         with engine_errors():
-            shelf = self._shelf(tenant)
-            return [] if shelf is None else list(shelf.revisions())
+            index_files = self._index_files(tenant)
+            return [] if index_files is None else list(index_files.revisions())
 
     def begin_rebuild(self, tenant: str) -> SearchIndex:
         """See ``SearchIndex``.
@@ -187,11 +187,11 @@ class TantivyIndex:
         cursor = read_cursor(query)
         with engine_errors():
             for attempt in range(_ATTEMPTS):
-                shelf = self._shelf(query.tenant)
-                if shelf is None:
+                index_files = self._index_files(query.tenant)
+                if index_files is None:
                     break
                 try:
-                    return Question(shelf, shelf.searcher(), query, parsed).answer(cursor)
+                    return Question(index_files, index_files.searcher(), query, parsed).answer(cursor)
                 except (
                     OSError,
                     ValueError,
@@ -209,7 +209,7 @@ class RebuiltIndex(TantivyIndex):
         self.tenant = tenant
         self.built = built
         self._lock = lock
-        Shelf(built, create=True)
+        IndexFiles(built, create=True)
 
     def _current(self, tenant: str) -> Path | None:
         if tenant != self.tenant:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import tantivy
 
 from search.cursors import Cursor, write_cursor
-from search.engines.tantivy_index_files import Shelf
+from search.engines.tantivy_index_files import IndexFiles
 from search.engines.tantivy_questions import Builder
 from search.engines.tantivy_schema import ORDER, read_page, read_record
 from search.passages import MOST_PASSAGES, Finder, loosenable_items, passages
@@ -28,11 +28,11 @@ Hits = list[tuple[Key, tantivy.DocAddress]]
 class Question:
     """One question to one snapshot of one index."""
 
-    def __init__(self, shelf: Shelf, searcher: tantivy.Searcher, query: Query, parsed: ParsedQuery) -> None:
+    def __init__(self, index_files: IndexFiles, searcher: tantivy.Searcher, query: Query, parsed: ParsedQuery) -> None:
         self._searcher = searcher
         self._query = query
         self._parsed = parsed
-        self._builder = Builder(shelf.schema, lambda field, term: shelf.known(searcher, field, term))
+        self._builder = Builder(index_files.schema, lambda field, term: index_files.known(searcher, field, term))
         self._limit = max(1, min(query.limit, _MOST_HITS))
         sort = query.sort
         if sort is Sort.RELEVANCE and not parsed.wanted:

@@ -37,7 +37,7 @@ def engine_errors() -> Iterator[None]:
         ) from error
 
 
-class Shelf:
+class IndexFiles:
     """One folder.
 
     Args:

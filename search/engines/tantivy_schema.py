@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import tantivy
 
-from search import entry_layout as shelving
+from search import entry_layout
 from search.analysis import codes, nfc, tokens
 from search.entry_layout import GAP, PAGE, POSITION, RECORD, Shown
 from search.port import FACETS, Entry
@@ -25,7 +25,7 @@ FORMAT: Final = 1
 
 ORDER: Final = {
     sort: (field, tantivy.Order.Desc if descending else tantivy.Order.Asc)
-    for sort, (field, descending) in shelving.ORDER.items()
+    for sort, (field, descending) in entry_layout.ORDER.items()
 }
 
 
@@ -50,8 +50,8 @@ def make_schema() -> tantivy.Schema:
 
 def documents(entry: Entry) -> list[tantivy.Document]:
     """The documents of one entry."""
-    written = shelving.written_pages(entry)
-    around = shelving.around(entry)
+    written = entry_layout.written_pages(entry)
+    around = entry_layout.around(entry)
     document = tantivy.Document()
     document.add_text("kind", RECORD)
     document.add_text("record", entry.record_id)
@@ -67,7 +67,7 @@ def documents(entry: Entry) -> list[tantivy.Document]:
         if value:
             document.add_text(facet, nfc(value))
     _add_order(document, entry)
-    shown = shelving.write_shown(entry, written)
+    shown = entry_layout.write_shown(entry, written)
     document.add_bytes("shown", json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode())
     if len(written) < 2:
         return [document]
@@ -115,13 +115,13 @@ def _add_words(document: tantivy.Document, terms_field: str, forms_field: str, t
 def _add_order(document: tantivy.Document, entry: Entry) -> None:
     if entry.document_date is not None:
         document.add_integer("date", entry.document_date.toordinal())
-    for field, key in shelving.sort_keys(entry).items():
+    for field, key in entry_layout.sort_keys(entry).items():
         document.add_text(field, key)
 
 
 def read_record(document: tantivy.Document) -> tuple[str, Shown]:
     """Read a stored record document: its id, and what it says of itself."""
-    return _first(document, "record"), shelving.read_shown(json.loads(bytes(_first(document, "shown"))))
+    return _first(document, "record"), entry_layout.read_shown(json.loads(bytes(_first(document, "shown"))))
 
 
 def read_page(document: tantivy.Document) -> tuple[int, str]:

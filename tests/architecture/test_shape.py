@@ -95,10 +95,10 @@ def test_broad_catches_stand_only_at_the_edges(path: Path) -> None:
         and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)  # tidies up and lets it go on
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
     ]
-    inside_the_sandbox = (
+    sandboxed = (
         path.parts[-2] == "sandboxed" or path.name == "pdf.py"
     )  # every failure of a foreign file becomes a verdict
-    assert broad == [] or name(path) in allowed or inside_the_sandbox
+    assert broad == [] or name(path) in allowed or sandboxed
 
 
 def test_every_setting_is_documented() -> None:

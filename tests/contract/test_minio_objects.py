@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from archive.model.settings import S3Store
 from archive.objects import probe
-from archive.objects.challenges import REASONS, Attack
+from archive.objects.challenges import REASONS, Challenge
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import Assurance, StoredObject, Unreadable, read_all
 from signing.ground.clock import utc_now
@@ -201,7 +201,7 @@ def test_a_key_with_the_documented_rights_and_no_other_is_enough(minio: S3Server
     shown = probe.run(store, utc_now)
     assert shown.assurance is Assurance.ENFORCED, shown.as_json()
     answers = {attempt.attack: attempt.answer for attempt in shown.attempts}
-    assert answers[Attack.SUSPEND] == answers[Attack.UNCONFIGURE] == "AccessDenied"
+    assert answers[Challenge.SUSPEND] == answers[Challenge.UNCONFIGURE] == "AccessDenied"
 
 
 def _limited(minio: S3Server, settings: S3Store) -> S3Store:

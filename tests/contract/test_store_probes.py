@@ -11,7 +11,7 @@ import pytest
 
 from archive.model.settings import S3Store
 from archive.objects import probe
-from archive.objects.challenges import REASONS, Attack, Attacker, Besieged
+from archive.objects.challenges import REASONS, Challenge, Credential, ProbedStore
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import Assurance, StoredObject
@@ -42,7 +42,7 @@ def test_a_bucket_with_object_lock_enforces(server: S3Server) -> None:
     shown = probe.run(store, utc_now)
     assert (shown.assurance, shown.reason) == (Assurance.ENFORCED, REASONS["refused"])
     assert [(a.credential, a.attack) for a in shown.attempts] == [
-        (credential, attack) for credential in ("store", "copy") for attack in Attack
+        (credential, attack) for credential in ("store", "copy") for attack in Challenge
     ]
     assert {a.outcome for a in shown.attempts} == {Outcome.REFUSED}
     assert shown.store == f"{server.endpoint}/{settings.bucket}"
@@ -64,8 +64,8 @@ def test_a_bucket_without_object_lock_is_advisory(server: S3Server) -> None:
     shown = probe.run(MinioObjectStore(settings, utc_now), utc_now)
     assert (shown.assurance, shown.reason) == (Assurance.ADVISORY, REASONS["no_bucket_lock"])
     outcomes = {a.attack: a.outcome for a in shown.attempts}
-    assert outcomes[Attack.DELETE] is Outcome.PASSED
-    assert outcomes[Attack.SUSPEND] is Outcome.NOT_TRIED
+    assert outcomes[Challenge.DELETE] is Outcome.PASSED
+    assert outcomes[Challenge.SUSPEND] is Outcome.NOT_TRIED
     assert server.client().get_bucket_versioning(settings.bucket).status == "Enabled"
 
 
@@ -108,9 +108,9 @@ def test_versions_are_never_left_suspended_by_a_probe_that_was_cut_off(
 
     gate.change = cut
     monkeypatch.setattr("archive.objects.minio_challenges.time.sleep", open_again)
-    (attacker,) = store.attackers()
+    (credential,) = store.credentials()
     with pytest.raises(Unavailable):
-        attacker.attempt(Attack.SUSPEND, target, utc_now().date())
+        credential.attempt(Challenge.SUSPEND, target, utc_now().date())
     assert seen[0] == "Suspended", "the attack went through"
     assert status() == ("Suspended" if outage == "long" else "Enabled")
     gate.shut = False
@@ -124,18 +124,18 @@ class _Stubborn(MinioObjectStore):
 
     weakness = None
 
-    def attackers(self) -> Sequence[Attacker]:
+    def credentials(self) -> Sequence[Credential]:
         def leave(_target: StoredObject) -> None:
             raise Corrupt("bucket_left_open", "Le seau « {bucket} » reste ouvert.", bucket="b")
 
-        return [*super().attackers(), _Traitor([Attack.SUSPEND], leave)]
+        return [*super().credentials(), _Traitor([Challenge.SUSPEND], leave)]
 
 
 @services
 def test_a_bucket_that_was_left_open_is_said_and_not_that_it_locks_nothing(minio: S3Server) -> None:
     shown = probe.run(_Stubborn(minio.settings(), utc_now), utc_now)
     assert (shown.assurance, shown.reason) == (Assurance.ADVISORY, REASONS["left_open"])
-    assert [a.attack for a in shown.attempts] == [*Attack, Attack.SUSPEND], "what was tried before is told too"
+    assert [a.attack for a in shown.attempts] == [*Challenge, Challenge.SUSPEND], "what was tried before is told too"
     assert (shown.attempts[-1].outcome, shown.attempts[-1].credential) == (Outcome.PASSED, "traitor")
 
 
@@ -144,25 +144,25 @@ class _Traitor:
 
     credential = "traitor"
 
-    def __init__(self, attacks: Sequence[Attack], act: Callable[[StoredObject], None]) -> None:
-        self.attacks = attacks
+    def __init__(self, challenges: Sequence[Challenge], act: Callable[[StoredObject], None]) -> None:
+        self.challenges = challenges
         self._act = act
 
-    def attempt(self, attack: Attack, target: StoredObject, until: date) -> None:
+    def attempt(self, attack: Challenge, target: StoredObject, until: date) -> None:
         self._act(target)
 
 
 class _Betrayed(MinioObjectStore):
-    traitor: Attacker
+    traitor: Credential
 
-    def attackers(self) -> Sequence[Attacker]:
+    def credentials(self) -> Sequence[Credential]:
         return [self.traitor]
 
 
 def test_a_store_that_says_yes_is_not_believed(server: S3Server) -> None:
     """Even if nothing seems to have changed: the yes may come true later."""
     store = _Betrayed(server.settings(), utc_now)
-    store.traitor = _Traitor([Attack.SHORTEN], lambda target: None)
+    store.traitor = _Traitor([Challenge.SHORTEN], lambda target: None)
     assert probe.run(store, utc_now).reason == REASONS["passed"]
 
 
@@ -171,7 +171,7 @@ def test_a_store_that_answers_half_of_the_way_shows_nothing(server: S3Server) ->
         raise Unavailable("store_away", "Le magasin ne répond pas.")
 
     store = _Betrayed(server.settings(), utc_now)
-    store.traitor = _Traitor([Attack.DELETE], away)
+    store.traitor = _Traitor([Challenge.DELETE], away)
     with pytest.raises(Unavailable):
         probe.run(store, utc_now)
 
@@ -197,10 +197,10 @@ def test_earlier_probes_are_swept_when_their_lock_has_ended(tmp_path: Path) -> N
         return now
 
     class Unbroken(LocalObjectStore):
-        def attackers(self) -> Sequence[Attacker]:
+        def credentials(self) -> Sequence[Credential]:
             return []
 
-    store: Besieged = Unbroken(tmp_path / "store", clock)
+    store: ProbedStore = Unbroken(tmp_path / "store", clock)
     for _ in range(6):
         probe.run(store, clock)
         assert len(list(store.list("probe/"))) <= 3

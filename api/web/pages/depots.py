@@ -26,7 +26,7 @@ from api.web.render import in_language, pages_of, system_of
 from archive.database.tables import RecordRow, TenantRow
 from ingestion.deposits.queries import find, newest
 from ingestion.deposits.states import DepositState
-from ingestion.reception.submission import Offer
+from ingestion.reception.submission import Submission
 from ingestion.tables import DepositRow
 from signing.ground.errors import Refused
 
@@ -60,9 +60,9 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
         require_csrf(request, form.get("csrf", ""))
         with in_language(request):
             for number, upload in enumerate(uploads):
-                offer = _offer(person, upload, form, number)
+                submission = _submission(person, upload, form, number)
                 try:
-                    answer = upload.spool.finish(offer)
+                    answer = upload.spool.finish(submission)
                 except Refused as error:
                     faults.append(_fault(upload, error))
                 else:
@@ -77,7 +77,7 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
     return RedirectResponse(f"/depots/{received[0].id}" if len(received) == 1 else "/depots", 303)
 
 
-def _offer(person: Caller, upload: Upload, form: dict[str, str], number: int) -> Offer:
+def _submission(person: Caller, upload: Upload, form: dict[str, str], number: int) -> Submission:
     given = {
         "title": form.get("title", "").strip(),
         "document_type": form.get("document_type", "").strip(),
@@ -85,7 +85,7 @@ def _offer(person: Caller, upload: Upload, form: dict[str, str], number: int) ->
     }
     if person.service:
         given["producer"] = person.service
-    return Offer(
+    return Submission(
         tenant=person.tenant,
         agent=person.agent,
         # the page's own key: a second click on « Envoyer » is answered by the first deposit

@@ -93,7 +93,7 @@ def page_of(
         types = document_types(session, person.tenant)
         history = history_of(session, row, stored)[::-1]
         checkpoint = checkpoint_over(session, row.kept_entry)
-        standing = copies(session, row, system)
+        stored_copies = copies(session, row, system)
         holds = [_hold(session, hold) for hold in holds_on(session, row.id)]
         session.expunge_all()  # they are shown after the snapshot is given back: reading a page takes time
     with in_language(request):
@@ -124,7 +124,7 @@ def page_of(
             downloads=_downloads(row, forms),
             original=forms.get("original"),
             assurance=str(system.store.assurance),
-            copies=[_copy(one) for one in standing],
+            copies=[_copy(one) for one in stored_copies],
             history=[event for event in history if event["type"] not in _ON_THE_DEPOSIT][:SHOWN_EVENTS],
             total_events=len(history),
             checkpoint=checkpoint,
@@ -312,7 +312,7 @@ def _describe(request: Request, person: Caller, record_id: str, form: dict[str, 
             text = said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
             fault = {"href": "#titre" if error.pointer != "/document_date" else "#day", "text": text}
         return page_of(request, person, record_id, 1, "", faults=[fault], status=422, block=None)
-    system.bell.ring()
+    system.notifier.notify()
     return RedirectResponse(f"/documents/{record_id}#decrire", 303)
 
 

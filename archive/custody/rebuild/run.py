@@ -53,10 +53,10 @@ _ENTRIES: Final = 10 * TILE
 _FREE: Final = frozenset({CustodyReportRow.__tablename__, LeaseRow.__tablename__, StoreProbeRow.__tablename__})
 """Tables that may hold something before a rebuild."""
 
-Told = Callable[[str, int, int | None], None]
+OnProgress = Callable[[str, int, int | None], None]
 """(step, done, of how many if known)."""
 
-Also = Callable[[Session, Found], None]
+InTransaction = Callable[[Session, Found], None]
 """More to write with a record, in its transaction."""
 
 
@@ -83,8 +83,8 @@ class Rebuild:
     """One rebuild, or the rest of one.
 
     Args:
-        also: Ingestion's rows of a record.
-        told: Progress.
+        in_transaction: Ingestion's rows of a record.
+        on_progress: Progress.
         thorough: Read every byte of every record.
     """
 
@@ -95,16 +95,16 @@ class Rebuild:
         store: ObjectStore,
         clock: Clock,
         *,
-        also: Also = lambda _session, _found: None,
-        told: Told = lambda _step, _done, _total: None,
+        in_transaction: InTransaction = lambda _session, _found: None,
+        on_progress: OnProgress = lambda _step, _done, _total: None,
         thorough: bool = False,
     ) -> None:
         self._database = database
         self._ledger = ledger
         self._store = store
         self._clock = clock
-        self._also = also
-        self._told = told
+        self._in_transaction = in_transaction
+        self._on_progress = on_progress
         self._thorough = thorough
 
     def run(self, findings: Findings) -> Rebuilt:
@@ -160,7 +160,7 @@ class Rebuild:
             )
 
     def _step(self, name: str) -> Callable[[int, int], None]:
-        return lambda done, total: self._told(name, done, total)
+        return lambda done, total: self._on_progress(name, done, total)
 
     # -- tenants
 
@@ -178,7 +178,7 @@ class Rebuild:
             with self._database.write() as session:
                 if session.get(TenantRow, tenant) is None:
                     register.restore(session, content)
-            self._told("tenants", done, len(latest))
+            self._on_progress("tenants", done, len(latest))
 
     def _nameless(self, session: Session, result: Rebuilt, tenant: str) -> None:
         """A tenant that the register does not know: its short name, and the bundled rules."""
@@ -204,7 +204,7 @@ class Rebuild:
                     if lines:
                         session.execute(insert(JournalEntryRow), lines)
                 lines = []
-                self._told("journal", start + len(bodies), head.size)
+                self._on_progress("journal", start + len(bodies), head.size)
 
     def _checkpoints(self, head: Head, earlier: list[Stamped]) -> None:
         """Numbers are given anew: those that were never time-stamped are in no store."""
@@ -229,7 +229,7 @@ class Rebuild:
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(roots, _BATCH)):
                 self._batch(result, [(root, items) for root, items in batch if root], readers)
-                self._told("records", result.records, max(expected or 0, result.records))
+                self._on_progress("records", result.records, max(expected or 0, result.records))
         self._missing(result)
 
     def _batch(self, result: Rebuilt, batch: list[tuple[str, list[Listed]]], readers: ThreadPoolExecutor) -> None:
@@ -273,7 +273,7 @@ class Rebuild:
             if len(result.recovered) < LISTED:
                 result.recovered.append(f"record:{found.record_id}")
         rows.enter(session, found, entry)
-        self._also(session, found)
+        self._in_transaction(session, found)
         result.stored.add(found.record_id)
 
     def _missing(self, result: Rebuilt) -> None:

@@ -43,7 +43,7 @@ class _Told:
     """How many entries say ``RecordKept``."""
 
 
-class Agreement:
+class JournalReconciliation:
     """Checks that every record has its entries and every entry its record (one leaf a change, no more).
 
     Args:

@@ -100,7 +100,7 @@ def _of_key(expected: Expected, versions: list[Listed], allowed: int) -> Iterato
         yield Difference(Kind.UNTRACKED, key, "version")
 
 
-class Census:
+class StoreReconciliation:
     """Compares the whole store with the catalogue.
 
     Args:
@@ -116,14 +116,14 @@ class Census:
         *,
         in_progress: Callable[[str], bool] = lambda _record: False,
         pause: Callable[[float], None] = time.sleep,
-        told: Callable[[str, int, int | None], None] = lambda _step, _done, _total: None,
+        on_progress: Callable[[str, int, int | None], None] = lambda _step, _done, _total: None,
     ) -> None:
         self._database = database
         self._store = store
         self._clock = clock
         self._in_progress = in_progress
         self._pause = pause
-        self._told = told
+        self._on_progress = on_progress
 
     def take(self, findings: Findings) -> int:
         """Look at everything below ``tenants/``; how many records the store holds."""
@@ -139,7 +139,7 @@ class Census:
                 folder = _folder(known) if known else None
                 if folder is None or any(compare(root, folder, by_key(items))):
                     self._again(findings, root)
-                self._told("store", seen, None)
+                self._on_progress("store", seen, None)
         return seen
 
     def _again(self, findings: Findings, root: str) -> None:

@@ -23,7 +23,7 @@ _BATCH: Final = 200
 _READERS: Final = 4
 _KINDS: Final = {"missing": Kind.MISSING, "unverifiable": Kind.UNREADABLE}
 
-Told = Callable[[str, int, int | None], None]
+OnProgress = Callable[[str, int, int | None], None]
 
 
 class CopyCheck:
@@ -35,12 +35,12 @@ class CopyCheck:
         copy: ObjectStore,
         clock: Clock,
         *,
-        told: Told = lambda _step, _done, _total: None,
+        on_progress: OnProgress = lambda _step, _done, _total: None,
     ) -> None:
         self._database = database
         self._copy = copy
         self._clock = clock
-        self._told = told
+        self._on_progress = on_progress
 
     def run(self, findings: Findings) -> int:
         """Check every object, then the listing, then the journal as a whole; how many objects."""
@@ -58,7 +58,7 @@ class CopyCheck:
                 self._note(findings, batch, verdicts)
                 done += len(batch)
                 after = (batch[-1].key, batch[-1].version)
-                self._told("check", done, total)
+                self._on_progress("check", done, total)
         for root, items in grouped(self._copy.list("tenants/")):
             if root:
                 self._strays(findings, root, items)

@@ -15,7 +15,7 @@ from archive.objects.port import Assurance
 from signing.ground.clock import stamp
 
 
-def standing(
+def status(
     session: Session, row: RecordRow, first: tuple[str, Assurance], second: tuple[str, Assurance] | None
 ) -> list[dict[str, Any]]:
     """The ``copies`` of a record as the API shows them.

@@ -37,7 +37,7 @@ _WRITERS: Final = 4
 _STAGED: Final = ("/bytes", "/deposit.json")
 FOLLOWED: Final = (*CHANGES, "ObjectRestored", "HoldPlaced", "HoldReleased", "HoldRecovered", "ReleaseRecovered")
 
-Told = Callable[[str, int, int | None], None]
+OnProgress = Callable[[str, int, int | None], None]
 
 
 class Copies:
@@ -55,14 +55,14 @@ class Copies:
         folder: Path,
         clock: Clock,
         *,
-        told: Told = lambda _step, _done, _total: None,
+        on_progress: OnProgress = lambda _step, _done, _total: None,
     ) -> None:
         self._database = database
         self._store = store
         self._copy = copy
         self._folder = folder
         self._clock = clock
-        self._told = told
+        self._on_progress = on_progress
 
     # -- which records
 
@@ -89,7 +89,7 @@ class Copies:
                 batch = list(session.scalars(behind(after, self._clock)))
             self._records(findings, batch)
             late += len(batch)
-            self._told("copies", late, None)
+            self._on_progress("copies", late, None)
             if not batch:
                 break
             after = batch[-1]
@@ -354,7 +354,7 @@ def _not_copied(
         Corrupt: Nothing that a copy may meet.
         Refused: The same.
     """
-    told = {
+    known_faults = {
         "object_exists": (Kind.CHANGED, "object"),
         "lock_missing": (Kind.CHANGED, "lock"),
         "altered": (Kind.CHANGED, "bytes"),
@@ -363,9 +363,9 @@ def _not_copied(
         "object_missing": (Kind.MISSING, "bytes"),
         "object_unreadable": (Kind.UNREADABLE, "bytes"),
     }
-    if error.code not in told:
+    if error.code not in known_faults:
         raise error
-    kind, detail = told[error.code]
+    kind, detail = known_faults[error.code]
     findings.add(kind, place, key, detail, record=record_id)
 
 

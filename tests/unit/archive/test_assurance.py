@@ -8,7 +8,7 @@ import pytest
 
 from archive.database.engine import Database
 from archive.objects import assurance
-from archive.objects.challenges import REASONS, Attack
+from archive.objects.challenges import REASONS, Challenge
 from archive.objects.port import Assurance
 from archive.objects.probe import Attempt, Outcome, Probe
 
@@ -17,7 +17,7 @@ STORE = "https://s3.example.org/records"
 
 
 def probed(database: Database, at: datetime, found: Assurance, store: str = STORE) -> None:
-    attempts = (Attempt(Attack.DELETE, "store", Outcome.REFUSED, "AccessDenied"),)
+    attempts = (Attempt(Challenge.DELETE, "store", Outcome.REFUSED, "AccessDenied"),)
     reason = REASONS["refused" if found is Assurance.ENFORCED else "passed"]
     with database.write() as session:
         assurance.record(session, Probe(at, store, found, reason, attempts))

@@ -23,7 +23,7 @@ from archive.holdings.holdings import Holdings, Kept
 from archive.holdings.verify import Check
 from archive.journal.sequencer import Ledger
 from archive.model.identifiers import new_id
-from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile, Remark, ToolRun
+from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
 from archive.objects import layout
 from archive.objects.fixity import Fixity
 from archive.objects.local import LocalObjectStore
@@ -55,12 +55,12 @@ def holdings(database: Database, ledger: Ledger, store: LocalObjectStore, clock:
     return Holdings(database, ledger, store, clock, HORIZON)
 
 
-Make = Callable[..., Package]
+Make = Callable[..., ArchivalPackage]
 
 
 @pytest.fixture
 def package(tmp_path: Path, database: Database, ledger: Ledger, holdings: Holdings, clock: Clock) -> Make:
-    def make(*, archival: bool = True, **description: Any) -> Package:
+    def make(*, archival: bool = True, **description: Any) -> ArchivalPackage:
         deposit, received = new_id(), clock()
         contents = {Kind.ORIGINAL: b"%PDF-1.4 received " + deposit.encode(), Kind.TEXT: b"<alto/>"}
         if archival:
@@ -83,7 +83,7 @@ def package(tmp_path: Path, database: Database, ledger: Ledger, holdings: Holdin
                 facts={"stage": "identify", "state": "done"},
             )
         described = {"title": "Facture 12", "document_type": "facture", "document_date": date(2026, 3, 12)}
-        return Package(
+        return ArchivalPackage(
             record_id=new_id(),
             tenant="demo",
             deposit_id=deposit,
@@ -244,7 +244,7 @@ class _Dies(LocalObjectStore):
         return super().put(*args, **options)
 
 
-def _count_writes(given: Package, holdings: Holdings, store: _Dies) -> int:
+def _count_writes(given: ArchivalPackage, holdings: Holdings, store: _Dies) -> int:
     before = store.left
     holdings.keep(given, nothing)
     return before - store.left

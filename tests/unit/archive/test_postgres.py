@@ -22,7 +22,7 @@ from archive.database.tables import TenantRow
 from archive.journal.sequencer import Ledger
 from ingestion.assembly import System, assemble
 from ingestion.deposits import outbox
-from ingestion.processing.leases import Duty
+from ingestion.processing.leases import ExclusiveJob
 from ingestion.settings import load_settings
 from signing.ground.clock import utc_now
 from signing.ground.errors import Refused, Unavailable
@@ -342,7 +342,7 @@ def test_one_of_many_takes_over_a_duty_that_ran_out(database: Database) -> None:
     answers: list[bool] = []
 
     def hold(name: str) -> None:
-        answers.append(Duty(database, "relay", utc_now, lambda: f"elsewhere:{name}:2:3:4").hold())
+        answers.append(ExclusiveJob(database, "relay", utc_now, lambda: f"elsewhere:{name}:2:3:4").hold())
 
     threads = [threading.Thread(target=hold, args=(str(number),)) for number in range(8)]
     for thread in threads:

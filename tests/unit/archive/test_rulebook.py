@@ -83,7 +83,7 @@ def test_the_latest_version_is_in_force(database: Database) -> None:
 def test_a_description_is_ruled(database: Database) -> None:
     with database.write() as session:
         rulebook.load_pack(session, "demo")
-        ruling = rulebook.apply_rule(
+        ruling = rulebook.decide(
             session,
             "demo",
             Description("Facture 12", document_type="facture", document_date=date(2026, 3, 12)),
@@ -110,7 +110,7 @@ def test_what_is_missing_is_said(database: Database, fields: dict[str, str], rem
             DocumentTypeRow(tenant_id="demo", code="maison", label="Fait maison", rule_code=None, access_rule=None)
         )
         session.flush()
-        ruling = rulebook.apply_rule(session, "demo", Description("x", **fields))  # type: ignore[arg-type]
+        ruling = rulebook.decide(session, "demo", Description("x", **fields))  # type: ignore[arg-type]
     assert [r.code for r in ruling.remarks] == [remark]
     assert ruling.retention.ends_on is None
 
@@ -120,7 +120,7 @@ def test_a_label_of_the_tenants_own_is_quoted(database: Database) -> None:
         rulebook.load_pack(session, "demo")
         session.get_one(DocumentTypeRow, ("demo", "facture")).label = "Note d’honoraires"
         session.flush()
-        ruling = rulebook.apply_rule(
+        ruling = rulebook.decide(
             session, "demo", Description("x", document_type="facture", document_date=date(2026, 1, 1))
         )
     assert "un document de type «\u202fNote d’honoraires\u202f»" in ruling.retention.explanation

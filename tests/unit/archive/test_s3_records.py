@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RepresentationRow
 from archive.holdings.holdings import Kept
-from archive.model.records import Package
+from archive.model.records import ArchivalPackage
 from archive.model.settings import S3Store
 from archive.objects.fixity import Fixity
 from archive.objects.minio import MinioObjectStore
@@ -95,13 +95,13 @@ def test_what_a_crash_left_is_adopted_version_by_version(
     world = World(tmp_path, keys, databases, store=store)
     keep = world.holdings.keep
 
-    def interrupted(package: Package, also: Callable[[Session, Kept], None]) -> Kept:
+    def interrupted(package: ArchivalPackage, in_transaction: Callable[[Session, Kept], None]) -> Kept:
         for left in (1, 4, 9, 11, 5, 7):  # the last two when only its end is missing
             store.left = left
             with pytest.raises(Unavailable):
-                keep(package, also)
+                keep(package, in_transaction)
         store.left = 10**9
-        return keep(package, also)
+        return keep(package, in_transaction)
 
     world.holdings.keep = interrupted  # type: ignore[method-assign]
     record = world.keep(tmp_path)

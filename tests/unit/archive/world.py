@@ -15,7 +15,7 @@ from archive.holdings.holdings import Holdings
 from archive.journal.publisher import Publisher
 from archive.journal.sequencer import Ledger
 from archive.model.identifiers import new_id
-from archive.model.records import Description, Digests, Format, Kind, Package, PackageFile
+from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import ObjectStore
 from archive.retention import schedule as rulebook
@@ -106,7 +106,7 @@ class World:
                 agent="key:1",
                 facts=facts,
             )
-        package = Package(
+        package = ArchivalPackage(
             record_id=new_id(),
             tenant="demo",
             deposit_id=deposit,

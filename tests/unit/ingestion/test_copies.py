@@ -23,7 +23,7 @@ from archive.objects import layout
 from archive.objects.port import Assurance, ObjectStore, read_all
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
-from ingestion.processing.leases import Duty
+from ingestion.processing.leases import ExclusiveJob
 from signing.ground.errors import Corrupt, Refused
 from tests.holdings import (
     alter,
@@ -433,7 +433,7 @@ def test_a_store_is_not_left_while_something_waits_or_is_damaged(paired: System,
 def test_a_store_is_not_left_while_a_service_runs_anywhere(paired: System, tmp_path: Path) -> None:
     filled(paired, tmp_path)
     before = rows(paired, "representations", "stored_files")
-    elsewhere = Duty(paired.database, "sweeper", paired.clock, holder=lambda: "another-machine:7:1:1:1")
+    elsewhere = ExclusiveJob(paired.database, "sweeper", paired.clock, holder=lambda: "another-machine:7:1:1:1")
     assert elsewhere.hold()
     with pytest.raises(Refused, check=lambda error: error.code == "service_running"):
         Custody(paired).promote()

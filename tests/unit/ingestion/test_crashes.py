@@ -75,7 +75,7 @@ def works(bench: Any) -> Works:
     return Works(bench)
 
 
-def journey(works: Works, fuse: Fuse, pages: int, dead: str) -> None:
+def run(works: Works, fuse: Fuse, pages: int, dead: str) -> None:
     deposit_id = works.bench.receive(b"received").deposit.id
     fuse.seen = 0
     with suppress(PowerCut):
@@ -110,7 +110,7 @@ def test_a_power_cut_at_any_write_leaves_one_record(
             fuse = Fuse(bench, patch)
             received_writes = 3  # staging twice, one commit: test_intake cuts those
             fuse.left, fuse.after = boundary + received_writes, after
-            journey(works, fuse, pages, dead)
+            run(works, fuse, pages, dead)
             if not fuse.blown:
                 break
         boundary += 1

@@ -80,8 +80,8 @@ def test_a_hundred_drifts_of_the_index_are_found_and_put_right(system: System, t
     )
     system.index.apply("demo", [Upsert(one) for one in strangers], position)
     system.index.release()
-    shelf = system.index._shelf("demo")  # type: ignore[attr-defined]
-    writer = shelf._index.writer(20_000_000, 1)
+    index_files = system.index._index_files("demo")  # type: ignore[attr-defined]
+    writer = index_files._index.writer(20_000_000, 1)
     for record_id in ids[50:]:
         for document in documents(entries[record_id]):
             writer.add_document(document)

@@ -20,7 +20,7 @@ from archive.objects.probe import Probe
 from ingestion.assembly import System, assemble
 from ingestion.operations import schedule
 from ingestion.operations.schedule import Beat
-from ingestion.processing.leases import Duty
+from ingestion.processing.leases import ExclusiveJob
 from ingestion.settings import load_settings
 from signing.ground.clock import utc_now
 from tests.holdings import keep
@@ -151,7 +151,7 @@ def test_a_long_step_keeps_its_lease_and_one_that_hangs_does_not(
         for _ in range(3):  # a minute, twenty seconds at a time
             watch.ahead += timedelta(seconds=20)
             time.sleep(0.3)
-        second = Duty(system.database, name, watch, holder=lambda: "another-machine:7:1:1:1")
+        second = ExclusiveJob(system.database, name, watch, holder=lambda: "another-machine:7:1:1:1")
         assert second.hold() is not kept
     finally:
         beat.stop()

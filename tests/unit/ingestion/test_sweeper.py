@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select
 
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.objects.port import unreadable
-from ingestion.processing.claims import take_deposit
+from ingestion.processing.claims import claim_deposit
 from ingestion.processing.relay import Relay
 from ingestion.processing.sweeper import Sweeper
 from ingestion.queue import valkey
@@ -131,8 +131,8 @@ def test_a_queue_that_holds_too_little_has_lost_some(
 
 def test_work_of_the_dead_is_woken_and_of_the_living_is_not(bench: Any, sweeper: Sweeper, clock: Clock) -> None:
     first, second = (bench.receive(key=key).deposit.id for key in "ab")
-    take_deposit(bench.database, bench.ledger, first, dead_worker(alone=False), clock)
-    take_deposit(bench.database, bench.ledger, second, "otherboot-1:1:1:1:1", clock)
+    claim_deposit(bench.database, bench.ledger, first, dead_worker(alone=False), clock)
+    claim_deposit(bench.database, bench.ledger, second, "otherboot-1:1:1:1:1", clock)
     with bench.database.write() as session:
         session.execute(delete(OutboxRow))
     assert sweeper.wake() == 1

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 
 from archive.database.tables import JournalEntryRow
-from ingestion.processing.claims import Lost, Take, give_back, take_deposit
-from ingestion.processing.leases import Duty, died, died_alone, this_worker
+from ingestion.processing.claims import Claim, LeaseLost, claim_deposit, release
+from ingestion.processing.leases import ExclusiveJob, died, died_alone, this_worker
 from ingestion.tables import DepositRow
 from signing.ground.clock import utc_now
 
@@ -40,9 +40,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def take(bench: Any, clock: Clock) -> Callable[[str], Take | None]:
+def claim(bench: Any, clock: Clock) -> Callable[[str], Claim | None]:
     deposit_id = bench.receive().deposit.id
-    return lambda owner: take_deposit(bench.database, bench.ledger, deposit_id, owner, clock)
+    return lambda owner: claim_deposit(bench.database, bench.ledger, deposit_id, owner, clock)
 
 
 def dead_worker(*, alone: bool) -> str:
@@ -66,39 +66,39 @@ def test_the_living_are_told_from_the_dead() -> None:
     assert died(me.replace(f":{os.getpid()}:", f":{os.getpid()}:9"))
 
 
-def test_a_taken_deposit_is_taken_once(take: Any) -> None:
-    assert take(this_worker()) is not None
-    assert take("second") is None
+def test_a_taken_deposit_is_taken_once(claim: Any) -> None:
+    assert claim(this_worker()) is not None
+    assert claim("second") is None
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_the_late_worker_changes_nothing(
-    bench: Any, take: Any, clock: Clock
+    bench: Any, claim: Any, clock: Clock
 ) -> None:
-    first = take(ELSEWHERE)
+    first = claim(ELSEWHERE)
     clock.sleep(61)
-    assert take(this_worker()) is None, "rest after a worker was lost"
+    assert claim(this_worker()) is None, "rest after a worker was lost"
     clock.sleep(30)
-    second = take(this_worker())
+    second = claim(this_worker())
     assert second is not None
-    with pytest.raises(Lost), bench.database.write() as session:
+    with pytest.raises(LeaseLost), bench.database.write() as session:
         first.touch(session, version=99)
     with bench.database.write() as session:
         second.touch(session, version=7)
     assert bench.deposit(second.deposit_id).version == 7
 
 
-def test_a_dead_workers_deposit_is_free_at_once(take: Any, clock: Clock) -> None:
-    assert take(dead_worker(alone=False)) is not None
-    assert take(this_worker()) is not None
+def test_a_dead_workers_deposit_is_free_at_once(claim: Any, clock: Clock) -> None:
+    assert claim(dead_worker(alone=False)) is not None
+    assert claim(this_worker()) is not None
 
 
-def test_three_workers_dead_by_themselves_set_the_deposit_aside(bench: Any, take: Any, clock: Clock) -> None:
+def test_three_workers_dead_by_themselves_set_the_deposit_aside(bench: Any, claim: Any, clock: Clock) -> None:
     for _ in range(3):
-        held = take(dead_worker(alone=True))
+        held = claim(dead_worker(alone=True))
         assert held is not None
-        take(this_worker())
+        claim(this_worker())
         clock.sleep(60)
-    assert take(this_worker()) is None
+    assert claim(this_worker()) is None
     (row,) = bench.deposits()
     assert row.state == "quarantined"
     assert row.problem["code"] == "workers_killed"
@@ -108,42 +108,42 @@ def test_three_workers_dead_by_themselves_set_the_deposit_aside(bench: Any, take
     assert list(bench.store.list("staging/")), "the bytes are kept"
 
 
-def test_a_service_that_died_as_a_whole_is_not_the_documents_fault(bench: Any, take: Any) -> None:
+def test_a_service_that_died_as_a_whole_is_not_the_documents_fault(bench: Any, claim: Any) -> None:
     for _ in range(10):
-        assert take(dead_worker(alone=False)) is not None
+        assert claim(dead_worker(alone=False)) is not None
     (row,) = bench.deposits()
     assert row.state == "working"
     assert row.attempts == 1
 
 
-def test_what_was_given_back_rests_and_does_not_count(bench: Any, take: Any, clock: Clock) -> None:
+def test_what_was_given_back_rests_and_does_not_count(bench: Any, claim: Any, clock: Clock) -> None:
     for _ in range(5):
-        held = take(this_worker())
+        held = claim(this_worker())
         assert held is not None
         with bench.database.write() as session:
-            give_back(session, held, clock(), after=5, counts=False)
-        assert take(this_worker()) is None
+            release(session, held, clock(), after=5, counts=False)
+        assert claim(this_worker()) is None
         clock.sleep(6)
     with bench.database.read() as session:
         assert session.scalar(select(DepositRow.attempts)) == 0
 
 
 def test_a_duty_has_one_holder_until_it_dies(bench: Any, clock: Clock) -> None:
-    mine = Duty(bench.database, "relay", clock)
-    other = Duty(bench.database, "relay", clock, lambda: ELSEWHERE)
+    mine = ExclusiveJob(bench.database, "relay", clock)
+    other = ExclusiveJob(bench.database, "relay", clock, lambda: ELSEWHERE)
     assert mine.hold()
     assert not other.hold()
     clock.sleep(31)
     assert other.hold()
     assert not mine.hold()
     dead = dead_worker(alone=True)
-    third = Duty(bench.database, "sweeper", clock, lambda: dead)
+    third = ExclusiveJob(bench.database, "sweeper", clock, lambda: dead)
     assert third.hold()
-    assert Duty(bench.database, "sweeper", clock).hold()
+    assert ExclusiveJob(bench.database, "sweeper", clock).hold()
 
 
 def test_a_released_duty_is_free(bench: Any, clock: Clock) -> None:
-    mine = Duty(bench.database, "relay", clock)
+    mine = ExclusiveJob(bench.database, "relay", clock)
     assert mine.hold()
     mine.release()
-    assert Duty(bench.database, "relay", clock, lambda: ELSEWHERE).hold()
+    assert ExclusiveJob(bench.database, "relay", clock, lambda: ELSEWHERE).hold()

@@ -105,13 +105,13 @@ def test_two_processes_take_each_of_200_rows_once(bench: Any) -> None:
 
 
 def test_a_row_that_is_being_taken_is_passed_over_without_waiting(bench: Any) -> None:
-    from ingestion.processing.claims import take_deposit
+    from ingestion.processing.claims import claim_deposit
 
     deposit_id = bench.receive().deposit.id
     with bench.database.write() as session:
         session.scalar(select(DepositRow).where(DepositRow.id == deposit_id).with_for_update())
         begun = time.monotonic()
-        assert take_deposit(bench.database, bench.ledger, deposit_id, this_worker(), utc_now) is None
+        assert claim_deposit(bench.database, bench.ledger, deposit_id, this_worker(), utc_now) is None
         assert time.monotonic() - begun < 5, "lock_timeout is 10 s: it did not wait"
 
 
@@ -138,13 +138,13 @@ def test_how_soon_a_receipt_becomes_a_task(bench: Any, belled: bool) -> None:
     """The relay of another machine: its own connections, no socket of this home."""
     queue = Sent()
     database = Database(bench.database.url.render_as_string(hide_password=False))
-    relay, bell, over = Relay(database, queue, utc_now), Listener(database.url), threading.Event()
+    relay, notifier, over = Relay(database, queue, utc_now), Listener(database.url), threading.Event()
 
     def run() -> None:
         while not over.is_set():
             relay.step()
             if belled:
-                bell.wait(0.5)
+                notifier.wait(0.5)
             else:
                 over.wait(0.5)  # RELAY_EVERY
 
@@ -160,7 +160,7 @@ def test_how_soon_a_receipt_becomes_a_task(bench: Any, belled: bool) -> None:
         time.sleep(0.037 * (number % 7))
     over.set()
     thread.join(10)
-    bell.close()
+    notifier.close()
     database.dispose()
     took.sort()
     print(
