@@ -1,4 +1,4 @@
-"""How French text becomes terms. Pure: no engine. ``search.questions`` understands what people type with it.
+"""Analysis of French text into terms. Pure. ``search.questions`` uses it too.
 
 One analysis for every engine. A word goes through: apostrophes and ligatures made plain, lower case, elision
 (``l’arrêté`` -> ``arrêté``), the list of exceptions (``french_overrides.txt``), Snowball French, accents off
@@ -87,7 +87,7 @@ class Code(NamedTuple):
 
 
 def nfc(text: str) -> str:
-    """Composed characters, lone surrogates and NUL made blank: the form that is stored and counted in."""
+    """Normalise to composed characters, with blanks for lone surrogates and NUL."""
     return unicodedata.normalize("NFC", _UNSTORABLE.sub(" ", text))
 
 
@@ -102,7 +102,7 @@ def fold(text: str) -> str:
 
 @cache
 def overrides() -> dict[str, str]:
-    """Form -> stem, from ``french_overrides.txt``; unaccented spellings too, unless another entry."""
+    """Map form to stem from ``french_overrides.txt``, unaccented spellings included."""
     given: dict[str, str] = {}
     for line in files("search").joinpath("french_overrides.txt").read_text(encoding="utf-8").splitlines():
         if "=>" in line and not line.startswith("#"):
@@ -137,7 +137,7 @@ def word(written: str) -> tuple[str, tuple[str, ...]]:
 
 
 def scan(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[tuple[int, int, str]]:
-    """Start, end and characters of each word as written, elision left out; nothing is analysed yet.
+    """Yield start, end and characters of each word as written, without its elision.
 
     Args:
         start: Where to begin: the text's own beginning, or after a blank. No word holds a blank.
@@ -161,7 +161,7 @@ def spellings(text: str) -> set[str]:
 
 @lru_cache(maxsize=4096)
 def initial(character: str) -> str:
-    """First letter of the form and of every stem of a word that begins so; empty if that can't be told."""
+    """First letters of a word's form and stems; empty when they are unknown."""
     return _letters(fold(unicodedata.normalize("NFKC", character)))[:1]
 
 

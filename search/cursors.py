@@ -1,4 +1,4 @@
-"""Where the next part of an answer begins, as an opaque word. Pure: the same for every engine."""
+"""Cursors: where the next part of an answer begins, as an opaque word. Pure."""
 
 from __future__ import annotations
 

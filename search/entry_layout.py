@@ -1,4 +1,4 @@
-"""How an entry lies in an index, whichever the engine: what it is ordered by and what is kept to be shown. Pure."""
+"""Layout of an entry in an index: sort values and shown fields, for every engine. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sort_keys(entry: Entry) -> dict[str, str]:
 
 
 def around(entry: Entry) -> tuple[str, str, str, str]:
-    """Title, description, reference, file name: what is searched beside the pages."""
+    """Texts searched besides the pages: title, description, reference, file name."""
     return nfc(entry.title), nfc(entry.description), nfc(entry.reference), nfc(entry.filename)
 
 

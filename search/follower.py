@@ -1,4 +1,4 @@
-"""Brings each tenant's index up to the journal. The index remembers how far; nobody else writes to it."""
+"""Follower: brings each tenant's index up to the journal, and is its only writer."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Line:
 
 
 class Follower:
-    """Reads the journal after each index's position and applies what it says, at least once.
+    """Reads the journal after each index's position and applies each entry at least once.
 
     Args:
         load_entry: Reads a record as the index wants it, in the session it is given.
@@ -63,7 +63,7 @@ class Follower:
         self._turn = threading.Lock()
 
     def put_right(self, tenant: str, changes: Sequence[Change]) -> None:
-        """Apply what the reconciler found, where the index stands; not at the same time as a step."""
+        """Apply the reconciler's findings at the index's position, never during a step."""
         with self._turn:
             self._index.apply(tenant, changes, self._index.position(tenant))
 
@@ -101,7 +101,7 @@ class Follower:
         return True
 
     def _hold_up(self, tenant: str, code: str, error: Exception) -> None:
-        """Say it once, not twice a second: again for another reason only, and for all tenants of one reason once."""
+        """Log a reason once for all its tenants, and again only when the reason changes."""
         reported = code in self._held_up.values()
         before, self._held_up[tenant] = self._held_up.get(tenant), code
         if isinstance(error, Unavailable):
@@ -166,7 +166,7 @@ class Follower:
         return done
 
     def _insist(self, tenant: str, index: SearchIndex) -> int:
-        """One batch, however many of its records can't be read: each is tried as often as any, then left out."""
+        """Index one batch; a record that cannot be read is retried, then left out."""
         while True:
             try:
                 return self._follow(tenant, index)

@@ -1,4 +1,4 @@
-"""What is near enough when nothing matches exactly: the mistakes that reading machines make. Pure."""
+"""Near words: the mistakes that recognition makes, for when nothing matches. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _same_kind(form: str, other: str) -> bool:
 
 
 def near(form: str, other: str) -> bool:
-    """Is ``other`` what a machine may have read for ``form``, or the reverse?"""
+    """Whether recognition may have read ``other`` for ``form``, or the reverse."""
     if form == other or other in confusions(form):
         return True
     allowed = allowance(form)

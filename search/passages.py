@@ -103,7 +103,7 @@ class Finder:
                     yield Found(words[at][0], words[until][1], number)
 
     def _judge(self, written: str) -> frozenset[_Role]:
-        """Which words of which items this spelling can stand for."""
+        """Words of items that this spelling can match."""
         form, terms = word(written)
         roles = _NONE
         for term in terms:
@@ -198,7 +198,7 @@ def _united(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 def passages(
     pages: Iterable[tuple[int, str]], around: Sequence[tuple[str | None, str]], finder: Finder
 ) -> tuple[Match, ...]:
-    """What to show of one record: its best pages; failing that, title, description, reference or file name.
+    """Passages of one record: its best pages, else title, description, reference, file name.
 
     Args:
         pages: (number, text), likeliest first.
@@ -220,7 +220,7 @@ def passages(
 
 
 def loosenable(item: Item) -> bool:
-    """Whether near words may stand for an item."""
+    """Whether an item may match near words."""
     return not item.prefix and any(allowance(form) or confusions(form) for form in item.forms)
 
 

@@ -1,4 +1,4 @@
-"""The search index as the product needs it. A view: it can be thrown away and rebuilt from the archive.
+"""Port of the search index: a view that can be rebuilt from the archive at any time.
 
 One index a tenant. Each index remembers, inside itself, the journal position it has followed.
 """
@@ -16,7 +16,7 @@ FACETS = ("document_type", "classification", "producer", "final_action", "rule")
 
 
 class Sort(StrEnum):
-    """Orders of an answer. Ties: by record id, in the same direction. Records without a date come last."""
+    """Orders of an answer; ties by record id, records without a date last."""
 
     RELEVANCE = "relevance"
     NEWEST_DOCUMENT = "-document_date"
@@ -28,7 +28,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """A record as the index knows it: made by ``projection``, stored by an engine.
+    """Entry of a record: made by ``projection``, stored by an engine.
 
     Attributes:
         revision: External version: an engine ignores an entry older than what it holds.
@@ -108,7 +108,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Hit:
-    """One record found. Only its id may be trusted: the catalogue says the rest and who may see it."""
+    """One record found; only its id counts, rights and content come from the catalogue."""
 
     record_id: str
     title: str
@@ -178,7 +178,7 @@ class SearchIndex(Protocol):
         """(record id, revision) of every entry: what the reconciler compares."""
 
     def begin_rebuild(self, tenant: str) -> SearchIndex:
-        """A new empty index beside the current one; same protocol, same tenant."""
+        """Make a new empty index for the tenant, with the same protocol."""
 
     def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
         """Swap: from now on the rebuilt index answers; the old one is destroyed."""

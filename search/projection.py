@@ -10,7 +10,7 @@ from search.port import Entry
 
 
 def project(record: RecordRow, pages: Iterable[str]) -> Entry:
-    """A record as the index knows it.
+    """Project a record into its index entry.
 
     Args:
         pages: Plain text of each page, page 1 first.

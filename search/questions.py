@@ -59,7 +59,7 @@ class Item:
 
     @property
     def phrases(self) -> list[tuple[str, ...]]:
-        """Every row of terms, one a word, that stands for these words side by side; two of them when there are many."""
+        """Rows of terms, one a word, that match these adjacent words; two rows when many."""
         if math.prod(len(terms) for terms in self.words) <= MOST_PHRASES:
             return list(product(*self.words))
         # The last term of a word is the stem of its unaccented spelling: it finds any accents.

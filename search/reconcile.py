@@ -1,4 +1,4 @@
-"""The index beside the catalogue: what it lacks, shows too long, shows twice or shows as it was."""
+"""Reconcile the index with the catalogue: missing, stale, doubled or outdated entries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Wrong:
 
 
 class IndexReconciliation:
-    """Compares a tenant's index with its records, both in order of ids, and puts the index right.
+    """Compares a tenant's index with its records in order of ids, and repairs the index.
 
     Args:
         load: Reads a record as the index wants it; None when it is gone.

@@ -1,1 +1,1 @@
-"""Bytes, PDFs, seals and time-stamps: what makes a claim checkable. Knows nothing of records."""
+"""Bytes, PDFs, seals and time-stamps: what makes a claim checkable, without records."""

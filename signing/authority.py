@@ -79,7 +79,7 @@ def has_keys(keys: Path) -> bool:
 
 
 def keys_missing() -> Refused:
-    """The refusal to go on without the installation's keys: new ones would begin another journal."""
+    """Refuse to go on without the installation's keys: new ones would begin another journal."""
     return Refused(
         "keys_missing",
         "Les clés de cette installation ne sont pas dans le dossier des clés de cette machine.",

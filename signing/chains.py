@@ -46,7 +46,7 @@ def readable_name(certificate: x509.Certificate) -> str:
 
 
 def nearest_first(leaf: x509.Certificate, others: Iterable[x509.Certificate]) -> tuple[x509.Certificate, ...]:
-    """Order the issuers of ``leaf`` found among ``others``, nearest first, root last when present."""
+    """Order the issuers of ``leaf`` among ``others``: nearest first, root last if present."""
     pool = list(others)
     path: list[x509.Certificate] = []
     current = leaf

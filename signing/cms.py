@@ -48,7 +48,7 @@ class CmsError(Exception):
 
 @dataclass(frozen=True)
 class SignedMessage:
-    """A CMS message whose signature holds; nothing is said of its certificate yet.
+    """A CMS message whose signature holds; its certificate has not been judged yet.
 
     Attributes:
         content: Encapsulated bytes; None when detached.
@@ -215,7 +215,7 @@ def _opened(der: bytes, detached: dict[str, bytes] | None) -> SignedMessage:
 
 
 def _check_envelope(signed: Any, info: Any, algorithm: str) -> None:
-    """Refuse what no signature covers and yet is not as it must be, so that nothing can be varied at will."""
+    """Refuse variations of the parts that no signature covers."""
     by_issuer = info["sid"].name == "issuer_and_serial_number"
     plain = by_issuer and signed["encap_content_info"]["content_type"].native == "data"
     only_certificates = all(choice.name == "certificate" for choice in signed["certificates"] or ())

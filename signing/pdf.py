@@ -1,4 +1,4 @@
-"""Seals in PDF files: prepared, completed, judged. The only user of pyHanko, loaded when first needed.
+"""Seals in PDF files: prepare, complete, judge. The only user of pyHanko.
 
 Sealing takes three steps so that a parser of foreign bytes never runs beside the key::
 
@@ -39,7 +39,7 @@ _ROOM_FOR_TOKEN = 10_000
 
 @dataclass(frozen=True)
 class PreparedSeal:
-    """What ``complete`` needs to know of a file that ``prepare`` wrote; survives a trip through JSON.
+    """Facts about a prepared file that ``complete`` needs; can be written as JSON.
 
     Attributes:
         digest: SHA-256 of the bytes to be sealed, hex.
@@ -83,7 +83,7 @@ class PreparedSeal:
 
 @dataclass(frozen=True)
 class SealFacts:
-    """What can be said of a seal just applied.
+    """Facts about a seal just applied.
 
     Attributes:
         level: ``B-T`` with a time-stamp, else ``B-B``.
@@ -174,7 +174,7 @@ def complete(
     *,
     source: Path | None = None,
 ) -> SealFacts:
-    """Seal a prepared file in place (runs beside the key; handles bytes only).
+    """Seal a prepared file in place; runs where the key is and handles bytes only.
 
     Nothing that the sandbox said is believed: the hole must be an empty hexadecimal string, the
     digest is computed again, and the original must be a prefix of the file.
@@ -226,7 +226,7 @@ def seal_file(
 
 
 def validate(path: Path, roots: Sequence[bytes], at: datetime) -> SignatureReport:
-    """Judge every signature of a PDF file (runs in the sandbox). Never raises for what the file holds.
+    """Judge every signature of a PDF file; runs in the sandbox, never raises for its content.
 
     Args:
         path: The file; read only.
@@ -275,7 +275,7 @@ def _findings(
 
 
 def _may_be_signed(path: Path) -> bool:
-    """Whether a byte range, without which there is no signature, stands anywhere in the file."""
+    """Whether the file holds a byte range; without one there is no signature."""
     if path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:

@@ -1,4 +1,4 @@
-"""What can be said of one signature in a PDF file: the judging half of ``signing.pdf``, its only caller.
+"""Findings about one signature in a PDF file; called by ``signing.pdf`` alone.
 
 Strict where it counts: one strict parser, the caller's roots and no others, no fetching, revocation
 required wherever a certificate declares it, the whole file accounted for. Whatever goes wrong on
@@ -141,7 +141,7 @@ class SignatureJudge:
         return Verdict.VALID, "ok"
 
     def _changed(self, status: Any) -> tuple[Verdict, str] | None:
-        """What the bytes outside the signature say: nothing more, harmless more, or something else."""
+        """Judge the bytes outside the signature: none, harmless, or changed content."""
         if not self._hole_is_the_signature() or status.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
             return Verdict.INVALID, "partial_coverage"
         if self._padding().strip(b"\0"):
@@ -154,7 +154,7 @@ class SignatureJudge:
         return self._revised(status)
 
     def _revised(self, status: Any) -> tuple[Verdict, str] | None:
-        """What the revisions after the signed one say."""
+        """Judge the revisions after the signed one."""
         level = status.modification_level
         if level is None or level is ModificationLevel.OTHER or getattr(status, "docmdp_ok", None) is False:
             return Verdict.INVALID, "changed_after_signing"
@@ -182,7 +182,7 @@ class SignatureJudge:
             return False
 
     def _padding(self) -> bytes:
-        """What stands in the hole after the signature: unsigned, so it must be nothing."""
+        """Judge the unsigned gap that holds the signature: it must hold nothing else."""
         content = bytes(self._signature.pkcs7_content)
         return content[int(parser.peek(content)) :]
 
@@ -242,7 +242,7 @@ class SignatureJudge:
 
 
 def doubt(field: str, reason: str) -> SignatureFinding:
-    """A finding that says nothing but why nothing can be said."""
+    """A finding that only carries the reason why the signature could not be judged."""
     return SignatureFinding(
         field=field, signer="", verdict=Verdict.INDETERMINATE, reason=reason, detail=sentence(reason)
     )

@@ -1,4 +1,4 @@
-"""Ports of signing: who holds the seal's key, and who says what time it was."""
+"""Ports of signing: the holder of the seal's key, and the source of time-stamps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Signer(Protocol):
 
     @property
     def probative(self) -> bool:
-        """False for a key that we made ourselves: every page then says "not probative"."""
+        """Whether the seal is probative; False for a key made here, and every page then shows it."""
 
     def sign(self, message: bytes) -> bytes:
         """Sign the message itself (the signer hashes it)."""

@@ -21,7 +21,7 @@ from signing.verdict import SignatureFinding, Verdict
 def detached(
     signer: Signer, message: bytes, timestamper: Timestamper | None = None, *, at: datetime | None = None
 ) -> bytes:
-    """Seal bytes and return the DER CMS message that lies beside them (``.p7s``).
+    """Seal bytes and return the detached signature, a DER CMS message (``.p7s``).
 
     Args:
         signer: Holds the seal's key.

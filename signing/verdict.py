@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What can be said of a signature, a seal or a token (ETSI EN 319 102-1, clause 5.1.3)."""
+    """Verdict on a signature, a seal or a token (ETSI EN 319 102-1, clause 5.1.3)."""
 
     VALID = "valid"
     INDETERMINATE = "indeterminate"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class SignatureFinding:
-    """One signature found in a document, and what can be said of it.
+    """One signature found in a document, with its verdict.
 
     Attributes:
         field: Name of the signature field.

@@ -1,4 +1,4 @@
-"""The index when one machine is not enough: Elasticsearch, one index a tenant behind an alias.
+"""Search index on Elasticsearch: one index a tenant, behind an alias.
 
 The follower's process writes, any number of processes read. ``elastic_shelf`` has the names, ``elastic_schema``
 what an index holds.
@@ -113,7 +113,7 @@ class ElasticIndex:
     # -- the reader's side
 
     def search(self, query: Query) -> Answer:
-        """See ``SearchIndex``. A long answer goes on in a point in time, so that scores stay as they were."""
+        """See ``SearchIndex``. A long answer uses a point in time, so that scores stay equal."""
         parsed = parse_query(query.text)
         cursor = read_cursor(query)
         indexes = self._indexes(query.tenant)
@@ -159,7 +159,7 @@ class ElasticIndex:
         return dict(answer)
 
     def _view(self, indexes: Indexes, cursor: str) -> str:
-        """The point in time that an answer began to go on in, if this process opened it; else a new one."""
+        """The point in time of an answer's earlier parts, or a new one."""
         with self._guard:
             held = self._views.pop(cursor, None)
         return held[1] if held is not None else self._new_view(indexes)
@@ -194,7 +194,7 @@ class ElasticIndex:
 
 
 class RebuiltIndex(ElasticIndex):
-    """An index being built beside the one that answers.
+    """An index under construction, not yet answering.
 
     Attributes:
         built: Its name; empty once it answers.
@@ -225,7 +225,7 @@ class RebuiltIndex(ElasticIndex):
         self._choose(written, position)
 
     def _choose(self, written: Mapping[str, Change], position: int) -> None:
-        """Keep the digests of a hundred records, whichever have the smallest numbers: a fair choice, made once."""
+        """Keep the digests of the hundred records with the smallest hashes: a fair sample."""
         sample = [kept for kept in self._sample if kept[1] not in written]
         for record_id, change in written.items():
             number = crc32(record_id.encode())
@@ -249,7 +249,7 @@ class RebuiltIndex(ElasticIndex):
             self._link.client.indices.refresh(index=self.built)
 
     def compare(self) -> None:
-        """Whether the index holds what was sent: every record's revision, and a sample's words to the letter.
+        """Whether the index holds every revision sent, and a sample's words to the letter.
 
         Raises:
             Unavailable: ``rebuild_differs``.

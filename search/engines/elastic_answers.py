@@ -1,4 +1,4 @@
-"""One question to one Elasticsearch index: hits in order, total, facets, passages, where to go on."""
+"""Answer of one Elasticsearch index: hits, total, facets, passages, next cursor."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Question:
             return self._ask(self._request(loose, after))
 
     def _loose(self, level: int) -> frozenset[Item]:
-        """Items that near words may stand for at a level of looseness."""
+        """Items that may match near words at a level of looseness."""
         items = loosenable_items(self._parsed) if level else frozenset[Item]()
         if level == 1 and items:
             asked = tuple(items)
@@ -101,7 +101,7 @@ class Question:
         return items
 
     def _key(self, cursor: Cursor) -> list[float | str]:
-        """Sort values of the record that the cursor stands behind.
+        """Sort values of the record before the cursor.
 
         Raises:
             Refused: ``bad_cursor``: they are not of the kind that this question is sorted by.

@@ -1,4 +1,4 @@
-"""One tenant's indexes in a cluster: their names, who writes to them, the swap from one to another.
+"""A tenant's indexes in a cluster: names, writing alias, swap.
 
 ::
 
@@ -65,7 +65,7 @@ class Indexes:
         return next(((index, _writing(index, each["aliases"])) for index, each in found.items()), None)
 
     def position(self, name: str) -> tuple[int, str] | None:
-        """(position, writing alias) of an index or alias; None without index, or before its first batch."""
+        """Position and writing alias of an index; None without index or before a first batch."""
         try:
             with engine_errors():
                 found = self._link.client.get(index=name, id=schema.POSITION_ID)
@@ -112,7 +112,7 @@ class Indexes:
     # -- writing
 
     def apply(self, writing: str, changes: Sequence[Change], position: int, *, visible: bool) -> dict[str, Change]:
-        """Changes first, then the position: what is cut in between is done again; returns what was written.
+        """Write changes, then the position; a cut in between is repaired by writing again.
 
         Each document's external version is the batch's position in the journal, so that a writer that slept
         changes nothing that a later batch wrote, removals included.
@@ -145,7 +145,7 @@ class Indexes:
         return {record_id: change for record_id, (change, _) in last.items()}
 
     def _newest(self, writing: str, changes: Sequence[Change]) -> dict[str, tuple[Change, int]]:
-        """The last change of each record and the last page it has now, without entries older than what is held."""
+        """Last change and last page of each record, without entries older than the index's."""
         ids = list(dict.fromkeys(_record_id(change) for change in changes))
         revisions, pages = self._held(writing, ids)
         chosen: dict[str, tuple[Change, int]] = {}
@@ -215,7 +215,7 @@ class Indexes:
     # -- rebuilding
 
     def begin(self) -> tuple[str, str]:
-        """A new empty index beside the one that answers, and its writing alias.
+        """Make a new empty index with its writing alias; the present one goes on answering.
 
         Raises:
             Refused: ``rebuild_running``.
@@ -239,7 +239,7 @@ class Indexes:
         )
 
     def swap(self, built: str) -> None:
-        """In one step of the cluster, ``built`` answers; what answered before is destroyed after that."""
+        """Swap to ``built`` in one step of the cluster, then delete the index it replaces."""
         current = self.answering()
         actions: list[Mapping[str, Any]] = [{"add": {"index": built, "alias": self.reading}}]
         if current is not None and current[0] != built:
@@ -274,7 +274,7 @@ class Indexes:
         return _now() - last > _SILENT_BUILDER_SECONDS * 1000
 
     def _left_over(self, keep: set[str]) -> list[str]:
-        """Indexes of this tenant that neither answer nor are being built: of other formats, of ended rebuilds."""
+        """Indexes of this tenant to delete: other formats, ended rebuilds."""
         try:
             with engine_errors():
                 found = self._link.client.indices.get_alias(index=f"{self._every}*")

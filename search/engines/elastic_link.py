@@ -1,4 +1,4 @@
-"""The line to Elasticsearch: who answers there, and what its failures mean. The only module that knows its client."""
+"""Connection to Elasticsearch, and its failures as our errors; sole user of the client."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def away(why: str) -> Unavailable:
 
 @contextmanager
 def engine_errors() -> Iterator[None]:
-    """What Elasticsearch and the network say, in our words.
+    """Translate failures of Elasticsearch and the network into our errors.
 
     Raises:
         Unavailable: ``search_away``, ``search_forbidden``, ``search_version``.
@@ -167,7 +167,7 @@ class Link:
 
     @property
     def client(self) -> Elasticsearch:
-        """The client, once the server is known to be of our version. Use it inside ``engine_errors``.
+        """The client, after a check of the server's version; use it inside ``engine_errors``.
 
         Raises:
             Unavailable: ``search_version``.

@@ -1,4 +1,4 @@
-"""A parsed question as Elasticsearch's own query: term by term, none of its query languages is let in."""
+"""Translate a parsed question into Elasticsearch terms, without its query languages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_NEAR: Final = 1000
 
 
 def question(parsed: ParsedQuery, asked: Query, loose: frozenset[Item], spellings: Spellings) -> Json:
-    """Records that answer; items in ``loose`` match near words too. Filters don't change the score."""
+    """Query for the answering records; items in ``loose`` match near words too."""
     must, should = [], []
     for clause in parsed.wanted:
         must.append(
@@ -107,7 +107,7 @@ def _near(form: str, forms: str, spellings: Spellings) -> Json:
 
 
 def look_up(items: Sequence[Item]) -> Json:
-    """A request that tells which words of items stand nowhere in the index."""
+    """Request for the words of items that the index does not hold."""
     known = {
         f"{number} {place}": {"terms": {_FIELDS[item.field]: list(terms)}}
         for number, item in enumerate(items)

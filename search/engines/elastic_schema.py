@@ -122,7 +122,7 @@ def encoded(text: str) -> str:
 
 
 def page_of(record_id: str, version: int) -> str:
-    """What the pages of one state of a record share; pages left over from another state never answer for it."""
+    """Mark shared by the pages of one state of a record; pages of other states never match."""
     return f"{record_id}@{version}"
 
 

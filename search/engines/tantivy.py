@@ -103,7 +103,7 @@ class TantivyIndex:
             return position
 
     def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
-        """See ``SearchIndex``. One writer at a time is kept open: the last tenant's, until ``release``."""
+        """See ``SearchIndex``. The last tenant's writer stays open until ``release``."""
         with engine_errors():
             for other, index_files in list(self._open.items()):
                 if other != tenant:
@@ -202,7 +202,7 @@ class TantivyIndex:
 
 
 class RebuiltIndex(TantivyIndex):
-    """An index being built beside the one that answers; it never looks at ``current``."""
+    """An index under construction; it never reads ``current``."""
 
     def __init__(self, root: Path, tenant: str, built: Path, lock: IO[str]) -> None:
         super().__init__(root)
@@ -228,7 +228,7 @@ def _new_folder(folder: Path) -> Path:
 
 
 def _point(folder: Path, chosen: Path) -> None:
-    """Make ``chosen`` the folder that answers: readers see the old name or the new one, nothing else."""
+    """Make ``chosen`` the answering folder, atomically for readers."""
     beside = folder / f"current.{uuid.uuid4().hex}"
     with beside.open("w", encoding="ascii") as stream:
         stream.write(chosen.name)

@@ -1,4 +1,4 @@
-"""One question to one snapshot of a tantivy index: hits in order, total, facets, passages, where to go on."""
+"""Answer of one tantivy snapshot: hits, total, facets, passages, next cursor."""
 
 from __future__ import annotations
 

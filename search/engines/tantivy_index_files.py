@@ -1,4 +1,4 @@
-"""One tantivy index in one folder: read anew when it changed, open for writing only while there is work."""
+"""One tantivy index in one folder: reloaded on change, open for writing while needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _META: Final = "meta.json"
 
 @contextmanager
 def engine_errors() -> Iterator[None]:
-    """What tantivy says when its files are away, damaged or taken, in our words.
+    """Translate tantivy's failures (files absent, damaged, locked) into our errors.
 
     Raises:
         Unavailable: ``search_away``.

@@ -82,7 +82,7 @@ class Builder:
         )
 
     def unknown(self, items: Iterable[Item]) -> frozenset[Item]:
-        """Items with a word that stands nowhere in the index and may be loosened."""
+        """Items with a word that the index does not hold and that may match near words."""
         return frozenset(
             item
             for item in items

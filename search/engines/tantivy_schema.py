@@ -30,7 +30,7 @@ ORDER: Final = {
 
 
 def make_schema() -> tantivy.Schema:
-    """The fields. Words come analysed by ``search.analysis``; tantivy's own analysers only cut at blanks."""
+    """Schema: words arrive analysed; tantivy's own analysers only cut at blanks."""
     builder = tantivy.SchemaBuilder()
     for name in ("kind", "code", *(sorting for sorting in ("by_newest", "by_oldest", "by_kept", "by_title"))):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name.startswith("by_"))
@@ -120,7 +120,7 @@ def _add_order(document: tantivy.Document, entry: Entry) -> None:
 
 
 def read_record(document: tantivy.Document) -> tuple[str, Shown]:
-    """Read a stored record document: its id, and what it says of itself."""
+    """Read a stored record document: its id and its fields."""
     return _first(document, "record"), entry_layout.read_shown(json.loads(bytes(_first(document, "shown"))))
 
 

@@ -50,7 +50,7 @@ class ChartrierError(Exception):
 
 
 class Refused(ChartrierError):
-    """The request can't be honoured as it stands; trying again changes nothing."""
+    """The request cannot be honoured; trying again changes nothing."""
 
 
 class Unavailable(ChartrierError):

@@ -1,1 +1,1 @@
-"""Who says what time it was."""
+"""Time-stampers: adapters of the port."""

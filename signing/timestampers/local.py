@@ -1,4 +1,4 @@
-"""A time-stamping authority of our own: everything works from the first minute, nothing is proven by it."""
+"""A time-stamping authority made here: it works at once and proves nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POLICY = "2.25.207473613908187213586021563841170231049"
 
 
 class TimeStampAnswer(core.Sequence):  # type: ignore[misc] # asn1crypto is not typed
-    """``TimeStampResp`` as RFC 3161 has it: a refusal carries no token, for which asn1crypto has no form."""
+    """``TimeStampResp`` of RFC 3161, with the optional token that asn1crypto requires."""
 
     _fields = [  # noqa: RUF012
         ("status", tsp.PKIStatusInfo),

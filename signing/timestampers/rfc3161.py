@@ -31,7 +31,7 @@ _LARGEST_ANSWER = 1 << 20
 
 @dataclass(frozen=True)
 class TokenReport:
-    """What can be said of a time-stamp token.
+    """Findings about a time-stamp token.
 
     Attributes:
         verdict: Three-valued.
@@ -112,7 +112,7 @@ def _judge(
 
 
 def _may_stamp(certificate: x509.Certificate) -> bool:
-    """Whether the certificate is for time-stamping and nothing else, critically so (RFC 3161, 2.3)."""
+    """Whether the certificate's only extended usage is time-stamping, critical (RFC 3161, 2.3)."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
@@ -225,7 +225,7 @@ class _BadAnswerError(Exception):
 
 
 def http_transport(url: str) -> Transport:
-    """Make the way to an authority behind HTTP: ten seconds, a second attempt, answers of a sane size."""
+    """Make an HTTP transport: ten seconds, one more attempt, answers of bounded size."""
 
     def carry(request: bytes) -> bytes:
         import httpx2
