@@ -1,4 +1,4 @@
-"""Sets of identifiers too large to hold: sorted on disk, merged in order, summed up by one digest."""
+"""External sort: identifiers sorted on disk, merged in order, summed up by a digest."""
 
 from __future__ import annotations
 

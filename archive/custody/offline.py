@@ -237,7 +237,7 @@ def _gone(name: str) -> Finding:
 
 
 def _fixity(verdict: Verdict, reason: str) -> Fixity:
-    """What we wrote ourselves and can't be read any more is altered; only a chain may be left open."""
+    """Judge an unreadable seal of ours as altered; only its chain may stay open."""
     if verdict is Verdict.VALID:
         return Fixity.INTACT
     return Fixity.UNVERIFIABLE if reason in _CHAIN_DOUBTS else Fixity.ALTERED

@@ -1,4 +1,4 @@
-"""The database: SQLite on one machine, PostgreSQL when that is outgrown. Not a port: SQLAlchemy is."""
+"""The database: SQLite on one machine, PostgreSQL beyond; SQLAlchemy is the only interface."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Database:
 
     @contextmanager
     def translated(self, *, reading: bool = False) -> Iterator[None]:
-        """What the driver says of a server that is away becomes ours.
+        """Translate the driver's failures into our errors.
 
         Raises:
             Unavailable: ``database_away``.
@@ -170,7 +170,7 @@ class Database:
         self._postgres.begin(connection, visible(self._sees))
 
     def inspect(self) -> Server | None:
-        """What the PostgreSQL server and our role there are; None on SQLite, whose settings are ours.
+        """Facts about the PostgreSQL server and our role there; None on SQLite.
 
         Raises:
             Unavailable: ``database_unreachable``, with the reason: for whoever starts or examines the service.
@@ -194,7 +194,7 @@ class Database:
 
 
 def _forget_after_fork(engine: Engine) -> None:
-    """A forked child must not speak on its parent's connections, nor close them (they are the parent's)."""
+    """Drop the parent's connections in a forked child, without closing them."""
     known = weakref.ref(engine)
 
     def forget() -> None:

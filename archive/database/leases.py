@@ -12,7 +12,7 @@ from archive.database.tables import LeaseRow
 
 
 def locked_lease(session: Session, name: str, now: datetime) -> LeaseRow:
-    """The lease's row, which nobody else can change meanwhile; one that never was is made, held by nobody.
+    """The lease's row, locked for this transaction; made, held by nobody, if absent.
 
     Args:
         session: A write transaction.

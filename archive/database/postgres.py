@@ -1,4 +1,4 @@
-"""What PostgreSQL needs that SQLite does not: safe settings, a separate role, its own ways to be away, its bell."""
+"""PostgreSQL alone: safe settings, a separate role, its failures, its notifications."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def begin(connection: Connection, sees: str) -> None:
 
 
 def is_away(error: SQLAlchemyError, *, reading: bool = False) -> bool:
-    """Whether the same transaction may work later: server gone, restarting, overloaded, or it gave way to another.
+    """Whether the same transaction may succeed later: server absent, overloaded, conflict.
 
     Args:
         reading: It was a read-only transaction; writing in it is a fault of ours and stays one.
@@ -127,7 +127,7 @@ def inspect(connection: Connection) -> Server:
 
 
 def may_migrate(connection: Connection) -> bool:
-    """Whether the role may make tables; where it may not, another migrates and this one only serves."""
+    """Whether the role may make tables; one that may not only serves."""
     return bool(connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")))
 
 
@@ -174,7 +174,7 @@ class Listener:
         """Nothing to do: the commit rang."""
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until a commit rings or the time is over; True for a ring. Rings that piled up count as one."""
+        """Sleep until a commit notifies or the time is over; True when notified, once for many."""
         try:
             connection = self._connected()
             heard = list(connection.notifies(timeout=seconds, stop_after=1))

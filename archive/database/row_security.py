@@ -1,4 +1,4 @@
-"""Which rows of which table a tenant sees on PostgreSQL, and what the serving role may do with them.
+"""Row security on PostgreSQL: rows a tenant sees, and the serving role's rights.
 
 Every table of every package is declared here, whichever package uses it, as its migration is. A table that is not
 declared gets no grant: the service can't touch it. ``apply`` runs as the owner after each migration.
@@ -38,7 +38,7 @@ def _of(column: str, *may: str) -> Rows:
 
 
 def _with(parent: str, condition: str, *may: str) -> Rows:
-    """Rows that belong to whom a row of another table belongs to; that table's own policy decides."""
+    """Rows that belong to the owner of a row elsewhere; that table's policy decides."""
     return Rows(f"EXISTS (SELECT FROM {parent} parent WHERE parent.id = {condition})", may)
 
 
@@ -86,7 +86,7 @@ DECLARED: Final[dict[str, Rows]] = {
 
 
 def apply(connection: Connection, role: str) -> bool:
-    """Give the serving role exactly what is declared and have every row guarded, if that is not so already.
+    """Grant the serving role what is declared and guard every row, where that is not so yet.
 
     Args:
         connection: As the owner, in a transaction: all of it holds or none.
@@ -111,7 +111,7 @@ def apply(connection: Connection, role: str) -> bool:
 
 
 def _mark(connection: Connection, statements: list[str]) -> str:
-    """Tells what was declared and what came of it, so that a start with nothing to do locks no table."""
+    """Digest of declarations and their effect, so that an idle start locks no table."""
     state = connection.scalar(
         text(
             "SELECT string_agg(concat_ws(' ', relname, relacl, relrowsecurity, relforcerowsecurity, polname, polcmd,"
@@ -124,7 +124,7 @@ def _mark(connection: Connection, statements: list[str]) -> str:
 
 
 def _drops(connection: Connection) -> list[str]:
-    """Policies that stand on our tables, whoever made them: one that lets more through widens all."""
+    """Policies on our tables, whoever made them: a wider one would widen all."""
     found = connection.execute(
         text(
             "SELECT relname, polname FROM pg_policy JOIN pg_class ON polrelid = pg_class.oid"
@@ -158,12 +158,12 @@ def faults(connection: Connection) -> list[str]:
 
 
 def undeclared(connection: Connection) -> list[str]:
-    """Tables that stand beside ours and that nobody declared: the service can't use them."""
+    """Tables that nobody declared: the service has no rights on them."""
     return [name for name, _, _ in _tables(connection) if name not in DECLARED]
 
 
 def _tables(connection: Connection) -> list[tuple[str, bool, list[str]]]:
-    """Name, whether row security is enabled and forced, policies (one that does not bind writers counts for none)."""
+    """State of row security by table: enabled and forced, policies that bind writers."""
     found = connection.execute(
         text(
             "SELECT relname, relrowsecurity AND relforcerowsecurity, (SELECT array_agg(CASE WHEN polwithcheck IS NULL"

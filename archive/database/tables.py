@@ -1,4 +1,4 @@
-"""Tables of the archive: tenants, records, journal, retention. The store is the truth they work for."""
+"""Tables of the archive: tenants, records, journal, retention; the store is the truth."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class RepresentationRow(Base):
 
 
 class StoredFileRow(Base):
-    """Every stored object of a record that is not a representation (inventories, metadata, reports)."""
+    """A stored object of a record that is no representation: inventory, metadata, report."""
 
     __tablename__ = "stored_files"
     record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
@@ -123,7 +123,7 @@ class StoredFileRow(Base):
 
 
 class HoldRow(Base):
-    """A hold: nothing that it covers is disposed of, whatever the date, until it is released or has ended."""
+    """A hold: suspends the disposal of its records until it is released or ends."""
 
     __tablename__ = "holds"
     __table_args__ = (Index("ix_holds_tenant", "tenant_id", "id"), Index("ix_holds_settled", "settled_at"))
@@ -302,7 +302,7 @@ class LeaseRow(Base):
 
 
 class CopyRow(Base):
-    """One version of one object that stands in the second store too."""
+    """One version of one object that the second store holds too."""
 
     __tablename__ = "copies"
     key: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -324,7 +324,7 @@ class CopyRow(Base):
 
 
 class CustodyReportRow(Base):
-    """The latest run of each check or work on the holdings as a whole: what États, doctor and metrics show."""
+    """The latest run of each check on the whole holdings, for État, doctor and metrics."""
 
     __tablename__ = "custody_reports"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)

@@ -1,4 +1,4 @@
-"""Whose rows this thread of work may see. PostgreSQL enforces it on every statement; SQLite has nothing to ask.
+"""Tenancy: whose rows this thread of work may see, enforced by PostgreSQL.
 
 Work that belongs to one tenant says so with ``acting_for``. An HTTP request sees nothing until it is known who makes
 it (``confined``, then ``found_to_be``). Worker, beat and command line serve all tenants and see everything, unless
@@ -22,7 +22,7 @@ NOTHING: Final = ""
 
 @dataclass
 class _Sight:
-    """Shared by all that works on one request, also in other threads: they run in copies of its context."""
+    """Tenant of a request, shared by its threads, which run in copies of its context."""
 
     tenant: str
 
@@ -45,12 +45,12 @@ def acting_for(tenant: str) -> Iterator[None]:
 
 
 def confined() -> None:
-    """From here on, in this context and in those made from it, transactions see nothing until ``found_to_be``."""
+    """Confine this context and its copies: they see no row until ``found_to_be``."""
     _sight.set(_Sight(NOTHING))
 
 
 def found_to_be(tenant: str) -> None:
-    """The request turned out to be made for this tenant: whatever works on it sees that tenant's rows.
+    """Open the confined request to the rows of this tenant.
 
     Raises:
         RuntimeError: It was found to be another's before: one request never acts for two.

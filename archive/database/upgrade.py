@@ -1,4 +1,4 @@
-"""Brings the tables of every package up to this version, or says that somebody else has to."""
+"""Upgrade of the tables of every package, or a refusal where another role must do it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def may_migrate(database: Database) -> bool:
 
 
 def require_current(database: Database) -> None:
-    """Refuse tables of another revision than this version's, for a role that may not bring them up.
+    """Refuse tables of another revision, for a role that may not migrate.
 
     Raises:
         Refused: ``database_behind``.

@@ -247,7 +247,7 @@ def _numbered(index: int, width: int) -> str:
 
 
 def grown(old: int, new: int) -> Iterator[tuple[int, int]]:
-    """(index, width) of the tiles of a row that grew from ``old`` to ``new`` items, full ones first."""
+    """Index and width of the tiles of a row grown from ``old`` to ``new``, full ones first."""
     if new == old:
         return
     for index in range(old // TILE, new // TILE):
@@ -266,7 +266,7 @@ def new_tiles(old: int, new: int) -> Iterator[Tile]:
 
 
 def tile_holding(level: int, index: int, size: int) -> Tile:
-    """The widest tile of a log of ``size`` entries from which the node (level, index) can be computed.
+    """The widest tile of a log of ``size`` that yields the node (level, index).
 
     Raises:
         ValueError: If the node is not within the log.
@@ -314,7 +314,7 @@ def unpack_bundle(packed: bytes) -> list[bytes]:
 
 
 def checkpoint_text(origin: str, size: int, root: bytes) -> str:
-    """What a checkpoint's note says (C2SP tlog-checkpoint)."""
+    """Content of a checkpoint's note (C2SP tlog-checkpoint)."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
 
 

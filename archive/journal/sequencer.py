@@ -1,4 +1,4 @@
-"""The journal's sequencer: the database gives each entry its number, in the transaction of the change."""
+"""Sequencer of the journal: numbers each entry in the transaction of its change."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Ledger:
         return _entry(row)
 
     def open_log(self, session: Session, *, vkey: str, certificate: bytes) -> Entry:
-        """Write entry 0 if the journal is empty: the log's key and the seal certificate that vouches for it.
+        """Write entry 0 to an empty journal: the log's key and the seal that vouches for it.
 
         Args:
             vkey: The log's verifier key line.
@@ -147,7 +147,7 @@ class Ledger:
 
 
 def size(session: Session) -> int:
-    """How many entries the journal has, whoever may see them."""
+    """Number of entries of the whole journal."""
     if session.get_bind().dialect.name == "postgresql":
         return session.scalar(select(func.journal_size())) or 0
     last = session.scalar(select(func.max(JournalEntryRow.n)))
@@ -159,7 +159,7 @@ def _entry(row: JournalEntryRow) -> Entry:
 
 
 def has_a_journal(database: Database, store: ObjectStore) -> bool:
-    """Whether the database or the store already belongs to an installation: its keys are somewhere."""
+    """Whether the database or the store already belongs to an installation."""
     with database.read() as session:
         if session.get(JournalEntryRow, 0) is not None:
             return True

@@ -52,7 +52,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Description:
-    """What people say about a record; every field may be completed later but the title."""
+    """Description of a record by people; every field but the title may be completed later."""
 
     title: str
     description: str | None = None
@@ -68,7 +68,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Remark:
-    """Something about a record that somebody should know or mend.
+    """Remark about a record that somebody should read or mend.
 
     Attributes:
         code: Stable word, e.g. ``recognise_failed``, ``extension_mismatch``, ``type_unknown``.
@@ -110,7 +110,7 @@ class PackageFile:
 
 @dataclass(frozen=True)
 class ToolRun:
-    """One stage as it goes into PREMIS and ``record.json``: which tool did what, when, with which result."""
+    """One stage as stated in PREMIS and ``record.json``: tool, action, time, result."""
 
     stage: str
     state: str

@@ -20,7 +20,7 @@ class LocalStore(_Frozen):
 
 
 class S3Store(_Frozen):
-    """MinIO or any S3 with Object Lock; assurance: enforced once the probe says so."""
+    """MinIO or any S3 with Object Lock; assurance: enforced once the probe has shown it."""
 
     kind: Literal["s3"] = "s3"
     endpoint: str

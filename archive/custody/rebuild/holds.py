@@ -1,4 +1,4 @@
-"""Holds made again from the store: statements say which and why, the journal's entries say that it was decided.
+"""Rebuild holds from statements (which, why) and journal entries (that it was decided).
 
 In doubt a record is held: what only one of the two tells counts when it places a hold. A hold is released by an
 entry, or by a statement of the last minutes before the journal was lost: the published journal would tell an older one.
@@ -153,7 +153,7 @@ class HoldsAgain:
         row.release_salt = told.salt if told is not None else secrets.token_hex(16)
 
     def _tell(self, session: Session, row: HoldRow, hold: _Hold, records: list[str]) -> None:
-        """Entries that were lost, or whose statement was: told again for the statement as it is now."""
+        """Write entries again that were lost, or whose statement was."""
         placed = hold.statements.get(PLACED)
         first = digest_of(hold_statements.placed(row, records)) if placed is None else placed.digest
         facts: dict[str, Any] = {"until": row.until.isoformat() if row.until is not None else None}
@@ -194,7 +194,7 @@ def _is_old(statement: Statement, published: datetime | None) -> bool:
 
 
 def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
-    """What is wrong with which statement: each is one that an entry claims, and a settled hold has its own."""
+    """Faults of statements: each must be claimed by an entry, each settled hold has one."""
     there = [(key, digest_of(content) if content is not None else None) for key, content in _files(store)]
     claims: dict[str, set[str]] = defaultdict(set)
     with database.read() as session:
@@ -218,7 +218,7 @@ def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
 
 
 def _files(store: ObjectStore) -> Iterator[tuple[str, bytes | None]]:
-    """Every statement, None for what can't be read; the oldest version of a key is ours: they are never replaced."""
+    """Read every statement, None for an unreadable one; a key's oldest version is ours."""
     seen = ""
     for item in store.list(register.PREFIX):
         if not item.marker and item.key != seen and hold_statements.is_statement(item.key):

@@ -1,4 +1,4 @@
-"""The journal as it was published, read back from the store in order and checked before anybody relies on it."""
+"""Read the published journal back from the store, in order and checked."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def read_head(store: ObjectStore) -> Head | None:
 
 
 def stamped(store: ObjectStore, head: Head) -> list[Stamped]:
-    """Checkpoints that were time-stamped, smallest first; there is one a day, or one in 10,000 entries.
+    """Time-stamped checkpoints, smallest first: one a day, or one in 10,000 entries.
 
     Raises:
         Corrupt: ``journal_damaged``, one is not a note of this log, or tells of more than the latest does.

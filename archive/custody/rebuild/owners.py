@@ -17,7 +17,7 @@ _SAMPLES: Final = 25
 
 
 class Owners:
-    """Learns which tenant a pseudonym stands for, from what its entries are about."""
+    """Finds the tenant behind a pseudonym from the subjects of its entries."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -51,7 +51,7 @@ class Owners:
             samples.append(identity)
 
     def resolve(self, findings: Findings) -> None:
-        """Ask the store about those that are still unknown; what nobody can tell is listed."""
+        """Look the still unknown up in the store; list those that stay unknown."""
         open_ = {name: subjects for name, subjects in self._subjects.items() if name not in self._known}
         if not open_:
             return
@@ -65,11 +65,11 @@ class Owners:
                 findings.add(Kind.UNTRACKED, "journal", name, "tenant")
 
     def of(self, pseudonym: str | None) -> str | None:
-        """The tenant; None for the installation's own, and for one that nobody can tell."""
+        """The tenant; None for the installation's own entries and for unknown ones."""
         return None if pseudonym is None else self._known.get(pseudonym)
 
     def claims(self) -> registers.Claims:
-        """Which files of the register the journal claims, once every entry was shown and the owners are resolved."""
+        """Register files that the journal claims; call after every entry and the owners."""
         return registers.claims_of((self.of(name), facts) for name, facts in self._claimed)
 
     def _of_records(self, ids: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""One record read back from the store, with the journal as the only judge of which bytes are its own."""
+"""Read one record back from the store; the journal alone decides which bytes are its own."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ Versions = Mapping[str, list[Listed]]
 
 
 def grouped(items: Iterable[Listed]) -> Iterator[tuple[str, list[Listed]]]:
-    """A listing of ``tenants/``, cut at each record's folder; what lies in none comes under an empty name."""
+    """Cut a listing of ``tenants/`` by record folder; the rest comes under an empty name."""
     for root, group in groupby(items, key=lambda item: root_of(item.key)):
         yield root, list(group)
 
@@ -116,7 +116,7 @@ def read_record(
     thorough: bool,
     told_only: bool = False,
 ) -> Found:
-    """Read one record back and say what is wrong with it.
+    """Read one record back and list its faults.
 
     Args:
         events: Its entries in the journal, in order.
@@ -146,7 +146,7 @@ def read_record(
 
 
 def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
-    """Facts of the last entry that says what the record is."""
+    """Facts of the last entry that states the record."""
     return next((event.facts for event in reversed(events) if event.type in CHANGES), None)
 
 
@@ -154,7 +154,7 @@ def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
 
 
 def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only: bool) -> bytes | None:
-    """The root inventory that counts: the journal's, or a later one that was written and never told."""
+    """The root inventory in force: the journal's, or a later one not journalled yet."""
     told = stated(result.events)
     current = _bytes(store, listed, f"{result.root}/inventory.json")
     if told is None:
@@ -280,7 +280,7 @@ def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest:
 
 
 def _with_digest(store: ObjectStore, versions: list[Listed], digest: str, unread: list[Listed]) -> Listed | None:
-    """Of several versions of a key, the latest that has the right bytes; ``unread`` gets those that can't be read."""
+    """The latest version of a key with the right bytes; ``unread`` collects unreadable ones."""
     for item in reversed(versions):
         found = hashlib.sha256()
         try:
@@ -300,7 +300,7 @@ def _with_digest(store: ObjectStore, versions: list[Listed], digest: str, unread
 
 
 def _read_records(store: ObjectStore, result: Found) -> None:
-    """``record.json`` of the head, and those of the revisions that the journal tells."""
+    """Check ``record.json`` of the head and of every journalled revision."""
     told = {e.facts["record"] for e in result.events if e.type in CHANGES}
     for number in range(1, result.number + 1):
         content = layout.contents_of(result.inventory, f"v{number}").get(RECORD_JSON)
@@ -328,7 +328,7 @@ def _read_records(store: ObjectStore, result: Found) -> None:
 
 
 def _compare(result: Found) -> None:
-    """The record against its entries and against the place where it lies; sizes against the listing."""
+    """Check the record against its entries and its place, and sizes against the listing."""
     record, told = result.record, stated(result.events)
     if (record.get("record"), record.get("tenant")) != (result.record_id, result.tenant):
         result.add(Kind.CHANGED, RECORD_JSON, "place")

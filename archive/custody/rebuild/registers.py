@@ -1,4 +1,4 @@
-"""The register beside the journal: a file counts only if an entry claims its bytes."""
+"""Compare the register with the journal: a file counts only if an entry claims it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogue rows of a record that was read back from the store: the same as when it was kept."""
+"""Catalogue rows of a record read back from the store, equal to those made when kept."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
 
 
 def facts(found: Found, after: int) -> dict[str, Any]:
-    """What ``RecordRecovered`` says.
+    """Facts of ``RecordRecovered``.
 
     Args:
         after: Entries that the journal still had: those that premis.json numbers from there on are lost.

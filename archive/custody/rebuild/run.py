@@ -1,4 +1,4 @@
-"""Database and journal made again from the store alone: ``layout.json journal/ register/ tenants/``.
+"""Rebuild database and journal from the store alone: layout, journal, register, tenants.
 
 Nothing is claimed before the whole journal was read and its root shown to be that of the last checkpoint.
 Each step finds what an earlier, interrupted run has done and goes on from there.
@@ -108,7 +108,7 @@ class Rebuild:
         self._thorough = thorough
 
     def run(self, findings: Findings) -> Rebuilt:
-        """Bring everything back that the store knows; what is damaged is listed and the rest goes on.
+        """Bring back everything that the store holds; list what is damaged and go on.
 
         Raises:
             Refused: ``database_not_empty``, ``store_empty``.
@@ -165,7 +165,7 @@ class Rebuild:
     # -- tenants
 
     def _tenants(self, result: Rebuilt, claims: registers.Claims) -> None:
-        """From the latest file that the journal claims; what it does not claim is told and not taken over."""
+        """Restore a tenant from its latest claimed register file; report unclaimed ones."""
         latest: dict[str, bytes] = {}
         there = []
         for file, content in registers.files(self._store):
@@ -181,7 +181,7 @@ class Rebuild:
             self._on_progress("tenants", done, len(latest))
 
     def _nameless(self, session: Session, result: Rebuilt, tenant: str) -> None:
-        """A tenant that the register does not know: its short name, and the bundled rules."""
+        """Make a tenant that has no register file: its short name and the bundled rules."""
         if session.get(TenantRow, tenant) is None:
             session.add(TenantRow(id=tenant, name=tenant, created_at=self._clock()))
             session.flush()
@@ -277,7 +277,7 @@ class Rebuild:
         result.stored.add(found.record_id)
 
     def _missing(self, result: Rebuilt) -> None:
-        """Records that the journal knows and the store does not."""
+        """Report records that are in the journal but not in the store."""
         listed = {finding.record_id for finding in result.findings.listed}
         lost = (
             select(JournalEntryRow.subject, JournalEntryRow.tenant_id)
@@ -335,7 +335,7 @@ def _events(session: Session, ids: Sequence[str]) -> dict[str, list[JournalEvent
 
 
 def in_journal(session: Session) -> Iterator[str]:
-    """Ids of the records that the journal says are kept, in order."""
+    """Ids of the records kept according to the journal, in order."""
     query = (
         select(JournalEntryRow.subject)
         .where(JournalEntryRow.type.in_(("RecordKept", "RecordRecovered")))

@@ -1,4 +1,4 @@
-"""Catalogue and journal beside each other, and the journal beside what of it is published."""
+"""Reconcile the catalogue with the journal, and the journal with its published form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOOKS: Final = 3
 
 @dataclass(frozen=True)
 class _Told:
-    """What the journal says of one record."""
+    """Entries of one record, summed up."""
 
     record_id: str
     last: int
@@ -44,7 +44,7 @@ class _Told:
 
 
 class JournalReconciliation:
-    """Checks that every record has its entries and every entry its record (one leaf a change, no more).
+    """Checks that each record has its entries and each entry its record, one leaf a change.
 
     Args:
         pause: Sleeps before a second look.
@@ -94,7 +94,7 @@ class JournalReconciliation:
     # -- journal and store
 
     def published(self, findings: Findings) -> None:
-        """The published journal has every file that its size asks for, once, and ends as the database's does."""
+        """Check that the published journal has each file of its size, and the database's end."""
         try:
             self._published(findings)
         except Unreadable as error:
@@ -126,7 +126,7 @@ class JournalReconciliation:
             findings.add(kind, "journal", key, "register")
 
     def _holds(self, findings: Findings) -> None:
-        """The same for the statements about holds: a rebuild would believe a release that nobody decided."""
+        """Check statements about holds: a rebuild would believe a release nobody decided."""
         for kind, key in self._patiently(lambda: held.compare(self._store, self._database)):
             findings.add(kind, "journal", key, "hold")
 
@@ -147,7 +147,7 @@ class JournalReconciliation:
         return compare()
 
     def _listed(self, findings: Findings) -> dict[str, int]:
-        """Look at every key below ``journal/``, ``register/`` and at ``layout.json``; full tiles by row."""
+        """Check every key below ``journal/``, ``register/`` and ``layout.json``; full tiles by row."""
         whole: dict[str, int] = {}
         for prefix in ("layout.json", f"{JOURNAL}/", register.PREFIX):
             for key, group in groupby(self._store.list(prefix), key=lambda item: item.key):

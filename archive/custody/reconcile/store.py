@@ -1,4 +1,4 @@
-"""The store, version by version, beside what database and journal say of it. Finds; repairs nothing.
+"""Reconcile the store, version by version, with database and journal; repairs nothing.
 
 Both sides come in the order of keys, a record's folder at a time: memory is that of one record. What differs is
 looked at a second time, with the database as it is then, because work goes on meanwhile.
@@ -45,7 +45,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Folder:
-    """What the catalogue says of a record's folder.
+    """The catalogue's view of a record's folder.
 
     Attributes:
         number: Of the OCFL version in force.
@@ -67,7 +67,7 @@ class Difference:
 
 
 def compare(root: str, folder: Folder, listed: Mapping[str, list[Listed]]) -> tuple[list[Difference], bool]:
-    """What differs in one record's folder, and whether a change was begun there and not claimed. Pure."""
+    """Differences in one record's folder, and whether a change was begun there. Pure."""
     begun = f"{root}/v{folder.number + 1}/"
     differences: list[Difference] = []
     unfinished = False
@@ -143,7 +143,7 @@ class StoreReconciliation:
         return seen
 
     def _again(self, findings: Findings, root: str) -> None:
-        """A second look, at both sides as they are now; what was written a moment ago gets some time."""
+        """Compare both sides once more as they are now, after a pause for fresh writes."""
         record_id = named(root)[1]
         for look in range(_LOOKS):
             items = list(self._store.list(f"{root}/"))
@@ -184,7 +184,7 @@ def _pinned(session: Session) -> Select[Any]:
 def _joined(
     stored: Iterator[tuple[str, list[Listed]]], known: Iterator[tuple[str, list[Any]]]
 ) -> Iterator[tuple[str, list[Listed], list[Any]]]:
-    """Folders of both sides, each once, in order; what lies in no record's folder comes under an empty name."""
+    """Folders of both sides, each once, in order; other keys come under an empty name."""
     row = next(known, None)
     for root, items in stored:
         if not root:
@@ -221,7 +221,7 @@ def _now(session: Session, record_id: str) -> Folder | None:
 
 
 def restored(session: Session, record_id: str) -> Counter[str]:
-    """How often each object of a record was put back beside a damaged version."""
+    """Count how often each object of a record was restored next to a damaged version."""
     query = select(JournalEntryRow.body).where(
         JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type == "ObjectRestored"
     )
@@ -229,7 +229,7 @@ def restored(session: Session, record_id: str) -> Counter[str]:
 
 
 def _strangers(findings: Findings, items: list[Listed]) -> None:
-    """What lies in a tenant's folder and in none of its records: the few files that make it an OCFL root."""
+    """Check the keys of a tenant's folder outside its records: the files of an OCFL root."""
     for key, versions in by_key(items).items():
         tenant = key.split("/")[1]
         content = layout.root_files(tenant).get(key) if len(key.split("/")) > 2 else None

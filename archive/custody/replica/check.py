@@ -66,7 +66,7 @@ class CopyCheck:
         return done
 
     def _object(self, row: CopyRow) -> str:
-        """``intact altered missing unverifiable``, or ``lock`` when the bytes are right and the lock is not."""
+        """Judge one copy: a fixity verdict, or ``lock`` when bytes are right and the lock is not."""
         try:
             fixity.check(self._copy, row.key, row.copy_version, sha256=row.sha256, size=row.size)
             state = self._copy.stat(row.key, row.copy_version)

@@ -1,4 +1,4 @@
-"""The second store takes the place of the first."""
+"""Promote the second store to the place of the first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOVED: Final = "promote"
 
 
 def promote(session: Session, clock: Clock) -> int:
-    """Pin the second store's versions instead of the first's, and pair them the other way round; how many objects.
+    """Pin the second store's versions and swap the pairs; return the number of objects.
 
     The catalogue says of locks and holds what the second store stated. Nothing is claimed of the other one, which
     becomes the copy: it is ``unverified`` until ``CopyCheck`` has read it. Where it was not told yet that a hold has

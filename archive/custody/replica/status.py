@@ -1,4 +1,4 @@
-"""Where a record stands: both stores, how many of its objects, when each was last read whole."""
+"""Status of a record in both stores: objects held, last full reading."""
 
 from __future__ import annotations
 

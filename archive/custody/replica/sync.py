@@ -67,7 +67,7 @@ class Copies:
     # -- which records
 
     def follow(self, findings: Findings, after: int) -> int:
-        """Copy what the journal tells after an entry, and the journal itself; the entry reached."""
+        """Copy what the journal names after an entry, and the journal; return the entry reached."""
         while True:
             with self._database.read() as session:
                 query = select(JournalEntryRow.n, JournalEntryRow.subject).where(
@@ -82,7 +82,7 @@ class Copies:
         return after
 
     def whole(self, findings: Findings) -> int:
-        """Bring everything in step, whatever was missed, also locks that grew; how many records were behind."""
+        """Copy everything missed, grown locks included; return how many records were behind."""
         late, after = 0, ""
         while True:
             with self._database.read() as session:
@@ -132,7 +132,7 @@ class Copies:
     # -- one object
 
     def _object(self, findings: Findings, source: Source, *, held: bool = False) -> list[CopyRow]:
-        """Copy one version, unless what is read is not what it should be: that is told, and nothing is written."""
+        """Copy one version. On a digest mismatch, report a finding and write nothing."""
         read = False
         try:
             state = self._store.stat(source.key, source.version)
@@ -177,7 +177,7 @@ class Copies:
     def _heads(
         self, findings: Findings, root: str, number: int, heads: Sequence[Placed], record_id: str, *, held: bool
     ) -> list[CopyRow]:
-        """Write each head once for each version, in their sequence: sidecar, then inventory, as they were written."""
+        """Write each head once a version, in sequence: sidecar, then inventory."""
         made = []
         with self._database.read() as session:
             again = restored(session, record_id)
@@ -214,7 +214,7 @@ class Copies:
         return made
 
     def _sequence(self, key: str, contents: Sequence[bytes]) -> tuple[int, int]:
-        """How many versions of a head the copy has in their sequence, and how many more that are none of it."""
+        """Count the versions of a head that the copy has in sequence, and those outside it."""
         written = strays = 0
         for item in self._copy.list(key):
             if item.key != key or item.marker:
@@ -230,7 +230,7 @@ class Copies:
         return written, strays
 
     def _followed(self, findings: Findings, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
-        """As ``_lasting``; a copy that is gone or takes no lock is told, and stops nothing else."""
+        """As ``_lasting``, but report a copy that is gone or takes no lock, and go on."""
         try:
             return self._lasting(row, until, held=held)
         except (Corrupt, Refused) as error:
@@ -273,7 +273,7 @@ class Copies:
     # -- what belongs to no record
 
     def _loose(self, findings: Findings, *, locks: bool = False) -> None:
-        """Layout, register, the tenants' own few files and the journal; its checkpoint last, as it was before them.
+        """Copy layout, register, tenants' files and journal; the earlier checkpoint goes last.
 
         Args:
             locks: Ask the first store for the lock of each, and follow it.
@@ -325,7 +325,7 @@ class Copies:
             session.add(self._row(CHECKPOINT, "", item, digest, None))
 
     def _staging(self, findings: Findings) -> None:
-        """Acknowledged deposits that wait: copied unlocked, and gone from the copy when they are gone here."""
+        """Copy waiting deposits unlocked; delete their copies when they are gone here."""
         there = (item for item in self._store.list("staging/") if item.key.endswith(_STAGED) and not item.marker)
         seen: set[tuple[str, str]] = set()
         while batch := list(islice(there, 200)):

@@ -1,4 +1,4 @@
-"""One object on its way from one store to the other: which it is, its bytes checked, and the lock it is to have."""
+"""Transfer of one object between stores: identity, checked bytes, lock."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ class Fetched:
 
 
 def running(until: date | None, clock: Clock) -> date | None:
-    """A lock that still runs; None for one that has ended, which no S3 takes: what it guarded may await disposal."""
+    """A lock that still runs; None for an ended one, which no S3 accepts."""
     return until if until is not None and until >= clock().astimezone(UTC).date() else None

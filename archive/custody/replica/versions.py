@@ -1,4 +1,4 @@
-"""Which versions of the two stores are each other's: the table ``copies``, beside what the catalogue pins."""
+"""Pairs of versions in the two stores: the table ``copies`` next to the catalogue's pins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows_of(session: Session, record_id: str) -> Sequence[CopyRow]:
 
 
 def forget_former(session: Session, record_id: str) -> None:
-    """Drop pairs of versions that nothing pins any more: heads that moved on, objects that were restored."""
+    """Drop pairs that nothing pins any more: superseded heads, restored objects."""
     pinned = {(item.key, item.version) for item in catalogue.placed(session, record_id)}
     for row in rows_of(session, record_id):
         if (row.key, row.version) not in pinned:
@@ -35,7 +35,7 @@ def forget_former(session: Session, record_id: str) -> None:
 
 
 def behind(after: str, clock: Clock) -> Any:
-    """Records with an object that is not copied, or whose lock or hold has changed since; in order, after an id."""
+    """Records with an object not copied, or with a changed lock or hold; after an id."""
     held_form, held_file = aliased(RepresentationRow), aliased(StoredFileRow)
     queries, today = [], clock().astimezone(UTC).date()
     for table in (RepresentationRow, StoredFileRow):
