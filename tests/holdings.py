@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ from ingestion.tools.alto import AltoWriter, PageText, Word
 from search.port import Query
 
 WORDS = ("délibération", "voirie", "assainissement", "cimetière", "budget", "marché", "crèche", "pont", "école", "eau")
+SAME = ("tenants", "document_types", "retention_rules", "records", "representations", "stored_files", "journal_entries")
+"""Tables that a rebuild brings back row for row."""
+START = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
+"""When the keys of these tests were made, and where a test's own clock begins."""
+
+
+class PowerCut(BaseException):
+    """The power goes: nothing that is written ``except Exception`` sees it."""
 
 
 def system_at(home: Path, keys: Path | None = None, **environment: str) -> System:

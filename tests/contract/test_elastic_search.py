@@ -43,7 +43,7 @@ from tests.servers.elasticsearch import Node
 from tests.servers.gate import Answer, Change, Gate
 from tests.servers.postgres import Databases
 from tests.servers.process import free_port
-from tests.unit.search.test_follower import Town
+from tests.unit.search.town import Town
 
 ROOT = Path(__file__).resolve().parents[2]
 

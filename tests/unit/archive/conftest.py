@@ -1,7 +1,7 @@
 """A real database in a temporary folder, with the tables of every package."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ from archive.database.engine import Database
 from archive.journal.publisher import Publisher
 from archive.journal.sequencer import Ledger
 from archive.objects.local import LocalObjectStore
-from signing.authority import ensure_generated
 from signing.note import LogKey
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
+from tests.holdings import START
 from tests.servers.postgres import Databases
 from tests.unit.archive.world import Make, Watch, World
 
@@ -24,7 +24,7 @@ class TickingClock:
     """Advances one second a look."""
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
+        self.now = START
 
     def __call__(self) -> datetime:
         self.now += timedelta(seconds=1)
@@ -46,17 +46,6 @@ def database(databases: Databases, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def ledger(database: Database, clock: TickingClock) -> Ledger:
     return Ledger(database, clock)
-
-
-START = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Root, seal, authority and log key as a first start makes them."""
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test", clock=lambda: START)
-    return folder
 
 
 @pytest.fixture

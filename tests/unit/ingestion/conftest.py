@@ -14,12 +14,9 @@ from archive.database.engine import Database
 from archive.database.tables import TenantRow
 from archive.journal.sequencer import Ledger
 from archive.objects.local import LocalObjectStore
-from ingestion.assembly import System
 from ingestion.reception.intake import Intake, Received
 from ingestion.tables import DepositRow
-from signing.authority import ensure_generated
 from signing.ground.clock import utc_now
-from tests.holdings import opened as installed
 from tests.servers.postgres import Databases
 
 
@@ -79,18 +76,3 @@ def bench(tmp_path: Path, databases: Databases) -> Iterator[Bench]:
 def bench_in(databases: Databases) -> Callable[[Path], AbstractContextManager[Bench]]:
     """For tests that need a fresh one in a loop."""
     return lambda folder: opened(folder, databases)
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a first start makes, made once."""
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test", clock=utc_now)
-    return folder
-
-
-@pytest.fixture
-def system(tmp_path: Path, keys: Path) -> Iterator[System]:
-    """A whole installation over local files, with the tenant « demo »."""
-    with installed(tmp_path / "home", keys) as made:
-        yield made

@@ -11,12 +11,8 @@ from sqlalchemy import select
 
 from archive.database.tables import RecordRow, RepresentationRow
 from ingestion.processing.leases import this_worker
-from tests.unit.ingestion.making import Works, ordinary
-from tests.unit.ingestion.test_takes import dead_worker
-
-
-class PowerCut(BaseException):
-    """Nothing that is written ``except Exception`` sees it."""
+from tests.holdings import PowerCut
+from tests.unit.ingestion.processing.making import Works, dead_worker, ordinary
 
 
 class Fuse:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,28 @@ from ingestion.processing.runner import Runner
 from ingestion.stages.port import StageInput, StageResult
 from ingestion.tables import OutboxRow
 from signing.ground.clock import utc_now
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = utc_now()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def dead_worker(*, alone: bool) -> str:
+    """The name of a process that is gone; ``alone``: its parent, this test, lives on."""
+    script = "from ingestion.processing.leases import this_worker; print(this_worker())"
+    if alone:
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    shell = f"{sys.executable} -c '{script}'; true"
+    return subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Made:

@@ -31,7 +31,7 @@ from archive.objects.port import ObjectStore, read_all, unreadable
 from signing.ground.clock import utc_now
 from signing.ground.errors import Refused, Unavailable
 from tests.servers.buckets import S3Server
-from tests.unit.archive.test_evidence import run as checked
+from tests.unit.archive.evidence.test_bundle import run as checked
 from tests.unit.archive.world import Make, Watch, World
 
 REASON = "Contentieux du marché 2026-12, dossier DUPOND"

@@ -36,6 +36,8 @@ from ingestion.tables import DepositRow, OutboxRow
 from signing.ground.clock import utc_now
 from signing.ground.errors import Corrupt, Refused
 from tests.holdings import (
+    SAME,
+    PowerCut,
     alter,
     filled,
     flipped,
@@ -48,9 +50,6 @@ from tests.holdings import (
     system_at,
     titles,
 )
-from tests.unit.ingestion.test_crashes import PowerCut
-
-SAME = ("tenants", "document_types", "retention_rules", "records", "representations", "stored_files", "journal_entries")
 
 
 def again(system: System, **given: Any) -> tuple[System, dict[str, Any]]:

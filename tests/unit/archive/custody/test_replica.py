@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.catalogue import rows as catalogue
 from archive.custody.replica.restore import Restoring
-from archive.custody.replica.status import standing
+from archive.custody.replica.status import status
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.disposition.holds.statements import PLACED, key_of
 from archive.objects import layout
@@ -26,6 +26,7 @@ from ingestion.operations.custody import Custody
 from ingestion.processing.leases import ExclusiveJob
 from signing.ground.errors import Corrupt, Refused
 from tests.holdings import (
+    PowerCut,
     alter,
     filled,
     flipped,
@@ -38,7 +39,6 @@ from tests.holdings import (
     system_at,
     titles,
 )
-from tests.unit.ingestion.test_crashes import PowerCut
 
 
 @pytest.fixture
@@ -369,7 +369,7 @@ def states(system: System, record_id: str) -> list[tuple[str, bool]]:
     with system.database.read() as session:
         row = session.get_one(RecordRow, record_id)
         kind = ("files", Assurance.ADVISORY)
-        return [(one["state"], one["checked_at"] is not None) for one in standing(session, row, kind, kind)]
+        return [(one["state"], one["checked_at"] is not None) for one in status(session, row, kind, kind)]
 
 
 def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -> None:

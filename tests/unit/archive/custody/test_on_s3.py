@@ -23,6 +23,7 @@ from ingestion.assembly import System
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
 from tests.holdings import (
+    SAME,
     alter,
     filled,
     flipped,
@@ -36,7 +37,6 @@ from tests.holdings import (
     titles,
 )
 from tests.servers.buckets import S3Server
-from tests.unit.ingestion.test_rebuild import SAME
 
 pytestmark = pytest.mark.services
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,22 +13,9 @@ from archive.database.tables import JournalEntryRow
 from ingestion.processing.claims import Claim, LeaseLost, claim_deposit, release
 from ingestion.processing.leases import ExclusiveJob, died, died_alone, this_worker
 from ingestion.tables import DepositRow
-from signing.ground.clock import utc_now
+from tests.unit.ingestion.processing.making import Clock, dead_worker
 
 ELSEWHERE = "otherboot-1:1:1:1:1"
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = utc_now()
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 @pytest.fixture
@@ -43,15 +27,6 @@ def clock() -> Clock:
 def claim(bench: Any, clock: Clock) -> Callable[[str], Claim | None]:
     deposit_id = bench.receive().deposit.id
     return lambda owner: claim_deposit(bench.database, bench.ledger, deposit_id, owner, clock)
-
-
-def dead_worker(*, alone: bool) -> str:
-    """The name of a process that is gone; ``alone``: its parent, this test, lives on."""
-    script = "from ingestion.processing.leases import this_worker; print(this_worker())"
-    if alone:
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    shell = f"{sys.executable} -c '{script}'; true"
-    return subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_the_living_are_told_from_the_dead() -> None:

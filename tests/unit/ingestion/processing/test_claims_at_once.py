@@ -36,7 +36,7 @@ from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
 from ingestion.processing.leases import this_worker
 from ingestion.tables import DepositRow
-from ingestion.processing.claims import take_deposit
+from ingestion.processing.claims import claim_deposit
 from signing.ground.clock import utc_now
 database = Database(sys.argv[1], pooled=False)
 ledger = Ledger(database, utc_now)
@@ -47,7 +47,7 @@ sys.stdin.readline()
 random.seed(int(sys.argv[2]))
 random.shuffle(ids)
 for deposit_id in ids:
-    if take_deposit(database, ledger, deposit_id, this_worker(), utc_now) is not None:
+    if claim_deposit(database, ledger, deposit_id, this_worker(), utc_now) is not None:
         print(deposit_id, flush=True)
 sys.stdin.readline()
 """

@@ -16,7 +16,7 @@ from ingestion.stages.port import Detail, StageInput, StageResult
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow, StageRunRow
 from signing.ground.clock import utc_now
 from signing.ground.errors import Corrupt, Refused, Unavailable
-from tests.unit.ingestion.making import Made, Works, leaves, ordinary, says
+from tests.unit.ingestion.processing.making import Made, Works, leaves, ordinary, says
 
 
 @pytest.fixture

@@ -23,8 +23,7 @@ from ingestion.tables import DepositRow, OutboxRow
 from signing.ground.clock import utc_now
 from signing.ground.errors import Unavailable
 from tests.servers.postgres import owned
-from tests.unit.ingestion.making import Works, ordinary
-from tests.unit.ingestion.test_takes import Clock, dead_worker
+from tests.unit.ingestion.processing.making import Clock, Works, dead_worker, ordinary
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,9 @@ from archive.database.tables import CustodyReportRow, JournalEntryRow, RecordRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
-from tests.holdings import alter, filled, flipped, keep, receive, rows, stored_file, system_at, titles
+from tests.holdings import SAME, alter, filled, flipped, keep, receive, rows, stored_file, system_at, titles
 from tests.servers.postgres import Databases, Fresh
 from tests.servers.service import COMMAND
-from tests.unit.ingestion.test_rebuild import SAME
 
 
 def settings_of(fresh: Fresh) -> dict[str, str]:

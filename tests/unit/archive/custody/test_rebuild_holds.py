@@ -21,9 +21,8 @@ from archive.disposition.holds.statements import PLACED, RELEASED, key_of, relea
 from archive.objects import layout
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
-from tests.holdings import alter, keep, lose_database, opened, rows, system_at
+from tests.holdings import PowerCut, alter, keep, lose_database, opened, rows, system_at
 from tests.servers.buckets import S3Server
-from tests.unit.ingestion.test_crashes import PowerCut
 
 
 @pytest.fixture
