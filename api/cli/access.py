@@ -1,4 +1,4 @@
-"""``key``, ``tenant``, ``user``: who may do what."""
+"""Commands ``key``, ``tenant``, ``user``: access to the service."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def choose_tenant(given: str | None) -> str:
 
 
 def tenant_of_record(record_id: str) -> str:
-    """The tenant that a record belongs to: an operator of the machine stands above tenants.
+    """The tenant of a record; an operator of the machine serves all tenants.
 
     Raises:
         Refused: ``record_not_found``.
@@ -120,7 +120,7 @@ def say(text: str) -> None:
 
 
 def running_service() -> dict[str, Any] | None:
-    """What ``run/service.json`` (or that of one part, ``service-api.json``) says, if that service is alive."""
+    """Content of ``run/service.json`` (of one part: ``service-api.json``) of a live service."""
     from api.server.processes import start_ticks
 
     for path in sorted((settings().home / "run").glob("service*.json"), key=lambda path: len(path.name)):

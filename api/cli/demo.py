@@ -246,7 +246,7 @@ def _seconds(deposit: dict[str, Any], waited: float) -> float:
 
 
 def _find(client: httpx2.Client, line: Line) -> None:
-    """The record must be found by what it says, or by its title when nothing could be read of it."""
+    """Check that the record is found by its text, or by its title when it has none."""
     record_id = line.record["id"]
     words: list[str] = []
     if line.record["text"] and line.record["text"]["words"]:
@@ -303,7 +303,7 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 
 def _signatures(found: dict[str, Any]) -> str:
-    """An intact signature by an authority nobody vouched for here is neither valid nor suspect: say both halves."""
+    """Word both halves of an intact signature by an unknown authority: neither valid nor false."""
     signatures = found.get("signatures", [])
     if found.get("verdict") == "indeterminate" and signatures and all(one.get("intact") for one in signatures):
         return _INTACT

@@ -27,7 +27,7 @@ GOOD, WIDER, WRONG = "ok", "optional", "wrong"
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to be said of one part.
+    """Report on one part.
 
     Attributes:
         state: ``ok``, ``optional`` (absent, and what it would add) or ``wrong`` (exit 1).

@@ -48,7 +48,7 @@ def _tags(header: str, *, weak: bool) -> set[str]:
 
 
 def preferred_wait(request: Request) -> float | None:
-    """Seconds the caller is ready to wait for news, at most ``LONGEST_WAIT``; None: answer at once."""
+    """Seconds that the caller will wait for news, at most ``LONGEST_WAIT``; None: none."""
     for preference in request.headers.get("prefer", "").split(","):
         name, _, value = preference.strip().partition("=")
         if name.strip().lower() == "wait" and value.strip().isdigit():

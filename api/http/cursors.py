@@ -35,7 +35,7 @@ class Cursors:
         return cls(log_key.read_bytes() if log_key.exists() else b"")
 
     def write(self, purpose: str, place: list[Any]) -> str:
-        """A place in the list called ``purpose``, which names the tenant so that cursors don't travel."""
+        """Place in the list called ``purpose``, bound to a tenant so that no cursor travels."""
         body = json.dumps(place, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._mac(purpose, body) + body).rstrip(b"=").decode()
 

@@ -1,4 +1,4 @@
-"""Bytes out: the digest is checked on the way, and what doesn't have it is never called good."""
+"""Deliver bytes: the digest is checked on the way, and a mismatch breaks the answer off."""
 
 from __future__ import annotations
 
@@ -100,6 +100,6 @@ def deliver(request: Request, system: System, row: RepresentationRow, headers: M
 
 
 def _begun(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, the first of them fetched now: an error then is an answer, not a broken stream."""
+    """Fetch the first bytes now, so that an error is an answer and not a broken stream."""
     first = next(chunks, b"")
     return chain((first,), chunks)

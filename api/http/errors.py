@@ -1,4 +1,4 @@
-"""Every error as ``application/problem+json`` (RFC 9457). The only place that knows HTTP statuses."""
+"""Errors as ``application/problem+json`` (RFC 9457); the only place with HTTP statuses."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def _french(kind: str, message: str) -> str:
 
 
 def unexpected_error(request: Request, error: Exception) -> Response:
-    """The edge of the house: whatever nobody foresaw is logged whole and told in general words."""
+    """Answer an unforeseen error in general words, and log it whole."""
     log.error(
         "unexpected_error",
         path=request.scope["path"],

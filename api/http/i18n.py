@@ -43,7 +43,7 @@ def speaking(language: str) -> Iterator[None]:
 
 
 def translate(message: str, language: str) -> str:
-    """A French message id in another language, as far as the catalogue knows it; places are left open."""
+    """Translate a French message id if the catalogue has it; places stay open."""
     return _catalogue(language).gettext(message) if message else message
 
 
@@ -52,7 +52,7 @@ def _set(text: str) -> str:
 
 
 def _(message: str, **values: object) -> Markup:
-    """A sentence of ours: translated, its places filled with escaped values, set in its typography.
+    """Translate a sentence of ours, fill its places with escaped values, set its typography.
 
     Args:
         message: French, may hold HTML tags; never anything that came from outside.
@@ -69,7 +69,7 @@ def number(value: int) -> str:
 
 
 def ngettext(one: str, many: str, n: int, **values: object) -> Markup:
-    """A sentence with a number: ``{n}`` stands for it. French counts 0 and 1 as one."""
+    """Translate a sentence with a number, ``{n}``; French counts 0 and 1 as one."""
     language = current_language()
     french_form = one if abs(n) < 2 else many
     message = french_form if language == "fr" else _catalogue(language).ngettext(one, many, n)
@@ -78,7 +78,7 @@ def ngettext(one: str, many: str, n: int, **values: object) -> Markup:
 
 
 def said(message: str, **values: object) -> Markup:
-    """A sentence that another part stored or raised: translated and set; nothing in it is taken for HTML."""
+    """Translate and escape a sentence that another part stored or raised."""
     text = translate(message, current_language())
     with suppress(KeyError, IndexError, ValueError):  # a sentence with braces of its own: shown as it stands
         text = text.format(**values)

@@ -8,7 +8,7 @@ from signing.ground.errors import Refused
 
 
 def accepted(request: Request, offered: tuple[str, ...]) -> str:
-    """The first of what the caller accepts among what is offered; nothing said means the first offer.
+    """The first offered type that the caller accepts; without a header, the first offered.
 
     Raises:
         Refused: ``not_acceptable``.

@@ -1,4 +1,4 @@
-"""French spacing: thin no-break spaces before high punctuation, hard ones in numbers, dates and units."""
+"""French spacing: thin spaces before high punctuation, hard ones in numbers and dates."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def blocks(request: Request) -> AsyncIterator[bytes]:
 
 
 async def receive_raw(request: Request, intake: Intake, *, named: bool = True) -> Upload:
-    """The raw body as the file, named by ``Content-Disposition`` (which may be absent unless ``named``).
+    """Read the raw body as the file, named by ``Content-Disposition``.
 
     Raises:
         Refused: ``filename_missing``, ``too_large``.
@@ -112,7 +112,7 @@ async def receive_form(request: Request, intake: Intake, *, file_field: str = "f
 async def receive_files(
     request: Request, intake: Intake, *, file_field: str = "file"
 ) -> tuple[list[Upload], dict[str, str]]:
-    """A page's form: any number of files (a control left empty counts for none), and its text fields.
+    """Read a page's form: any number of files (an empty control is none) and its text fields.
 
     Raises:
         Refused: ``bad_form``, ``too_large``.
@@ -289,7 +289,7 @@ def _parameter(header: str, name: str) -> str | None:
 
 
 def disposition_filename(header: str) -> str | None:
-    """The file name of a ``Content-Disposition`` header, without folders; None if it has none (RFC 6266)."""
+    """File name of a ``Content-Disposition`` header without folders, or None (RFC 6266)."""
     name: str | None = None
     extended = re.search(r";\s*filename\*\s*=\s*([\w-]+)'[^']*'([^;\s]+)", header)
     if extended and extended[1].lower() in {"utf-8", "iso-8859-1"}:
@@ -323,7 +323,7 @@ _SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 
 
 def announced_sha256(request: Request) -> str | None:
-    """Hex digest that ``Repr-Digest`` (or ``Content-Digest`` of a raw body) announces (RFC 9530), if any.
+    """Hex digest announced by ``Repr-Digest``, or ``Content-Digest`` of a raw body (RFC 9530).
 
     Raises:
         Refused: ``bad_digest_header`` for a sha-256 member that can't be read.

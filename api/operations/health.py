@@ -171,7 +171,7 @@ def _asked(check: Callable[[], tuple[str, str]]) -> tuple[str, str]:
 
 
 def overall(components: tuple[Component, ...]) -> str:
-    """The state of the whole: away without database or store, degraded when any part is not well."""
+    """State of the whole: unavailable without database or store, degraded by any faulty part."""
     states = {component.name: component.state for component in components}
     if AWAY in (states.get("database"), states.get("store")):
         return AWAY

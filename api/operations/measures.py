@@ -1,4 +1,4 @@
-"""What an operator must see coming, as numbers: read from the tables that the work itself writes.
+"""Measures for operators, read from the tables that the work itself writes.
 
 Every API process gives the same answer, whichever is asked: they are states of the installation, not counters of a
 process. ``deploy/alerts/chartrier.yml`` says which of them are alarms, ``docs/operations/alarms.md`` what to do then.
@@ -54,7 +54,7 @@ class Measures:
         self._registry = registry
 
     def of_tables(self, session: Session) -> None:
-        """What the database knows."""
+        """Measures read from the database."""
         now = self._system.clock()
         self._work(session, now)
         self._stages(session, now)
@@ -194,7 +194,7 @@ class Measures:
         return Gauge(name, says, tuple(labels), registry=self._registry)
 
     def _age(self, at: datetime | None, now: datetime | None = None, *, never: float = 0.0) -> float:
-        """Seconds since then; ``never`` for what never was: 0 where nothing waits, infinity where it must have been."""
+        """Seconds since a moment; ``never`` is 0 where nothing waits, infinity where it must have been."""
         return max(0.0, ((now or self._system.clock()) - at).total_seconds()) if at is not None else never
 
 

@@ -1,4 +1,4 @@
-"""Numbers for operators, read from the database when asked: no counter that a restart would lose."""
+"""Metrics, read from the database on request, so that a restart loses no counter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests answered by this process, by route template: never by id, so that their number stays small."""
+"""Requests answered by this process, counted by route template, never by id."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Durations:
 
 
 class Traffic:
-    """Counts of one API process since it started. Each process is a target of its own for Prometheus."""
+    """Counts of one API process since its start; each is a Prometheus target of its own."""
 
     def __init__(self) -> None:
         self.answers: defaultdict[tuple[str, str, int], int] = defaultdict(int)

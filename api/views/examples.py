@@ -1,4 +1,4 @@
-"""What ``/openapi.json`` shows beside the schemas: request forms, headers, examples."""
+"""Request forms, headers and examples of ``/openapi.json``."""
 
 from __future__ import annotations
 

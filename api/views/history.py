@@ -99,7 +99,7 @@ def sentence(kind: str, facts: dict[str, Any], say: Callable[[str], str]) -> str
 
 
 def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
-    """Who is behind a pseudonym, for those who may read the record; None once its key was destroyed."""
+    """The agent behind a pseudonym, for readers of the record; None once its key was destroyed."""
     row = session.get(PseudonymRow, pseudonym)
     if row is None or row.tenant_id != tenant:
         return None
@@ -107,7 +107,7 @@ def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
 
 
 def name_of(session: Session, agent: str) -> str | None:
-    """Who is behind ``user:<id>``, ``key:<id>`` or ``service:<name>``; None for a pseudonym and for who is gone."""
+    """Name of ``user:<id>``, ``key:<id>`` or ``service:<name>``; None when it is gone."""
     kind, _, identity = agent.partition(":")
     if kind == "user":
         user = session.get(UserRow, identity)

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def place(system: System, tenant: str, records: Sequence[str], *, reason: str, until: date | None, agent: str) -> str:
-    """Decide a hold and tell the store, now or as soon as it answers; its id.
+    """Decide a hold, settle it now or once the store answers, and return its id.
 
     Raises:
         Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``.
@@ -34,7 +34,7 @@ def place(system: System, tenant: str, records: Sequence[str], *, reason: str, u
 
 
 def release(system: System, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
-    """Decide that a hold ends and tell the store, now or as soon as it answers.
+    """Decide that a hold ends, and settle it now or once the store answers.
 
     Raises:
         Refused: ``hold_not_found``, ``hold_released``, ``bad_hold``.
@@ -44,7 +44,7 @@ def release(system: System, tenant: str, hold_id: str, *, reason: str, agent: st
 
 
 def _settle(system: System, hold_id: str) -> None:
-    """The decision stands, whatever the store says: it is shown as not in step and taken up every minute."""
+    """Settle a decided hold; on failure it shows as not in step and is retried every minute."""
     system.notifier.notify()
     try:
         failed = system.holds.settle(hold_id)

@@ -102,7 +102,7 @@ def _chunks(system: System, row: RepresentationRow) -> Iterator[bytes]:
 
 
 def page_image(system: System, record_id: str, page: int, width: int) -> PageImage:
-    """Picture one page of the archival form, or of the original when there is none; kept in a cache.
+    """Picture one page of the archival form, else of the original; cached.
 
     Raises:
         Corrupt: ``altered``.

@@ -1,4 +1,4 @@
-"""A record as the API writes it: the catalogue's view, with what only the running service knows."""
+"""The JSON of a record: the catalogue's view, completed by facts of the running service."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def view(session: Session, row: RecordRow, system: System, position: Callable[[s
 
 
 def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:
-    """Where the record stands: in the first store, and in the second if there is one."""
+    """Status of the record in the first store, and in the second if there is one."""
     second = system.copy_store
     return status(
         session,

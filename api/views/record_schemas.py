@@ -1,4 +1,4 @@
-"""Bodies of answers about one record, and about what somebody shows us. Fields are added, none renamed."""
+"""Bodies of answers about records and verifications; fields are added, never renamed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Access(BaseModel):
 
 
 class Warning(BaseModel):  # noqa: A001 - the word of the contract
-    """Something to know or to mend."""
+    """A remark about the record."""
 
     code: str
     detail: str
@@ -80,7 +80,7 @@ class IndexState(BaseModel):
 
 
 class Copy(BaseModel):
-    """Where the record stands: the first store, or the second copy."""
+    """Status of the record in one store."""
 
     store: Literal["first", "second"]
     kind: Literal["files", "s3"]
@@ -93,7 +93,7 @@ class Copy(BaseModel):
 
 
 class Proof(BaseModel):
-    """Where the record stands in the journal."""
+    """Place of the record in the journal."""
 
     entry: int
     checkpoint: int | None = Field(description="Premier scellement qui la couvre ; `null` : pas encore scellée.")
@@ -195,7 +195,7 @@ class Verification(BaseModel):
 
 
 class Finding(BaseModel):
-    """Something a public verification can say of a file."""
+    """One finding of a public verification."""
 
     verdict: Literal["intact", "altered", "missing", "unverifiable", "unknown"]
     kind: Literal["record", "bundle", "file"]

@@ -85,7 +85,7 @@ class DepositProblem(BaseModel):
 
 
 class ReceiptLink(BaseModel):
-    """Where a deposit stands in the journal."""
+    """Place of a deposit in the journal."""
 
     entry: int
     leaf_hash: str

@@ -45,13 +45,13 @@ def seal_check(system: System, path: Path) -> Check:
 
 
 def _known_roots(system: System) -> list[str]:
-    """Hex of the authorities that a verdict may rest on: our own, and those the administrator trusts."""
+    """Trusted authorities in hex: our own, and those that the administrator added."""
     own = (*system.signer.chain[-1:], *system.timestamper.chain[-1:])
     return [der.hex() for der in (*own, *system.trusted_roots)]
 
 
 def signature_report(system: System, path: Path) -> dict[str, Any]:
-    """The signatures of a PDF and what can be said of each; a file that can't be read is indeterminate."""
+    """Judge the signatures of a PDF; an unreadable file is indeterminate."""
     from ingestion.tools.sandbox import ToolFailed
 
     roots = _known_roots(system)
@@ -67,7 +67,7 @@ def signature_report(system: System, path: Path) -> dict[str, Any]:
 
 
 def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[str, Any]:
-    """What can be said of a file that somebody holds: evidence bundle, record's bytes, PDF or anything.
+    """Verify a file that somebody shows: evidence bundle, bytes of a record, PDF or other.
 
     Args:
         tenant: Of a caller who may read its records; None for a stranger, who learns the verdict, the dates

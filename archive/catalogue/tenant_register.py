@@ -1,4 +1,4 @@
-"""The register: what the store must know of each tenant to be read without a database.
+"""Register: facts about each tenant that let the store be read without a database.
 
 ``register/<tenant>/<number>.json`` says name, document types and retention rules, whole, each time one of them
 changed; its digest stands in the journal. The file comes first, the entry with the change: a file that nobody
@@ -53,7 +53,7 @@ class Register:
         self._horizon = horizon_days
 
     def open_tenant(self, session: Session, tenant: str, name: str) -> bool:
-        """Open a tenant with the bundled types and rules, and register it; False if it was there already.
+        """Open and register a tenant with the bundled types and rules; False if it exists.
 
         Raises:
             Refused: ``bad_tenant``.
@@ -72,7 +72,7 @@ class Register:
         return self.enter(session, tenant)
 
     def enter(self, session: Session, tenant: str) -> bool:
-        """Write down what the tables say of a tenant now; False if the register says it already.
+        """Register a tenant's present tables; False if the register has them already.
 
         To be called in the transaction of the change, after it.
 
@@ -147,7 +147,7 @@ def is_ours(key: str) -> bool:
 
 
 def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes | None]]:
-    """Every file of the register, or of one tenant, in order: tenant, number, bytes; None for what can't be read.
+    """Read the register's files in order: tenant, number, bytes (None if unreadable).
 
     The oldest version of a key is the one that was written by us: a register file is never replaced.
     """
@@ -165,7 +165,7 @@ def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, 
 
 
 def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
-    """Number and bytes of a tenant's latest file, empty if they can't be read; None if it has none."""
+    """Number and bytes (empty if unreadable) of a tenant's latest file, or None."""
     last = None
     for item in store.list(f"{PREFIX}{tenant}/"):
         if not item.marker and is_ours(item.key) and (last is None or item.key != last.key):
@@ -180,7 +180,7 @@ def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
 
 
 def restore(session: Session, content: bytes) -> None:
-    """Give a tenant back what its register says: row, document types, rules in all their versions."""
+    """Restore a tenant from its register: row, document types, rules in all versions."""
     told = parse_canonical(content)
     tenant = told["tenant"]
     session.add(TenantRow(id=tenant, name=told["name"], created_at=parse_stamp(told["created_at"])))
@@ -224,7 +224,7 @@ def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
 
 
 def _told(content: bytes) -> dict[str, Any] | None:
-    """What a file says of the tenant; None for one that says nothing, which the next file stands over."""
+    """Content of a register file; None for an empty one, which the next file replaces."""
     try:
         document = parse_canonical(content)
         return {name: value for name, value in document.items() if name not in _OF_THE_FILE}

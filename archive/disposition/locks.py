@@ -1,4 +1,4 @@
-"""Locks follow retention: what would end soon is extended, every day, as long as there is something to keep.
+"""Locks follow retention: a daily run extends those that would end too soon.
 
 ``retain_until = min(end of retention, today + horizon)``: a lock never reaches further than the horizon, so that a
 rule that is corrected downwards can still be honoured, and never ends while retention runs. The store first, then
@@ -99,7 +99,7 @@ class Locks:
                     row.locked_until = locks[row.key]
 
     def _extend_published(self, today: date, done: Extended) -> None:
-        """The journal and what explains the store; ``layout.json`` last: its lock tells that a run was whole."""
+        """Extend journal and register, then ``layout.json``, whose lock marks a whole run."""
         until = farthest_lock(today, self._horizon)
         limit = today + timedelta(days=margin(self._horizon))
         for prefix in ("journal/", "register/", "layout.json"):
@@ -127,7 +127,7 @@ def overdue(session: Session, today: date, horizon_days: int) -> int:
 
 
 def is_overdue(head: StoredObject, today: date, horizon_days: int) -> bool:
-    """Whether the lock of ``layout.json``, extended last, shows that no run has been whole for days."""
+    """Whether no run was whole for days, by the lock of ``layout.json``, extended last."""
     limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
     return head.locked_until is None or head.locked_until < limit
 

@@ -1,4 +1,4 @@
-"""The evidence bundle: all that a third party needs to check a record offline (docs/formats.md 4)."""
+"""Evidence bundle: all that checks a record offline (docs/formats.md 4)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Contents:
 
 @dataclass(frozen=True)
 class _Known:
-    """What the database says of a record, on one snapshot."""
+    """A record's rows and entries, read on one snapshot."""
 
     row: RecordRow
     tenant_name: str
@@ -221,7 +221,7 @@ class Evidence:
         return _Contents(first.files | told.files, first.listed | told.listed)
 
     def _certificates(self) -> dict[str, bytes]:
-        """Seal and time-stamp certificates with their issuers, as PEM, by a name that says what they are."""
+        """Seal and time-stamp certificates with their issuers, as PEM by file name."""
         ders = [
             self._signer.certificate,
             *self._signer.chain,

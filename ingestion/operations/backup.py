@@ -1,4 +1,4 @@
-"""A backup: what the store does not hold. The database by its engine's own tool, the keys, and a signed list of both.
+"""Backup of database and keys, with a signed list of both; the store is not in it.
 
 Records, journal and what waits lie in the store; a backup names it and what it stood at. From the store alone
 ``rebuild all`` makes records and journal again; people and API keys are only here.
@@ -130,7 +130,7 @@ def sha256_of(path: Path) -> str:
 
 
 def run_tool(command: list[str], url: URL) -> None:
-    """One of PostgreSQL's own tools, on a database; the password is in its environment, not on its command line.
+    """Run a PostgreSQL tool on a database, with the password in its environment.
 
     Raises:
         Refused: ``tool_missing``.

@@ -97,7 +97,7 @@ class Custody:
     # -- reconcile
 
     def reconcile(self, *, repair: bool = False, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-        """Database, journal, store, index and staging beside each other; the report.
+        """Reconcile database, journal, store, index and staging, and return the report.
 
         Args:
             repair: Put index and staging right; evidence is never touched.
@@ -149,7 +149,7 @@ class Custody:
     # -- second copy
 
     def follow_copies(self) -> bool:
-        """Copy what the journal tells since the last time; False where there is no second store."""
+        """Copy what the journal names since the last time; False without a second store."""
         found = self._copies()
         if found is None:
             return False
@@ -167,7 +167,7 @@ class Custody:
         return True
 
     def copy_everything(self, *, check: bool = False) -> dict[str, Any]:
-        """Bring the second store in step, whatever was missed; with ``check`` read all of it. The report.
+        """Copy everything missed to the second store, read it all if ``check``; return the report.
 
         Raises:
             Refused: ``no_second_copy``.
@@ -193,7 +193,7 @@ class Custody:
         return self._end_copies(facts, findings, [])
 
     def promote(self) -> int:
-        """Have the catalogue rest on the second store from now on, under a journal entry; how many objects.
+        """Promote the second store under a journal entry; return the number of objects.
 
         The settings of the two stores must be exchanged before the next start.
 

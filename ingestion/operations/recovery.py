@@ -1,4 +1,4 @@
-"""Deposits made again from the store: those that became records, and those still waiting in staging."""
+"""Recover deposits from the store: those that became records, and those in staging."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class Recovery:
         )
 
     def _require_tenant(self, session: Session, result: Rebuilt, stated: Mapping[str, Any]) -> None:
-        """A tenant that only its deposits tell of: they know its name, not its rules."""
+        """Make a tenant known from its deposits alone: by name, without rules."""
         row = session.get(TenantRow, stated["tenant"])
         if row is None:
             session.add(TenantRow(id=stated["tenant"], name=stated["tenant_name"], created_at=self._clock()))
@@ -192,13 +192,13 @@ class Recovery:
 
 
 def in_progress(session: Session, record_id: str) -> bool:
-    """Whether a deposit on its way is to become this record: what the store holds of it is work, not a stray."""
+    """Whether an unfinished deposit will become this record, so that its objects are no strays."""
     query = select(DepositRow.id).where(DepositRow.record_id == record_id, DepositRow.state != DepositState.KEPT)
     return session.scalar(query.limit(1)) is not None
 
 
 def require_none_waiting(session: Session) -> None:
-    """What waits in staging is pinned to the first store: it must have become records before the store changes.
+    """Refuse to change stores while deposits wait in staging, which the first store holds.
 
     Raises:
         Refused: ``deposits_waiting``.
@@ -216,7 +216,7 @@ def require_none_waiting(session: Session) -> None:
 def _agrees(
     result: Rebuilt, prefix: str, stated: Mapping[str, Any], received: Entry | None, content: Listed | None
 ) -> bool:
-    """Whether bytes, statement and journal tell of the same deposit; what does not agree is listed."""
+    """Whether bytes, statement and journal agree on a deposit; differences are listed."""
     if received is not None and json.loads(received.body)["facts"]["sha-256"] != stated["sha-256"]:
         result.findings.add(Kind.CHANGED, "staging", f"{prefix}/deposit.json", "journal")
         return False
@@ -244,7 +244,7 @@ def _row(**values: Any) -> DepositRow:
 
 
 def _stage(deposit_id: str, tool: Mapping[str, Any]) -> StageRunRow:
-    """A stage as ``record.json`` tells it; what it made along the way is gone with staging."""
+    """A stage run as stated in ``record.json``; its checkpoints went with staging."""
 
     def moment(name: str) -> datetime | None:
         return parse_stamp(tool[name]) if tool.get(name) else None
@@ -269,7 +269,7 @@ def _stage(deposit_id: str, tool: Mapping[str, Any]) -> StageRunRow:
 
 
 def _as_given(session: Session, row: DepositRow, stated: Mapping[str, Any]) -> None:
-    """A kept deposit whose staging is still there: the caller's key and fields are known after all."""
+    """Complete a kept deposit from its staging: the caller's key and fields."""
     if not _twin(session, stated):
         row.idempotency_key = stated["idempotency_key"]
         row.request_digest = request_digest(
@@ -308,7 +308,7 @@ def _entry(session: Session, deposit_id: str) -> Entry | None:
 
 
 def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:
-    """The reason of a quarantine that still stands, as far as the journal tells it."""
+    """Reason of a present quarantine, as far as the journal has it."""
     query = select(JournalEntryRow.type, JournalEntryRow.body).where(
         JournalEntryRow.subject == f"deposit:{deposit_id}",
         JournalEntryRow.type.in_(("DepositQuarantined", "DepositRetried")),

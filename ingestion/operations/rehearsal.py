@@ -1,4 +1,4 @@
-"""Restores a backup into a scratch place, compares it with the journal and the store, and throws it away again.
+"""Rehearsal: restore a backup aside, compare it with journal and store, discard it.
 
 A backup that nobody ever restored is a hope. Nothing live is written to: the scratch database is a file in a
 temporary folder, or a database of its own whose name ends in ``_rehearsal``.
@@ -234,7 +234,7 @@ def _published(session: Session, system: System, key: LogKey) -> dict[str, Any]:
 
 
 def _records(session: Session) -> dict[str, Any]:
-    """What the journal says was kept is there, and nothing else."""
+    """Check that exactly the records kept according to the journal are there."""
     kept = select(JournalEntryRow.subject).where(JournalEntryRow.type == "RecordKept")
     said = {subject.removeprefix("record:") for subject in session.scalars(kept)}
     there = set(session.scalars(select(RecordRow.id)))

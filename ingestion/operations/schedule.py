@@ -1,4 +1,4 @@
-"""The duties that run by themselves, in one process called beat: relay, sweeper, follower, publisher.
+"""Schedule of the exclusive jobs of ``beat``: relay, sweeper, follower, publisher.
 
 Each is a thread guarded by a lease, so that a second beat on another machine stands by. Nothing here knows
 business dates: what is due is read from the database.
@@ -54,7 +54,7 @@ def _release_memory() -> None:
 
 
 class Beat:
-    """Runs the duties until it is told to stop."""
+    """Runs the exclusive jobs until it is stopped."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -99,7 +99,7 @@ class Beat:
         self._system.notifier.notify()
 
     def _loop(self, name: str, every: float, step: Callable[[], bool]) -> None:
-        """One duty: as long as a step says that there is more, go on at once."""
+        """Loop of one exclusive job: run its step again at once while there is more to do."""
         job = ExclusiveJob(self._system.database, name, self._system.clock)
         wake = self._rung.get(name, self._over)
         away = False
@@ -127,7 +127,7 @@ class Beat:
             log.warning("duty_not_released", duty=name)
 
     def _kept(self, name: str, job: ExclusiveJob, step: Callable[[], bool]) -> bool:
-        """Run a step; a long one keeps its lease, or a second beat would do the same at the same time."""
+        """Run a step and keep its lease, so that no second beat runs the same."""
         if name in _LONG:
             self._busy[name] = job
         try:
@@ -178,7 +178,7 @@ class Beat:
         return False
 
     def _reconcile(self) -> bool:
-        """Every hour; index and staging are put right, evidence is only told of."""
+        """Reconcile every hour: repair index and staging, only report on evidence."""
         if self._settling(self._started, SETTLING):
             return False
         custody = Custody(self._system)
@@ -189,7 +189,7 @@ class Beat:
         return False
 
     def _copy(self) -> bool:
-        """What the journal tells, every minute; everything that was missed, every day."""
+        """Copy every minute what the journal names, every day everything missed."""
         if self._system.copy_store is None or self._settling(self._started, timedelta(seconds=30)):
             return False
         self._system.probe_copy(after=PROBE_EVERY)
@@ -220,7 +220,7 @@ class Beat:
         return False
 
     def _settle_holds(self) -> bool:
-        """What was decided and the store was not told, because it was away or we were; and what has ended."""
+        """Settle holds that the store has not followed yet, and end those that are over."""
         done = self._system.holds.run()
         if done.ended or done.settled:
             log.info("holds_settled", settled=done.settled, ended=done.ended)

@@ -1,4 +1,4 @@
-"""Wake-ups over Celery. The settings are those that survive killed workers and a forgetful broker.
+"""Wake-ups over Celery, with settings that survive killed workers and a forgetful broker.
 
 Message = wake-up, row = truth: acknowledged late, re-sent by the sweeper, never trusted (docs/operations.md).
 """
@@ -85,7 +85,7 @@ def make_app(broker_url: str, ca: Path | None = None) -> Celery:
 
 
 def _queues(broker: Broker) -> list[Queue]:
-    """In the order of their urgency: consumed in it by Redis, started in it by the line of a worker."""
+    """Queues in order of urgency: Redis consumes and a worker's line starts them in it."""
     everyone = Exchange("", type="direct")  # type: ignore[no-untyped-call]
     return [
         Queue(work.queue, everyone, routing_key=work.queue, queue_arguments=broker.queue_arguments)  # type: ignore[no-untyped-call]
@@ -94,7 +94,7 @@ def _queues(broker: Broker) -> list[Queue]:
 
 
 class PlainConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer without its delayed delivery: 28 quorum queues on RabbitMQ, and nothing here is delayed."""
+    """Celery's consumer without delayed delivery, which makes 28 quorum queues on RabbitMQ."""
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
         """The same steps but one."""
@@ -122,7 +122,7 @@ def order_waiting(app: Celery, line: Line) -> None:
 
 
 def run_worker(app: Celery, processes: int) -> None:
-    """Work with this many processes; returns when told to end."""
+    """Work with this many processes until stopped."""
     app.worker_main(
         [
             "--quiet",
@@ -196,7 +196,7 @@ class _Wire:
         self._turn = threading.Lock()
 
     def use(self, what: Callable[[Any], T]) -> T:
-        """What the call returns; tried a second time on a new connection if an old one turned out to be dead.
+        """Return the call's result; on a dead connection, try once more on a new one.
 
         Raises:
             Unavailable: ``broker_away``.
@@ -232,7 +232,7 @@ class _Wire:
                     connection.release()
 
     def _drop(self) -> None:
-        """Cut the connection; a polite farewell would wait for a broker that says nothing."""
+        """Cut the connection without a farewell, which would wait for a silent broker."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(*_ERRORS):

@@ -1,4 +1,4 @@
-"""Classes of work. Each has a queue of its own, on every broker: how urgent a wake-up is decides where it waits.
+"""Classes of work, each with a queue of its own; urgency decides the queue.
 
 A quorum queue of RabbitMQ knows no priorities and Redis only imitates them; queues side by side both have.
 """
@@ -38,7 +38,7 @@ def class_of(priority: int) -> WorkClass:
 
 
 def class_named(queue: str) -> WorkClass:
-    """The class whose queue this is; the most urgent for a queue of nobody's, so that nothing is held back."""
+    """Class of a queue; the most urgent one for an unknown queue."""
     return next((work for work in CLASSES if work.queue == queue), CLASSES[0])
 
 

@@ -1,4 +1,4 @@
-"""The line inside a worker: messages that it holds but has no process for yet, most urgent first.
+"""Line inside a worker: held messages without a free process, most urgent first.
 
 RabbitMQ pushes: with quorum queues each queue's prefetch counts by itself, so a worker holds up to one message a
 process from *every* queue. Celery would start them in the order of their arrival; here a letter overtakes.

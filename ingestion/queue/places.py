@@ -1,4 +1,4 @@
-"""The places that a worker has for messages of Redis, given back even when the broker can't be told.
+"""Places of a worker for Redis messages, freed even while the broker is away.
 
 Kombu keeps a message's place until Redis has taken its acknowledgement. If Redis is away just then, the failure is
 logged and the place is lost; once every place is, the worker asks for nothing any more, so that it never notices
@@ -14,7 +14,7 @@ from kombu.transport import redis, virtual
 
 
 class Places(redis.QoS):
-    """Kombu's count of messages in hand; a place is free once its work is over, acknowledged or not.
+    """Count of messages in hand; a place is free once its work is over, acknowledged or not.
 
     The message stays with the broker and comes again after the visibility timeout: a wake-up for a row that is
     done already.
@@ -38,6 +38,6 @@ class Places(redis.QoS):
 
 
 def keep_places() -> None:
-    """Have every channel to a Redis or Valkey count with ``Places``; harmless when said twice."""
+    """Make every channel to Redis or Valkey count with ``Places``; idempotent."""
     channel: Any = redis.Channel
     channel.QoS = Places

@@ -1,4 +1,4 @@
-"""Wake-up messages. A message is an id and nothing else: lost, doubled or late, nothing breaks."""
+"""Port of wake-ups. A message is an id: lost, doubled or late, nothing breaks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TaskQueue(Protocol):
         """
 
     def waiting(self, *, before: int | None = None) -> int:
-        """Messages that no worker has picked up yet: none while rows wait means that the broker forgot.
+        """Messages not picked up yet; none while rows wait means that the broker forgot.
 
         Args:
             before: Count only those that go before a message of this priority.

@@ -1,4 +1,4 @@
-"""The broker of one machine: a Valkey of our own in ``home/run``, started, adopted or stopped.
+"""Broker of one machine: a Valkey of our own in ``home/run``.
 
 What it holds is only wake-ups: should it forget everything, the sweeper finds the rows that wait.
 """
@@ -24,7 +24,7 @@ _LONGEST_SOCKET: Final = 100
 
 
 def socket_path(home: Path) -> Path:
-    """Where the broker of this home listens; in the temporary folder when the home's path is too long."""
+    """Socket of this home's broker; in the temporary folder when the path is too long."""
     path = home / "run" / "valkey.sock"
     if len(str(path)) <= _LONGEST_SOCKET:
         return path
@@ -125,7 +125,7 @@ def stop(home: Path, *, within: float = 5.0) -> None:
 
 
 def _ask(home: Path, words: str) -> str | None:
-    """One inline command, by hand: the API need not load a client library to ask whether it lives."""
+    """Send one inline command without a client library."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(2)

@@ -1,4 +1,4 @@
-"""The text of a record with the place of every word, as ALTO 4.4. Written and read page by page.
+"""ALTO 4.4: the text of a record with the place of every word, page by page.
 
 All lengths are in 1/1200 inch from the top left corner of the page as shown: no resolution to remember.
 """
@@ -45,7 +45,7 @@ class Word:
 
 @dataclass(frozen=True)
 class PageText:
-    """What one page says: blocks of lines of words, in reading order.
+    """Text of one page: blocks of lines of words, in reading order.
 
     Attributes:
         page: From 1.

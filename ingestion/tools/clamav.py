@@ -29,7 +29,7 @@ _TOO_LARGE: Final = re.compile(rb"size limit exceeded|^stream: Heuristics\.Limit
 
 @dataclass(frozen=True)
 class Answer:
-    """What the daemon said.
+    """Answer of the daemon.
 
     Attributes:
         verdict: ``clean`` needs fresh signatures.

@@ -1,4 +1,4 @@
-"""Holds: what is held is not disposed of, whatever the date, and the store is told so by a legal hold.
+"""Holds suspend every disposal, and the store follows with a legal hold.
 
 The decision is committed first, with its entries; then the store is brought in step: the statement that a rebuild
 needs, then the legal hold of everything that lies in each record's folder. Whatever comes between the two leaves the
@@ -74,7 +74,7 @@ class Holds:
     # -- decisions
 
     def place(self, tenant: str, records: Sequence[str], *, reason: str, until: date | None, agent: str) -> str:
-        """Decide a hold: it is in force when this returns, in the catalogue; ``settle`` tells the store.
+        """Decide a hold: in force in the catalogue on return; ``settle`` applies it to the store.
 
         Args:
             tenant: Whose.
@@ -116,7 +116,7 @@ class Holds:
             return hold.id
 
     def release(self, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
-        """Decide that a hold ends: it no longer counts when this returns; ``settle`` tells the store.
+        """Decide that a hold ends: void on return; ``settle`` applies it to the store.
 
         Raises:
             Refused: ``hold_not_found``, ``hold_released``, ``bad_hold``.
@@ -157,7 +157,7 @@ class Holds:
     # -- the store
 
     def run(self) -> Settled:
-        """End what has ended, bring everything in step; what fails alone is told and does not stop the rest.
+        """End holds that are over and settle all; a failure is reported and stops no other.
 
         Raises:
             Unavailable: The store or the database did not answer; call again.
@@ -182,7 +182,7 @@ class Holds:
         return done
 
     def settle(self, hold_id: str) -> dict[str, str]:
-        """Have the store do what was decided of one hold; error code of what failed, by record or hold.
+        """Apply one hold's decision to the store; return error codes by record or hold.
 
         Raises:
             Unavailable: The store or the database did not answer: the decision stands, and is taken up again.
@@ -222,7 +222,7 @@ class Holds:
                     raise
 
     def _was_told(self, hold_id: str, records: Sequence[str], content: bytes) -> bool:
-        """Whether the journal knows a statement that differs from the catalogue's: a record that it names is lost."""
+        """Whether the journal has another statement than the catalogue's: a record is lost."""
         with self._database.read() as session:
             query = select(JournalEntryRow.body).where(
                 JournalEntryRow.subject.in_([f"record:{record_id}" for record_id in records])
@@ -231,7 +231,7 @@ class Holds:
         return any(one.get("hold") == hold_id and one["statement"] == digest_of(content) for one in facts)
 
     def _bring_in_step(self, record_id: str) -> None:
-        """Set or lift the legal hold of every version of every object of a record, as the holds in force say.
+        """Set or lift the legal hold of every version of a record's objects, by holds in force.
 
         In one transaction that holds the record's row, as every decision does: what is lifted here was not
         held by anybody when it was lifted, however slow the store is.
@@ -262,7 +262,7 @@ class Holds:
 
 
 def hold_version(store: ObjectStore, session: Session, record_id: str, version: Version) -> None:
-    """Have a version that was just written held, if its record is; in the transaction that pins it.
+    """Hold a version just written if its record is held, in the transaction that pins it.
 
     Raises:
         Corrupt: ``hold_missing``.
@@ -303,7 +303,7 @@ def page(
 
 
 def overdue(session: Session, now: datetime) -> int:
-    """Holds that the store should have followed minutes ago, and holds that should have ended yesterday."""
+    """Overdue holds: unsettled for minutes, or not ended the day after their last."""
     decided = func.coalesce(HoldRow.released_at, HoldRow.placed_at)
     behind = (HoldRow.settled_at.is_(None)) & (decided < now - PATIENCE)
     over = (HoldRow.released_at.is_(None)) & (HoldRow.until < now.date() - timedelta(days=1))
@@ -332,7 +332,7 @@ def guard(store: ObjectStore, key: str, version: str, *, on: bool) -> StoredObje
 
 
 def _unclaim(session: Session, record_id: str) -> None:
-    """The catalogue says of nothing that the store holds it, unless another hold still covers the record."""
+    """Stop claiming a legal hold in the catalogue, unless another hold covers the record."""
     session.flush()
     if not catalogue.is_held(session, record_id):
         for row in catalogue.rows(session, record_id):

@@ -1,4 +1,4 @@
-"""What the store is told of a hold, so that it comes back without a database.
+"""Statements of holds in the store, so that holds come back without a database.
 
 ``register/<tenant>/holds/<hold>/placed.json`` and ``released.json`` say in words what the journal's entries carry as
 digests: the reason may name a case or a person, and the journal never does. Made from the catalogue's row and from
@@ -132,5 +132,5 @@ def read(key: str, content: bytes) -> Statement:
 
 
 def digest_of(content: bytes) -> str:
-    """SHA-256, as the journal says it."""
+    """SHA-256 as journalled."""
     return sha256(content).hexdigest()

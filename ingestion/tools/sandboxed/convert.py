@@ -27,7 +27,7 @@ _NOT_OF_THE_PAGE: Final = ("/Trans", "/Dur", "/AA", "/PieceInfo")
 
 
 def warm() -> None:
-    """Make one file of our own: what judges PDF/A loads its rules and its reader of fonts at first use."""
+    """Convert one file of our own, so that the PDF/A rules and font reader are loaded."""
     with pikepdf.new() as pdf:
         page = pdf.add_blank_page()
         TextLayer(pdf).add(page, PageText(1, 1000, 1000, "ocr", (((Word("a", 0, 0, 9, 9),),),)))
@@ -71,7 +71,7 @@ def pdfa_check(job: Job) -> dict[str, Any]:
 
 
 def _saved(pdf: pikepdf.Pdf, out: BinaryIO) -> list[dict[str, str]]:
-    """Write it as PDF/A; what stands against it, if anything does (then nothing was written)."""
+    """Write it as PDF/A; return the obstacle, if any, and then write nothing."""
     if "/Version" in pdf.Root:
         del pdf.Root["/Version"]
     newest = "1.7"  # a file that says 2.0 seldom means it; what PDF/A-2 doesn't know is found by the validation
@@ -139,7 +139,7 @@ def _with_ghostscript(job: Job, layered: Path, findings: list[dict[str, str]]) -
 
 
 def _says_the_same(before: Path, after: Path) -> bool:
-    """Whether the words survived: subset fonts may lose their way back to letters, and search with them."""
+    """Whether the words survived: subset fonts may lose their mapping to letters."""
     known, found = _words_of(before), _words_of(after)
     return (known & found).total() >= _SURVIVING * known.total()
 

@@ -1,4 +1,4 @@
-"""Two reading engines behind one interface: both are Tesseract with the bundled French model."""
+"""Two recognition engines, one interface: Tesseract with the bundled French model."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def engine(name: str) -> Engine:
 
 
 def _words(text: str, page: int) -> Iterable[Seen]:
-    """Rows of Tesseract's TSV that are words of that page (the library counts its pages from 1 as well)."""
+    """Words of a page in Tesseract's TSV; pages count from 1 there too."""
     for row in csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE):
         if len(row) < 12 or row[0] != "5" or int(row[1]) != page or not row[11].strip():
             continue

@@ -1,4 +1,4 @@
-"""Fonts that a page names and never shows a letter in: report generators leave them, and PDF/A wants them embedded."""
+"""Unused fonts, which report generators leave and PDF/A would want embedded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWS: Final = frozenset({"Tj", "TJ", "'", '"'})
 
 
 def forget_idle_fonts(pdf: pikepdf.Pdf) -> int:
-    """Remove fonts that are not embedded from pages that show nothing in them; how many were removed."""
+    """Remove unembedded fonts from pages that show nothing in them; return their number."""
     return sum(_of_page(pdf, page) for page in pdf.pages)
 
 

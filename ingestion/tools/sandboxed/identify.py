@@ -1,4 +1,4 @@
-"""What a file is: its PRONOM name by its bytes, and what a PDF or an image says of itself."""
+"""Identify a file: PRONOM format by its bytes, and facts of a PDF or an image."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def warm() -> None:
 
 
 def identify(job: Job) -> dict[str, Any]:
-    """Facts of the ``identify`` stage; argument ``filename`` only tells the extension."""
+    """Facts of the ``identify`` stage; only the extension of ``filename`` is used."""
     path = job.inputs["received"]
     with path.open("rb") as file:
         head = file.read(1024)

@@ -53,7 +53,7 @@ class TextLayer:
 
 
 def content(sheet: Sheet, text: PageText) -> bytes:
-    """The operators: one text object, the words of a line on one baseline so that it is copied as one line."""
+    """Operators of a text layer: one text object, words of a line on one baseline."""
     a, b, c, d, e, f = sheet.placement
     start = f"q {a:g} {b:g} {c:g} {d:g} {e:.3f} {f:.3f} cm BT 3 Tr"
     return "\n".join([start, *_lines(sheet.height, text), "ET Q"]).encode("ascii")

@@ -1,4 +1,4 @@
-"""Images to one PDF, their own bytes inside: nothing is decoded that the PDF can hold as it is."""
+"""Put images into one PDF with their own bytes, undecoded where the PDF allows it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _without_alpha(source: Path, out: BinaryIO) -> None:
 
 
 def layout(width: int, height: int, resolution: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Size of page and image in points: the file's own resolution if it makes sense, else as on A4."""
+    """Size of page and image in points, by a plausible resolution of the file, else as on A4."""
     points = [72.0 * pixels / dpi if dpi > 0 else 0.0 for pixels, dpi in zip((width, height), resolution, strict=True)]
     telling = min(resolution) >= 90 and max(points) <= _LONGEST and min(points) >= _SHORTEST
     if not telling:

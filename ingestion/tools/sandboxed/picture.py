@@ -1,4 +1,4 @@
-"""Pixels before recognition: even light, straight lines, black on white. The kept image is never touched."""
+"""Prepare pixels for recognition: even light, straight lines, black on white."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read pages: those with text as they are, blank ones not at all, the others with the engine."""
+"""Read pages: text as it is, blank pages skipped, the others by the engine."""
 
 from __future__ import annotations
 

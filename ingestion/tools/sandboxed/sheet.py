@@ -1,4 +1,4 @@
-"""One PDF page: its geometry as a reader sees it, and its picture without a detour if it is a scan.
+"""One PDF page: its displayed geometry, and the image itself if it is a scan.
 
 Displayed space: points from the top left corner of the page as shown (crop box, rotation applied), y downwards.
 """
@@ -81,7 +81,7 @@ class Sheet:
 
     @property
     def placement(self) -> tuple[float, float, float, float, float, float]:
-        """``cm`` operands that put upright text (points from the displayed bottom left) where a reader sees it."""
+        """``cm`` operands that place upright text, in points from the displayed bottom left."""
         return {
             0: (1, 0, 0, 1, self._left, self._bottom),
             90: (0, 1, -1, 0, self._right, self._bottom),

@@ -131,7 +131,7 @@ def _letters(page: pdfium.PdfTextPage) -> str:
 
 
 class _Boxes:
-    """Where characters stand: PDFium's rectangles around a whole word, in one question instead of one a letter."""
+    """Rectangles of characters from PDFium, in one call a word instead of one a letter."""
 
     def __init__(self, page: pdfium.PdfTextPage) -> None:
         self._page = page

@@ -1,4 +1,4 @@
-"""The warm process: waits for calls, forks a child for each, tells how it ended.
+"""Zygote: waits for calls, forks a child for each, reports how it ended.
 
 It never touches foreign bytes itself. ``python -m ingestion.tools.sandboxed.zygote CONTROL_FD IDLE_SECONDS``.
 """
