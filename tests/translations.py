@@ -29,7 +29,19 @@ PO, MO = FOLDER / "chartrier.po", FOLDER / "chartrier.mo"
 Message = str | tuple[str, str]
 
 _ERRORS = {"Refused", "Unavailable", "Unreadable", "Corrupt", "ChartrierError"}
-_SENTENCES = {"Detail", "Remark", "problem", "StageFailure", "_refused", "_bad_field", "ToolFailed"}
+_SENTENCES = {
+    "Detail",
+    "Remark",
+    "problem",
+    "StageFailure",
+    "_refused",
+    "_bad_field",
+    "ToolFailed",
+    "Step",
+    "StageSpec",
+}
+_VOCABULARIES = {"event"}
+"""Arguments that hold the words of a standard, not of ours."""
 _TRANSLATED = {"_", "say", "translate", "said"}
 _TABLES = ("api/http/errors.py", "api/views/history.py", "api/operations/health.py", "archive/objects/challenges.py")
 _NOT_TEXT = re.compile(
@@ -100,7 +112,8 @@ def _of_call(node: ast.Call) -> Iterator[Message]:
     elif function == "bad_query" and (reason := _literal(node.args[0])):
         yield NOT_UNDERSTOOD + reason
     elif function in _ERRORS | _SENTENCES:
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+        spoken = (keyword.value for keyword in node.keywords if keyword.arg not in _VOCABULARIES)
+        for argument in (*node.args, *spoken):
             yield from _texts(argument)
 
 

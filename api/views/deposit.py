@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from archive.database.tables import RecordRow
 from ingestion.deposits.queries import duplicates
 from ingestion.deposits.states import DepositState
-from ingestion.stages.port import STAGES
+from ingestion.stages.registry import STEP_NAMES, counts_pages
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
 from signing.ground.canonical import canonical
 from signing.ground.clock import stamp
@@ -68,21 +68,23 @@ def _stages(
     translate: Translate,
 ) -> list[dict[str, Any]]:
     rows = {row.name: row for row in session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit.id))}
-    shown = [_stage(name, rows.get(name), translate) for name in STAGES]
+    shown = [_stage(name, rows.get(name), translate) for name in STEP_NAMES]
     if deposit.state == DepositState.KEPT:
         indexed = record is not None and position is not None and position(deposit.tenant_id) >= record.last_entry
         shown[-1]["state"] = "done" if indexed else "running"
-    recognise = rows.get("recognise")
-    if recognise is not None and recognise.state == "running":
-        done = session.execute(
-            select(PageTaskRow.first_page, PageTaskRow.last_page).where(
-                PageTaskRow.deposit_id == deposit.id, PageTaskRow.state.in_(("done", "failed"))
-            )
-        )
-        pages = sum(last - first + 1 for first, last in done)
-        if recognise.total is not None:
-            shown[STAGES.index("recognise")]["done"] = min(pages, recognise.total)
+    for stage in shown:
+        if stage["state"] == "running" and stage["total"] is not None and counts_pages(stage["name"]):
+            stage["done"] = min(_pages_done(session, deposit), stage["total"])
     return shown
+
+
+def _pages_done(session: Session, deposit: DepositRow) -> int:
+    done = session.execute(
+        select(PageTaskRow.first_page, PageTaskRow.last_page).where(
+            PageTaskRow.deposit_id == deposit.id, PageTaskRow.state.in_(("done", "failed"))
+        )
+    )
+    return sum(last - first + 1 for first, last in done)
 
 
 def _stage(name: str, row: StageRunRow | None, translate: Translate) -> dict[str, Any]:

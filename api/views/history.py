@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.access.tables import ApiKeyRow, UserRow
 from archive.database.tables import JournalEntryRow, PseudonymRow, RecordRow
+from ingestion.stages.registry import label_of
 from signing.ground.clock import stamp
 
 SENTENCES: dict[str, str] = {
@@ -34,17 +35,6 @@ SENTENCES: dict[str, str] = {
     "ReleaseRecovered": "Fin d’un gel réinscrite après la perte de la base, d’après ce que le magasin en gardait.",
 }
 """French sentence of each event: message ids of the catalogue."""
-
-STAGES = {
-    "screen": "Recherche de virus",
-    "identify": "Reconnaissance du format",
-    "normalise": "Préparation des pages",
-    "recognise": "Lecture du texte",
-    "convert": "Conversion en PDF/A",
-    "validate": "Contrôles",
-    "seal": "Scellement",
-}
-"""What each stage is called in French."""
 
 VERDICTS = {"intact": "intact", "altered": "altéré", "missing": "manquant", "unverifiable": "non vérifiable"}
 
@@ -87,7 +77,7 @@ def sentence(kind: str, facts: dict[str, Any], say: Callable[[str], str]) -> str
     text = SENTENCES.get("StageSkipped" if skipped else "HoldExpired" if expired else kind)
     values = {name: value for name, value in facts.items() if isinstance(value, str | int)}
     if "stage" in values:
-        values["stage"] = say(STAGES.get(str(values["stage"]), str(values["stage"])))
+        values["stage"] = say(label_of(str(values["stage"])))
     if "verdict" in values:
         values["verdict"] = say(VERDICTS.get(str(values["verdict"]), str(values["verdict"])))
     if text is not None:

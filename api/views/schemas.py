@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from api.views import examples
+from ingestion.stages.registry import STEP_NAMES
 
 JsonObject = dict[str, Any]
 
@@ -67,7 +68,7 @@ class Digests(BaseModel):
 class StageView(BaseModel):
     """One stage of a deposit."""
 
-    name: Literal["screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index"]
+    name: Annotated[str, Field(json_schema_extra={"enum": [*STEP_NAMES]})]
     state: Literal["waiting", "running", "done", "skipped", "failed"]
     done: int | None
     total: int | None

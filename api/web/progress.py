@@ -9,50 +9,12 @@ from typing import Any
 from markupsafe import Markup
 
 from api.http.i18n import _, ngettext, number, said
-from api.views.history import STAGES
 from api.web import quantities
+from ingestion.stages.registry import StageSpec, counts_pages, step_named
 
 View = Mapping[str, Any]
 NOTHING = Markup()
 
-_NAMES = {
-    "screen": "Chercher les virus",
-    "identify": "Reconnaître le format",
-    "normalise": "Préparer les pages",
-    "recognise": "Lire le texte",
-    "convert": "Convertir en PDF/A",
-    "validate": "Contrôler le format et les signatures",
-    "seal": "Sceller",
-    "keep": "Ranger dans le coffre",
-    "index": "Rendre trouvable",
-}
-_PROMISES = {
-    "screen": "Avant d’ouvrir le fichier.",
-    "identify": "D’après son contenu, pas d’après son nom.",
-    "normalise": "Une image par page, sans perte.",
-    "recognise": "Chaque mot, avec sa place sur la page.",
-    "convert": "Un format fait pour durer.",
-    "validate": "Le PDF/A est-il conforme ? Le document était-il signé ?",
-    "seal": "Le cachet du service et une date.",
-    "keep": "Plus personne ne pourra le modifier sans que cela se voie.",
-    "index": "Chaque mot de chaque page.",
-}
-_OUTCOMES = {
-    "screen": "Le contrôle est fait.",
-    "identify": "Le format est reconnu.",
-    "normalise": "Les pages sont prêtes.",
-    "recognise": "Le texte est lu.",
-    "convert": "La copie durable est faite.",
-    "validate": "Les contrôles sont faits.",
-    "seal": "La copie durable est scellée.",
-    "keep": "L’original et ses copies sont dans le coffre.",
-    "index": "Le document se trouve par chacun de ses mots.",
-}
-_ACTS = {
-    **STAGES,
-    "keep": "Rangement dans le coffre",
-    "index": "Mise à jour de la recherche",
-}
 _LOOKS = {
     "waiting": ("none", "none", "à venir"),
     "running": ("wait", "now", "en cours"),
@@ -60,8 +22,6 @@ _LOOKS = {
     "skipped": ("none", "none", "sans objet"),
     "failed": ("warn", "warn", "n’a pas abouti"),
 }
-_RESERVED = ("screen", "recognise")
-"""Stages that say something when they are done only if not all of it was done: never shown as a plain pass."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +77,7 @@ def progress(view: View) -> Progress:
     steps = (_received(view), *(_step(stage) for stage in stages))
     finished = sum(stage["state"] in {"done", "skipped", "failed"} for stage in stages)
     running = next((stage for stage in stages if stage["state"] == "running"), None)
-    paged = running is not None and running["name"] == "recognise" and bool(running["total"])
+    paged = running is not None and counts_pages(running["name"]) and bool(running["total"])
     return Progress(
         steps=steps,
         number=min(finished + 2, len(steps)),
@@ -149,20 +109,20 @@ def _received(view: View) -> Step:
 
 
 def _step(stage: View) -> Step:
-    name, state = stage["name"], stage["state"]
+    step, state = step_named(stage["name"]), stage["state"]
     kind, icon, word = _LOOKS[state]
-    if state == "done" and name in _RESERVED and stage["detail"]:
+    if state == "done" and isinstance(step, StageSpec) and step.partial and stage["detail"]:
         kind, icon, word = "warn", "warn", "fait, avec une réserve"
     if stage["detail"]:
         sentence = said(stage["detail"])
     elif state == "running" and stage["total"]:
         sentence = pages_read(stage["done"] or 0, stage["total"])
     else:
-        sentence = _((_OUTCOMES if state == "done" else _PROMISES)[name])
+        sentence = said(step.outcome if state == "done" else step.promise)
     time = quantities.hour(stage["ended_at"], seconds=True) if stage["ended_at"] else ""
     if state == "running" and stage["started_at"]:
         time = str(_("depuis {hour}", hour=quantities.hour(stage["started_at"])))
-    return Step(kind, icon, _(_NAMES[name]), _(word), sentence, time, current=state == "running")
+    return Step(kind, icon, said(step.task), _(word), sentence, time, current=state == "running")
 
 
 def pages_read(done: int, total: int) -> Markup:
@@ -183,13 +143,14 @@ def badge(view: View) -> Badge:
     if running is None:
         return Badge("wait", "clock", _("Reçu, en attente"), _("Vous pouvez fermer cette page."))
     reason = pages_read(running["done"] or 0, running["total"]) if running["total"] else NOTHING
-    return Badge("wait", "clock", _("{act} en cours", act=_(_ACTS[running["name"]])), reason)
+    return Badge("wait", "clock", _("{act} en cours", act=said(step_named(running["name"]).label)), reason)
 
 
 def _kept_badge(view: View) -> Badge:
     failed = next((stage for stage in view["stages"] if stage["state"] == "failed"), None)
     if failed is not None:
-        reason = said(failed["detail"] or _NAMES[failed["name"]])
+        step = step_named(failed["name"])
+        reason = said(failed["detail"] or (step.failing if isinstance(step, StageSpec) else step.task))
         return Badge("warn", "warn", _("Conservé, avec une réserve"), reason)
     if view["stages"][-1]["state"] != "done":
         return Badge("ok", "check", _("Conservé"), _("Il sera trouvable dans un instant."))

@@ -37,15 +37,6 @@ _PREMIS: Final = {
     "HoldRecovered": "policy assignment",
     "ReleaseRecovered": "policy assignment",
 }
-_PREMIS_STAGES: Final = {
-    "screen": "virus check",
-    "identify": "format identification",
-    "normalise": "normalization",
-    "recognise": "transcription",
-    "convert": "derivation",
-    "validate": "validation",
-    "seal": "digital signature generation",
-}
 
 
 @dataclass(frozen=True)
@@ -258,22 +249,37 @@ def journal_event(n: int, body: bytes) -> JournalEvent:
     return JournalEvent(n, entry["type"], parse_stamp(entry["at"]), entry.get("agent"), entry["facts"])
 
 
-def premis(record: Mapping[str, Any], events: Iterable[JournalEvent]) -> bytes:
+def stage_events(tools: Iterable[ToolRun]) -> dict[str, str]:
+    """PREMIS event types of these stages, by name."""
+    return {run.stage: run.event for run in tools}
+
+
+def stated_events(premis_json: Mapping[str, Any]) -> dict[str, str]:
+    """PREMIS event types that an earlier ``premis.json`` stated of stages, by name."""
+    return {line["stage"]: line["type"] for line in premis_json["events"] if line["stage"]}
+
+
+def premis(record: Mapping[str, Any], events: Iterable[JournalEvent], stage_types: Mapping[str, str]) -> bytes:
     """``premis.json``: the events of a record in journal order, each with its entry's number.
 
     The entry of the change that this very file belongs to has no number yet: it is in the next version's
     file, and in the journal under the record's name. A stage that the journal does not tell stands last,
-    without a number.
+    without a number. A stage without a type is left out: nothing is stated of it that nobody said.
+
+    Args:
+        stage_types: PREMIS event type of every stage that made or is making the record.
     """
     tools: dict[str, Mapping[str, Any]] = {tool["stage"]: tool for tool in record["tools"]}
     told: list[dict[str, Any]] = []
     for event in events:
         stage = event.facts.get("stage")
+        if stage is not None and stage not in stage_types:
+            continue
         told.append(
             {
                 "entry": event.n,
                 "journal_type": event.type,
-                "type": _PREMIS_STAGES.get(str(stage), "derivation") if stage else _PREMIS.get(event.type, "other"),
+                "type": stage_types[stage] if stage else _PREMIS.get(event.type, "other"),
                 "at": stamp(event.at),
                 "outcome": event.facts.get("state") or event.facts.get("verdict") or "done",
                 "agent": event.agent,
@@ -282,12 +288,14 @@ def premis(record: Mapping[str, Any], events: Iterable[JournalEvent]) -> bytes:
         )
     last = {line["stage"]: line for line in told if line["stage"]}
     for stage, tool in tools.items():
+        if stage not in stage_types:
+            continue
         if stage not in last:
             told.append(
                 {
                     "entry": None,
                     "journal_type": None,
-                    "type": _PREMIS_STAGES.get(stage, "derivation"),
+                    "type": stage_types[stage],
                     "at": tool["ended_at"],
                     "outcome": tool["state"],
                     "agent": None,

@@ -95,7 +95,9 @@ def _add(
     until = holdings._lasting(session, row.id, decision)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]
     planned += [Planned.of(layout.report_name(name), text) for name, text in sorted(package.reports.items())]
-    version = holdings._revised(session, row, record, before, until, message="Complete", added=planned)
+    version = holdings._revised(
+        session, row, record, before, until, message="Complete", added=planned, tools=package.tools
+    )
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
     entry = holdings._ledger.append(
         session,

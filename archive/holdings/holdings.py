@@ -20,7 +20,7 @@ from archive.disposition.holds.decisions import hold_version
 from archive.holdings import verify as verification
 from archive.holdings.verify import Verification
 from archive.journal.sequencer import Entry, Ledger
-from archive.model.records import ArchivalPackage, RecordState
+from archive.model.records import ArchivalPackage, RecordState, ToolRun
 from archive.objects import fixity, layout
 from archive.objects import ocfl_versions as versions
 from archive.objects.layout import PREMIS_JSON, RECORD_JSON
@@ -122,7 +122,7 @@ class Holdings:
         begun = versions.find_inventory(self._store, root, 1)
         try:
             if begun is not None:
-                record = self._record_of(root, json.loads(begun))
+                record = self._metadata_of(root, json.loads(begun), RECORD_JSON)
                 until = self._lock_of(record)
                 return versions.finish(self._store, root, begun, until=until), record, until
             until = retain_until(decision.retention, self._today(), self._horizon)
@@ -132,7 +132,7 @@ class Holdings:
                 *(Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in package.files),
                 *(Planned.of(layout.report_name(name), content) for name, content in sorted(package.reports.items())),
                 Planned.of(RECORD_JSON, canonical(record)),
-                Planned.of(PREMIS_JSON, metadata.premis(record, events)),
+                Planned.of(PREMIS_JSON, metadata.premis(record, events, metadata.stage_events(package.tools))),
             ]
             version = versions.write(
                 self._store,
@@ -159,8 +159,8 @@ class Holdings:
         record = json.loads(begun)
         return parse_stamp(record["kept_at"]), record["salt"]
 
-    def _record_of(self, root: str, inventory: Mapping[str, Any]) -> dict[str, Any]:
-        content = layout.contents_of(inventory)[RECORD_JSON]
+    def _metadata_of(self, root: str, inventory: Mapping[str, Any], name: str) -> dict[str, Any]:
+        content = layout.contents_of(inventory)[name]
         return self._json(f"{root}/{content.path}", None, content.sha256)
 
     def _json(self, key: str, version: str | None, sha256: str) -> dict[str, Any]:
@@ -302,7 +302,7 @@ class Holdings:
         if layout.sha512(inventory) != row.inventory_sha512:
             raise fixity.altered(f"{root}/v{row.ocfl_version}/inventory.json")
         facts = json.loads(inventory)
-        return self._record_of(root, facts), facts
+        return self._metadata_of(root, facts, RECORD_JSON), facts
 
     def _revised(
         self,
@@ -314,8 +314,13 @@ class Holdings:
         *,
         message: str,
         added: Sequence[Planned] = (),
+        tools: Sequence[ToolRun] = (),
     ) -> Version:
-        """Write the next version of a kept record and read it back: what is added, then the new metadata."""
+        """Write the next version of a kept record and read it back: what is added, then the new metadata.
+
+        Args:
+            tools: What ran since the version before; of other stages, what was stated of them is stated again.
+        """
         root = layout.object_root(row.tenant_id, row.id)
         number = row.ocfl_version + 1
         while (begun := versions.find_inventory(self._store, root, number)) is not None:
@@ -326,10 +331,13 @@ class Holdings:
             catalogue.enter_files(session, row.id, orphan, exclude=set())
             before, number = json.loads(begun), number + 1
         events = self._events(session, row.id, row.deposit_id)
+        stage_types = metadata.stated_events(self._metadata_of(root, before, PREMIS_JSON)) | metadata.stage_events(
+            tools
+        )
         planned = [
             *added,
             Planned.of(RECORD_JSON, canonical(record)),
-            Planned.of(PREMIS_JSON, metadata.premis(record, events)),
+            Planned.of(PREMIS_JSON, metadata.premis(record, events, stage_types)),
         ]
         version = versions.write(
             self._store,

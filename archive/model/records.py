@@ -110,7 +110,11 @@ class PackageFile:
 
 @dataclass(frozen=True)
 class ToolRun:
-    """One stage as stated in PREMIS and ``record.json``: tool, action, time, result."""
+    """One stage as stated in PREMIS and ``record.json``: tool, action, time, result.
+
+    Attributes:
+        event: PREMIS event type of the stage; stated in ``premis.json``, never guessed there.
+    """
 
     stage: str
     state: str
@@ -122,6 +126,7 @@ class ToolRun:
     inputs: dict[str, str]
     outputs: dict[str, str]
     detail: str | None = None
+    event: str = field(kw_only=True)
 
 
 @dataclass(frozen=True)

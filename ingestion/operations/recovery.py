@@ -24,6 +24,7 @@ from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
 from ingestion.deposits.states import UNFINISHED, DepositState, problem
 from ingestion.reception.submission import Submission, request_digest
+from ingestion.stages.registry import KEEP
 from ingestion.tables import DepositRow, StageRunRow
 from signing.ground.canonical import parse_canonical
 from signing.ground.clock import Clock, parse_stamp
@@ -85,7 +86,7 @@ class Recovery:
         session.flush()
         for tool in record["tools"]:
             session.add(_stage(deposit_id, tool))
-        kept = {"stage": "keep", "state": "done", "started_at": None, "ended_at": record["kept_at"]}
+        kept = {"stage": KEEP.name, "state": "done", "started_at": None, "ended_at": record["kept_at"]}
         session.add(_stage(deposit_id, kept))
 
     # -- deposits that wait

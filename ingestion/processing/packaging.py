@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
 from ingestion.processing.workspace import Files
+from ingestion.stages.registry import CONVERT, IDENTIFY, RECOGNISE, SCREEN, SEAL, STAGES, VALIDATE
 from ingestion.tables import DepositRow
 
 PDF_A: Final = {"2b": Format("fmt/477", "Acrobat PDF/A - Portable Document Format 2b")}
@@ -29,7 +30,7 @@ def pack(
         runs: The stages as they ran, in order.
         remarks: Become warnings.
     """
-    recognised = facts.get("recognise", {})
+    recognised = facts.get(RECOGNISE.name, {})
     read = recognised.get("words")
     confidence = recognised.get("confidence_permille")
     return ArchivalPackage(
@@ -76,12 +77,12 @@ def title_of(filename: str) -> str:
 
 def verdicts(facts: Facts) -> dict[str, Any]:
     """The four verdicts; what nobody looked at is unverified, never fine."""
-    validated = facts.get("validate", {})
+    validated = facts.get(VALIDATE.name, {})
     return {
-        "virus": facts.get("screen", {}).get("virus") or {"verdict": "unverified", "tool": None, "at": None},
+        "virus": facts.get(SCREEN.name, {}).get("virus") or {"verdict": "unverified", "tool": None, "at": None},
         "pdfa": validated.get("pdfa") or {"verdict": "unverified", "profile": None, "tool": None},
         "signature": validated.get("signature") or {"verdict": "indeterminate", "signatures": []},
-        "seal": facts.get("seal", {}).get("seal") or {"verdict": "none", "level": None, "probative": False},
+        "seal": facts.get(SEAL.name, {}).get("seal") or {"verdict": "none", "level": None, "probative": False},
     }
 
 
@@ -91,7 +92,7 @@ def archival_name(files: Files) -> str | None:
 
 
 def _files(deposit: DepositRow, facts: Facts, files: Files) -> list[PackageFile]:
-    identified = facts.get("identify", {})
+    identified = facts.get(IDENTIFY.name, {})
     media_type = identified.get("media_type") or deposit.media_type or "application/octet-stream"
     made = [
         PackageFile(
@@ -107,7 +108,7 @@ def _files(deposit: DepositRow, facts: Facts, files: Files) -> list[PackageFile]
     stem = title_of(deposit.filename)
     archival = archival_name(files)
     if archival is not None:
-        profile = facts.get("convert", {}).get("profile", "")
+        profile = facts.get(CONVERT.name, {}).get("profile", "")
         made.append(_derived(files, archival, Kind.ARCHIVAL, f"{stem}.pdf", "application/pdf", PDF_A.get(profile)))
     if "alto.xml" in files:
         made.append(_derived(files, "alto.xml", Kind.TEXT, f"{stem}.xml", "application/xml", ALTO))
@@ -121,8 +122,9 @@ def _derived(files: Files, name: str, kind: Kind, filename: str, media_type: str
 
 
 def _pages(facts: Facts) -> int | None:
-    for stage in ("recognise", "normalise", "identify"):
-        pages = facts.get(stage, {}).get("pages")
+    """As the last stage counted that counted them."""
+    for spec in reversed(STAGES):
+        pages = facts.get(spec.name, {}).get("pages")
         if isinstance(pages, list):
             return len(pages)
         if isinstance(pages, int):

@@ -1,7 +1,7 @@
-"""The ordered stages: the table of contents of the product.
+"""The ordered stages with their tools: the table of contents of the product.
 
-After these come ``keep`` (the runner hands the package to the archive) and ``index`` (the follower reads
-the journal).
+What each is called, promises and states is in ``ingestion.stages.registry``. After these come ``keep`` (the runner
+hands the package to the archive) and ``index`` (the follower reads the journal).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ingestion.settings import IngestionSettings
 from ingestion.stages.convert import Convert
 from ingestion.stages.identify import Identify
 from ingestion.stages.normalise import Normalise
-from ingestion.stages.port import Stage
+from ingestion.stages.port import Stage, checked
 from ingestion.stages.recognise import Recognise
 from ingestion.stages.screen import Screen
 from ingestion.stages.seal import Seal
@@ -38,12 +38,14 @@ def pipeline(
         signer: Holds the seal's key; it never enters the sandbox.
         roots: DER of the authorities whose signatures we may call valid; any other stays indeterminate.
     """
-    return (
-        Screen(settings, clock),
-        Identify(sandbox),
-        Normalise(sandbox),
-        Recognise(sandbox, settings),
-        Convert(sandbox),
-        Validate(sandbox, settings, clock, roots=roots),
-        Seal(sandbox, signer, timestamper, clock),
+    return checked(
+        (
+            Screen(settings, clock),
+            Identify(sandbox),
+            Normalise(sandbox),
+            Recognise(sandbox, settings),
+            Convert(sandbox),
+            Validate(sandbox, settings, clock, roots=roots),
+            Seal(sandbox, signer, timestamper, clock),
+        )
     )

@@ -14,12 +14,12 @@ from archive.journal.sequencer import Ledger
 from ingestion.deposits import outbox
 from ingestion.deposits.queries import find
 from ingestion.deposits.states import STAGING_HOURS, DepositState
-from ingestion.stages.port import STAGES
+from ingestion.stages.registry import SCREEN, STEP_NAMES
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused
 
-ALWAYS_AGAIN: Final = "screen"
+ALWAYS_AGAIN: Final = SCREEN.name
 """A quarantined file is looked at again first: the antivirus may know more today."""
 
 
@@ -44,7 +44,7 @@ def retry(
             run.name: run.state
             for run in session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit_id))
         }
-        failed = [name for name in STAGES if runs.get(name) == "failed"]
+        failed = [name for name in STEP_NAMES if runs.get(name) == "failed"]
         if row.state != DepositState.QUARANTINED and not (row.state == DepositState.KEPT and failed):
             raise Refused(
                 "nothing_to_retry",
@@ -54,7 +54,7 @@ def retry(
         now = clock()
         again = _again(row.state, runs, failed)
         if row.state == DepositState.KEPT and now - row.updated_at > timedelta(hours=STAGING_HOURS - 1):
-            again = list(STAGES)  # staging was emptied or soon will be: everything, from the record's original
+            again = list(STEP_NAMES)  # staging was emptied or soon will be: everything, from the record's original
             session.execute(delete(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id))
         session.execute(delete(StageRunRow).where(StageRunRow.deposit_id == deposit_id, StageRunRow.name.in_(again)))
         row.state = DepositState.WORKING
@@ -80,10 +80,10 @@ def retry(
 
 def _again(state: str, runs: dict[str, str], failed: list[str]) -> list[str]:
     """What failed and everything after it; what was cut; the screening if it was in quarantine."""
-    first = STAGES.index(failed[0]) if failed else len(STAGES)
+    first = STEP_NAMES.index(failed[0]) if failed else len(STEP_NAMES)
     again = [
         name
-        for position, name in enumerate(STAGES)
+        for position, name in enumerate(STEP_NAMES)
         if name in runs and (position >= first or runs[name] in {"running", "waiting"})
     ]
     if state == DepositState.QUARANTINED and ALWAYS_AGAIN in runs and ALWAYS_AGAIN not in again:

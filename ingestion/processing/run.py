@@ -1,8 +1,8 @@
-"""What one take knows of one deposit: files, facts, what ran, and what is not committed yet."""
+"""One claim's knowledge of one deposit: files, facts, what ran, and what is not committed yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,21 +15,19 @@ from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind, Remark, ToolRun
 from archive.objects.port import ObjectStore
 from ingestion.processing.workspace import Files, Output, Workspace
-from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.port import Stage, StageInput, StageResult
+from ingestion.stages.registry import StageSpec
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
 from signing.ground.clock import stamp
 
 OVER: Final = frozenset({"done", "skipped", "failed"})
-
-CHEAP: Final = frozenset({"screen", "identify", "normalise"})
-"""Stages whose files are made again rather than checkpointed."""
 
 
 @dataclass
 class StageRun:
     """One stage that ran, committed or not."""
 
-    name: str
+    spec: StageSpec
     state: str
     started_at: datetime | None
     ended_at: datetime | None
@@ -42,6 +40,11 @@ class StageRun:
     facts: dict[str, Any]
     remarks: list[dict[str, Any]]
     pages: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The stage's."""
+        return self.spec.name
 
     def row(self, deposit_id: str) -> StageRunRow:
         """As stored."""
@@ -64,11 +67,11 @@ class StageRun:
         )
 
     @classmethod
-    def of_row(cls, row: StageRunRow) -> StageRun:
+    def of_row(cls, row: StageRunRow, spec: StageSpec) -> StageRun:
         """As read back."""
         outputs = {name: Output.from_json(value) for name, value in (row.outputs or {}).items()}
         return cls(
-            name=row.name,
+            spec=spec,
             state=row.state,
             started_at=row.started_at,
             ended_at=row.ended_at,
@@ -108,6 +111,7 @@ class StageRun:
             inputs=self.inputs,
             outputs={name: output.sha256 for name, output in self.outputs.items()},
             detail=sentence,
+            event=self.spec.event,
         )
 
 
@@ -161,27 +165,26 @@ class DepositRun:
             ),
         )
 
-    def given(self, stage: str) -> StageInput:
+    def given(self, spec: StageSpec) -> StageInput:
         """What a stage gets: a folder of its own and everything found so far."""
         self.files.begin()
-        return StageInput(folder=self.workspace.room(stage), files=self.files, facts=self.facts)
+        return StageInput(folder=self.workspace.room(spec.name), files=self.files, facts=self.facts)
 
-    def recall(self, stage: str, again: Callable[[StageInput], StageResult]) -> bool:
-        """Take over a stage that an earlier take committed; False if there is none.
+    def recall(self, stage: Stage) -> bool:
+        """Take over a stage that an earlier claim committed; False if there is none.
 
-        Args:
-            again: Runs it once more, for a file that was not worth a checkpoint.
+        A file that was not worth a checkpoint is made again by the stage, when somebody asks for it.
         """
-        row = self._rows.get(stage)
+        row = self._rows.get(stage.spec.name)
         if row is None or row.state not in OVER:
             return False
-        stage_run = StageRun.of_row(row)
+        stage_run = StageRun.of_row(row, stage.spec)
         for name, output in stage_run.outputs.items():
-            self.files.add(name, output, remake=None if output.key else lambda: self._remake(stage, again))
+            self.files.add(name, output, remake=None if output.key else lambda: self._remake(stage))
         self._note(stage_run)
         return True
 
-    def add(self, stage: str, result: StageResult, started_at: datetime, ended_at: datetime) -> StageRun:
+    def add(self, spec: StageSpec, result: StageResult, started_at: datetime, ended_at: datetime) -> StageRun:
         """Take in what a stage just found."""
         inputs = self.files.digests(self.files.used)
         outputs = {}
@@ -189,7 +192,7 @@ class DepositRun:
             outputs[name] = Output.of(path)
             self.files.add(name, outputs[name], path)
         stage_run = StageRun(
-            name=stage,
+            spec=spec,
             state=result.state,
             started_at=started_at,
             ended_at=ended_at,
@@ -217,21 +220,25 @@ class DepositRun:
             everything: Also what is cheap: other tasks are about to need it.
         """
         changed = list(self.pending)
-        sealed = any(stage_run.name == "seal" and stage_run.outputs for stage_run in self.pending)
+        made_now = {stage_run.name for stage_run in self.pending if stage_run.outputs}
         for stage_run in self.runs.values() if everything else self.pending:
-            # An archival PDF that was sealed in the same breath is kept as its sealed form only.
-            spare = stage_run.name in CHEAP or (stage_run.name == "convert" and sealed)
+            spare = not stage_run.spec.checkpointed or stage_run.spec.replaced_by in made_now
             for name, output in stage_run.outputs.items():
                 if output.key is None and (everything or not spare):
-                    stage_run.outputs[name] = self._put(store, stage_run.name, self.files[name], output)
+                    stage_run.outputs[name] = self._put(store, stage_run.spec, self.files[name], output)
                     self.files.add(name, stage_run.outputs[name], self.files[name])
                     if stage_run not in changed:
                         changed.append(stage_run)
         return changed
 
-    def put_pages(self, store: ObjectStore, path: Path) -> Output:
+    def put_pages(self, store: ObjectStore, spec: StageSpec, path: Path) -> Output:
         """Checkpoint the words of one chunk."""
-        return self._put(store, "recognise", path, Output.of(path))
+        return self._put(store, spec, path, Output.of(path))
+
+    @property
+    def total_pages(self) -> int:
+        """Pages of all chunks; 0 when the deposit did not fan out."""
+        return pages_in([(chunk.first_page, chunk.last_page) for chunk in self.chunks])
 
     @property
     def remarks(self) -> list[Remark]:
@@ -240,25 +247,31 @@ class DepositRun:
         for stage_run in self.runs.values():
             said += [Remark(remark["code"], remark["detail"], remark["stage"]) for remark in stage_run.remarks]
             if stage_run.state == "failed" and not stage_run.remarks:
-                said.append(Remark(f"{stage_run.name}_failed", stage_run.tool_run().detail or "", stage_run.name))
+                text = stage_run.tool_run().detail or stage_run.spec.failing
+                said.append(Remark(f"{stage_run.name}_failed", text, stage_run.name))
         return said
 
     def _note(self, stage_run: StageRun) -> None:
         self.runs[stage_run.name] = stage_run
         self.facts[stage_run.name] = stage_run.facts
 
-    def _remake(self, stage: str, again: Callable[[StageInput], StageResult]) -> None:
+    def _remake(self, stage: Stage) -> None:
         used = self.files.used
-        result = again(self.given(stage))
+        result = stage.run(self.given(stage.spec))
         for name, path in result.files.items():
             self.files.add(name, Output.of(path), path)
-            self.runs[stage].outputs[name] = self.files.output(name)
+            self.runs[stage.spec.name].outputs[name] = self.files.output(name)
         self.files.used = used
 
-    def _put(self, store: ObjectStore, stage: str, path: Path, output: Output) -> Output:
-        key = f"staging/{self.deposit.tenant_id}/{self.deposit.id}/steps/{stage}/{output.sha256}"
+    def _put(self, store: ObjectStore, spec: StageSpec, path: Path, output: Output) -> Output:
+        key = f"staging/{self.deposit.tenant_id}/{self.deposit.id}/steps/{spec.name}/{output.sha256}"
         stored = store.put(key, path, sha256=output.sha256)
         return replace(output, key=key, version=stored.version)
+
+
+def pages_in(chunks: Sequence[tuple[int, int]]) -> int:
+    """Pages of chunks, each (first, last)."""
+    return sum(last - first + 1 for first, last in chunks)
 
 
 def _deposit_facts(deposit: DepositRow) -> dict[str, Any]:

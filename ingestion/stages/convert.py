@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archive.model.records import Remark
 from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.registry import CONVERT
 from ingestion.stages.wording import failed, no_pages, page_count, pdf_of
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 
@@ -13,7 +14,7 @@ PROFILE = "2b"
 class Convert:
     """Images stay byte for byte what they were."""
 
-    name = "convert"
+    spec = CONVERT
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -39,7 +40,7 @@ class Convert:
                 Remark(
                     "signatures_not_carried",
                     "Les signatures électroniques sont dans l’original ; la version PDF/A n’en reprend que le contenu.",
-                    self.name,
+                    self.spec.name,
                 )
             )
         return StageResult(

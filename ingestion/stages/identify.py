@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archive.model.records import Remark
 from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.registry import IDENTIFY
 from ingestion.stages.wording import failed
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 
@@ -13,7 +14,7 @@ _LIMITS = Limits(cpu=60, wall=90)
 class Identify:
     """PRONOM for the name, the file itself for the rest."""
 
-    name = "identify"
+    spec = IDENTIFY
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -37,7 +38,7 @@ class Identify:
                 Remark(
                     "extension_mismatch",
                     f"Le nom du fichier ne correspond pas à son contenu ({facts['format_name'] or 'format inconnu'}).",
-                    self.name,
+                    self.spec.name,
                 )
             )
         return StageResult("done", facts=facts, tool="pygfried", tool_version=version, remarks=tuple(remarks))

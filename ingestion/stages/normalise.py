@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.stages.registry import IDENTIFY, NORMALISE
 from ingestion.stages.wording import failed, failed_because, no_pages
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 
@@ -14,14 +15,14 @@ _IMAGES = frozenset({"jpeg", "png", "tiff"})
 class Normalise:
     """The image's own bytes go into the PDF."""
 
-    name = "normalise"
+    spec = NORMALISE
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
     def run(self, given: StageInput) -> StageResult:
         """``normalised.pdf`` for images; the count of pages for all."""
-        found = given.facts["identify"]
+        found = given.facts[IDENTIFY.name]
         family = found["family"]
         if family == "pdf":
             if not found["readable"]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard, runtime_checkable
 
 from archive.model.records import Remark
-
-STAGES = ("screen", "identify", "normalise", "recognise", "convert", "validate", "seal", "keep", "index")
-"""In order, as the API shows them. The last two are the runner's and the follower's."""
+from ingestion.stages.registry import StageSpec, require_known
 
 
 @dataclass(frozen=True)
@@ -83,15 +81,16 @@ class Stage(Protocol):
     """
 
     @property
-    def name(self) -> str:
-        """One of ``STAGES``."""
+    def spec(self) -> StageSpec:
+        """What the registry says of it."""
 
     def run(self, given: StageInput) -> StageResult:
         """Do it."""
 
 
+@runtime_checkable
 class PagedStage(Stage, Protocol):
-    """A stage whose work is done by page tasks (``recognise``); ``run`` gathers what they left."""
+    """A stage whose work is done by page tasks (its spec is ``paged``); ``run`` gathers what they left."""
 
     def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
         """Chunks of pages, (first, last) from 1; empty when there is nothing to recognise."""
@@ -101,3 +100,21 @@ class PagedStage(Stage, Protocol):
 
         ``run`` later finds the chunk files in ``given.files`` under ``pages/<first>``.
         """
+
+
+def is_paged(stage: Stage) -> TypeGuard[PagedStage]:
+    """Whether the stage's work is done by page tasks."""
+    return stage.spec.paged
+
+
+def checked(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages, if they may start: known to the registry, in its order, and paged if it says so.
+
+    Raises:
+        ValueError: Which stage is wrong, and how.
+    """
+    require_known([stage.spec for stage in stages])
+    for stage in stages:
+        if stage.spec.paged != isinstance(stage, PagedStage):
+            raise ValueError(f"stage {stage.spec.name}: paged is {stage.spec.paged}, its methods say otherwise")
+    return tuple(stages)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from archive.model.records import Remark
 from ingestion.settings import IngestionSettings
 from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.stages.registry import IDENTIFY, RECOGNISE
 from ingestion.stages.wording import no_pages, page_count, pdf_of
 from ingestion.tools.alto import AltoWriter, PageText
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
@@ -33,7 +34,7 @@ _VERSIONS: Final[dict[str, str]] = {}
 class Recognise:
     """Reading in the sandbox, with an engine that stays warm there."""
 
-    name = "recognise"
+    spec = RECOGNISE
 
     def __init__(self, sandbox: Sandbox, settings: IngestionSettings) -> None:
         self._sandbox = sandbox
@@ -42,7 +43,7 @@ class Recognise:
     def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
         """One page a chunk in a short document, a few in a long one, many where text is already there."""
         pages = page_count(given) if pdf_of(given) is not None else 0
-        with_fonts = int(given.facts.get("identify", {}).get("pages_with_fonts") or 0)
+        with_fonts = int(given.facts.get(IDENTIFY.name, {}).get("pages_with_fonts") or 0)
         size = 1 if pages <= _SINGLE else _CHUNK
         if with_fonts == pages:
             size = _CHUNK_OF_TEXT
@@ -158,7 +159,7 @@ def _remarks(facts: dict[str, Any]) -> tuple[Remark, ...]:
     if confidence is None or confidence >= _DOUBTFUL:
         return ()
     text = f"Le texte lu est peu sûr ({round(confidence / 10)} %) : la recherche peut manquer des mots de ce document."
-    return (Remark("low_confidence", text, "recognise"),)
+    return (Remark("low_confidence", text, RECOGNISE.name),)
 
 
 def _unread(missing: int) -> Detail:

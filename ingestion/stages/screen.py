@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingestion.settings import IngestionSettings
 from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.stages.registry import SCREEN
 from ingestion.tools.clamav import Answer, ClamAv
 from signing.ground.clock import Clock, stamp
 
@@ -11,7 +12,7 @@ from signing.ground.clock import Clock, stamp
 class Screen:
     """ClamAV when a daemon answers; else the document goes on, *unverified*."""
 
-    name = "screen"
+    spec = SCREEN
 
     def __init__(self, settings: IngestionSettings, clock: Clock) -> None:
         self._clamav = ClamAv(settings.clamd_socket)

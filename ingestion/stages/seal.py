@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from archive.model.records import Remark
 from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.registry import SEAL
 from ingestion.stages.wording import failed, failed_because, skipped
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from signing.ground.clock import Clock, stamp
@@ -19,7 +20,7 @@ _LIMITS = Limits(cpu=180, wall=300)
 class Seal:
     """PAdES with a signature time-stamp; the key's process sees bytes, never a PDF parser."""
 
-    name = "seal"
+    spec = SEAL
 
     def __init__(self, sandbox: Sandbox, signer: Signer, timestamper: Timestamper, clock: Clock) -> None:
         self._sandbox = sandbox
@@ -71,4 +72,4 @@ class Seal:
 
 def _not_probative() -> Remark:
     text = "Cachet et horodatage produits par cette installation : sans valeur probante."
-    return Remark("seal_not_probative", text, "seal")
+    return Remark("seal_not_probative", text, SEAL.name)

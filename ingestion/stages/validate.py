@@ -10,6 +10,7 @@ from typing import Any
 from archive.model.records import Remark
 from ingestion.settings import IngestionSettings
 from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.registry import IDENTIFY, VALIDATE
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from ingestion.tools.verapdf import VeraPdf
 from signing.ground.clock import Clock
@@ -24,7 +25,7 @@ class Validate:
         roots: DER certificates that signers of received documents may chain up to.
     """
 
-    name = "validate"
+    spec = VALIDATE
 
     def __init__(
         self, sandbox: Sandbox, settings: IngestionSettings, clock: Clock, *, roots: Sequence[bytes] = ()
@@ -69,7 +70,7 @@ class Validate:
         return {"verdict": verdict, "profile": PROFILE, "tool": tool, "tool_version": version}, said["findings"]
 
     def _signatures(self, given: StageInput) -> dict[str, Any]:
-        if given.facts.get("identify", {}).get("family") != "pdf":
+        if given.facts.get(IDENTIFY.name, {}).get("family") != "pdf":
             return {"verdict": "none", "signatures": []}
         try:
             return self._sandbox.call(
@@ -89,8 +90,8 @@ def _written(path: Path, report: dict[str, Any]) -> Path:
 def _remarks(signature: dict[str, Any]) -> tuple[Remark, ...]:
     if signature["verdict"] == "invalid":
         text = "Une signature de l’original n’est pas valide : document changé après coup, ou signature falsifiée."
-        return (Remark("signature_invalid", text, "validate"),)
+        return (Remark("signature_invalid", text, VALIDATE.name),)
     if signature["verdict"] == "indeterminate" and signature["signatures"]:
         text = "Les signatures de l’original ne peuvent être ni confirmées ni démenties avec les autorités connues ici."
-        return (Remark("signature_indeterminate", text, "validate"),)
+        return (Remark("signature_indeterminate", text, VALIDATE.name),)
     return ()

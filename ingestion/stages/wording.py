@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingestion.stages.port import Detail, StageInput, StageResult
+from ingestion.stages.registry import IDENTIFY, NORMALISE
 from ingestion.tools.sandbox import ToolFailed
 
 _OF_CODE: Final = {
@@ -54,7 +55,7 @@ def pdf_of(given: StageInput) -> Path | None:
     """The PDF that later stages work on: the one made from images, or the received file itself."""
     if "normalised.pdf" in given.files:
         return given.files["normalised.pdf"]
-    identified = given.facts.get("identify", {})
+    identified = given.facts.get(IDENTIFY.name, {})
     if identified.get("family") == "pdf" and identified.get("readable"):
         return given.files["received"]
     return None
@@ -62,5 +63,5 @@ def pdf_of(given: StageInput) -> Path | None:
 
 def page_count(given: StageInput) -> int:
     """Pages of that PDF; 0 when there is none."""
-    counted = given.facts.get("normalise", {}).get("pages") or given.facts.get("identify", {}).get("pages")
+    counted = given.facts.get(NORMALISE.name, {}).get("pages") or given.facts.get(IDENTIFY.name, {}).get("pages")
     return int(counted or 0)

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from ingestion.stages.port import PagedStage, Stage, StageInput, StageResult
+from ingestion.stages.port import Stage, StageInput, StageResult, is_paged
 from signing.ground.errors import Refused
 
 
@@ -32,19 +32,18 @@ def walk(stages: Sequence[Stage], received: Path, folder: Path) -> Way:
     digest = hashlib.sha256(content).hexdigest()
     way = Way({"received": received}, {"deposit": {"filename": received.name, "size": len(content), "sha256": digest}})
     for stage in stages:
-        room = folder / stage.name
+        room = folder / stage.spec.name
         room.mkdir(parents=True)
         given = StageInput(room, way.files, way.facts)
-        if hasattr(stage, "plan"):
-            paged = cast("PagedStage", stage)
-            for first, last in paged.plan(given):
+        if is_paged(stage):
+            for first, last in stage.plan(given):
                 try:
-                    way.files[f"pages/{first}"] = paged.run_pages(given, first, last)
+                    way.files[f"pages/{first}"] = stage.run_pages(given, first, last)
                 except Refused as error:
                     way.refused.append(error)
         result = stage.run(given)
-        way.results[stage.name] = result
-        way.facts[stage.name] = result.facts
+        way.results[stage.spec.name] = result
+        way.facts[stage.spec.name] = result.facts
         way.files |= result.files
     assert received.read_bytes() == content, "a stage changed what was received"
     return way

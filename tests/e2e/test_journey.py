@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ingestion.stages.port import STAGES
+from ingestion.stages.registry import STEP_NAMES
 from tests.servers.presence import program, verapdf
 from tests.servers.service import Service, deposit, follow
 
@@ -49,7 +49,7 @@ def record(client: httpx2.Client, kept: dict) -> dict:  # type: ignore[type-arg]
 
 
 def test_every_stage_is_said(kept: dict) -> None:  # type: ignore[type-arg]
-    assert [s["name"] for s in kept["stages"]] == list(STAGES)
+    assert [s["name"] for s in kept["stages"]] == list(STEP_NAMES)
     assert {s["state"] for s in kept["stages"]} == {"done"}
     assert kept["receipt"]["entry"] >= 1
     assert re.fullmatch("[0-9a-f]{64}", kept["receipt"]["leaf_hash"])

@@ -9,7 +9,7 @@ import pytest
 from api.web.page_view import _paragraph, searched
 from api.web.progress import badge, progress
 from api.web.verdicts import findings, fixity_badge
-from ingestion.stages.port import STAGES
+from ingestion.stages.registry import STEP_NAMES
 from ingestion.tools.alto import Word
 
 
@@ -25,7 +25,7 @@ def deposit(state: str = "working", **states: Any) -> dict[str, Any]:
             "detail": None,
         }
         | states.get(n, {})
-        for n in STAGES
+        for n in STEP_NAMES
     ]
     return {
         "state": state,
@@ -59,16 +59,16 @@ def test_pages_are_counted_not_guessed() -> None:
 def test_share_moves_by_quarters_and_ends_at_the_end() -> None:
     assert progress(deposit()).share == 0
     assert progress(deposit(**done("screen", "identify", "normalise"))).share == 25
-    assert progress(deposit("kept", **done(*STAGES))).share == 100
+    assert progress(deposit("kept", **done(*STEP_NAMES))).share == 100
 
 
 def test_kept_is_over_only_once_it_can_be_found() -> None:
-    assert not progress(deposit("kept", **done(*STAGES[:-1]), index={"state": "running"})).over
-    assert progress(deposit("kept", **done(*STAGES))).over
+    assert not progress(deposit("kept", **done(*STEP_NAMES[:-1]), index={"state": "running"})).over
+    assert progress(deposit("kept", **done(*STEP_NAMES))).over
 
 
 def test_a_failed_stage_is_a_reserve_with_its_reason() -> None:
-    view = deposit("kept", **(done(*STAGES) | {"convert": {"state": "failed", "detail": "Une police manque."}}))
+    view = deposit("kept", **(done(*STEP_NAMES) | {"convert": {"state": "failed", "detail": "Une police manque."}}))
     assert badge(view).kind == "warn"
     assert badge(view).reason == "Une police manque."
     assert progress(view).failed

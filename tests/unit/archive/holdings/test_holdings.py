@@ -108,8 +108,20 @@ def package(tmp_path: Path, database: Database, ledger: Ledger, holdings: Holdin
                     received,
                     {"received": "00"},
                     {},
+                    event="format identification",
                 ),
-                ToolRun("recognise", "done", "tesseract", "5", {}, received, received, {}, {"alto.xml": "11"}),
+                ToolRun(
+                    "recognise",
+                    "done",
+                    "tesseract",
+                    "5",
+                    {},
+                    received,
+                    received,
+                    {},
+                    {"alto.xml": "11"},
+                    event="transcription",
+                ),
             ),
             reports={"pdfa.json": b'{"verdict":"compliant"}'},
         )
@@ -222,6 +234,25 @@ def test_premis_tells_the_entries_in_order(holdings: Holdings, package: Make, ro
         "parameters": {"limit": "1.5"},
         "detail": None,
     }
+
+
+def test_premis_states_of_a_stage_what_was_handed_over_and_nothing_else(
+    holdings: Holdings, package: Make, root: Path, database: Database, ledger: Ledger
+) -> None:
+    given = package()
+    first, second = given.tools
+    given = replace(given, tools=(replace(first, event="validation"), second))
+    with database.write() as session:
+        facts = {"stage": "polish", "state": "done"}
+        subject = f"deposit:{given.deposit_id}"
+        ledger.append(session, type="StageCompleted", tenant="demo", subject=subject, agent="key:1", facts=facts)
+    holdings.keep(given, nothing)
+    holdings.describe("demo", given.record_id, {"title": "Autre"}, agent="user:1", expected_revision=1)
+    for version in ("v1", "v2"):
+        path = object_path(root, given.record_id) / version / "content/metadata/premis.json"
+        events = json.loads(path.read_bytes())["events"]
+        stages = {event["stage"]: event["type"] for event in events if event["stage"]}
+        assert stages == {"identify": "validation", "recognise": "transcription"}, version
 
 
 def test_a_type_without_a_rule_is_never_destroyed(holdings: Holdings, package: Make, database: Database) -> None:

@@ -17,6 +17,7 @@ from archive.holdings.holdings import Holdings
 from archive.retention.schedule import load_pack
 from ingestion.processing.runner import Runner
 from ingestion.stages.port import StageInput, StageResult
+from ingestion.stages.registry import STAGES, StageSpec
 from ingestion.tables import OutboxRow
 from signing.ground.clock import utc_now
 
@@ -43,17 +44,36 @@ def dead_worker(*, alone: bool) -> str:
     return subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def spec_named(name: str) -> StageSpec:
+    return next(spec for spec in STAGES if spec.name == name)
+
+
 class Made:
     """A stage whose work the test gives."""
 
     def __init__(self, name: str, work: Callable[[StageInput], StageResult]) -> None:
-        self.name = name
+        self.spec = spec_named(name)
         self._work = work
         self.runs = 0
 
     def run(self, given: StageInput) -> StageResult:
         self.runs += 1
         return self._work(given)
+
+
+class Unread(Made):
+    """A paged stage that finds nothing to plan: ``run`` alone does what the test gives."""
+
+    def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
+        return ()
+
+    def run_pages(self, given: StageInput, first: int, last: int) -> Path:
+        raise AssertionError("there are no chunks")
+
+
+def made(name: str, work: Callable[[StageInput], StageResult]) -> Made:
+    """The stage of this name, paged if the registry says so."""
+    return (Unread if spec_named(name).paged else Made)(name, work)
 
 
 class Paged(Made):

@@ -16,7 +16,7 @@ from ingestion.stages.port import Detail, StageInput, StageResult
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow, StageRunRow
 from signing.ground.clock import utc_now
 from signing.ground.errors import Corrupt, Refused, Unavailable
-from tests.unit.ingestion.processing.making import Made, Works, leaves, ordinary, says
+from tests.unit.ingestion.processing.making import Made, Works, leaves, made, ordinary, says
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_stage_that_breaks_leaves_the_record_kept(works: Works, broken: str) -
     def breaks(given: StageInput) -> StageResult:
         raise ValueError("a bug of ours")
 
-    stages = ordinary() | {broken: Made(broken, breaks)}
+    stages = ordinary() | {broken: made(broken, breaks)}
     deposit_id = works.bench.receive(b"received").deposit.id
     works.drain(works.runner(list(stages.values())))
     assert works.shown(deposit_id)["state"] == "kept"
@@ -266,7 +266,7 @@ def again(works: Works, deposit_id: str) -> None:
 
 @pytest.mark.parametrize("broken", ["recognise", "convert", "seal"])
 def test_a_kept_record_gains_what_had_failed(works: Works, broken: str) -> None:
-    fails = Made(broken, lambda given: StageResult("failed", detail=Detail("no", "Non.")))
+    fails = made(broken, lambda given: StageResult("failed", detail=Detail("no", "Non.")))
     deposit_id = works.bench.receive(b"received").deposit.id
     works.drain(works.runner(list((ordinary() | {broken: fails}).values())))
     before = works.shown(deposit_id)

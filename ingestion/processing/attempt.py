@@ -1,0 +1,44 @@
+"""Try a stage: what breaks in it fails the stage, never the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from ingestion.processing.claims import LeaseLost
+from ingestion.processing.workspace import MissingFile
+from ingestion.stages.port import Detail, StageResult
+from ingestion.stages.registry import StageSpec
+from signing.ground.errors import Corrupt, Refused, Unavailable
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+def attempt(spec: StageSpec, call: Callable[[], T]) -> T | StageResult:
+    """The call's result, or how it failed: a document is never lost to a stage that broke.
+
+    Raises:
+        Unavailable: The fault is ours, not the document's; so are ``Corrupt`` and ``LeaseLost``.
+    """
+    try:
+        return call()
+    except MissingFile as error:
+        detail = Detail("input_missing", "Une étape précédente n’a pas produit « {file} ».", {"file": error.args[0]})
+        return StageResult("skipped", detail=detail)
+    except Refused as error:
+        return StageResult("failed", detail=Detail(error.code, error.detail, storable(error.values)))
+    except (Unavailable, Corrupt, LeaseLost):
+        raise
+    except Exception:
+        log.exception("stage_broke", stage=spec.name)
+        detail = Detail("stage_broke", "Cette étape s’est arrêtée sur une erreur imprévue.")
+        return StageResult("failed", detail=detail)
+
+
+def storable(values: dict[str, object]) -> dict[str, Any]:
+    """An error's values as JSON columns take them."""
+    return {name: value if isinstance(value, str | int) else str(value) for name, value in values.items()}

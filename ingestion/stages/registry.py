@@ -1,0 +1,186 @@
+"""The registry of stages: every fact about a stage, told once. Pure.
+
+The pipeline, the pages, the API's schemas, the history, ``premis.json`` and the retry ask here. A stage that is
+not here can't start (``require_known``); a table that misses one fails ``tests/unit/ingestion/test_stage_registry.py``.
+French texts are message ids of the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a deposit as a clerk follows it.
+
+    Attributes:
+        name: For ever: in the database, the journal, ``record.json`` and the API.
+        label: The act, as a noun: « Recherche de virus » (history, « … en cours »).
+        task: The same as something to be done: « Chercher les virus » (list of steps).
+        promise: What the clerk may expect of it, before it is done.
+        outcome: What is true once it is done.
+    """
+
+    name: str
+    label: str
+    task: str
+    promise: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class StageSpec(Step):
+    """A step that a stage of the pipeline does.
+
+    Attributes:
+        failing: What it means for the record when the stage fails: the record is kept all the same.
+        event: PREMIS event type (vocabulary of the Library of Congress), stated in ``premis.json``.
+        paged: Its work is cut into chunks of pages, each a task of its own. At most one stage is.
+        checkpointed: Its files are costly, so they are kept in staging; others are made again when asked for.
+        replaced_by: A later stage whose file stands for this one's: made in one breath, only the later is kept.
+        partial: A detail on the finished stage means that not all of it was done: never shown as a plain pass.
+    """
+
+    failing: str
+    event: str
+    paged: bool = False
+    checkpointed: bool = True
+    replaced_by: str | None = None
+    partial: bool = False
+
+
+SCREEN: Final = StageSpec(
+    name="screen",
+    label="Recherche de virus",
+    task="Chercher les virus",
+    promise="Avant d’ouvrir le fichier.",
+    outcome="Le contrôle est fait.",
+    failing="Le fichier n’a pas été contrôlé : un logiciel malveillant n’est pas exclu.",
+    event="virus check",
+    checkpointed=False,
+    partial=True,
+)
+IDENTIFY: Final = StageSpec(
+    name="identify",
+    label="Reconnaissance du format",
+    task="Reconnaître le format",
+    promise="D’après son contenu, pas d’après son nom.",
+    outcome="Le format est reconnu.",
+    failing="Le format n’est pas reconnu : l’original est conservé tel quel.",
+    event="format identification",
+    checkpointed=False,
+)
+NORMALISE: Final = StageSpec(
+    name="normalise",
+    label="Préparation des pages",
+    task="Préparer les pages",
+    promise="Une image par page, sans perte.",
+    outcome="Les pages sont prêtes.",
+    failing="Les pages n’ont pas pu être préparées : l’original est conservé tel quel.",
+    event="normalization",
+    checkpointed=False,
+)
+RECOGNISE: Final = StageSpec(
+    name="recognise",
+    label="Lecture du texte",
+    task="Lire le texte",
+    promise="Chaque mot, avec sa place sur la page.",
+    outcome="Le texte est lu.",
+    failing="Le texte n’a pas été lu : le document ne se trouve que par sa description.",
+    event="transcription",
+    paged=True,
+    partial=True,
+)
+CONVERT: Final = StageSpec(
+    name="convert",
+    label="Conversion en PDF/A",
+    task="Convertir en PDF/A",
+    promise="Un format fait pour durer.",
+    outcome="La copie durable est faite.",
+    failing="Il n’y a pas de copie durable : seul l’original est conservé.",
+    event="derivation",
+    replaced_by="seal",
+)
+VALIDATE: Final = StageSpec(
+    name="validate",
+    label="Contrôles",
+    task="Contrôler le format et les signatures",
+    promise="Le PDF/A est-il conforme ? Le document était-il signé ?",
+    outcome="Les contrôles sont faits.",
+    failing="Le format et les signatures n’ont pas été contrôlés.",
+    event="validation",
+)
+SEAL: Final = StageSpec(
+    name="seal",
+    label="Scellement",
+    task="Sceller",
+    promise="Le cachet du service et une date.",
+    outcome="La copie durable est scellée.",
+    failing="La copie durable n’est pas scellée.",
+    event="digital signature generation",
+)
+
+STAGES: Final = (SCREEN, IDENTIFY, NORMALISE, RECOGNISE, CONVERT, VALIDATE, SEAL)
+"""In the order in which they run."""
+
+KEEP: Final = Step(
+    name="keep",
+    label="Rangement dans le coffre",
+    task="Ranger dans le coffre",
+    promise="Plus personne ne pourra le modifier sans que cela se voie.",
+    outcome="L’original et ses copies sont dans le coffre.",
+)
+"""The runner hands the package to the archive."""
+INDEX: Final = Step(
+    name="index",
+    label="Mise à jour de la recherche",
+    task="Rendre trouvable",
+    promise="Chaque mot de chaque page.",
+    outcome="Le document se trouve par chacun de ses mots.",
+)
+"""The follower reads the journal."""
+
+STEPS: Final[tuple[Step, ...]] = (*STAGES, KEEP, INDEX)
+"""In order, as the API and the pages show them."""
+
+STEP_NAMES: Final = tuple(step.name for step in STEPS)
+
+_STEPS: Final = {step.name: step for step in STEPS}
+
+
+def step_named(name: str) -> Step:
+    """The step of this name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    return _STEPS[name]
+
+
+def label_of(name: str) -> str:
+    """What a step is called in French; the bare name of one that only an older journal knows."""
+    step = _STEPS.get(name)
+    return step.label if step is not None else name
+
+
+def counts_pages(name: str) -> bool:
+    """Whether the step's progress is counted in pages."""
+    step = _STEPS.get(name)
+    return isinstance(step, StageSpec) and step.paged
+
+
+def require_known(specs: Iterable[StageSpec]) -> None:
+    """Refuse to start with stages that the registry does not know, or in another order than its own.
+
+    Raises:
+        ValueError: Which.
+    """
+    found = list(specs)
+    unknown = [spec.name for spec in found if spec not in STAGES]
+    if unknown:
+        raise ValueError(f"stages that ingestion.stages.registry does not know: {', '.join(unknown)}")
+    if found != [spec for spec in STAGES if spec in found]:
+        raise ValueError(f"stages out of order: {', '.join(spec.name for spec in found)}")
