@@ -17,6 +17,7 @@ import typer
 from api.cli.access import AsJson
 from api.cli.context import console, print_json, running_service, settings, system
 from api.version import VERSION
+from archive.objects.layout import LAYOUT_JSON
 from signing.ground.errors import ChartrierError
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _store() -> Finding:
     from archive.objects import assurance
 
     store = system().store
-    head = store.stat("layout.json")
+    head = store.stat(LAYOUT_JSON)
     today, horizon = system().clock().date(), settings().archive.lock_horizon_days
     with system().database.read() as session:
         lost = assurance.was_lost(session, store.name)

@@ -15,6 +15,7 @@ from archive.database.tenancy import EVERYTHING, acting_for
 from archive.disposition import locks
 from archive.disposition.holds import decisions as holds
 from archive.objects import assurance
+from archive.objects.layout import LAYOUT_JSON
 from ingestion.tables import DepositRow, OutboxRow
 from signing.ground.clock import stamp
 from signing.ground.errors import ChartrierError
@@ -87,7 +88,7 @@ class Health:
 
     def _store(self) -> tuple[str, str]:
         system = self._system
-        head = system.store.stat("layout.json")
+        head = system.store.stat(LAYOUT_JSON)
         today, horizon = system.clock().date(), system.settings.archive.lock_horizon_days
         with acting_for(EVERYTHING), system.database.read() as session:  # a number, of no tenant
             lost = assurance.was_lost(session, system.store.name)

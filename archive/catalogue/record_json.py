@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from archive.database.engine import iso
 from archive.model.records import ArchivalPackage, Description, Kind, PackageFile, RecordState, ToolRun
-from archive.objects import layout
+from archive.objects import ocfl
 from archive.retention.schedule import RetentionDecision
 from signing.ground.canonical import canonical
 from signing.ground.clock import parse_stamp, stamp
@@ -53,7 +53,7 @@ class JournalEvent:
 def logical_name(file: PackageFile) -> str:
     """The name of a representation in the object's state."""
     if file.kind is Kind.ORIGINAL:
-        return layout.original_name(file.filename)
+        return ocfl.original_name(file.filename)
     return {
         Kind.ARCHIVAL: "archival/record.pdf",
         Kind.TEXT: "text/alto.xml",
@@ -305,4 +305,4 @@ def premis(record: Mapping[str, Any], events: Iterable[JournalEvent], stage_type
             last[stage] = told[-1]
         last[stage]["tool"] = {name: tool[name] for name in ("tool", "version", "parameters", "detail")}
         last[stage]["objects"] = {"inputs": tool["inputs"], "outputs": tool["outputs"]}
-    return canonical({"v": 1, "object": layout.object_id(record["record"]), "events": plain(told)})
+    return canonical({"v": 1, "object": ocfl.object_id(record["record"]), "events": plain(told)})

@@ -23,7 +23,7 @@ from archive.database.tables import (
 )
 from archive.model.identifiers import is_id
 from archive.model.records import Kind
-from archive.objects.layout import RECORD_JSON
+from archive.objects.ocfl import RECORD_JSON
 from archive.objects.ocfl_versions import Version
 from signing.ground.clock import stamp
 from signing.ground.errors import Refused

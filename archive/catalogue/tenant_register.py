@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -20,20 +19,18 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
 from archive.journal.sequencer import Ledger
-from archive.objects.port import ObjectStore, Unreadable, read_all
+from archive.objects import layout
+from archive.objects.layout import TENANT_NAME, RegisterKey
+from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.rules import farthest_lock
 from archive.retention.schedule import load_pack
 from signing.ground.canonical import canonical, parse_canonical
 from signing.ground.clock import Clock, parse_stamp, stamp
 from signing.ground.errors import Refused, Unavailable
 
-PREFIX: Final = "register/"
 SUBJECT: Final = "register"
 OPENED: Final = "TenantOpened"
 CHANGED: Final = "RegisterChanged"
-_TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_KEY: Final = re.compile(rf"{PREFIX}({_TENANT.pattern})/([0-9]{{6}})\.json")
-"""What else lies there is none of ours: passed over, and shown by a reconciliation."""
 _OF_THE_FILE: Final = ("number", "salt", "written_at")
 """What a file says of itself and not of the tenant."""
 
@@ -58,7 +55,7 @@ class Register:
         Raises:
             Refused: ``bad_tenant``.
         """
-        if not _TENANT.fullmatch(tenant) or not name.strip() or len(name) > 200:
+        if not TENANT_NAME.fullmatch(tenant) or not name.strip() or len(name) > 200:
             raise Refused(
                 "bad_tenant",
                 "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
@@ -116,7 +113,7 @@ class Register:
         )
         until = farthest_lock(now.date(), self._horizon)
         try:
-            self._store.put(key_of(tenant, number), content, sha256=_digest(content), retain_until=until)
+            self._store.put(RegisterKey(tenant, number).key, content, sha256=_digest(content), retain_until=until)
         except Refused as error:
             if error.code != "object_exists":
                 raise
@@ -136,47 +133,39 @@ class Register:
         return str(json.loads(body)["facts"]["sha-256"]) if body is not None else None
 
 
-def key_of(tenant: str, number: int) -> str:
-    """Where a file of the register lies; numbers are padded, so that a listing is in their order."""
-    return f"{PREFIX}{tenant}/{number:06d}.json"
-
-
-def is_ours(key: str) -> bool:
-    """Whether a key below ``register/`` is one of a file of the register."""
-    return _KEY.fullmatch(key) is not None
-
-
 def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes | None]]:
     """Read the register's files in order: tenant, number, bytes (None if unreadable).
 
-    The oldest version of a key is the one that was written by us: a register file is never replaced.
+    The oldest version of a key is the one that was written by us: a register file is never replaced. What else lies
+    there is none of ours: passed over, and shown by a reconciliation.
     """
     seen = ""
-    for item in store.list(f"{PREFIX}{tenant}/" if tenant else PREFIX):
-        named = _KEY.fullmatch(item.key)
-        if item.marker or item.key == seen or named is None:
+    for item in store.list(layout.register_folder(tenant) if tenant else layout.REGISTER):
+        found = layout.register_key(item.key)
+        if item.marker or item.key == seen or not isinstance(found, RegisterKey):
             continue
         seen = item.key
         try:
             content = read_all(store, item.key, item.version)
         except Unreadable:
             content = None
-        yield named[1], int(named[2]), content
+        yield found.tenant, found.number, content
 
 
 def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
     """Number and bytes (empty if unreadable) of a tenant's latest file, or None."""
-    last = None
-    for item in store.list(f"{PREFIX}{tenant}/"):
-        if not item.marker and is_ours(item.key) and (last is None or item.key != last.key):
-            last = item
+    last: tuple[RegisterKey, Listed] | None = None
+    for item in store.list(layout.register_folder(tenant)):
+        found = layout.register_key(item.key)
+        if not item.marker and isinstance(found, RegisterKey) and (last is None or found != last[0]):
+            last = found, item
     if last is None:
         return None
-    number = int(last.key.rpartition("/")[2].removesuffix(".json"))
+    key, item = last
     try:
-        return number, read_all(store, last.key, last.version)
+        return key.number, read_all(store, item.key, item.version)
     except Unreadable:
-        return number, b""  # the next file says it all again
+        return key.number, b""  # the next file says it all again
 
 
 def restore(session: Session, content: bytes) -> None:

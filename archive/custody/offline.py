@@ -16,7 +16,7 @@ from typing import Any, Final
 from archive.journal.merkle import (
     TILE,
     Tile,
-    bundle_path,
+    bundle_key,
     grown,
     leaf_hash,
     new_tiles,
@@ -26,10 +26,10 @@ from archive.journal.merkle import (
     root_hash,
     unpack_bundle,
 )
-from archive.journal.publisher import vkey_line
-from archive.journal.tiles import JOURNAL
-from archive.objects import layout
+from archive.journal.opening import vkey_line
+from archive.objects import layout, ocfl
 from archive.objects.fixity import Fixity
+from archive.objects.layout import StampedKey
 from signing.ground.canonical import parse_canonical
 from signing.note import verify_note
 from signing.reasons import sentence
@@ -83,12 +83,12 @@ def check_store(root: Path, trusted: list[bytes]) -> Iterator[Finding]:
         log = _open(root)
         yield from _check_journal(root, log, trusted)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        yield Finding(JOURNAL, Fixity.ALTERED, f"Le journal ne se lit pas : {error}.")
+        yield Finding(layout.bare(layout.JOURNAL), Fixity.ALTERED, f"Le journal ne se lit pas : {error}.")
     yield from _check_records(root, log)
 
 
 def _open(root: Path) -> Log:
-    stated = parse_canonical((root / "layout.json").read_bytes())["log"]
+    stated = parse_canonical((root / layout.LAYOUT_JSON).read_bytes())["log"]
     return Log(stated["vkey"], stated["origin"])
 
 
@@ -96,32 +96,31 @@ def _open(root: Path) -> Log:
 
 
 def _check_journal(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
-    folder = root / JOURNAL
-    note = (folder / "checkpoint").read_text(encoding="utf-8")
+    note = (root / layout.CHECKPOINT).read_text(encoding="utf-8")
     size, head = parse_checkpoint(verify_note(note, log.vkey), log.origin)
-    yield from _read_entries(folder, log, size)
+    yield from _read_entries(root, log, size)
     if len(log.leaves) != size:
         return
     if root_hash(size, nodes_of(log.leaves)) != head:
-        yield Finding("journal/checkpoint", Fixity.ALTERED, "Les entrées ne mènent pas au point de contrôle.")
+        yield Finding(layout.CHECKPOINT, Fixity.ALTERED, "Les entrées ne mènent pas au point de contrôle.")
         return
-    yield Finding("journal/checkpoint", Fixity.INTACT, f"{size} entrées sous un point de contrôle signé.")
-    yield from _check_tiles(folder, log, size)
-    yield from _check_earlier(folder, log, trusted)
-    for voucher in [folder / "log-key.p7s", *sorted(folder.glob("log-key-*.p7s"))]:
+    yield Finding(layout.CHECKPOINT, Fixity.INTACT, f"{size} entrées sous un point de contrôle signé.")
+    yield from _check_tiles(root, log, size)
+    yield from _check_earlier(root, log, trusted)
+    for voucher in [root / layout.FIRST_VOUCHER, *sorted(root.glob(layout.VOUCHER_GLOB))]:
         finding = verify_detached(voucher.read_bytes(), vkey_line(log.vkey), trusted)
         yield Finding(
-            f"{JOURNAL}/{voucher.name}",
+            voucher.relative_to(root).as_posix(),
             _fixity(finding.verdict, finding.reason),
             f"{finding.signer} : {finding.detail}",
         )
 
 
-def _read_entries(folder: Path, log: Log, size: int) -> Iterator[Finding]:
+def _read_entries(root: Path, log: Log, size: int) -> Iterator[Finding]:
     for index, width in grown(0, size):
-        path = _present(folder, bundle_path(index, width), bundle_path(index))
+        path = _present(root, bundle_key(index, width), bundle_key(index))
         if path is None:
-            yield _gone(f"{JOURNAL}/{bundle_path(index, width)}")
+            yield _gone(bundle_key(index, width))
             return
         for n, body in enumerate(unpack_bundle(path.read_bytes())[:width], index * TILE):
             entry = parse_canonical(body)
@@ -132,7 +131,7 @@ def _read_entries(folder: Path, log: Log, size: int) -> Iterator[Finding]:
             log.leaves.append(leaf_hash(body))
 
 
-def _check_tiles(folder: Path, log: Log, size: int) -> Iterator[Finding]:
+def _check_tiles(root: Path, log: Log, size: int) -> Iterator[Finding]:
     rows: dict[int, list[bytes]] = {0: log.leaves}
     row = log.leaves
     for level in range(1, size.bit_length()):
@@ -143,26 +142,26 @@ def _check_tiles(folder: Path, log: Log, size: int) -> Iterator[Finding]:
     for tile in new_tiles(0, size):
         first = tile.index * TILE
         expected = b"".join(rows[8 * tile.level][first : first + tile.width])
-        path = _present(folder, tile.path, Tile(tile.level, tile.index).path)
+        path = _present(root, tile.key, Tile(tile.level, tile.index).key)
         if path is None:
-            yield _gone(f"{JOURNAL}/{tile.path}")
+            yield _gone(tile.key)
         elif path.read_bytes()[: 32 * tile.width] != expected:
-            yield Finding(f"{JOURNAL}/{tile.path}", Fixity.ALTERED, "Ses empreintes ne sont pas celles des entrées.")
+            yield Finding(tile.key, Fixity.ALTERED, "Ses empreintes ne sont pas celles des entrées.")
         else:
             continue
         wrong += 1
     if not wrong:
-        yield Finding("journal/tile", Fixity.INTACT, "Chaque tuile est celle des entrées.")
+        yield Finding(layout.bare(layout.TILES), Fixity.INTACT, "Chaque tuile est celle des entrées.")
 
 
-def _check_earlier(folder: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
+def _check_earlier(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
     """Checkpoints that were time-stamped: each must be a past state of this very log."""
     nodes = nodes_of(log.leaves)
-    for stem in sorted({path.stem for path in folder.glob("checkpoints/*")}, key=int):
-        name, path = f"{JOURNAL}/checkpoints/{stem}", folder / "checkpoints" / stem
-        token = path.with_suffix(".tsr")
+    for at in sorted({int(path.stem) for path in (root / layout.CHECKPOINTS).glob("*")}):
+        name, token_name = StampedKey(at).key, StampedKey(at, token=True).key
+        path, token = root / name, root / token_name
         if not path.is_file() or not token.is_file():
-            yield _gone(name if token.is_file() else f"{name}.tsr")
+            yield _gone(name if token.is_file() else token_name)
             continue
         text = path.read_bytes()
         size, head = parse_checkpoint(verify_note(text.decode(), log.vkey), log.origin)
@@ -174,8 +173,8 @@ def _check_earlier(folder: Path, log: Log, trusted: list[bytes]) -> Iterator[Fin
         yield Finding(name, _fixity(report.verdict, report.reason), said)
 
 
-def _present(folder: Path, *names: str) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+def _present(root: Path, *keys: str) -> Path | None:
+    return next((root / key for key in keys if (root / key).is_file()), None)
 
 
 # -- the records
@@ -183,7 +182,7 @@ def _present(folder: Path, *names: str) -> Path | None:
 
 def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
     missing = set(log.stated) if log is not None else set()
-    for declaration in sorted(root.glob("tenants/*/???/???/???/*/0=ocfl_object_1.1")):
+    for declaration in sorted(root.glob(layout.RECORD_GLOB)):
         folder = declaration.parent
         name = str(folder.relative_to(root))
         try:
@@ -200,10 +199,10 @@ def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
 
 
 def _check_object(folder: Path) -> tuple[str, Fixity, str]:
-    inventory = (folder / "inventory.json").read_bytes()
+    inventory = (folder / ocfl.INVENTORY).read_bytes()
     facts = json.loads(inventory)
-    record_id = str(facts["id"]).removeprefix("urn:uuid:")
-    if layout.sidecar(inventory) != (folder / "inventory.json.sha512").read_bytes():
+    record_id = ocfl.record_of(str(facts["id"]))
+    if ocfl.sidecar(inventory) != (folder / ocfl.SIDECAR).read_bytes():
         return record_id, Fixity.ALTERED, "L’inventaire ne correspond pas à son empreinte."
     for digest, paths in facts["manifest"].items():
         for path in paths:
@@ -218,7 +217,7 @@ def _as_stated(folder: Path, record_id: str, log: Log | None) -> tuple[Fixity, s
     stated = log.stated.get(f"record:{record_id}") if log is not None else None
     if stated is None:
         return Fixity.UNVERIFIABLE, "Entier, mais le journal publié n’en parle pas (encore)."
-    found = layout.sha512((folder / "inventory.json").read_bytes())
+    found = ocfl.sha512((folder / ocfl.INVENTORY).read_bytes())
     if found != stated["inventory"]:
         return Fixity.ALTERED, "L’inventaire n’est pas celui que dit le journal."
     return Fixity.INTACT, "Chaque fichier est celui que dit le journal."

@@ -19,11 +19,12 @@ from archive.catalogue import rows as catalogue
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, TenantRow
 from archive.evidence import verify
-from archive.journal.publisher import Checkpoint, Publisher, voucher
+from archive.journal.opening import voucher
+from archive.journal.publisher import Checkpoint, Publisher
 from archive.journal.receipts import receipt_note
 from archive.journal.sequencer import Entry, Ledger
 from archive.journal.tiles import StoredTree
-from archive.objects import layout
+from archive.objects import layout, ocfl
 from archive.objects.fixity import Fixity, missing, verified
 from archive.objects.port import ObjectStore
 from signing.ground.canonical import canonical
@@ -160,22 +161,22 @@ class Evidence:
         return found
 
     def _contents(self, known: _Known, checkpoint: Checkpoint, *, content: bool) -> _Contents:
-        root = layout.object_root(known.row.tenant_id, known.row.id)
-        inventory = self._whole(known, f"{root}/inventory.json")
-        state = layout.contents_of(json.loads(inventory))
-        record_json = self._whole(known, f"{root}/{state[layout.RECORD_JSON].path}")
+        folder = layout.record_folder(known.row.tenant_id, known.row.id)
+        inventory = self._whole(known, folder.inventory)
+        state = ocfl.contents_of(json.loads(inventory))
+        record_json = self._whole(known, folder.key(state[ocfl.RECORD_JSON].path))
         record = json.loads(record_json)
         told = _Contents()
         told.add("record.json", record_json)
-        told.add("premis.json", self._whole(known, f"{root}/{state[layout.PREMIS_JSON].path}"))
+        told.add("premis.json", self._whole(known, folder.key(state[ocfl.PREMIS_JSON].path)))
         told.add("inventory.json", inventory)
         for name, pem in self._certificates().items():
             told.add(f"certificates/{name}.pem", pem)
-        for logical in sorted(name for name in state if name.startswith("reports/")):
-            told.add(logical, self._whole(known, f"{root}/{state[logical].path}"))
+        for logical in sorted(name for name in state if ocfl.report_of(name)):
+            told.add(logical, self._whole(known, folder.key(state[logical].path)))
         if content:
             for form in record["representations"]:
-                placed = self._placed(known, f"{root}/{state[form['name']].path}")
+                placed = self._placed(known, folder.key(state[form["name"]].path))
                 name = verify.form_name(form["kind"], form["name"])
                 told.stream(name, self._chunks(placed), placed.sha256, placed.size)
         self._add_journal(told, known, checkpoint)

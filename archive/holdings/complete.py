@@ -13,8 +13,8 @@ from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
 from archive.holdings.holdings import Holdings, Kept
 from archive.model.records import ArchivalPackage, Kind, PackageFile
-from archive.objects import layout
-from archive.objects.layout import RECORD_JSON
+from archive.objects import ocfl
+from archive.objects.ocfl import RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.retention import schedule as rulebook
 
@@ -94,7 +94,7 @@ def _add(
     record = next_record(current, package, decision, added)
     until = holdings._lasting(session, row.id, decision)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]
-    planned += [Planned.of(layout.report_name(name), text) for name, text in sorted(package.reports.items())]
+    planned += [Planned.of(ocfl.report_name(name), text) for name, text in sorted(package.reports.items())]
     version = holdings._revised(
         session, row, record, before, until, message="Complete", added=planned, tools=package.tools
     )

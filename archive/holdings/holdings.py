@@ -21,9 +21,10 @@ from archive.holdings import verify as verification
 from archive.holdings.verify import Verification
 from archive.journal.sequencer import Entry, Ledger
 from archive.model.records import ArchivalPackage, RecordState, ToolRun
-from archive.objects import fixity, layout
+from archive.objects import fixity, ocfl
 from archive.objects import ocfl_versions as versions
-from archive.objects.layout import PREMIS_JSON, RECORD_JSON
+from archive.objects.layout import RecordFolder, record_folder
+from archive.objects.ocfl import PREMIS_JSON, RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.objects.port import ObjectStore, found
 from archive.retention import schedule as rulebook
@@ -117,27 +118,26 @@ class Holdings:
         self, package: ArchivalPackage, decision: rulebook.RetentionDecision, events: list[metadata.JournalEvent]
     ) -> tuple[Version, dict[str, Any], date]:
         """The package in the store, as it is there: the version, its ``record.json``, its lock."""
-        root = layout.object_root(package.tenant, package.record_id)
+        folder = record_folder(package.tenant, package.record_id)
         versions.ensure_root(self._store, package.tenant)
-        begun = versions.find_inventory(self._store, root, 1)
+        begun = versions.find_inventory(self._store, folder, 1)
         try:
             if begun is not None:
-                record = self._metadata_of(root, json.loads(begun), RECORD_JSON)
+                record = self._metadata_of(folder, json.loads(begun), RECORD_JSON)
                 until = self._lock_of(record)
-                return versions.finish(self._store, root, begun, until=until), record, until
+                return versions.finish(self._store, folder, begun, until=until), record, until
             until = retain_until(decision.retention, self._today(), self._horizon)
-            kept_at, salt = self._identity(root)
+            kept_at, salt = self._identity(folder)
             record = metadata.first_record(package, decision, kept_at=kept_at, salt=salt)
             planned = [
                 *(Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in package.files),
-                *(Planned.of(layout.report_name(name), content) for name, content in sorted(package.reports.items())),
+                *(Planned.of(ocfl.report_name(name), content) for name, content in sorted(package.reports.items())),
                 Planned.of(RECORD_JSON, canonical(record)),
                 Planned.of(PREMIS_JSON, metadata.premis(record, events, metadata.stage_events(package.tools))),
             ]
             version = versions.write(
                 self._store,
-                root,
-                package.record_id,
+                folder,
                 planned,
                 until=until,
                 created=kept_at,
@@ -151,17 +151,17 @@ class Holdings:
             ) from error
         return version, record, until
 
-    def _identity(self, root: str) -> tuple[datetime, str]:
+    def _identity(self, folder: RecordFolder) -> tuple[datetime, str]:
         """Time and salt of the record: those of an attempt that was interrupted, or new ones."""
-        begun = found(self._store, f"{root}/{layout.content_path(1, RECORD_JSON)}")
+        begun = found(self._store, folder.key(ocfl.content_path(1, RECORD_JSON)))
         if begun is None:
             return self._clock(), secrets.token_hex(16)
         record = json.loads(begun)
         return parse_stamp(record["kept_at"]), record["salt"]
 
-    def _metadata_of(self, root: str, inventory: Mapping[str, Any], name: str) -> dict[str, Any]:
-        content = layout.contents_of(inventory)[name]
-        return self._json(f"{root}/{content.path}", None, content.sha256)
+    def _metadata_of(self, folder: RecordFolder, inventory: Mapping[str, Any], name: str) -> dict[str, Any]:
+        content = ocfl.contents_of(inventory)[name]
+        return self._json(folder.key(content.path), None, content.sha256)
 
     def _json(self, key: str, version: str | None, sha256: str) -> dict[str, Any]:
         item = self._store.stat(key, version)
@@ -295,14 +295,14 @@ class Holdings:
 
     def _current(self, row: RecordRow) -> tuple[dict[str, Any], dict[str, Any]]:
         """``record.json`` of the revision in force and the inventory that a next version follows."""
-        root = layout.object_root(row.tenant_id, row.id)
-        inventory = versions.find_inventory(self._store, root, row.ocfl_version)
+        folder = record_folder(row.tenant_id, row.id)
+        inventory = versions.find_inventory(self._store, folder, row.ocfl_version)
         if inventory is None:
-            raise fixity.missing(f"{root}/v{row.ocfl_version}/inventory.json")
-        if layout.sha512(inventory) != row.inventory_sha512:
-            raise fixity.altered(f"{root}/v{row.ocfl_version}/inventory.json")
+            raise fixity.missing(folder.key(ocfl.version_inventory(row.ocfl_version)))
+        if ocfl.sha512(inventory) != row.inventory_sha512:
+            raise fixity.altered(folder.key(ocfl.version_inventory(row.ocfl_version)))
         facts = json.loads(inventory)
-        return self._metadata_of(root, facts, RECORD_JSON), facts
+        return self._metadata_of(folder, facts, RECORD_JSON), facts
 
     def _revised(
         self,
@@ -321,17 +321,17 @@ class Holdings:
         Args:
             tools: What ran since the version before; of other stages, what was stated of them is stated again.
         """
-        root = layout.object_root(row.tenant_id, row.id)
+        folder = record_folder(row.tenant_id, row.id)
         number = row.ocfl_version + 1
-        while (begun := versions.find_inventory(self._store, root, number)) is not None:
+        while (begun := versions.find_inventory(self._store, folder, number)) is not None:
             # A change that was never acknowledged: its files are locked, so it stays as a version that
             # was superseded at once, and its files are pinned like any other.
-            orphan = versions.finish(self._store, root, begun, until=until)
+            orphan = versions.finish(self._store, folder, begun, until=until)
             hold_version(self._store, session, row.id, orphan)
             catalogue.enter_files(session, row.id, orphan, exclude=set())
             before, number = json.loads(begun), number + 1
         events = self._events(session, row.id, row.deposit_id)
-        stage_types = metadata.stated_events(self._metadata_of(root, before, PREMIS_JSON)) | metadata.stage_events(
+        stage_types = metadata.stated_events(self._metadata_of(folder, before, PREMIS_JSON)) | metadata.stage_events(
             tools
         )
         planned = [
@@ -341,8 +341,7 @@ class Holdings:
         ]
         version = versions.write(
             self._store,
-            root,
-            row.id,
+            folder,
             planned,
             until=until,
             created=self._clock(),

@@ -21,8 +21,9 @@ from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
 from archive.journal.merkle import leaf_hash
 from archive.journal.sequencer import Ledger
 from archive.model.records import Kind
-from archive.objects import fixity, layout
+from archive.objects import fixity, ocfl
 from archive.objects.fixity import Fixity
+from archive.objects.layout import RecordFolder, record_folder
 from archive.objects.port import Listed, ObjectStore, Unreadable, found
 from signing.ground.errors import Corrupt
 
@@ -102,9 +103,9 @@ class Promise:
         )
 
     @property
-    def root(self) -> str:
-        """Folder of the record."""
-        return layout.object_root(self.tenant, self.record_id)
+    def folder(self) -> RecordFolder:
+        """Where the record lies."""
+        return record_folder(self.tenant, self.record_id)
 
 
 def run(store: ObjectStore, promise: Promise, at: datetime, validate_seal: SealCheck | None) -> Verification:
@@ -155,7 +156,7 @@ def record(
 
 
 def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:
-    name = _NAMES.get(item.kind or "", item.key.removeprefix(f"{promise.root}/"))
+    name = _NAMES.get(item.kind or "", promise.folder.path(item.key))
     try:
         fixity.check(store, item.key, item.version, sha256=item.sha256, size=item.size)
         guard = store.stat(item.key, item.version)
@@ -187,19 +188,19 @@ def _inventory(store: ObjectStore, promise: Promise) -> Check:
     """The folder holds what the inventory says, no file more or less."""
     name = "Inventaire"
     try:
-        content = found(store, f"{promise.root}/inventory.json")
+        content = found(store, promise.folder.inventory)
     except Unreadable:
         return Check(name, Fixity.UNVERIFIABLE, UNREAD)
     if content is None:
         return Check(name, Fixity.MISSING, "L’inventaire n’est plus dans le magasin.")
-    if layout.sha512(content) != promise.values["inventory_sha512"]:
+    if ocfl.sha512(content) != promise.values["inventory_sha512"]:
         return Check(name, Fixity.ALTERED, "L’inventaire n’est pas celui que le catalogue connaît.")
     facts = json.loads(content)
     digests = {
-        f"{promise.root}/{path}": digest for digest, paths in facts["fixity"]["sha256"].items() for path in paths
+        promise.folder.key(path): digest for digest, paths in facts["fixity"]["sha256"].items() for path in paths
     }
     pinned = {item.key: item.sha256 for item in promise.objects}
-    listed = list(store.list(f"{promise.root}/"))
+    listed = list(store.list(promise.folder.prefix))
     there = {item.key for item in listed}
     verdict, detail = Fixity.INTACT, f"{len(there)} fichiers, version {facts['head']}"
     beside = _beside(listed, promise)
@@ -221,12 +222,12 @@ def _beside(listed: list[Listed], promise: Promise) -> set[str]:
 
     The heads of an object have one version for each of its OCFL versions, and no more.
     """
-    heads = {f"{promise.root}/inventory.json", f"{promise.root}/inventory.json.sha512"}
+    heads = {promise.folder.inventory, promise.folder.sidecar}
     versions = Counter(item.key for item in listed)
     pinned = {item.key: item.version for item in promise.objects}
     restored = put_back(json.loads(body) for _, body, _ in promise.entries)
     allowed = {
-        key: (promise.values["ocfl_version"] if key in heads else 1) + restored[key.removeprefix(f"{promise.root}/")]
+        key: (promise.values["ocfl_version"] if key in heads else 1) + restored[promise.folder.path(key)]
         for key in pinned
     }
     current = {item.key: item.version for item in listed}  # the newest comes last
@@ -245,7 +246,7 @@ def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
 
 def _some(keys: Set[str], promise: Promise) -> str:
-    names = sorted(key.removeprefix(f"{promise.root}/") for key in keys)
+    names = sorted(promise.folder.path(key) for key in keys)
     return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from archive.objects.layout import ENTRIES, TILE_WIDTH, TileKey
 from signing.ground.canonical import canonical
 from signing.ground.clock import stamp
 
-TILE: Final = 256
+TILE: Final = TILE_WIDTH
 """Hashes in a full tile and entries in a full bundle (tlog-tiles, height 8)."""
 MAX_ENTRY: Final = 8192
 """Bytes of an entry; its size must also fit the bundle's 16-bit length."""
@@ -228,22 +229,14 @@ class Tile:
     width: int = TILE
 
     @property
-    def path(self) -> str:
-        """Path below the log's folder."""
-        return f"tile/{self.level}/{_numbered(self.index, self.width)}"
+    def key(self) -> str:
+        """Where it lies in the store."""
+        return TileKey(str(self.level), self.index, self.width).key
 
 
-def bundle_path(index: int, width: int = TILE) -> str:
-    """Path of an entry bundle below the log's folder."""
-    return f"tile/entries/{_numbered(index, width)}"
-
-
-def _numbered(index: int, width: int) -> str:
-    digits = f"{index:03d}"
-    digits = digits.zfill(-(-len(digits) // 3) * 3)
-    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    path = "/".join([f"x{group}" for group in groups[:-1]] + groups[-1:])
-    return path if width == TILE else f"{path}.p/{width}"
+def bundle_key(index: int, width: int = TILE) -> str:
+    """Where a bundle of entries lies in the store."""
+    return TileKey(ENTRIES, index, width).key
 
 
 def grown(old: int, new: int) -> Iterator[tuple[int, int]]:

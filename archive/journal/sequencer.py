@@ -14,6 +14,7 @@ from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow
 from archive.journal.merkle import entry_body, leaf_hash
 from archive.journal.pseudonyms import AGENT, TENANT, pseudonym
+from archive.objects.layout import LAYOUT_JSON
 from archive.objects.port import ObjectStore, found
 from signing.ground.clock import Clock
 
@@ -163,4 +164,4 @@ def has_a_journal(database: Database, store: ObjectStore) -> bool:
     with database.read() as session:
         if session.get(JournalEntryRow, 0) is not None:
             return True
-    return found(store, "layout.json") is not None
+    return found(store, LAYOUT_JSON) is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from archive.journal.merkle import (
     Tile,
     consistency_proof,
@@ -13,10 +11,9 @@ from archive.journal.merkle import (
     tile_holding,
     tlog_proof,
 )
+from archive.objects.layout import below_journal
 from archive.objects.port import ObjectStore, found
 from signing.ground.errors import Corrupt
-
-JOURNAL: Final = "journal"
 
 
 class StoredTree:
@@ -66,20 +63,20 @@ class StoredTree:
     def _read(self, tile: Tile) -> bytes:
         whole = Tile(tile.level, tile.index)
         for candidate in (tile, whole):  # a partial tile may have been swept once the full one was there
-            hashes = found(self._store, f"{JOURNAL}/{candidate.path}")
+            hashes = found(self._store, candidate.key)
             if hashes is None:
                 continue
             if len(hashes) == 32 * candidate.width:
                 return hashes[: 32 * tile.width]
             break
-        raise journal_damaged(tile.path)
+        raise journal_damaged(tile.key)
 
 
-def journal_damaged(path: str) -> Corrupt:
+def journal_damaged(key: str) -> Corrupt:
     """What is raised when the published journal is not what was published."""
     return Corrupt(
         "journal_damaged",
         "Le journal publié est abîmé ({path}) : rien n’est signé tant qu’il n’est pas rétabli.",
         action="Rétablissez ce fichier depuis une copie saine, puis relancez « chartrier checkpoint ».",
-        path=path,
+        path=below_journal(key),
     )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from archive.objects import layout
 from signing.ground.errors import Unavailable
 
 CHUNK: Final = 1 << 20
@@ -15,7 +16,7 @@ CHUNK: Final = 1 << 20
 
 def walk(base: Path, prefix: str, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
     """Files below a folder whose relative name begins with the prefix, in lexical order."""
-    start, _, _ = prefix.rpartition("/")
+    start, _ = layout.folder_and_name(prefix)
     pending: list[tuple[str, Path]] = [(f"{start}/" if start else "", base / start)]
     while pending:
         name, path = pending.pop()

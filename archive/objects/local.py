@@ -24,9 +24,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
+from archive.objects import layout
 from archive.objects.challenges import REASONS, Credential
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
-from archive.objects.keys import parts_of
 from archive.objects.local_challenges import LocalCredential
 from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, unreadable
 from signing.ground.clock import Clock
@@ -285,7 +285,7 @@ class LocalObjectStore:
     def _superseded(self, prefix: str) -> Iterator[tuple[str, int, _Place]]:
         found = []
         for name, path in walk(self._root / "superseded", prefix):
-            key, _, version = name.rpartition("/")
+            key, version = layout.folder_and_name(name)
             match = _COUNTED.fullmatch(version)
             if match is None or match[2] or self._is_head(key, path):
                 continue
@@ -363,7 +363,7 @@ class LocalObjectStore:
         return digest.hexdigest() == sha256
 
     def _path(self, key: str) -> Path:
-        parts = parts_of(key)
+        parts = layout.parts_of(key)
         if parts[0] in _OURS:
             raise ValueError(f"not a key of the store: {key!r}")
         return self._root.joinpath(*parts)

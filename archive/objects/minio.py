@@ -26,9 +26,8 @@ from minio.datatypes import Object
 from minio.error import S3Error
 
 from archive.model.settings import S3Store
-from archive.objects import disk
+from archive.objects import disk, layout
 from archive.objects.challenges import REASONS, Credential, ProbedStore
-from archive.objects.keys import parts_of
 from archive.objects.minio_challenges import S3Credential, mend
 from archive.objects.minio_client import (
     Connection,
@@ -160,7 +159,7 @@ class MinioObjectStore:
         replace: bool = False,
     ) -> StoredObject:
         """See the port. Also raises ``Corrupt`` ``lock_missing``: the bytes were taken without their lock."""
-        parts_of(key)
+        layout.parts_of(key)
         if _digest(disk.chunks(source)) != sha256:
             raise wrong_digest(key)
         size = len(source) if isinstance(source, bytes) else source.stat().st_size

@@ -14,15 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from archive.objects import fixity, layout
-from archive.objects.layout import Content
+from archive.objects import fixity, layout, ocfl
+from archive.objects.layout import RecordFolder
+from archive.objects.ocfl import Content
 from archive.objects.port import Listed, ObjectStore, StoredObject, found, lock_missing
 from signing.ground.errors import Refused
-
-ATTEMPTS: Final = "attempts"
-"""Logical folder of what interrupted attempts left."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Version:
     """
 
     number: int
-    root: str
+    folder: RecordFolder
     inventory: bytes
     contents: Mapping[str, Content]
     stored: dict[str, Stored] = field(default_factory=dict)
@@ -71,7 +69,7 @@ class Version:
 
     def key(self, logical: str) -> str:
         """Where a file of the state lies in the store."""
-        return f"{self.root}/{self.contents[logical].path}"
+        return self.folder.key(self.contents[logical].path)
 
 
 def ensure_root(store: ObjectStore, tenant: str) -> None:
@@ -80,15 +78,14 @@ def ensure_root(store: ObjectStore, tenant: str) -> None:
         store.put(key, content, sha256=hashlib.sha256(content).hexdigest())
 
 
-def find_inventory(store: ObjectStore, root: str, number: int) -> bytes | None:
+def find_inventory(store: ObjectStore, folder: RecordFolder, number: int) -> bytes | None:
     """The inventory of a version that was begun far enough to be finished."""
-    return found(store, f"{root}/v{number}/inventory.json")
+    return found(store, folder.key(ocfl.version_inventory(number)))
 
 
 def write(
     store: ObjectStore,
-    root: str,
-    record_id: str,
+    folder: RecordFolder,
     planned: Sequence[Planned],
     *,
     until: date,
@@ -100,8 +97,7 @@ def write(
 
     Args:
         store: Where.
-        root: Folder of the object.
-        record_id: Which record.
+        folder: Of the record.
         planned: What is new; files of the version before that are not named again stay in the state.
         until: Lock of every object written.
         created: When the version was decided.
@@ -109,11 +105,12 @@ def write(
         before: Inventory of the version before.
     """
     number = len(before["versions"]) + 1 if before else 1
-    left = {item.key.removeprefix(f"{root}/"): item for item in store.list(f"{root}/v{number}/content/")}
-    state = layout.contents_of(before) if before else {}
+    begun = folder.key(ocfl.content_path(number, ""))
+    left = {folder.path(item.key): item for item in store.list(begun)}
+    state = ocfl.contents_of(before) if before else {}
     stored: dict[str, Stored] = {}
     for file in planned:
-        path, placed = _place(store, root, layout.content_path(number, file.logical), file, until)
+        path, placed = _place(store, folder, ocfl.content_path(number, file.logical), file, until)
         left.pop(path, None)
         stored[placed.key] = Stored(placed, file.sha256)
         state[file.logical] = Content(file.logical, path, file.sha256, file.sha512)
@@ -121,13 +118,13 @@ def write(
         stray = _stray(store, path, item)
         state[stray.logical] = stray
         stored[item.key] = Stored(store.extend_lock(item.key, item.version, until), stray.sha256)
-    inventory = layout.inventory(record_id, list(state.values()), created=created, message=message, before=before)
-    return finish(store, root, inventory, until=until, stored=stored)
+    inventory = ocfl.inventory(folder.record_id, list(state.values()), created=created, message=message, before=before)
+    return finish(store, folder, inventory, until=until, stored=stored)
 
 
 def finish(
     store: ObjectStore,
-    root: str,
+    folder: RecordFolder,
     inventory: bytes,
     *,
     until: date,
@@ -137,34 +134,34 @@ def finish(
 
     Args:
         store: Where.
-        root: Folder of the object.
+        folder: Of the record.
         inventory: Of the version to complete.
         until: Lock of every object.
         stored: Its content, if it was written just now; else it is looked up.
     """
     facts = json.loads(inventory)
     number = int(facts["head"][1:])
-    contents = layout.contents_of(facts)
+    contents = ocfl.contents_of(facts)
     if stored is None:
         stored = {}
         for content in contents.values():
-            if content.path.startswith(f"v{number}/"):
-                item = _lasting(store, f"{root}/{content.path}", until)
+            key = folder.key(content.path)
+            if folder.is_in_version(number, key):
+                item = _lasting(store, key, until)
                 stored[item.key] = Stored(item, content.sha256)
-    sidecar = layout.sidecar(inventory)
-    declaration, declared = layout.OBJECT_DECLARATION
+    sidecar = ocfl.sidecar(inventory)
     last: list[tuple[str, bytes, bool]] = [
-        (f"v{number}/inventory.json", inventory, False),
-        (f"v{number}/inventory.json.sha512", sidecar, False),
-        (declaration, declared, False),
-        ("inventory.json.sha512", sidecar, True),
-        ("inventory.json", inventory, True),
+        (ocfl.version_inventory(number), inventory, False),
+        (ocfl.version_sidecar(number), sidecar, False),
+        (ocfl.DECLARATION, ocfl.DECLARED, False),
+        (ocfl.SIDECAR, sidecar, True),
+        (ocfl.INVENTORY, inventory, True),
     ]
     for path, document, head in last:
         digest = hashlib.sha256(document).hexdigest()
-        item = store.put(f"{root}/{path}", document, sha256=digest, retain_until=until, replace=head)
+        item = store.put(folder.key(path), document, sha256=digest, retain_until=until, replace=head)
         stored[item.key] = Stored(item, digest)
-    return Version(number, root, inventory, contents, stored)
+    return Version(number, folder, inventory, contents, stored)
 
 
 def read_back(store: ObjectStore, version: Version, until: date) -> None:
@@ -179,14 +176,14 @@ def read_back(store: ObjectStore, version: Version, until: date) -> None:
         fixity.check(store, key, stored.object.version, sha256=stored.sha256, size=stored.object.size)
 
 
-def _place(store: ObjectStore, root: str, path: str, file: Planned, until: date) -> tuple[str, StoredObject]:
+def _place(store: ObjectStore, folder: RecordFolder, path: str, file: Planned, until: date) -> tuple[str, StoredObject]:
     try:
-        return path, store.put(f"{root}/{path}", file.source, sha256=file.sha256, retain_until=until)
+        return path, store.put(folder.key(path), file.source, sha256=file.sha256, retain_until=until)
     except Refused as error:
         if error.code != "object_exists":
             raise
-    path = layout.beside(path, file.sha256)
-    return path, store.put(f"{root}/{path}", file.source, sha256=file.sha256, retain_until=until)
+    path = ocfl.beside(path, file.sha256)
+    return path, store.put(folder.key(path), file.source, sha256=file.sha256, retain_until=until)
 
 
 def _lasting(store: ObjectStore, key: str, until: date) -> StoredObject:
@@ -199,5 +196,4 @@ def _stray(store: ObjectStore, path: str, item: Listed) -> Content:
     for chunk in store.read(item.key, item.version):
         one.update(chunk)
         other.update(chunk)
-    logical = f"{ATTEMPTS}/{path.replace('/content/', '/')}"
-    return Content(logical, path, one.hexdigest(), other.hexdigest())
+    return Content(ocfl.attempt_name(path), path, one.hexdigest(), other.hexdigest())

@@ -17,13 +17,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from archive.objects.challenges import REASONS, SAID, Challenge, Credential, ProbedStore
+from archive.objects.layout import PROBE, PROBES
 from archive.objects.port import Assurance, ObjectStore, StoredObject, read_all
 from signing.ground.canonical import canonical
 from signing.ground.clock import Clock, stamp
 from signing.ground.errors import Corrupt, Refused
 
-KEY: Final = "probe/lock"
-"""One key: each probe adds a version and sweeps those whose lock has ended."""
 LOCK_DAYS: Final = 1
 """The shortest lock that is whole: until the end of tomorrow."""
 
@@ -134,7 +133,7 @@ class _Course:
         """A locked object to attack."""
         self._content = canonical({"v": 1, "type": "probe", "at": stamp(self._clock()), "salt": secrets.token_hex(16)})
         digest = hashlib.sha256(self._content).hexdigest()
-        self._target = self._store.put(KEY, self._content, sha256=digest, retain_until=self._until, replace=True)
+        self._target = self._store.put(PROBE, self._content, sha256=digest, retain_until=self._until, replace=True)
         return self._target
 
     def intact(self) -> bool:
@@ -142,8 +141,8 @@ class _Course:
         if self._target is None:
             return False
         try:
-            now = self._store.stat(KEY, self._target.version)
-            read = read_all(self._store, KEY, self._target.version)
+            now = self._store.stat(PROBE, self._target.version)
+            read = read_all(self._store, PROBE, self._target.version)
         except Refused:
             return False
         return read == self._content and now.locked_until is not None and now.locked_until >= self._until
@@ -193,6 +192,6 @@ def _judged(store: ProbedStore, attempts: Sequence[Attempt], *, held: bool) -> t
 
 def _sweep(store: ObjectStore) -> None:
     """Destroy earlier probes whose lock has ended, and what attacks left beside them."""
-    for item in list(store.list("probe/")):
+    for item in list(store.list(PROBES)):
         with suppress(Refused):
             store.delete(item.key, item.version)

@@ -19,6 +19,7 @@ from archive.database.tables import JournalEntryRow, TenantRow
 from archive.journal.sequencer import Entry, Ledger
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
+from archive.objects.layout import STAGING, DepositFolder, staging_key
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
@@ -76,7 +77,7 @@ class Recovery:
             fields={},
             received_at=parse_stamp(record["deposit"]["received_at"]),
             updated_at=parse_stamp(record["kept_at"]),
-            staging_key=f"staging/{found.tenant}/{deposit_id}/bytes",
+            staging_key=DepositFolder(found.tenant, deposit_id).content,
             staging_version="",
             entry=received.n,
             leaf_hash=received.leaf_hash,
@@ -94,14 +95,15 @@ class Recovery:
     def staging(self, result: Rebuilt) -> int:
         """Put every acknowledged deposit that is not a record yet back on its way; how many."""
         waiting = 0
-        listed = (item for item in self._store.list("staging/") if not item.marker)
-        for prefix, items in groupby(listed, key=lambda item: "/".join(item.key.split("/")[:3])):
-            waiting += self._deposit(result, prefix, {item.key: item for item in items})
+        listed = (item for item in self._store.list(STAGING) if not item.marker)
+        staged = ((key.folder, item) for item in listed if (key := staging_key(item.key)))
+        for folder, items in groupby(staged, key=lambda one: one[0]):
+            waiting += self._deposit(result, folder, {item.key: item for _, item in items})
         return waiting
 
-    def _deposit(self, result: Rebuilt, prefix: str, items: Mapping[str, Listed]) -> bool:
-        described, content = items.get(f"{prefix}/deposit.json"), items.get(f"{prefix}/bytes")
-        stated = self._statement(result, prefix, described) if described is not None else None
+    def _deposit(self, result: Rebuilt, folder: DepositFolder, items: Mapping[str, Listed]) -> bool:
+        described, content = items.get(folder.statement), items.get(folder.content)
+        stated = self._statement(result, folder, described) if described is not None else None
         if stated is None:
             return False  # cut off before it was acknowledged, or altered
         with self._database.write() as session:
@@ -112,7 +114,7 @@ class Recovery:
                     _as_given(session, known, stated)
                 return known.state != DepositState.KEPT
             received = _entry(session, stated["deposit"])
-            if not _agrees(result, prefix, stated, received, content) or content is None or _twin(session, stated):
+            if not _agrees(result, folder, stated, received, content) or content is None or _twin(session, stated):
                 return False  # a twin: the same request, received twice at once; one of the two was acknowledged
             self._require_tenant(session, result, stated)
             if received is None:
@@ -123,10 +125,10 @@ class Recovery:
                 outbox.add(session, outbox.ADVANCE, row.id, row.priority, at=self._clock())
         return True
 
-    def _statement(self, result: Rebuilt, prefix: str, described: Listed) -> dict[str, Any] | None:
+    def _statement(self, result: Rebuilt, folder: DepositFolder, described: Listed) -> dict[str, Any] | None:
         try:
             stated: dict[str, Any] = parse_canonical(read_all(self._store, described.key, described.version))
-            if f"staging/{stated['tenant']}/{stated['deposit']}" == prefix:
+            if DepositFolder(stated["tenant"], stated["deposit"]) == folder:
                 return stated
         except Unreadable:
             result.findings.add(Kind.UNREADABLE, "staging", described.key, "deposit")
@@ -215,15 +217,15 @@ def require_none_waiting(session: Session) -> None:
 
 
 def _agrees(
-    result: Rebuilt, prefix: str, stated: Mapping[str, Any], received: Entry | None, content: Listed | None
+    result: Rebuilt, folder: DepositFolder, stated: Mapping[str, Any], received: Entry | None, content: Listed | None
 ) -> bool:
     """Whether bytes, statement and journal agree on a deposit; differences are listed."""
     if received is not None and json.loads(received.body)["facts"]["sha-256"] != stated["sha-256"]:
-        result.findings.add(Kind.CHANGED, "staging", f"{prefix}/deposit.json", "journal")
+        result.findings.add(Kind.CHANGED, "staging", folder.statement, "journal")
         return False
     if content is None:
         if received is not None:
-            result.findings.add(Kind.MISSING, "staging", f"{prefix}/bytes", "bytes")
+            result.findings.add(Kind.MISSING, "staging", folder.content, "bytes")
         return False
     if content.size != stated["size"]:
         result.findings.add(Kind.CHANGED, "staging", content.key, "size")

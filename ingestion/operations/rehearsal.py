@@ -22,8 +22,9 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Base, Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow
 from archive.journal.merkle import Nodes, leaf_hash, node_hash, parse_checkpoint, root_hash, verify_consistency
-from archive.journal.tiles import JOURNAL, StoredTree
+from archive.journal.tiles import StoredTree
 from archive.objects.fixity import check
+from archive.objects.layout import CHECKPOINT
 from archive.objects.port import Unreadable, found
 from ingestion.operations.backup import DATABASE, Backup, owner_url, run_tool, sha256_of
 from signing.ground.canonical import canonical
@@ -218,7 +219,7 @@ def _tree(leaves: list[bytes]) -> Nodes:
 
 def _published(session: Session, system: System, key: LogKey) -> dict[str, Any]:
     """The store's present tree head continues the backup's: same journal, never rewritten."""
-    note = found(system.store, f"{JOURNAL}/checkpoint")
+    note = found(system.store, CHECKPOINT)
     head = session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1))
     if note is None:
         return {"fault": "the store has no tree head"} if head is not None else {"entries_since": 0}

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 
 from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
+from archive.objects.ocfl import report_of
 from ingestion.processing.workspace import Files
 from ingestion.stages.registry import CONVERT, IDENTIFY, RECOGNISE, SCREEN, SEAL, STAGES, VALIDATE
 from ingestion.tables import DepositRow
@@ -48,7 +49,7 @@ def pack(
         verdicts=verdicts(facts),
         warnings=tuple(remarks),
         tools=tuple(runs),
-        reports={name.partition("/")[2]: files[name].read_bytes() for name in files if name.startswith("reports/")},
+        reports={report: path.read_bytes() for name, path in files.items() if (report := report_of(name))},
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind, Remark, ToolRun
+from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore
 from ingestion.processing.workspace import Files, Output, Workspace
 from ingestion.stages.port import Stage, StageInput, StageResult
@@ -264,7 +265,7 @@ class DepositRun:
         self.files.used = used
 
     def _put(self, store: ObjectStore, spec: StageSpec, path: Path, output: Output) -> Output:
-        key = f"staging/{self.deposit.tenant_id}/{self.deposit.id}/steps/{spec.name}/{output.sha256}"
+        key = DepositFolder(self.deposit.tenant_id, self.deposit.id).step(spec.name, output.sha256)
         stored = store.put(key, path, sha256=output.sha256)
         return replace(output, key=key, version=stored.version)
 

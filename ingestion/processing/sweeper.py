@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.objects.fixity import verified
+from archive.objects.layout import STAGING, staging_key
 from archive.objects.port import Listed, ObjectStore, Unreadable
 from ingestion.deposits import outbox
 from ingestion.deposits.states import STAGING_HOURS, UNFINISHED, DepositState, urgency
@@ -41,9 +43,6 @@ YOUNG: Final = timedelta(seconds=2)
 SENT_KEPT: Final = timedelta(minutes=10)
 
 STAGING_KEPT: Final = timedelta(hours=STAGING_HOURS)
-
-_DEPTH: Final = 3
-"""Slashes in ``staging/<tenant>/<deposit>/<file>``."""
 
 
 class Sweeper:
@@ -100,7 +99,7 @@ class Sweeper:
             Number of deposits cleared.
         """
         cleared, limit = 0, self._clock() - STAGING_KEPT
-        for deposit_id, items in _by_deposit(self._store.list("staging/")):
+        for deposit_id, items in _by_deposit(self._store.list(STAGING)):
             with self._database.read() as session:
                 row = session.get(DepositRow, deposit_id)
                 kept = [] if row is None else _kept_for(session, deposit_id)
@@ -203,13 +202,6 @@ def _by_deposit(items: Iterable[Listed]) -> Iterable[tuple[str, list[Listed]]]:
 
     Other keys, such as the empty ``staging/`` that consoles of stores show a folder by, are not ours to delete.
     """
-    group: list[Listed] = []
-    for item in items:
-        if item.key.count("/") < _DEPTH:
-            continue
-        if group and group[-1].key.split("/")[:3] != item.key.split("/")[:3]:
-            yield group[0].key.split("/")[2], group
-            group = []
-        group.append(item)
-    if group:
-        yield group[0].key.split("/")[2], group
+    staged = ((key.folder, item) for item in items if (key := staging_key(item.key)))
+    for folder, group in groupby(staged, key=lambda one: one[0]):
+        yield folder.deposit, [item for _, item in group]

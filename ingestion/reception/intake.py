@@ -21,6 +21,7 @@ from archive.journal.sequencer import Ledger
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.fixity import altered
+from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore, StoredObject
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState
@@ -203,7 +204,7 @@ class Intake:
             return Received(known, replayed=True)
         deposit_id, record_id, received_at = new_id(), new_id(), self._clock()
         described = statement(deposit_id, record_id, tenant_name, submission, spool.size, digests, received_at)
-        staged = self._stage(spool, f"staging/{submission.tenant}/{deposit_id}", described, digests)
+        staged = self._stage(spool, DepositFolder(submission.tenant, deposit_id), described, digests)
         try:
             received = self._commit(
                 deposit_id, record_id, received_at, submission, request, spool.size, digests, staged[0]
@@ -238,10 +239,12 @@ class Intake:
             )
         return known
 
-    def _stage(self, spool: Spool, prefix: str, text: bytes, digests: Digests) -> tuple[StoredObject, StoredObject]:
-        content = self._store.put(f"{prefix}/bytes", spool.path, sha256=digests.sha256)
+    def _stage(
+        self, spool: Spool, folder: DepositFolder, text: bytes, digests: Digests
+    ) -> tuple[StoredObject, StoredObject]:
+        content = self._store.put(folder.content, spool.path, sha256=digests.sha256)
         _read_back(self._store, content, digests.sha256, spool.size)
-        described = self._store.put(f"{prefix}/deposit.json", text, sha256=hashlib.sha256(text).hexdigest())
+        described = self._store.put(folder.statement, text, sha256=hashlib.sha256(text).hexdigest())
         return content, described
 
     def _commit(

@@ -12,6 +12,7 @@ from sqlalchemy import exists, select
 from archive.custody.findings import Findings, Kind
 from archive.database.engine import Database
 from archive.database.tables import RecordRow
+from archive.objects.layout import STAGING, DepositFolder, staging_key
 from archive.objects.port import ObjectStore
 from ingestion.deposits.states import STAGING_HOURS, DepositState
 from ingestion.tables import DepositRow
@@ -43,15 +44,16 @@ class Staging:
                 self._waiting(findings, row)
         limit = self._clock() - _LEFT
         stray = 0
-        listed = self._store.list("staging/")
-        for prefix, items in groupby(listed, key=lambda item: "/".join(item.key.split("/")[:3])):
+        for folder, items in groupby(self._store.list(STAGING), key=lambda item: _folder_of(item.key)):
             if max(item.modified_at for item in items) > limit:
                 continue
-            with self._database.read() as session:
-                known = session.get(DepositRow, prefix.rpartition("/")[2])
+            known, where = None, folder if isinstance(folder, str) else folder.root
+            if isinstance(folder, DepositFolder):
+                with self._database.read() as session:
+                    known = session.get(DepositRow, folder.deposit)
             if known is None:
                 stray += 1
-                findings.add(Kind.UNTRACKED, "staging", prefix, "deposit", done=clear is not None)
+                findings.add(Kind.UNTRACKED, "staging", where, "deposit", done=clear is not None)
         if stray and clear is not None:
             clear()
 
@@ -68,3 +70,9 @@ class Staging:
             return
         if state.size != row.size:
             findings.add(Kind.CHANGED, "staging", row.staging_key, "size")
+
+
+def _folder_of(key: str) -> DepositFolder | str:
+    """The deposit's folder that a key lies in, or the key of what lies in none."""
+    found = staging_key(key)
+    return found.folder if found is not None else key

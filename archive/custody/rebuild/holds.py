@@ -17,13 +17,13 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from archive.catalogue import tenant_register as register
 from archive.custody.findings import Findings, Kind
 from archive.database.engine import Database
 from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow, TenantRow
 from archive.disposition.holds import statements as hold_statements
-from archive.disposition.holds.statements import PLACED, RELEASED, Statement, digest_of, key_of
+from archive.disposition.holds.statements import PLACED, RELEASED, Statement, digest_of
 from archive.journal.sequencer import Ledger
+from archive.objects.layout import REGISTER, HoldKey, bare, register_folder, register_key
 from archive.objects.port import ObjectStore, Unreadable, read_all
 from signing.ground.clock import Clock
 
@@ -115,11 +115,11 @@ class HoldsAgain:
     def _enter(self, session: Session, findings: Findings, hold_id: str, hold: _Hold) -> None:
         tenant = hold.tenant
         if tenant is None or session.get(TenantRow, tenant) is None:
-            findings.add(Kind.MISSING, "store", f"{register.PREFIX}{tenant or hold_id}", "register")
+            findings.add(Kind.MISSING, "store", bare(register_folder(tenant or hold_id)), "register")
             return
         placed, entries = hold.statements.get(PLACED), hold.entries[PLACED]
         if placed is None:
-            findings.add(Kind.MISSING, "store", key_of(tenant, hold_id, PLACED), "hold")
+            findings.add(Kind.MISSING, "store", HoldKey(tenant, hold_id, PLACED).key, "hold")
         until = entries[0].facts["until"] if entries else None
         row = HoldRow(
             id=hold_id,
@@ -145,7 +145,7 @@ class HoldsAgain:
         if told is None and not entries:
             return
         if told is None:
-            findings.add(Kind.MISSING, "store", key_of(row.tenant_id, row.id, RELEASED), "hold")
+            findings.add(Kind.MISSING, "store", HoldKey(row.tenant_id, row.id, RELEASED).key, "hold")
         ended_alone = entries[0].agent is None if entries else told is not None and told.reason is None
         row.released_at = told.at if told is not None else entries[0].at
         row.released_by = None if ended_alone else (entries[0].agent if entries else None) or _UNKNOWN_AGENT
@@ -199,10 +199,10 @@ def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
     claims: dict[str, set[str]] = defaultdict(set)
     with database.read() as session:
         for what, hold_id, entry in _entries(session):
-            claims[key_of(entry.tenant or "", hold_id, what)].add(entry.facts["statement"])
+            claims[HoldKey(entry.tenant or "", hold_id, what).key].add(entry.facts["statement"])
         settled = session.scalars(select(HoldRow).where(HoldRow.settled_at.is_not(None)))
         wanted = [
-            key_of(row.tenant_id, row.id, what)
+            HoldKey(row.tenant_id, row.id, what).key
             for row in settled
             for what in (PLACED, *([RELEASED] if row.released_at is not None else []))
         ]
@@ -220,8 +220,8 @@ def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
 def _files(store: ObjectStore) -> Iterator[tuple[str, bytes | None]]:
     """Read every statement, None for an unreadable one; a key's oldest version is ours."""
     seen = ""
-    for item in store.list(register.PREFIX):
-        if not item.marker and item.key != seen and hold_statements.is_statement(item.key):
+    for item in store.list(REGISTER):
+        if not item.marker and item.key != seen and isinstance(register_key(item.key), HoldKey):
             seen = item.key
             try:
                 content = read_all(store, item.key, item.version)

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from archive.journal.merkle import (
     EMPTY_ROOT,
     TILE,
     Tile,
-    bundle_path,
+    bundle_key,
     leaf_hash,
     node_hash,
     parse_checkpoint,
     unpack_bundle,
 )
-from archive.journal.tiles import JOURNAL, StoredTree, journal_damaged
+from archive.journal.tiles import StoredTree, journal_damaged
+from archive.objects.layout import CHECKPOINT, CHECKPOINTS, LAYOUT_JSON, TILES, StampedKey, journal_key
 from archive.objects.port import Listed, ObjectStore, found, read_all
 from signing.ground.canonical import parse_canonical
 from signing.ground.errors import Refused
 from signing.note import verify_note
-
-_CHECKPOINTS: Final = f"{JOURNAL}/checkpoints/"
 
 Progress = Callable[[int, int], None]
 
@@ -84,7 +82,7 @@ def read_head(store: ObjectStore) -> Head | None:
         Refused: ``store_empty``, there is no ``layout.json``.
         Corrupt: ``journal_damaged``.
     """
-    stored = found(store, "layout.json")
+    stored = found(store, LAYOUT_JSON)
     if stored is None:
         raise Refused(
             "store_empty",
@@ -93,15 +91,15 @@ def read_head(store: ObjectStore) -> Head | None:
         )
     try:
         log = parse_canonical(stored)["log"]
-        note = found(store, f"{JOURNAL}/checkpoint")
+        note = found(store, CHECKPOINT)
         if note is None:
-            if next(iter(store.list(f"{JOURNAL}/tile/")), None) is not None:
-                raise journal_damaged("checkpoint")
+            if next(iter(store.list(TILES)), None) is not None:
+                raise journal_damaged(CHECKPOINT)
             return None
         size, root = parse_checkpoint(verify_note(note.decode(), log["vkey"]), log["origin"])
     except (ValueError, KeyError) as error:
-        raise journal_damaged("checkpoint") from error
-    at = store.stat(f"{JOURNAL}/checkpoint").modified_at
+        raise journal_damaged(CHECKPOINT) from error
+    at = store.stat(CHECKPOINT).modified_at
     return Head(size, root, note.decode(), log["origin"], log["vkey"], at)
 
 
@@ -112,20 +110,20 @@ def stamped(store: ObjectStore, head: Head) -> list[Stamped]:
         Corrupt: ``journal_damaged``, one is not a note of this log, or tells of more than the latest does.
     """
     sizes: dict[int, Listed] = {}
-    for item in store.list(_CHECKPOINTS):
-        name = item.key.removeprefix(_CHECKPOINTS)
-        if name.isdecimal() and not item.marker:
-            sizes.setdefault(int(name), item)
+    for item in store.list(CHECKPOINTS):
+        key = journal_key(item.key)
+        if isinstance(key, StampedKey) and not key.token and not item.marker:
+            sizes.setdefault(key.size, item)
     result = []
     for size, item in sorted(sizes.items()):
         try:
             note = read_all(store, item.key, item.version).decode()
             said, root = parse_checkpoint(verify_note(note, head.vkey), head.origin)
         except ValueError as error:
-            raise journal_damaged(f"checkpoints/{size}") from error
+            raise journal_damaged(item.key) from error
         if said != size or size > head.size:
-            raise journal_damaged(f"checkpoints/{size}")
-        result.append(Stamped(size, root, note, found(store, f"{item.key}.tsr"), item.modified_at))
+            raise journal_damaged(item.key)
+        result.append(Stamped(size, root, note, found(store, StampedKey(size, token=True).key), item.modified_at))
     return result
 
 
@@ -141,17 +139,17 @@ def bundles(store: ObjectStore, size: int, first: int = 0) -> Iterator[tuple[int
     for index in range(first // TILE, -(-size // TILE)):
         width = min(TILE, size - index * TILE)
         for wide in dict.fromkeys((width, TILE)):  # a partial one may be gone once the full one was there
-            packed = found(store, f"{JOURNAL}/{bundle_path(index, wide)}")
+            packed = found(store, bundle_key(index, wide))
             if packed is not None:
                 break
         else:
-            raise journal_damaged(bundle_path(index, width))
+            raise journal_damaged(bundle_key(index, width))
         try:
             bodies = unpack_bundle(packed)
         except ValueError as error:
-            raise journal_damaged(bundle_path(index, width)) from error
+            raise journal_damaged(bundle_key(index, width)) from error
         if len(bodies) < width:
-            raise journal_damaged(bundle_path(index, width))
+            raise journal_damaged(bundle_key(index, width))
         yield index * TILE, bodies[:width]
 
 
@@ -175,20 +173,20 @@ def check(
         leaves = [leaf_hash(body) for body in bodies]
         tile = Tile(0, start // TILE, len(bodies))
         if _tile(store, tile) != b"".join(leaves):
-            raise journal_damaged(tile.path)
+            raise journal_damaged(tile.key)
         for body, leaf in zip(bodies, leaves, strict=True):
             each(body)
             roots.add(leaf)
             if roots.size in due and roots.root() != due[roots.size]:
-                raise journal_damaged(f"checkpoints/{roots.size}")
+                raise journal_damaged(StampedKey(roots.size).key)
         progress(roots.size, head.size)
     if roots.root() != head.root or StoredTree(store, head.size).root() != head.root:
-        raise journal_damaged("checkpoint")
+        raise journal_damaged(CHECKPOINT)
 
 
 def _tile(store: ObjectStore, tile: Tile) -> bytes | None:
     for candidate in (tile, Tile(tile.level, tile.index)):
-        hashes = found(store, f"{JOURNAL}/{candidate.path}")
+        hashes = found(store, candidate.key)
         if hashes is not None:
             return hashes[: 32 * tile.width]
     return None

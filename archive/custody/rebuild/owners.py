@@ -10,6 +10,7 @@ from archive.catalogue import tenant_register as register
 from archive.custody.findings import Findings, Kind
 from archive.custody.rebuild import registers
 from archive.objects import layout
+from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore
 
 _SAMPLES: Final = 25
@@ -55,8 +56,8 @@ class Owners:
         open_ = {name: subjects for name, subjects in self._subjects.items() if name not in self._known}
         if not open_:
             return
-        self._tenants |= {item.key.split("/")[1] for item in self._store.list("tenants/")}
-        self._tenants |= {item.key.split("/")[1] for item in self._store.list("staging/")}
+        self._tenants |= {layout.tenant_of(item.key) or "" for item in self._store.list(layout.TENANTS)}
+        self._tenants |= {layout.tenant_of(item.key) or "" for item in self._store.list(layout.STAGING)}
         for name, subjects in open_.items():
             owner = self._of_records(subjects["record"]) or self._of_deposits(subjects["deposit"])
             if owner is not None:
@@ -75,7 +76,7 @@ class Owners:
     def _of_records(self, ids: list[str]) -> str | None:
         for record_id in ids:
             for tenant in sorted(self._tenants):
-                prefix = f"{layout.object_root(tenant, record_id)}/"
+                prefix = layout.record_folder(tenant, record_id).prefix
                 if next(iter(self._store.list(prefix)), None) is not None:
                     return tenant
         return None
@@ -83,7 +84,7 @@ class Owners:
     def _of_deposits(self, ids: list[str]) -> str | None:
         for deposit_id in ids:
             for tenant in sorted(self._tenants):
-                described = f"staging/{tenant}/{deposit_id}/deposit.json"
+                described = DepositFolder(tenant, deposit_id).statement
                 if next(iter(self._store.list(described)), None) is not None:
                     return tenant
         return None

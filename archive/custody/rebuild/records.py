@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from archive.catalogue.record_json import JournalEvent, representation_values
 from archive.custody.findings import Kind
-from archive.objects import fixity, layout
-from archive.objects.layout import RECORD_JSON, Content
+from archive.objects import fixity, ocfl
+from archive.objects.layout import RecordFolder, record_key
+from archive.objects.ocfl import RECORD_JSON, Content
 from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, read_all
 from signing.ground.errors import Corrupt, Refused
 
@@ -56,9 +57,7 @@ class Found:
         whole: Whether catalogue rows can be made from it.
     """
 
-    tenant: str
-    record_id: str
-    root: str
+    folder: RecordFolder
     events: list[JournalEvent]
     record: dict[str, Any] = field(default_factory=dict)
     record_sha256: str = ""
@@ -73,33 +72,35 @@ class Found:
     unfinished: bool = False
     faults: list[Fault] = field(default_factory=list)
 
+    @property
+    def tenant(self) -> str:
+        """Whose folder it lies in."""
+        return self.folder.tenant
+
+    @property
+    def record_id(self) -> str:
+        """Which record its folder is named after."""
+        return self.folder.record_id
+
     def add(self, kind: Kind, path: str, detail: str) -> None:
         """Note a fault of an object, by its path below the record's folder."""
-        self.faults.append(Fault(kind, f"{self.root}/{path}", detail))
+        self.faults.append(Fault(kind, self.folder.key(path), detail))
 
 
 Versions = Mapping[str, list[Listed]]
 """Every listed version of every key of one record, oldest first."""
 
 
-def grouped(items: Iterable[Listed]) -> Iterator[tuple[str, list[Listed]]]:
-    """Cut a listing of ``tenants/`` by record folder; the rest comes under an empty name."""
-    for root, group in groupby(items, key=lambda item: root_of(item.key)):
-        yield root, list(group)
+def grouped(items: Iterable[Listed]) -> Iterator[tuple[RecordFolder | None, list[Listed]]]:
+    """Cut a listing of ``tenants/`` by record folder; the rest comes under None."""
+    for folder, group in groupby(items, key=lambda item: folder_of(item.key)):
+        yield folder, list(group)
 
 
-def root_of(key: str) -> str:
-    """The record's folder that a key lies in; empty if in none."""
-    parts = key.split("/")
-    if len(parts) > 6 and parts[0] == "tenants" and parts[5].startswith("urn%3auuid%3a"):
-        return "/".join(parts[:6])
-    return ""
-
-
-def named(root: str) -> tuple[str, str]:
-    """Tenant and record of a record's folder."""
-    parts = root.split("/")
-    return parts[1], parts[5].removeprefix("urn%3auuid%3a")
+def folder_of(key: str) -> RecordFolder | None:
+    """The record's folder that a key lies in."""
+    found = record_key(key)
+    return found.folder if found is not None else None
 
 
 def by_key(items: Iterable[Listed]) -> dict[str, list[Listed]]:
@@ -109,7 +110,7 @@ def by_key(items: Iterable[Listed]) -> dict[str, list[Listed]]:
 
 def read_record(
     store: ObjectStore,
-    root: str,
+    folder: RecordFolder,
     listed: Versions,
     events: list[JournalEvent],
     *,
@@ -123,21 +124,20 @@ def read_record(
         thorough: Read every byte instead of inventories and ``record.json``.
         told_only: Don't take what the store says beyond the journal.
     """
-    tenant, record_id = named(root)
-    result = Found(tenant, record_id, root, events)
+    result = Found(folder, events)
     content = _inventory(store, result, listed, told_only=told_only)
     if content is None:
         return result
     result.inventory = json.loads(content)
-    result.inventory_sha512 = layout.sha512(content)
+    result.inventory_sha512 = ocfl.sha512(content)
     result.number = int(result.inventory["head"][1:])
-    result.contents = layout.contents_of(result.inventory)
+    result.contents = ocfl.contents_of(result.inventory)
     _pin_all(store, result, listed, content)
     _read_records(store, result)
     if result.record:
         _compare(result)
     if result.ahead and not result.whole and stated(events) is not None:  # what claims to come later contradicts
-        told = read_record(store, root, listed, events, thorough=thorough, told_only=True)
+        told = read_record(store, folder, listed, events, thorough=thorough, told_only=True)
         told.faults = list(dict.fromkeys([*result.faults, *told.faults]))
         return told
     if thorough:
@@ -156,17 +156,17 @@ def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
 def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only: bool) -> bytes | None:
     """The root inventory in force: the journal's, or a later one not journalled yet."""
     told = stated(result.events)
-    current = _bytes(store, listed, f"{result.root}/inventory.json")
+    current = _bytes(store, listed, result.folder.inventory)
     if told is None:
         if current is None or not _sound(store, result, listed, current):
             result.unfinished = True
             return None
         result.ahead = True
         return current
-    if current is not None and layout.sha512(current) == told["inventory"]:
+    if current is not None and ocfl.sha512(current) == told["inventory"]:
         return current
-    kind = Kind.CHANGED if current is not None else _unread(listed, f"{result.root}/inventory.json")
-    for key in sorted((k for k in listed if k.endswith("/inventory.json")), key=len, reverse=True):
+    kind = Kind.CHANGED if current is not None else _unread(listed, result.folder.inventory)
+    for key in sorted((k for k in listed if _is_inventory(result.folder, k)), key=len, reverse=True):
         content = _bytes(store, listed, key, sha512=told["inventory"])
         if content is None:
             continue
@@ -178,9 +178,9 @@ def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only
         ):
             result.ahead = True
             return current
-        result.add(kind, "inventory.json", "inventory")
+        result.add(kind, ocfl.INVENTORY, "inventory")
         return content
-    result.add(kind, "inventory.json", "inventory")
+    result.add(kind, ocfl.INVENTORY, "inventory")
     return None
 
 
@@ -193,9 +193,14 @@ def _bytes(store: ObjectStore, listed: Versions, key: str, *, sha512: str | None
             content = read_all(store, key, item.version)
         except (Refused, Unreadable):
             continue
-        if sha512 is None or layout.sha512(content) == sha512:
+        if sha512 is None or ocfl.sha512(content) == sha512:
             return content
     return None
+
+
+def _is_inventory(folder: RecordFolder, key: str) -> bool:
+    found = ocfl.object_path(folder.path(key))
+    return found is not None and found.role is ocfl.Role.INVENTORY
 
 
 def _unread(listed: Versions, key: str) -> Kind:
@@ -211,9 +216,9 @@ def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) 
     except (ValueError, KeyError, TypeError):
         return False
     return (
-        facts.get("id") == layout.object_id(result.record_id)
-        and _bytes(store, listed, f"{result.root}/inventory.json.sha512") == layout.sidecar(content)
-        and _bytes(store, listed, f"{result.root}/v{number}/inventory.json") == content
+        facts.get("id") == ocfl.object_id(result.record_id)
+        and _bytes(store, listed, result.folder.sidecar) == ocfl.sidecar(content)
+        and _bytes(store, listed, result.folder.key(ocfl.version_inventory(number))) == content
     )
 
 
@@ -235,35 +240,34 @@ def _pin_all(store: ObjectStore, result: Found, listed: Versions, content: bytes
     digests = {path: digest for digest, paths in result.inventory["fixity"]["sha256"].items() for path in paths}
     known = {event.facts["inventory"] for event in result.events if "inventory" in event.facts}
     for number in range(1, result.number + 1):
-        path = f"v{number}/inventory.json"
-        own = content if number == result.number else _bytes(store, listed, f"{result.root}/{path}")
+        path = ocfl.version_inventory(number)
+        own = content if number == result.number else _bytes(store, listed, result.folder.key(path))
         if own is None:
-            result.add(_unread(listed, f"{result.root}/{path}"), path, "object")
+            result.add(_unread(listed, result.folder.key(path)), path, "object")
             continue
-        if number < result.number and layout.sha512(own) not in known and not follows(own, content):
+        if number < result.number and ocfl.sha512(own) not in known and not follows(own, content):
             result.add(Kind.CHANGED, path, "inventory")
         digests[path] = hashlib.sha256(own).hexdigest()
-        digests[f"{path}.sha512"] = hashlib.sha256(layout.sidecar(own)).hexdigest()
-    declaration, declared = layout.OBJECT_DECLARATION
-    digests[declaration] = hashlib.sha256(declared).hexdigest()
-    digests["inventory.json"] = hashlib.sha256(content).hexdigest()
-    digests["inventory.json.sha512"] = hashlib.sha256(layout.sidecar(content)).hexdigest()
+        digests[ocfl.version_sidecar(number)] = hashlib.sha256(ocfl.sidecar(own)).hexdigest()
+    digests[ocfl.DECLARATION] = hashlib.sha256(ocfl.DECLARED).hexdigest()
+    digests[ocfl.INVENTORY] = hashlib.sha256(content).hexdigest()
+    digests[ocfl.SIDECAR] = hashlib.sha256(ocfl.sidecar(content)).hexdigest()
     for path, digest in digests.items():
         _pin(store, result, listed, path, digest)
-    strange = [key for key in listed if key.removeprefix(f"{result.root}/") not in digests]
-    begun = f"{result.root}/v{result.number + 1}/"
-    result.unfinished = any(key.startswith(begun) for key in strange)
+    strange = [key for key in listed if result.folder.path(key) not in digests]
+    begun = {key for key in strange if result.folder.is_in_version(result.number + 1, key)}
+    result.unfinished = bool(begun)
     for key in strange:
-        if not key.startswith(begun):
-            result.add(Kind.UNTRACKED, key.removeprefix(f"{result.root}/"), "object")
+        if key not in begun:
+            result.add(Kind.UNTRACKED, result.folder.path(key), "object")
 
 
 def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest: str) -> None:
-    key = f"{result.root}/{path}"
+    key = result.folder.key(path)
     versions = [item for item in listed.get(key, []) if not item.marker]
     if any(item.marker for item in listed.get(key, [])):
         result.add(Kind.CHANGED, path, "marker")
-    expected = result.number if path in {"inventory.json", "inventory.json.sha512"} else 1
+    expected = result.number if path in ocfl.HEADS else 1
     expected += sum(
         e.type == "ObjectRestored" and e.facts["path"] == path and e.facts["damaged"] is not None for e in result.events
     )
@@ -303,11 +307,11 @@ def _read_records(store: ObjectStore, result: Found) -> None:
     """Check ``record.json`` of the head and of every journalled revision."""
     told = {e.facts["record"] for e in result.events if e.type in CHANGES}
     for number in range(1, result.number + 1):
-        content = layout.contents_of(result.inventory, f"v{number}").get(RECORD_JSON)
+        content = ocfl.contents_of(result.inventory, f"v{number}").get(RECORD_JSON)
         head = number == result.number
         if content is None or not (head or content.sha256 in told):
             continue
-        pinned = result.pinned[f"{result.root}/{content.path}"]
+        pinned = result.pinned[result.folder.key(content.path)]
         try:
             if pinned.state is None:
                 raise fixity.missing(pinned.key)
@@ -346,7 +350,7 @@ def _compare(result: Found) -> None:
         if content is None or content.sha256 != values["sha256"]:
             result.add(Kind.CHANGED, str(values["name"]), "inventory")
             return
-        pinned = result.pinned[f"{result.root}/{content.path}"]
+        pinned = result.pinned[result.folder.key(content.path)]
         if pinned.state is not None and pinned.state.size != values["size"]:
             result.add(Kind.CHANGED, content.path, "size")
     result.whole = True
@@ -361,6 +365,6 @@ def _read_everything(store: ObjectStore, result: Found) -> None:
             fixity.check(store, pinned.key, pinned.state.version, sha256=pinned.sha256, size=pinned.state.size)
         except Corrupt as error:
             kind = Kind.CHANGED if error.code == "altered" else Kind.MISSING
-            result.add(kind, pinned.key.removeprefix(f"{result.root}/"), "bytes")
+            result.add(kind, result.folder.path(pinned.key), "bytes")
         except Unreadable:
-            result.add(Kind.UNREADABLE, pinned.key.removeprefix(f"{result.root}/"), "bytes")
+            result.add(Kind.UNREADABLE, result.folder.path(pinned.key), "bytes")

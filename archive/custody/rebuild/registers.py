@@ -10,6 +10,7 @@ from typing import Any
 
 from archive.catalogue import tenant_register as register
 from archive.custody.findings import Kind
+from archive.objects.layout import RegisterKey
 from archive.objects.port import ObjectStore
 from signing.ground.canonical import parse_canonical
 
@@ -34,7 +35,7 @@ class RegisterFile:
     @property
     def key(self) -> str:
         """Where it lies."""
-        return register.key_of(self.tenant, self.number)
+        return RegisterKey(self.tenant, self.number).key
 
 
 def files(store: ObjectStore) -> Iterator[tuple[RegisterFile, bytes]]:
@@ -77,7 +78,7 @@ def compare(there: Iterable[RegisterFile], claims: Claims) -> list[tuple[Kind, s
         elif not vouched(file, claims):
             found.append((Kind.CHANGED, file.key))
     for tenant, told in claims.items():
-        found += [(Kind.MISSING, register.key_of(tenant, n)) for n in told if (tenant, n) not in seen]
+        found += [(Kind.MISSING, RegisterKey(tenant, n).key) for n in told if (tenant, n) not in seen]
     return sorted(found, key=lambda one: one[1])
 
 

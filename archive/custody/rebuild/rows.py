@@ -11,7 +11,7 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue.description import differences
 from archive.custody.rebuild.records import CHANGES, KEPT, LOST, Found, Pinned
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
-from archive.objects.layout import RECORD_JSON
+from archive.objects.ocfl import RECORD_JSON
 
 _UNKNOWN_AGENT: Final = "service:inconnu"
 
@@ -36,7 +36,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     session.flush()
     forms = set()
     for values in metadata.representation_values(found.record):
-        key = f"{found.root}/{found.contents[values.pop('name')].path}"
+        key = found.folder.key(found.contents[values.pop("name")].path)
         pinned = found.pinned[key]
         session.add(RepresentationRow(**values, key=key, **_place(pinned)))
         forms.add(key)

@@ -26,7 +26,7 @@ from archive.custody.rebuild import registers, rows
 from archive.custody.rebuild.holds import HoldsAgain
 from archive.custody.rebuild.journal import Head, Stamped
 from archive.custody.rebuild.owners import Owners
-from archive.custody.rebuild.records import Found, by_key, grouped, named, read_record
+from archive.custody.rebuild.records import Found, by_key, grouped, read_record
 from archive.database.engine import Base, Database
 from archive.database.tables import (
     CheckpointRow,
@@ -39,6 +39,7 @@ from archive.database.tables import (
 )
 from archive.journal.merkle import TILE, leaf_hash
 from archive.journal.sequencer import Ledger, size
+from archive.objects.layout import TENANTS, RecordFolder, register_folder
 from archive.objects.port import Listed, ObjectStore
 from archive.retention import schedule as rulebook
 from signing.ground.canonical import parse_canonical
@@ -58,6 +59,9 @@ OnProgress = Callable[[str, int, int | None], None]
 
 InTransaction = Callable[[Session, Found], None]
 """More to write with a record, in its transaction."""
+
+_Listed = tuple[RecordFolder, list[Listed]]
+"""The folder of a record, and everything that lies in it."""
 
 
 @dataclass
@@ -187,7 +191,7 @@ class Rebuild:
             session.flush()
             rulebook.load_pack(session, tenant, at=self._clock())
             result.nameless.append(tenant)
-            result.findings.add(Kind.MISSING, "store", f"{register.PREFIX}{tenant}/", "register")
+            result.findings.add(Kind.MISSING, "store", register_folder(tenant), "register")
 
     # -- journal
 
@@ -225,25 +229,28 @@ class Rebuild:
             expected = session.scalar(
                 select(func.count()).select_from(JournalEntryRow).where(JournalEntryRow.type == "RecordKept")
             )
-        roots = grouped(self._store.list("tenants/"))
+        folders = grouped(self._store.list(TENANTS))
         with ThreadPoolExecutor(_READERS) as readers:
-            while batch := list(islice(roots, _BATCH)):
-                self._batch(result, [(root, items) for root, items in batch if root], readers)
+            while batch := list(islice(folders, _BATCH)):
+                self._batch(result, [(folder, items) for folder, items in batch if folder is not None], readers)
                 self._on_progress("records", result.records, max(expected or 0, result.records))
         self._missing(result)
 
-    def _batch(self, result: Rebuilt, batch: list[tuple[str, list[Listed]]], readers: ThreadPoolExecutor) -> None:
-        ids = [named(root)[1] for root, _ in batch]
+    def _batch(
+        self, result: Rebuilt, batch: list[tuple[RecordFolder, list[Listed]]], readers: ThreadPoolExecutor
+    ) -> None:
+        ids = [folder.record_id for folder, _ in batch]
         with self._database.read() as session:
             done = set(session.scalars(select(RecordRow.id).where(RecordRow.id.in_(ids))))
             events = _events(session, [one for one in ids if one not in done])
         for record_id in done:
             result.stored.add(record_id)
-        due = [(root, items) for root, items in batch if named(root)[1] not in done]
+        due = [(folder, items) for folder, items in batch if folder.record_id not in done]
 
-        def read(item: tuple[str, list[Listed]]) -> Found:
-            root, items = item
-            return read_record(self._store, root, by_key(items), events[named(root)[1]], thorough=self._thorough)
+        def read(item: _Listed) -> Found:
+            folder, items = item
+            told = events[folder.record_id]
+            return read_record(self._store, folder, by_key(items), told, thorough=self._thorough)
 
         found = list(readers.map(read, due))
         if found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,16 +19,20 @@ from archive.custody.rebuild import registers
 from archive.custody.rebuild.records import CHANGES
 from archive.database.engine import Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
-from archive.disposition.holds import statements as hold_statements
-from archive.journal.merkle import TILE, Tile, bundle_path, pack_bundle
-from archive.journal.tiles import JOURNAL
+from archive.journal.merkle import TILE, bundle_key, pack_bundle
+from archive.objects.layout import (
+    CHECKPOINT,
+    ENTRIES,
+    JOURNAL,
+    LAYOUT_JSON,
+    REGISTER,
+    TileKey,
+    journal_key,
+    register_key,
+)
 from archive.objects.port import ObjectStore, Unreadable, found
 from signing.ground.errors import Refused
 
-_NAMES: Final = re.compile(
-    r"checkpoint|log-key(-[0-9a-f]{64})?\.p7s|checkpoints/[0-9]+(\.tsr)?"
-    r"|tile/(entries|[0-9]+)/(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,3})?"
-)
 _LOOKS: Final = 3
 
 
@@ -104,12 +107,12 @@ class JournalReconciliation:
         for look in range(_LOOKS):
             with self._database.read() as session:
                 row = session.scalars(select(CheckpointRow).order_by(CheckpointRow.size.desc()).limit(1)).first()
-            stored = found(self._store, f"{JOURNAL}/checkpoint")
+            stored = found(self._store, CHECKPOINT)
             if (row.note.encode() if row is not None else None) == stored:
                 break
             if look == _LOOKS - 1:
                 kind = Kind.MISSING if stored is None else Kind.CHANGED
-                findings.add(kind, "journal", f"{JOURNAL}/checkpoint", "checkpoint")
+                findings.add(kind, "journal", CHECKPOINT, "checkpoint")
             else:
                 self._pause(2)  # a publisher writes the head first, its row right after
         size = row.size if row is not None else 0
@@ -149,42 +152,39 @@ class JournalReconciliation:
     def _listed(self, findings: Findings) -> dict[str, int]:
         """Check every key below ``journal/``, ``register/`` and ``layout.json``; full tiles by row."""
         whole: dict[str, int] = {}
-        for prefix in ("layout.json", f"{JOURNAL}/", register.PREFIX):
+        for prefix in (LAYOUT_JSON, JOURNAL, REGISTER):
             for key, group in groupby(self._store.list(prefix), key=lambda item: item.key):
                 versions = list(group)
-                name = key.removeprefix(f"{JOURNAL}/")
-                if (prefix == f"{JOURNAL}/" and not _NAMES.fullmatch(name)) or (
-                    prefix == register.PREFIX and not (register.is_ours(key) or hold_statements.is_statement(key))
-                ):
+                place = journal_key(key) or register_key(key)
+                if place is None and prefix != LAYOUT_JSON:
                     findings.add(Kind.UNTRACKED, "journal", key, "object")
                 if any(item.marker for item in versions):
                     findings.add(Kind.CHANGED, "journal", key, "marker")
-                elif len(versions) > 1 and name != "checkpoint":
+                elif len(versions) > 1 and key != CHECKPOINT:
                     findings.add(Kind.UNTRACKED, "journal", key, "version")
-                if name.startswith("tile/") and ".p/" not in name and not all(item.marker for item in versions):
-                    row = name.split("/")[1]
-                    whole[row] = whole.get(row, 0) + 1
+                if isinstance(place, TileKey) and place.is_full and not all(item.marker for item in versions):
+                    whole[place.row] = whole.get(place.row, 0) + 1
         return whole
 
     def _all_there(self, findings: Findings, size: int, whole: dict[str, int]) -> None:
-        rows = [("entries", 0)]
+        rows = [(ENTRIES, 0)]
         while size >> (8 * len(rows)) or len(rows) == 1:
             rows.append((str(len(rows) - 1), 8 * (len(rows) - 1)))
         for row, shift in rows:
             full, rest = divmod(size >> shift, TILE)
             if whole.get(row, 0) < full:
                 for index in range(full):
-                    self._require(findings, _path(row, index, TILE))
-            if rest and found(self._store, f"{JOURNAL}/{_path(row, full, TILE)}") is None:
-                self._require(findings, _path(row, full, rest))
+                    self._require(findings, TileKey(row, index).key)
+            if rest and found(self._store, TileKey(row, full).key) is None:
+                self._require(findings, TileKey(row, full, rest).key)
 
-    def _require(self, findings: Findings, path: str) -> None:
+    def _require(self, findings: Findings, key: str) -> None:
         try:
-            self._store.stat(f"{JOURNAL}/{path}")
+            self._store.stat(key)
         except Refused as error:
             if error.code != "object_missing":
                 raise
-            findings.add(Kind.MISSING, "journal", f"{JOURNAL}/{path}", "object")
+            findings.add(Kind.MISSING, "journal", key, "object")
 
     def _last_bundle(self, findings: Findings, size: int) -> None:
         """The newest entries in the store are those of the database, byte for byte."""
@@ -192,14 +192,10 @@ class JournalReconciliation:
         with self._database.read() as session:
             query = select(JournalEntryRow.body).where(JournalEntryRow.n >= index * TILE, JournalEntryRow.n < size)
             bodies = list(session.scalars(query.order_by(JournalEntryRow.n)))
-        path = bundle_path(index, len(bodies)) if bodies else bundle_path(index)
-        stored = found(self._store, f"{JOURNAL}/{path}") or found(self._store, f"{JOURNAL}/{bundle_path(index)}")
+        key = bundle_key(index, len(bodies)) if bodies else bundle_key(index)
+        stored = found(self._store, key) or found(self._store, bundle_key(index))
         if stored is not None and not stored.startswith(pack_bundle(bodies)):
-            findings.add(Kind.CHANGED, "journal", f"{JOURNAL}/{path}", "entries")
-
-
-def _path(row: str, index: int, width: int) -> str:
-    return bundle_path(index, width) if row == "entries" else Tile(int(row), index, width).path
+            findings.add(Kind.CHANGED, "journal", key, "entries")
 
 
 def _records() -> Any:

@@ -19,16 +19,14 @@ from sqlalchemy import Select, select, union_all
 from sqlalchemy.orm import Session
 
 from archive.custody.findings import Findings, Kind
-from archive.custody.rebuild.records import by_key, grouped, named, root_of
+from archive.custody.rebuild.records import by_key, folder_of, grouped
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.verify import put_back
-from archive.objects import layout
+from archive.objects import layout, ocfl
+from archive.objects.layout import RecordFolder
 from archive.objects.port import Listed, ObjectStore
 from signing.ground.clock import Clock
-
-HEADS: Final = frozenset({"inventory.json", "inventory.json.sha512"})
-"""Keys that get one more version with each version of their object."""
 
 _YOUNG: Final = timedelta(seconds=15)
 _LOOKS: Final = 4
@@ -66,21 +64,22 @@ class Difference:
     detail: str
 
 
-def compare(root: str, folder: Folder, listed: Mapping[str, list[Listed]]) -> tuple[list[Difference], bool]:
+def compare(place: RecordFolder, folder: Folder, listed: Mapping[str, list[Listed]]) -> tuple[list[Difference], bool]:
     """Differences in one record's folder, and whether a change was begun there. Pure."""
-    begun = f"{root}/v{folder.number + 1}/"
+    begun = folder.number + 1
     differences: list[Difference] = []
     unfinished = False
     for key in sorted(listed.keys() | folder.objects.keys()):
         expected = folder.objects.get(key)
         if expected is None:
-            unfinished = unfinished or key.startswith(begun)
-            if not key.startswith(begun):
+            if place.is_in_version(begun, key):
+                unfinished = True
+            else:
                 differences.append(Difference(Kind.UNTRACKED, key, "object"))
             continue
-        path = key.removeprefix(f"{root}/")
-        allowed = (folder.number if path in HEADS else 1) + folder.restored.get(path, 0)
-        ahead = path in HEADS and f"{begun}inventory.json" in listed
+        path = place.path(key)
+        allowed = (folder.number if path in ocfl.HEADS else 1) + folder.restored.get(path, 0)
+        ahead = path in ocfl.HEADS and place.key(ocfl.version_inventory(begun)) in listed
         unfinished = unfinished or ahead
         differences += _of_key(expected, listed.get(key, []), allowed + ahead)
     return differences, unfinished
@@ -130,31 +129,31 @@ class StoreReconciliation:
         seen = 0
         with self._database.read() as session:
             rows = session.execute(_pinned(session).execution_options(yield_per=2000))
-            folders = ((root, list(group)) for root, group in groupby(rows, key=lambda row: root_of(row.key)))
-            for root, items, known in _joined(grouped(self._store.list("tenants/")), folders):
-                if not root:
+            folders = ((place, list(group)) for place, group in groupby(rows, key=lambda row: folder_of(row.key)))
+            for place, items, known in _joined(grouped(self._store.list(layout.TENANTS)), folders):
+                if place is None:
                     _strangers(findings, items)
                     continue
                 seen += bool(items)
                 folder = _folder(known) if known else None
-                if folder is None or any(compare(root, folder, by_key(items))):
-                    self._again(findings, root)
+                if folder is None or any(compare(place, folder, by_key(items))):
+                    self._again(findings, place)
                 self._on_progress("store", seen, None)
         return seen
 
-    def _again(self, findings: Findings, root: str) -> None:
+    def _again(self, findings: Findings, place: RecordFolder) -> None:
         """Compare both sides once more as they are now, after a pause for fresh writes."""
-        record_id = named(root)[1]
+        record_id = place.record_id
         for look in range(_LOOKS):
-            items = list(self._store.list(f"{root}/"))
+            items = list(self._store.list(place.prefix))
             with self._database.read() as session:
                 folder = _now(session, record_id)
             if folder is None:
-                differences = [Difference(Kind.UNTRACKED, root, "record")] if items else []
+                differences = [Difference(Kind.UNTRACKED, place.root, "record")] if items else []
                 unfinished = bool(items) and self._in_progress(record_id)
                 differences = [] if unfinished else differences
             else:
-                differences, unfinished = compare(root, folder, by_key(items))
+                differences, unfinished = compare(place, folder, by_key(items))
             newest = max((item.modified_at for item in items), default=None)
             if not differences or newest is None or self._clock() - newest > _YOUNG or look == _LOOKS - 1:
                 break
@@ -182,22 +181,22 @@ def _pinned(session: Session) -> Select[Any]:
 
 
 def _joined(
-    stored: Iterator[tuple[str, list[Listed]]], known: Iterator[tuple[str, list[Any]]]
-) -> Iterator[tuple[str, list[Listed], list[Any]]]:
-    """Folders of both sides, each once, in order; other keys come under an empty name."""
+    stored: Iterator[tuple[RecordFolder | None, list[Listed]]], known: Iterator[tuple[RecordFolder | None, list[Any]]]
+) -> Iterator[tuple[RecordFolder | None, list[Listed], list[Any]]]:
+    """Folders of both sides, each once, in order; other keys come under None."""
     row = next(known, None)
-    for root, items in stored:
-        if not root:
-            yield "", items, []
+    for place, items in stored:
+        if place is None:
+            yield None, items, []
             continue
-        while row is not None and row[0] < root:
+        while row is not None and (row[0] is None or row[0] < place):
             yield row[0], [], row[1]
             row = next(known, None)
-        if row is not None and row[0] == root:
-            yield root, items, row[1]
+        if row is not None and row[0] == place:
+            yield place, items, row[1]
             row = next(known, None)
         else:
-            yield root, items, []
+            yield place, items, []
     while row is not None:
         yield row[0], [], row[1]
         row = next(known, None)
@@ -231,8 +230,7 @@ def restored(session: Session, record_id: str) -> Counter[str]:
 def _strangers(findings: Findings, items: list[Listed]) -> None:
     """Check the keys of a tenant's folder outside its records: the files of an OCFL root."""
     for key, versions in by_key(items).items():
-        tenant = key.split("/")[1]
-        content = layout.root_files(tenant).get(key) if len(key.split("/")) > 2 else None
+        content = layout.root_files(layout.tenant_of(key) or "").get(key)
         if content is None:
             findings.add(Kind.UNTRACKED, "store", key, "object")
             continue

@@ -10,11 +10,13 @@ from sqlalchemy import func, select, tuple_
 
 from archive.custody.findings import Findings, Kind
 from archive.custody.rebuild import journal as published
-from archive.custody.rebuild.records import by_key, grouped, named
-from archive.custody.reconcile.store import HEADS, restored
+from archive.custody.rebuild.records import by_key, grouped
+from archive.custody.reconcile.store import restored
 from archive.database.engine import Database
 from archive.database.tables import CopyRow, RecordRow
 from archive.objects import fixity
+from archive.objects.layout import JOURNAL, TENANTS, RecordFolder, bare
+from archive.objects.ocfl import HEADS
 from archive.objects.port import Listed, ObjectStore, Unreadable
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
@@ -59,9 +61,9 @@ class CopyCheck:
                 done += len(batch)
                 after = (batch[-1].key, batch[-1].version)
                 self._on_progress("check", done, total)
-        for root, items in grouped(self._copy.list("tenants/")):
-            if root:
-                self._strays(findings, root, items)
+        for folder, items in grouped(self._copy.list(TENANTS)):
+            if folder is not None:
+                self._strays(findings, folder, items)
         self._journal(findings)
         return done
 
@@ -94,14 +96,14 @@ class CopyCheck:
                     detail = "lock" if verdict == "lock" else "bytes"
                     findings.add(kind, "copy", row.key, detail, record=row.record_id)
 
-    def _strays(self, findings: Findings, root: str, items: list[Listed]) -> None:
-        record_id = named(root)[1]
+    def _strays(self, findings: Findings, folder: RecordFolder, items: list[Listed]) -> None:
+        record_id = folder.record_id
         with self._database.read() as session:
             keys = set(session.scalars(select(CopyRow.key).where(CopyRow.record_id == record_id)))
             number = session.scalar(select(RecordRow.ocfl_version).where(RecordRow.id == record_id)) or 0
             again = restored(session, record_id)
         for key, versions in by_key(items).items():
-            path = key.removeprefix(f"{root}/")
+            path = folder.path(key)
             real = [item for item in versions if not item.marker]
             if len(real) < len(versions):
                 findings.add(Kind.CHANGED, "copy", key, "marker", record=record_id)
@@ -117,6 +119,6 @@ class CopyCheck:
             if head is not None:
                 published.check(self._copy, head, published.stamped(self._copy, head), lambda _body: None)
         except (Corrupt, Refused) as error:
-            findings.add(Kind.CHANGED, "copy", str(error.values.get("path", "journal")), error.code)
+            findings.add(Kind.CHANGED, "copy", str(error.values.get("path", bare(JOURNAL))), error.code)
         except Unreadable as error:
             findings.add(Kind.UNREADABLE, "copy", str(error.values["key"]), "bytes")

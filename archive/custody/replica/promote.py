@@ -8,8 +8,9 @@ from sqlalchemy import CursorResult, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from archive.custody import reports
-from archive.custody.replica.versions import CHECKPOINT, UNVERIFIED, behind
+from archive.custody.replica.versions import UNVERIFIED, behind
 from archive.database.tables import CopyRow, HeldRecordRow, HoldRow, RepresentationRow, StoredFileRow
+from archive.objects.layout import CHECKPOINT
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused
 

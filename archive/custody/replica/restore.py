@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,6 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
 from archive.custody.rebuild.records import CHANGES, follows
-from archive.custody.reconcile.store import HEADS
 from archive.custody.replica.transfer import Fetched, Source, running
 from archive.custody.replica.versions import rows_of
 from archive.database.engine import Database
@@ -29,14 +27,15 @@ from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, Represe
 from archive.disposition.holds.decisions import guard
 from archive.journal.sequencer import Ledger
 from archive.model.records import RecordState
-from archive.objects import fixity, layout
+from archive.objects import fixity, layout, ocfl
+from archive.objects.layout import RecordFolder
+from archive.objects.ocfl import HEADS, Role
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, lock_missing
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
 FIRST: Final = "first"
 SECOND: Final = "second"
-_EARLIER: Final = re.compile(r"v[1-9][0-9]*/inventory\.json")
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,14 @@ class Restoring:
             placed = catalogue.placed(session, record_id)
             copied = {(one.key, one.version): one for one in rows_of(session, record_id)}
             facts = _stated(session, record_id)
-        root = layout.object_root(tenant, record_id)
+        root = layout.record_folder(tenant, record_id)
         self._require_agreement(row, root, placed, copied, facts)
         done = []
         for item in placed:
             there = copied.get((item.key, item.version))
             whole = self._whole(self._store, item, item.version)
             copy_whole = there is not None and self._whole(self._copy, item, there.copy_version)
-            path = item.key.removeprefix(f"{root}/")
+            path = root.path(item.key)
             if there is not None and whole != copy_whole:
                 done += self._put_back(row, item, there, path, agent, SECOND if whole else FIRST)
             elif not whole:
@@ -102,7 +101,7 @@ class Restoring:
     def _require_agreement(
         self,
         row: RecordRow,
-        root: str,
+        root: RecordFolder,
         placed: list[Placed],
         copied: dict[tuple[str, str], CopyRow],
         facts: list[dict[str, Any]],
@@ -116,16 +115,16 @@ class Restoring:
             row.inventory_sha512,
             row.record_json_sha256,
         ):
-            raise _differs(root)
+            raise _differs(root.root)
         digests = self._vouched(row.ocfl_version, root, placed, copied, inventory, facts)
         for item in placed:
-            if digests.get(item.key.removeprefix(f"{root}/")) != item.sha256:
+            if digests.get(root.path(item.key)) != item.sha256:
                 raise _differs(item.key)
 
     def _vouched(
         self,
         number: int,
-        root: str,
+        root: RecordFolder,
         placed: list[Placed],
         copied: dict[tuple[str, str], CopyRow],
         inventory: bytes,
@@ -134,36 +133,35 @@ class Restoring:
         """SHA-256 of every object that the inventory in force, or an earlier one of this record, accounts for."""
         told = json.loads(inventory)
         digests = {path: digest for digest, paths in told["fixity"]["sha256"].items() for path in paths}
-        declaration, declared = layout.OBJECT_DECLARATION
-        digests[declaration] = _sha256(declared)
+        digests[ocfl.DECLARATION] = _sha256(ocfl.DECLARED)
         known = {str(fact.get("inventory")) for fact in facts}
-        pinned = {item.key.removeprefix(f"{root}/"): item.sha256 for item in placed}
-        heads = {f"v{number}/inventory.json": inventory, "inventory.json": inventory}
+        pinned = {root.path(item.key): item.sha256 for item in placed}
+        heads = {ocfl.version_inventory(number): inventory, ocfl.INVENTORY: inventory}
         for item in placed:
-            path = item.key.removeprefix(f"{root}/")
-            if path not in heads and _EARLIER.fullmatch(path):
+            path = root.path(item.key)
+            if path not in heads and _is_inventory(path):
                 content = self._either(item, copied, partial(_is, item.sha256))
                 if content is None:  # damaged in both: nothing will be written of it
-                    digests |= {path: item.sha256, f"{path}.sha512": pinned.get(f"{path}.sha512", "")}
-                elif layout.sha512(content) in known or follows(content, inventory):
+                    digests |= {path: item.sha256, ocfl.sidecar_of(path): pinned.get(ocfl.sidecar_of(path), "")}
+                elif ocfl.sha512(content) in known or follows(content, inventory):
                     heads[path] = content
         for path, content in heads.items():
-            digests |= {path: _sha256(content), f"{path}.sha512": _sha256(layout.sidecar(content))}
+            digests |= {path: _sha256(content), ocfl.sidecar_of(path): _sha256(ocfl.sidecar(content))}
         return digests
 
     def _inventory(
         self,
-        root: str,
+        root: RecordFolder,
         number: int,
         placed: list[Placed],
         copied: dict[tuple[str, str], CopyRow],
         sha512: str,
     ) -> bytes | None:
         """The inventory with the journal's digest, from whichever store has it."""
-        for path in ("inventory.json", f"v{number}/inventory.json"):
+        for path in (ocfl.INVENTORY, ocfl.version_inventory(number)):
             for item in placed:
-                if item.key == f"{root}/{path}":
-                    content = self._either(item, copied, lambda found: layout.sha512(found) == sha512)
+                if item.key == root.key(path):
+                    content = self._either(item, copied, lambda found: ocfl.sha512(found) == sha512)
                     if content is not None:
                         return content
         return None
@@ -293,6 +291,11 @@ def _stated(session: Session, record_id: str) -> list[dict[str, Any]]:
         JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type.in_(CHANGES)
     )
     return [json.loads(body)["facts"] for body in session.scalars(query.order_by(JournalEntryRow.n))]
+
+
+def _is_inventory(path: str) -> bool:
+    found = ocfl.object_path(path)
+    return found is not None and found.role is Role.INVENTORY
 
 
 def _sha256(content: bytes) -> str:

@@ -22,19 +22,19 @@ from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
 from archive.custody.findings import Findings, Kind
 from archive.custody.rebuild.records import CHANGES
-from archive.custody.reconcile.store import HEADS, restored
+from archive.custody.reconcile.store import restored
 from archive.custody.replica.transfer import Fetched, Source, running
-from archive.custody.replica.versions import BATCH, CHECKPOINT, behind, forget_former, rows_of
+from archive.custody.replica.versions import BATCH, behind, forget_former, rows_of
 from archive.database.engine import Database
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, TenantRow
-from archive.journal.tiles import JOURNAL
-from archive.objects import fixity, layout
+from archive.objects import fixity, layout, ocfl
+from archive.objects.layout import CHECKPOINT, RecordFolder
+from archive.objects.ocfl import HEADS, Role
 from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, found, lock_missing, read_all
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
 _WRITERS: Final = 4
-_STAGED: Final = ("/bytes", "/deposit.json")
 FOLLOWED: Final = (*CHANGES, "ObjectRestored", "HoldPlaced", "HoldReleased", "HoldRecovered", "ReleaseRecovered")
 
 OnProgress = Callable[[str, int, int | None], None]
@@ -110,19 +110,19 @@ class Copies:
             placed = catalogue.placed(session, record_id)
             known = {(one.key, one.version): one for one in rows_of(session, record_id)}
             held = catalogue.is_held(session, record_id) or any(item.legal_hold for item in placed)
-            root, number = layout.object_root(row.tenant_id, record_id), row.ocfl_version
+            folder, number = layout.record_folder(row.tenant_id, record_id), row.ocfl_version
         made: list[CopyRow] = []
         heads: list[Placed] = []
-        for item in sorted(placed, key=lambda one: _rank(one.key.removeprefix(f"{root}/"))):
+        for item in sorted(placed, key=lambda one: _rank(folder.path(one.key))):
             there = known.get((item.key, item.version))
             if there is not None:
                 made += self._followed(findings, there, item.locked_until, held=held)
-            elif item.key.removeprefix(f"{root}/") in HEADS:
+            elif folder.path(item.key) in HEADS:
                 heads.append(item)
             else:
                 made += self._object(findings, Source(item.key, item.version, item.sha256, record_id), held=held)
         if heads:
-            made += self._heads(findings, root, number, heads, record_id, held=held)
+            made += self._heads(findings, folder, number, heads, held=held)
         if made:
             with self._database.write() as session:
                 for one in made:
@@ -175,27 +175,28 @@ class Copies:
         return Fetched(self._store, source, state, self._folder)
 
     def _heads(
-        self, findings: Findings, root: str, number: int, heads: Sequence[Placed], record_id: str, *, held: bool
+        self, findings: Findings, folder: RecordFolder, number: int, heads: Sequence[Placed], *, held: bool
     ) -> list[CopyRow]:
         """Write each head once a version, in sequence: sidecar, then inventory."""
         made = []
+        record_id = folder.record_id
         with self._database.read() as session:
             again = restored(session, record_id)
-        pinned = {item.key.removeprefix(f"{root}/"): item for item in heads}
+        pinned = {folder.path(item.key): item for item in heads}
         for name in sorted(pinned, reverse=True):
             item = pinned[name]
             try:
-                earlier = [found(self._store, f"{root}/v{n}/{name}") for n in range(1, number + 1)]
+                earlier = [found(self._store, folder.key(_of_version(name, n))) for n in range(1, number + 1)]
             except Unreadable as error:
                 _not_copied(findings, "store", str(error.values["key"]), error, record_id)
                 continue
             contents = [content for content in earlier if content is not None]
             if len(contents) < number:
                 lost = earlier.index(None) + 1
-                findings.add(Kind.MISSING, "store", f"{root}/v{lost}/{name}", "bytes", record=record_id)
+                findings.add(Kind.MISSING, "store", folder.key(_of_version(name, lost)), "bytes", record=record_id)
                 continue
             if hashlib.sha256(contents[-1]).hexdigest() != item.sha256:
-                findings.add(Kind.CHANGED, "store", f"{root}/v{number}/{name}", "bytes", record=record_id)
+                findings.add(Kind.CHANGED, "store", folder.key(_of_version(name, number)), "bytes", record=record_id)
                 continue
             written, strays = self._sequence(item.key, contents)
             if strays > again[name]:
@@ -287,7 +288,7 @@ class Copies:
         with self._database.read() as session:
             tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
         roots = [key for tenant in tenants for key in sorted(layout.root_files(tenant))]
-        for prefix in ("layout.json", "register/", *roots, f"{JOURNAL}/"):
+        for prefix in (layout.LAYOUT_JSON, layout.REGISTER, *roots, layout.JOURNAL):
             items = (item for item in self._store.list(prefix) if item.key != CHECKPOINT and not item.marker)
             self._missing(findings, items, locks=locks)
         if note is not None:
@@ -326,13 +327,13 @@ class Copies:
 
     def _staging(self, findings: Findings) -> None:
         """Copy waiting deposits unlocked; delete their copies when they are gone here."""
-        there = (item for item in self._store.list("staging/") if item.key.endswith(_STAGED) and not item.marker)
+        there = (item for item in self._store.list(layout.STAGING) if _is_acknowledged(item.key) and not item.marker)
         seen: set[tuple[str, str]] = set()
         while batch := list(islice(there, 200)):
             seen.update((item.key, item.version) for item in batch)
             self._missing(findings, iter(batch))
         with self._database.read() as session:
-            rows = list(session.scalars(select(CopyRow).where(CopyRow.key.startswith("staging/"))))
+            rows = list(session.scalars(select(CopyRow).where(CopyRow.key.startswith(layout.STAGING))))
         for row in rows:
             if (row.key, row.version) in seen:
                 continue
@@ -371,8 +372,19 @@ def _not_copied(
 
 def _rank(path: str) -> tuple[int, str]:
     """Order of writing within a record: content, version inventories, declaration, heads."""
-    if "/content/" in path:
+    found = ocfl.object_path(path)
+    if found is None or found.role is Role.DECLARATION:
+        return 2, path
+    if found.role is Role.CONTENT:
         return 0, path
-    if path in HEADS:
-        return 3, path
-    return (1, path) if path.startswith("v") else (2, path)
+    return (3, path) if found.version is None else (1, path)
+
+
+def _of_version(head: str, number: int) -> str:
+    """What a version has in its own folder of a head."""
+    return ocfl.version_inventory(number) if head == ocfl.INVENTORY else ocfl.version_sidecar(number)
+
+
+def _is_acknowledged(key: str) -> bool:
+    staged = layout.staging_key(key)
+    return staged is not None and staged.is_acknowledged

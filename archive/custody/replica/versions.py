@@ -11,12 +11,10 @@ from sqlalchemy.orm import Session, aliased
 
 from archive.catalogue import rows as catalogue
 from archive.database.tables import CopyRow, RepresentationRow, StoredFileRow
-from archive.journal.tiles import JOURNAL
 from signing.ground.clock import Clock
 
 BATCH: Final = 100
 """Records asked for at once."""
-CHECKPOINT: Final = f"{JOURNAL}/checkpoint"
 UNVERIFIED: Final = "unverified"
 """Nobody has read it yet where it now stands as the copy."""
 

@@ -23,11 +23,12 @@ from archive.catalogue.description import not_kept
 from archive.database.engine import Database
 from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
 from archive.disposition.holds import statements as hold_statements
-from archive.disposition.holds.statements import PLACED, RELEASED, digest_of, key_of
+from archive.disposition.holds.statements import PLACED, RELEASED, digest_of
 from archive.journal.sequencer import Ledger
 from archive.model.identifiers import is_id, new_id
 from archive.model.records import RecordState
 from archive.objects import layout
+from archive.objects.layout import HoldKey
 from archive.objects.ocfl_versions import Stored, Version
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
 from archive.retention.rules import farthest_lock
@@ -214,7 +215,7 @@ class Holds:
         if hold.released_at is not None:
             told[RELEASED] = hold_statements.released(hold)
         for what, content in told.items():
-            key = key_of(hold.tenant_id, hold.id, what)
+            key = HoldKey(hold.tenant_id, hold.id, what).key
             try:
                 self._store.put(key, content, sha256=digest_of(content), retain_until=until)
             except Refused as error:
@@ -248,9 +249,9 @@ class Holds:
             if record.state in _GONE:
                 return
             held = catalogue.is_held(session, record_id)
-            root = layout.object_root(record.tenant_id, record_id)
+            folder = layout.record_folder(record.tenant_id, record_id)
             there: dict[tuple[str, str], StoredObject] = {}
-            for item in self._store.list(f"{root}/"):
+            for item in self._store.list(folder.prefix):
                 if not item.marker:
                     there[item.key, item.version] = guard(self._store, item.key, item.version, on=held)
             for row in catalogue.rows(session, record_id):

@@ -7,7 +7,6 @@ nothing else, so that they can be written again with the same bytes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,15 +15,12 @@ from typing import Any, Final
 
 from archive.database.engine import iso
 from archive.database.tables import HoldRow
+from archive.objects.layout import HoldKey, register_key
 from signing.ground.canonical import canonical, parse_canonical
 from signing.ground.clock import parse_stamp, stamp
 
 PLACED: Final = "placed"
 RELEASED: Final = "released"
-_KEY: Final = re.compile(
-    r"register/(?P<tenant>[a-z][a-z0-9-]{0,62})/holds/(?P<hold>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-    r"/(?P<what>placed|released)\.json"
-)
 
 
 @dataclass(frozen=True)
@@ -48,16 +44,6 @@ class Statement:
     records: tuple[str, ...]
     salt: str
     digest: str
-
-
-def key_of(tenant: str, hold: str, what: str) -> str:
-    """Where a statement lies."""
-    return f"register/{tenant}/holds/{hold}/{what}.json"
-
-
-def is_statement(key: str) -> bool:
-    """Whether a key is one of a statement about a hold."""
-    return _KEY.fullmatch(key) is not None
 
 
 def placed(row: HoldRow, records: Sequence[str]) -> bytes:
@@ -104,22 +90,22 @@ def read(key: str, content: bytes) -> Statement:
     Raises:
         ValueError: It is not one, or not one of this place.
     """
-    named = _KEY.fullmatch(key)
-    if named is None:
+    place = register_key(key)
+    if not isinstance(place, HoldKey):
         raise ValueError(f"not the key of a statement: {key}")
     told: dict[str, Any] = parse_canonical(content)
-    is_placed = named["what"] == PLACED
+    is_placed = place.what == PLACED
     try:
         if (told["tenant"], told["hold"], told["type"]) != (
-            named["tenant"],
-            named["hold"],
+            place.tenant,
+            place.hold,
             "hold" if is_placed else "release",
         ):
             raise ValueError(f"a statement of another place: {key}")
         return Statement(
             told["tenant"],
             told["hold"],
-            named["what"],
+            place.what,
             parse_stamp(told["placed_at" if is_placed else "released_at"]),
             told["reason"],
             date.fromisoformat(told["until"]) if told.get("until") else None,

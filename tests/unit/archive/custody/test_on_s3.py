@@ -172,7 +172,7 @@ def test_what_is_held_and_rots_is_restored_held_and_let_go_whole(
     """The version that can't be read and the one that stands beside it are held and released together."""
     (record, *_) = filled(bucket, tmp_path)
     Custody(bucket).copy_everything()
-    root = layout.object_root("demo", record)
+    root = layout.record_folder("demo", record).root
 
     def held() -> dict[str, set[bool]]:
         stores = {"first": bucket.store, "second": bucket.copy_store}

@@ -17,8 +17,9 @@ from sqlalchemy import select
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.catalogue import rows as catalogue
 from archive.database.tables import HoldRow, JournalEntryRow
-from archive.disposition.holds.statements import PLACED, RELEASED, key_of, released
+from archive.disposition.holds.statements import PLACED, RELEASED, released
 from archive.objects import layout
+from archive.objects.layout import HoldKey
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
 from tests.holdings import PowerCut, alter, keep, lose_database, opened, rows, system_at
@@ -71,7 +72,7 @@ def held(system: System) -> dict[str, tuple[Any, ...]]:
 
 
 def in_store(system: System, record: str) -> set[bool]:
-    root = layout.object_root("demo", record)
+    root = layout.record_folder("demo", record).root
     return {system.store.stat(item.key, item.version).legal_hold for item in system.store.list(f"{root}/")}
 
 
@@ -138,7 +139,7 @@ def test_a_decision_that_the_store_never_heard_of_comes_back_from_the_journal(sy
     system.publisher.publish(force_token=True)
     after, report = again(system)
     missing = {item["what"] for item in report["findings"]}
-    assert missing == {key_of("demo", placed, PLACED), key_of("demo", released, RELEASED)}
+    assert missing == {HoldKey("demo", placed, PLACED).key, HoldKey("demo", released, RELEASED).key}
     with after.database.read() as session:
         (row,) = catalogue.holds_on(session, one)
         assert row.until == until
@@ -165,7 +166,7 @@ def test_a_statement_that_was_altered_is_not_believed(system: System, tmp_path: 
     one = keep(system, tmp_path, 1)
     which = hold(system, one)
     system.publisher.publish(force_token=True)
-    key = key_of("demo", which, PLACED)
+    key = HoldKey("demo", which, PLACED).key
     alter(system.settings.home / "store" / key, spoil)
     after, report = again(system)
     assert {item["what"] for item in report["findings"] if item["kind"] == "changed"} == {key}
@@ -181,7 +182,7 @@ def test_a_release_forged_in_the_store_frees_nothing(system: System, tmp_path: P
     which = hold(system, one)
     release(system, which)
     system.publisher.publish(force_token=True)
-    key = key_of("demo", which, RELEASED)
+    key = HoldKey("demo", which, RELEASED).key
     alter(system.settings.home / "store" / key, lambda content: content.replace(b"Jug", b"Jog"))
     after, report = again(system)
     assert {item["what"] for item in report["findings"] if item["kind"] == "changed"} == {key}
@@ -197,7 +198,7 @@ def test_a_release_that_the_journal_would_know_of_frees_nothing(system: System, 
     with system.database.read() as session:
         row = session.get_one(HoldRow, which)
     row.released_at, row.release_reason, row.release_salt = system.clock() - timedelta(hours=1), "Jugé", "0" * 32
-    forged, key = released(row), key_of("demo", which, RELEASED)
+    forged, key = released(row), HoldKey("demo", which, RELEASED).key
     system.store.put(key, forged, sha256=hashlib.sha256(forged).hexdigest())
     after, report = again(system)
     assert [(f["kind"], f["what"], f["detail"]) for f in report["findings"]] == [("untracked", key, "hold")]
@@ -271,13 +272,13 @@ def test_a_record_that_is_lost_does_not_take_the_hold_of_the_others(system: Syst
     one, lost = keep(system, tmp_path, 1), keep(system, tmp_path, 2)
     which = hold(system, one, lost)
     system.publisher.publish(force_token=True)
-    shutil.rmtree(system.settings.home / "store" / layout.object_root("demo", lost))
+    shutil.rmtree(system.settings.home / "store" / layout.record_folder("demo", lost).root)
     after, report = again(system)
     assert report["counts"]["missing"] == 1
     after.initialise()
     assert after.holds.run().failed == {}, "the statement names more records than there are, as the journal does"
     assert in_store(after, one) == {True}
-    key = key_of("demo", which, PLACED)
+    key = HoldKey("demo", which, PLACED).key
     alter(after.settings.home / "store" / key, lambda content: content.replace(b"Contentieux", b"Autre chose"))
     assert after.holds.settle(which) == {which: "object_exists"}, "and what nobody told is an alarm"
     after.close()
@@ -297,12 +298,14 @@ def test_a_statement_that_nobody_decided_or_that_is_not_as_it_was_is_told(system
 
     assert found() == set(), "what the store was not told yet is not missed"
     content = json.dumps({"v": 1, "type": "release", "hold": forged, "tenant": "demo"}).encode()
-    release_key = key_of("demo", forged, RELEASED)
+    release_key = HoldKey("demo", forged, RELEASED).key
     system.store.put(release_key, content, sha256=hashlib.sha256(content).hexdigest())
-    alter(system.settings.home / "store" / key_of("demo", altered, PLACED), lambda was: was.replace(b"Cont", b"cont"))
-    (system.settings.home / "store" / key_of("demo", gone, PLACED)).unlink()
+    alter(
+        system.settings.home / "store" / HoldKey("demo", altered, PLACED).key, lambda was: was.replace(b"Cont", b"cont")
+    )
+    (system.settings.home / "store" / HoldKey("demo", gone, PLACED).key).unlink()
     assert found() == {
         ("untracked", release_key, "hold"),
-        ("changed", key_of("demo", altered, PLACED), "hold"),
-        ("missing", key_of("demo", gone, PLACED), "hold"),
+        ("changed", HoldKey("demo", altered, PLACED).key, "hold"),
+        ("missing", HoldKey("demo", gone, PLACED).key, "hold"),
     }

@@ -18,8 +18,9 @@ from archive.catalogue import rows as catalogue
 from archive.custody.replica.restore import Restoring
 from archive.custody.replica.status import status
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
-from archive.disposition.holds.statements import PLACED, key_of
+from archive.disposition.holds.statements import PLACED
 from archive.objects import layout
+from archive.objects.layout import HoldKey
 from archive.objects.port import Assurance, ObjectStore, read_all
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
@@ -227,7 +228,7 @@ def test_what_no_inventory_accounts_for_is_no_reason_to_restore(paired: System, 
     Custody(paired).copy_everything()
     assert Custody(paired).restore("demo", ids[0], agent="service:cli") == []
     with paired.database.write() as session:
-        root = f"{layout.object_root('demo', ids[0])}/"
+        root = f"{layout.record_folder('demo', ids[0]).root}/"
         digest = hashlib.sha256(b"forged").hexdigest()
         made = [
             s.put(f"{root}{path}", b"forged", sha256=digest, replace=True) for s in (paired.store, paired.copy_store)
@@ -447,7 +448,7 @@ def test_a_hold_and_its_release_are_followed_to_the_second_store(paired: System,
     Custody(paired).copy_everything()
 
     def held(store: Any, record: str) -> set[bool]:
-        root = layout.object_root("demo", record)
+        root = layout.record_folder("demo", record).root
         return {store.stat(item.key, item.version).legal_hold for item in store.list(f"{root}/")}
 
     hold = paired.holds.place("demo", [ids[0]], reason="Contentieux", until=None, agent="user:1")
@@ -460,7 +461,7 @@ def test_a_hold_and_its_release_are_followed_to_the_second_store(paired: System,
     in_step(paired)
     assert Custody(paired).copy_everything()["records_behind"] == 0
     assert held(paired.copy_store, ids[2]) == {False}
-    statement = key_of("demo", hold, PLACED)
+    statement = HoldKey("demo", hold, PLACED).key
     assert read_all(paired.copy_store, statement) == read_all(paired.store, statement)
     paired.holds.release("demo", hold, reason="Jugé", agent="user:1")
     paired.holds.run()
@@ -472,7 +473,7 @@ def test_a_hold_and_its_release_are_followed_to_the_second_store(paired: System,
 
 def held_in(store: Any, record: str) -> set[bool]:
     """Legal hold of every version of every object of a record."""
-    root = layout.object_root("demo", record)
+    root = layout.record_folder("demo", record).root
     return {store.stat(item.key, item.version).legal_hold for item in store.list(f"{root}/")}
 
 

@@ -25,6 +25,7 @@ from archive.model.identifiers import new_id
 from archive.model.settings import S3Store
 from archive.objects import layout
 from archive.objects.fixity import Fixity
+from archive.objects.layout import HoldKey
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import ObjectStore, read_all, unreadable
@@ -64,7 +65,7 @@ def run(world: World, store: ObjectStore | None = None) -> Settled:
 
 def in_store(world: World, record: str) -> set[bool]:
     """Legal hold of every version of every object of a record, as the store states each."""
-    root = layout.object_root("demo", record)
+    root = layout.record_folder("demo", record).root
     return {world.store.stat(item.key, item.version).legal_hold for item in world.store.list(f"{root}/")}
 
 
@@ -150,13 +151,13 @@ def test_the_journal_tells_both_and_never_why(world: World, tmp_path: Path) -> N
         assert released["ended"] == "released"
         assert None not in (who, whom)
         for what, facts in (("placed", placed), ("released", released)):
-            key = hold_statements.key_of("demo", hold, what)
+            key = HoldKey("demo", hold, what).key
             content = read_all(world.store, key)
             assert facts["statement"] == hold_statements.digest_of(content)
             assert world.store.stat(key).locked_until is not None
     statement = hold_statements.read(
-        hold_statements.key_of("demo", hold, "placed"),
-        read_all(world.store, hold_statements.key_of("demo", hold, "placed")),
+        HoldKey("demo", hold, "placed").key,
+        read_all(world.store, HoldKey("demo", hold, "placed").key),
     )
     assert (statement.reason, statement.records) == (REASON, (record, second))
     with world.database.read() as session:
@@ -366,7 +367,7 @@ def test_minio_itself_refuses_and_says_on_for_each_version(
     world = make(store=MinioObjectStore(settings, utc_now))
     record = world.keep(tmp_path)
     describe(world, record, "Deuxième fiche")
-    root = layout.object_root("demo", record)
+    root = layout.record_folder("demo", record).root
     versions = [(item.key, item.version) for item in world.store.list(f"{root}/")]
     client = minio.client()
 
@@ -389,7 +390,7 @@ def test_minio_refuses_what_is_held_and_has_no_lock_left(make: Make, minio: S3Se
     settings = minio.settings()
     world = make(store=MinioObjectStore(settings, utc_now))
     record = world.keep(tmp_path)
-    root = layout.object_root("demo", record)
+    root = layout.record_folder("demo", record).root
     client = minio.client()
     unlocked = f"{root}/unlocked"
     put = world.store.put(unlocked, b"x", sha256=hold_statements.digest_of(b"x"))
@@ -512,7 +513,7 @@ class Rotten:
 def test_a_statement_that_cannot_be_read_stops_no_other_hold(world: World, tmp_path: Path) -> None:
     one, two = world.keep(tmp_path), world.keep(tmp_path)
     first, second = place(world, one), place(world, two)
-    store: Any = Rotten(world.store, hold_statements.key_of("demo", first, PLACED))
+    store: Any = Rotten(world.store, HoldKey("demo", first, PLACED).key)
     done = run(world, store)
     assert (done.settled, done.failed) == (1, {first: "object_unreadable"})
     assert in_store(world, one) == in_store(world, two) == {True}, "the statement is lost, the hold is not"

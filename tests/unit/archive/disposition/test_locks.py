@@ -12,7 +12,7 @@ from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
 from archive.disposition import locks
 from archive.disposition.locks import Locks
-from archive.journal.publisher import is_kept_for_ever
+from archive.objects.layout import is_kept_for_ever
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import ObjectStore

@@ -169,7 +169,7 @@ def row_of(database: Database, record_id: str) -> RecordRow:
 
 
 def object_path(root: Path, record_id: str) -> Path:
-    return root / layout.object_root("demo", record_id)
+    return root / layout.record_folder("demo", record_id).root
 
 
 def entries_of(database: Database, record_id: str) -> list[dict[str, Any]]:
@@ -190,8 +190,10 @@ def test_a_package_becomes_a_record(
     assert (row.rule_code, row.ends_on, row.final_action) == ("DEP-FIN-008", date(2036, 12, 31), "destroy")
     assert "c’est une facture" in row.retention_explanation
     (entry,) = entries_of(database, given.record_id)
-    record_json = read_all(store, f"{layout.object_root('demo', given.record_id)}/v1/content/metadata/record.json")
-    inventory = read_all(store, f"{layout.object_root('demo', given.record_id)}/inventory.json")
+    record_json = read_all(
+        store, f"{layout.record_folder('demo', given.record_id).root}/v1/content/metadata/record.json"
+    )
+    inventory = read_all(store, f"{layout.record_folder('demo', given.record_id).root}/inventory.json")
     assert entry["facts"] == {
         "record": hashlib.sha256(record_json).hexdigest(),
         "original": given.files[0].digests.sha256,
@@ -207,7 +209,9 @@ def test_a_package_becomes_a_record(
     assert view["index"] == {"state": "indexed"}
     assert view["text"] == {"words": 812, "mean_confidence": 0.943}
     assert all(form["store"]["locked_until"] == "2027-04-16" for form in view["representations"])
-    assert {item.key for item in pinned} == {o.key for o in store.list(layout.object_root("demo", given.record_id))}
+    assert {item.key for item in pinned} == {
+        o.key for o in store.list(layout.record_folder("demo", given.record_id).root)
+    }
     assert all(item.locked_until == date(2027, 4, 16) for item in pinned)
 
 
@@ -513,7 +517,7 @@ def test_a_description_is_a_new_version_with_longer_locks(
     assert second["facts"]["fields"] == ["document_type", "title"]
     assert second["facts"]["record"] == row.record_json_sha256 != first["facts"]["record"]
     assert row.last_entry == second["n"]
-    stored = store.list(f"{layout.object_root('demo', kept)}/")
+    stored = store.list(f"{layout.record_folder('demo', kept).root}/")
     locks = {store.stat(o.key, o.version).locked_until for o in stored}
     assert max(d for d in locks if d) == date(2027, 7, 17)
     with database.read() as session:
@@ -573,7 +577,7 @@ def test_another_writer_of_the_same_record_is_waited_for(
     holdings: Holdings, package: Make, store: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = package()
-    root = layout.object_root("demo", given.record_id)
+    root = layout.record_folder("demo", given.record_id).root
 
     def meanwhile(*_: Any) -> None:
         store.put(f"{root}/v1/inventory.json", b"{}", sha256=hashlib.sha256(b"{}").hexdigest())

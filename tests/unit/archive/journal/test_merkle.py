@@ -103,9 +103,9 @@ def test_growth_writes_each_tile_of_the_new_head(first: int, second: int) -> Non
 
 
 def test_tile_paths_are_those_of_the_specification() -> None:
-    assert journal.Tile(0, 1234067).path == "tile/0/x001/x234/067"
-    assert journal.Tile(1, 0, 3).path == "tile/1/000.p/3"
-    assert journal.bundle_path(5, 44) == "tile/entries/005.p/44"
+    assert journal.Tile(0, 1234067).key == "journal/tile/0/x001/x234/067"
+    assert journal.Tile(1, 0, 3).key == "journal/tile/1/000.p/3"
+    assert journal.bundle_key(5, 44) == "journal/tile/entries/005.p/44"
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=300))

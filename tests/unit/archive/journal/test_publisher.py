@@ -15,7 +15,8 @@ from sqlalchemy import text, update
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow
 from archive.journal.merkle import parse_checkpoint, verify_consistency, verify_inclusion
-from archive.journal.publisher import Checkpoint, Publisher, vkey_line, voucher, voucher_of
+from archive.journal.opening import vkey_line, voucher, voucher_of
+from archive.journal.publisher import Checkpoint, Publisher
 from archive.journal.receipts import receipt_note
 from archive.journal.sequencer import Ledger
 from archive.journal.tiles import StoredTree
