@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from archive.disposition.holds.decisions import Holds
     from archive.disposition.locks import Locks
     from archive.evidence.bundle import Evidence
-    from archive.holdings.holdings import Holdings
+    from archive.holdings.stores import Stores
     from archive.journal.publisher import Publisher
     from archive.objects.probe import Probe
     from ingestion.processing.relay import Relay
@@ -115,11 +115,11 @@ class System:
         return Ledger(self.database, self.clock)
 
     @cached_property
-    def holdings(self) -> Holdings:
-        """Keeps, opens and verifies records."""
-        from archive.holdings.holdings import Holdings
+    def stores(self) -> Stores:
+        """What the verbs of ``archive.holdings`` work on."""
+        from archive.holdings.stores import Stores
 
-        return Holdings(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+        return Stores(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def register(self) -> Register:
@@ -323,7 +323,7 @@ class System:
             self.database,
             self.ledger,
             self.store,
-            self.holdings,
+            self.stores,
             self.stages,
             self.settings.home / "work",
             self.clock,

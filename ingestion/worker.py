@@ -20,7 +20,7 @@ def run_worker(settings: Settings) -> int:
     """A Celery worker with one process a core and a spare one for urgent work; returns when told to end."""
     os.nice(_NICE)
     os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
-    import archive.holdings.holdings  # noqa: F401 - these are loaded once, before the fork, and shared by every child
+    import archive.holdings.keep  # noqa: F401 - these are loaded once, before the fork, and shared by every child
     import ingestion.processing.pipeline
     import ingestion.processing.runner  # noqa: F401
     from ingestion.queue.celery import make_app

@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import select
 
 from archive.database.engine import Base
+from archive.holdings import keep as holdings
+from archive.holdings.describe import describe
 from archive.model.identifiers import new_id
 from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile
 from ingestion.assembly import System, assemble
@@ -113,7 +115,7 @@ def keep(
         tools=(),
         reports={"pdfa.json": b"{}"},
     )
-    kept = system.holdings.keep(package, lambda _session, _kept: None)
+    kept = holdings.keep(system.stores, package, lambda _session, _kept: None)
     for file in files:
         file.path.unlink()
     return kept.record_id
@@ -154,9 +156,9 @@ def filled(system: System, folder: Path, count: int = 5) -> list[str]:
     """Two tenants, records, a description changed twice; all published and indexed."""
     system.create_tenant("autre", "Autre Commune")
     ids = [keep(system, folder, n, ("demo", "autre")[n % 2]) for n in range(count)]
-    system.holdings.describe("demo", ids[0], {"title": "Premier titre"}, agent="user:1", expected_revision=1)
+    describe(system.stores, "demo", ids[0], {"title": "Premier titre"}, agent="user:1", expected_revision=1)
     system.publisher.publish(force_token=True)
-    system.holdings.describe("demo", ids[0], {"title": "Second titre"}, agent="user:1", expected_revision=2)
+    describe(system.stores, "demo", ids[0], {"title": "Second titre"}, agent="user:1", expected_revision=2)
     system.publisher.publish(force_token=True)
     system.follower.catch_up()
     return ids

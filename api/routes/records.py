@@ -24,6 +24,7 @@ from api.views import examples
 from api.views.record import entity_tag, find_record, find_representation, view
 from api.views.record_schemas import History, PageWords, Record, Verification
 from api.views.schemas import Body
+from archive.holdings import describe as holdings
 from archive.model.records import Kind
 
 router = APIRouter(tags=["documents"])
@@ -192,7 +193,9 @@ def describe_record(
         row = find_record(session, caller.tenant, record_id)
     require_match(request, entity_tag(row))
     changes = change.model_dump(exclude_unset=True)
-    system.holdings.describe(caller.tenant, record_id, changes, agent=caller.agent, expected_revision=row.revision)
+    holdings.describe(
+        system.stores, caller.tenant, record_id, changes, agent=caller.agent, expected_revision=row.revision
+    )
     system.notifier.notify()
     with system.database.read() as session:
         row = find_record(session, caller.tenant, record_id)

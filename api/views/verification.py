@@ -13,6 +13,7 @@ from api.views.record import checkpoint_over
 from archive.database.engine import iso
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING, acting_for
+from archive.holdings import verify as holdings
 from archive.holdings.verify import Check
 from archive.objects.fixity import Fixity
 from signing.ground.clock import stamp
@@ -27,7 +28,9 @@ def verify(system: System, tenant: str, record_id: str, agent: str | None = None
     Raises:
         Refused: ``record_not_found``.
     """
-    result = system.holdings.verify(tenant, record_id, validate_seal=lambda path: seal_check(system, path), agent=agent)
+    result = holdings.verify(
+        system.stores, tenant, record_id, validate_seal=lambda path: seal_check(system, path), agent=agent
+    )
     return result.as_json()
 
 

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
-from archive.holdings.holdings import Holdings, Kept
+from archive.holdings.keep import Kept, kept_record
+from archive.holdings.revisions import extend_locks, lock_for, revision_in_force, write_version
+from archive.holdings.stores import Stores
 from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import ocfl
 from archive.objects.ocfl import RECORD_JSON
@@ -20,7 +22,7 @@ from archive.retention import schedule as rulebook
 
 
 def complete(
-    holdings: Holdings, package: ArchivalPackage, agent: str, in_transaction: Callable[[Session, Kept], None]
+    stores: Stores, package: ArchivalPackage, agent: str, in_transaction: Callable[[Session, Kept], None]
 ) -> Kept:
     """Add to a kept record the forms that it lacked, if the package has any; the original is never touched.
 
@@ -35,16 +37,16 @@ def complete(
         Refused: ``record_not_found``.
         Corrupt: What the store holds is not what was kept; nothing was claimed.
     """
-    with holdings._database.write() as session:
+    with stores.database.write() as session:
         row = catalogue.get(session, package.tenant, package.record_id)
         session.refresh(row, with_for_update=True)
-        current, before = holdings._current(row)
-        added = missing_forms(current, package)
+        record, before = revision_in_force(stores, row)
+        added = missing_forms(record, package)
         if added:
-            _add(holdings, session, row, current, before, package, added, agent)
-        kept = holdings._kept(session, row.id)
-        in_transaction(session, kept)
-    return kept
+            _add(stores, session, row, record, before, package, added, agent)
+        done = kept_record(stores, session, row.id)
+        in_transaction(session, done)
+    return done
 
 
 def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[PackageFile]:
@@ -80,7 +82,7 @@ def next_record(
 
 
 def _add(
-    holdings: Holdings,
+    stores: Stores,
     session: Session,
     row: RecordRow,
     current: Mapping[str, Any],
@@ -92,14 +94,14 @@ def _add(
     description = metadata.description_from(current["description"])
     decision = rulebook.decide(session, row.tenant_id, description)
     record = next_record(current, package, decision, added)
-    until = holdings._lasting(session, row.id, decision)
+    until = lock_for(stores, session, row.id, decision)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]
     planned += [Planned.of(ocfl.report_name(name), text) for name, text in sorted(package.reports.items())]
-    version = holdings._revised(
-        session, row, record, before, until, message="Complete", added=planned, tools=package.tools
+    version = write_version(
+        stores, session, row, record, before, until, message="Complete", added=planned, tools=package.tools
     )
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
-    entry = holdings._ledger.append(
+    entry = stores.ledger.append(
         session,
         type="RecordCompleted",
         tenant=row.tenant_id,
@@ -116,7 +118,7 @@ def _add(
     )
     catalogue.revise(session, row, record, version, entry.n)
     _pin(session, record, version, {file.kind.value for file in added})
-    holdings._extend_locks(session, row.id, until)
+    extend_locks(stores, session, row.id, until)
     forms = [sorted(form["kind"] for form in current["representations"]), sorted(digests)]
     session.add(
         RevisionRow(

@@ -14,13 +14,15 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.catalogue import description
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
 from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
+from archive.holdings.stores import Stores
 from archive.journal.merkle import leaf_hash
 from archive.journal.sequencer import Ledger
-from archive.model.records import Kind
+from archive.model.records import Kind, RecordState
 from archive.objects import fixity, ocfl
 from archive.objects.fixity import Fixity
 from archive.objects.layout import RecordFolder, record_folder
@@ -108,7 +110,46 @@ class Promise:
         return record_folder(self.tenant, self.record_id)
 
 
-def run(store: ObjectStore, promise: Promise, at: datetime, validate_seal: SealCheck | None) -> Verification:
+def verify(
+    stores: Stores,
+    tenant: str,
+    record_id: str,
+    *,
+    validate_seal: SealCheck | None = None,
+    agent: str | None = None,
+    asked: bool = True,
+) -> Verification:
+    """Read everything again and compare it with what was promised; the result is recorded.
+
+    Args:
+        tenant: Whose.
+        record_id: Which.
+        validate_seal: Judges the archival PDF's seal.
+        agent: Who asked.
+        asked: False for the routine: then only what is not intact goes into the journal.
+
+    Raises:
+        Refused: ``record_not_found``.
+    """
+    promise = _promised(stores, tenant, record_id)
+    result = _run_checks(stores.store, promise, stores.clock(), validate_seal)
+    while result.verdict is not fixity.Fixity.INTACT and (now := _promised(stores, tenant, record_id)) != promise:
+        promise = now  # described, held or released while it was read: what is wrong is wrong twice
+        result = _run_checks(stores.store, promise, stores.clock(), validate_seal)
+    with stores.database.write() as session:
+        _record_result(session, stores.ledger, promise, result, agent=agent, asked=asked)
+    return result
+
+
+def _promised(stores: Stores, tenant: str, record_id: str) -> Promise:
+    with stores.database.read() as session:
+        row = catalogue.get(session, tenant, record_id)
+        if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
+            raise description.not_kept(row)
+        return Promise.load(session, row)
+
+
+def _run_checks(store: ObjectStore, promise: Promise, at: datetime, validate_seal: SealCheck | None) -> Verification:
     """Every check there is. Reads every byte of the record."""
     checks = [_object(store, promise, item) for item in promise.objects]
     forms = [c for c, item in zip(checks, promise.objects, strict=True) if item.kind is not None]
@@ -126,7 +167,7 @@ def run(store: ObjectStore, promise: Promise, at: datetime, validate_seal: SealC
     return Verification(at, tuple(result))
 
 
-def record(
+def _record_result(
     session: Session,
     ledger: Ledger,
     promise: Promise,

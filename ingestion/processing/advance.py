@@ -23,7 +23,7 @@ from ingestion.tables import DepositRow
 from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:
-    from archive.holdings.holdings import Kept
+    from archive.holdings.keep import Kept
 
 _BREATH: Final = 0.25
 """Seconds of work worth a commit: fewer would cost more than they save."""
@@ -136,9 +136,11 @@ class _Advance:
         if run.kept_before:
             from archive.holdings.complete import complete
 
-            complete(self._context.holdings, package, run.deposit.agent, in_transaction)
+            complete(self._context.stores, package, run.deposit.agent, in_transaction)
         else:
-            self._context.holdings.keep(package, in_transaction)
+            from archive.holdings.keep import keep
+
+            keep(self._context.stores, package, in_transaction)
 
 
 def _blame_chunks(run: DepositRun, result: StageResult) -> StageResult:

@@ -13,7 +13,7 @@ from ingestion.stages.port import Stage
 from signing.ground.clock import Clock
 
 if TYPE_CHECKING:
-    from archive.holdings.holdings import Holdings
+    from archive.holdings.stores import Stores
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RunContext:
     database: Database
     ledger: Ledger
     store: ObjectStore
-    holdings: Holdings
+    stores: Stores
     stages: tuple[Stage, ...]
     work: Path
     clock: Clock

@@ -23,7 +23,7 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Unavailable
 
 if TYPE_CHECKING:
-    from archive.holdings.holdings import Holdings
+    from archive.holdings.stores import Stores
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Runner:
         database: Database,
         ledger: Ledger,
         store: ObjectStore,
-        holdings: Holdings,
+        stores: Stores,
         stages: Sequence[Stage],
         work: Path,
         clock: Clock,
@@ -57,7 +57,7 @@ class Runner:
         notify: Callable[[], None] = lambda: None,
         owner: Callable[[], str] = this_worker,
     ) -> None:
-        self._context = RunContext(database, ledger, store, holdings, checked(stages), work, clock)
+        self._context = RunContext(database, ledger, store, stores, checked(stages), work, clock)
         self._notify = notify
         self._owner = owner
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from api.views.deposit import view
 from archive.database.tables import JournalEntryRow, RecordRow
+from archive.holdings.verify import verify
 from ingestion.assembly import System, assemble
 from ingestion.queue import valkey
 from ingestion.queue.classes import CLASSES
@@ -231,7 +232,7 @@ class Backstage:
         assert sorted(objects) == sorted(wanted)
         assert {record for record, _ in self.system.index.record_ids("demo")} == wanted
         for record in wanted:
-            assert self.system.holdings.verify("demo", record).verdict == "intact"
+            assert verify(self.system.stores, "demo", record).verdict == "intact"
 
 
 def letter(number: int) -> bytes:

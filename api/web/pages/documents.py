@@ -30,6 +30,7 @@ from api.web.verdicts import findings, fixity_badge
 from archive.catalogue.rows import holds_on, latest_verification
 from archive.database.tables import HoldRow, RecordRow, RepresentationRow, VerificationRow
 from archive.disposition.holds.decisions import records_of
+from archive.holdings import describe as holdings
 from signing.ground.clock import parse_stamp
 from signing.ground.errors import Refused
 
@@ -300,7 +301,8 @@ def _describe(request: Request, person: Caller, record_id: str, form: dict[str, 
     try:
         changes = _changes(form)
         revision = form.get("revision", "")
-        system.holdings.describe(
+        holdings.describe(
+            system.stores,
             person.tenant,
             record_id,
             changes,

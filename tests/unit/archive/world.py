@@ -11,7 +11,8 @@ import pikepdf
 from archive.database.engine import Database
 from archive.database.tables import TenantRow
 from archive.evidence.bundle import Evidence
-from archive.holdings.holdings import Holdings
+from archive.holdings.keep import keep
+from archive.holdings.stores import Stores
 from archive.journal.publisher import Publisher
 from archive.journal.sequencer import Ledger
 from archive.model.identifiers import new_id
@@ -50,7 +51,7 @@ class World:
         settings = SigningSettings(keys=keys)
         self.timestamper = load_timestamper(settings, self.clock)
         self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
-        self.holdings = Holdings(self.database, self.ledger, self.store, self.clock, horizon)
+        self.stores = Stores(self.database, self.ledger, self.store, self.clock, horizon)
         self.seal_with(load_signer(settings))
         with self.database.write() as session:
             session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
@@ -82,6 +83,11 @@ class World:
         )
 
     def keep(self, home: Path, *, archival: bool = True) -> str:
+        package = self.package(home, archival=archival)
+        return keep(self.stores, package, lambda _session, _kept: None).record_id
+
+    def package(self, home: Path, *, archival: bool = True) -> ArchivalPackage:
+        """What ingestion would hand over, its deposit journalled."""
         deposit, received = new_id(), self.clock()
         original, sealed, text = (home / f"{deposit}.{name}" for name in ("pdf", "sealed.pdf", "xml"))
         with pikepdf.new() as pdf:
@@ -106,7 +112,7 @@ class World:
                 agent="key:1",
                 facts=facts,
             )
-        package = ArchivalPackage(
+        return ArchivalPackage(
             record_id=new_id(),
             tenant="demo",
             deposit_id=deposit,
@@ -125,7 +131,6 @@ class World:
             tools=(),
             reports={"pdfa.json": b'{"verdict":"valid"}', "signatures.json": b"{}"},
         )
-        return self.holdings.keep(package, lambda _session, _kept: None).record_id
 
     def bundle(self, record: str, *, content: bool = True) -> bytes:
         target = io.BytesIO()

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.database.tables import CustodyReportRow, JournalEntryRow, RecordRow
 from archive.database.tenancy import EVERYTHING, acting_for
+from archive.holdings.verify import verify
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
 from tests.holdings import SAME, alter, filled, flipped, keep, receive, rows, stored_file, system_at, titles
@@ -57,7 +58,7 @@ def test_copies_restoring_reconciling_and_rebuilding(tmp_path: Path, keys: Path,
     assert Custody(system).copy_everything(check=True)["findings"] == []
     assert Custody(system).copy_everything()["records_behind"] == 0
     alter(stored_file(system, ids[1], "original.pdf"), flipped)
-    assert system.holdings.verify("autre", ids[1]).verdict == "altered"
+    assert verify(system.stores, "autre", ids[1]).verdict == "altered"
     assert [one.store for one in Custody(system).restore("autre", ids[1], agent="service:cli")] == ["first"]
     stored_file(system, ids[0], "alto.xml").unlink()
     report = Custody(system).reconcile(pause=lambda _: None)
@@ -72,7 +73,7 @@ def test_copies_restoring_reconciling_and_rebuilding(tmp_path: Path, keys: Path,
     assert (report["equal"], report["findings"], report["waiting_deposits"]) == (True, [], 1)
     assert rows(after, *SAME) == before
     assert titles(after, "commune") == shown
-    assert after.holdings.verify("autre", ids[1]).verdict == "intact"
+    assert verify(after.stores, "autre", ids[1]).verdict == "intact"
     after.close()
 
 
@@ -87,7 +88,7 @@ def test_a_move_to_the_other_store(tmp_path: Path, keys: Path, databases: Databa
     (tmp_path / "nas").rename(home / "store")
     after = system_at(home, **settings_of(fresh), CHARTRIER_COPY_PATH=str(tmp_path / "old"))
     after.initialise()
-    assert after.holdings.verify("demo", ids[0]).verdict == "intact"
+    assert verify(after.stores, "demo", ids[0]).verdict == "intact"
     assert Custody(after).copy_everything(check=True)["findings"] == []
     assert Custody(after).reconcile(pause=lambda _: None)["findings"] == []
     after.close()
@@ -122,7 +123,7 @@ def test_a_rebuild_that_is_killed_again_and_again_ends_equal(tmp_path: Path, key
     assert (report["equal"], report["findings"], report["waiting_deposits"]) == (True, 0, 1)
     assert rows(watching, *SAME) == before
     assert sorted(watching.index.record_ids("demo")) == shown
-    assert watching.holdings.verify("demo", ids[0]).verdict == "intact"
+    assert verify(watching.stores, "demo", ids[0]).verdict == "intact"
     watching.close()
 
 

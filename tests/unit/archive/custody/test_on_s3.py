@@ -15,7 +15,8 @@ from sqlalchemy import select
 
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.database.tables import CopyRow, JournalEntryRow, RepresentationRow
-from archive.holdings.verify import UNREAD
+from archive.holdings.describe import describe
+from archive.holdings.verify import UNREAD, verify
 from archive.model.settings import S3Store
 from archive.objects import layout
 from archive.objects.port import ObjectStore, read_all
@@ -78,7 +79,7 @@ def test_everything_comes_back_from_a_bucket(bucket: System, tmp_path: Path, env
     assert (report["equal"], report["findings"], report["waiting_deposits"]) == (True, [], 1)
     assert rows(after, *SAME) == before
     assert titles(after, "commune") == shown
-    assert after.holdings.verify("demo", ids[0]).verdict == "intact"
+    assert verify(after.stores, "demo", ids[0]).verdict == "intact"
     assert Custody(after).reconcile(pause=lambda _: None)["findings"] == []
     after.close()
 
@@ -143,13 +144,13 @@ def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_p
     assert Custody(bucket).restore("demo", ids[0], agent="service:cli") == []
     for name in ("alto.xml", "record.json", "/inventory.json"):
         damaged = decay(minio, bucket.settings.archive.store, bucket.store, ids[0], name)
-        result = bucket.holdings.verify("demo", ids[0])
+        result = verify(bucket.stores, "demo", ids[0])
         assert result.verdict == "unverifiable", "bytes that nobody can read are neither intact nor altered"
         assert UNREAD in " ".join(check.detail for check in result.checks)
-        assert bucket.holdings.verify("demo", ids[2]).verdict == "intact"
+        assert verify(bucket.stores, "demo", ids[2]).verdict == "intact"
         done = Custody(bucket).restore("demo", ids[0], agent="service:cli")
         assert [one.store for one in done] == ["first"]
-        assert bucket.holdings.verify("demo", ids[0]).verdict == "intact"
+        assert verify(bucket.stores, "demo", ids[0]).verdict == "intact"
         with bucket.database.read() as session:
             told = select(JournalEntryRow.body).where(JournalEntryRow.type == "ObjectRestored")
             last = session.scalars(told.order_by(JournalEntryRow.n.desc()).limit(1)).one()
@@ -162,7 +163,7 @@ def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_p
     after.prepare_rebuild()
     report = Custody(after).rebuild(thorough=True)
     assert (report["equal"], report["findings"]) == (True, [])
-    assert after.holdings.verify("demo", ids[0]).verdict == "intact"
+    assert verify(after.stores, "demo", ids[0]).verdict == "intact"
     after.close()
 
 
@@ -184,7 +185,7 @@ def test_what_is_held_and_rots_is_restored_held_and_let_go_whole(
     def decayed(name: str) -> None:
         rotten = decay(minio, bucket.settings.archive.store, bucket.store, record, name)
         (key,) = {item.key for item in bucket.store.list(f"{root}/") if item.version == rotten}
-        assert bucket.holdings.verify("demo", record).verdict == "unverifiable"
+        assert verify(bucket.stores, "demo", record).verdict == "unverifiable"
         kept.append((key, rotten))
 
     kept: list[tuple[str, str]] = []
@@ -193,7 +194,7 @@ def test_what_is_held_and_rots_is_restored_held_and_let_go_whole(
     assert bucket.holds.settle(hold) == {}, "what can't be read is held like the rest"
     decayed("record.json")
     assert {one.store for one in Custody(bucket).restore("demo", record, agent="service:cli")} == {"first"}
-    assert bucket.holdings.verify("demo", record).verdict == "intact"
+    assert verify(bucket.stores, "demo", record).verdict == "intact"
     Custody(bucket).copy_everything()
     assert held() == {"first": {True}, "second": {True}}
     for key, version in kept:
@@ -251,7 +252,7 @@ def test_what_rots_in_the_second_store_is_told_and_written_anew(tmp_path: Path, 
             done = Custody(system).restore("demo", ids[0], agent="service:cli")
             assert [one.store for one in done] == ["second"]
             assert Custody(system).copy_everything(check=True)["findings"] == []
-        system.holdings.describe("demo", ids[0], {"title": "Ensuite"}, agent="user:1", expected_revision=1)
+        describe(system.stores, "demo", ids[0], {"title": "Ensuite"}, agent="user:1", expected_revision=1)
         assert Custody(system).copy_everything(check=True)["findings"] == [], "a head that was put back is in sequence"
         alter(stored_file(system, ids[1], "original.pdf"), flipped)
         decay(minio, second, system.copy_store, ids[1], "original.pdf")

@@ -25,6 +25,9 @@ from archive.database.tables import (
     RetentionRuleRow,
     TenantRow,
 )
+from archive.holdings import describe as describing
+from archive.holdings.describe import describe
+from archive.holdings.verify import verify
 from archive.journal.merkle import checkpoint_text
 from archive.model.records import Kind
 from archive.objects.ocfl_versions import Planned
@@ -80,7 +83,7 @@ def test_everything_comes_back_row_for_row(system: System, tmp_path: Path) -> No
     assert (ids[0], "Second titre") in found
     for record_id in ids:
         tenant = "autre" if ids.index(record_id) % 2 else "demo"
-        assert after.holdings.verify(tenant, record_id).verdict == "intact"
+        assert verify(after.stores, tenant, record_id).verdict == "intact"
     after.close()
 
 
@@ -90,7 +93,7 @@ def test_the_service_goes_on_from_there(system: System, tmp_path: Path) -> None:
     after, _ = again(system)
     after.initialise()
     later = keep(after, tmp_path, 77)
-    after.holdings.describe("demo", ids[0], {"title": "Après"}, agent="user:2", expected_revision=3)
+    describe(after.stores, "demo", ids[0], {"title": "Après"}, agent="user:2", expected_revision=3)
     new = after.publisher.publish(force_token=True)
     from archive.journal.merkle import verify_consistency
     from archive.journal.tiles import StoredTree
@@ -143,7 +146,7 @@ def test_what_was_not_published_is_told_again(system: System, tmp_path: Path) ->
     assert report["equal"]
     after.initialise()
     after.publisher.publish(force_token=True)
-    assert after.holdings.verify("demo", lost).verdict == "intact"
+    assert verify(after.stores, "demo", lost).verdict == "intact"
     assert lost in {one for one, _ in titles(after, "cimetière assainissement") + titles(after, "commune")}
     assert _bundle_verdict(after, lost, tmp_path) == "intact"
     after.close()
@@ -151,12 +154,12 @@ def test_what_was_not_published_is_told_again(system: System, tmp_path: Path) ->
 
 def test_a_change_that_was_not_published_is_told_again(system: System, tmp_path: Path) -> None:
     ids = filled(system, tmp_path)
-    system.holdings.describe("demo", ids[2], {"title": "Juste avant"}, agent="user:1", expected_revision=1)
+    describe(system.stores, "demo", ids[2], {"title": "Juste avant"}, agent="user:1", expected_revision=1)
     after, report = again(system)
     row = _record(after, ids[2])
     assert (row.title, row.revision, row.ocfl_version) == ("Juste avant", 2, 2)
     assert report["recovered"]["subjects"] == [f"record:{ids[2]}"]
-    assert after.holdings.verify("demo", ids[2]).verdict == "intact"
+    assert verify(after.stores, "demo", ids[2]).verdict == "intact"
     assert (ids[2], "Juste avant") in titles(after, "commune")
     after.close()
 
@@ -287,7 +290,7 @@ def test_what_is_damaged_is_listed_and_the_rest_comes_back(
         known = set(session.scalars(select(RecordRow.id)))
     assert known == set(ids) - (set() if whole else {victim})
     if whole:
-        assert after.holdings.verify("autre", victim).verdict != "intact"
+        assert verify(after.stores, "autre", victim).verdict != "intact"
     if kind == "missing":
         with after.database.read() as session:
             assert session.get_one(RepresentationRow, (victim, Kind.ORIGINAL)).version == LOST
@@ -301,7 +304,7 @@ def test_a_forgery_that_is_whole_in_itself_is_not_believed(
     ids = filled(system, tmp_path)
     forged = b"%PDF forged"
     planned = Planned.of("original/original.pdf", forged)
-    real_next, real_revised = metadata.next_record, type(system.holdings)._revised
+    real_next, real_revised = metadata.next_record, describing.write_version
 
     def next_record(*given: Any) -> dict[str, Any]:
         record = json.loads(json.dumps(real_next(*given)))
@@ -313,9 +316,9 @@ def test_a_forgery_that_is_whole_in_itself_is_not_believed(
 
     monkeypatch.setattr(metadata, "next_record", next_record)
     monkeypatch.setattr(
-        type(system.holdings), "_revised", lambda *given, **named: real_revised(*given, **named, added=[planned])
+        describing, "write_version", lambda *given, **named: real_revised(*given, **named, added=[planned])
     )
-    system.holdings.describe("demo", ids[2], {"title": "Faux"}, agent="user:1", expected_revision=1)
+    describe(system.stores, "demo", ids[2], {"title": "Faux"}, agent="user:1", expected_revision=1)
     monkeypatch.undo()
     after, report = again(system)
     assert report["counts"]["changed"] >= 1
@@ -346,7 +349,7 @@ def test_an_earlier_checkpoint_that_contradicts_the_log_claims_nothing(system: S
 def test_a_forged_later_version_is_never_taken_for_the_original(system: System, tmp_path: Path) -> None:
     """Somebody with the store adds a version whose record tells of other bytes: listed, and not believed."""
     ids = filled(system, tmp_path)
-    forged = system.holdings.describe("demo", ids[2], {"title": "Faux"}, agent="user:1", expected_revision=1)
+    forged = describe(system.stores, "demo", ids[2], {"title": "Faux"}, agent="user:1", expected_revision=1)
     content = stored_file(system, ids[2], "record.json")
     paths = [p for p in (system.settings.home / "store" / "tenants").rglob("record.json") if ids[2] in str(p)]
     later = next(p for p in paths if "/v2/" in str(p))

@@ -18,6 +18,7 @@ import api.access.tables  # noqa: F401 - so that every table exists
 from archive.catalogue import rows as catalogue
 from archive.database.tables import HoldRow, JournalEntryRow
 from archive.disposition.holds.statements import PLACED, RELEASED, released
+from archive.holdings.verify import verify
 from archive.objects import layout
 from archive.objects.layout import HoldKey
 from ingestion.assembly import System
@@ -103,7 +104,7 @@ def test_holds_come_back_as_they_were(system: System, tmp_path: Path) -> None:
     assert in_store(after, free) == {False}
     with after.database.read() as session:
         assert [row.id for row in catalogue.holds_on(session, one)] == [first]
-    assert after.holdings.verify("demo", one).verdict == "intact"
+    assert verify(after.stores, "demo", one).verdict == "intact"
     assert Custody(after).reconcile()["open"] == 0, "statements are no strangers in the register"
     after.close()
 

@@ -22,6 +22,7 @@ from archive.database.tables import (
     StoredFileRow,
     TenantRow,
 )
+from archive.holdings.describe import describe
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
 from search.engines.tantivy_schema import documents
@@ -57,7 +58,7 @@ def test_nothing_is_found_where_nothing_is_wrong(system: System, tmp_path: Path)
 def test_what_the_follower_has_not_come_to_is_no_drift(system: System, tmp_path: Path) -> None:
     ids = filled(system, tmp_path)
     keep(system, tmp_path, 50)
-    system.holdings.describe("demo", ids[2], {"title": "Plus tard"}, agent="user:1", expected_revision=1)
+    describe(system.stores, "demo", ids[2], {"title": "Plus tard"}, agent="user:1", expected_revision=1)
     assert reconcile(system)["findings"] == []
 
 
@@ -65,7 +66,7 @@ def test_a_hundred_drifts_of_the_index_are_found_and_put_right(system: System, t
     """25 of each: taken out, unknown, as it was before a change, there twice."""
     ids = [keep(system, tmp_path, n) for n in range(75)]
     for record_id in ids[25:50]:
-        system.holdings.describe("demo", record_id, {"title": "Changé"}, agent="user:1", expected_revision=1)
+        describe(system.stores, "demo", record_id, {"title": "Changé"}, agent="user:1", expected_revision=1)
     system.follower.catch_up()
     before = titles(system, "commune")
     entries = {}
@@ -300,13 +301,13 @@ def test_a_change_that_was_begun_and_never_claimed_is_no_alarm(
 
     monkeypatch.setattr(type(system.ledger), "append", cut)
     with pytest.raises(RuntimeError):
-        system.holdings.describe("demo", ids[2], {"title": "Jamais"}, agent="user:1", expected_revision=1)
+        describe(system.stores, "demo", ids[2], {"title": "Jamais"}, agent="user:1", expected_revision=1)
     monkeypatch.undo()
     assert rows(system, "records") == before
     report = reconcile(system)
     assert report["findings"] == []
     assert report["unfinished"] == 1
-    system.holdings.describe("demo", ids[2], {"title": "Après"}, agent="user:1", expected_revision=1)
+    describe(system.stores, "demo", ids[2], {"title": "Après"}, agent="user:1", expected_revision=1)
     system.follower.catch_up()
     report = reconcile(system)
     assert (report["findings"], report["unfinished"]) == ([], 0)

@@ -19,6 +19,8 @@ from archive.custody.replica.restore import Restoring
 from archive.custody.replica.status import status
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.disposition.holds.statements import PLACED
+from archive.holdings.describe import describe
+from archive.holdings.verify import verify
 from archive.objects import layout
 from archive.objects.layout import HoldKey
 from archive.objects.port import Assurance, ObjectStore, read_all
@@ -80,7 +82,7 @@ def test_it_follows_the_journal(paired: System, tmp_path: Path) -> None:
     Custody(paired).follow_copies()
     in_step(paired)
     keep(paired, tmp_path, 60)
-    paired.holdings.describe("demo", ids[0], {"title": "Troisième"}, agent="user:1", expected_revision=3)
+    describe(paired.stores, "demo", ids[0], {"title": "Troisième"}, agent="user:1", expected_revision=3)
     paired.publisher.publish()
     Custody(paired).follow_copies()
     in_step(paired)
@@ -134,11 +136,11 @@ def test_a_damaged_object_is_restored_under_an_entry(paired: System, tmp_path: P
         victim.unlink()
     else:
         alter(victim, flipped)
-    assert paired.holdings.verify("demo", ids[2]).verdict in {"altered", "missing"}
+    assert verify(paired.stores, "demo", ids[2]).verdict in {"altered", "missing"}
     done = Custody(paired).restore("demo", ids[2], agent="service:cli")
     assert [one.store for one in done] == ["first"]
     assert victim.read_bytes() == before
-    assert paired.holdings.verify("demo", ids[2]).verdict == "intact"
+    assert verify(paired.stores, "demo", ids[2]).verdict == "intact"
     with paired.database.read() as session:
         entry = session.scalars(select(JournalEntryRow).where(JournalEntryRow.type == "ObjectRestored")).one()
     facts = json.loads(entry.body)["facts"]
@@ -158,7 +160,7 @@ def test_a_damaged_object_is_restored_under_an_entry(paired: System, tmp_path: P
     after.prepare_rebuild()
     report = Custody(after).rebuild()
     assert (report["equal"], report["findings"]) == (True, [])
-    assert after.holdings.verify("demo", ids[2]).verdict == "intact"
+    assert verify(after.stores, "demo", ids[2]).verdict == "intact"
     after.close()
 
 
@@ -191,10 +193,10 @@ def test_a_head_that_was_put_back_in_the_copy_is_no_alarm_when_it_moves_on(
         assert [one.store for one in done] == ["second"]
     for revision in (1, 2):
         title = {"title": f"Titre {revision}"}
-        paired.holdings.describe("demo", record_id, title, agent="user:1", expected_revision=revision)
+        describe(paired.stores, "demo", record_id, title, agent="user:1", expected_revision=revision)
         assert Custody(paired).copy_everything(check=True)["findings"] == []
     alter(head, flipped)
-    paired.holdings.describe("demo", record_id, {"title": "Autre"}, agent="user:1", expected_revision=3)
+    describe(paired.stores, "demo", record_id, {"title": "Autre"}, agent="user:1", expected_revision=3)
     assert ("changed", "copy", "sequence") in found(Custody(paired).copy_everything())
 
 
@@ -343,7 +345,7 @@ def test_a_power_cut_at_any_write_ends_in_step(
     monkeypatch.setattr("archive.custody.replica.sync._WRITERS", 1)
     with opened(tmp_path / "home", keys) as system:
         ids = [keep(system, tmp_path, 1)]
-        system.holdings.describe("demo", ids[0], {"title": "Changé"}, agent="user:1", expected_revision=1)
+        describe(system.stores, "demo", ids[0], {"title": "Changé"}, agent="user:1", expected_revision=1)
         system.publisher.publish(force_token=True)
     boundary, blown = 0, True
     while blown:
@@ -375,12 +377,12 @@ def states(system: System, record_id: str) -> list[tuple[str, bool]]:
 
 def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
-    paired.holdings.describe("demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
+    describe(paired.stores, "demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
     with paired.database.write() as session:
         form = session.get_one(RepresentationRow, (ids[0], "original"))
         for pinned in catalogue.rows(session, ids[0]):
             pinned.legal_hold = paired.store.hold(pinned.key, pinned.version, on=True).legal_hold
-    assert paired.holdings.verify("demo", ids[0]).verdict == "intact"
+    assert verify(paired.stores, "demo", ids[0]).verdict == "intact"
     Custody(paired).copy_everything()
     later = form.locked_until + timedelta(days=9)
     paired.copy_store.extend_lock(form.key, paired.copy_store.stat(form.key).version, later)
@@ -396,7 +398,7 @@ def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -
     after = system_at(home, CHARTRIER_COPY_PATH=str(tmp_path / "old"))
     after.initialise()
     for number, record_id in enumerate(ids):
-        assert after.holdings.verify(("demo", "autre")[number % 2], record_id).verdict == "intact"
+        assert verify(after.stores, ("demo", "autre")[number % 2], record_id).verdict == "intact"
     assert states(after, ids[0]) == [("intact", True), ("unverified", False)], "nobody has read the copy yet"
     Custody(after).copy_everything()
     assert states(after, ids[0])[1] == ("unverified", False), "bringing it in step is not reading it"
@@ -411,7 +413,7 @@ def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -
             assert (form.locked_until, form.legal_hold) == (here.locked_until, here.legal_hold)
     assert Custody(after).copy_everything(check=True)["findings"] == []
     assert states(after, ids[0]) == [("intact", True), ("intact", True)]
-    after.holdings.describe("demo", ids[0], {"title": "Après"}, agent="user:1", expected_revision=3)
+    describe(after.stores, "demo", ids[0], {"title": "Après"}, agent="user:1", expected_revision=3)
     after.publisher.publish()
     assert Custody(after).copy_everything(check=True)["findings"] == []
     after.follower.catch_up()
@@ -456,7 +458,7 @@ def test_a_hold_and_its_release_are_followed_to_the_second_store(paired: System,
     assert held(paired.store, ids[0]) == {False}
     assert True in held(paired.copy_store, ids[0]), "the decision counts, not what the first store was told"
     paired.holds.run()
-    paired.holdings.describe("demo", ids[0], {"title": "Pendant"}, agent="user:1", expected_revision=3)
+    describe(paired.stores, "demo", ids[0], {"title": "Pendant"}, agent="user:1", expected_revision=3)
     Custody(paired).follow_copies()
     in_step(paired)
     assert Custody(paired).copy_everything()["records_behind"] == 0
@@ -503,7 +505,7 @@ def test_a_hold_that_crosses_a_restoration_holds_what_is_put_back(
     meanwhile(monkeypatch, hold)
     assert [one.store for one in Custody(paired).restore("demo", record, agent="service:cli")] == ["first"]
     assert held_in(paired.store, record) == {True}
-    assert paired.holdings.verify("demo", record).verdict == "intact"
+    assert verify(paired.stores, "demo", record).verdict == "intact"
     paired.holds.release("demo", placed[0], reason="Jugé", agent="user:1")
     assert paired.holds.run().failed == {}
     assert held_in(paired.store, record) == {False}, "what is damaged is let go like what stands in its place"
@@ -531,12 +533,12 @@ def test_a_description_that_crosses_a_restoration_is_not_overwritten(
     Custody(paired).copy_everything()
     alter(stored_file(paired, record, "inventory.json"), flipped)
 
-    def describe() -> None:
-        paired.holdings.describe("demo", record, {"title": "Entre-temps"}, agent="user:1", expected_revision=1)
+    def meddle() -> None:
+        describe(paired.stores, "demo", record, {"title": "Entre-temps"}, agent="user:1", expected_revision=1)
 
-    meanwhile(monkeypatch, describe)
+    meanwhile(monkeypatch, meddle)
     assert Custody(paired).restore("demo", record, agent="service:cli") == [], "it is an object of the record no more"
-    assert paired.holdings.verify("demo", record).verdict == "intact"
+    assert verify(paired.stores, "demo", record).verdict == "intact"
 
 
 def test_a_store_that_is_left_before_it_was_told_of_a_release_lets_go_as_the_copy(

@@ -21,6 +21,8 @@ from archive.disposition.holds import decisions as holds
 from archive.disposition.holds import statements as hold_statements
 from archive.disposition.holds.decisions import Holds, Settled
 from archive.disposition.holds.statements import PLACED
+from archive.holdings import describe as holdings
+from archive.holdings.verify import verify
 from archive.model.identifiers import new_id
 from archive.model.settings import S3Store
 from archive.objects import layout
@@ -89,7 +91,7 @@ def row_of(world: World, hold: str) -> HoldRow:
 
 
 def describe(world: World, record: str, title: str, revision: int = 1) -> None:
-    world.holdings.describe("demo", record, {"title": title}, agent="user:1", expected_revision=revision)
+    holdings.describe(world.stores, "demo", record, {"title": title}, agent="user:1", expected_revision=revision)
 
 
 class Away:
@@ -122,7 +124,7 @@ def test_a_hold_is_set_on_every_object_and_lifted_again(somewhere: World, tmp_pa
     assert run(world) == Settled(settled=1)
     assert in_store(world, record) == in_catalogue(world, record) == {True}
     assert in_store(world, other) == in_catalogue(world, other) == {False}
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     with world.database.read() as session:
         view = catalogue.view(session, "demo", record)
     assert [(one["id"], one["reason"], one["until"]) for one in view["holds"]] == [(hold, REASON, None)]
@@ -131,10 +133,10 @@ def test_a_hold_is_set_on_every_object_and_lifted_again(somewhere: World, tmp_pa
 
     release(world, hold)
     assert in_catalogue(world, record) == {False}, "nothing is claimed that the store may be about to end"
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     assert run(world) == Settled(settled=1)
     assert in_store(world, record) == {False}
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     with world.database.read() as session:
         assert catalogue.view(session, "demo", record)["holds"] == []
 
@@ -186,7 +188,7 @@ def test_what_is_added_while_it_is_held_is_held_at_once(somewhere: World, tmp_pa
     run(world)
     describe(world, record, "Pendant le gel")
     assert in_store(world, record) == in_catalogue(world, record) == {True}
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
 
 
 def test_a_description_between_decision_and_store_is_held_too(world: World, tmp_path: Path) -> None:
@@ -254,7 +256,7 @@ def test_a_store_that_goes_away_is_brought_in_step_later(world: World, tmp_path:
         run(world, Away(world.store, left))  # type: ignore[arg-type]
     assert row_of(world, hold).settled_at is None
     assert in_catalogue(world, record) == {False}, "nothing is claimed yet"
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     assert run(world) == Settled(settled=1)
     assert in_store(world, record) == in_catalogue(world, record) == {True}
 
@@ -262,7 +264,7 @@ def test_a_store_that_goes_away_is_brought_in_step_later(world: World, tmp_path:
     with pytest.raises(Unavailable):
         run(world, Away(world.store, left))  # type: ignore[arg-type]
     assert row_of(world, hold).settled_at is None
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     assert run(world) == Settled(settled=1)
     assert in_store(world, record) == in_catalogue(world, record) == {False}
 
@@ -413,16 +415,16 @@ def test_a_hold_that_somebody_lifted_in_the_store_is_found_out(make: Make, minio
     record = world.keep(tmp_path)
     place(world, record)
     run(world)
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     with world.database.read() as session:
         pinned = catalogue.placed(session, record)
     for item in (pinned[0], pinned[-1]):  # a form, and one of the small files
         minio.client().disable_object_legal_hold(settings.bucket, item.key, version_id=item.version)
-        found = world.holdings.verify("demo", record)
+        found = verify(world.stores, "demo", record)
         assert found.verdict is Fixity.ALTERED
         assert "gel" in " ".join(check.detail for check in found.checks)
         minio.client().enable_object_legal_hold(settings.bucket, item.key, version_id=item.version)
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
 
 
 def test_a_check_that_crosses_a_decision_tells_nothing_wrong(
@@ -442,7 +444,7 @@ def test_a_check_that_crosses_a_decision_tells_nothing_wrong(
         return real(key, version)
 
     monkeypatch.setattr(world.store, "stat", stat)
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     assert crossed
 
 
@@ -487,7 +489,7 @@ def test_decisions_that_cross_leave_what_was_decided_last(world: World, tmp_path
     assert run(world).failed == {}
     for record in records:
         assert in_store(world, record) == in_catalogue(world, record) == {True}
-        assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+        assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     release(world, last[0])
     run(world)
     for record in records:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive.evidence import verify
 from archive.evidence.bundle import looks_like_bundle, verify_bundle
+from archive.holdings.describe import describe
 from archive.journal.receipts import receipt_note
 from archive.model.identifiers import new_id
 from signing.authority import ensure_generated
@@ -302,7 +303,7 @@ def test_digests_only(world: World, record: str, tmp_path: Path, root: bytes) ->
 
 def test_a_described_record_and_one_without_pdf(world: World, tmp_path: Path, root: bytes) -> None:
     bare = world.keep(tmp_path, archival=False)
-    world.holdings.describe("demo", bare, {"title": "Autre titre"}, agent="user:1", expected_revision=1)
+    describe(world.stores, "demo", bare, {"title": "Autre titre"}, agent="user:1", expected_revision=1)
     path = tmp_path / "preuve.zip"
     path.write_bytes(world.bundle(bare))
     result = verify_bundle(path, root=root)

@@ -19,8 +19,12 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow, RevisionRow, TenantRow, VerificationRow
-from archive.holdings.holdings import Holdings, Kept
-from archive.holdings.verify import Check
+from archive.holdings import keep as keeping
+from archive.holdings.describe import describe
+from archive.holdings.keep import Kept, keep
+from archive.holdings.open import open_form
+from archive.holdings.stores import Stores
+from archive.holdings.verify import Check, verify
 from archive.journal.sequencer import Ledger
 from archive.model.identifiers import new_id
 from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
@@ -47,19 +51,19 @@ def store(root: Path, clock: Clock) -> LocalObjectStore:
 
 
 @pytest.fixture
-def holdings(database: Database, ledger: Ledger, store: LocalObjectStore, clock: Clock) -> Holdings:
+def stores(database: Database, ledger: Ledger, store: LocalObjectStore, clock: Clock) -> Stores:
     with database.write() as session:
         session.add(TenantRow(id="demo", name="Démo", created_at=clock()))
         session.flush()
         rulebook.load_pack(session, "demo")
-    return Holdings(database, ledger, store, clock, HORIZON)
+    return Stores(database, ledger, store, clock, HORIZON)
 
 
 Make = Callable[..., ArchivalPackage]
 
 
 @pytest.fixture
-def package(tmp_path: Path, database: Database, ledger: Ledger, holdings: Holdings, clock: Clock) -> Make:
+def package(tmp_path: Path, database: Database, ledger: Ledger, stores: Stores, clock: Clock) -> Make:
     def make(*, archival: bool = True, **description: Any) -> ArchivalPackage:
         deposit, received = new_id(), clock()
         contents = {Kind.ORIGINAL: b"%PDF-1.4 received " + deposit.encode(), Kind.TEXT: b"<alto/>"}
@@ -179,11 +183,11 @@ def entries_of(database: Database, record_id: str) -> list[dict[str, Any]]:
 
 
 def test_a_package_becomes_a_record(
-    holdings: Holdings, package: Make, database: Database, root: Path, store: LocalObjectStore
+    stores: Stores, package: Make, database: Database, root: Path, store: LocalObjectStore
 ) -> None:
     given = package()
     seen: list[Kept] = []
-    kept = holdings.keep(given, lambda _, kept: seen.append(kept))
+    kept = keep(stores, given, lambda _, kept: seen.append(kept))
     assert seen == [kept]
     row = row_of(database, given.record_id)
     assert (row.revision, row.state, row.words, row.mean_confidence) == (1, "kept", 812, 0.943)
@@ -215,16 +219,16 @@ def test_a_package_becomes_a_record(
     assert all(item.locked_until == date(2027, 4, 16) for item in pinned)
 
 
-def test_strangers_accept_every_object(holdings: Holdings, package: Make, root: Path) -> None:
+def test_strangers_accept_every_object(stores: Stores, package: Make, root: Path) -> None:
     for given in (package(), package(archival=False, document_type="bidule"), package(title="Délibération")):
-        holdings.keep(given, nothing)
+        keep(stores, given, nothing)
     said = validates(root)
     assert said.split()[-2:] == ["3", "3"]
 
 
-def test_premis_tells_the_entries_in_order(holdings: Holdings, package: Make, root: Path) -> None:
+def test_premis_tells_the_entries_in_order(stores: Stores, package: Make, root: Path) -> None:
     given = package()
-    holdings.keep(given, nothing)
+    keep(stores, given, nothing)
     premis = json.loads((object_path(root, given.record_id) / "v1/content/metadata/premis.json").read_bytes())
     told = [(event["entry"], event["type"]) for event in premis["events"]]
     assert told == [
@@ -241,7 +245,7 @@ def test_premis_tells_the_entries_in_order(holdings: Holdings, package: Make, ro
 
 
 def test_premis_states_of_a_stage_what_was_handed_over_and_nothing_else(
-    holdings: Holdings, package: Make, root: Path, database: Database, ledger: Ledger
+    stores: Stores, package: Make, root: Path, database: Database, ledger: Ledger
 ) -> None:
     given = package()
     first, second = given.tools
@@ -250,8 +254,8 @@ def test_premis_states_of_a_stage_what_was_handed_over_and_nothing_else(
         facts = {"stage": "polish", "state": "done"}
         subject = f"deposit:{given.deposit_id}"
         ledger.append(session, type="StageCompleted", tenant="demo", subject=subject, agent="key:1", facts=facts)
-    holdings.keep(given, nothing)
-    holdings.describe("demo", given.record_id, {"title": "Autre"}, agent="user:1", expected_revision=1)
+    keep(stores, given, nothing)
+    describe(stores, "demo", given.record_id, {"title": "Autre"}, agent="user:1", expected_revision=1)
     for version in ("v1", "v2"):
         path = object_path(root, given.record_id) / version / "content/metadata/premis.json"
         events = json.loads(path.read_bytes())["events"]
@@ -259,9 +263,9 @@ def test_premis_states_of_a_stage_what_was_handed_over_and_nothing_else(
         assert stages == {"identify": "validation", "recognise": "transcription"}, version
 
 
-def test_a_type_without_a_rule_is_never_destroyed(holdings: Holdings, package: Make, database: Database) -> None:
+def test_a_type_without_a_rule_is_never_destroyed(stores: Stores, package: Make, database: Database) -> None:
     given = package(document_type="bidule")
-    holdings.keep(given, nothing)
+    keep(stores, given, nothing)
     row = row_of(database, given.record_id)
     assert (row.rule_code, row.ends_on, row.final_action) == (None, None, "keep")
     assert [w["code"] for w in row.warnings] == ["extension_mismatch", "type_unknown"]
@@ -279,38 +283,38 @@ class _Dies(LocalObjectStore):
         return super().put(*args, **options)
 
 
-def _count_writes(given: ArchivalPackage, holdings: Holdings, store: _Dies) -> int:
+def _count_writes(given: ArchivalPackage, stores: Stores, store: _Dies) -> int:
     before = store.left
-    holdings.keep(given, nothing)
+    keep(stores, given, nothing)
     return before - store.left
 
 
 def test_a_crash_at_any_write_is_made_good_by_the_retry(
-    package: Make, database: Database, ledger: Ledger, root: Path, clock: Clock, holdings: Holdings
+    package: Make, database: Database, ledger: Ledger, root: Path, clock: Clock, stores: Stores
 ) -> None:
     store = _Dies(root, clock)
-    fragile = Holdings(database, ledger, store, clock, HORIZON)
+    fragile = Stores(database, ledger, store, clock, HORIZON)
     writes = _count_writes(package(), fragile, store)
     assert writes >= 13
     for left in range(writes):
         given = package()
         store.left = left
         with pytest.raises(KeyboardInterrupt):
-            fragile.keep(given, nothing)
+            keep(fragile, given, nothing)
         assert entries_of(database, given.record_id) == []
         store.left = 10**6
         # the retry may find that a stage says something else than before: what is locked stays, and is told
-        fragile.keep(replace(given, pages=2 + left % 2), nothing)
+        keep(fragile, replace(given, pages=2 + left % 2), nothing)
         same_again = left % 2 == 0
         inventory = (object_path(root, given.record_id) / "inventory.json").read_text()
         assert not (same_again and "attempts/" in inventory), "the same package again leaves nothing beside it"
         assert len(entries_of(database, given.record_id)) == 1
-        assert holdings.verify("demo", given.record_id).verdict is Fixity.INTACT
+        assert verify(stores, "demo", given.record_id).verdict is Fixity.INTACT
     validates(root)
 
 
 def test_a_crash_before_the_commit_leaves_an_orphan_that_is_adopted(
-    holdings: Holdings, package: Make, database: Database, root: Path
+    stores: Stores, package: Make, database: Database, root: Path
 ) -> None:
     given = package()
 
@@ -318,22 +322,22 @@ def test_a_crash_before_the_commit_leaves_an_orphan_that_is_adopted(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        holdings.keep(given, fails)
+        keep(stores, given, fails)
     with database.read() as session:
         assert session.get(RecordRow, given.record_id) is None
     before = (object_path(root, given.record_id) / "inventory.json").read_bytes()
-    holdings.keep(given, nothing)
+    keep(stores, given, nothing)
     assert (object_path(root, given.record_id) / "inventory.json").read_bytes() == before
-    again = holdings.keep(given, nothing)
+    again = keep(stores, given, nothing)
     assert again.entry == row_of(database, given.record_id).kept_entry
     assert len(entries_of(database, given.record_id)) == 1
 
 
-def test_nothing_is_claimed_of_bytes_that_differ(holdings: Holdings, package: Make, database: Database) -> None:
+def test_nothing_is_claimed_of_bytes_that_differ(stores: Stores, package: Make, database: Database) -> None:
     given = package()
     given.files[0].path.write_bytes(b"swapped meanwhile")
     with pytest.raises(Corrupt) as caught:
-        holdings.keep(given, nothing)
+        keep(stores, given, nothing)
     assert caught.value.code == "digest_mismatch"
     with database.read() as session:
         assert session.get(RecordRow, given.record_id) is None
@@ -368,12 +372,12 @@ def test_a_store_that_lies_is_found_out_before_anything_is_claimed(
 ) -> None:
     given = package()
     with pytest.raises(Corrupt) as caught:
-        Holdings(database, ledger, kind(root, clock), clock, HORIZON).keep(given, nothing)
+        keep(Stores(database, ledger, kind(root, clock), clock, HORIZON), given, nothing)
     assert caught.value.code == code
     assert entries_of(database, given.record_id) == []
 
 
-def test_a_journal_that_was_rewritten_is_found_out(holdings: Holdings, kept: str, database: Database) -> None:
+def test_a_journal_that_was_rewritten_is_found_out(stores: Stores, kept: str, database: Database) -> None:
     with unguarded(database) as session:
         query = select(JournalEntryRow.body).where(JournalEntryRow.subject == f"record:{kept}")
         body = session.scalars(query).one()
@@ -381,27 +385,27 @@ def test_a_journal_that_was_rewritten_is_found_out(holdings: Holdings, kept: str
             text("UPDATE journal_entries SET body = :body WHERE subject = :subject"),
             {"body": body.replace(b"2027-", b"2026-"), "subject": f"record:{kept}"},
         )
-    found = {check.name: check.verdict for check in holdings.verify("demo", kept).checks}
+    found = {check.name: check.verdict for check in verify(stores, "demo", kept).checks}
     assert found["Journal"] is Fixity.ALTERED
 
 
-def test_bytes_come_back_whole_and_in_part(holdings: Holdings, package: Make, database: Database) -> None:
+def test_bytes_come_back_whole_and_in_part(stores: Stores, package: Make, database: Database) -> None:
     given = package()
-    holdings.keep(given, nothing)
+    keep(stores, given, nothing)
     row = row_of(database, given.record_id)
     content = given.files[0].path.read_bytes()
-    form, chunks = holdings.open(row, "original")
+    form, chunks = open_form(stores, row, "original")
     assert (b"".join(chunks), form.filename) == (content, "Reçu n° 12.PDF")
-    assert b"".join(holdings.open(row, "original", offset=5, length=4)[1]) == content[5:9]
-    assert b"".join(holdings.open(row, "original", offset=5)[1]) == content[5:]
+    assert b"".join(open_form(stores, row, "original", offset=5, length=4)[1]) == content[5:9]
+    assert b"".join(open_form(stores, row, "original", offset=5)[1]) == content[5:]
     with pytest.raises(Refused, match="forme"):
-        holdings.open(row, "preview")
+        open_form(stores, row, "preview")
 
 
 @pytest.fixture
-def kept(holdings: Holdings, package: Make) -> str:
+def kept(stores: Stores, package: Make) -> str:
     given = package()
-    holdings.keep(given, nothing)
+    keep(stores, given, nothing)
     return given.record_id
 
 
@@ -417,26 +421,26 @@ def flip(path: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def test_every_file_of_a_record_is_watched(holdings: Holdings, kept: str, root: Path, database: Database) -> None:
-    assert holdings.verify("demo", kept).verdict is Fixity.INTACT
+def test_every_file_of_a_record_is_watched(stores: Stores, kept: str, root: Path, database: Database) -> None:
+    assert verify(stores, "demo", kept).verdict is Fixity.INTACT
     files = sorted(p for p in object_path(root, kept).rglob("*") if p.is_file())
     assert len(files) >= 10
     for path in files:
         flip(path)
-        found = holdings.verify("demo", kept)
+        found = verify(stores, "demo", kept)
         assert found.verdict is Fixity.ALTERED, path
         flip(path)
         path.rename(root / "aside")
-        assert holdings.verify("demo", kept).verdict in {Fixity.MISSING, Fixity.ALTERED}, path
+        assert verify(stores, "demo", kept).verdict in {Fixity.MISSING, Fixity.ALTERED}, path
         (root / "aside").rename(path)
-    assert holdings.verify("demo", kept).verdict is Fixity.INTACT
+    assert verify(stores, "demo", kept).verdict is Fixity.INTACT
     with database.read() as session:
         assert session.query(VerificationRow).count() == 2 + 2 * len(files)
 
 
-def test_altered_bytes_are_not_served(holdings: Holdings, kept: str, root: Path, database: Database) -> None:
+def test_altered_bytes_are_not_served(stores: Stores, kept: str, root: Path, database: Database) -> None:
     flip(object_path(root, kept) / "v1/content/original/original.pdf")
-    _, chunks = holdings.open(row_of(database, kept), "original")
+    _, chunks = open_form(stores, row_of(database, kept), "original")
     with pytest.raises(Corrupt) as caught:
         next(chunks)
     assert caught.value.code == "altered"
@@ -453,44 +457,44 @@ def test_altered_bytes_are_not_served(holdings: Holdings, kept: str, root: Path,
     ],
 )
 def test_a_catalogue_that_was_edited_is_found_out(
-    holdings: Holdings, kept: str, database: Database, change: Callable[[RecordRow], None]
+    stores: Stores, kept: str, database: Database, change: Callable[[RecordRow], None]
 ) -> None:
     with database.write() as session:
         change(session.get_one(RecordRow, kept))
-    assert holdings.verify("demo", kept).verdict in {Fixity.ALTERED, Fixity.MISSING}
+    assert verify(stores, "demo", kept).verdict in {Fixity.ALTERED, Fixity.MISSING}
 
 
-def test_a_foreign_file_and_a_shorter_lock_are_found_out(holdings: Holdings, kept: str, root: Path) -> None:
+def test_a_foreign_file_and_a_shorter_lock_are_found_out(stores: Stores, kept: str, root: Path) -> None:
     import os
 
     stray = object_path(root, kept) / "v1/content/original/more.txt"
     stray.write_bytes(b"x")
-    assert holdings.verify("demo", kept).verdict is Fixity.ALTERED
+    assert verify(stores, "demo", kept).verdict is Fixity.ALTERED
     stray.unlink()
     path = object_path(root, kept) / "v1/content/original/original.pdf"
     state = path.stat()
     os.utime(path, (0, 0))
-    assert holdings.verify("demo", kept).verdict is Fixity.ALTERED
+    assert verify(stores, "demo", kept).verdict is Fixity.ALTERED
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert holdings.verify("demo", kept).verdict is Fixity.INTACT
+    assert verify(stores, "demo", kept).verdict is Fixity.INTACT
 
 
 def test_the_routine_says_in_the_journal_only_what_is_wrong(
-    holdings: Holdings, kept: str, root: Path, database: Database
+    stores: Stores, kept: str, root: Path, database: Database
 ) -> None:
-    holdings.verify("demo", kept, asked=False)
+    verify(stores, "demo", kept, asked=False)
     assert [e["type"] for e in entries_of(database, kept)] == ["RecordKept"]
     flip(object_path(root, kept) / "v1/content/text/alto.xml")
-    holdings.verify("demo", kept, asked=False)
+    verify(stores, "demo", kept, asked=False)
     assert entries_of(database, kept)[-1]["facts"]["verdict"] == "altered"
 
 
-def test_the_seal_is_judged_on_checked_bytes(holdings: Holdings, kept: str) -> None:
+def test_the_seal_is_judged_on_checked_bytes(stores: Stores, kept: str) -> None:
     def judge(path: Path) -> Check:
         assert path.read_bytes().startswith(b"%PDF-1.7 sealed")
         return Check("Cachet", Fixity.UNVERIFIABLE, "Autorité inconnue.")
 
-    found = holdings.verify("demo", kept, validate_seal=judge)
+    found = verify(stores, "demo", kept, validate_seal=judge)
     assert found.verdict is Fixity.UNVERIFIABLE
     assert found.as_json()["checks"][-1] == {
         "name": "Cachet",
@@ -500,10 +504,11 @@ def test_the_seal_is_judged_on_checked_bytes(holdings: Holdings, kept: str) -> N
 
 
 def test_a_description_is_a_new_version_with_longer_locks(
-    holdings: Holdings, kept: str, root: Path, database: Database, store: LocalObjectStore, clock: Any
+    stores: Stores, kept: str, root: Path, database: Database, store: LocalObjectStore, clock: Any
 ) -> None:
     clock.now = clock.now.replace(month=6)
-    row = holdings.describe(
+    row = describe(
+        stores,
         "demo",
         kept,
         {"title": " Facture 13 ", "document_type": "deliberation"},
@@ -527,54 +532,54 @@ def test_a_description_is_a_new_version_with_longer_locks(
     premis = json.loads((object_path(root, kept) / "v2/content/metadata/premis.json").read_bytes())
     assert [e["journal_type"] for e in premis["events"]][-2:] == ["RecordKept", None]
     assert not (object_path(root, kept) / "v2/content/original").exists()
-    assert holdings.verify("demo", kept).verdict is Fixity.INTACT
+    assert verify(stores, "demo", kept).verdict is Fixity.INTACT
     validates(root)
 
 
-def test_a_lock_never_gets_shorter(holdings: Holdings, kept: str, database: Database) -> None:
+def test_a_lock_never_gets_shorter(stores: Stores, kept: str, database: Database) -> None:
     changes = {"document_date": date(2001, 1, 1)}
-    row = holdings.describe("demo", kept, changes, agent="user:1", expected_revision=1)
+    row = describe(stores, "demo", kept, changes, agent="user:1", expected_revision=1)
     assert row.ends_on == date(2011, 12, 31)
     assert entries_of(database, kept)[-1]["facts"]["retain_until"] == "2027-04-16"
     with database.read() as session:
         assert {item.locked_until for item in catalogue.placed(session, kept)} == {date(2027, 4, 16)}
-    assert holdings.verify("demo", kept).verdict is Fixity.INTACT
+    assert verify(stores, "demo", kept).verdict is Fixity.INTACT
 
 
-def test_what_cannot_be_said_is_refused(holdings: Holdings, kept: str) -> None:
+def test_what_cannot_be_said_is_refused(stores: Stores, kept: str) -> None:
     def code(changes: dict[str, Any], revision: int = 1, tenant: str = "demo") -> str:
         with pytest.raises(Refused) as caught:
-            holdings.describe(tenant, kept, changes, agent="user:1", expected_revision=revision)
+            describe(stores, tenant, kept, changes, agent="user:1", expected_revision=revision)
         return caught.value.code
 
     assert code({"title": "x"}, revision=7) == "precondition_failed"
     assert code({"title": "x"}, tenant="other") == "record_not_found"
     assert code({"title": " "}) == code({"nope": 1}) == code({"document_date": "12/03/2026"}) == "bad_field"
     assert code({"title": "x" * 501}) == "bad_field"
-    assert holdings.describe("demo", kept, {"title": "Facture 12"}, agent="user:1", expected_revision=1).revision == 1
+    assert describe(stores, "demo", kept, {"title": "Facture 12"}, agent="user:1", expected_revision=1).revision == 1
 
 
 def test_a_change_that_was_interrupted_does_not_stand_in_the_way(
-    package: Make, database: Database, ledger: Ledger, root: Path, clock: Clock, holdings: Holdings
+    package: Make, database: Database, ledger: Ledger, root: Path, clock: Clock, stores: Stores
 ) -> None:
     store = _Dies(root, clock)
-    fragile = Holdings(database, ledger, store, clock, HORIZON)
+    fragile = Stores(database, ledger, store, clock, HORIZON)
     for left in range(7):
         given = package()
-        fragile.keep(given, nothing)
+        keep(fragile, given, nothing)
         store.left = left
         with pytest.raises(KeyboardInterrupt):
-            fragile.describe("demo", given.record_id, {"title": "Un"}, agent="user:1", expected_revision=1)
+            describe(fragile, "demo", given.record_id, {"title": "Un"}, agent="user:1", expected_revision=1)
         store.left = 10**6
         assert row_of(database, given.record_id).title == "Facture 12"
-        fragile.describe("demo", given.record_id, {"title": "Deux"}, agent="user:1", expected_revision=1)
+        describe(fragile, "demo", given.record_id, {"title": "Deux"}, agent="user:1", expected_revision=1)
         assert row_of(database, given.record_id).title == "Deux"
-        assert holdings.verify("demo", given.record_id).verdict is Fixity.INTACT
+        assert verify(stores, "demo", given.record_id).verdict is Fixity.INTACT
     validates(root)
 
 
 def test_another_writer_of_the_same_record_is_waited_for(
-    holdings: Holdings, package: Make, store: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, package: Make, store: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = package()
     root = layout.record_folder("demo", given.record_id).root
@@ -582,16 +587,16 @@ def test_another_writer_of_the_same_record_is_waited_for(
     def meanwhile(*_: Any) -> None:
         store.put(f"{root}/v1/inventory.json", b"{}", sha256=hashlib.sha256(b"{}").hexdigest())
 
-    real = holdings._identity
-    monkeypatch.setattr(holdings, "_identity", lambda place: (meanwhile(), real(place))[1])
+    real = keeping._identity
+    monkeypatch.setattr(keeping, "_identity", lambda *given: (meanwhile(), real(*given))[1])
     with pytest.raises(Unavailable) as caught:
-        holdings.keep(given, nothing)
+        keep(stores, given, nothing)
     assert caught.value.code == "keep_contended"
 
 
-def test_the_same_bytes_are_found_again(holdings: Holdings, package: Make, database: Database) -> None:
+def test_the_same_bytes_are_found_again(stores: Stores, package: Make, database: Database) -> None:
     given = package()
-    holdings.keep(given, nothing)
+    keep(stores, given, nothing)
     with database.read() as session:
         assert [r.id for r in catalogue.by_sha256(session, "demo", given.files[0].digests.sha256)] == [given.record_id]
         assert catalogue.by_sha256(session, "other", given.files[0].digests.sha256) == []

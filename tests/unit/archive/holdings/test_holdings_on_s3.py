@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RepresentationRow
-from archive.holdings.holdings import Kept
-from archive.model.records import ArchivalPackage
+from archive.holdings.describe import describe
+from archive.holdings.keep import Kept, keep
+from archive.holdings.open import open_form
+from archive.holdings.verify import verify
 from archive.model.settings import S3Store
 from archive.objects.fixity import Fixity
 from archive.objects.minio import MinioObjectStore
@@ -51,7 +53,7 @@ def world(tmp_path: Path, keys: Path, databases: Databases, settings: S3Store) -
 
 
 def verdicts(world: World, record: str) -> dict[str, tuple[Fixity, str]]:
-    return {check.name: (check.verdict, check.detail) for check in world.holdings.verify("demo", record).checks}
+    return {check.name: (check.verdict, check.detail) for check in verify(world.stores, "demo", record).checks}
 
 
 def original(world: World, record: str) -> RepresentationRow:
@@ -61,10 +63,10 @@ def original(world: World, record: str) -> RepresentationRow:
 
 def test_a_record_is_kept_locked_described_and_intact(world: World, tmp_path: Path, settings: S3Store) -> None:
     record = world.keep(tmp_path)
-    found = world.holdings.verify("demo", record)
+    found = verify(world.stores, "demo", record)
     assert found.verdict is Fixity.INTACT, found.as_json()
-    world.holdings.describe("demo", record, {"title": "Autre"}, agent="user:1", expected_revision=1)
-    found = world.holdings.verify("demo", record)
+    describe(world.stores, "demo", record, {"title": "Autre"}, agent="user:1", expected_revision=1)
+    found = verify(world.stores, "demo", record)
     assert found.verdict is Fixity.INTACT, found.as_json()
     with world.database.read() as session:
         rows = catalogue.rows(session, record)
@@ -93,21 +95,19 @@ def test_what_a_crash_left_is_adopted_version_by_version(
     """Locked bytes can't be taken back: a retry that wrote them again would leave versions that nobody announced."""
     store = _Interrupted(settings, utc_now)
     world = World(tmp_path, keys, databases, store=store)
-    keep = world.holdings.keep
+    package = world.package(tmp_path)
 
-    def interrupted(package: ArchivalPackage, in_transaction: Callable[[Session, Kept], None]) -> Kept:
-        for left in (1, 4, 9, 11, 5, 7):  # the last two when only its end is missing
-            store.left = left
-            with pytest.raises(Unavailable):
-                keep(package, in_transaction)
-        store.left = 10**9
-        return keep(package, in_transaction)
+    def nothing(_session: Session, _kept: Kept) -> None: ...
 
-    world.holdings.keep = interrupted  # type: ignore[method-assign]
-    record = world.keep(tmp_path)
+    for left in (1, 4, 9, 11, 5, 7):  # the last two when only its end is missing
+        store.left = left
+        with pytest.raises(Unavailable):
+            keep(world.stores, package, nothing)
+    store.left = 10**9
+    record = keep(world.stores, package, nothing).record_id
     listed = [item.key for item in store.list("tenants/")]
     assert len(set(listed)) == len(listed)
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
 
 
 Touch = Callable[[S3Server, S3Store, RepresentationRow], None]
@@ -133,7 +133,7 @@ def test_what_lies_over_a_kept_version_is_found_out_and_never_served(
     verdict, detail = found["Inventaire"]
     assert verdict is Fixity.ALTERED
     assert "original/original.pdf" in detail
-    assert b"".join(world.holdings.open(_record(world, record), "original")[1]).startswith(b"%PDF")
+    assert b"".join(open_form(world.stores, _record(world, record), "original")[1]).startswith(b"%PDF")
 
 
 def _record(world: World, record: str):  # type: ignore[no-untyped-def]
@@ -164,7 +164,7 @@ def test_a_lock_that_somebody_shortened_is_found_out(
     server.client().make_bucket(settings.bucket)
     world = World(tmp_path, keys, databases, store=MinioObjectStore(settings, utc_now))
     record = world.keep(tmp_path)
-    assert world.holdings.verify("demo", record).verdict is Fixity.INTACT
+    assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
     row = original(world, record)
     tags = Tags.new_object_tags()
     tags["chartrier-retain-until"] = (utc_now().date() + timedelta(1)).isoformat()

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from api.views.deposit import view
 from archive.database.tables import JournalEntryRow
-from archive.holdings.holdings import Holdings
+from archive.holdings.stores import Stores
 from archive.retention.schedule import load_pack
 from ingestion.processing.runner import Runner
 from ingestion.stages.port import StageInput, StageResult
@@ -170,11 +170,11 @@ class Works:
         self.bench = bench
         with bench.database.write() as session:
             load_pack(session, "demo")
-        self.holdings = Holdings(bench.database, bench.ledger, bench.store, utc_now, 400)
+        self.stores = Stores(bench.database, bench.ledger, bench.store, utc_now, 400)
 
     def runner(self, stages: Sequence[Any], **given: Any) -> Runner:
         b = self.bench
-        return Runner(b.database, b.ledger, b.store, self.holdings, stages, b.home / "work", utc_now, **given)
+        return Runner(b.database, b.ledger, b.store, self.stores, stages, b.home / "work", utc_now, **given)
 
     def drain(self, runner: Runner, limit: int = 50) -> None:
         """Serve every wake-up, as workers would."""

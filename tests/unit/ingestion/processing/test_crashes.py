@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from archive.database.tables import RecordRow, RepresentationRow
+from archive.holdings.verify import verify
 from ingestion.processing.leases import this_worker
 from tests.holdings import PowerCut
 from tests.unit.ingestion.processing.making import Works, dead_worker, ordinary
@@ -90,7 +91,7 @@ def run(works: Works, fuse: Fuse, pages: int, dead: str) -> None:
     assert told["StageCompleted"] == 7, "each stage is told once"
     inventories = [item for item in works.bench.store.list("tenants/") if item.key.endswith("/v1/inventory.json")]
     assert len(inventories) == 1, "one object in the store"
-    assert works.holdings.verify("demo", record.id).verdict == "intact"
+    assert verify(works.stores, "demo", record.id).verdict == "intact"
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
+from archive.holdings.verify import verify
 from archive.model.records import Remark
 from ingestion.processing.retry import retry
 from ingestion.stages.port import Detail, StageInput, StageResult
@@ -290,7 +291,7 @@ def test_a_kept_record_gains_what_had_failed(works: Works, broken: str) -> None:
     assert (record.revision, record.ocfl_version) == (2, 2)
     assert works.journal()[-1] == "RecordCompleted"
     assert not any(warning["stage"] == broken for warning in record.warnings)
-    assert works.holdings.verify("demo", record.id).verdict == "intact"
+    assert verify(works.stores, "demo", record.id).verdict == "intact"
 
 
 def test_a_retry_that_fails_again_leaves_the_record_as_it_is(works: Works) -> None:

@@ -1,0 +1,82 @@
+"""Change what is said of a record; no byte of its content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archive.catalogue import description
+from archive.catalogue import record_json as metadata
+from archive.catalogue import rows as catalogue
+from archive.database.tables import RecordRow, RevisionRow
+from archive.holdings.revisions import extend_locks, lock_for, revision_in_force, write_version
+from archive.holdings.stores import Stores
+from archive.objects.ocfl import RECORD_JSON
+from archive.retention import schedule as rulebook
+
+
+def describe(
+    stores: Stores,
+    tenant: str,
+    record_id: str,
+    changes: Mapping[str, Any],
+    *,
+    agent: str,
+    expected_revision: int,
+) -> RecordRow:
+    """Change what is said of a record: a revision, a version in the store, an entry; no byte of content.
+
+    The version is written inside the transaction, so that two people can't write it at once; it is a
+    few small files.
+
+    Args:
+        tenant: Whose.
+        record_id: Which.
+        changes: Fields of ``Description``; None empties one.
+        agent: Who.
+        expected_revision: What the caller saw.
+
+    Raises:
+        Refused: ``record_not_found``, ``precondition_failed``, ``record_not_kept``, ``bad_field``.
+    """
+    with stores.database.write() as session:
+        row = catalogue.get(session, tenant, record_id)
+        session.refresh(row, with_for_update=True)
+        description.require_describable(row, expected_revision)
+        current, before = revision_in_force(stores, row)
+        wanted = description.changed(metadata.description_from(current["description"]), changes)
+        differences = description.differences(current["description"], metadata.description_json(wanted))
+        if not differences:
+            return row
+        decision = rulebook.decide(session, tenant, wanted)
+        record = metadata.next_record(current, wanted, decision)
+        until = lock_for(stores, session, record_id, decision)
+        version = write_version(stores, session, row, record, before, until, message="Describe")
+        entry = stores.ledger.append(
+            session,
+            type="RecordDescribed",
+            tenant=tenant,
+            subject=f"record:{record_id}",
+            agent=agent,
+            facts={
+                "revision": record["revision"],
+                "fields": sorted(differences),
+                "record": version.contents[RECORD_JSON].sha256,
+                "inventory": version.inventory_sha512,
+                "retain_until": until.isoformat(),
+            },
+        )
+        catalogue.revise(session, row, record, version, entry.n)
+        extend_locks(stores, session, record_id, until)
+        session.add(
+            RevisionRow(
+                record_id=record_id,
+                revision=record["revision"],
+                at=entry.at,
+                agent=agent,
+                changes=differences,
+                entry=entry.n,
+            )
+        )
+        session.flush()
+        return row

@@ -1,0 +1,97 @@
+"""The next version of a kept record: what is added and the new metadata, never a change of what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from archive.catalogue import record_json as metadata
+from archive.catalogue import rows as catalogue
+from archive.database.tables import RecordRow
+from archive.disposition.holds.decisions import hold_version
+from archive.holdings.stores import Stores, events_of, metadata_of
+from archive.model.records import ToolRun
+from archive.objects import fixity, ocfl
+from archive.objects import ocfl_versions as versions
+from archive.objects.layout import record_folder
+from archive.objects.ocfl import PREMIS_JSON, RECORD_JSON
+from archive.objects.ocfl_versions import Planned, Version
+from archive.retention import schedule as rulebook
+from archive.retention.rules import retain_until
+from signing.ground.canonical import canonical
+
+
+def revision_in_force(stores: Stores, row: RecordRow) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``record.json`` of the revision in force and the inventory that a next version follows."""
+    folder = record_folder(row.tenant_id, row.id)
+    inventory = versions.find_inventory(stores.store, folder, row.ocfl_version)
+    if inventory is None:
+        raise fixity.missing(folder.key(ocfl.version_inventory(row.ocfl_version)))
+    if ocfl.sha512(inventory) != row.inventory_sha512:
+        raise fixity.altered(folder.key(ocfl.version_inventory(row.ocfl_version)))
+    facts = json.loads(inventory)
+    return metadata_of(stores, folder, facts, RECORD_JSON), facts
+
+
+def write_version(
+    stores: Stores,
+    session: Session,
+    row: RecordRow,
+    record: Mapping[str, Any],
+    before: dict[str, Any],
+    until: date,
+    *,
+    message: str,
+    added: Sequence[Planned] = (),
+    tools: Sequence[ToolRun] = (),
+) -> Version:
+    """Write the next version of a kept record and read it back: what is added, then the new metadata.
+
+    Args:
+        tools: What ran since the version before; of other stages, what was stated of them is stated again.
+    """
+    folder = record_folder(row.tenant_id, row.id)
+    number = row.ocfl_version + 1
+    while (begun := versions.find_inventory(stores.store, folder, number)) is not None:
+        # A change that was never acknowledged: its files are locked, so it stays as a version that
+        # was superseded at once, and its files are pinned like any other.
+        orphan = versions.finish(stores.store, folder, begun, until=until)
+        hold_version(stores.store, session, row.id, orphan)
+        catalogue.enter_files(session, row.id, orphan, exclude=set())
+        before, number = json.loads(begun), number + 1
+    events = events_of(stores, session, row.id, row.deposit_id)
+    stated = metadata.stated_events(metadata_of(stores, folder, before, PREMIS_JSON))
+    planned = [
+        *added,
+        Planned.of(RECORD_JSON, canonical(record)),
+        Planned.of(PREMIS_JSON, metadata.premis(record, events, stated | metadata.stage_events(tools))),
+    ]
+    version = versions.write(
+        stores.store,
+        folder,
+        planned,
+        until=until,
+        created=stores.clock(),
+        message=message,
+        before=before,
+    )
+    versions.read_back(stores.store, version, until)
+    hold_version(stores.store, session, row.id, version)
+    return version
+
+
+def lock_for(stores: Stores, session: Session, record_id: str, decision: rulebook.RetentionDecision) -> date:
+    """Lock of a new version: what the rule asks for now, and never less than what is locked already."""
+    locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
+    return max([retain_until(decision.retention, stores.today, stores.horizon), *locks])
+
+
+def extend_locks(stores: Stores, session: Session, record_id: str, until: date) -> None:
+    """Everything a version refers to is locked as long as it is."""
+    for row in catalogue.rows(session, record_id):
+        if row.locked_until is None or row.locked_until < until:
+            row.locked_until = stores.store.extend_lock(row.key, row.version, until).locked_until
