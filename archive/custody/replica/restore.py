@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,8 +27,8 @@ from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, Represe
 from archive.disposition.holds.decisions import guard
 from archive.journal.sequencer import Ledger
 from archive.model.records import RecordState
-from archive.objects import fixity, layout, ocfl
-from archive.objects.layout import RecordFolder
+from archive.objects import fixity, ocfl
+from archive.objects.layout import RecordFolder, record_folder
 from archive.objects.ocfl import HEADS, Role
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, lock_missing
 from signing.ground.clock import Clock
@@ -49,6 +49,68 @@ class Restored:
 
     path: str
     store: str
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """One record as catalogue, pairs and journal have it, read in one transaction.
+
+    Attributes:
+        copied: The pair of each object that has one, by key and version in the first store.
+        facts: Of the entries that say what the record is, in order.
+    """
+
+    row: RecordRow
+    objects: Sequence[Placed]
+    copied: Mapping[tuple[str, str], CopyRow]
+    facts: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def load(cls, session: Session, tenant: str, record_id: str) -> Pinned:
+        """Read it.
+
+        Raises:
+            Refused: ``record_not_found``.
+        """
+        return cls(
+            catalogue.get(session, tenant, record_id),
+            catalogue.placed(session, record_id),
+            {(one.key, one.version): one for one in rows_of(session, record_id)},
+            _stated(session, record_id),
+        )
+
+    @property
+    def folder(self) -> RecordFolder:
+        """Where the record lies, in both stores."""
+        return record_folder(self.row.tenant_id, self.row.id)
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """Facts of the latest entry; none when the journal has no entry about it."""
+        return self.facts[-1] if self.facts else {}
+
+    def path(self, item: Placed) -> str:
+        """Where an object lies in the record's folder."""
+        return self.folder.path(item.key)
+
+    def pair(self, item: Placed) -> CopyRow | None:
+        """Which version of the second store an object is."""
+        return self.copied.get((item.key, item.version))
+
+
+@dataclass(frozen=True)
+class _Repair:
+    """One damaged object, and the store that it is to be put back into."""
+
+    pinned: Pinned
+    item: Placed
+    pair: CopyRow
+    into: str
+    agent: str
+
+    @property
+    def path(self) -> str:
+        return self.pinned.path(self.item)
 
 
 class Restoring:
@@ -78,100 +140,72 @@ class Restoring:
             Corrupt: ``catalogue_differs``: catalogue and journal disagree, so nobody knows which bytes are right.
         """
         with self._database.read() as session:
-            row = catalogue.get(session, tenant, record_id)
-            placed = catalogue.placed(session, record_id)
-            copied = {(one.key, one.version): one for one in rows_of(session, record_id)}
-            facts = _stated(session, record_id)
-        root = layout.record_folder(tenant, record_id)
-        self._require_agreement(row, root, placed, copied, facts)
+            pinned = Pinned.load(session, tenant, record_id)
+        self._require_agreement(pinned)
         done = []
-        for item in placed:
-            there = copied.get((item.key, item.version))
+        for item in pinned.objects:
+            pair = pinned.pair(item)
             whole = self._whole(self._store, item, item.version)
-            copy_whole = there is not None and self._whole(self._copy, item, there.copy_version)
-            path = root.path(item.key)
-            if there is not None and whole != copy_whole:
-                done += self._put_back(row, item, there, path, agent, SECOND if whole else FIRST)
+            copy_whole = pair is not None and self._whole(self._copy, item, pair.copy_version)
+            if pair is not None and whole != copy_whole:
+                done += self._put_back(_Repair(pinned, item, pair, SECOND if whole else FIRST, agent))
             elif not whole:
-                done.append(Restored(path, ""))
+                done.append(Restored(pinned.path(item), ""))
         return done
 
     # -- before anything is written
 
-    def _require_agreement(
-        self,
-        row: RecordRow,
-        root: RecordFolder,
-        placed: list[Placed],
-        copied: dict[tuple[str, str], CopyRow],
-        facts: list[dict[str, Any]],
-    ) -> None:
+    def _require_agreement(self, pinned: Pinned) -> None:
         """What the catalogue promises is what the inventory says that the journal's digest is of."""
+        row, last = pinned.row, pinned.last
         if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
             raise Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", state=row.state)
-        last = facts[-1] if facts else {}
-        inventory = self._inventory(root, row.ocfl_version, placed, copied, str(last.get("inventory")))
+        inventory = self._inventory(pinned)
         if inventory is None or (last.get("inventory"), last.get("record")) != (
             row.inventory_sha512,
             row.record_json_sha256,
         ):
-            raise _differs(root.root)
-        digests = self._vouched(row.ocfl_version, root, placed, copied, inventory, facts)
-        for item in placed:
-            if digests.get(root.path(item.key)) != item.sha256:
+            raise _differs(pinned.folder.root)
+        digests = self._vouched(pinned, inventory)
+        for item in pinned.objects:
+            if digests.get(pinned.path(item)) != item.sha256:
                 raise _differs(item.key)
 
-    def _vouched(
-        self,
-        number: int,
-        root: RecordFolder,
-        placed: list[Placed],
-        copied: dict[tuple[str, str], CopyRow],
-        inventory: bytes,
-        facts: list[dict[str, Any]],
-    ) -> dict[str, str]:
+    def _vouched(self, pinned: Pinned, inventory: bytes) -> dict[str, str]:
         """SHA-256 of every object that the inventory in force, or an earlier one of this record, accounts for."""
         told = json.loads(inventory)
         digests = {path: digest for digest, paths in told["fixity"]["sha256"].items() for path in paths}
         digests[ocfl.DECLARATION] = _sha256(ocfl.DECLARED)
-        known = {str(fact.get("inventory")) for fact in facts}
-        pinned = {root.path(item.key): item.sha256 for item in placed}
-        heads = {ocfl.version_inventory(number): inventory, ocfl.INVENTORY: inventory}
-        for item in placed:
-            path = root.path(item.key)
+        known = {str(fact.get("inventory")) for fact in pinned.facts}
+        by_path = {pinned.path(item): item.sha256 for item in pinned.objects}
+        heads = {ocfl.version_inventory(pinned.row.ocfl_version): inventory, ocfl.INVENTORY: inventory}
+        for item in pinned.objects:
+            path = pinned.path(item)
             if path not in heads and _is_inventory(path):
-                content = self._either(item, copied, partial(_is, item.sha256))
+                content = self._either(pinned, item, partial(_is, item.sha256))
                 if content is None:  # damaged in both: nothing will be written of it
-                    digests |= {path: item.sha256, ocfl.sidecar_of(path): pinned.get(ocfl.sidecar_of(path), "")}
+                    digests |= {path: item.sha256, ocfl.sidecar_of(path): by_path.get(ocfl.sidecar_of(path), "")}
                 elif ocfl.sha512(content) in known or follows(content, inventory):
                     heads[path] = content
         for path, content in heads.items():
             digests |= {path: _sha256(content), ocfl.sidecar_of(path): _sha256(ocfl.sidecar(content))}
         return digests
 
-    def _inventory(
-        self,
-        root: RecordFolder,
-        number: int,
-        placed: list[Placed],
-        copied: dict[tuple[str, str], CopyRow],
-        sha512: str,
-    ) -> bytes | None:
+    def _inventory(self, pinned: Pinned) -> bytes | None:
         """The inventory with the journal's digest, from whichever store has it."""
-        for path in (ocfl.INVENTORY, ocfl.version_inventory(number)):
-            for item in placed:
-                if item.key == root.key(path):
-                    content = self._either(item, copied, lambda found: ocfl.sha512(found) == sha512)
+        sha512 = str(pinned.last.get("inventory"))
+        for path in (ocfl.INVENTORY, ocfl.version_inventory(pinned.row.ocfl_version)):
+            for item in pinned.objects:
+                if pinned.path(item) == path:
+                    content = self._either(pinned, item, lambda found: ocfl.sha512(found) == sha512)
                     if content is not None:
                         return content
         return None
 
-    def _either(
-        self, item: Placed, copied: dict[tuple[str, str], CopyRow], right: Callable[[bytes], bool]
-    ) -> bytes | None:
+    def _either(self, pinned: Pinned, item: Placed, right: Callable[[bytes], bool]) -> bytes | None:
         """The bytes of a small object, from the first of the two stores that has the right ones."""
-        there = copied.get((item.key, item.version))
-        versions = [(self._store, item.version)] + ([(self._copy, there.copy_version)] if there else [])
+        pair = pinned.pair(item)
+        versions = [(self._store, item.version)] + ([(self._copy, pair.copy_version)] if pair else [])
         for store, version in versions:
             content = _read(store, item.key, version)
             if content is not None and right(content):
@@ -187,37 +221,35 @@ class Restoring:
 
     # -- writing
 
-    def _put_back(
-        self, row: RecordRow, item: Placed, there: CopyRow, path: str, agent: str, into: str
-    ) -> list[Restored]:
+    def _put_back(self, repair: _Repair) -> list[Restored]:
         """Write one object anew in the store that has it damaged, from the other, and tell the journal.
 
         Heads are written while the record's row is held: whoever describes it meanwhile writes them too.
         """
-        first = into == FIRST
+        row, item, pair, first = repair.pinned.row, repair.item, repair.pair, repair.into == FIRST
         whole, damaged = (self._copy, self._store) if first else (self._store, self._copy)
-        good, bad = (there.copy_version, item.version) if first else (item.version, there.copy_version)
+        good, bad = (pair.copy_version, item.version) if first else (item.version, pair.copy_version)
         state = whole.stat(item.key, good)
         before = _state(damaged, item.key, bad)
         until = running(item.locked_until if first else state.locked_until, self._clock)
         source = Source(item.key, good, item.sha256, row.id)
         with Fetched(whole, source, state, self._folder) as (content, sha256):
             write = partial(damaged.put, item.key, content, sha256=sha256, retain_until=until, replace=True)
-            made = None if path in HEADS else self._locked(damaged, item, write())
+            made = None if repair.path in HEADS else self._locked(damaged, item, write())
             with self._database.write() as session:
-                pinned = _still(session, row, item)
-                if pinned is None:
+                now_pinned = _still(session, row, item)
+                if now_pinned is None:
                     return []
                 made = made if made is not None else self._locked(damaged, item, write())
                 # What was decided since it was read counts, not what either store does yet.
-                held = catalogue.is_held(session, row.id) or pinned.legal_hold
+                held = catalogue.is_held(session, row.id) or now_pinned.legal_hold
                 made = guard(damaged, item.key, made.version, on=held)
                 if first:
-                    _pin(session, row, pinned, there, made)
+                    _pin(session, row, now_pinned, pair, made)
                 else:
-                    self._pair_again(session, there, made)
-                self._enter(session, row, item, path, into, made, before, agent)
-        return [Restored(path, into)]
+                    self._pair_again(session, pair, made)
+                self._enter(session, repair, made, before)
+        return [Restored(repair.path, repair.into)]
 
     def _pair_again(self, session: Session, there: CopyRow, made: StoredObject) -> None:
         now = self._clock()
@@ -236,28 +268,18 @@ class Restoring:
         fixity.check(store, item.key, made.version, sha256=item.sha256, size=item.size)
         return made
 
-    def _enter(
-        self,
-        session: Session,
-        row: RecordRow,
-        item: Placed,
-        path: str,
-        store: str,
-        made: StoredObject,
-        before: StoredObject | None,
-        agent: str,
-    ) -> None:
+    def _enter(self, session: Session, repair: _Repair, made: StoredObject, before: StoredObject | None) -> None:
         beside = before is not None and before.version != made.version
         self._ledger.append(
             session,
             type="ObjectRestored",
-            tenant=row.tenant_id,
-            subject=f"record:{row.id}",
-            agent=agent,
+            tenant=repair.pinned.row.tenant_id,
+            subject=f"record:{repair.pinned.row.id}",
+            agent=repair.agent,
             facts={
-                "store": store,
-                "path": path,
-                "sha-256": item.sha256,
+                "store": repair.into,
+                "path": repair.path,
+                "sha-256": repair.item.sha256,
                 "version": made.version,
                 "damaged": before.version if before is not None and beside else None,
             },
