@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
-from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
+from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.keep import Kept, kept_record
-from archive.holdings.revisions import extend_locks, lock_for, revision_in_force, write_version
+from archive.holdings.revisions import extend_locks, lock_for, note_revision, revision_in_force, write_version
 from archive.holdings.stores import Stores
 from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import ocfl
@@ -120,17 +120,7 @@ def _add(
     _pin(session, record, version, {file.kind.value for file in added})
     extend_locks(stores, session, row.id, until)
     forms = [sorted(form["kind"] for form in current["representations"]), sorted(digests)]
-    session.add(
-        RevisionRow(
-            record_id=row.id,
-            revision=record["revision"],
-            at=entry.at,
-            agent=agent,
-            changes={"representations": forms},
-            entry=entry.n,
-        )
-    )
-    session.flush()
+    note_revision(session, record, entry, agent, {"representations": forms})
 
 
 def _pin(session: Session, record: Mapping[str, Any], version: Version, kinds: set[str]) -> None:

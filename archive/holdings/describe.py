@@ -8,8 +8,8 @@ from typing import Any
 from archive.catalogue import description
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
-from archive.database.tables import RecordRow, RevisionRow
-from archive.holdings.revisions import extend_locks, lock_for, revision_in_force, write_version
+from archive.database.tables import RecordRow
+from archive.holdings.revisions import extend_locks, lock_for, note_revision, revision_in_force, write_version
 from archive.holdings.stores import Stores
 from archive.objects.ocfl import RECORD_JSON
 from archive.retention import schedule as rulebook
@@ -68,15 +68,5 @@ def describe(
         )
         catalogue.revise(session, row, record, version, entry.n)
         extend_locks(stores, session, record_id, until)
-        session.add(
-            RevisionRow(
-                record_id=record_id,
-                revision=record["revision"],
-                at=entry.at,
-                agent=agent,
-                changes=differences,
-                entry=entry.n,
-            )
-        )
-        session.flush()
+        note_revision(session, record, entry, agent, differences)
         return row

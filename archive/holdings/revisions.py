@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
-from archive.database.tables import RecordRow
+from archive.database.tables import RecordRow, RevisionRow
 from archive.disposition.holds.decisions import hold_version
 from archive.holdings.stores import Stores, events_of, metadata_of
+from archive.journal.sequencer import Entry
 from archive.model.records import ToolRun
 from archive.objects import fixity, ocfl
 from archive.objects import ocfl_versions as versions
@@ -95,3 +96,20 @@ def extend_locks(stores: Stores, session: Session, record_id: str, until: date) 
     for row in catalogue.rows(session, record_id):
         if row.locked_until is None or row.locked_until < until:
             row.locked_until = stores.store.extend_lock(row.key, row.version, until).locked_until
+
+
+def note_revision(
+    session: Session, record: Mapping[str, Any], entry: Entry, agent: str, changes: Mapping[str, Any]
+) -> None:
+    """Enter what a revision changed, and by which entry, where the record's history is read from."""
+    session.add(
+        RevisionRow(
+            record_id=record["record"],
+            revision=record["revision"],
+            at=entry.at,
+            agent=agent,
+            changes=dict(changes),
+            entry=entry.n,
+        )
+    )
+    session.flush()

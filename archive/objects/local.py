@@ -29,8 +29,9 @@ from archive.objects.challenges import REASONS, Credential
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.local_challenges import LocalCredential
 from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, unreadable
+from archive.objects.refusals import bad_range, exists, locked, missing, wrong_digest
 from signing.ground.clock import Clock
-from signing.ground.errors import Corrupt, Refused, Unavailable
+from signing.ground.errors import Refused, Unavailable
 
 _DAY_NS: Final = 86_400 * 10**9
 _OURS: Final = ("holds", "superseded", ".writing")
@@ -68,19 +69,19 @@ class LocalObjectStore:
 
     @property
     def name(self) -> str:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return self._root.as_uri()
 
     @property
     def weakness(self) -> str | None:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return REASONS["local"]
 
     def mend(self) -> None:
-        """See ``siege.Besieged``: nothing is attacked here but the probe's own object."""
+        """See ``challenges.ProbedStore``: nothing is attacked here but the probe's own object."""
 
     def credentials(self) -> Sequence[Credential]:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return [LocalCredential(self._root)]
 
     # -- writing
@@ -101,7 +102,7 @@ class LocalObjectStore:
             if present is not None and self._same(present, source, sha256, replace=replace):
                 return self._locked(present, retain_until)
             if present is not None and not replace:
-                raise _exists(key)
+                raise exists(key)
             temporary = self._written(source, sha256, key)
             try:
                 before = present.state.st_mtime_ns if present is not None else 0
@@ -116,7 +117,7 @@ class LocalObjectStore:
             except FileExistsError as error:  # somebody else was faster
                 faster = self._current(key)
                 if faster is None or not self._same(faster, source, sha256):
-                    raise _exists(key) from error
+                    raise exists(key) from error
                 return self._locked(faster, retain_until)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -135,11 +136,7 @@ class LocalObjectStore:
                     digest.update(chunk)
                     target.write(chunk)
             if digest.hexdigest() != sha256:
-                raise Corrupt(
-                    "digest_mismatch",
-                    "Les octets de « {key} » ne sont pas ceux qui étaient annoncés : rien n’a été écrit.",
-                    key=key,
-                )
+                raise wrong_digest(key)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -216,13 +213,7 @@ class LocalObjectStore:
             place = self._find(key, version)
             state = self._state(place)
             if _is_locked(state, self._clock()):
-                raise Refused(
-                    "object_locked",
-                    "« {key} » est verrouillé et ne peut pas être détruit.",
-                    action="Attendez la fin du verrou ({until}) et la levée de tout gel.",
-                    key=key,
-                    until=state.locked_until.isoformat() if state.locked_until else "—",
-                )
+                raise locked(key, state.locked_until)
             superseded = self._root / "superseded" / key
             if place.path.parent == superseded:
                 (superseded / f"{version}.gone").touch()  # the head keeps its number
@@ -265,7 +256,7 @@ class LocalObjectStore:
             place = self._find(key, version)
         size = place.state.st_size
         if offset < 0 or offset > size or (length is not None and length < 0):
-            raise Refused("bad_range", "La plage demandée dépasse la fin de « {key} ».", key=key)
+            raise bad_range(key)
         return _told(key, read(place.path, offset, length))
 
     def list(self, prefix: str) -> Iterator[Listed]:
@@ -307,7 +298,7 @@ class LocalObjectStore:
             older = self._root / "superseded" / key / version
             if older.is_file():
                 return _Place(key, version, older, older.stat())
-        raise Refused("object_missing", "« {key} » n’est pas dans le magasin.", key=key, version=version or "")
+        raise missing(key, version)
 
     def _current(self, key: str) -> _Place | None:
         path = self._path(key)
@@ -396,7 +387,3 @@ def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _midnight_ns(day: date) -> int:
     return int(datetime.combine(day, time(), UTC).timestamp()) * 10**9
-
-
-def _exists(key: str) -> Refused:
-    return Refused("object_exists", "« {key} » existe déjà avec d’autres octets et ne sera pas écrasé.", key=key)

@@ -14,7 +14,6 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -35,17 +34,13 @@ from archive.objects.minio_client import (
     Taken,
     Unexplained,
     answered,
-    away,
-    bad_range,
     clock_differs,
-    locked,
-    missing,
     paged,
-    wrong_digest,
 )
 from archive.objects.minio_locks import Guard, Locks, locks_of
-from archive.objects.minio_reads import chunks, get, unexplained
+from archive.objects.minio_reads import UNVERSIONED, Head, chunks, get, in_order, unexplained
 from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, lock_missing
+from archive.objects.refusals import bad_range, exists, locked, missing, wrong_digest
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused, Unavailable
 
@@ -55,30 +50,6 @@ PART: Final = 16 << 20
 """Beyond, it travels in parts of this size; one is in memory at a time."""
 CLOCKS_DIFFER: Final = timedelta(hours=24)
 """Locks count days: by more than one, a lock would not be the one that was meant."""
-_UNVERSIONED: Final = "null"
-"""What an S3 calls what was written before its bucket kept versions."""
-
-
-@dataclass(frozen=True)
-class _Head:
-    """What the store says of one version."""
-
-    key: str
-    headers: Mapping[str, str]
-
-    @property
-    def version(self) -> str:
-        return self.headers.get("x-amz-version-id") or _UNVERSIONED
-
-    @property
-    def size(self) -> int:
-        return int(self.headers["content-length"])
-
-    @property
-    def checksum(self) -> str | None:
-        """SHA-256 in base64 that the store itself found; None where it has only one of parts (with a dash)."""
-        found = self.headers.get("x-amz-checksum-sha256", "")
-        return found if found and "-" not in found else None
 
 
 class MinioObjectStore:
@@ -112,20 +83,20 @@ class MinioObjectStore:
 
     @property
     def name(self) -> str:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return f"{self._settings.endpoint.rstrip('/')}/{self._settings.bucket}"
 
     @property
     def weakness(self) -> str | None:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return None if self.open()[0].locks else REASONS["no_bucket_lock"]
 
     def mend(self) -> None:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         mend(self.open()[0])
 
     def credentials(self) -> Sequence[Credential]:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         others = {
             name: self._settings.model_copy(update={"access_key": other.access_key, "secret_key": other.secret_key})
             for name, other in self._credentials.items()
@@ -167,13 +138,13 @@ class MinioObjectStore:
         if present is not None and self._same(present, size, sha256, replace=replace):
             return self._lasting(self._state(present), retain_until)
         if present is not None and not replace:
-            raise _exists(key)
+            raise exists(key)
         try:
             version = self._sent(key, source, size, sha256, retain_until, replace=replace)
         except Taken as error:  # somebody else was faster
             faster = self._found(key)
             if faster is None or not self._same(faster, size, sha256):
-                raise _exists(key) from error
+                raise exists(key) from error
             return self._lasting(self._state(faster), retain_until)
         written = self._head(key, version)
         if not self._same(written, size, sha256):
@@ -203,7 +174,7 @@ class MinioObjectStore:
             result = connection.client.put_object(
                 connection.bucket, key, stream, size, num_parallel_uploads=1, **options
             )
-        return result.version_id or _UNVERSIONED
+        return result.version_id or UNVERSIONED
 
     def _lasting(self, state: StoredObject, until: date | None) -> StoredObject:
         """The version, locked at least until a day.
@@ -233,7 +204,7 @@ class MinioObjectStore:
         if connection.locks and theirs is not None and abs(ours - theirs) > CLOCKS_DIFFER:
             raise clock_differs(ours, theirs.astimezone(UTC))
 
-    def _forget(self, head: _Head) -> None:
+    def _forget(self, head: Head) -> None:
         """Destroy a version that nothing guards: those that heads had before would pile up."""
         guard = self._guard(head)
         if guard.locked_until is None and not guard.legal_hold:
@@ -309,12 +280,12 @@ class MinioObjectStore:
             for item, begins_page in paged(connection.pool, items):
                 if begins_page and waiting:
                     last = max(str(one.object_name) for one in waiting)  # more of it may follow
-                    yield from _in_order(one for one in waiting if one.object_name != last)
+                    yield from in_order(one for one in waiting if one.object_name != last)
                     waiting = [one for one in waiting if one.object_name == last]
                 waiting.append(item)
-        yield from _in_order(waiting)
+        yield from in_order(waiting)
 
-    def _found(self, key: str) -> _Head | None:
+    def _found(self, key: str) -> Head | None:
         """The current version, if there is one."""
         try:
             return self._head(key, None)
@@ -325,7 +296,7 @@ class MinioObjectStore:
                 raise
             return None
 
-    def _head(self, key: str, version: str | None) -> _Head:
+    def _head(self, key: str, version: str | None) -> Head:
         """Ask for one version.
 
         Raises:
@@ -339,9 +310,9 @@ class MinioObjectStore:
                 )
         except Unexplained as error:
             raise unexplained(connection, key, version) from error
-        return _Head(key, found.metadata or {})
+        return Head(key, found.metadata or {})
 
-    def _state(self, head: _Head) -> StoredObject:
+    def _state(self, head: Head) -> StoredObject:
         guard = self._guard(head)
         return StoredObject(
             key=head.key,
@@ -352,12 +323,12 @@ class MinioObjectStore:
             modified_at=parsedate_to_datetime(head.headers["last-modified"]),
         )
 
-    def _guard(self, head: _Head) -> Guard:
+    def _guard(self, head: Head) -> Guard:
         _, locks = self.open()
         with answered(head.key, head.version):
             return locks.read(head.headers, head.key, head.version)
 
-    def _same(self, head: _Head, size: int, sha256: str, *, replace: bool = False) -> bool:
+    def _same(self, head: Head, size: int, sha256: str, *, replace: bool = False) -> bool:
         """Whether a version has these bytes, as the store checked when it took them.
 
         Args:
@@ -376,18 +347,6 @@ class MinioObjectStore:
             return False
 
 
-def _in_order(items: Iterable[Object]) -> Iterator[Listed]:
-    """By key, oldest first. The server lists the newest first, and markers apart; its times may be whole seconds."""
-    oldest_first = list(items)
-    oldest_first.reverse()
-    oldest_first.sort(key=lambda one: (one.object_name, one.last_modified, one.is_latest == "true"))
-    for item in oldest_first:
-        if item.object_name is None or item.last_modified is None:
-            raise away("ListObjectVersions")
-        version = item.version_id or _UNVERSIONED
-        yield Listed(item.object_name, version, item.size or 0, item.last_modified, marker=item.is_delete_marker)
-
-
 def _stream(source: Path | bytes) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
@@ -401,7 +360,3 @@ def _digest(pieces: Iterable[bytes]) -> str:
 
 def _base64(sha256: str) -> str:
     return base64.b64encode(bytes.fromhex(sha256)).decode()
-
-
-def _exists(key: str) -> Refused:
-    return Refused("object_exists", "« {key} » existe déjà avec d’autres octets et ne sera pas écrasé.", key=key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,8 @@ from minio.versioningconfig import VersioningConfig
 from urllib3.exceptions import HTTPError
 
 from archive.model.settings import S3Store
-from signing.ground.errors import Corrupt, Refused, Unavailable
+from archive.objects.refusals import missing, wrong_digest
+from signing.ground.errors import Refused, Unavailable
 
 CONNECTIONS: Final = 32
 """Kept open a process: the threads of an API process, and some more."""
@@ -238,36 +239,6 @@ def clock_differs(ours: datetime, theirs: datetime) -> Unavailable:
         action="Réglez celle des deux horloges qui se trompe (service NTP) ; le travail reprend de lui-même.",
         ours=f"{ours:%Y-%m-%d %H:%M} UTC",
         theirs=f"{theirs:%Y-%m-%d %H:%M} UTC",
-    )
-
-
-def missing(key: str, version: str | None) -> Refused:
-    """There is no such version."""
-    return Refused("object_missing", "« {key} » n’est pas dans le magasin.", key=key, version=version or "")
-
-
-def wrong_digest(key: str) -> Corrupt:
-    """The bytes are not those that were announced."""
-    return Corrupt(
-        "digest_mismatch",
-        "Les octets de « {key} » ne sont pas ceux qui étaient annoncés : rien n’a été écrit.",
-        key=key,
-    )
-
-
-def bad_range(key: str) -> Refused:
-    """What was asked for lies beyond the end."""
-    return Refused("bad_range", "La plage demandée dépasse la fin de « {key} ».", key=key)
-
-
-def locked(key: str, until: date | None) -> Refused:
-    """A lock or a hold runs."""
-    return Refused(
-        "object_locked",
-        "« {key} » est verrouillé et ne peut pas être détruit.",
-        action="Attendez la fin du verrou ({until}) et la levée de tout gel.",
-        key=key,
-        until=until.isoformat() if until else "—",
     )
 
 

@@ -7,21 +7,52 @@ were wrong. Drives that are away for a while look the same, so nothing is called
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import urllib3
+from minio.datatypes import Object
 from urllib3.exceptions import ProtocolError
 
 from archive.objects.disk import CHUNK
-from archive.objects.minio_client import Connection, Marker, Unexplained, answered, away, missing
-from archive.objects.port import unreadable
+from archive.objects.minio_client import Connection, Marker, Unexplained, answered, away
+from archive.objects.port import Listed, unreadable
+from archive.objects.refusals import missing
 from signing.ground.errors import Refused, Unavailable
 
 _STUCK: Final = {"SlowDownRead", "InternalError"}
 """What is answered instead of the bytes, twice (``minio_client``)."""
 _AGAIN: Final = 3
 """How often a body that broke off is asked for again."""
+
+
+UNVERSIONED: Final = "null"
+"""What an S3 calls what was written before its bucket kept versions."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the store says of one version."""
+
+    key: str
+    headers: Mapping[str, str]
+
+    @property
+    def version(self) -> str:
+        """As the store names it."""
+        return self.headers.get("x-amz-version-id") or UNVERSIONED
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(self.headers["content-length"])
+
+    @property
+    def checksum(self) -> str | None:
+        """SHA-256 in base64 that the store itself found; None where it has only one of parts (with a dash)."""
+        found = self.headers.get("x-amz-checksum-sha256", "")
+        return found if found and "-" not in found else None
 
 
 def get(
@@ -98,3 +129,15 @@ def unexplained(connection: Connection, key: str, version: str | None) -> Unavai
     """What a HEAD that was refused without a word means: a GET says why, and raises it."""
     get(connection, key, version, 0, 1).close()
     return away("HEAD")
+
+
+def in_order(items: Iterable[Object]) -> Iterator[Listed]:
+    """By key, oldest first. The server lists the newest first, and markers apart; its times may be whole seconds."""
+    oldest_first = list(items)
+    oldest_first.reverse()
+    oldest_first.sort(key=lambda one: (one.object_name, one.last_modified, one.is_latest == "true"))
+    for item in oldest_first:
+        if item.object_name is None or item.last_modified is None:
+            raise away("ListObjectVersions")
+        version = item.version_id or UNVERSIONED
+        yield Listed(item.object_name, version, item.size or 0, item.last_modified, marker=item.is_delete_marker)

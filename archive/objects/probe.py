@@ -75,7 +75,7 @@ class Probe:
     """What a probe showed.
 
     Attributes:
-        reason: One of ``siege.REASONS``: why the assurance is what it is.
+        reason: One of ``challenges.REASONS``: why the assurance is what it is.
     """
 
     at: datetime
@@ -148,7 +148,7 @@ class _Course:
         return read == self._content and now.locked_until is not None and now.locked_until >= self._until
 
     def became(self, error: Corrupt) -> Outcome:
-        """What became of the attack that ended the siege."""
+        """What became of the attack that ended the probe."""
         return Outcome.PASSED if self.tried and error.code == "bucket_left_open" else Outcome.NOT_TRIED
 
     def run(self) -> None:
