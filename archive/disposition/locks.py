@@ -18,7 +18,7 @@ from archive.catalogue import rows as catalogue
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
 from archive.model.records import RecordState
-from archive.objects.layout import JOURNAL, LAYOUT_JSON, REGISTER, is_kept_for_ever
+from archive.objects.layout import EVIDENCE, is_kept_for_ever
 from archive.objects.port import ObjectStore, StoredObject
 from archive.retention.rules import FinalAction, Retention, farthest_lock, retain_until
 from signing.ground.clock import Clock
@@ -102,7 +102,7 @@ class Locks:
         """Extend journal and register, then ``layout.json``, whose lock marks a whole run."""
         until = farthest_lock(today, self._horizon)
         limit = today + timedelta(days=margin(self._horizon))
-        for prefix in (JOURNAL, REGISTER, LAYOUT_JSON):
+        for prefix in reversed(EVIDENCE):
             for item in self._store.list(prefix):
                 if item.marker or not is_kept_for_ever(item.key):
                     continue

@@ -1,4 +1,4 @@
-"""A record gains what could not be made when it was kept: a later version, never a change of the first."""
+"""Add to a kept record the forms that could not be made in time, as a later version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from archive.retention import schedule as rulebook
 def complete(
     stores: Stores, package: ArchivalPackage, agent: str, in_transaction: Callable[[Session, Kept], None]
 ) -> Kept:
-    """Add to a kept record the forms that it lacked, if the package has any; the original is never touched.
+    """Add to a kept record the forms that it lacked; the original is never touched.
 
     Written inside the transaction, as a change of description is: two people can't add the same version.
 
@@ -50,7 +50,7 @@ def complete(
 
 
 def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[PackageFile]:
-    """Forms worth a version: one that was not there, a first valid seal, or all that a new reading changes.
+    """Forms worth a version: a missing one, a first valid seal, or what a new reading changes.
 
     Sealing anew gives other bytes each time; that alone is no reason.
     """
@@ -67,7 +67,7 @@ def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[
 def next_record(
     current: Mapping[str, Any], package: ArchivalPackage, decision: rulebook.RetentionDecision, added: list[PackageFile]
 ) -> dict[str, Any]:
-    """``record.json`` of the completed record: facts of this time, description as people left it."""
+    """``record.json`` of the completed record: facts of now, description as it was."""
     made = metadata.first_record(package, decision, kept_at=package.received_at, salt=current["salt"])
     kinds = {file.kind.value for file in added}
     forms = [form for form in current["representations"] if form["kind"] not in kinds]
@@ -124,7 +124,7 @@ def _add(
 
 
 def _pin(session: Session, record: Mapping[str, Any], version: Version, kinds: set[str]) -> None:
-    """Representations point at their new objects; the objects they pointed at stay on the list of files."""
+    """Pin representations to their new objects; the earlier objects stay pinned as files."""
     for values in metadata.representation_values(record):
         key = version.key(values.pop("name"))
         if values["kind"] not in kinds:

@@ -1,4 +1,4 @@
-"""Change what is said of a record; no byte of its content."""
+"""Change the description of a record; its content stays as it is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def describe(
     agent: str,
     expected_revision: int,
 ) -> RecordRow:
-    """Change what is said of a record: a revision, a version in the store, an entry; no byte of content.
+    """Change a record's description: a revision, a version in the store, a journal entry.
 
     The version is written inside the transaction, so that two people can't write it at once; it is a
     few small files.

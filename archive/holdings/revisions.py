@@ -1,4 +1,4 @@
-"""The next version of a kept record: what is added and the new metadata, never a change of what is there."""
+"""The next version of a kept record: added files and new metadata; nothing is rewritten."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_version(
     added: Sequence[Planned] = (),
     tools: Sequence[ToolRun] = (),
 ) -> Version:
-    """Write the next version of a kept record and read it back: what is added, then the new metadata.
+    """Write the next version of a kept record and read it back: new files, then metadata.
 
     Args:
         tools: What ran since the version before; of other stages, what was stated of them is stated again.
@@ -86,7 +86,7 @@ def write_version(
 
 
 def lock_for(stores: Stores, session: Session, record_id: str, decision: rulebook.RetentionDecision) -> date:
-    """Lock of a new version: what the rule asks for now, and never less than what is locked already."""
+    """Lock of a new version: what the rule asks for now, never less than the present lock."""
     locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
     return max([retain_until(decision.retention, stores.today, stores.horizon), *locks])
 
@@ -101,7 +101,7 @@ def extend_locks(stores: Stores, session: Session, record_id: str, until: date) 
 def note_revision(
     session: Session, record: Mapping[str, Any], entry: Entry, agent: str, changes: Mapping[str, Any]
 ) -> None:
-    """Enter what a revision changed, and by which entry, where the record's history is read from."""
+    """Enter in the record's history what a revision changed, and by which entry."""
     session.add(
         RevisionRow(
             record_id=record["record"],

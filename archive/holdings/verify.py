@@ -259,7 +259,7 @@ def _inventory(store: ObjectStore, promise: Promise) -> Check:
 
 
 def _beside(listed: list[Listed], promise: Promise) -> set[str]:
-    """Keys where something lies over the version that is pinned: a delete marker, or bytes that nobody announced.
+    """Keys with something over the pinned version: a delete marker, or unannounced bytes.
 
     The heads of an object have one version for each of its OCFL versions, and no more.
     """
@@ -278,7 +278,7 @@ def _beside(listed: list[Listed], promise: Promise) -> set[str]:
 
 
 def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """How often each object of a record, by its path, was written again beside a damaged version.
+    """How often each object of a record, by its path, was restored beside a damaged version.
 
     In either store: the two may have changed places since.
     """

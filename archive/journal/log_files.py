@@ -1,4 +1,4 @@
-"""Writes the files of the published log, in the order in which each relies on those before it.
+"""Write the files of the published log; each relies on those written before it.
 
 Bundles of entries, then tiles of hashes, then the token of the new checkpoint, then the checkpoint itself. A crash
 at any boundary leaves a log that was complete before, and files that the retry writes again with the same bytes.
@@ -71,7 +71,7 @@ class LogFiles:
         return leaves
 
     def write_tiles(self, tree: StoredTree, old: int, new: int, leaves: dict[int, list[bytes]]) -> None:
-        """Write the tiles that grew, lowest level first, and have the tree use them as they were read back."""
+        """Write the tiles that grew, lowest level first, and add them to the tree as read back."""
         for tile in new_tiles(old, new):
             if tile.level == 0:
                 hashes = b"".join(leaves[tile.index])

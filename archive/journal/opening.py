@@ -1,4 +1,4 @@
-"""Begins a log: ``layout.json``, then the voucher of the log's key, then entry 0; or finds that they are there."""
+"""Begin a log: ``layout.json``, the voucher of the log's key, entry 0; once each."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Opening:
             )
 
     def _first_layout(self, log: dict[str, str]) -> bytes:
-        """Write ``layout.json``; what another machine wrote in the same moment counts, not what we wanted to."""
+        """Write ``layout.json``, or read what another machine wrote in the same moment."""
         content = canonical({"v": 1, "product": PRODUCT, "created": stamp(self._clock()), "log": log})
         try:
             self._files.put_for_good(LAYOUT_JSON, content)
@@ -121,6 +121,6 @@ def voucher_of(certificate: bytes) -> str:
 
 
 def voucher(store: ObjectStore, certificate: bytes) -> bytes:
-    """What the seal of a certificate says of the log key; the first voucher if that seal gave no other."""
+    """Read the voucher that a certificate's seal gave of the log key, else the first one."""
     later = found(store, voucher_of(certificate))
     return later if later is not None else read_all(store, FIRST_VOUCHER)

@@ -1,4 +1,4 @@
-"""Publishes the journal as a C2SP tiled log: bundles, then tiles, then the signed checkpoint.
+"""Publish the journal as a C2SP tiled log: bundles, then tiles, then the checkpoint.
 
 Each step writes what the next relies on (``log_files``, in the order of ``Publisher._publish``), so a crash at any
 boundary leaves a log that was complete before, and files that the retry writes again with the same bytes. Nothing

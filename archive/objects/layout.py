@@ -1,4 +1,4 @@
-"""Every path of the store (docs/formats.md, 1 and 2): how it is built, and how it is read back. Pure.
+"""Build and parse every path of the store (docs/formats.md, 1 and 2). Pure.
 
 No other module writes a store path or cuts one. A parser answers None for a path that is not one of ours; what it
 does take apart, ``.key`` (or ``.path``) builds again byte for byte.
@@ -18,6 +18,8 @@ REGISTER: Final = "register/"
 JOURNAL: Final = "journal/"
 STAGING: Final = "staging/"
 PROBES: Final = "probe/"
+EVIDENCE: Final = (LAYOUT_JSON, REGISTER, JOURNAL)
+"""What the store holds beside records: copied, reconciled and locked as a whole; ``layout.json`` is locked last."""
 
 PROBE: Final = f"{PROBES}lock"
 """One key: each probe adds a version and sweeps those whose lock has ended."""
@@ -131,7 +133,7 @@ class RecordKey:
 
 
 def record_folder(tenant: str, record_id: str) -> RecordFolder:
-    """The folder of a record (extension 0003): three times three digits of a SHA-512, then its identifier."""
+    """The folder of a record: three times three digits of a SHA-512, then its identifier."""
     digest = ocfl.sha512(ocfl.object_id(record_id).encode())
     root = f"{TENANTS}{tenant}/{digest[0:3]}/{digest[3:6]}/{digest[6:9]}/{_ENCODED}{record_id}"
     return RecordFolder(root, tenant, record_id)
@@ -314,7 +316,7 @@ def below_journal(key: str) -> str:
 
 
 def is_kept_for_ever(key: str) -> bool:
-    """Whether an object outside the tenants is locked for as long as a store can: not heads, nor partial tiles."""
+    """Whether an object outside the tenants is locked for good: not heads, nor partial tiles."""
     if key == LAYOUT_JSON or key.startswith(REGISTER):
         return True
     return key.startswith(JOURNAL) and key != CHECKPOINT and ".p/" not in key
@@ -364,3 +366,8 @@ def register_key(key: str) -> RegisterKey | HoldKey | None:
         return RegisterKey(match[1], int(match[2]))
     match = _HOLD.fullmatch(key)
     return HoldKey(match[1], match[2], match[3]) if match else None
+
+
+def evidence_key(key: str) -> JournalKey | RegisterKey | HoldKey | None:
+    """What a key below one of the folders of ``EVIDENCE`` says."""
+    return journal_key(key) or register_key(key)

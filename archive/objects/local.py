@@ -339,7 +339,7 @@ class LocalObjectStore:
         return self._root / "holds" / f"{place.key}@{place.version}"
 
     def _same(self, place: _Place, source: Path | bytes, sha256: str, *, replace: bool = False) -> bool:
-        """Whether a file has these bytes; one that can't be read any more has not, where it is to be replaced."""
+        """Whether a file has these bytes; with ``replace``, an unreadable one has not."""
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if size != place.state.st_size:
             return False

@@ -1,4 +1,4 @@
-"""Reading a version from a bucket, and telling one that can't be read from a store that is away.
+"""Read a version from a bucket; tell an unreadable version from a store that is away.
 
 An S3 whose disk altered the bytes of a version gives none of them: it breaks its answer off, or says that it is
 busy (MinIO: ``503 SlowDownRead``; SeaweedFS: ``500 InternalError``) while it tells of the version as if nothing
@@ -50,7 +50,7 @@ class Head:
 
     @property
     def checksum(self) -> str | None:
-        """SHA-256 in base64 that the store itself found; None where it has only one of parts (with a dash)."""
+        """SHA-256 in base64, as the store computed it; None where it has one of parts only."""
         found = self.headers.get("x-amz-checksum-sha256", "")
         return found if found and "-" not in found else None
 
@@ -80,7 +80,7 @@ def get(
 def chunks(
     connection: Connection, response: urllib3.BaseHTTPResponse, key: str, version: str | None, offset: int, length: int
 ) -> Iterator[bytes]:
-    """The body, asked for again from where it broke off; its connection goes back to the pool when all was read.
+    """Read the body, asking again from where it broke off; then free the connection.
 
     Args:
         offset: Where it begins.
@@ -132,7 +132,10 @@ def unexplained(connection: Connection, key: str, version: str | None) -> Unavai
 
 
 def in_order(items: Iterable[Object]) -> Iterator[Listed]:
-    """By key, oldest first. The server lists the newest first, and markers apart; its times may be whole seconds."""
+    """Sort a listing by key, oldest first.
+
+    The server lists the newest first, and markers apart; its times may be whole seconds.
+    """
     oldest_first = list(items)
     oldest_first.reverse()
     oldest_first.sort(key=lambda one: (one.object_name, one.last_modified, one.is_latest == "true"))

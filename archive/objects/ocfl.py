@@ -1,4 +1,4 @@
-"""An OCFL 1.1 object: paths below its folder, built and read back, and the documents that list its files. Pure.
+"""An OCFL 1.1 object: build and parse the paths in its folder; its documents. Pure.
 
 A parser answers None for a path that is not one of ours; what it does take apart, ``.path`` builds again.
 """

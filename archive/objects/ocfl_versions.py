@@ -1,4 +1,4 @@
-"""Writes a version of an OCFL object so that a crash at any point leaves something to finish, never a lie.
+"""Write a version of an OCFL object; what a crash leaves can be finished, and is no lie.
 
 Order: content, version inventory and its sidecar, object declaration, root sidecar, root inventory. Once a
 version inventory is there, so is all its content: whoever comes next finishes that version and no other.
@@ -165,7 +165,7 @@ def finish(
 
 
 def read_back(store: ObjectStore, version: Version, until: date) -> None:
-    """See that the store locked everything that was written, as it said itself, and read every byte again.
+    """Check that everything written is locked, as the store states, and read it all again.
 
     Raises:
         Corrupt: ``altered``, ``missing``, or ``lock_missing``.

@@ -1,4 +1,4 @@
-"""What every store answers alike when it refuses: the same codes and the same words, wherever the bytes are."""
+"""Refusals that all object stores share: same codes, same words."""
 
 from __future__ import annotations
 

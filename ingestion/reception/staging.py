@@ -1,4 +1,4 @@
-"""Staging beside the deposits: every one that waits has its bytes, and nothing lies there for nobody."""
+"""Compare staging with the deposits: all that wait have their bytes, and nothing strays."""
 
 from __future__ import annotations
 

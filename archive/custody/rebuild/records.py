@@ -209,7 +209,7 @@ def _unread(listed: Versions, key: str) -> Kind:
 
 
 def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) -> bool:
-    """Whether a root inventory is complete: its sidecar and its version's own inventory agree with it."""
+    """Whether a root inventory agrees with its sidecar and with its version's own."""
     try:
         facts = json.loads(content)
         number = int(facts["head"][1:])

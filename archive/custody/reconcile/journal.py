@@ -20,16 +20,7 @@ from archive.custody.rebuild.records import CHANGES
 from archive.database.engine import Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.journal.merkle import TILE, bundle_key, pack_bundle
-from archive.objects.layout import (
-    CHECKPOINT,
-    ENTRIES,
-    JOURNAL,
-    LAYOUT_JSON,
-    REGISTER,
-    TileKey,
-    journal_key,
-    register_key,
-)
+from archive.objects.layout import CHECKPOINT, ENTRIES, EVIDENCE, LAYOUT_JSON, TileKey, evidence_key
 from archive.objects.port import ObjectStore, Unreadable, found
 from signing.ground.errors import Refused
 
@@ -152,10 +143,10 @@ class JournalReconciliation:
     def _listed(self, findings: Findings) -> dict[str, int]:
         """Check every key below ``journal/``, ``register/`` and ``layout.json``; full tiles by row."""
         whole: dict[str, int] = {}
-        for prefix in (LAYOUT_JSON, JOURNAL, REGISTER):
+        for prefix in EVIDENCE:
             for key, group in groupby(self._store.list(prefix), key=lambda item: item.key):
                 versions = list(group)
-                place = journal_key(key) or register_key(key)
+                place = evidence_key(key)
                 if place is None and prefix != LAYOUT_JSON:
                     findings.add(Kind.UNTRACKED, "journal", key, "object")
                 if any(item.marker for item in versions):

@@ -1,4 +1,4 @@
-"""A damaged object is put back from the copy that is whole, or the copy from the first store; never silently.
+"""Restore a damaged object from the store that has it whole, with a journal entry.
 
 The bytes are checked against what catalogue, inventory and journal say before they are written, a new version
 stands beside the damaged one, and the catalogue's new pin and the journal's entry are one transaction.
@@ -172,7 +172,7 @@ class Restoring:
                 raise _differs(item.key)
 
     def _vouched(self, pinned: Pinned, inventory: bytes) -> dict[str, str]:
-        """SHA-256 of every object that the inventory in force, or an earlier one of this record, accounts for."""
+        """SHA-256, by path, of every object that an inventory of this record accounts for."""
         told = json.loads(inventory)
         digests = {path: digest for digest, paths in told["fixity"]["sha256"].items() for path in paths}
         digests[ocfl.DECLARATION] = _sha256(ocfl.DECLARED)
@@ -222,7 +222,7 @@ class Restoring:
     # -- writing
 
     def _put_back(self, repair: _Repair) -> list[Restored]:
-        """Write one object anew in the store that has it damaged, from the other, and tell the journal.
+        """Write one object anew, from the other store, and journal it.
 
         Heads are written while the record's row is held: whoever describes it meanwhile writes them too.
         """
@@ -287,7 +287,7 @@ class Restoring:
 
 
 def _still(session: Session, row: RecordRow, item: Placed) -> RepresentationRow | StoredFileRow | None:
-    """The row that pins what was read, its record's row held; None where something else is pinned by now."""
+    """Lock the record's row; the row that still pins what was read, or None."""
     session.get_one(RecordRow, row.id, with_for_update=True)
     rows = (one for one in catalogue.rows(session, row.id) if (one.key, one.version) == (item.key, item.version))
     return next(rows, None)

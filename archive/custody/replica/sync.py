@@ -288,7 +288,7 @@ class Copies:
         with self._database.read() as session:
             tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
         roots = [key for tenant in tenants for key in sorted(layout.root_files(tenant))]
-        for prefix in (layout.LAYOUT_JSON, layout.REGISTER, *roots, layout.JOURNAL):
+        for prefix in (*roots, *layout.EVIDENCE):
             items = (item for item in self._store.list(prefix) if item.key != CHECKPOINT and not item.marker)
             self._missing(findings, items, locks=locks)
         if note is not None:
