@@ -114,7 +114,7 @@ def test_a_key_of_staging_comes_back(pair: tuple[StagingKey, str]) -> None:
 
 @given(JOURNAL_KEYS)
 def test_a_key_of_the_journal_comes_back(wanted: layout.JournalKey) -> None:
-    assert layout.journal_key(wanted.key) == wanted
+    assert layout.journal_key(wanted.key) == layout.evidence_key(wanted.key) == wanted
     layout.parts_of(wanted.key)
     assert f"{layout.JOURNAL}{layout.below_journal(wanted.key)}" == wanted.key
     partial = isinstance(wanted, TileKey) and not wanted.is_full
@@ -126,7 +126,7 @@ def test_a_key_of_the_journal_comes_back(wanted: layout.JournalKey) -> None:
 
 @given(REGISTER_KEYS)
 def test_a_key_of_the_register_comes_back(wanted: RegisterKey | HoldKey) -> None:
-    assert layout.register_key(wanted.key) == wanted
+    assert layout.register_key(wanted.key) == layout.evidence_key(wanted.key) == wanted
     assert wanted.key.startswith(layout.register_folder(wanted.tenant))
     assert layout.is_kept_for_ever(wanted.key)
     assert (layout.record_key(wanted.key), layout.staging_key(wanted.key), layout.journal_key(wanted.key)) == (
