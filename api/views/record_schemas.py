@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from api.views.description_schemas import Described
 from api.views.schemas import Digests, JsonObject
 
 
@@ -109,7 +110,7 @@ class HoldOnRecord(BaseModel):
     in_step: bool = Field(description="Le magasin fait ce qui a été décidé.")
 
 
-class Record(BaseModel):
+class Record(Described):
     """What is kept."""
 
     id: str
@@ -117,18 +118,9 @@ class Record(BaseModel):
     deposit_id: str
     revision: int
     state: Literal["kept", "in_disposal", "disposed", "transferred"]
-    title: str
-    description: str | None
-    document_type: str | None
-    classification: str | None
-    producer: str | None
-    document_date: str | None
-    closed_on: str | None
-    external_reference: str | None
     filename: str
     kept_at: str
     pages: int | None
-    language: str | None
     text: TextFacts | None
     representations: list[Representation]
     verdicts: JsonObject = Field(description="`virus`, `pdfa`, `signature`, `seal`.")

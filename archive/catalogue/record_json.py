@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 from archive.database.engine import iso
-from archive.model.records import ArchivalPackage, Description, Kind, PackageFile, RecordState, ToolRun
+from archive.model.description_fields import DESCRIPTION_FIELDS, Description, values_of
+from archive.model.records import ArchivalPackage, Kind, PackageFile, RecordState, ToolRun
 from archive.objects import layout
 from archive.retention.schedule import RetentionDecision
 from signing.ground.canonical import canonical
@@ -22,7 +23,6 @@ from signing.ground.clock import parse_stamp, stamp
 RETENTION_REMARKS: Final = frozenset({"type_missing", "type_unknown", "rule_missing", "start_missing"})
 """Remarks that a new description may answer."""
 
-_DATES: Final = ("document_date", "closed_on")
 _PREMIS: Final = {
     "DepositReceived": "ingestion",
     "RecordKept": "registration",
@@ -158,15 +158,12 @@ def _tool(run: ToolRun) -> dict[str, Any]:
 
 def description_json(description: Description) -> dict[str, Any]:
     """A description as JSON carries it."""
-    values = {field.name: getattr(description, field.name) for field in fields(Description)}
-    return {name: iso(value) if isinstance(value, date) else value for name, value in values.items()}
+    return {field.name: field.as_json(getattr(description, field.name)) for field in DESCRIPTION_FIELDS}
 
 
 def description_from(values: Mapping[str, Any]) -> Description:
     """The description that ``description_json`` wrote; names it does not know are left aside."""
-    known: dict[str, Any] = {field.name: values.get(field.name) for field in fields(Description)}
-    for name in _DATES:
-        known[name] = _day(known[name])
+    known: dict[str, Any] = {field.name: field.from_json(values.get(field.name)) for field in DESCRIPTION_FIELDS}
     return Description(**known)
 
 
@@ -189,8 +186,7 @@ def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
     text = record["text"] or {}
     confidence = text.get("mean_confidence_permille")
     retention, access = record["retention"], record["access"]
-    values = {field.name: getattr(description, field.name) for field in fields(Description)}
-    return values | {
+    return values_of(description) | {
         "id": record["record"],
         "tenant_id": record["tenant"],
         "deposit_id": record["deposit"]["id"],

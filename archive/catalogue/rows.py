@@ -21,6 +21,7 @@ from archive.database.tables import (
     StoredFileRow,
     VerificationRow,
 )
+from archive.model.description_fields import DESCRIPTION_FIELDS
 from archive.model.identifiers import is_id
 from archive.model.records import Kind
 from archive.objects.layout import RECORD_JSON
@@ -218,16 +219,12 @@ def view(
     row = get(session, tenant, record_id)
     indexed = indexed_to is not None and indexed_to >= row.last_entry
     return {
-        **{name: getattr(row, name) for name in ("id", "deposit_id", "revision", "state", "title")},
-        **{name: getattr(row, name) for name in ("description", "document_type", "classification", "producer")},
+        **{name: getattr(row, name) for name in ("id", "deposit_id", "revision", "state")},
+        **{field.name: field.as_json(getattr(row, field.name)) for field in DESCRIPTION_FIELDS if field.in_record},
         "tenant": row.tenant_id,
-        "document_date": iso(row.document_date),
-        "closed_on": iso(row.closed_on),
-        "external_reference": row.external_reference,
         "filename": row.filename,
         "kept_at": stamp(row.kept_at),
         "pages": row.pages,
-        "language": row.language,
         "text": None if row.words is None else {"words": row.words, "mean_confidence": row.mean_confidence},
         "representations": [_form(form, assurance) for form in representations(session, row.id)],
         "verdicts": row.verdicts,

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.database.tables import DocumentTypeRow, RetentionRuleRow
-from archive.model.records import Description, Remark
+from archive.model.description_fields import Description
+from archive.model.records import Remark
 from archive.retention.rules import (
     START_EVENTS,
     Access,

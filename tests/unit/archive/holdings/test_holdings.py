@@ -22,8 +22,9 @@ from archive.database.tables import JournalEntryRow, RecordRow, RevisionRow, Ten
 from archive.holdings.holdings import Holdings, Kept
 from archive.holdings.verify import Check
 from archive.journal.sequencer import Ledger
+from archive.model.description_fields import Description
 from archive.model.identifiers import new_id
-from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
+from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile, Remark, ToolRun
 from archive.objects import layout
 from archive.objects.fixity import Fixity
 from archive.objects.local import LocalObjectStore

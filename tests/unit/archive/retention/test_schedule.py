@@ -11,7 +11,7 @@ import pytest
 
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
-from archive.model.records import Description
+from archive.model.description_fields import Description
 from archive.retention import schedule as rulebook
 from archive.retention.rules import FinalAction
 from tests.servers.postgres import Databases
