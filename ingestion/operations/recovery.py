@@ -23,7 +23,7 @@ from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
 from ingestion.deposits.states import UNFINISHED, DepositState, problem
-from ingestion.reception.submission import Submission, request_digest
+from ingestion.reception.submission import request_digest
 from ingestion.stages.registry import KEEP
 from ingestion.tables import DepositRow, StageRunRow
 from signing.ground.canonical import parse_canonical
@@ -144,7 +144,7 @@ class Recovery:
             id=stated["deposit"],
             tenant_id=stated["tenant"],
             idempotency_key=stated["idempotency_key"],
-            request_digest=request_digest(_submission(stated), stated["size"], digests),
+            request_digest=_request_digest(stated),
             state=DepositState.QUARANTINED if aside is not None else DepositState.RECEIVED,
             agent=stated["agent"],
             filename=stated["filename"],
@@ -273,9 +273,7 @@ def _as_given(session: Session, row: DepositRow, stated: Mapping[str, Any]) -> N
     """Complete a kept deposit from its staging: the caller's key and fields."""
     if not _twin(session, stated):
         row.idempotency_key = stated["idempotency_key"]
-        row.request_digest = request_digest(
-            _submission(stated), stated["size"], Digests(stated["sha-256"], stated["sha-512"])
-        )
+        row.request_digest = _request_digest(stated)
     row.agent, row.fields = stated["agent"], stated["fields"]
     session.flush()
 
@@ -287,15 +285,9 @@ def _twin(session: Session, stated: Mapping[str, Any]) -> bool:
     return session.scalar(query) is not None
 
 
-def _submission(stated: Mapping[str, Any]) -> Submission:
-    return Submission(
-        stated["tenant"],
-        stated["agent"],
-        stated["idempotency_key"],
-        stated["filename"],
-        stated["media_type"],
-        stated["fields"],
-    )
+def _request_digest(stated: Mapping[str, Any]) -> str:
+    digests = Digests(stated["sha-256"], stated["sha-512"])
+    return request_digest(stated["filename"], stated["fields"], stated["size"], digests)
 
 
 def _entry(session: Session, deposit_id: str) -> Entry | None:

@@ -29,7 +29,7 @@ CALLBACK: Final = DescriptionField(
 
 @dataclass(frozen=True)
 class Submission:
-    """What a producer hands over, bytes apart.
+    """What a producer hands over, bytes apart; one that exists was checked.
 
     Attributes:
         idempotency_key: Chosen by the caller; the same key never makes two deposits.
@@ -47,13 +47,16 @@ class Submission:
     expected_sha256: str | None = None
     priority: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what can be refused without the bytes.
 
-def check(submission: Submission) -> None:
-    """Refuse what can be refused before the first byte.
+        Raises:
+            Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
+        """
+        _check(self)
 
-    Raises:
-        Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
-    """
+
+def _check(submission: Submission) -> None:
     if not 1 <= len(submission.idempotency_key) <= 255 or not submission.idempotency_key.isprintable():
         raise Refused(
             "bad_idempotency_key",
@@ -74,14 +77,14 @@ def check(submission: Submission) -> None:
         _check_field(name, value)
 
 
-def request_digest(submission: Submission, size: int, digests: Digests) -> str:
+def request_digest(filename: str, fields: Mapping[str, str], size: int, digests: Digests) -> str:
     """What makes two requests the same: content, name and fields."""
     request = {
         "v": 1,
-        "filename": submission.filename,
+        "filename": filename,
         "size": size,
         "sha-256": digests.sha256,
-        "fields": dict(submission.fields),
+        "fields": dict(fields),
     }
     return hashlib.sha256(canonical(request)).hexdigest()
 

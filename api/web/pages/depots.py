@@ -54,15 +54,15 @@ async def receive(request: Request, person: Annotated[Caller, Depends(PageNeeds(
 
 
 def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: dict[str, str]) -> Response:
+    intake = system_of(request).intake
     received: list[DepositRow] = []
     faults: list[dict[str, str]] = []
     try:
         require_csrf(request, form.get("csrf", ""))
         with in_language(request):
             for number, upload in enumerate(uploads):
-                submission = _submission(person, upload, form, number)
                 try:
-                    answer = upload.spool.finish(submission)
+                    answer = intake.accept(upload.spool, _submission(person, upload, form, number))
                 except Refused as error:
                     faults.append(_fault(upload, error))
                 else:
