@@ -34,6 +34,7 @@ _SENTENCES = {
     "Remark",
     "problem",
     "StageFailure",
+    "FormField",
     "_refused",
     "bad_field",
     "ToolFailed",
