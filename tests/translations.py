@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
+from archive.journal.types import EntryType
 from search.questions import NOT_UNDERSTOOD
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,7 @@ def messages() -> set[Message]:
     for package in ("signing", "archive", "search", "ingestion", "api"):
         for module in sorted((ROOT / package).rglob("*.py")):
             found.update(_of_module(module))
+    found.update(text for one in EntryType for text in one.sentence.all)
     return _without_plural_parts(found)
 
 

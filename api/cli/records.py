@@ -36,8 +36,8 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Cherche dans les documents ; avec --json, un document trouvé par ligne."""
-    from archive.database.engine import iso
     from search.port import Query
+    from signing.ground.clock import iso
 
     answer = system().index.search(Query(tenant=choose_tenant(tenant), text=query, limit=limit))
     for hit in answer.hits:

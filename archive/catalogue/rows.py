@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
-from archive.database.engine import iso
 from archive.database.tables import (
     CheckpointRow,
     HeldRecordRow,
@@ -26,7 +25,7 @@ from archive.model.identifiers import is_id
 from archive.model.records import Kind
 from archive.objects.layout import RECORD_JSON
 from archive.objects.ocfl_versions import Version
-from signing.ground.clock import stamp
+from signing.ground.clock import iso, stamp
 from signing.ground.errors import Refused
 
 _ORDER: Final = [kind.value for kind in Kind]

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType, Subject
 from archive.objects.port import ObjectStore, Unreadable, read_all
 from archive.retention.rules import farthest_lock
 from archive.retention.schedule import load_pack
@@ -28,9 +29,7 @@ from signing.ground.clock import Clock, parse_stamp, stamp
 from signing.ground.errors import Refused, Unavailable
 
 PREFIX: Final = "register/"
-SUBJECT: Final = "register"
-OPENED: Final = "TenantOpened"
-CHANGED: Final = "RegisterChanged"
+SUBJECT: Final = Subject.REGISTER.value
 _TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _KEY: Final = re.compile(rf"{PREFIX}({_TENANT.pattern})/([0-9]{{6}})\.json")
 """What else lies there is none of ours: passed over, and shown by a reconciliation."""
@@ -88,7 +87,7 @@ class Register:
         else:
             number += 1
             content = self._write(tenant, number, wanted)
-        kind = OPENED if number == 1 else CHANGED
+        kind = EntryType.TENANT_OPENED if number == 1 else EntryType.REGISTER_CHANGED
         self._ledger.append(
             session,
             type=kind,

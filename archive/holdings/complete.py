@@ -12,6 +12,7 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
 from archive.holdings.holdings import Holdings, Kept
+from archive.journal.types import EntryType
 from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import layout
 from archive.objects.layout import RECORD_JSON
@@ -101,7 +102,7 @@ def _add(
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
     entry = holdings._ledger.append(
         session,
-        type="RecordCompleted",
+        type=EntryType.RECORD_COMPLETED,
         tenant=row.tenant_id,
         subject=f"record:{row.id}",
         agent=agent,

@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 from archive.catalogue import description
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
+from archive.catalogue.premis import JournalEvent, journal_event, premis, stage_events, stated_events
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow
 from archive.disposition.holds.decisions import hold_version
 from archive.holdings import verify as verification
 from archive.holdings.verify import Verification
 from archive.journal.sequencer import Entry, Ledger
+from archive.journal.types import EntryType
 from archive.model.records import ArchivalPackage, RecordState, ToolRun
 from archive.objects import fixity, layout
 from archive.objects import ocfl_versions as versions
@@ -114,7 +116,7 @@ class Holdings:
         return Kept(row.id, entry.n, entry.leaf_hash, row.kept_at)
 
     def _written(
-        self, package: ArchivalPackage, decision: rulebook.RetentionDecision, events: list[metadata.JournalEvent]
+        self, package: ArchivalPackage, decision: rulebook.RetentionDecision, events: list[JournalEvent]
     ) -> tuple[Version, dict[str, Any], date]:
         """The package in the store, as it is there: the version, its ``record.json``, its lock."""
         root = layout.object_root(package.tenant, package.record_id)
@@ -132,7 +134,7 @@ class Holdings:
                 *(Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in package.files),
                 *(Planned.of(layout.report_name(name), content) for name, content in sorted(package.reports.items())),
                 Planned.of(RECORD_JSON, canonical(record)),
-                Planned.of(PREMIS_JSON, metadata.premis(record, events, metadata.stage_events(package.tools))),
+                Planned.of(PREMIS_JSON, premis(record, events, stage_events(package.tools))),
             ]
             version = versions.write(
                 self._store,
@@ -187,7 +189,7 @@ class Holdings:
         digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
         return self._ledger.append(
             session,
-            type="RecordKept",
+            type=EntryType.RECORD_KEPT,
             tenant=record["tenant"],
             subject=f"record:{record['record']}",
             agent=agent,
@@ -266,7 +268,7 @@ class Holdings:
             version = self._revised(session, row, record, before, until, message="Describe")
             entry = self._ledger.append(
                 session,
-                type="RecordDescribed",
+                type=EntryType.RECORD_DESCRIBED,
                 tenant=tenant,
                 subject=f"record:{record_id}",
                 agent=agent,
@@ -331,13 +333,11 @@ class Holdings:
             catalogue.enter_files(session, row.id, orphan, exclude=set())
             before, number = json.loads(begun), number + 1
         events = self._events(session, row.id, row.deposit_id)
-        stage_types = metadata.stated_events(self._metadata_of(root, before, PREMIS_JSON)) | metadata.stage_events(
-            tools
-        )
+        stage_types = stated_events(self._metadata_of(root, before, PREMIS_JSON)) | stage_events(tools)
         planned = [
             *added,
             Planned.of(RECORD_JSON, canonical(record)),
-            Planned.of(PREMIS_JSON, metadata.premis(record, events, stage_types)),
+            Planned.of(PREMIS_JSON, premis(record, events, stage_types)),
         ]
         version = versions.write(
             self._store,
@@ -405,13 +405,13 @@ class Holdings:
 
     # -- small questions
 
-    def _events(self, session: Session, record_id: str, deposit_id: str) -> list[metadata.JournalEvent]:
+    def _events(self, session: Session, record_id: str, deposit_id: str) -> list[JournalEvent]:
         entries = [
             entry
             for subject in (f"deposit:{deposit_id}", f"record:{record_id}")
             for entry in self._ledger.entries(session, subject=subject, limit=_MANY)
         ]
-        return [metadata.journal_event(e.n, e.body) for e in sorted(entries, key=lambda e: e.n)]
+        return [journal_event(e.n, e.body) for e in sorted(entries, key=lambda e: e.n)]
 
     def _today(self) -> date:
         return self._clock().date()

@@ -20,6 +20,7 @@ from archive.catalogue.rows import Placed
 from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
 from archive.journal.merkle import leaf_hash
 from archive.journal.sequencer import Ledger
+from archive.journal.types import CHANGES, KEPT, RESTORED, EntryType
 from archive.model.records import Kind
 from archive.objects import fixity, layout
 from archive.objects.fixity import Fixity
@@ -32,8 +33,6 @@ _NAMES: Final = {
     Kind.TEXT.value: "Texte lu",
     Kind.PREVIEW.value: "Aperçu",
 }
-_KEPT: Final = ("RecordKept", "RecordRecovered")
-_CHANGES: Final = (*_KEPT, "RecordDescribed", "RecordCompleted")
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def record(
     if asked or result.verdict is not Fixity.INTACT:
         ledger.append(
             session,
-            type="FixityChecked",
+            type=EntryType.FIXITY_CHECKED,
             tenant=promise.tenant,
             subject=f"record:{promise.record_id}",
             agent=agent,
@@ -240,7 +239,7 @@ def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
     In either store: the two may have changed places since.
     """
-    facts = (entry["facts"] for entry in entries if entry["type"] == "ObjectRestored")
+    facts = (entry["facts"] for entry in entries if entry["type"] in RESTORED)
     return Counter(fact["path"] for fact in facts if fact["damaged"] is not None)
 
 
@@ -289,8 +288,8 @@ def _journal(promise: Promise) -> Check:
             return Check(name, Fixity.ALTERED, f"L’entrée {n} n’est plus celle qui a été inscrite.")
     read = [(n, json.loads(body)) for n, body, _ in promise.entries]
     kept = next((entry for n, entry in read if n == promise.values["kept_entry"]), None)
-    changes = [entry for _, entry in read if entry["type"] in _CHANGES]
-    if kept is None or kept["type"] not in _KEPT:
+    changes = [entry for _, entry in read if entry["type"] in CHANGES]
+    if kept is None or kept["type"] not in KEPT:
         return Check(name, Fixity.MISSING, "L’entrée qui dit que le document est gardé manque.")
     facts = changes[-1]["facts"]
     pinned = {item.kind: item.sha256 for item in promise.objects if item.kind is not None}

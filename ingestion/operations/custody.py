@@ -22,6 +22,7 @@ from archive.custody.replica.restore import Restored, Restoring
 from archive.custody.replica.sync import Copies
 from archive.database.tables import CopyRow, TenantRow
 from archive.journal.sequencer import size
+from archive.journal.types import EntryType, Subject
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.processing.leases import require_no_exclusive_job
 from ingestion.reception.staging import Staging
@@ -212,9 +213,9 @@ class Custody:
             moved = promote(session, system.clock)
             system.ledger.append(
                 session,
-                type="StoreMoved",
+                type=EntryType.STORE_MOVED,
                 tenant=None,
-                subject="log",
+                subject=Subject.LOG,
                 agent=None,
                 facts={"objects": moved, "assurance": system.copy_store.assurance.value},
             )

@@ -17,6 +17,7 @@ from archive.custody.rebuild.run import Rebuilt
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, TenantRow
 from archive.journal.sequencer import Entry, Ledger
+from archive.journal.types import RECEIVED, EntryType
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
@@ -32,8 +33,6 @@ from signing.ground.errors import Refused
 
 AGENT: Final = "service:inconnu"
 """Who deposited, when only a pseudonym is left."""
-
-_RECEIVED: Final = ("DepositReceived", "DepositRecovered")
 
 
 class Recovery:
@@ -173,7 +172,7 @@ class Recovery:
             self.recovered.append(f"deposit:{deposit_id}")
         return self._ledger.append(
             session,
-            type="DepositRecovered",
+            type=EntryType.DEPOSIT_RECOVERED,
             tenant=tenant,
             subject=f"deposit:{deposit_id}",
             agent=None,
@@ -292,7 +291,7 @@ def _request_digest(stated: Mapping[str, Any]) -> str:
 
 def _entry(session: Session, deposit_id: str) -> Entry | None:
     query = select(JournalEntryRow).where(
-        JournalEntryRow.subject == f"deposit:{deposit_id}", JournalEntryRow.type.in_(_RECEIVED)
+        JournalEntryRow.subject == f"deposit:{deposit_id}", JournalEntryRow.type.in_(RECEIVED)
     )
     row = session.scalars(query.order_by(JournalEntryRow.n).limit(1)).first()
     if row is None:
@@ -304,10 +303,10 @@ def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:
     """Reason of a present quarantine, as far as the journal has it."""
     query = select(JournalEntryRow.type, JournalEntryRow.body).where(
         JournalEntryRow.subject == f"deposit:{deposit_id}",
-        JournalEntryRow.type.in_(("DepositQuarantined", "DepositRetried")),
+        JournalEntryRow.type.in_((EntryType.DEPOSIT_QUARANTINED, EntryType.DEPOSIT_RETRIED)),
     )
     last = session.execute(query.order_by(JournalEntryRow.n.desc()).limit(1)).first()
-    if last is None or last.type != "DepositQuarantined":
+    if last is None or last.type != EntryType.DEPOSIT_QUARANTINED:
         return None
     return problem(
         str(json.loads(last.body)["facts"].get("reason", "quarantined")),

@@ -23,6 +23,7 @@ from archive.database.engine import Base, Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow
 from archive.journal.merkle import Nodes, leaf_hash, node_hash, parse_checkpoint, root_hash, verify_consistency
 from archive.journal.tiles import JOURNAL, StoredTree
+from archive.journal.types import EntryType
 from archive.objects.fixity import check
 from archive.objects.port import Unreadable, found
 from ingestion.operations.backup import DATABASE, Backup, owner_url, run_tool, sha256_of
@@ -235,7 +236,7 @@ def _published(session: Session, system: System, key: LogKey) -> dict[str, Any]:
 
 def _records(session: Session) -> dict[str, Any]:
     """Check that exactly the records kept according to the journal are there."""
-    kept = select(JournalEntryRow.subject).where(JournalEntryRow.type == "RecordKept")
+    kept = select(JournalEntryRow.subject).where(JournalEntryRow.type == EntryType.RECORD_KEPT)
     said = {subject.removeprefix("record:") for subject in session.scalars(kept)}
     there = set(session.scalars(select(RecordRow.id)))
     differs = said ^ there

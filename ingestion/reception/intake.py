@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Database
 from archive.database.tables import TenantRow
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.fixity import altered
@@ -208,7 +209,7 @@ class Intake:
                 return Received(known, replayed=True)
             entry = self._ledger.append(
                 session,
-                type="DepositReceived",
+                type=EntryType.DEPOSIT_RECEIVED,
                 tenant=submission.tenant,
                 subject=f"deposit:{arrival.deposit_id}",
                 agent=submission.agent,

@@ -23,6 +23,7 @@ from archive.custody.rebuild.records import by_key, grouped, named, root_of
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.verify import put_back
+from archive.journal.types import RESTORED
 from archive.objects import layout
 from archive.objects.port import Listed, ObjectStore
 from signing.ground.clock import Clock
@@ -223,7 +224,7 @@ def _now(session: Session, record_id: str) -> Folder | None:
 def restored(session: Session, record_id: str) -> Counter[str]:
     """Count how often each object of a record was restored next to a damaged version."""
     query = select(JournalEntryRow.body).where(
-        JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type == "ObjectRestored"
+        JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type.in_(RESTORED)
     )
     return put_back(json.loads(body) for body in session.scalars(query))
 

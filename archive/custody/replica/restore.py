@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
-from archive.custody.rebuild.records import CHANGES, follows
+from archive.custody.rebuild.records import follows
 from archive.custody.reconcile.store import HEADS
 from archive.custody.replica.transfer import Fetched, Source, running
 from archive.custody.replica.versions import rows_of
@@ -28,6 +28,7 @@ from archive.database.engine import Database
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.disposition.holds.decisions import guard
 from archive.journal.sequencer import Ledger
+from archive.journal.types import CHANGES, EntryType
 from archive.model.records import RecordState
 from archive.objects import fixity, layout
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, lock_missing
@@ -252,7 +253,7 @@ class Restoring:
         beside = before is not None and before.version != made.version
         self._ledger.append(
             session,
-            type="ObjectRestored",
+            type=EntryType.OBJECT_RESTORED,
             tenant=row.tenant_id,
             subject=f"record:{row.id}",
             agent=agent,

@@ -25,6 +25,7 @@ from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, Rec
 from archive.disposition.holds import statements as hold_statements
 from archive.disposition.holds.statements import PLACED, RELEASED, digest_of, key_of
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from archive.model.identifiers import is_id, new_id
 from archive.model.records import RecordState
 from archive.objects import layout
@@ -112,7 +113,7 @@ class Holds:
             session.add_all(HeldRecordRow(hold_id=hold.id, record_id=record_id) for record_id in wanted)
             facts = {"hold": hold.id, "statement": digest_of(hold_statements.placed(hold, wanted))}
             for record_id in wanted:
-                self._enter(session, "HoldPlaced", hold, record_id, agent, facts | {"until": _iso(until)})
+                self._enter(session, EntryType.HOLD_PLACED, hold, record_id, agent, facts | {"until": _iso(until)})
             return hold.id
 
     def release(self, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
@@ -146,10 +147,16 @@ class Holds:
         for record_id in records:
             _unclaim(session, record_id)
             facts = {"hold": hold.id, "statement": statement, "ended": "expired" if agent is None else "released"}
-            self._enter(session, "HoldReleased", hold, record_id, agent, facts)
+            self._enter(session, EntryType.HOLD_RELEASED, hold, record_id, agent, facts)
 
     def _enter(
-        self, session: Session, kind: str, hold: HoldRow, record_id: str, agent: str | None, facts: Mapping[str, Any]
+        self,
+        session: Session,
+        kind: EntryType,
+        hold: HoldRow,
+        record_id: str,
+        agent: str | None,
+        facts: Mapping[str, Any],
     ) -> None:
         subject = f"record:{record_id}"
         self._ledger.append(session, type=kind, tenant=hold.tenant_id, subject=subject, agent=agent, facts=dict(facts))
