@@ -20,6 +20,7 @@ from archive.database.upgrade import prepare
 from archive.journal.sequencer import Ledger, has_a_journal
 from archive.model.records import Digests, Kind
 from archive.model.settings import LocalStore, S3Store, StoreSettings
+from archive.model.states import RecordState
 from archive.objects.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.objects.challenges import ProbedStore
 from ingestion.deposits.outbox import LocalNotifier, Notifier
@@ -226,7 +227,7 @@ class System:
         from search.projection import project
 
         record = session.get(RecordRow, record_id)
-        if record is None or record.tenant_id != tenant or record.state in {"disposed", "transferred"}:
+        if record is None or record.tenant_id != tenant or RecordState(record.state).gone:
             return None
         text = session.get(RepresentationRow, (record_id, Kind.TEXT))
         if text is None:

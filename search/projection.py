@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
-from archive.database.tables import RecordRow
 from archive.model.description_fields import SEARCHED, DescriptionField, Searched
 from search.analysis import nfc
 from search.port import Entry
 
 
-def project(record: RecordRow, pages: Iterable[str]) -> Entry:
+class Kept(Protocol):
+    """A record as far as the index shows it, beside the fields of its description: a row of the catalogue."""
+
+    id: str
+    tenant_id: str
+    revision: int
+    filename: str
+    final_action: str
+    rule_code: str | None
+    kept_at: datetime
+
+
+def project(record: Kept, pages: Iterable[str]) -> Entry:
     """Project a record into its index entry.
 
     Args:
@@ -31,7 +43,7 @@ def project(record: RecordRow, pages: Iterable[str]) -> Entry:
     )
 
 
-def _said(record: RecordRow, field: DescriptionField) -> Any:
+def _said(record: Kept, field: DescriptionField) -> Any:
     """What the index is told of a field: words in one Unicode form and never None, codes and days as they are."""
     value = getattr(record, field.name)
     return nfc(value or "") if field.searched is Searched.TEXT else value

@@ -20,6 +20,7 @@ from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
 from archive.journal.types import EntryType
+from archive.model.final_actions import FinalAction
 from search.questions import NOT_UNDERSTOOD
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,6 +80,7 @@ def page_messages() -> set[Message]:
                 found.add(message)
     for module in (*sorted(WEB.rglob("*.py")), ROOT / "archive/model/description_fields.py"):
         found.update(_of_module(module))
+    found.update(action.label for action in FinalAction)
     return _without_plural_parts(found)
 
 

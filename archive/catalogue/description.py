@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from archive.database.tables import RecordRow
 from archive.model.description_fields import BY_NAME, KNOWN, ChangedBy, Description, bad_field
-from archive.model.records import RecordState
+from archive.model.states import RecordState
 from signing.ground.errors import Refused
 
 KEPT: Final = "La description est inchangée."
@@ -42,23 +41,23 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
 
 
-def require_describable(row: RecordRow, expected_revision: int) -> None:
+def require_describable(state: str, revision: int, expected_revision: int) -> None:
     """Refuse to change what somebody else changed meanwhile, or what is gone.
 
     Raises:
         Refused: ``precondition_failed``, ``record_not_kept``.
     """
-    if row.revision != expected_revision:
+    if revision != expected_revision:
         raise Refused(
             "precondition_failed",
             "Ce document a été modifié entre-temps.",
             kept="Votre modification n’a pas été enregistrée.",
             action="Relisez-le, puis recommencez.",
         )
-    if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
-        raise not_kept(row)
+    if RecordState(state).gone:
+        raise not_kept(state)
 
 
-def not_kept(row: RecordRow) -> Refused:
+def not_kept(state: str) -> Refused:
     """What is said of a record whose bytes are lawfully gone."""
-    return Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", pointer="/state", state=row.state)
+    return Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", pointer="/state", state=state)

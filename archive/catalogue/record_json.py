@@ -11,9 +11,10 @@ from datetime import date, datetime
 from typing import Any, Final, assert_never
 
 from archive.model.description_fields import DESCRIPTION_FIELDS, Description, values_of
-from archive.model.records import ArchivalPackage, Kind, PackageFile, RecordState, ToolRun
+from archive.model.records import ArchivalPackage, Kind, PackageFile, ToolRun
+from archive.model.states import RecordState
 from archive.objects import layout
-from archive.retention.schedule import RetentionDecision
+from archive.retention.decisions import RetentionDecision
 from signing.ground.clock import iso, parse_stamp, stamp
 
 RETENTION_REMARKS: Final = frozenset({"type_missing", "type_unknown", "rule_missing", "start_missing"})

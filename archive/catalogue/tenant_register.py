@@ -22,7 +22,7 @@ from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionR
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType, Subject
 from archive.objects.port import ObjectStore, Unreadable, read_all
-from archive.retention.rules import farthest_lock
+from archive.retention.dates import farthest_lock
 from archive.retention.schedule import load_pack
 from signing.ground.canonical import canonical, parse_canonical
 from signing.ground.clock import Clock, parse_stamp, stamp

@@ -18,6 +18,7 @@ from archive.objects import layout
 from archive.objects.layout import RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.retention import schedule as rulebook
+from archive.retention.decisions import RetentionDecision
 
 
 def complete(
@@ -64,7 +65,7 @@ def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[
 
 
 def next_record(
-    current: Mapping[str, Any], package: ArchivalPackage, decision: rulebook.RetentionDecision, added: list[PackageFile]
+    current: Mapping[str, Any], package: ArchivalPackage, decision: RetentionDecision, added: list[PackageFile]
 ) -> dict[str, Any]:
     """``record.json`` of the completed record: facts of this time, description as people left it."""
     made = metadata.first_record(package, decision, kept_at=package.received_at, salt=current["salt"])

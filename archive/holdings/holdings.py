@@ -22,14 +22,17 @@ from archive.holdings import verify as verification
 from archive.holdings.verify import Verification
 from archive.journal.sequencer import Entry, Ledger
 from archive.journal.types import EntryType
-from archive.model.records import ArchivalPackage, RecordState, ToolRun
+from archive.model.final_actions import FinalAction
+from archive.model.records import ArchivalPackage, ToolRun
+from archive.model.states import RecordState
 from archive.objects import fixity, layout
 from archive.objects import ocfl_versions as versions
 from archive.objects.layout import PREMIS_JSON, RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.objects.port import ObjectStore, found
 from archive.retention import schedule as rulebook
-from archive.retention.rules import FinalAction, Retention, retain_until
+from archive.retention.decisions import RetentionDecision
+from archive.retention.rules import Retention, retain_until
 from signing.ground.canonical import canonical
 from signing.ground.clock import Clock, parse_stamp
 from signing.ground.errors import Refused, Unavailable
@@ -116,7 +119,7 @@ class Holdings:
         return Kept(row.id, entry.n, entry.leaf_hash, row.kept_at)
 
     def _written(
-        self, package: ArchivalPackage, decision: rulebook.RetentionDecision, events: list[JournalEvent]
+        self, package: ArchivalPackage, decision: RetentionDecision, events: list[JournalEvent]
     ) -> tuple[Version, dict[str, Any], date]:
         """The package in the store, as it is there: the version, its ``record.json``, its lock."""
         root = layout.object_root(package.tenant, package.record_id)
@@ -256,7 +259,7 @@ class Holdings:
         with self._database.write() as session:
             row = catalogue.get(session, tenant, record_id)
             session.refresh(row, with_for_update=True)
-            description.require_describable(row, expected_revision)
+            description.require_describable(row.state, row.revision, expected_revision)
             current, before = self._current(row)
             wanted = description.changed(metadata.description_from(current["description"]), changes)
             differences = description.differences(current["description"], metadata.description_json(wanted))
@@ -353,7 +356,7 @@ class Holdings:
         hold_version(self._store, session, row.id, version)
         return version
 
-    def _lasting(self, session: Session, record_id: str, decision: rulebook.RetentionDecision) -> date:
+    def _lasting(self, session: Session, record_id: str, decision: RetentionDecision) -> date:
         """Lock of a new version: what the rule asks for now, and never less than what is locked already."""
         locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
         return max([retain_until(decision.retention, self._today(), self._horizon), *locks])
@@ -399,8 +402,8 @@ class Holdings:
     def _promise(self, tenant: str, record_id: str) -> verification.Promise:
         with self._database.read() as session:
             row = catalogue.get(session, tenant, record_id)
-            if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
-                raise description.not_kept(row)
+            if RecordState(row.state).gone:
+                raise description.not_kept(row.state)
             return verification.Promise.load(session, row)
 
     # -- small questions

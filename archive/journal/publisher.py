@@ -40,7 +40,7 @@ from archive.journal.sequencer import Ledger, size
 from archive.journal.tiles import JOURNAL, StoredTree, journal_damaged
 from archive.model.identifiers import new_id
 from archive.objects.port import ObjectStore, StoredObject, found, read_all
-from archive.retention.rules import farthest_lock
+from archive.retention.dates import farthest_lock
 from signing.ground.canonical import canonical, parse_canonical
 from signing.ground.clock import Clock, stamp
 from signing.ground.errors import Corrupt, Refused, Unavailable

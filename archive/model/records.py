@@ -23,15 +23,6 @@ class Kind(StrEnum):
     PREVIEW = "preview"
 
 
-class RecordState(StrEnum):
-    """Where a record is in its life."""
-
-    KEPT = "kept"
-    IN_DISPOSAL = "in_disposal"
-    DISPOSED = "disposed"
-    TRANSFERRED = "transferred"
-
-
 @dataclass(frozen=True)
 class Digests:
     """Lower-case hex."""

@@ -24,6 +24,7 @@ from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow, R
 from archive.journal.merkle import Nodes, leaf_hash, node_hash, parse_checkpoint, root_hash, verify_consistency
 from archive.journal.tiles import JOURNAL, StoredTree
 from archive.journal.types import EntryType
+from archive.model.states import RecordState
 from archive.objects.fixity import check
 from archive.objects.port import Unreadable, found
 from ingestion.operations.backup import DATABASE, Backup, owner_url, run_tool, sha256_of
@@ -245,7 +246,7 @@ def _records(session: Session) -> dict[str, Any]:
 
 def _store(session: Session, system: System, sample: int) -> dict[str, Any]:
     """The bytes that the restored rows name, read from the store."""
-    records = list(session.scalars(select(RecordRow.id).where(RecordRow.state == "kept")))
+    records = list(session.scalars(select(RecordRow.id).where(RecordRow.state == RecordState.KEPT)))
     chosen = random.SystemRandom().sample(records, min(sample, len(records)))
     files, wrong = 0, []
     for record in chosen:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from archive.journal.types import EntryType
+from archive.model.states import RecordState
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("signing", "archive", "search", "ingestion", "api")
@@ -32,3 +33,8 @@ def literals(words: Iterable[str], *, but: set[str]) -> list[str]:
 def test_entry_types_are_named_by_their_members() -> None:
     verifier = "archive/evidence/verify.py"  # one file by contract, without imports of ours
     assert literals(EntryType, but={"archive/journal/types.py", verifier}) == []
+
+
+def test_states_of_a_record_are_named_by_their_members() -> None:
+    words = set(RecordState) - {RecordState.KEPT}  # deposits are kept too
+    assert literals(words, but={"archive/model/states.py"}) == []

@@ -22,6 +22,7 @@ from api.web.file_kinds import kind_of
 from api.web.progress import Badge, badge
 from api.web.render import in_language, pages_of, system_of
 from archive.database.tables import DocumentTypeRow, RecordRow
+from archive.model.final_actions import FinalAction
 from archive.model.identifiers import new_id
 from ingestion.deposits.queries import newest
 from ingestion.tables import DepositRow
@@ -120,7 +121,7 @@ def until(record: RecordRow) -> Markup:
     """How long, in five words."""
     if record.ends_on is not None:
         return _("Au moins jusqu’au {day}.", day=quantities.day(record.ends_on))
-    if record.final_action == "keep":
+    if FinalAction(record.final_action).kept_for_ever:
         return _("Pour toujours.")
     return _("Sans date de fin pour l’instant.")
 

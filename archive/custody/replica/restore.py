@@ -29,7 +29,7 @@ from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, Represe
 from archive.disposition.holds.decisions import guard
 from archive.journal.sequencer import Ledger
 from archive.journal.types import CHANGES, EntryType
-from archive.model.records import RecordState
+from archive.model.states import RecordState
 from archive.objects import fixity, layout
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, lock_missing
 from signing.ground.clock import Clock
@@ -109,7 +109,7 @@ class Restoring:
         facts: list[dict[str, Any]],
     ) -> None:
         """What the catalogue promises is what the inventory says that the journal's digest is of."""
-        if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
+        if RecordState(row.state).gone:
             raise Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", state=row.state)
         last = facts[-1] if facts else {}
         inventory = self._inventory(root, row.ocfl_version, placed, copied, str(last.get("inventory")))

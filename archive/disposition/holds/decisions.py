@@ -27,11 +27,11 @@ from archive.disposition.holds.statements import PLACED, RELEASED, digest_of, ke
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from archive.model.identifiers import is_id, new_id
-from archive.model.records import RecordState
+from archive.model.states import RecordState
 from archive.objects import layout
 from archive.objects.ocfl_versions import Stored, Version
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
-from archive.retention.rules import farthest_lock
+from archive.retention.dates import farthest_lock
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
@@ -40,7 +40,6 @@ MOST_RECORDS: Final = 500
 LONGEST_REASON: Final = 2000
 PATIENCE: Final = timedelta(minutes=15)
 """What is not settled for so long means that the store does not do what was decided."""
-_GONE: Final = (RecordState.DISPOSED.value, RecordState.TRANSFERRED.value)
 
 
 @dataclass
@@ -97,8 +96,8 @@ class Holds:
             for record_id in wanted:  # in order, so that two holds never wait for each other
                 row = catalogue.get(session, tenant, record_id)
                 session.refresh(row, with_for_update=True)
-                if row.state in _GONE:
-                    raise not_kept(row)
+                if RecordState(row.state).gone:
+                    raise not_kept(row.state)
             hold = HoldRow(
                 id=new_id(),
                 tenant_id=tenant,
@@ -252,7 +251,7 @@ class Holds:
                 _unclaim(session, record_id)
         with self._database.write() as session:
             record = session.get_one(RecordRow, record_id, with_for_update=True)
-            if record.state in _GONE:
+            if RecordState(record.state).gone:
                 return
             held = catalogue.is_held(session, record_id)
             root = layout.object_root(record.tenant_id, record_id)

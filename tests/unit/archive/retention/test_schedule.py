@@ -12,8 +12,8 @@ import pytest
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
 from archive.model.description_fields import Description
+from archive.model.final_actions import FinalAction
 from archive.retention import schedule as rulebook
-from archive.retention.rules import FinalAction
 from tests.servers.postgres import Databases
 
 

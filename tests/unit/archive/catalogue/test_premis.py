@@ -9,7 +9,7 @@ from typing import Any
 from archive.catalogue.premis import JournalEvent, premis
 from archive.journal.types import EntryType
 from ingestion.stages.registry import STAGES
-from tests.unit.archive.premis_events import AT, TOLD, record, tool
+from tests.unit.archive.catalogue.premis_events import AT, TOLD, record, tool
 
 GOLDEN = Path(__file__).parent / "golden/premis.json"
 

@@ -31,7 +31,7 @@ from archive.journal.types import (
 from search.follower import FOLLOWED as INDEXED
 from tests import translations
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 ALL = pytest.mark.parametrize("entry_type", list(EntryType))
 
 PUBLISHED = {
