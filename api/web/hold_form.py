@@ -18,6 +18,7 @@ from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.catalogue.rows import holds_on
 from archive.database.tables import HoldRow, RecordRow
 from archive.disposition.holds.decisions import records_of
+from archive.model.states import RecordState
 from signing.ground.errors import Refused
 
 _IDS = "terme-"
@@ -87,7 +88,7 @@ def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold
     placing = not typed.hold_id
     return HoldForm(
         holds=tuple(_shown(session, hold, typed) for hold in holds_on(session, row.id)),
-        allowed=person.may("hold:write") and row.state not in {"disposed", "transferred"},
+        allowed=person.may("hold:write") and not RecordState(row.state).gone,
         faults=typed.faults,
         typed_reason=typed.reason if placing else "",
         until=date_parts(ids=_IDS, typed=typed.form),

@@ -19,6 +19,7 @@ from api.web.page_view import Reading, read
 from api.web.progress import Badge
 from api.web.verdicts import Finding, findings, fixity_badge
 from archive.database.tables import RecordRow, RepresentationRow, VerificationRow
+from archive.journal.types import EntryType
 from signing.ground.clock import parse_stamp
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Forms = Mapping[str, RepresentationRow]
 """The representations of a record by kind."""
 
 SHOWN_EVENTS = 8
-_ON_THE_DEPOSIT = ("StageCompleted", "StageFailed")
+_ON_THE_DEPOSIT = (EntryType.STAGE_COMPLETED, EntryType.STAGE_FAILED)
 """Events that the deposit's page shows as steps."""
 _STRIP = 9
 """Pages shown at once in the strip."""
