@@ -29,7 +29,6 @@ def retry(
     ledger: Ledger,
     clock: Clock,
     notify: Callable[[], None],
-    *,
     tenant: str,
     deposit_id: str,
     agent: str,
