@@ -19,7 +19,7 @@ from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from ingestion.deposits.states import LEASE_SECONDS, MAX_CLAIMS, UNFINISHED, DepositState, problem
-from ingestion.processing.leases import died, died_alone
+from ingestion.processing.workers import died, died_alone
 from ingestion.tables import DepositRow, PageTaskRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Unavailable

@@ -23,7 +23,7 @@ from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from ingestion.assembly import System, assemble
 from ingestion.deposits import outbox
-from ingestion.processing.leases import ExclusiveJob
+from ingestion.operations.exclusive_jobs import ExclusiveJob
 from ingestion.settings import load_settings
 from signing.ground.clock import utc_now
 from signing.ground.errors import Refused, Unavailable

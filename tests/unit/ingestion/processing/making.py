@@ -39,7 +39,7 @@ class Clock:
 
 NURSERY = """
 import os, sys
-from ingestion.processing.leases import this_worker
+from ingestion.processing.workers import this_worker
 def born(generations):
     child = os.fork()
     if child:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from archive.database.tables import RecordRow, RepresentationRow
-from ingestion.processing.leases import this_worker
+from ingestion.processing.workers import this_worker
 from tests.holdings import PowerCut
 from tests.unit.ingestion.processing.making import Works, dead_worker, ordinary
 
