@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import fcntl
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
-
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, Final
 
 from archive.database.engine import Database
-from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING
 from archive.database.upgrade import prepare
 from archive.journal.sequencer import Ledger, has_a_journal
-from archive.model.records import Digests, Kind
 from archive.model.settings import LocalStore, S3Store, StoreSettings
 from archive.objects.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.objects.challenges import ProbedStore
 from ingestion.deposits.outbox import LocalNotifier, Notifier
 from ingestion.reception.intake import Intake
-from ingestion.reception.submission import Submission
 from ingestion.settings import Settings
 from ingestion.tables import DepositRow
 from signing.ground.clock import Clock, utc_now
@@ -45,7 +38,8 @@ if TYPE_CHECKING:
     from ingestion.stages.port import Stage
     from ingestion.tools.sandbox import Sandbox
     from search.follower import Follower
-    from search.port import Entry, SearchIndex
+    from search.port import SearchIndex
+    from search.reader import RecordReader
     from signing.note import LogKey
 
 ORGANISATION: Final = "Chartrier"
@@ -217,26 +211,15 @@ class System:
         """Brings the index up to the journal."""
         from search.follower import Follower
 
-        return Follower(self.database, self.index, self.search_entry)
+        return Follower(self.database, self.index, self.record_reader.entry)
 
-    def search_entry(self, session: Session, tenant: str, record_id: str) -> Entry | None:
-        """A record as the index wants it, its text read from the store; None when it is gone."""
-        from archive.objects.fixity import verified
+    @cached_property
+    def record_reader(self) -> RecordReader:
+        """Reads records as the index wants them."""
         from ingestion.tools.alto import text_of_pages
-        from search.projection import project
+        from search.reader import RecordReader
 
-        record = session.get(RecordRow, record_id)
-        if record is None or record.tenant_id != tenant or record.state in {"disposed", "transferred"}:
-            return None
-        text = session.get(RepresentationRow, (record_id, Kind.TEXT))
-        if text is None:
-            return project(record, ())
-        with tempfile.SpooledTemporaryFile(max_size=8 << 20) as alto:
-            for chunk in verified(self.store, text.key, text.version, sha256=text.sha256, size=text.size):
-                alto.write(chunk)
-            alto.seek(0)
-            pages = dict(text_of_pages(cast("BinaryIO", alto)))
-        return project(record, (pages.get(number, "") for number in range(1, max(pages, default=0) + 1)))
+        return RecordReader(self.store, text_of_pages)
 
     # -- work
 
@@ -252,6 +235,8 @@ class System:
     @cached_property
     def intake(self) -> Intake:
         """The door for deposits."""
+        from ingestion.reception.dry_run import DryRun
+
         return Intake(
             self.database,
             self.ledger,
@@ -260,14 +245,13 @@ class System:
             self.clock,
             self.settings.ingestion.max_deposit_bytes,
             notify=self.notifier.notify,
-            dry_runner=self._dry_run,
+            dry_runner=DryRun(self.database, self._identify, self.clock),
         )
 
-    def _dry_run(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
-        from ingestion.reception.dry_run import DryRun
+    def _identify(self) -> Stage:
         from ingestion.stages.identify import Identify
 
-        return DryRun(self.database, lambda: Identify(self.sandbox), self.clock)(path, submission, digests)
+        return Identify(self.sandbox)
 
     @cached_property
     def queue(self) -> TaskQueue:
@@ -352,15 +336,7 @@ class System:
         """
         from ingestion.processing.retry import retry
 
-        return retry(
-            self.database,
-            self.ledger,
-            self.clock,
-            self.notifier.notify,
-            tenant=tenant,
-            deposit_id=deposit_id,
-            agent=agent,
-        )
+        return retry(self.database, self.ledger, self.clock, self.notifier.notify, tenant, deposit_id, agent)
 
     # -- life
 
@@ -408,7 +384,7 @@ class System:
     def close(self) -> None:
         """Let go of everything that was opened."""
         made = vars(self)
-        for name in ("sandbox", "index", "queue", "bell"):
+        for name in ("sandbox", "index", "queue", "notifier"):
             if name in made:
                 made[name].close()
         if "database" in made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from sqlalchemy import func, select
@@ -14,16 +14,12 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, TenantRow
+from archive.journal.types import EntryType, IndexEffect, registered
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.ground.errors import Unavailable
 
-SHOWN: Final = ("RecordKept", "RecordDescribed", "RecordCompleted", "RecordRecovered")
-"""Entries after which a record must be found as it is now."""
-
-GONE: Final = ("RecordDisposed", "RecordTransferred")
-"""Entries after which a record must not be found."""
-
-FOLLOWED: Final = SHOWN + GONE
+FOLLOWED: Final = tuple(one for one in EntryType if one.in_index is not IndexEffect.NONE)
+"""Entries after which the index is not as it was."""
 
 _BATCH_ENTRIES: Final = 200
 _BATCH_CHARACTERS: Final = 8_000_000
@@ -43,7 +39,7 @@ class _Line:
     """What is needed of a journal entry."""
 
     n: int
-    type: str
+    type: EntryType
     record_id: str
 
 
@@ -239,8 +235,17 @@ class Follower:
             Unavailable: Something needed is away, or the record could not be read for the first times: the
                 position stays before this line.
         """
-        if line.type in GONE:
-            return Remove(line.record_id)
+        match line.type.in_index:
+            case IndexEffect.REMOVE:
+                return Remove(line.record_id)
+            case IndexEffect.UPSERT:
+                return self._upsert(session, tenant, line, made)
+            case IndexEffect.NONE:
+                return None
+            case effect:
+                assert_never(effect)
+
+    def _upsert(self, session: Session, tenant: str, line: _Line, made: dict[str, Change]) -> Change | None:
         if isinstance(made.get(line.record_id), Upsert):
             return None  # loaded a moment ago, in this same session
         key = (tenant, line.n)
@@ -272,7 +277,9 @@ def _lines(session: Session, tenant: str, after: int) -> list[_Line]:
         .order_by(JournalEntryRow.n)
         .limit(_BATCH_ENTRIES)
     )
-    return [_Line(n, kind, subject.removeprefix("record:")) for n, kind, subject in session.execute(question)]
+    return [
+        _Line(n, registered(name), subject.removeprefix("record:")) for n, name, subject in session.execute(question)
+    ]
 
 
 def _weight(change: Change) -> int:

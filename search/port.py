@@ -11,7 +11,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-FACETS = ("document_type", "classification", "producer", "final_action", "rule")
+from archive.model.description_fields import SEARCHED, Searched
+
+FACETS = (*(field.indexed_as for field in SEARCHED if field.searched is Searched.FACET), "final_action", "rule")
 """Fields that are counted and filtered on."""
 
 

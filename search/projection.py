@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Protocol
 
-from archive.database.tables import RecordRow
+from archive.model.description_fields import SEARCHED, DescriptionField, Searched
 from search.analysis import nfc
 from search.port import Entry
 
 
-def project(record: RecordRow, pages: Iterable[str]) -> Entry:
+class Kept(Protocol):
+    """A record as far as the index shows it, beside the fields of its description: a row of the catalogue."""
+
+    id: str
+    tenant_id: str
+    revision: int
+    filename: str
+    final_action: str
+    rule_code: str | None
+    kept_at: datetime
+
+
+def project(record: Kept, pages: Iterable[str]) -> Entry:
     """Project a record into its index entry.
 
     Args:
         pages: Plain text of each page, page 1 first.
     """
+    described: dict[str, Any] = {field.indexed_as: _said(record, field) for field in SEARCHED}
     return Entry(
+        **described,
         record_id=record.id,
         tenant=record.tenant_id,
         revision=record.revision,
-        title=nfc(record.title),
-        reference=nfc(record.external_reference or ""),
         filename=nfc(record.filename),
-        description=nfc(record.description or ""),
-        document_type=record.document_type,
-        classification=record.classification,
-        producer=record.producer,
         final_action=record.final_action,
         rule=record.rule_code,
-        document_date=record.document_date,
         kept_at=record.kept_at,
         pages=tuple(nfc(page) for page in pages),
     )
+
+
+def _said(record: Kept, field: DescriptionField) -> Any:
+    """What the index is told of a field: words in one Unicode form and never None, codes and days as they are."""
+    value = getattr(record, field.name)
+    return nfc(value or "") if field.searched is Searched.TEXT else value

@@ -17,8 +17,9 @@ from sqlalchemy import select
 from archive.database.engine import Base
 from archive.holdings import keep as holdings
 from archive.holdings.describe import describe
+from archive.model.description_fields import Description
 from archive.model.identifiers import new_id
-from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile
+from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
 from ingestion.tools.alto import AltoWriter, PageText, Word

@@ -1,8 +1,12 @@
-"""Run every tier of tests, serially where a browser or a whole service is involved, and sum up.
+"""Run every tier of tests, several at the same time, and sum up.
 
-Prints a line a tier, every skip with its reason, and one closing line. ``REQUIRE_SERVICES=1`` turns skips for
-absent servers, browsers and validators into failures (see tests/servers/presence.py). With ``--services`` it runs
-the tests marked ``services``, which start real servers, and no other; without, all the others.
+Prints what each tier said when it ends, then a line a tier, every skip with its reason, and one closing line.
+``REQUIRE_SERVICES=1`` turns skips for absent servers, browsers and validators into failures (see
+tests/servers/presence.py). With ``--services`` it runs the tests marked ``services``, which start real servers, and
+no other; without, all the others.
+
+A test mostly waits: for a server, a worker, a browser. So more test processes run than there are processors:
+``TEST_SLOTS`` says how many (1: one after the other). Tiers share nothing but the machine.
 
 Tests run in an order drawn from ``TEST_ORDER`` (a number, or ``random``): by default the same one everywhere, so that
 what fails here fails there. ``pytest`` by itself draws another one each time.
@@ -16,66 +20,127 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+REPORTS = ROOT / "build" / "tests"
+ORDER = ("architecture", "unit", "contract", "e2e", "fault", "browser")
+CORES = os.cpu_count() or 1
 TIERS = {
-    "architecture": ["-n", "0"],
-    "unit": ["-n", "2"],
-    "contract": ["-n", "2"],
-    "e2e": ["-n", "0"],
-    "fault": ["-n", "0"],
-    "browser": ["-n", "0"],
+    "unit": (CORES, "loadgroup"),
+    "e2e": (2, "loadgroup"),
+    "browser": (1, "no"),
+    "fault": (1, "no"),
+    "contract": (CORES, "loadgroup"),
+    "architecture": (1, "no"),
 }
+"""Test processes of each tier and how tests are dealt out to them, in the order in which tiers are begun."""
 SERVICE_TIERS = {
-    "unit": ["-n", "2", "--dist", "loadfile"],  # a file's tests share the servers that its worker started
-    "contract": ["-n", "2", "--dist", "loadfile"],
-    "e2e": ["-n", "0"],
-    "fault": ["-n", "0"],
+    "fault": (2, "loadfile"),
+    "e2e": (2, "loadgroup"),
+    "contract": (2, "loadfile"),  # a file's tests share the servers that its worker started
+    "unit": (2, "loadfile"),
 }
+
+
+@dataclass(frozen=True)
+class Running:
+    """A tier under way.
+
+    Attributes:
+        workers: Slots that it takes.
+        log: What it prints: shown at its end, so that tiers don't talk into each other.
+    """
+
+    tier: str
+    workers: int
+    log: Path
+    process: subprocess.Popen[bytes]
+    begun: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a tier ended.
+
+    Attributes:
+        counts: Passed, failed, skipped.
+        skips: The reason of each skip.
+    """
+
+    tier: str
+    counts: tuple[int, int, int]
+    skips: list[str]
+    seconds: float
+    code: int
 
 
 def main() -> int:
     """Run the tiers; 0 only if every one held."""
-    reports = ROOT / "build" / "tests"
-    reports.mkdir(parents=True, exist_ok=True)
+    REPORTS.mkdir(parents=True, exist_ok=True)
     services = "--services" in sys.argv[1:]
-    order = os.environ.get("TEST_ORDER", "1")
-    drawn = [] if order == "random" else [f"--randomly-seed={order}"]
+    named = [name for name in sys.argv[1:] if name != "--services"]
     tiers = SERVICE_TIERS if services else TIERS
-    marked = ["-m", "services" if services else "not services"]
-    wanted = [name for name in sys.argv[1:] if name != "--services"] or list(tiers)
-    rows, skips = [], []
-    for tier in wanted:
-        report = reports / f"{tier}.xml"
-        report.unlink(missing_ok=True)
-        started = time.monotonic()
-        code = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                f"tests/{tier}",
-                "-q",
-                f"--junitxml={report}",
-                *marked,
-                *drawn,
-                *tiers[tier],
-            ],
-            cwd=ROOT,
-            env=os.environ | {"OMP_THREAD_LIMIT": "1"},
-            check=False,
-        ).returncode
-        counts, reasons = _read(report)
-        rows.append((tier, *counts, time.monotonic() - started, code))
-        skips += [(tier, reason) for _name, reason in reasons]
+    slots = int(os.environ.get("TEST_SLOTS") or CORES + 2)
+    wanted = {name: how for name, how in tiers.items() if not named or name in named}
+    ended = sorted(_run(wanted, slots, services=services), key=lambda one: ORDER.index(one.tier))
+    return _sum_up(ended, services=services)
+
+
+def _run(waiting: dict[str, tuple[int, str]], slots: int, *, services: bool) -> list[Ended]:
+    running: list[Running] = []
+    ended: list[Ended] = []
+    try:
+        while waiting or running:
+            for tier, (wished, dealt) in list(waiting.items()):
+                workers = min(wished, slots)
+                if workers <= slots - sum(one.workers for one in running):
+                    running.append(_begin(tier, workers, dealt, services=services))
+                    del waiting[tier]
+            time.sleep(0.1)
+            for one in [one for one in running if one.process.poll() is not None]:
+                running.remove(one)
+                ended.append(_end(one))
+    finally:
+        for one in running:  # interrupted
+            one.process.terminate()
+            one.process.wait()
+    return ended
+
+
+def _begin(tier: str, workers: int, dealt: str, *, services: bool) -> Running:
+    report, log = REPORTS / f"{tier}.xml", REPORTS / f"{tier}.log"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", f"tests/{tier}", "-q", f"--junitxml={report}"]
+    command += ["-m", "services" if services else "not services"]
+    order = os.environ.get("TEST_ORDER", "1")
+    command += [] if order == "random" else [f"--randomly-seed={order}"]
+    command += ["-n", str(workers), "--dist", dealt] if workers > 1 else ["-n", "0"]
+    print(f"{tier}: begun", flush=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"OMP_THREAD_LIMIT": "1"}, stdout=output, stderr=subprocess.STDOUT
+        )
+    return Running(tier, workers, log, process, time.monotonic())
+
+
+def _end(one: Running) -> Ended:
+    seconds = time.monotonic() - one.begun
+    print(f"{one.tier}: ended\n{one.log.read_text(encoding='utf-8', errors='replace')}", flush=True)
+    counts, skips = _read(REPORTS / f"{one.tier}.xml")
+    return Ended(one.tier, counts, skips, seconds, one.process.returncode)
+
+
+def _sum_up(ended: list[Ended], *, services: bool) -> int:
     print("\ntier            passed  failed  skipped   seconds")
-    for tier, passed, failed, skipped, seconds, _code in rows:
-        print(f"{tier:<14} {passed:>7} {failed:>7} {skipped:>8} {seconds:>9.1f}")
-    for (tier, reason), count in sorted(Counter(skips).items()):
+    for one in ended:
+        passed, failed, skipped = one.counts
+        print(f"{one.tier:<14} {passed:>7} {failed:>7} {skipped:>8} {one.seconds:>9.1f}")
+    for (tier, reason), count in sorted(Counter((one.tier, reason) for one in ended for reason in one.skips).items()):
         print(f"skipped  {count:>4} of {tier}: {reason}")
-    passed, failed, skipped = (sum(row[i] for row in rows) for i in (1, 2, 3))
-    broken = [row[0] for row in rows if row[5] != 0]
+    passed, failed, skipped = (sum(one.counts[i] for one in ended) for i in range(3))
+    broken = [one.tier for one in ended if one.code != 0]
     if broken and not failed:
         failed = len(broken)
         print(f"did not run to the end: {', '.join(broken)}")
@@ -86,20 +151,19 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def _read(report: Path) -> tuple[tuple[int, int, int], list[tuple[str, str]]]:
+def _read(report: Path) -> tuple[tuple[int, int, int], list[str]]:
     if not report.exists():
         return (0, 0, 0), []
-    passed = failed = skipped = 0
-    reasons = []
+    passed = failed = 0
+    skips = []
     for case in ET.parse(report).getroot().iter("testcase"):  # our own pytest wrote it
         if case.find("failure") is not None or case.find("error") is not None:
             failed += 1
         elif (skip := case.find("skipped")) is not None:
-            skipped += 1
-            reasons.append((case.get("name", ""), skip.get("message", "")))
+            skips.append(skip.get("message", ""))
         else:
             passed += 1
-    return (passed, failed, skipped), reasons
+    return (passed, failed, len(skips)), skips
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
+from archive.journal.types import EntryType
+from archive.model.final_actions import FinalAction
 from search.questions import NOT_UNDERSTOOD
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,14 +36,17 @@ _SENTENCES = {
     "Remark",
     "problem",
     "StageFailure",
+    "FormField",
     "_refused",
-    "_bad_field",
+    "bad_field",
     "ToolFailed",
     "Step",
     "StageSpec",
 }
 _VOCABULARIES = {"event"}
 """Arguments that hold the words of a standard, not of ours."""
+_SHOWN_OF_A_FIELD = {"label", "short", "hint"}
+"""Arguments of a description field that pages show."""
 _TRANSLATED = {"_", "say", "translate", "said"}
 _TABLES = ("api/http/errors.py", "api/views/history.py", "api/operations/health.py", "archive/objects/challenges.py")
 _NOT_TEXT = re.compile(
@@ -57,6 +62,7 @@ def messages() -> set[Message]:
     for package in ("signing", "archive", "search", "ingestion", "api"):
         for module in sorted((ROOT / package).rglob("*.py")):
             found.update(_of_module(module))
+    found.update(text for one in EntryType for text in one.sentence.all)
     return _without_plural_parts(found)
 
 
@@ -72,8 +78,9 @@ def page_messages() -> set[Message]:
                 found.add((texts[0], texts[1]) if name == "n_" else texts[0])
             elif message:
                 found.add(message)
-    for module in sorted(WEB.rglob("*.py")):
+    for module in (*sorted(WEB.rglob("*.py")), ROOT / "archive/model/description_fields.py"):
         found.update(_of_module(module))
+    found.update(action.label for action in FinalAction)
     return _without_plural_parts(found)
 
 
@@ -111,6 +118,10 @@ def _of_call(node: ast.Call) -> Iterator[Message]:
         yield from [text] if text else _texts(node.args[0])
     elif function == "bad_query" and (reason := _literal(node.args[0])):
         yield NOT_UNDERSTOOD + reason
+    elif function == "DescriptionField":
+        for keyword in node.keywords:
+            if keyword.arg in _SHOWN_OF_A_FIELD:
+                yield from _texts(keyword.value)
     elif function in _ERRORS | _SENTENCES:
         spoken = (keyword.value for keyword in node.keywords if keyword.arg not in _VOCABULARIES)
         for argument in (*node.args, *spoken):

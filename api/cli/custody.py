@@ -10,7 +10,7 @@ import typer
 
 from api.cli.access import AsJson
 from api.cli.context import ALTERED, DONE, console, print_json, running_service, say, settings
-from ingestion.processing.leases import service_running
+from ingestion.operations.exclusive_jobs import service_running
 
 if TYPE_CHECKING:
     from archive.custody.findings import Finding

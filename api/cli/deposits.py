@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import mimetypes
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec
 
 import typer
 
 from api.cli.access import AsJson, Tenant
 from api.cli.context import AGENT, AWAY, REFUSED, choose_tenant, console, print_json, say, system
+from archive.model.description_fields import DESCRIPTION_FIELDS
 from signing.ground.errors import ChartrierError, Unavailable
 
 BLOCK = 1024 * 1024
 BATCH = 5
+P = ParamSpec("P")
 
 
+def _with_description(command: Callable[P, None]) -> Callable[P, None]:
+    """Give a command one option for each field of the description, in place of its keyword arguments."""
+    own = inspect.signature(command, eval_str=True)
+    options = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default="",
+            annotation=Annotated[str, typer.Option(help=field.meaning)],
+        )
+        for field in DESCRIPTION_FIELDS
+    ]
+    named = [parameter for parameter in own.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
+    command.__signature__ = own.replace(parameters=[*named, *options])  # type: ignore[attr-defined]
+    return command
+
+
+@_with_description
 def deposit(
     paths: Annotated[list[Path], typer.Argument(help="Fichiers, ou dossiers (tous leurs fichiers).", exists=True)],
     wait: Annotated[bool, typer.Option("--wait", help="Attendre que chacun soit conservé et trouvable.")] = False,
     tenant: Tenant = None,
-    title: Annotated[str, typer.Option(help="Titre (un seul fichier).")] = "",
-    document_type: Annotated[str, typer.Option(help="Type de document.")] = "",
-    producer: Annotated[str, typer.Option(help="Service producteur.")] = "",
-    document_date: Annotated[str, typer.Option(help="Date du document, AAAA-MM-JJ.")] = "",
     timeout: Annotated[float, typer.Option(help="Secondes d’attente au plus, par fichier.")] = 600,
     as_json: AsJson = False,
+    **given: str,
 ) -> None:
     """Verse des fichiers ; les mêmes octets sous le même nom ne sont versés qu’une fois."""
     chosen = choose_tenant(tenant)
-    given = {
-        "title": title,
-        "document_type": document_type,
-        "producer": producer,
-        "document_date": document_date,
-    }
     fields = {name: value for name, value in given.items() if value}
     worst = 0
     received: list[tuple[Path, str]] = []

@@ -36,8 +36,8 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Cherche dans les documents ; avec --json, un document trouvé par ligne."""
-    from archive.database.engine import iso
     from search.port import Query
+    from signing.ground.clock import iso
 
     answer = system().index.search(Query(tenant=choose_tenant(tenant), text=query, limit=limit))
     for hit in answer.hits:
@@ -143,8 +143,9 @@ def _all_records(tenant: str | None) -> Iterator[str]:
     from sqlalchemy import select
 
     from archive.database.tables import RecordRow
+    from archive.model.states import RecordState
 
-    query = select(RecordRow.id).where(RecordRow.state == "kept").order_by(RecordRow.id)
+    query = select(RecordRow.id).where(RecordRow.state == RecordState.KEPT).order_by(RecordRow.id)
     if tenant is not None:
         query = query.where(RecordRow.tenant_id == choose_tenant(tenant))
     with system().database.read() as session:

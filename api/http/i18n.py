@@ -47,6 +47,11 @@ def translate(message: str, language: str) -> str:
     return _catalogue(language).gettext(message) if message else message
 
 
+def translated(message: str) -> str:
+    """A stored French sentence in the page's language; places are left open."""
+    return translate(message, current_language())
+
+
 def _set(text: str) -> str:
     return french(text) if current_language() == "fr" else text
 

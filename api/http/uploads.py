@@ -1,4 +1,4 @@
-"""Receive a file over HTTP: streamed into the intake's spool, never held whole in memory."""
+"""Receive a file over HTTP: streamed into a spool, never held whole in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from ingestion.reception.intake import Intake, Spool
+from ingestion.reception.intake import Intake
+from ingestion.reception.spool import Spool
 from signing.ground.errors import Refused
 
 BLOCK = 1024 * 1024

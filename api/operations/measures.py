@@ -30,6 +30,7 @@ from archive.database.tables import (
     StoreProbeRow,
     VerificationRow,
 )
+from archive.model.states import RecordState
 from ingestion.deposits.states import UNFINISHED
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow, StageRunRow
 from search.follower import FOLLOWED
@@ -152,7 +153,9 @@ class Measures:
         verdicts = self._gauge("chartrier_fixity_verdicts", "Checks of the last seven days by verdict.", ["verdict"])
         recent = VerificationRow.at > now - AUDIT
         checked = session.scalar(select(func.count(func.distinct(VerificationRow.record_id))).where(recent)) or 0
-        total = session.scalar(select(func.count()).select_from(RecordRow).where(RecordRow.state == "kept")) or 0
+        total = (
+            session.scalar(select(func.count()).select_from(RecordRow).where(RecordRow.state == RecordState.KEPT)) or 0
+        )
         share.set(min(1.0, checked / total) if total else 1.0)
         for known in ("intact", "altered", "missing", "unverifiable"):
             verdicts.labels(known).set(0)

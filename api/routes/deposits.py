@@ -29,7 +29,7 @@ from api.views.schemas import Deposit, DepositPage, DepositPlan, Receipt
 from archive.model.identifiers import is_id
 from ingestion.deposits.queries import find, newest
 from ingestion.deposits.states import DepositState
-from ingestion.reception.intake import Received
+from ingestion.reception.intake import Intake, Received
 from ingestion.reception.submission import Submission
 from signing.ground.clock import parse_stamp, stamp
 from signing.ground.errors import ChartrierError, Refused
@@ -81,7 +81,8 @@ async def create_deposit(request: Request, caller: Depositor, system: Assembled)
     expected = announced_sha256(request)
     _refuse_early(request, system)
     upload = await _receive(request, system)
-    received = await acknowledge(caller, upload, key, expected, dry_run=_is_dry_run(request, upload))
+    dry_run = _is_dry_run(request, upload)
+    received = await run_in_threadpool(_accept, system.intake, caller, upload, key, expected, dry_run=dry_run)
     if received.deposit is None:
         return JSONResponse(received.plan)
     body, tag = await run_in_threadpool(show, system, caller.tenant, received.deposit.id, request)
@@ -91,13 +92,8 @@ async def create_deposit(request: Request, caller: Depositor, system: Assembled)
     return JSONResponse(body, status_code=202, headers=headers)
 
 
-async def acknowledge(
-    caller: Caller,
-    upload: Upload,
-    key: str,
-    expected: str | None = None,
-    *,
-    dry_run: bool = False,
+def _accept(
+    intake: Intake, caller: Caller, upload: Upload, key: str, expected: str | None, *, dry_run: bool
 ) -> Received:
     """Hand a received file to the intake; the upload is gone afterwards.
 
@@ -107,20 +103,20 @@ async def acknowledge(
     upload.fields.pop("dry_run", None)
     upload.fields.pop("csrf", None)
     fields = {name: value for name, value in upload.fields.items() if value != ""}
-    if "callback_url" in fields:
-        upload.spool.discard()
-        raise _not_available("callback_url", "Le rappel à la fin du traitement n’est pas encore proposé.")
-    submission = Submission(
-        tenant=caller.tenant,
-        agent=caller.agent,
-        idempotency_key=key,
-        filename=upload.filename,
-        media_type=upload.media_type,
-        fields=fields,
-        expected_sha256=expected,
-        priority=0 if caller.kind == "user" else BATCH,
-    )
-    return await run_in_threadpool(partial(upload.spool.finish, submission, dry_run=dry_run))
+    with upload.spool:
+        if "callback_url" in fields:
+            raise _not_available("callback_url", "Le rappel à la fin du traitement n’est pas encore proposé.")
+        submission = Submission(
+            tenant=caller.tenant,
+            agent=caller.agent,
+            idempotency_key=key,
+            filename=upload.filename,
+            media_type=upload.media_type,
+            fields=fields,
+            expected_sha256=expected,
+            priority=0 if caller.kind == "user" else BATCH,
+        )
+        return intake.accept(upload.spool, submission, dry_run=dry_run)
 
 
 async def _receive(request: Request, system: System) -> Upload:

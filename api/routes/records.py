@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -21,9 +19,9 @@ from api.http.languages import preferred_language
 from api.http.negotiation import accepted
 from api.routes.deposits import position_of
 from api.views import examples
+from api.views.description_schemas import DescriptionChange
 from api.views.record import entity_tag, find_record, find_representation, view
 from api.views.record_schemas import History, PageWords, Record, Verification
-from api.views.schemas import Body
 from archive.holdings import describe as holdings
 from archive.model.records import Kind
 
@@ -152,26 +150,6 @@ def get_page_image(
     if none_match(request, image.tag):
         return Response(status_code=304, headers=headers)
     return Response(image.content, media_type=image.media_type, headers=headers)
-
-
-class DescriptionChange(Body):
-    """What to change; a field left out stays, ``null`` empties it."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"title": "Arrêté de voirie n° 114", "document_date": "2026-03-12"}},
-    )
-
-    title: str | None = None
-    description: str | None = None
-    document_type: str | None = None
-    classification: str | None = None
-    producer: str | None = None
-    document_date: date | None = None
-    closed_on: date | None = None
-    external_reference: str | None = None
-    language: str | None = None
-    access_rule: str | None = None
 
 
 @router.patch(

@@ -17,10 +17,10 @@ from api.http.cursors import link_next
 from api.http.dependencies import Assembled
 from api.views import examples
 from api.views.schemas import SearchAnswer
-from archive.database.engine import iso
 from archive.database.tables import RecordRow
 from search.port import Answer, Sort
 from search.port import Query as Question
+from signing.ground.clock import iso
 
 router = APIRouter(tags=["recherche"])
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from archive.model.description_fields import BY_NAME, DESCRIPTION_FIELDS, DescriptionField, FieldKind
+
 _ID = "0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"
 _TEXT: dict[str, Any] = {"type": "string"}
 
-FIELDS: dict[str, Any] = {
-    "title": _TEXT | {"description": "Titre ; à défaut, le nom du fichier."},
-    "description": _TEXT,
-    "document_type": _TEXT | {"description": "Code de la liste de la collectivité.", "examples": ["arrete"]},
-    "classification": _TEXT | {"description": "Cote dans le plan de classement."},
-    "producer": _TEXT | {"description": "Service producteur."},
-    "document_date": _TEXT | {"format": "date"},
-    "closed_on": _TEXT | {"format": "date", "description": "Clôture du dossier."},
-    "external_reference": _TEXT,
-    "language": _TEXT | {"examples": ["fra"]},
-    "access_rule": _TEXT,
+
+def schema_of(field: DescriptionField) -> dict[str, Any]:
+    """The JSON Schema of a field of the description, as callers give it."""
+    schema = _TEXT | ({"format": "date"} if field.kind is FieldKind.DATE else {"maxLength": field.limit})
+    schema["description"] = field.meaning
+    if field.example:
+        schema["examples"] = [field.example]
+    return schema
+
+
+FIELDS: dict[str, Any] = {field.name: schema_of(field) for field in DESCRIPTION_FIELDS} | {
     "dry_run": {"type": "boolean", "description": "Dire ce qui se passerait, ne rien conserver."},
 }
+
+DESCRIPTION: dict[str, Any] = {name: BY_NAME[name].example for name in ("title", "document_date")}
 
 
 def problem(description: str, code: str) -> dict[str, Any]:

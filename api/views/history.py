@@ -11,30 +11,9 @@ from sqlalchemy.orm import Session
 
 from api.access.tables import ApiKeyRow, UserRow
 from archive.database.tables import JournalEntryRow, PseudonymRow, RecordRow
+from archive.journal.types import known
 from ingestion.stages.registry import label_of
 from signing.ground.clock import stamp
-
-SENTENCES: dict[str, str] = {
-    "DepositReceived": "Reçu : {size} octets, empreinte prise, accusé de réception donné.",
-    "StageCompleted": "{stage} : terminé.",
-    "StageFailed": "{stage} : échec ; le document est conservé tel que reçu.",
-    "StageSkipped": "{stage} : sans objet pour ce document.",
-    "DepositQuarantined": "Mis à l’écart : un archiviste doit décider.",
-    "DepositRetried": "Étapes relancées.",
-    "RecordKept": "Rangé dans le magasin avec ses copies et ses preuves.",
-    "RecordDescribed": "Description complétée ou corrigée.",
-    "RecordCompleted": "Formes du document complétées par un nouveau traitement.",
-    "DepositRecovered": "Réinscrit après la perte de la base, d’après ce que le magasin en gardait.",
-    "RecordRecovered": "Réinscrit après la perte de la base, d’après sa fiche dans le magasin.",
-    "ObjectRestored": "Fichier « {path} » rétabli depuis la copie saine, après vérification.",
-    "FixityChecked": "Vérifié : {verdict}.",
-    "HoldPlaced": "Gelé : ne peut pas être éliminé.",
-    "HoldReleased": "Gel levé.",
-    "HoldExpired": "Gel arrivé à son terme.",
-    "HoldRecovered": "Gel réinscrit après la perte de la base, d’après ce que le magasin en gardait.",
-    "ReleaseRecovered": "Fin d’un gel réinscrite après la perte de la base, d’après ce que le magasin en gardait.",
-}
-"""French sentence of each event: message ids of the catalogue."""
 
 VERDICTS = {"intact": "intact", "altered": "altéré", "missing": "manquant", "unverifiable": "non vérifiable"}
 
@@ -70,22 +49,20 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
     return shown
 
 
-def sentence(kind: str, facts: dict[str, Any], say: Callable[[str], str]) -> str:
-    """One event in words."""
-    skipped = kind == "StageCompleted" and facts.get("state") == "skipped"
-    expired = kind == "HoldReleased" and facts.get("ended") == "expired"
-    text = SENTENCES.get("StageSkipped" if skipped else "HoldExpired" if expired else kind)
-    values = {name: value for name, value in facts.items() if isinstance(value, str | int)}
+def sentence(name: str, facts: dict[str, Any], say: Callable[[str], str]) -> str:
+    """One entry in words: those of its type, or that its type is not one that we know."""
+    entry_type = known(name)
+    if entry_type is None:
+        return say("Événement « {name} » : cette version du logiciel ne sait pas ce qu’il dit.").format(name=name)
+    values = {fact: value for fact, value in facts.items() if isinstance(value, str | int)}
     if "stage" in values:
         values["stage"] = say(label_of(str(values["stage"])))
     if "verdict" in values:
         values["verdict"] = say(VERDICTS.get(str(values["verdict"]), str(values["verdict"])))
-    if text is not None:
-        try:
-            return say(text).format(**values)
-        except KeyError:  # an entry of an earlier version may lack a fact: say less, never fail
-            pass
-    return say("Événement {kind} inscrit au journal.").format(kind=kind)
+    try:
+        return say(entry_type.sentence.of(facts)).format(**values)
+    except KeyError:  # an entry of an earlier version may lack a fact: say less, never fail
+        return say("Événement {kind} inscrit au journal.").format(kind=name)
 
 
 def _name(session: Session, tenant: str, pseudonym: str) -> str | None:

@@ -10,10 +10,9 @@ import structlog
 from sqlalchemy.orm import Session
 
 from api.views.history import name_of
-from archive.database.engine import iso
 from archive.database.tables import HoldRow
 from archive.disposition.holds import decisions as holds
-from signing.ground.clock import stamp
+from signing.ground.clock import iso, stamp
 from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:

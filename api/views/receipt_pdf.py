@@ -13,7 +13,7 @@ import segno
 import typst
 
 from api.http.i18n import translate
-from archive.retention.rules import MONTHS
+from archive.retention.sentences import MONTHS
 from signing.ground.clock import parse_stamp
 
 _TEMPLATE = Path(__file__).with_name("receipt.typ")

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import StrEnum
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
+from api.views.description_schemas import Described
 from api.views.schemas import Digests, JsonObject
+from archive.model.final_actions import FinalAction
+from archive.model.states import RecordState
+
+
+def _words(vocabulary: type[StrEnum], title: str) -> WithJsonSchema:
+    """A vocabulary in the description of the API: its words in place, without a name of its own."""
+    return WithJsonSchema({"enum": [word.value for word in vocabulary], "title": title, "type": "string"})
 
 
 class FormatView(BaseModel):
@@ -53,7 +62,7 @@ class Retention(BaseModel):
     rule_version: int | None
     starts_on: str | None
     ends_on: str | None
-    final_action: Literal["keep", "destroy", "sort"]
+    final_action: Annotated[FinalAction, _words(FinalAction, "Final Action")]
     explanation: str
 
 
@@ -109,26 +118,17 @@ class HoldOnRecord(BaseModel):
     in_step: bool = Field(description="Le magasin fait ce qui a été décidé.")
 
 
-class Record(BaseModel):
+class Record(Described):
     """What is kept."""
 
     id: str
     tenant: str
     deposit_id: str
     revision: int
-    state: Literal["kept", "in_disposal", "disposed", "transferred"]
-    title: str
-    description: str | None
-    document_type: str | None
-    classification: str | None
-    producer: str | None
-    document_date: str | None
-    closed_on: str | None
-    external_reference: str | None
+    state: Annotated[RecordState, _words(RecordState, "State")]
     filename: str
     kept_at: str
     pages: int | None
-    language: str | None
     text: TextFacts | None
     representations: list[Representation]
     verdicts: JsonObject = Field(description="`virus`, `pdfa`, `signature`, `seal`.")

@@ -10,13 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.views.record import checkpoint_over
-from archive.database.engine import iso
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.holdings import verify as holdings
 from archive.holdings.verify import Check
 from archive.objects.fixity import Fixity
-from signing.ground.clock import stamp
+from signing.ground.clock import iso, stamp
 
 if TYPE_CHECKING:
     from ingestion.assembly import System

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2_fragments import render_block
@@ -38,6 +38,18 @@ ROLE_NAMES = {
 }
 
 
+class View(Protocol):
+    """All that one page shows: a frozen view-model, made without HTTP."""
+
+    template: ClassVar[str]
+    tab: ClassVar[str]
+    help_anchor: ClassVar[str]
+
+    @property
+    def json_href(self) -> str:
+        """Where the API says the same."""
+
+
 class Pages:
     """Makes every HTML answer."""
 
@@ -61,6 +73,19 @@ class Pages:
             languages=LANGUAGES,
             fixity=fixity_badge,
             version=product_version(),
+        )
+
+    def show(self, request: Request, view: View, *, block: str | None = None, status: int = 200) -> Response:
+        """The page of a view-model, which its template finds under ``view``."""
+        return self.answer(
+            request,
+            view.template,
+            block=block,
+            status=status,
+            tab=view.tab,
+            help_anchor=view.help_anchor,
+            json_href=view.json_href,
+            view=view,
         )
 
     def answer(

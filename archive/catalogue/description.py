@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from datetime import date
+from dataclasses import replace
 from typing import Any, Final
 
-from archive.database.tables import RecordRow
-from archive.model.records import Description, RecordState
+from archive.model.description_fields import BY_NAME, KNOWN, ChangedBy, Description, bad_field
+from archive.model.states import RecordState
 from signing.ground.errors import Refused
 
-LONGEST: Final = {
-    "title": 500,
-    "description": 10_000,
-    "document_type": 100,
-    "classification": 100,
-    "producer": 200,
-    "external_reference": 200,
-    "language": 10,
-    "access_rule": 20,
-}
-_DATES: Final = ("document_date", "closed_on")
-_KNOWN: Final = {field.name for field in fields(Description)}
+KEPT: Final = "La description est inchangée."
 
 
 def changed(current: Description, changes: Mapping[str, Any]) -> Description:
-    """The description after a change.
+    """The description after a change; what is given again as it stands is not judged again.
+
+    So a record that was kept under an earlier limit can still be described.
 
     Raises:
         Refused: ``bad_field``.
     """
     clean: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in _KNOWN:
-            raise _bad(name, "Le champ « {name} » n’existe pas.")
-        clean[name] = _day(name, value) if name in _DATES else _text(name, value)
-    if "title" in clean and not clean["title"]:
-        raise _bad("title", "Le titre ne peut pas être vide.")
+    for name, given in changes.items():
+        field = BY_NAME.get(name)
+        if field is None:
+            raise bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", KEPT, known=KNOWN)
+        if field.unchanged(getattr(current, name), given):
+            continue
+        if field.changed_by is ChangedBy.NOBODY:
+            raise bad_field(name, "Le champ « {name} » ne change plus après le dépôt.", "Laissez-le.", KEPT)
+        clean[name] = field.read(given, kept=KEPT)
+        if field.required and clean[name] is None:
+            raise bad_field(name, "Le champ « {name} » ne peut pas être vide.", "Écrivez quelques mots.", KEPT)
     return replace(current, **clean)
 
 
@@ -46,52 +41,23 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
 
 
-def require_describable(row: RecordRow, expected_revision: int) -> None:
+def require_describable(state: str, revision: int, expected_revision: int) -> None:
     """Refuse to change what somebody else changed meanwhile, or what is gone.
 
     Raises:
         Refused: ``precondition_failed``, ``record_not_kept``.
     """
-    if row.revision != expected_revision:
+    if revision != expected_revision:
         raise Refused(
             "precondition_failed",
             "Ce document a été modifié entre-temps.",
             kept="Votre modification n’a pas été enregistrée.",
             action="Relisez-le, puis recommencez.",
         )
-    if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
-        raise not_kept(row)
+    if RecordState(state).gone:
+        raise not_kept(state)
 
 
-def not_kept(row: RecordRow) -> Refused:
+def not_kept(state: str) -> Refused:
     """What is said of a record whose bytes are lawfully gone."""
-    return Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", pointer="/state", state=row.state)
-
-
-def _text(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or len(value) > LONGEST[name] or "\0" in value:
-        raise _bad(name, "Le champ « {name} » n’est pas un texte de {longest} signes au plus.")
-    return value.strip() or None
-
-
-def _day(name: str, value: Any) -> date | None:
-    if value is None or type(value) is date:
-        return value
-    try:
-        return date.fromisoformat(value) if value else None
-    except (TypeError, ValueError) as error:
-        raise _bad(name, "Le champ « {name} » n’est pas une date (AAAA-MM-JJ).") from error
-
-
-def _bad(name: str, detail: str) -> Refused:
-    return Refused(
-        "bad_field",
-        detail,
-        kept="La description est inchangée.",
-        action="Corrigez ce champ.",
-        pointer=f"/{name}",
-        name=name,
-        longest=LONGEST.get(name, 0),
-    )
+    return Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", pointer="/state", state=state)

@@ -1,4 +1,4 @@
-"""``record.json`` and ``premis.json``: all that is known of a record, beside its bytes. Pure.
+"""``record.json``: all that is known of a record, beside its bytes. Pure.
 
 The catalogue's row is made from ``record.json`` and from nothing else, whether the record was just kept,
 adopted after a crash or found in a store that lost its database: so the three can't differ.
@@ -6,62 +6,34 @@ adopted after a crash or found in a store that lost its database: so the three c
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-from archive.database.engine import iso
-from archive.model.records import ArchivalPackage, Description, Kind, PackageFile, RecordState, ToolRun
+from archive.model.description_fields import DESCRIPTION_FIELDS, Description, values_of
+from archive.model.records import ArchivalPackage, Kind, PackageFile, ToolRun
+from archive.model.states import RecordState
 from archive.objects import ocfl
-from archive.retention.schedule import RetentionDecision
-from signing.ground.canonical import canonical
-from signing.ground.clock import parse_stamp, stamp
+from archive.retention.decisions import RetentionDecision
+from signing.ground.clock import iso, parse_stamp, stamp
 
 RETENTION_REMARKS: Final = frozenset({"type_missing", "type_unknown", "rule_missing", "start_missing"})
 """Remarks that a new description may answer."""
 
-_DATES: Final = ("document_date", "closed_on")
-_PREMIS: Final = {
-    "DepositReceived": "ingestion",
-    "RecordKept": "registration",
-    "RecordDescribed": "metadata modification",
-    "RecordCompleted": "derivation",
-    "DepositRecovered": "ingestion",
-    "RecordRecovered": "registration",
-    "ObjectRestored": "replication",
-    "FixityChecked": "fixity check",
-    "HoldPlaced": "policy assignment",
-    "HoldReleased": "policy assignment",
-    "HoldRecovered": "policy assignment",
-    "ReleaseRecovered": "policy assignment",
-}
-
-
-@dataclass(frozen=True)
-class JournalEvent:
-    """What the journal says of an entry, as premis.json repeats it."""
-
-    n: int
-    type: str
-    at: datetime
-    agent: str | None
-    facts: Mapping[str, Any]
-
 
 def logical_name(file: PackageFile) -> str:
     """The name of a representation in the object's state."""
-    if file.kind is Kind.ORIGINAL:
-        return ocfl.original_name(file.filename)
-    return {
-        Kind.ARCHIVAL: "archival/record.pdf",
-        Kind.TEXT: "text/alto.xml",
-        Kind.PREVIEW: "preview/preview.webp",
-    }[file.kind]
-
-
-# -- record.json
+    match file.kind:
+        case Kind.ORIGINAL:
+            return ocfl.original_name(file.filename)
+        case Kind.ARCHIVAL:
+            return "archival/record.pdf"
+        case Kind.TEXT:
+            return "text/alto.xml"
+        case Kind.PREVIEW:
+            return "preview/preview.webp"
+        case kind:
+            assert_never(kind)
 
 
 def first_record(
@@ -158,15 +130,12 @@ def _tool(run: ToolRun) -> dict[str, Any]:
 
 def description_json(description: Description) -> dict[str, Any]:
     """A description as JSON carries it."""
-    values = {field.name: getattr(description, field.name) for field in fields(Description)}
-    return {name: iso(value) if isinstance(value, date) else value for name, value in values.items()}
+    return {field.name: field.as_json(getattr(description, field.name)) for field in DESCRIPTION_FIELDS}
 
 
 def description_from(values: Mapping[str, Any]) -> Description:
     """The description that ``description_json`` wrote; names it does not know are left aside."""
-    known: dict[str, Any] = {field.name: values.get(field.name) for field in fields(Description)}
-    for name in _DATES:
-        known[name] = _day(known[name])
+    known: dict[str, Any] = {field.name: field.from_json(values.get(field.name)) for field in DESCRIPTION_FIELDS}
     return Description(**known)
 
 
@@ -189,8 +158,7 @@ def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
     text = record["text"] or {}
     confidence = text.get("mean_confidence_permille")
     retention, access = record["retention"], record["access"]
-    values = {field.name: getattr(description, field.name) for field in fields(Description)}
-    return values | {
+    return values_of(description) | {
         "id": record["record"],
         "tenant_id": record["tenant"],
         "deposit_id": record["deposit"]["id"],
@@ -238,71 +206,3 @@ def representation_values(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
-
-
-# -- premis.json
-
-
-def journal_event(n: int, body: bytes) -> JournalEvent:
-    """An entry of the journal, read."""
-    entry = json.loads(body)
-    return JournalEvent(n, entry["type"], parse_stamp(entry["at"]), entry.get("agent"), entry["facts"])
-
-
-def stage_events(tools: Iterable[ToolRun]) -> dict[str, str]:
-    """PREMIS event types of these stages, by name."""
-    return {run.stage: run.event for run in tools}
-
-
-def stated_events(premis_json: Mapping[str, Any]) -> dict[str, str]:
-    """PREMIS event types that an earlier ``premis.json`` stated of stages, by name."""
-    return {line["stage"]: line["type"] for line in premis_json["events"] if line["stage"]}
-
-
-def premis(record: Mapping[str, Any], events: Iterable[JournalEvent], stage_types: Mapping[str, str]) -> bytes:
-    """``premis.json``: the events of a record in journal order, each with its entry's number.
-
-    The entry of the change that this very file belongs to has no number yet: it is in the next version's
-    file, and in the journal under the record's name. A stage that the journal does not tell stands last,
-    without a number. A stage without a type is left out: nothing is stated of it that nobody said.
-
-    Args:
-        stage_types: PREMIS event type of every stage that made or is making the record.
-    """
-    tools: dict[str, Mapping[str, Any]] = {tool["stage"]: tool for tool in record["tools"]}
-    told: list[dict[str, Any]] = []
-    for event in events:
-        stage = event.facts.get("stage")
-        if stage is not None and stage not in stage_types:
-            continue
-        told.append(
-            {
-                "entry": event.n,
-                "journal_type": event.type,
-                "type": stage_types[stage] if stage else _PREMIS.get(event.type, "other"),
-                "at": stamp(event.at),
-                "outcome": event.facts.get("state") or event.facts.get("verdict") or "done",
-                "agent": event.agent,
-                "stage": stage,
-            }
-        )
-    last = {line["stage"]: line for line in told if line["stage"]}
-    for stage, tool in tools.items():
-        if stage not in stage_types:
-            continue
-        if stage not in last:
-            told.append(
-                {
-                    "entry": None,
-                    "journal_type": None,
-                    "type": stage_types[stage],
-                    "at": tool["ended_at"],
-                    "outcome": tool["state"],
-                    "agent": None,
-                    "stage": stage,
-                }
-            )
-            last[stage] = told[-1]
-        last[stage]["tool"] = {name: tool[name] for name in ("tool", "version", "parameters", "detail")}
-        last[stage]["objects"] = {"inputs": tool["inputs"], "outputs": tool["outputs"]}
-    return canonical({"v": 1, "object": ocfl.object_id(record["record"]), "events": plain(told)})

@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
-from archive.database.engine import iso
 from archive.database.tables import (
     CheckpointRow,
     HeldRecordRow,
@@ -21,11 +20,12 @@ from archive.database.tables import (
     StoredFileRow,
     VerificationRow,
 )
+from archive.model.description_fields import DESCRIPTION_FIELDS
 from archive.model.identifiers import is_id
 from archive.model.records import Kind
 from archive.objects.ocfl import RECORD_JSON
 from archive.objects.ocfl_versions import Version
-from signing.ground.clock import stamp
+from signing.ground.clock import iso, stamp
 from signing.ground.errors import Refused
 
 _ORDER: Final = [kind.value for kind in Kind]
@@ -218,16 +218,12 @@ def view(
     row = get(session, tenant, record_id)
     indexed = indexed_to is not None and indexed_to >= row.last_entry
     return {
-        **{name: getattr(row, name) for name in ("id", "deposit_id", "revision", "state", "title")},
-        **{name: getattr(row, name) for name in ("description", "document_type", "classification", "producer")},
+        **{name: getattr(row, name) for name in ("id", "deposit_id", "revision", "state")},
+        **{field.name: field.as_json(getattr(row, field.name)) for field in DESCRIPTION_FIELDS if field.in_record},
         "tenant": row.tenant_id,
-        "document_date": iso(row.document_date),
-        "closed_on": iso(row.closed_on),
-        "external_reference": row.external_reference,
         "filename": row.filename,
         "kept_at": stamp(row.kept_at),
         "pages": row.pages,
-        "language": row.language,
         "text": None if row.words is None else {"words": row.words, "mean_confidence": row.mean_confidence},
         "representations": [_form(form, assurance) for form in representations(session, row.id)],
         "verdicts": row.verdicts,

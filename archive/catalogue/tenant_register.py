@@ -19,18 +19,17 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType, Subject
 from archive.objects import layout
 from archive.objects.layout import TENANT_NAME, RegisterKey
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
-from archive.retention.rules import farthest_lock
+from archive.retention.dates import farthest_lock
 from archive.retention.schedule import load_pack
 from signing.ground.canonical import canonical, parse_canonical
 from signing.ground.clock import Clock, parse_stamp, stamp
 from signing.ground.errors import Refused, Unavailable
 
-SUBJECT: Final = "register"
-OPENED: Final = "TenantOpened"
-CHANGED: Final = "RegisterChanged"
+SUBJECT: Final = Subject.REGISTER.value
 _OF_THE_FILE: Final = ("number", "salt", "written_at")
 """What a file says of itself and not of the tenant."""
 
@@ -85,7 +84,7 @@ class Register:
         else:
             number += 1
             content = self._write(tenant, number, wanted)
-        kind = OPENED if number == 1 else CHANGED
+        kind = EntryType.TENANT_OPENED if number == 1 else EntryType.REGISTER_CHANGED
         self._ledger.append(
             session,
             type=kind,

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import JSON, DateTime, Engine, MetaData, create_engine, event, make_url
@@ -234,8 +234,3 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Any) -> None:
     write = connection.get_execution_options().get("chartrier_write", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def iso(value: date | None) -> str | None:
-    """A date as JSON carries it."""
-    return value.isoformat() if value is not None else None

@@ -17,10 +17,12 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
-from archive.model.records import RecordState
+from archive.model.final_actions import KEPT_FOR_EVER, FinalAction
+from archive.model.states import GONE
 from archive.objects.layout import EVIDENCE, is_kept_for_ever
 from archive.objects.port import ObjectStore, StoredObject
-from archive.retention.rules import FinalAction, Retention, farthest_lock, retain_until
+from archive.retention.dates import farthest_lock
+from archive.retention.rules import Retention, retain_until
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
@@ -29,7 +31,6 @@ MARGIN_DAYS: Final = 200
 PATIENCE_DAYS: Final = 7
 """What has been due for so long means that the daily run does not do its work."""
 BATCH: Final = 100
-_GONE: Final = (RecordState.DISPOSED.value, RecordState.TRANSFERRED.value)
 
 
 @dataclass
@@ -137,7 +138,7 @@ def _late(today: date, limit: date) -> Select[RecordRow]:
 
     Found from the locks, by their index: those that end soon are few, records are many.
     """
-    has_no_end = or_(RecordRow.ends_on.is_(None), RecordRow.final_action == FinalAction.KEEP.value)
+    has_no_end = or_(RecordRow.ends_on.is_(None), RecordRow.final_action.in_(KEPT_FOR_EVER))
 
     def short(table: type[RepresentationRow | StoredFileRow]) -> Select[str]:
         outlived = or_(has_no_end, and_(RecordRow.ends_on > today, table.locked_until < RecordRow.ends_on))
@@ -148,7 +149,7 @@ def _late(today: date, limit: date) -> Select[RecordRow]:
         )
 
     due = union(short(RepresentationRow), short(StoredFileRow))
-    return select(RecordRow).where(RecordRow.id.in_(due), RecordRow.state.not_in(_GONE))
+    return select(RecordRow).where(RecordRow.id.in_(due), RecordRow.state.not_in(GONE))
 
 
 def _retention(record: RecordRow) -> Retention:

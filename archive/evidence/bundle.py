@@ -24,6 +24,7 @@ from archive.journal.publisher import Checkpoint, Publisher
 from archive.journal.receipts import receipt_note
 from archive.journal.sequencer import Entry, Ledger
 from archive.journal.tiles import StoredTree
+from archive.journal.types import RECEIVED
 from archive.objects import layout, ocfl
 from archive.objects.fixity import Fixity, missing, verified
 from archive.objects.port import ObjectStore
@@ -239,7 +240,7 @@ class Evidence:
     def _receipt(self, known: _Known, record: dict[str, Any]) -> dict[str, Any]:
         original = next(form for form in record["representations"] if form["kind"] == "original")
         deposit = record["deposit"]
-        told = [entry for entry in known.entries if entry.type in {"DepositReceived", "DepositRecovered"}]
+        told = [entry for entry in known.entries if entry.type in RECEIVED]
         received = next((entry for entry in told if entry.n == deposit["entry"]), told[-1])
         return receipt_note(
             self._log_key,

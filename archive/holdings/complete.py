@@ -14,11 +14,13 @@ from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.keep import Kept, kept_record
 from archive.holdings.revisions import extend_locks, lock_for, note_revision, revision_in_force, write_version
 from archive.holdings.stores import Stores
+from archive.journal.types import EntryType
 from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import ocfl
 from archive.objects.ocfl import RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.retention import schedule as rulebook
+from archive.retention.decisions import RetentionDecision
 
 
 def complete(
@@ -65,7 +67,7 @@ def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[
 
 
 def next_record(
-    current: Mapping[str, Any], package: ArchivalPackage, decision: rulebook.RetentionDecision, added: list[PackageFile]
+    current: Mapping[str, Any], package: ArchivalPackage, decision: RetentionDecision, added: list[PackageFile]
 ) -> dict[str, Any]:
     """``record.json`` of the completed record: facts of now, description as it was."""
     made = metadata.first_record(package, decision, kept_at=package.received_at, salt=current["salt"])
@@ -103,7 +105,7 @@ def _add(
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
     entry = stores.ledger.append(
         session,
-        type="RecordCompleted",
+        type=EntryType.RECORD_COMPLETED,
         tenant=row.tenant_id,
         subject=f"record:{row.id}",
         agent=agent,

@@ -11,6 +11,7 @@ from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow
 from archive.holdings.revisions import extend_locks, lock_for, note_revision, revision_in_force, write_version
 from archive.holdings.stores import Stores
+from archive.journal.types import EntryType
 from archive.objects.ocfl import RECORD_JSON
 from archive.retention import schedule as rulebook
 
@@ -42,7 +43,7 @@ def describe(
     with stores.database.write() as session:
         row = catalogue.get(session, tenant, record_id)
         session.refresh(row, with_for_update=True)
-        description.require_describable(row, expected_revision)
+        description.require_describable(row.state, row.revision, expected_revision)
         current, before = revision_in_force(stores, row)
         wanted = description.changed(metadata.description_from(current["description"]), changes)
         differences = description.differences(current["description"], metadata.description_json(wanted))
@@ -54,7 +55,7 @@ def describe(
         version = write_version(stores, session, row, record, before, until, message="Describe")
         entry = stores.ledger.append(
             session,
-            type="RecordDescribed",
+            type=EntryType.RECORD_DESCRIBED,
             tenant=tenant,
             subject=f"record:{record_id}",
             agent=agent,

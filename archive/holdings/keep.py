@@ -13,9 +13,12 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
+from archive.catalogue.premis import JournalEvent, premis, stage_events
 from archive.database.tables import RecordRow
 from archive.holdings.stores import Stores, events_of, metadata_of
 from archive.journal.sequencer import Entry
+from archive.journal.types import EntryType
+from archive.model.final_actions import FinalAction
 from archive.model.records import ArchivalPackage
 from archive.objects import ocfl
 from archive.objects import ocfl_versions as versions
@@ -24,7 +27,8 @@ from archive.objects.ocfl import PREMIS_JSON, RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.objects.port import found
 from archive.retention import schedule as rulebook
-from archive.retention.rules import FinalAction, Retention, retain_until
+from archive.retention.decisions import RetentionDecision
+from archive.retention.rules import Retention, retain_until
 from signing.ground.canonical import canonical
 from signing.ground.clock import parse_stamp
 from signing.ground.errors import Refused, Unavailable
@@ -93,7 +97,7 @@ def _kept_already(stores: Stores, package: ArchivalPackage, in_transaction: Call
 
 
 def _written(
-    stores: Stores, package: ArchivalPackage, decision: rulebook.RetentionDecision, events: list[metadata.JournalEvent]
+    stores: Stores, package: ArchivalPackage, decision: RetentionDecision, events: list[JournalEvent]
 ) -> tuple[Version, dict[str, Any], date]:
     """The package in the store, as it is there: the version, its ``record.json``, its lock."""
     folder = record_folder(package.tenant, package.record_id)
@@ -111,7 +115,7 @@ def _written(
             *(Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in package.files),
             *(Planned.of(ocfl.report_name(name), content) for name, content in sorted(package.reports.items())),
             Planned.of(RECORD_JSON, canonical(record)),
-            Planned.of(PREMIS_JSON, metadata.premis(record, events, metadata.stage_events(package.tools))),
+            Planned.of(PREMIS_JSON, premis(record, events, stage_events(package.tools))),
         ]
         version = versions.write(
             stores.store,
@@ -158,7 +162,7 @@ def _enter_kept(
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
     return stores.ledger.append(
         session,
-        type="RecordKept",
+        type=EntryType.RECORD_KEPT,
         tenant=record["tenant"],
         subject=f"record:{record['record']}",
         agent=agent,

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
+from archive.catalogue.premis import premis, stage_events, stated_events
 from archive.database.tables import RecordRow, RevisionRow
 from archive.disposition.holds.decisions import hold_version
 from archive.holdings.stores import Stores, events_of, metadata_of
@@ -21,7 +21,7 @@ from archive.objects import ocfl_versions as versions
 from archive.objects.layout import record_folder
 from archive.objects.ocfl import PREMIS_JSON, RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
-from archive.retention import schedule as rulebook
+from archive.retention.decisions import RetentionDecision
 from archive.retention.rules import retain_until
 from signing.ground.canonical import canonical
 
@@ -65,11 +65,11 @@ def write_version(
         catalogue.enter_files(session, row.id, orphan, exclude=set())
         before, number = json.loads(begun), number + 1
     events = events_of(stores, session, row.id, row.deposit_id)
-    stated = metadata.stated_events(metadata_of(stores, folder, before, PREMIS_JSON))
+    stated = stated_events(metadata_of(stores, folder, before, PREMIS_JSON))
     planned = [
         *added,
         Planned.of(RECORD_JSON, canonical(record)),
-        Planned.of(PREMIS_JSON, metadata.premis(record, events, stated | metadata.stage_events(tools))),
+        Planned.of(PREMIS_JSON, premis(record, events, stated | stage_events(tools))),
     ]
     version = versions.write(
         stores.store,
@@ -85,7 +85,7 @@ def write_version(
     return version
 
 
-def lock_for(stores: Stores, session: Session, record_id: str, decision: rulebook.RetentionDecision) -> date:
+def lock_for(stores: Stores, session: Session, record_id: str, decision: RetentionDecision) -> date:
     """Lock of a new version: what the rule asks for now, never less than the present lock."""
     locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
     return max([retain_until(decision.retention, stores.today, stores.horizon), *locks])

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from archive.catalogue import record_json as metadata
+from archive.catalogue.premis import JournalEvent, journal_event
 from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
 from archive.objects import fixity, ocfl
@@ -44,14 +44,14 @@ class Stores:
         return self.clock().date()
 
 
-def events_of(stores: Stores, session: Session, record_id: str, deposit_id: str) -> list[metadata.JournalEvent]:
+def events_of(stores: Stores, session: Session, record_id: str, deposit_id: str) -> list[JournalEvent]:
     """Entries about a record and its deposit, in order."""
     entries = [
         entry
         for subject in (f"deposit:{deposit_id}", f"record:{record_id}")
         for entry in stores.ledger.entries(session, subject=subject, limit=_MANY)
     ]
-    return [metadata.journal_event(e.n, e.body) for e in sorted(entries, key=lambda e: e.n)]
+    return [journal_event(e.n, e.body) for e in sorted(entries, key=lambda e: e.n)]
 
 
 def metadata_of(stores: Stores, folder: RecordFolder, inventory: Mapping[str, Any], name: str) -> dict[str, Any]:

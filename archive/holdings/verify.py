@@ -22,7 +22,9 @@ from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
 from archive.holdings.stores import Stores
 from archive.journal.merkle import leaf_hash
 from archive.journal.sequencer import Ledger
-from archive.model.records import Kind, RecordState
+from archive.journal.types import CHANGES, KEPT, RESTORED, EntryType
+from archive.model.records import Kind
+from archive.model.states import RecordState
 from archive.objects import fixity, ocfl
 from archive.objects.fixity import Fixity
 from archive.objects.layout import RecordFolder, record_folder
@@ -35,8 +37,6 @@ _NAMES: Final = {
     Kind.TEXT.value: "Texte lu",
     Kind.PREVIEW.value: "Aperçu",
 }
-_KEPT: Final = ("RecordKept", "RecordRecovered")
-_CHANGES: Final = (*_KEPT, "RecordDescribed", "RecordCompleted")
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def verify(
 def _promised(stores: Stores, tenant: str, record_id: str) -> Promise:
     with stores.database.read() as session:
         row = catalogue.get(session, tenant, record_id)
-        if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
-            raise description.not_kept(row)
+        if RecordState(row.state).gone:
+            raise description.not_kept(row.state)
         return Promise.load(session, row)
 
 
@@ -188,7 +188,7 @@ def _record_result(
     if asked or result.verdict is not Fixity.INTACT:
         ledger.append(
             session,
-            type="FixityChecked",
+            type=EntryType.FIXITY_CHECKED,
             tenant=promise.tenant,
             subject=f"record:{promise.record_id}",
             agent=agent,
@@ -282,7 +282,7 @@ def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
     In either store: the two may have changed places since.
     """
-    facts = (entry["facts"] for entry in entries if entry["type"] == "ObjectRestored")
+    facts = (entry["facts"] for entry in entries if entry["type"] in RESTORED)
     return Counter(fact["path"] for fact in facts if fact["damaged"] is not None)
 
 
@@ -331,8 +331,8 @@ def _journal(promise: Promise) -> Check:
             return Check(name, Fixity.ALTERED, f"L’entrée {n} n’est plus celle qui a été inscrite.")
     read = [(n, json.loads(body)) for n, body, _ in promise.entries]
     kept = next((entry for n, entry in read if n == promise.values["kept_entry"]), None)
-    changes = [entry for _, entry in read if entry["type"] in _CHANGES]
-    if kept is None or kept["type"] not in _KEPT:
+    changes = [entry for _, entry in read if entry["type"] in CHANGES]
+    if kept is None or kept["type"] not in KEPT:
         return Check(name, Fixity.MISSING, "L’entrée qui dit que le document est gardé manque.")
     facts = changes[-1]["facts"]
     pinned = {item.kind: item.sha256 for item in promise.objects if item.kind is not None}

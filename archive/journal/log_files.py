@@ -19,7 +19,7 @@ from archive.journal.tiles import StoredTree, journal_damaged
 from archive.objects import layout
 from archive.objects.layout import StampedKey
 from archive.objects.port import ObjectStore, StoredObject, found, read_all
-from archive.retention.rules import farthest_lock
+from archive.retention.dates import farthest_lock
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt
 

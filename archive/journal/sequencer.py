@@ -14,12 +14,11 @@ from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow
 from archive.journal.merkle import entry_body, leaf_hash
 from archive.journal.pseudonyms import AGENT, TENANT, pseudonym
+from archive.journal.types import EntryType, Subject, registered
 from archive.objects.layout import LAYOUT_JSON
 from archive.objects.port import ObjectStore, found
 from signing.ground.clock import Clock
 
-LOG_OPENED: Final = "LogOpened"
-LOG_SUBJECT: Final = "log"
 _TURN: Final = 0x4368_6172
 """PostgreSQL advisory lock that makes writers of the journal wait for each other."""
 
@@ -60,7 +59,7 @@ class Ledger:
         self,
         session: Session,
         *,
-        type: str,  # noqa: A002 - the word of the entry itself
+        type: EntryType,  # noqa: A002 - the word of the entry itself
         tenant: str | None,
         subject: str,
         agent: str | None,
@@ -70,7 +69,6 @@ class Ledger:
 
         Args:
             session: From ``database.write()``.
-            type: Past-tense event of docs/journal.md.
             tenant: Plain tenant id; the entry carries its pseudonym.
             subject: ``record:<id>``, ``deposit:<id>`` …: our own ids, nothing personal.
             agent: ``user:<id>``, ``key:<id>``, ``service:<name>``; the entry carries its pseudonym.
@@ -78,8 +76,12 @@ class Ledger:
 
         Raises:
             TypeError: If the facts have no canonical form.
-            ValueError: If the entry would be 8 KiB or more.
+            ValueError: If the entry would be 8 KiB or more, if nobody registered its type, or if its subject is
+                none of that type.
         """
+        name = registered(type)
+        if not name.subject.fits(subject):
+            raise ValueError(f"{name} is not about {subject}")
         if not self._database.is_sqlite:  # SQLite's write transaction is the turn already
             session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
         n = size(session)
@@ -87,7 +89,7 @@ class Ledger:
         body = entry_body(
             n,
             at,
-            type,
+            name.value,
             pseudonym(session, tenant, TENANT, tenant) if tenant is not None else None,
             subject,
             pseudonym(session, tenant, AGENT, agent) if agent is not None else None,
@@ -96,7 +98,7 @@ class Ledger:
         row = JournalEntryRow(
             n=n,
             at=at,
-            type=type,
+            type=name.value,
             tenant_id=tenant,
             subject=subject,
             body=body,
@@ -118,9 +120,9 @@ class Ledger:
             return _entry(first)
         return self.append(
             session,
-            type=LOG_OPENED,
+            type=EntryType.LOG_OPENED,
             tenant=None,
-            subject=LOG_SUBJECT,
+            subject=Subject.LOG,
             agent=None,
             facts={"vkey": vkey, "seal_certificate": base64.b64encode(certificate).decode()},
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from archive.model.description_fields import Description
 
 
 class Kind(StrEnum):
@@ -19,15 +21,6 @@ class Kind(StrEnum):
     TEXT = "text"
     """ALTO 4.4, all pages."""
     PREVIEW = "preview"
-
-
-class RecordState(StrEnum):
-    """Where a record is in its life."""
-
-    KEPT = "kept"
-    IN_DISPOSAL = "in_disposal"
-    DISPOSED = "disposed"
-    TRANSFERRED = "transferred"
 
 
 @dataclass(frozen=True)
@@ -48,22 +41,6 @@ class Format:
 
     puid: str | None
     name: str | None
-
-
-@dataclass(frozen=True)
-class Description:
-    """Description of a record by people; every field but the title may be completed later."""
-
-    title: str
-    description: str | None = None
-    document_type: str | None = None
-    classification: str | None = None
-    producer: str | None = None
-    document_date: date | None = None
-    closed_on: date | None = None
-    external_reference: str | None = None
-    language: str | None = None
-    access_rule: str | None = None
 
 
 @dataclass(frozen=True)

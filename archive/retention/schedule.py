@@ -14,31 +14,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.database.tables import DocumentTypeRow, RetentionRuleRow
-from archive.model.records import Description, Remark
-from archive.retention.rules import (
-    START_EVENTS,
-    Access,
-    FinalAction,
-    Retention,
-    Rule,
-    Unit,
-    access_of,
-    retention_of,
-)
+from archive.model.description_fields import Description
+from archive.model.final_actions import FinalAction
+from archive.model.records import Remark
+from archive.retention.access import access_of
+from archive.retention.dates import START_EVENTS, Unit
+from archive.retention.decisions import RetentionDecision, retention_of
+from archive.retention.rules import Retention, Rule
+from archive.retention.sentences import of_type
 from signing.ground.clock import utc_now
 
 _HERE: Final = Path(__file__).resolve().parent
 PACK: Final = "fr-departement"
-
-
-@dataclass(frozen=True)
-class RetentionDecision:
-    """All that the rulebook says about one record."""
-
-    retention: Retention
-    access: Access
-    access_rule: str | None
-    remarks: tuple[Remark, ...]
 
 
 @dataclass(frozen=True)
@@ -179,7 +166,7 @@ def _phrase(row: DocumentTypeRow) -> str:
     line = _types().get(row.code)
     if line is not None and line.label == row.label:
         return line.phrase
-    return f"un document de type «\u202f{row.label}\u202f»"
+    return of_type(row.label)
 
 
 def _row(tenant: str, given: Rule, source: str, now: datetime) -> RetentionRuleRow:

@@ -14,35 +14,6 @@ LEASE_SECONDS: Final = 60
 MAX_CLAIMS: Final = 3
 """A document that was being worked on when this many workers died is set aside."""
 
-FIELDS: Final = (
-    "title",
-    "description",
-    "document_type",
-    "classification",
-    "producer",
-    "document_date",
-    "closed_on",
-    "external_reference",
-    "language",
-    "access_rule",
-    "callback_url",
-)
-"""Text fields a producer may give."""
-
-FIELD_LENGTHS: Final = {
-    "title": 1000,
-    "description": 20_000,
-    "document_type": 100,
-    "classification": 100,
-    "producer": 200,
-    "document_date": 10,
-    "closed_on": 10,
-    "external_reference": 200,
-    "language": 10,
-    "access_rule": 20,
-    "callback_url": 2000,
-}
-
 
 class DepositState(StrEnum):
     """Where a deposit is on its way."""

@@ -22,8 +22,9 @@ from archive.custody.replica.restore import Restored, Restoring
 from archive.custody.replica.sync import Copies
 from archive.database.tables import CopyRow, TenantRow
 from archive.journal.sequencer import size
+from archive.journal.types import EntryType, Subject
+from ingestion.operations.exclusive_jobs import require_no_exclusive_job
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
-from ingestion.processing.leases import require_no_exclusive_job
 from ingestion.reception.staging import Staging
 from search.reconcile import IndexReconciliation
 from signing.ground.clock import stamp
@@ -119,7 +120,7 @@ class Custody:
         stored = comparison.take(findings)
         records = journalled.catalogue(findings)
         journalled.published(findings)
-        indexed = IndexReconciliation(system.database, system.index, system.follower, system.search_entry)
+        indexed = IndexReconciliation(system.database, system.index, system.follower, system.record_reader.entry)
         shown = sum(indexed.check(tenant, findings, repair=repair) for tenant in self._tenants())
         Staging(system.database, system.store, system.clock).check(
             findings, clear=system.sweeper.clear_staging if repair else None
@@ -212,9 +213,9 @@ class Custody:
             moved = promote(session, system.clock)
             system.ledger.append(
                 session,
-                type="StoreMoved",
+                type=EntryType.STORE_MOVED,
                 tenant=None,
-                subject="log",
+                subject=Subject.LOG,
                 agent=None,
                 facts={"objects": moved, "assurance": system.copy_store.assurance.value},
             )

@@ -17,6 +17,7 @@ from archive.custody.rebuild.run import Rebuilt
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, TenantRow
 from archive.journal.sequencer import Entry, Ledger
+from archive.journal.types import RECEIVED, EntryType
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.layout import STAGING, DepositFolder, staging_key
@@ -24,7 +25,7 @@ from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
 from ingestion.deposits.states import UNFINISHED, DepositState, problem
-from ingestion.reception.submission import Submission, request_digest
+from ingestion.reception.submission import request_digest
 from ingestion.stages.registry import KEEP
 from ingestion.tables import DepositRow, StageRunRow
 from signing.ground.canonical import parse_canonical
@@ -33,8 +34,6 @@ from signing.ground.errors import Refused
 
 AGENT: Final = "service:inconnu"
 """Who deposited, when only a pseudonym is left."""
-
-_RECEIVED: Final = ("DepositReceived", "DepositRecovered")
 
 
 class Recovery:
@@ -146,7 +145,7 @@ class Recovery:
             id=stated["deposit"],
             tenant_id=stated["tenant"],
             idempotency_key=stated["idempotency_key"],
-            request_digest=request_digest(_submission(stated), stated["size"], digests),
+            request_digest=_request_digest(stated),
             state=DepositState.QUARANTINED if aside is not None else DepositState.RECEIVED,
             agent=stated["agent"],
             filename=stated["filename"],
@@ -175,7 +174,7 @@ class Recovery:
             self.recovered.append(f"deposit:{deposit_id}")
         return self._ledger.append(
             session,
-            type="DepositRecovered",
+            type=EntryType.DEPOSIT_RECOVERED,
             tenant=tenant,
             subject=f"deposit:{deposit_id}",
             agent=None,
@@ -275,9 +274,7 @@ def _as_given(session: Session, row: DepositRow, stated: Mapping[str, Any]) -> N
     """Complete a kept deposit from its staging: the caller's key and fields."""
     if not _twin(session, stated):
         row.idempotency_key = stated["idempotency_key"]
-        row.request_digest = request_digest(
-            _submission(stated), stated["size"], Digests(stated["sha-256"], stated["sha-512"])
-        )
+        row.request_digest = _request_digest(stated)
     row.agent, row.fields = stated["agent"], stated["fields"]
     session.flush()
 
@@ -289,20 +286,14 @@ def _twin(session: Session, stated: Mapping[str, Any]) -> bool:
     return session.scalar(query) is not None
 
 
-def _submission(stated: Mapping[str, Any]) -> Submission:
-    return Submission(
-        stated["tenant"],
-        stated["agent"],
-        stated["idempotency_key"],
-        stated["filename"],
-        stated["media_type"],
-        stated["fields"],
-    )
+def _request_digest(stated: Mapping[str, Any]) -> str:
+    digests = Digests(stated["sha-256"], stated["sha-512"])
+    return request_digest(stated["filename"], stated["fields"], stated["size"], digests)
 
 
 def _entry(session: Session, deposit_id: str) -> Entry | None:
     query = select(JournalEntryRow).where(
-        JournalEntryRow.subject == f"deposit:{deposit_id}", JournalEntryRow.type.in_(_RECEIVED)
+        JournalEntryRow.subject == f"deposit:{deposit_id}", JournalEntryRow.type.in_(RECEIVED)
     )
     row = session.scalars(query.order_by(JournalEntryRow.n).limit(1)).first()
     if row is None:
@@ -314,10 +305,10 @@ def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:
     """Reason of a present quarantine, as far as the journal has it."""
     query = select(JournalEntryRow.type, JournalEntryRow.body).where(
         JournalEntryRow.subject == f"deposit:{deposit_id}",
-        JournalEntryRow.type.in_(("DepositQuarantined", "DepositRetried")),
+        JournalEntryRow.type.in_((EntryType.DEPOSIT_QUARANTINED, EntryType.DEPOSIT_RETRIED)),
     )
     last = session.execute(query.order_by(JournalEntryRow.n.desc()).limit(1)).first()
-    if last is None or last.type != "DepositQuarantined":
+    if last is None or last.type != EntryType.DEPOSIT_QUARANTINED:
         return None
     return problem(
         str(json.loads(last.body)["facts"].get("reason", "quarantined")),

@@ -23,6 +23,8 @@ from archive.database.engine import Base, Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow
 from archive.journal.merkle import Nodes, leaf_hash, node_hash, parse_checkpoint, root_hash, verify_consistency
 from archive.journal.tiles import StoredTree
+from archive.journal.types import EntryType
+from archive.model.states import RecordState
 from archive.objects.fixity import check
 from archive.objects.layout import CHECKPOINT
 from archive.objects.port import Unreadable, found
@@ -236,7 +238,7 @@ def _published(session: Session, system: System, key: LogKey) -> dict[str, Any]:
 
 def _records(session: Session) -> dict[str, Any]:
     """Check that exactly the records kept according to the journal are there."""
-    kept = select(JournalEntryRow.subject).where(JournalEntryRow.type == "RecordKept")
+    kept = select(JournalEntryRow.subject).where(JournalEntryRow.type == EntryType.RECORD_KEPT)
     said = {subject.removeprefix("record:") for subject in session.scalars(kept)}
     there = set(session.scalars(select(RecordRow.id)))
     differs = said ^ there
@@ -245,7 +247,7 @@ def _records(session: Session) -> dict[str, Any]:
 
 def _store(session: Session, system: System, sample: int) -> dict[str, Any]:
     """The bytes that the restored rows name, read from the store."""
-    records = list(session.scalars(select(RecordRow.id).where(RecordRow.state == "kept")))
+    records = list(session.scalars(select(RecordRow.id).where(RecordRow.state == RecordState.KEPT)))
     chosen = random.SystemRandom().sample(records, min(sample, len(records)))
     files, wrong = 0, []
     for record in chosen:

@@ -17,7 +17,7 @@ import structlog
 
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
-from ingestion.processing.leases import ExclusiveJob
+from ingestion.operations.exclusive_jobs import ExclusiveJob
 from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:

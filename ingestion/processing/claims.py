@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from ingestion.deposits.states import LEASE_SECONDS, MAX_CLAIMS, UNFINISHED, DepositState, problem
-from ingestion.processing.leases import died, died_alone
+from ingestion.processing.workers import died, died_alone
 from ingestion.tables import DepositRow, PageTaskRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Unavailable
@@ -123,7 +124,7 @@ def quarantine(session: Session, ledger: Ledger, row: DepositRow, now: datetime,
     row.fence += 1
     ledger.append(
         session,
-        type="DepositQuarantined",
+        type=EntryType.DEPOSIT_QUARANTINED,
         tenant=row.tenant_id,
         subject=f"deposit:{row.id}",
         agent="service:ingestion",

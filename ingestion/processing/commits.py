@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from archive.journal.types import EntryType
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState, urgency
 from ingestion.processing.claims import Claim
@@ -116,7 +117,7 @@ def enter_kept(session: Session, claim: Claim, record_id: str, started_at: datet
 def _enter(context: RunContext, session: Session, deposit: DepositRow, stage_run: StageRun) -> None:
     context.ledger.append(
         session,
-        type="StageFailed" if stage_run.state == "failed" else "StageCompleted",
+        type=EntryType.STAGE_FAILED if stage_run.state == "failed" else EntryType.STAGE_COMPLETED,
         tenant=deposit.tenant_id,
         subject=f"deposit:{deposit.id}",
         agent="service:ingestion",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
+from archive.model.description_fields import DESCRIPTION_FIELDS, TITLE, Description
+from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile, Remark, ToolRun
 from archive.objects.ocfl import report_of
 from ingestion.processing.workspace import Files
 from ingestion.stages.registry import CONVERT, IDENTIFY, RECOGNISE, SCREEN, SEAL, STAGES, VALIDATE
@@ -55,19 +55,11 @@ def pack(
 
 def describe(fields: Mapping[str, str], filename: str, language: str | None = None) -> Description:
     """What the producer said; the title falls back on the file's name."""
-    given = {name: value.strip() for name, value in fields.items() if value and value.strip()}
-    return Description(
-        title=given.get("title") or title_of(filename),
-        description=given.get("description"),
-        document_type=given.get("document_type"),
-        classification=given.get("classification"),
-        producer=given.get("producer"),
-        document_date=_day(given.get("document_date")),
-        closed_on=_day(given.get("closed_on")),
-        external_reference=given.get("external_reference"),
-        language=given.get("language") or language,
-        access_rule=given.get("access_rule"),
-    )
+    # judged when it was received, maybe under an earlier limit: not judged again
+    given: dict[str, Any] = {field.name: field.parsed(fields.get(field.name)) for field in DESCRIPTION_FIELDS}
+    given["title"] = given["title"] or TITLE.cut(title_of(filename))
+    given["language"] = given["language"] or language
+    return Description(**given)
 
 
 def title_of(filename: str) -> str:
@@ -131,7 +123,3 @@ def _pages(facts: Facts) -> int | None:
         if isinstance(pages, int):
             return pages
     return None
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from ingestion.deposits import outbox
 from ingestion.deposits.queries import find
 from ingestion.deposits.states import STAGING_HOURS, DepositState
@@ -28,7 +29,6 @@ def retry(
     ledger: Ledger,
     clock: Clock,
     notify: Callable[[], None],
-    *,
     tenant: str,
     deposit_id: str,
     agent: str,
@@ -66,7 +66,7 @@ def retry(
         row.updated_at = now
         ledger.append(
             session,
-            type="DepositRetried",
+            type=EntryType.DEPOSIT_RETRIED,
             tenant=tenant,
             subject=f"deposit:{deposit_id}",
             agent=agent,

@@ -16,8 +16,8 @@ from ingestion.processing.advance import advance, put_aside
 from ingestion.processing.attempt import storable
 from ingestion.processing.claims import Claim, Heartbeat, LeaseLost, claim_deposit, claim_pages, release
 from ingestion.processing.context import RunContext
-from ingestion.processing.leases import this_worker
 from ingestion.processing.pages import recognise_pages
+from ingestion.processing.workers import this_worker
 from ingestion.stages.port import Stage, checked
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Unavailable

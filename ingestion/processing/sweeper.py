@@ -20,7 +20,7 @@ from archive.objects.port import Listed, ObjectStore, Unreadable
 from ingestion.deposits import outbox
 from ingestion.deposits.states import STAGING_HOURS, UNFINISHED, DepositState, urgency
 from ingestion.processing import leftovers
-from ingestion.processing.leases import died
+from ingestion.processing.workers import died
 from ingestion.queue.port import TaskQueue
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow
 from signing.ground.clock import Clock

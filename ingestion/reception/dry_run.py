@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from archive.database.engine import Database, iso
+from archive.database.engine import Database
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Digests, Kind
 from archive.retention.schedule import decide
 from ingestion.processing.packaging import describe
 from ingestion.reception.submission import Submission
 from ingestion.stages.port import Stage, StageInput
-from signing.ground.clock import Clock, stamp
+from signing.ground.clock import Clock, iso, stamp
 
 
 class DryRun:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 from archive.database.engine import Database
 from archive.database.tables import TenantRow
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.fixity import altered
@@ -25,7 +25,8 @@ from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore, StoredObject
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState
-from ingestion.reception.submission import ALONE, Submission, check, check_bytes, request_digest, statement
+from ingestion.reception.spool import Spool
+from ingestion.reception.submission import ALONE, Submission, check_bytes, request_digest, statement
 from ingestion.tables import DepositRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused, Unavailable
@@ -50,78 +51,18 @@ DryRunner = Callable[[Path, Submission, Digests], dict[str, Any]]
 """What would become of these bytes, for a dry run."""
 
 
-class Spool:
-    """A file being received: written by us, named by us, gone when the deposit is acknowledged or refused."""
+@dataclass(frozen=True)
+class _Arrival:
+    """A submission with its bytes, and the names that were chosen for it."""
 
-    def __init__(self, intake: Intake, path: Path) -> None:
-        self._intake = intake
-        self.path = path
-        self.size = 0
-        self._sha256 = hashlib.sha256()
-        self._sha512 = hashlib.sha512()
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            Refused: ``too_large``.
-            Unavailable: ``spool_full``.
-        """
-        self.size += len(chunk)
-        if self.size > self._intake.max_bytes:
-            raise Refused(
-                "too_large",
-                "Ce fichier dépasse la taille acceptée ({limit} octets).",
-                kept=ALONE,
-                action="Découpez le document ou demandez à l’administrateur de relever la limite.",
-                limit=self._intake.max_bytes,
-            )
-        self._sha256.update(chunk)
-        self._sha512.update(chunk)
-        try:
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError as error:
-            raise _spool_full() from error
-
-    @property
-    def digests(self) -> Digests:
-        """Of all bytes written so far."""
-        return Digests(self._sha256.hexdigest(), self._sha512.hexdigest())
-
-    def finish(self, submission: Submission, *, dry_run: bool = False) -> Received:
-        """Acknowledge what was written; the spool is gone afterwards, whatever happens.
-
-        Raises:
-            Refused: ``empty_file``, ``digest_mismatch``, ``idempotency_key_reused``, ``bad_field`` …
-            Unavailable: Nothing was acknowledged.
-        """
-        try:
-            if not dry_run:
-                self._sync()
-            return self._intake.accept(self, submission, dry_run=dry_run)
-        finally:
-            self.discard()
-
-    def discard(self) -> None:
-        """Throw the spool away; harmless when it is gone already."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        self.path.unlink(missing_ok=True)
-
-    def _sync(self) -> None:
-        try:
-            os.fsync(self._descriptor)
-            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            raise _spool_full() from error
+    deposit_id: str
+    record_id: str
+    received_at: datetime
+    submission: Submission
+    size: int
+    digests: Digests
+    request: str
+    """Digest of what makes two requests the same."""
 
 
 class Intake:
@@ -151,17 +92,17 @@ class Intake:
         self._store = store
         self._spool = spool
         self._clock = clock
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._notify = notify
         self._dry_run = dry_runner
 
     def open_spool(self) -> Spool:
-        """Begin to receive; the caller writes, then finishes or discards."""
-        try:
-            self._spool.mkdir(parents=True, exist_ok=True)
-            return Spool(self, self._spool / f"{new_id()}.part")
-        except OSError as error:
-            raise _spool_full() from error
+        """Begin to receive; the caller writes, then hands it to ``accept`` or discards it.
+
+        Raises:
+            Unavailable: ``spool_full``.
+        """
+        return Spool(self._spool / f"{new_id()}.part", self._max_bytes)
 
     def receive(
         self,
@@ -177,38 +118,44 @@ class Intake:
         priority: int = 0,
         dry_run: bool = False,
     ) -> Received:
-        """Receive from an iterable: ``open_spool``, ``write``, ``finish`` in one call."""
+        """Receive from an iterable: ``open_spool``, ``write``, ``accept`` in one call."""
         submission = Submission(tenant, agent, idempotency_key, filename, media_type, fields, expected_sha256, priority)
-        check(submission)
-        spool = self.open_spool()
-        try:
+        with self.open_spool() as spool:
             for chunk in chunks:
                 spool.write(chunk)
-            return spool.finish(submission, dry_run=dry_run)
-        finally:
-            spool.discard()
+            return self.accept(spool, submission, dry_run=dry_run)
 
-    def accept(self, spool: Spool, submission: Submission, *, dry_run: bool) -> Received:
-        """Acknowledge a spooled file (called by ``Spool.finish``)."""
-        check(submission)
+    def accept(self, spool: Spool, submission: Submission, *, dry_run: bool = False) -> Received:
+        """Acknowledge what was spooled; the spool is gone afterwards, whatever happens.
+
+        Raises:
+            Refused: ``empty_file``, ``digest_mismatch``, ``idempotency_key_reused``, ``tenant_unknown``.
+            Unavailable: Nothing was acknowledged.
+        """
+        with spool:
+            check_bytes(spool.size, spool.digests, submission)
+            if dry_run:
+                return self._planned(spool, submission)
+            spool.sync()
+            return self._acknowledged(spool, submission)
+
+    def _planned(self, spool: Spool, submission: Submission) -> Received:
         digests = spool.digests
-        check_bytes(spool.size, digests, submission)
-        if dry_run:
-            plan = self._dry_run(spool.path, submission, digests) if self._dry_run else {}
-            return Received(None, replayed=False, plan={"size": spool.size, "digests": digests.as_json()} | plan)
-        request = request_digest(submission, spool.size, digests)
+        plan = self._dry_run(spool.path, submission, digests) if self._dry_run else {}
+        return Received(None, replayed=False, plan={"size": spool.size, "digests": digests.as_json()} | plan)
+
+    def _acknowledged(self, spool: Spool, submission: Submission) -> Received:
+        size, digests = spool.size, spool.digests
+        request = request_digest(submission.filename, submission.fields, size, digests)
         with self._database.read() as session:
             tenant_name = _tenant_name(session, submission.tenant)
             known = self._replay(session, submission, request)
         if known is not None:
             return Received(known, replayed=True)
-        deposit_id, record_id, received_at = new_id(), new_id(), self._clock()
-        described = statement(deposit_id, record_id, tenant_name, submission, spool.size, digests, received_at)
-        staged = self._stage(spool, DepositFolder(submission.tenant, deposit_id), described, digests)
+        arrival = _Arrival(new_id(), new_id(), self._clock(), submission, size, digests, request)
+        staged = self._stage(spool.path, arrival, tenant_name)
         try:
-            received = self._commit(
-                deposit_id, record_id, received_at, submission, request, spool.size, digests, staged[0]
-            )
+            received = self._commit(arrival, staged[0])
         except IntegrityError as error:  # another process was faster by an instant (PostgreSQL)
             with self._database.read() as session:
                 known = self._replay(session, submission, request)
@@ -239,48 +186,47 @@ class Intake:
             )
         return known
 
-    def _stage(
-        self, spool: Spool, folder: DepositFolder, text: bytes, digests: Digests
-    ) -> tuple[StoredObject, StoredObject]:
-        content = self._store.put(folder.content, spool.path, sha256=digests.sha256)
-        _read_back(self._store, content, digests.sha256, spool.size)
+    def _stage(self, path: Path, arrival: _Arrival, tenant_name: str) -> tuple[StoredObject, StoredObject]:
+        folder = DepositFolder(arrival.submission.tenant, arrival.deposit_id)
+        content = self._store.put(folder.content, path, sha256=arrival.digests.sha256)
+        _read_back(self._store, content, arrival.digests.sha256, arrival.size)
+        text = statement(
+            arrival.deposit_id,
+            arrival.record_id,
+            tenant_name,
+            arrival.submission,
+            arrival.size,
+            arrival.digests,
+            arrival.received_at,
+        )
         described = self._store.put(folder.statement, text, sha256=hashlib.sha256(text).hexdigest())
         return content, described
 
-    def _commit(
-        self,
-        deposit_id: str,
-        record_id: str,
-        received_at: datetime,
-        submission: Submission,
-        request: str,
-        size: int,
-        digests: Digests,
-        staged: StoredObject,
-    ) -> Received:
+    def _commit(self, arrival: _Arrival, staged: StoredObject) -> Received:
+        submission, digests, received_at = arrival.submission, arrival.digests, arrival.received_at
         with self._database.write() as session:
-            known = self._replay(session, submission, request)
+            known = self._replay(session, submission, arrival.request)
             if known is not None:
                 return Received(known, replayed=True)
             entry = self._ledger.append(
                 session,
-                type="DepositReceived",
+                type=EntryType.DEPOSIT_RECEIVED,
                 tenant=submission.tenant,
-                subject=f"deposit:{deposit_id}",
+                subject=f"deposit:{arrival.deposit_id}",
                 agent=submission.agent,
-                facts={"sha-256": digests.sha256, "sha-512": digests.sha512, "size": size},
+                facts={"sha-256": digests.sha256, "sha-512": digests.sha512, "size": arrival.size},
             )
             row = DepositRow(
-                id=deposit_id,
+                id=arrival.deposit_id,
                 tenant_id=submission.tenant,
                 idempotency_key=submission.idempotency_key,
-                request_digest=request,
+                request_digest=arrival.request,
                 state=DepositState.RECEIVED,
                 version=1,
                 agent=submission.agent,
                 filename=submission.filename,
                 media_type=submission.media_type,
-                size=size,
+                size=arrival.size,
                 sha256=digests.sha256,
                 sha512=digests.sha512,
                 fields=dict(submission.fields),
@@ -290,7 +236,7 @@ class Intake:
                 staging_version=staged.version,
                 entry=entry.n,
                 leaf_hash=entry.leaf_hash,
-                record_id=record_id,
+                record_id=arrival.record_id,
                 problem=None,
                 priority=submission.priority,
                 lease_owner=None,
@@ -299,7 +245,7 @@ class Intake:
                 attempts=0,
             )
             session.add(row)
-            outbox.add(session, outbox.ADVANCE, deposit_id, submission.priority, at=received_at)
+            outbox.add(session, outbox.ADVANCE, arrival.deposit_id, submission.priority, at=received_at)
         return Received(row, replayed=False)
 
 
@@ -323,12 +269,3 @@ def _tenant_name(session: Session, tenant: str) -> str:
             tenant=tenant,
         )
     return row.name
-
-
-def _spool_full() -> Unavailable:
-    return Unavailable(
-        "spool_full",
-        "Le disque de réception ne répond pas ou est plein.",
-        kept=ALONE,
-        action="Réessayez dans quelques minutes ; si cela dure, prévenez l’administrateur.",
-    )

@@ -5,20 +5,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
+from typing import Final
 
+from archive.model.description_fields import BY_NAME, KNOWN, DescriptionField, FieldKind, bad_field, is_text
 from archive.model.records import Digests
-from ingestion.deposits.states import FIELD_LENGTHS, FIELDS
 from signing.ground.canonical import canonical
 from signing.ground.clock import stamp
 from signing.ground.errors import Refused
 
 ALONE = "Rien n’a été conservé."
 
+CALLBACK: Final = DescriptionField(
+    name="callback_url",
+    kind=FieldKind.TEXT,
+    limit=2000,
+    label="Adresse de rappel",
+    meaning="Adresse appelée à la fin du traitement.",
+    in_record=False,
+)
+"""Says nothing of the record: whom to call when the deposit has ended."""
+
 
 @dataclass(frozen=True)
 class Submission:
-    """What a producer hands over, bytes apart.
+    """What a producer hands over, bytes apart; one that exists was checked.
 
     Attributes:
         idempotency_key: Chosen by the caller; the same key never makes two deposits.
@@ -36,13 +47,16 @@ class Submission:
     expected_sha256: str | None = None
     priority: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what can be refused without the bytes.
 
-def check(submission: Submission) -> None:
-    """Refuse what can be refused before the first byte.
+        Raises:
+            Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
+        """
+        _check(self)
 
-    Raises:
-        Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
-    """
+
+def _check(submission: Submission) -> None:
     if not 1 <= len(submission.idempotency_key) <= 255 or not submission.idempotency_key.isprintable():
         raise Refused(
             "bad_idempotency_key",
@@ -51,7 +65,7 @@ def check(submission: Submission) -> None:
             action="Donnez à chaque dépôt une clé nouvelle, par exemple un UUID.",
             pointer="Idempotency-Key",
         )
-    if not submission.filename.strip() or len(submission.filename) > 1000 or not _is_text(submission.filename):
+    if not submission.filename.strip() or len(submission.filename) > 1000 or not is_text(submission.filename):
         raise Refused(
             "bad_filename",
             "Le nom du fichier manque ou n’est pas lisible.",
@@ -63,46 +77,24 @@ def check(submission: Submission) -> None:
         _check_field(name, value)
 
 
-def request_digest(submission: Submission, size: int, digests: Digests) -> str:
+def request_digest(filename: str, fields: Mapping[str, str], size: int, digests: Digests) -> str:
     """What makes two requests the same: content, name and fields."""
     request = {
         "v": 1,
-        "filename": submission.filename,
+        "filename": filename,
         "size": size,
         "sha-256": digests.sha256,
-        "fields": dict(submission.fields),
+        "fields": dict(fields),
     }
     return hashlib.sha256(canonical(request)).hexdigest()
 
 
 def _check_field(name: str, value: str) -> None:
-    if name not in FIELDS:
-        raise _bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", known=", ".join(FIELDS))
-    if not _is_text(value):
-        raise _bad_field(name, "Le champ « {name} » n’est pas du texte lisible.", "Envoyez-le en UTF-8.")
-    if len(value) > FIELD_LENGTHS[name]:
-        raise _bad_field(
-            name,
-            "Le champ « {name} » est trop long.",
-            "Au plus {limit} caractères.",
-            limit=FIELD_LENGTHS[name],
-        )
-    if name in {"document_date", "closed_on"} and value:
-        try:
-            date.fromisoformat(value)
-        except ValueError as error:
-            raise _bad_field(
-                name, "Le champ « {name} » n’est pas une date.", "Écrivez la date ainsi : 2026-03-12."
-            ) from error
-
-
-def _is_text(value: str) -> bool:
-    """No NUL and no half of a character: what every store and database can write."""
-    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
-
-
-def _bad_field(name: str, detail: str, action: str, **values: object) -> Refused:
-    return Refused("bad_field", detail, kept=ALONE, action=action, pointer=f"/{name}", name=name, **values)
+    field = BY_NAME.get(name) or (CALLBACK if name == CALLBACK.name else None)
+    if field is None:
+        known = f"{KNOWN}, {CALLBACK.name}"
+        raise bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", ALONE, known=known)
+    field.read(value, kept=ALONE)
 
 
 def check_bytes(size: int, digests: Digests, submission: Submission) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import IO, Any, BinaryIO, Final, Literal
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
@@ -200,7 +200,7 @@ def _escaped(text: str) -> str:
 # -- reading
 
 
-Written = Path | bytes | BinaryIO | Iterator[bytes]
+Written = Path | bytes | IO[bytes] | Iterator[bytes]
 """A document as a file, whole, opened, or as it comes out of the store."""
 
 

@@ -1,4 +1,4 @@
-"""How a process is locked up: bubblewrap if the machine allows it, else resource limits alone."""
+"""Build the sandbox around a process: bubblewrap if the machine allows it, else resource limits."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 CODE: Final = Path(__file__).resolve().parents[2]
-"""Where our packages lie; inside they are at ``/code``."""
+"""Where our packages lie; the sandboxed process sees them at ``/code``."""
 
 _SEEN: Final = ("ingestion", "archive", "signing")
-"""Packages that the inside needs."""
+"""Packages that a sandboxed process needs."""
 
 _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
-    "HOME": "/tmp",  # noqa: S108 - the jail's own
+    "HOME": "/tmp",  # noqa: S108 - the sandbox's own
     # The reader of PRONOM's signatures lives for one file: it collects garbage when there is much, not on the way.
     "GOGC": "off",
     "GOMEMLIMIT": "512MiB",
@@ -59,15 +59,15 @@ def usable_bwrap() -> str | None:
 
 
 def sandboxed_environment(code: str) -> dict[str, str]:
-    """All that the inside may read from its environment."""
+    """All that a sandboxed process may read from its environment."""
     return {**_ENVIRONMENT, "PYTHONPATH": code}
 
 
 def sandboxed_command(program: str, scratch: Path, arguments: list[str]) -> list[str]:
-    """A Python command line inside bubblewrap.
+    """A Python command line under bubblewrap.
 
     No network, no home, no other process, an empty environment, read-only system and code; ``scratch`` is the
-    jail's ``/tmp``: on disk, because a converted register is larger than the memory we want to spend on it.
+    sandbox's ``/tmp``: on disk, because a converted register is larger than the memory we want to spend on it.
     """
     command = [
         program,

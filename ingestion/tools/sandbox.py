@@ -1,4 +1,4 @@
-"""Where foreign bytes are parsed: a warm process behind bars that forks one child a call.
+"""The sandbox, where foreign bytes are parsed: a warm process that forks one child a call.
 
 The process is started at the first call and ends after some idle time. It is handed open descriptors and nothing
 else: it can't name, let alone open, any file of ours. A child that crashes, hangs or swells takes only its own
@@ -33,9 +33,11 @@ T = TypeVar("T")
 
 _ANSWER_LIMIT: Final = 16 * 1024**2
 _GRACE: Final = 5.0
-"""Seconds after a call's own limit until the whole jail is torn down."""
+"""Seconds after a call's own limit until the whole sandbox is torn down."""
+_SANDBOX: Final = "sandbox"
+"""Code of a failure of the sandbox as a whole, not of the child."""
 _KILLED: Final = "killed"
-"""Somebody outside killed the child (an operator, a machine short of memory): the file is not to blame yet."""
+"""Somebody else killed the child (an operator, a machine short of memory): the file is not to blame yet."""
 
 
 class ToolFailed(Exception):
@@ -44,7 +46,7 @@ class ToolFailed(Exception):
     Attributes:
         reason: ``crashed``, ``timeout``, ``memory``, ``refused`` (the tool said no) or ``output`` (too much of it).
         detail: For operators, in the tool's words.
-        code: Stable word when the inside gave one, e.g. ``encrypted``.
+        code: Stable word when the sandboxed function gave one, e.g. ``encrypted``.
     """
 
     def __init__(self, reason: Reason, detail: str, code: str = "") -> None:
@@ -74,12 +76,12 @@ class Limits:
 
 
 class Sandbox:
-    """One jail, one call at a time; as many instances as one likes.
+    """A sandboxed process, one call at a time; as many instances as one likes.
 
-    An instance that crosses a fork starts a jail of its own in the new process.
+    An instance that crosses a fork starts a process of its own in the new process.
 
     Args:
-        idle: Seconds without a call after which the jail ends by itself.
+        idle: Seconds without a call after which the process ends by itself.
         bubblewrap: False to do without namespaces although the machine has them.
     """
 
@@ -105,7 +107,7 @@ class Sandbox:
         outputs: Mapping[str, Path] | None = None,
         limits: Limits | None = None,
     ) -> dict[str, Any]:
-        """Run one of the inside functions.
+        """Run one of the sandboxed functions.
 
         Args:
             function: A name of ``ingestion.tools.sandboxed.functions``.
@@ -116,7 +118,7 @@ class Sandbox:
 
         Raises:
             ToolFailed: The file was too much for the tool.
-            Unavailable: ``sandbox_away``: the jail could not be started.
+            Unavailable: ``sandbox_away``: the process could not be started.
         """
         limits = limits or Limits()
         with self._lock, contextlib.ExitStack() as opened:
@@ -138,7 +140,7 @@ class Sandbox:
                 raise
 
     def close(self) -> None:
-        """End the jail, if one runs."""
+        """End the sandboxed process, if one runs."""
         with self._lock:
             self._stop()
             if self._starter is not None and self._owner == os.getpid():
@@ -155,7 +157,7 @@ class Sandbox:
                 if not error.before_work or attempt == 2:
                     raise ToolFailed("crashed", str(error)) from error
             except ToolFailed as error:
-                if error.reason == "timeout" and error.code == "jail":
+                if error.reason == "timeout" and error.code == _SANDBOX:
                     self._stop()
                 if error.code != _KILLED or attempt == 2:
                     raise
@@ -185,7 +187,7 @@ class Sandbox:
 
 
 class _Gone(Exception):
-    """The jail is not there any more."""
+    """The sandboxed process is not there any more."""
 
     def __init__(self, detail: str, *, before_work: bool) -> None:
         self.before_work = before_work
@@ -193,10 +195,10 @@ class _Gone(Exception):
 
 
 class _Sandboxed:
-    """The warm process, as seen from outside."""
+    """The warm process, as its host sees it."""
 
     def __init__(self, kind: str, idle: int) -> None:
-        self._scratch = Path(tempfile.mkdtemp(prefix="chartrier-jail-"))
+        self._scratch = Path(tempfile.mkdtemp(prefix="chartrier-sandbox-"))
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         arguments = ["-m", "ingestion.tools.sandboxed.zygote", str(theirs.fileno()), str(idle)]
         program = usable_bwrap() if kind == "bwrap" else None
@@ -222,7 +224,7 @@ class _Sandboxed:
             theirs.close()
 
     def ask(self, request: dict[str, Any], descriptors: list[int], limits: Limits) -> dict[str, Any]:
-        """One call: send, read the child's answer, then the jail's word on how the child ended."""
+        """One call: send, read the child's answer, then how the child ended."""
         deadline = time.monotonic() + limits.wall + _GRACE
         answer_end, their_end = os.pipe()
         try:
@@ -262,7 +264,7 @@ class _Sandboxed:
             size += len(part)
             if size > _ANSWER_LIMIT:
                 self._process.kill()
-                raise ToolFailed("output", "the answer is too long", code="jail")
+                raise ToolFailed("output", "the answer is too long", code=_SANDBOX)
             parts.append(part)
 
     def _read_ending(self, deadline: float) -> dict[str, Any]:
@@ -291,7 +293,7 @@ class _Sandboxed:
 
 def _await(descriptor: int, deadline: float) -> None:
     if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
-        raise ToolFailed("timeout", "the sandbox does not answer", code="jail")
+        raise ToolFailed("timeout", "the sandbox does not answer", code=_SANDBOX)
 
 
 def _result(answer: bytes) -> dict[str, Any]:

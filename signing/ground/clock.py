@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 Clock = Callable[[], datetime]
 
@@ -32,3 +32,8 @@ def parse_stamp(text: str) -> datetime:
         ValueError: If the text is in any other form.
     """
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def iso(day: date | None) -> str | None:
+    """Write a day as JSON carries it."""
+    return day.isoformat() if day is not None else None

@@ -48,6 +48,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("service", profiles, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what uses one service (``--dist loadgroup``): each profile's tests, and each other module's."""
+    for item in items:
+        if isinstance(item, pytest.Function) and Path(__file__).parent in item.path.parents:
+            shared = "service" in item.fixturenames and not hasattr(item.module, "service")
+            profile = item.callspec.params.get("service", "embedded") if hasattr(item, "callspec") else "embedded"
+            item.add_marker(pytest.mark.xdist_group(profile if shared else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     profile = getattr(request, "param", "embedded")

@@ -140,7 +140,7 @@ def test_malware_is_set_aside(client: httpx2.Client, tmp_path: Path) -> None:
     assert deposit(client, path, key="infected")["state"] == "quarantined"
 
 
-def test_received_files_are_parsed_in_a_jail(composed: Composed) -> None:
+def test_received_files_are_parsed_in_a_sandbox(composed: Composed) -> None:
     """With the declared security options; the container's own locks must not forbid ours."""
     for name in ("api", "worker"):
         done = composed.execute(

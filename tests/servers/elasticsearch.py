@@ -166,5 +166,8 @@ def search_prefix(elasticsearch_node: Node) -> Callable[[], str]:
 
 if __name__ == "__main__":
     if missing():
-        sys.exit(f"{missing()}: install it, or leave these tests out")
-    print(home())
+        sys.exit(f"No {missing()}. Debian 12 has Maven and no such JDK: Temurin has, for example.")
+    try:
+        print(home())
+    except RuntimeError as error:
+        sys.exit(str(error))

@@ -2,6 +2,7 @@
 # Installs or builds the real servers that the tests start; given "validators", only the programs that judge and
 # look for the other tests. Quick when everything is there.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/chartrier"
 mkdir -p "$cache"
 exec 9> "$cache/install.lock" # two runs at once: the second waits, then finds everything
@@ -46,12 +47,8 @@ minio() { # its community edition is archived: the last release that the Go modu
 }
 
 elasticsearch() { # put together from published jars; see elasticsearch_node/README.md
-    cd "$(dirname "$0")/../.."
-    .venv/bin/python -m tests.servers.elasticsearch || {
-        echo "Elasticsearch 9.5.3 needs mvn (package maven) and a JDK 21 or newer, which Debian 12 does not have:" >&2
-        echo "install one (Temurin, for example) under /usr/lib/jvm, or name it in ES_JAVA_HOME." >&2
-        exit 1
-    }
+    make -s setup-test # what puts it together is Python with the tests' packages; says itself what it lacks
+    .venv/bin/python -m tests.servers.elasticsearch
 }
 
 if [ "${1:-}" = validators ]; then

@@ -45,6 +45,7 @@ def verapdf(paths: Sequence[Path], flavour: str = "2b") -> list[dict[str, Any]]:
         shutil.copytree(HERE / "verapdf", folder, dirs_exist_ok=True)
     done = subprocess.run(
         ["sh", str(folder / "run.sh"), "-f", flavour, *map(str, paths)],
+        env={"JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"} | os.environ,  # it ends in seconds
         capture_output=True,
         text=True,
         timeout=600,

@@ -15,12 +15,14 @@ from starlette.responses import Response
 
 from api.access.auth import Caller
 from api.access.permissions import PageNeeds
-from api.http.i18n import _, current_language, ngettext, translate
+from api.http.i18n import _, ngettext, translated
 from api.views.deposit import view
 from api.web import quantities
+from api.web.file_kinds import kind_of
 from api.web.progress import Badge, badge
 from api.web.render import in_language, pages_of, system_of
 from archive.database.tables import DocumentTypeRow, RecordRow
+from archive.model.final_actions import FinalAction
 from archive.model.identifiers import new_id
 from ingestion.deposits.queries import newest
 from ingestion.tables import DepositRow
@@ -82,7 +84,7 @@ def show_home(
 
 def line(session: Session, row: DepositRow, now: datetime) -> Line:
     """A deposit as a list shows it."""
-    shown = view(session, row, translate=stored)
+    shown = view(session, row, translate=translated)
     record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == row.id)) if row.state == "kept" else None
     pages = ngettext("{n} page", "{n} pages", record.pages) if record is not None and record.pages else None
     meta = ", ".join(
@@ -96,11 +98,6 @@ def line(session: Session, row: DepositRow, now: datetime) -> Line:
         hour=quantities.hour(row.received_at),
         badge=_line_badge(badge(shown), record),
     )
-
-
-def stored(text: str) -> str:
-    """A stored sentence in the page's language."""
-    return translate(text, current_language())
 
 
 def _line_badge(found: Badge, record: RecordRow | None) -> Badge:
@@ -124,22 +121,9 @@ def until(record: RecordRow) -> Markup:
     """How long, in five words."""
     if record.ends_on is not None:
         return _("Au moins jusqu’au {day}.", day=quantities.day(record.ends_on))
-    if record.final_action == "keep":
+    if FinalAction(record.final_action).kept_for_ever:
         return _("Pour toujours.")
     return _("Sans date de fin pour l’instant.")
-
-
-def kind_of(media_type: str, filename: str) -> str:
-    """``PDF``, ``JPEG`` …: what a person calls a file."""
-    known = {
-        "application/pdf": "PDF",
-        "image/tiff": "TIFF",
-        "image/jpeg": "JPEG",
-        "image/png": "PNG",
-        "text/plain": "TXT",
-    }
-    suffix = filename.rpartition(".")[2].upper() if "." in filename else ""
-    return known.get(media_type) or (suffix if 1 < len(suffix) <= 5 else str(_("Fichier")))
 
 
 def count(session: Session, person: Caller, state: str | None = None) -> int:

@@ -15,14 +15,15 @@ from starlette.responses import RedirectResponse, Response
 from api.access.auth import Caller, require_csrf, require_same_origin
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment
-from api.http.i18n import _, said
+from api.http.i18n import _, said, translated
 from api.http.languages import preferred_language
 from api.http.uploads import Upload, receive_files
 from api.routes.deposits import position_of
 from api.views.deposit import entity_tag, view
-from api.web.pages.accueil import line, show_home, stored
+from api.web.pages.accueil import line, show_home
 from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
+from api.web.typed_date import written_date
 from archive.database.tables import RecordRow, TenantRow
 from ingestion.deposits.queries import find, newest
 from ingestion.deposits.states import DepositState
@@ -36,15 +37,6 @@ PAGE = 25
 STATES = ("received", "working", "kept", "quarantined", "refused")
 
 
-def written_date(form: Mapping[str, str]) -> str:
-    """Day, month and year as typed, as ``2024-12-31``; empty when all three are.
-
-    A date that does not exist is left to the intake or the archive, which refuse it in words.
-    """
-    day, month, year = (form.get(name, "").strip() for name in ("day", "month", "year"))
-    return f"{year:0>4}-{month:0>2}-{day:0>2}" if day or month or year else ""
-
-
 @router.post("/depots")
 async def receive(request: Request, person: Annotated[Caller, Depends(PageNeeds("deposit:write"))]) -> Response:
     """Receive one or many files, streamed; what was received stays received if another file is at fault."""
@@ -54,15 +46,15 @@ async def receive(request: Request, person: Annotated[Caller, Depends(PageNeeds(
 
 
 def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: dict[str, str]) -> Response:
+    intake = system_of(request).intake
     received: list[DepositRow] = []
     faults: list[dict[str, str]] = []
     try:
         require_csrf(request, form.get("csrf", ""))
         with in_language(request):
             for number, upload in enumerate(uploads):
-                submission = _submission(person, upload, form, number)
                 try:
-                    answer = upload.spool.finish(submission)
+                    answer = intake.accept(upload.spool, _submission(person, upload, form, number))
                 except Refused as error:
                     faults.append(_fault(upload, error))
                 else:
@@ -166,7 +158,7 @@ def follow(request: Request, deposit_id: str, person: Annotated[Caller, Depends(
     system = system_of(request)
     with in_language(request), system.database.read() as session:
         row = find(session, person.tenant, deposit_id)
-        shown = view(session, row, position=position_of(system), translate=stored)
+        shown = view(session, row, position=position_of(system), translate=translated)
         etag = entity_tag(shown)
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"ETag": etag})
@@ -210,7 +202,7 @@ def receipt(
             tab="depots",
             help_anchor="recepisse",
             json_href=f"/api/v1/deposits/{deposit_id}/receipt",
-            deposit=view(session, row, translate=stored),
+            deposit=view(session, row, translate=translated),
             tenant=tenant.name if tenant is not None else row.tenant_id,
             depositor=person.name if row.agent == person.agent else None,
             probative=system.signer.probative,

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.access.auth import Caller, require_csrf
 from api.access.permissions import PageNeeds
-from api.http.i18n import said
 from api.views import hold as hold_views
 from api.views.record import find_record
-from api.web.pages.depots import written_date
-from api.web.pages.documents import page_of
-from api.web.render import in_language, system_of
+from api.web.hold_form import refused_hold, typed_end
+from api.web.record_page import Visit, record_page
+from api.web.render import in_language, pages_of, system_of
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -48,7 +45,7 @@ def _placed(request: Request, person: Caller, record_id: str, form: dict[str, st
     system = system_of(request)
     _require(system, person, record_id)
     try:
-        reason, until = form.get("reason", ""), _day(form)
+        reason, until = form.get("reason", ""), typed_end(form)
         hold_views.place(system, person.tenant, [record_id], reason=reason, until=until, agent=person.agent)
     except Refused as error:
         return _refused(request, person, record_id, error, form)
@@ -73,26 +70,10 @@ def _require(system: Any, person: Caller, record_id: str) -> None:
         find_record(session, person.tenant, record_id)
 
 
-def _day(form: dict[str, str]) -> date | None:
-    written = written_date(form)
-    try:
-        return date.fromisoformat(written) if written else None
-    except ValueError as error:
-        raise Refused(
-            "bad_hold",
-            "La date « {written} » n’existe pas.",
-            kept="Rien n’a été changé.",
-            action="Écrivez le jour, le mois et l’année, par exemple 31 12 2024.",
-            pointer="/until",
-            written=written,
-        ) from error
-
-
 def _refused(
     request: Request, person: Caller, record_id: str, error: Refused, form: dict[str, str], hold_id: str = ""
 ) -> Response:
     with in_language(request):
-        text = said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
-    field = "#gel" if hold_id or error.pointer is None else "#terme-day" if error.pointer == "/until" else "#motif"
-    faults = [{"href": field, "text": text}]
-    return page_of(request, person, record_id, 1, "", status=422, block=None, held=(faults, hold_id, form))
+        visit = Visit(hold=refused_hold(error, form, hold_id))
+        page = record_page(system_of(request), person, record_id, visit)
+    return pages_of(request).show(request, page, status=422)

@@ -21,6 +21,7 @@ from api.web import quantities
 from api.web.pages.accueil import document_types
 from api.web.render import in_language, mark, pages_of, system_of
 from archive.database.tables import RecordRow
+from archive.model.final_actions import FinalAction
 from search.port import FACETS, Answer, Hit, Query, Sort
 from signing.ground.errors import Refused
 
@@ -34,7 +35,6 @@ _FACET_NAMES = {
     "final_action": "À la fin",
     "rule": "Règle",
 }
-_ACTIONS = {"keep": "Garder", "destroy": "Éliminer", "sort": "Trier"}
 _SORTS = {
     Sort.RELEVANCE: "Pertinence",
     Sort.NEWEST_DOCUMENT: "Date, récent d’abord",
@@ -196,8 +196,8 @@ def value_name(facet: str, value: str, labels: Mapping[str, str]) -> str:
     """What people call a value of a facet."""
     if facet == "document_type":
         return labels.get(value, value)
-    if facet == "final_action" and value in _ACTIONS:
-        return str(_(_ACTIONS[value]))
+    if facet == "final_action" and value in set(FinalAction):
+        return str(_(FinalAction(value).label))
     return value
 
 

@@ -23,15 +23,14 @@ from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, Rec
 from archive.disposition.holds import statements as hold_statements
 from archive.disposition.holds.statements import PLACED, RELEASED, Statement, digest_of
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType, RebuildEffect, rebuilding, registered
 from archive.objects.layout import REGISTER, HoldKey, bare, register_folder, register_key
 from archive.objects.port import ObjectStore, Unreadable, read_all
 from signing.ground.clock import Clock
 
 _EVENTS: Final = {
-    "HoldPlaced": PLACED,
-    "HoldRecovered": PLACED,
-    "HoldReleased": RELEASED,
-    "ReleaseRecovered": RELEASED,
+    **dict.fromkeys(rebuilding(RebuildEffect.HOLD), PLACED),
+    **dict.fromkeys(rebuilding(RebuildEffect.RELEASE), RELEASED),
 }
 _COMMITTED_WITHIN: Final = timedelta(minutes=15)
 """From the moment that a decision bears to its commit at the latest: PostgreSQL ends an idle transaction after ten."""
@@ -157,18 +156,18 @@ class HoldsAgain:
         placed = hold.statements.get(PLACED)
         first = digest_of(hold_statements.placed(row, records)) if placed is None else placed.digest
         facts: dict[str, Any] = {"until": row.until.isoformat() if row.until is not None else None}
-        self._again(session, row, "HoldRecovered", hold.entries[PLACED], records, facts | {"statement": first})
+        self._again(session, row, EntryType.HOLD_RECOVERED, hold.entries[PLACED], records, facts | {"statement": first})
         if row.released_at is not None:
             last = digest_of(hold_statements.released(row))
             ended = "expired" if row.released_by is None else "released"
             facts = {"statement": last, "ended": ended}
-            self._again(session, row, "ReleaseRecovered", hold.entries[RELEASED], records, facts)
+            self._again(session, row, EntryType.RELEASE_RECOVERED, hold.entries[RELEASED], records, facts)
 
     def _again(
         self,
         session: Session,
         row: HoldRow,
-        kind: str,
+        kind: EntryType,
         entries: list[_Entry],
         records: list[str],
         facts: dict[str, Any],
@@ -235,4 +234,4 @@ def _entries(session: Session) -> Iterator[tuple[str, str, _Entry]]:
     for row in session.scalars(query.execution_options(yield_per=1000)):
         body = json.loads(row.body)
         entry = _Entry(row.subject.removeprefix("record:"), row.tenant_id, row.at, body["agent"], body["facts"])
-        yield _EVENTS[row.type], body["facts"]["hold"], entry
+        yield _EVENTS[registered(row.type)], body["facts"]["hold"], entry

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
-from archive.catalogue.record_json import JournalEvent, representation_values
+from archive.catalogue.premis import JournalEvent
+from archive.catalogue.record_json import representation_values
 from archive.custody.findings import Kind
+from archive.journal.types import CHANGES, KEPT, RESTORED
 from archive.objects import fixity, ocfl
 from archive.objects.layout import RecordFolder, record_key
 from archive.objects.ocfl import RECORD_JSON, Content
@@ -19,9 +21,6 @@ from signing.ground.errors import Corrupt, Refused
 
 LOST: Final = "00000000-0000-0000-0000-000000000000"
 """Pinned where no version is left: every store says that it is missing."""
-
-CHANGES: Final = ("RecordKept", "RecordDescribed", "RecordCompleted", "RecordRecovered")
-KEPT: Final = ("RecordKept", "RecordRecovered")
 
 
 @dataclass(frozen=True)
@@ -269,7 +268,7 @@ def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest:
         result.add(Kind.CHANGED, path, "marker")
     expected = result.number if path in ocfl.HEADS else 1
     expected += sum(
-        e.type == "ObjectRestored" and e.facts["path"] == path and e.facts["damaged"] is not None for e in result.events
+        e.type in RESTORED and e.facts["path"] == path and e.facts["damaged"] is not None for e in result.events
     )
     if len(versions) > expected:
         result.add(Kind.UNTRACKED, path, "version")

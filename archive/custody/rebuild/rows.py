@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
 from archive.catalogue.description import differences
-from archive.custody.rebuild.records import CHANGES, KEPT, LOST, Found, Pinned
+from archive.custody.rebuild.records import LOST, Found, Pinned
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
+from archive.journal.types import CHANGES, KEPT, EntryType, RebuildEffect, registered
 from archive.objects.ocfl import RECORD_JSON
 
 _UNKNOWN_AGENT: Final = "service:inconnu"
@@ -93,7 +94,7 @@ def _revisions(found: Found) -> list[RevisionRow]:
                     revision=event.facts["revision"],
                     at=event.at,
                     agent=event.agent or _UNKNOWN_AGENT,
-                    changes=_changes(event.type, before, after),
+                    changes=_changes(registered(event.type), before, after),
                     entry=event.n,
                 )
             )
@@ -101,7 +102,11 @@ def _revisions(found: Found) -> list[RevisionRow]:
     return rows
 
 
-def _changes(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    if kind == "RecordCompleted":
-        return {"representations": [sorted(f["kind"] for f in one["representations"]) for one in (before, after)]}
-    return dict(differences(before["description"], after["description"]))
+def _changes(told: EntryType, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    match told.in_rebuild:
+        case RebuildEffect.COMPLETE:
+            return {"representations": [sorted(f["kind"] for f in one["representations"]) for one in (before, after)]}
+        case RebuildEffect.DESCRIBE:
+            return dict(differences(before["description"], after["description"]))
+        case other:
+            raise ValueError(f"{told} makes no revision: {other}")

@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import tenant_register as register
-from archive.catalogue.record_json import JournalEvent, journal_event
+from archive.catalogue.premis import JournalEvent, journal_event
 from archive.custody import reports
 from archive.custody.external_sort import Sorter
 from archive.custody.findings import LISTED, Findings, Kind
@@ -39,6 +39,7 @@ from archive.database.tables import (
 )
 from archive.journal.merkle import TILE, leaf_hash
 from archive.journal.sequencer import Ledger, size
+from archive.journal.types import KEPT, EntryType
 from archive.objects.layout import TENANTS, RecordFolder, register_folder
 from archive.objects.port import Listed, ObjectStore
 from archive.retention import schedule as rulebook
@@ -227,7 +228,7 @@ class Rebuild:
     def _records(self, result: Rebuilt) -> None:
         with self._database.read() as session:
             expected = session.scalar(
-                select(func.count()).select_from(JournalEntryRow).where(JournalEntryRow.type == "RecordKept")
+                select(func.count()).select_from(JournalEntryRow).where(JournalEntryRow.type == EntryType.RECORD_KEPT)
             )
         folders = grouped(self._store.list(TENANTS))
         with ThreadPoolExecutor(_READERS) as readers:
@@ -270,7 +271,7 @@ class Rebuild:
         if found.ahead:
             entry = self._ledger.append(
                 session,
-                type="RecordRecovered",
+                type=EntryType.RECORD_RECOVERED,
                 tenant=found.tenant,
                 subject=f"record:{found.record_id}",
                 agent=None,
@@ -289,7 +290,7 @@ class Rebuild:
         lost = (
             select(JournalEntryRow.subject, JournalEntryRow.tenant_id)
             .where(
-                JournalEntryRow.type == "RecordKept",
+                JournalEntryRow.type == EntryType.RECORD_KEPT,
                 ~select(RecordRow.id).where(JournalEntryRow.subject == "record:" + RecordRow.id).exists(),
             )
             .order_by(JournalEntryRow.n)
@@ -343,11 +344,7 @@ def _events(session: Session, ids: Sequence[str]) -> dict[str, list[JournalEvent
 
 def in_journal(session: Session) -> Iterator[str]:
     """Ids of the records kept according to the journal, in order."""
-    query = (
-        select(JournalEntryRow.subject)
-        .where(JournalEntryRow.type.in_(("RecordKept", "RecordRecovered")))
-        .order_by(JournalEntryRow.subject)
-    )
+    query = select(JournalEntryRow.subject).where(JournalEntryRow.type.in_(KEPT)).order_by(JournalEntryRow.subject)
     for subject in session.scalars(query.execution_options(yield_per=5000)):
         yield subject.removeprefix("record:")
 

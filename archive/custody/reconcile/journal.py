@@ -16,10 +16,10 @@ from archive.catalogue import tenant_register as register
 from archive.custody.findings import Findings, Kind
 from archive.custody.rebuild import holds as held
 from archive.custody.rebuild import registers
-from archive.custody.rebuild.records import CHANGES
 from archive.database.engine import Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.journal.merkle import TILE, bundle_key, pack_bundle
+from archive.journal.types import CHANGES, EntryType
 from archive.objects.layout import CHECKPOINT, ENTRIES, EVIDENCE, LAYOUT_JSON, TileKey, evidence_key
 from archive.objects.port import ObjectStore, Unreadable, found
 from signing.ground.errors import Refused
@@ -214,7 +214,7 @@ def _told(session: Session, record_id: str | None = None) -> Iterator[_Told]:
     for subject, group in groupby(lines, key=lambda line: line.subject):
         last, kept = -1, 0
         for line in group:
-            last, kept = line.n, kept + (line.type == "RecordKept")
+            last, kept = line.n, kept + (line.type == EntryType.RECORD_KEPT)
         yield _Told(subject.removeprefix("record:"), last, kept)
 
 

@@ -23,6 +23,7 @@ from archive.custody.rebuild.records import by_key, folder_of, grouped
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.verify import put_back
+from archive.journal.types import RESTORED
 from archive.objects import layout, ocfl
 from archive.objects.layout import RecordFolder
 from archive.objects.port import Listed, ObjectStore
@@ -222,7 +223,7 @@ def _now(session: Session, record_id: str) -> Folder | None:
 def restored(session: Session, record_id: str) -> Counter[str]:
     """Count how often each object of a record was restored next to a damaged version."""
     query = select(JournalEntryRow.body).where(
-        JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type == "ObjectRestored"
+        JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type.in_(RESTORED)
     )
     return put_back(json.loads(body) for body in session.scalars(query))
 

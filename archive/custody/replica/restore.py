@@ -19,14 +19,15 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
-from archive.custody.rebuild.records import CHANGES, follows
+from archive.custody.rebuild.records import follows
 from archive.custody.replica.transfer import Fetched, Source, running
 from archive.custody.replica.versions import rows_of
 from archive.database.engine import Database
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.disposition.holds.decisions import guard
 from archive.journal.sequencer import Ledger
-from archive.model.records import RecordState
+from archive.journal.types import CHANGES, EntryType
+from archive.model.states import RecordState
 from archive.objects import fixity, ocfl
 from archive.objects.layout import RecordFolder, record_folder
 from archive.objects.ocfl import HEADS, Role
@@ -158,7 +159,7 @@ class Restoring:
     def _require_agreement(self, pinned: Pinned) -> None:
         """What the catalogue promises is what the inventory says that the journal's digest is of."""
         row, last = pinned.row, pinned.last
-        if row.state in {RecordState.DISPOSED, RecordState.TRANSFERRED}:
+        if RecordState(row.state).gone:
             raise Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", state=row.state)
         inventory = self._inventory(pinned)
         if inventory is None or (last.get("inventory"), last.get("record")) != (
@@ -272,7 +273,7 @@ class Restoring:
         beside = before is not None and before.version != made.version
         self._ledger.append(
             session,
-            type="ObjectRestored",
+            type=EntryType.OBJECT_RESTORED,
             tenant=repair.pinned.row.tenant_id,
             subject=f"record:{repair.pinned.row.id}",
             agent=repair.agent,

@@ -25,13 +25,14 @@ from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, Rec
 from archive.disposition.holds import statements as hold_statements
 from archive.disposition.holds.statements import PLACED, RELEASED, digest_of
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from archive.model.identifiers import is_id, new_id
-from archive.model.records import RecordState
+from archive.model.states import RecordState
 from archive.objects import layout
 from archive.objects.layout import HoldKey
 from archive.objects.ocfl_versions import Stored, Version
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
-from archive.retention.rules import farthest_lock
+from archive.retention.dates import farthest_lock
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
@@ -40,7 +41,6 @@ MOST_RECORDS: Final = 500
 LONGEST_REASON: Final = 2000
 PATIENCE: Final = timedelta(minutes=15)
 """What is not settled for so long means that the store does not do what was decided."""
-_GONE: Final = (RecordState.DISPOSED.value, RecordState.TRANSFERRED.value)
 
 
 @dataclass
@@ -97,8 +97,8 @@ class Holds:
             for record_id in wanted:  # in order, so that two holds never wait for each other
                 row = catalogue.get(session, tenant, record_id)
                 session.refresh(row, with_for_update=True)
-                if row.state in _GONE:
-                    raise not_kept(row)
+                if RecordState(row.state).gone:
+                    raise not_kept(row.state)
             hold = HoldRow(
                 id=new_id(),
                 tenant_id=tenant,
@@ -113,7 +113,7 @@ class Holds:
             session.add_all(HeldRecordRow(hold_id=hold.id, record_id=record_id) for record_id in wanted)
             facts = {"hold": hold.id, "statement": digest_of(hold_statements.placed(hold, wanted))}
             for record_id in wanted:
-                self._enter(session, "HoldPlaced", hold, record_id, agent, facts | {"until": _iso(until)})
+                self._enter(session, EntryType.HOLD_PLACED, hold, record_id, agent, facts | {"until": _iso(until)})
             return hold.id
 
     def release(self, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
@@ -147,10 +147,16 @@ class Holds:
         for record_id in records:
             _unclaim(session, record_id)
             facts = {"hold": hold.id, "statement": statement, "ended": "expired" if agent is None else "released"}
-            self._enter(session, "HoldReleased", hold, record_id, agent, facts)
+            self._enter(session, EntryType.HOLD_RELEASED, hold, record_id, agent, facts)
 
     def _enter(
-        self, session: Session, kind: str, hold: HoldRow, record_id: str, agent: str | None, facts: Mapping[str, Any]
+        self,
+        session: Session,
+        kind: EntryType,
+        hold: HoldRow,
+        record_id: str,
+        agent: str | None,
+        facts: Mapping[str, Any],
     ) -> None:
         subject = f"record:{record_id}"
         self._ledger.append(session, type=kind, tenant=hold.tenant_id, subject=subject, agent=agent, facts=dict(facts))
@@ -246,7 +252,7 @@ class Holds:
                 _unclaim(session, record_id)
         with self._database.write() as session:
             record = session.get_one(RecordRow, record_id, with_for_update=True)
-            if record.state in _GONE:
+            if RecordState(record.state).gone:
                 return
             held = catalogue.is_held(session, record_id)
             folder = layout.record_folder(record.tenant_id, record_id)

@@ -13,11 +13,10 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from archive.database.engine import iso
 from archive.database.tables import HoldRow
 from archive.objects.layout import HoldKey, register_key
 from signing.ground.canonical import canonical, parse_canonical
-from signing.ground.clock import parse_stamp, stamp
+from signing.ground.clock import iso, parse_stamp, stamp
 
 PLACED: Final = "placed"
 RELEASED: Final = "released"

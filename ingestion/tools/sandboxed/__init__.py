@@ -1,1 +1,1 @@
-"""What runs behind the bars: one module a tool. Nothing here may be imported by the outside."""
+"""Sandboxed code: one module a tool. Its host imports nothing of it."""

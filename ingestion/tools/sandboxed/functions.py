@@ -1,4 +1,4 @@
-"""What may be called inside, by name. The only way in."""
+"""Functions that a host may call in the sandbox, by name. The only way in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an inside function is given, and how it says no."""
+"""Job of a sandboxed function, and how it says no."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Job:
     arguments: dict[str, Any]
     inputs: dict[str, Path] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
-    folder: Path = Path("/tmp")  # noqa: S108 - the jail's own
+    folder: Path = Path("/tmp")  # noqa: S108 - the sandbox's own
 
 
 def run_program(command: list[str], job: Job, *, check: bool = True) -> subprocess.CompletedProcess[bytes]:

@@ -1,4 +1,4 @@
-"""Everything a parser may do wrong, on demand: ``doctor`` and the tests see that the bars hold."""
+"""Everything a parser may do wrong, on demand: ``doctor`` and the tests see that the sandbox holds."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ import pypdfium2 as pdfium
 from numpy.typing import NDArray
 
 from ingestion.tools.alto import PageText, Word
-from ingestion.tools.sandboxed import picture
-from ingestion.tools.sandboxed import word_boxes as words
+from ingestion.tools.sandboxed import picture, word_boxes
 from ingestion.tools.sandboxed.engines import LANGUAGE, MODEL, Bitmap, Seen, engine
 from ingestion.tools.sandboxed.job import Job, Rejected
 from ingestion.tools.sandboxed.render import shown
@@ -81,11 +80,11 @@ def recognise_pages(job: Job) -> dict[str, Any]:
 def _look(pdf: pikepdf.Pdf, document: pdfium.PdfDocument, number: int) -> PageText | Prepared:
     """What is on the page, up to the point where the engine is needed."""
     sheet = Sheet(pdf.pages[number - 1])
-    lines = words.in_file(document, number - 1, sheet)
-    if words.makes_sense(lines):
+    lines = word_boxes.in_file(document, number - 1, sheet)
+    if word_boxes.makes_sense(lines):
         many = sum(len(line) for line in lines)
         if many >= _FEW_WORDS or not sheet.scanned:
-            return _of_lines(sheet, number, words.joined(lines))
+            return _of_lines(sheet, number, word_boxes.joined(lines))
     raster = sheet.own_image() or sheet.rendered(document, number - 1)
     if picture.blank(raster.pixels):
         return PageText(number, *_size(sheet), "blank")
@@ -141,12 +140,14 @@ def _page(sheet: Sheet, number: int, looked: Prepared, seen: Sequence[Seen]) -> 
     blocks = []
     for _, of_block in groupby(seen, key=lambda one: one.line[:2]):
         lines = [[_placed(one, looked) for one in line] for _, line in groupby(of_block, key=lambda one: one.line)]
-        blocks.append(tuple(words.joined(lines)))
+        blocks.append(tuple(word_boxes.joined(lines)))
     return PageText(number, *_size(sheet), "ocr" if blocks else "blank", tuple(blocks))
 
 
 def _placed(seen: Seen, looked: Prepared) -> Word:
-    x, y, wide, high = (round(edge * words.UNITS) for edge in looked.back((seen.x, seen.y, seen.width, seen.height)))
+    x, y, wide, high = (
+        round(edge * word_boxes.UNITS) for edge in looked.back((seen.x, seen.y, seen.width, seen.height))
+    )
     return Word(seen.text, max(0, x), max(0, y), max(1, wide), max(1, high), seen.confidence)
 
 
@@ -155,4 +156,4 @@ def _of_lines(sheet: Sheet, number: int, lines: Sequence[tuple[Word, ...]]) -> P
 
 
 def _size(sheet: Sheet) -> tuple[int, int]:
-    return max(1, round(sheet.width * words.UNITS)), max(1, round(sheet.height * words.UNITS))
+    return max(1, round(sheet.width * word_boxes.UNITS)), max(1, round(sheet.height * word_boxes.UNITS))

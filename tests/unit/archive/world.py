@@ -15,8 +15,9 @@ from archive.holdings.keep import keep
 from archive.holdings.stores import Stores
 from archive.journal.publisher import Publisher
 from archive.journal.sequencer import Ledger
+from archive.model.description_fields import Description
 from archive.model.identifiers import new_id
-from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile
+from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import ObjectStore
 from archive.retention import schedule as rulebook

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.retention.rules import FOREVER
+from archive.retention.dates import FOREVER
 from ingestion.assembly import assemble
 from ingestion.settings import load_settings
 from signing.ground.clock import utc_now

@@ -112,7 +112,7 @@ def test_a_version_too_many_and_a_marker_are_alarms(bucket: System, tmp_path: Pa
     assert report["equal"], "each record is there, from the versions that the journal vouches for"
     assert report["counts"]["untracked"] + report["counts"]["changed"] >= 3
     with after.database.read() as session:
-        assert after.search_entry(session, "demo", ids[2]) is not None
+        assert after.record_reader.entry(session, "demo", ids[2]) is not None
     after.close()
 
 

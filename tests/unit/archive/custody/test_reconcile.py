@@ -72,7 +72,7 @@ def test_a_hundred_drifts_of_the_index_are_found_and_put_right(system: System, t
     entries = {}
     with system.database.read() as session:
         for record_id in ids:
-            entries[record_id] = system.search_entry(session, "demo", record_id)
+            entries[record_id] = system.record_reader.entry(session, "demo", record_id)
     position = system.index.position("demo")
     strangers = [replace(entries[ids[0]], record_id=f"{n:08d}-0000-7000-8000-000000000000") for n in range(25)]
     system.index.apply("demo", [Remove(one) for one in ids[:50]], position)
@@ -106,7 +106,7 @@ def test_a_hundred_drifts_of_the_index_are_found_and_put_right(system: System, t
 def test_an_entry_that_claims_to_be_newer_is_put_right(system: System, tmp_path: Path) -> None:
     ids = filled(system, tmp_path)
     with system.database.read() as session:
-        entry = system.search_entry(session, "demo", ids[0])
+        entry = system.record_reader.entry(session, "demo", ids[0])
     system.index.apply("demo", [Upsert(replace(entry, revision=99))], system.index.position("demo"))
     assert found(reconcile(system, repair=True)) == {("stale", "index", "demo")}
     assert reconcile(system)["findings"] == []

@@ -26,7 +26,7 @@ from archive.objects.layout import HoldKey
 from archive.objects.port import Assurance, ObjectStore, read_all
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
-from ingestion.processing.leases import ExclusiveJob
+from ingestion.operations.exclusive_jobs import ExclusiveJob
 from signing.ground.errors import Corrupt, Refused
 from tests.holdings import (
     PowerCut,

@@ -20,13 +20,16 @@ from archive.database.leases import locked_lease
 from archive.database.postgres import Listener
 from archive.database.tables import TenantRow
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from ingestion.assembly import System, assemble
 from ingestion.deposits import outbox
-from ingestion.processing.leases import ExclusiveJob
+from ingestion.operations.exclusive_jobs import ExclusiveJob
 from ingestion.settings import load_settings
 from signing.ground.clock import utc_now
 from signing.ground.errors import Refused, Unavailable
 from tests.servers.postgres import OWNER, SERVING, Fresh, Postgres, owned
+
+OPENED = EntryType.LOG_OPENED
 
 pytestmark = pytest.mark.services
 
@@ -306,7 +309,7 @@ def test_writers_of_the_journal_leave_no_gap(database: Database) -> None:
     def write(tenant: str) -> None:
         for _ in range(20):
             with database.write() as session:
-                entry = ledger.append(session, type="X", tenant=tenant, subject="s", agent="key:1", facts={})
+                entry = ledger.append(session, type=OPENED, tenant=tenant, subject="log", agent="key:1", facts={})
             numbers.append(entry.n)
 
     threads = [threading.Thread(target=write, args=(tenant,)) for tenant in ("a", "b", "a", "b")]
@@ -361,11 +364,11 @@ def test_a_commit_rings_on_every_machine_and_one_undone_does_not(postgres: Postg
     ledger = Ledger(database, utc_now)
     with database.write() as session:
         for _ in range(3):
-            ledger.append(session, type="X", tenant="a", subject="s", agent=None, facts={})
+            ledger.append(session, type=OPENED, tenant="a", subject="log", agent=None, facts={})
     assert [ear.wait(5) for ear in ears] == [True, True]
     assert ears[0].wait(0.1) is False, "rings that piled up are one"
     with pytest.raises(ZeroDivisionError), database.write() as session:
-        ledger.append(session, type="X", tenant="a", subject="s", agent=None, facts={})
+        ledger.append(session, type=OPENED, tenant="a", subject="log", agent=None, facts={})
         raise ZeroDivisionError
     assert ears[0].wait(0.1) is False
     with owned(database) as session:
@@ -388,7 +391,7 @@ def test_a_bell_that_was_cut_off_falls_back_on_time_and_hears_again(postgres: Po
     assert time.monotonic() - begun >= 0.15
     ear.wait(0.01)
     with database.write() as session:
-        Ledger(database, utc_now).append(session, type="X", tenant="a", subject="s", agent=None, facts={})
+        Ledger(database, utc_now).append(session, type=OPENED, tenant="a", subject="log", agent=None, facts={})
     assert ear.wait(5) is True
     ear.close()
 

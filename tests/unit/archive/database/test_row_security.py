@@ -23,8 +23,11 @@ from archive.database.row_security import DECLARED
 from archive.database.tenancy import EVERYTHING, NOTHING, acting_for
 from archive.database.upgrade import migrate
 from archive.journal.sequencer import Ledger
+from archive.journal.types import EntryType
 from signing.ground.clock import utc_now
 from tests.servers.postgres import SERVING, Databases, Postgres, owned
+
+OPENED = EntryType.LOG_OPENED
 
 TABLES: dict[str, Table] = dict(Base.metadata.tables)
 GUARDED = sorted(name for name, rows in DECLARED.items() if rows.own is not None)
@@ -237,13 +240,13 @@ def test_the_journal_counts_for_all_whoever_writes(server: Databases) -> None:
     numbers = []
     for tenant in ("a", "b", "a", "b", "b"):
         with acting_for(tenant), database.write() as session:
-            entry = ledger.append(session, type="X", tenant=tenant, subject="s", agent="key:1", facts={})
+            entry = ledger.append(session, type=OPENED, tenant=tenant, subject="log", agent="key:1", facts={})
             numbers.append(entry.n)
     assert numbers == [0, 1, 2, 3, 4]
     with acting_for("a"), database.read() as session:
         assert [entry.n for entry in ledger.entries(session)] == [0, 2]
     with pytest.raises(DBAPIError), acting_for("a"), database.write() as session:
-        ledger.append(session, type="X", tenant="b", subject="s", agent=None, facts={})
+        ledger.append(session, type=OPENED, tenant="b", subject="log", agent=None, facts={})
     database.dispose()
 
 

@@ -16,7 +16,7 @@ from archive.objects.layout import is_kept_for_ever
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import ObjectStore
-from archive.retention.rules import FOREVER
+from archive.retention.dates import FOREVER
 from signing.ground.clock import utc_now
 from signing.ground.errors import Unavailable
 from tests.servers.buckets import S3Server

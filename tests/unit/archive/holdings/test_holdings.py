@@ -26,8 +26,9 @@ from archive.holdings.open import open_form
 from archive.holdings.stores import Stores
 from archive.holdings.verify import Check, verify
 from archive.journal.sequencer import Ledger
+from archive.model.description_fields import Description
 from archive.model.identifiers import new_id
-from archive.model.records import ArchivalPackage, Description, Digests, Format, Kind, PackageFile, Remark, ToolRun
+from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile, Remark, ToolRun
 from archive.objects import layout
 from archive.objects.fixity import Fixity
 from archive.objects.local import LocalObjectStore

@@ -22,7 +22,7 @@ from archive.journal.sequencer import Ledger
 from archive.journal.tiles import StoredTree
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import StoredObject, read_all
-from archive.retention.rules import FOREVER
+from archive.retention.dates import FOREVER
 from signing.authority import ensure_generated
 from signing.ground.canonical import parse_canonical
 from signing.ground.errors import Corrupt, Refused, Unavailable

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,18 +11,22 @@ from sqlalchemy.exc import DBAPIError
 from archive.database.engine import Database
 from archive.journal.merkle import leaf_hash
 from archive.journal.sequencer import Entry, Ledger
+from archive.journal.types import EntryType
 from tests.servers.postgres import owned
+
+OPENED = EntryType.LOG_OPENED
+KEPT = EntryType.RECORD_KEPT
 
 
 def append(database: Database, ledger: Ledger, subject: str = "record:1", tenant: str | None = "brest") -> Entry:
     with database.write() as session:
-        return ledger.append(session, type="RecordKept", tenant=tenant, subject=subject, agent="user:7", facts={"x": 1})
+        return ledger.append(session, type=KEPT, tenant=tenant, subject=subject, agent="user:7", facts={"x": 1})
 
 
 def test_entries_are_numbered_without_gaps(database: Database, ledger: Ledger) -> None:
     def fail() -> None:
         with database.write() as session:
-            ledger.append(session, type="Lost", tenant=None, subject="log", agent=None, facts={})
+            ledger.append(session, type=OPENED, tenant=None, subject="log", agent=None, facts={})
             raise RuntimeError("the change failed, so its entry must not be there")
 
     with pytest.raises(RuntimeError):
@@ -35,6 +40,27 @@ def test_entries_are_numbered_without_gaps(database: Database, ledger: Ledger) -
         assert ledger.head(session) == kept[-1]
         assert [json.loads(entry.body)["n"] for entry in kept] == list(range(40))
         assert all(leaf_hash(entry.body).hex() == entry.leaf_hash for entry in kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("RecordBurnt", "record:1"),
+        ("recordkept", "record:1"),
+        ("RecordKept", "deposit:1"),
+        ("RecordKept", "record"),
+        ("DepositReceived", "record:1"),
+        ("LogOpened", "log:1"),
+        ("TenantOpened", "register:a"),
+    ],
+)
+def test_nothing_is_written_under_a_type_that_nobody_registered_or_about_something_else(
+    database: Database, ledger: Ledger, name: Any, subject: str
+) -> None:
+    with pytest.raises(ValueError), database.write() as session:
+        ledger.append(session, type=name, tenant="brest", subject=subject, agent=None, facts={})
+    with database.read() as session:
+        assert ledger.head(session) is None
 
 
 def test_bodies_carry_pseudonyms_only(database: Database, ledger: Ledger) -> None:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.retention.rules import (
-    FOREVER,
-    START_EVENTS,
-    FinalAction,
-    Retention,
-    Rule,
-    Unit,
-    access_of,
-    end_date,
-    retain_until,
-    retention_of,
-    start_date,
-)
+from archive.model.description_fields import BY_NAME, FieldKind
+from archive.model.final_actions import FinalAction
+from archive.retention.access import access_of
+from archive.retention.dates import FOREVER, START_EVENTS, StartField, Unit, end_date, start_date
+from archive.retention.decisions import retention_of
+from archive.retention.rules import Retention, Rule, retain_until
 
 INVOICE = Rule("DEP-FIN-008", 1, "Factures", 10, Unit.YEAR, "fiscal_year_end", FinalAction.DESTROY)
 DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 31))
@@ -168,3 +162,28 @@ def test_access_that_cannot_be_dated_is_explained() -> None:
         assert access.communicable_on is None
         assert word in access.explanation
     assert access_of("AR048", document_date=None, closed_on=None).communicable_on is None
+
+
+def test_every_final_action_has_sentences_of_its_own() -> None:
+    told = {
+        action: plain(apply(replace(INVOICE, final_action=action), document_date=date(2026, 3, 12)).explanation)
+        for action in FinalAction
+    }
+    assert len(set(told.values())) == len(FinalAction)
+    assert all("31 décembre 2036" in text for text in told.values())
+    for action, text in told.items():
+        assert text.startswith("Définitivement" if action.kept_for_ever else "Jusqu’au")
+
+
+def test_start_fields_are_dates_of_a_description() -> None:
+    assert {BY_NAME[field].kind for field in StartField} == {FieldKind.DATE}
+
+
+def test_every_start_event_says_which_date_is_missing() -> None:
+    missing = {
+        StartField.DOCUMENT_DATE: "il manque la date du document",
+        StartField.CLOSED_ON: "il manque la date de clôture",
+        None: "cette date n’est pas connue ici",
+    }
+    for name, event in START_EVENTS.items():
+        assert missing[event.known_by] in plain(apply(replace(INVOICE, start_event=name)).explanation)

@@ -11,9 +11,9 @@ import pytest
 
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
-from archive.model.records import Description
+from archive.model.description_fields import Description
+from archive.model.final_actions import FinalAction
 from archive.retention import schedule as rulebook
-from archive.retention.rules import FinalAction
 from tests.servers.postgres import Databases
 
 

@@ -19,8 +19,8 @@ from archive.objects.port import Assurance
 from archive.objects.probe import Probe
 from ingestion.assembly import System, assemble
 from ingestion.operations import schedule
+from ingestion.operations.exclusive_jobs import ExclusiveJob
 from ingestion.operations.schedule import Beat
-from ingestion.processing.leases import ExclusiveJob
 from ingestion.settings import load_settings
 from signing.ground.clock import utc_now
 from tests.holdings import keep

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,41 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+NURSERY = """
+import os, sys
+from ingestion.processing.workers import this_worker
+def born(generations):
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    else:
+        born(generations - 1) if generations > 1 else print(this_worker(), flush=True)
+        os._exit(0)
+for line in sys.stdin:
+    born(int(line))
+    print("gone", flush=True)
+"""
+"""Forks workers that tell their names and die: one interpreter for many deaths."""
+
+
+@cache
+def _nursery() -> subprocess.Popen[str]:
+    started = subprocess.Popen(
+        [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    atexit.register(started.communicate)
+    return started
+
+
 def dead_worker(*, alone: bool) -> str:
-    """The name of a process that is gone; ``alone``: its parent, this test, lives on."""
-    script = "from ingestion.processing.leases import this_worker; print(this_worker())"
-    if alone:
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
-    shell = f"{sys.executable} -c '{script}'; true"
-    return subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
+    """The name of a process that is gone; ``alone``: its parent, which the test started, lives on."""
+    nursery = _nursery()
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
+    nursery.stdin.write("1\n" if alone else "2\n")
+    name = nursery.stdout.readline().strip()
+    assert nursery.stdout.readline() == "gone\n"
+    return name
 
 
 def spec_named(name: str) -> StageSpec:
@@ -125,7 +155,8 @@ def says(facts: dict[str, Any]) -> Callable[[StageInput], StageResult]:
 
 
 def ordinary(pages: int = 1) -> dict[str, Any]:
-    return {
+    """Every stage of the registry, in its order; one that is not told of here finds nothing."""
+    given: dict[str, Any] = {
         "screen": Made(
             "screen",
             says({"virus": {"verdict": "clean", "tool": "t", "at": "2026-01-01T00:00:00.000Z", "detail": ""}}),
@@ -161,6 +192,7 @@ def ordinary(pages: int = 1) -> dict[str, Any]:
             ),
         ),
     }
+    return {spec.name: given.get(spec.name) or made(spec.name, says({})) for spec in STAGES}
 
 
 class Works:

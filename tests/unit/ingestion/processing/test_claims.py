@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from archive.database.tables import JournalEntryRow
+from ingestion.operations.exclusive_jobs import ExclusiveJob
 from ingestion.processing.claims import Claim, LeaseLost, claim_deposit, release
-from ingestion.processing.leases import ExclusiveJob, died, died_alone, this_worker
+from ingestion.processing.workers import died, died_alone, this_worker
 from ingestion.tables import DepositRow
 from tests.unit.ingestion.processing.making import Clock, dead_worker
 

@@ -17,9 +17,9 @@ from sqlalchemy import select
 
 from archive.database.engine import Database
 from archive.database.postgres import Listener
-from ingestion.processing.leases import this_worker
 from ingestion.processing.relay import Relay
 from ingestion.processing.sweeper import Sweeper
+from ingestion.processing.workers import this_worker
 from ingestion.queue.port import TaskQueue
 from ingestion.tables import DepositRow, OutboxRow
 from signing.ground.clock import utc_now
@@ -34,7 +34,7 @@ import random, sys
 from sqlalchemy import select
 from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
-from ingestion.processing.leases import this_worker
+from ingestion.processing.workers import this_worker
 from ingestion.tables import DepositRow
 from ingestion.processing.claims import claim_deposit
 from signing.ground.clock import utc_now

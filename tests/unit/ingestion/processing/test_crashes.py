@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.holdings.verify import verify
-from ingestion.processing.leases import this_worker
+from ingestion.processing.workers import this_worker
 from tests.holdings import PowerCut
 from tests.unit.ingestion.processing.making import Works, dead_worker, ordinary
 

@@ -13,7 +13,7 @@ from api.http.i18n import speaking, translate
 from api.views.history import sentence
 from api.views.schemas import StageView
 from api.web.progress import badge, progress
-from archive.catalogue.record_json import premis, stage_events
+from archive.catalogue.premis import premis, stage_events
 from archive.model.records import ToolRun
 from ingestion.processing.pipeline import pipeline
 from ingestion.processing.retry import _again

@@ -1,4 +1,4 @@
-"""The bars hold, and the process behind them comes back."""
+"""The sandbox holds, and the process in it comes back."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_a_child_that_misbehaves_takes_only_its_own_call(sandbox: Sandbox, how: 
     assert look(sandbox)["file"] is False
 
 
-@pytest.mark.parametrize("victim", ["child", "jail"])
+@pytest.mark.parametrize("victim", ["child", "zygote"])
 def test_work_that_somebody_else_killed_is_done_again_once(sandbox: Sandbox, victim: str) -> None:
     look(sandbox)
     first: list[int] = []
 
     def kill() -> None:
-        jail, *children = first[:] = below(os.getpid())
-        os.kill(children[-1] if victim == "child" else jail, signal.SIGKILL)
+        zygote, *children = first[:] = below(os.getpid())
+        os.kill(children[-1] if victim == "child" else zygote, signal.SIGKILL)
 
     timer = threading.Timer(0.7, kill)
     timer.start()
@@ -64,8 +64,8 @@ def test_work_that_somebody_else_killed_is_done_again_once(sandbox: Sandbox, vic
     timer.join()
     assert failed.value.reason == "timeout"  # of the second attempt
     assert look(sandbox)["file"] is False
-    if victim == "jail":
-        assert not [pid for pid in first if Path(f"/proc/{pid}").exists()], "nothing outlives its jail"
+    if victim == "zygote":
+        assert not [pid for pid in first if Path(f"/proc/{pid}").exists()], "nothing outlives its sandbox"
 
 
 def test_a_child_that_is_killed_twice_is_told(sandbox: Sandbox) -> None:
@@ -136,16 +136,16 @@ def test_it_outlives_the_thread_that_called_first(sandbox: Sandbox) -> None:
         thread = threading.Thread(target=lambda: seen.append(look(fresh)))
         thread.start()
         thread.join()
-        jail = fresh._running
+        running = fresh._running
         look(fresh)
-        assert fresh._running is jail, "the jail died with its first caller"
+        assert fresh._running is running, "the sandbox died with its first caller"
     finally:
         fresh.close()
     assert seen
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_process_gets_a_jail_of_its_own(sandbox: Sandbox) -> None:
+def test_a_forked_process_gets_a_sandbox_of_its_own(sandbox: Sandbox) -> None:
     look(sandbox)
     child = os.fork()
     if child == 0:

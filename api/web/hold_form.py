@@ -1,0 +1,135 @@
+"""Holds on a record's page: those in force, the forms that place and release one, and what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from api.access.auth import Caller
+from api.http.i18n import _
+from api.views.history import name_of
+from api.web import quantities
+from api.web.faults import Fault, in_words
+from api.web.typed_date import DatePart, date_parts, typed_date
+from archive.catalogue.rows import holds_on
+from archive.database.tables import HoldRow, RecordRow
+from archive.disposition.holds.decisions import records_of
+from archive.model.states import RecordState
+from signing.ground.errors import Refused
+
+_IDS = "terme-"
+"""What the ids of a hold's last day begin with."""
+
+
+@dataclass(frozen=True)
+class TypedHold:
+    """A form that was sent and refused, shown again as it was filled.
+
+    Attributes:
+        hold_id: Which hold it would have released; empty: it would have placed one.
+    """
+
+    faults: tuple[Fault, ...] = ()
+    hold_id: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """The reason as typed."""
+        return self.form.get("reason", "")
+
+
+@dataclass(frozen=True)
+class ShownHold:
+    """A hold in force, in words.
+
+    Attributes:
+        others: How many other records it covers.
+        in_step: Whether the store does what was decided.
+        typed_reason: For its release, when that form comes back.
+        open: Whether the form of its release is shown unfolded.
+    """
+
+    id: str
+    sentence: Markup
+    placed_by: str | None
+    others: int
+    in_step: bool
+    typed_reason: str
+    open: bool
+
+
+@dataclass(frozen=True)
+class HoldForm:
+    """What a record's page shows of holds.
+
+    Attributes:
+        allowed: Whether this person may place and release them here.
+        faults: What was wrong with the form that was just sent.
+        typed_reason: For a new hold, when that form comes back.
+        until: The last day of a new hold.
+        open: Whether the form of a new hold is shown unfolded.
+    """
+
+    holds: tuple[ShownHold, ...]
+    allowed: bool
+    faults: tuple[Fault, ...]
+    typed_reason: str
+    until: tuple[DatePart, ...]
+    open: bool
+
+
+def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold) -> HoldForm:
+    """The holds of a record, as one person sees them."""
+    placing = not typed.hold_id
+    return HoldForm(
+        holds=tuple(_shown(session, hold, typed) for hold in holds_on(session, row.id)),
+        allowed=person.may("hold:write") and not RecordState(row.state).gone,
+        faults=typed.faults,
+        typed_reason=typed.reason if placing else "",
+        until=date_parts(ids=_IDS, typed=typed.form),
+        open=bool(typed.faults) and placing,
+    )
+
+
+def _shown(session: Session, row: HoldRow, typed: TypedHold) -> ShownHold:
+    return ShownHold(
+        id=row.id,
+        sentence=_sentence(row),
+        placed_by=name_of(session, row.placed_by),
+        others=len(records_of(session, row.id)) - 1,
+        in_step=row.settled_at is not None,
+        typed_reason=typed.reason if row.id == typed.hold_id else "",
+        open=row.id == typed.hold_id,
+    )
+
+
+def _sentence(row: HoldRow) -> Markup:
+    day, reason = quantities.day(row.placed_at), row.reason.rstrip(" .")
+    if row.until is None:
+        return _("Gelé depuis le {day} : {reason}. Il ne peut pas être éliminé.", day=day, reason=reason)
+    return _(
+        "Gelé depuis le {day}, jusqu’au {last} : {reason}. Il ne peut pas être éliminé.",
+        day=day,
+        last=quantities.day(row.until),
+        reason=reason,
+    )
+
+
+def typed_end(form: Mapping[str, str]) -> date | None:
+    """The last day that a new hold was given, if any.
+
+    Raises:
+        Refused: ``bad_hold``.
+    """
+    return typed_date(form, code="bad_hold", kept="Rien n’a été changé.", pointer="/until")
+
+
+def refused_hold(error: Refused, form: Mapping[str, str], hold_id: str = "") -> TypedHold:
+    """A refused form, with the refusal leading to its field."""
+    field = "#gel" if hold_id or error.pointer is None else f"#{_IDS}day" if error.pointer == "/until" else "#motif"
+    return TypedHold((Fault(field, in_words(error)),), hold_id, form)

@@ -1,0 +1,53 @@
+"""What happens to a record at the end of its retention. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, assert_never
+
+
+class FinalAction(StrEnum):
+    """Final actions."""
+
+    KEEP = "keep"
+    DESTROY = "destroy"
+    SORT = "sort"
+
+    @property
+    def needs_visa(self) -> bool:
+        """Whether anything may be eliminated under it, which nobody decides alone."""
+        match self:
+            case FinalAction.KEEP:
+                return False
+            case FinalAction.DESTROY | FinalAction.SORT:
+                return True
+            case _:
+                assert_never(self)
+
+    @property
+    def kept_for_ever(self) -> bool:
+        """Whether the end of retention is no end of keeping."""
+        match self:
+            case FinalAction.KEEP:
+                return True
+            case FinalAction.DESTROY | FinalAction.SORT:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def label(self) -> str:
+        """French message id."""
+        match self:
+            case FinalAction.KEEP:
+                return "Garder"
+            case FinalAction.DESTROY:
+                return "Éliminer"
+            case FinalAction.SORT:
+                return "Trier"
+            case _:
+                assert_never(self)
+
+
+KEPT_FOR_EVER: Final = tuple(action for action in FinalAction if action.kept_for_ever)
+"""For a question to the database."""

@@ -1,0 +1,30 @@
+"""Where a record is in its life. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, assert_never
+
+
+class RecordState(StrEnum):
+    """States of a record."""
+
+    KEPT = "kept"
+    IN_DISPOSAL = "in_disposal"
+    DISPOSED = "disposed"
+    TRANSFERRED = "transferred"
+
+    @property
+    def gone(self) -> bool:
+        """Whether the bytes are lawfully no longer here."""
+        match self:
+            case RecordState.KEPT | RecordState.IN_DISPOSAL:
+                return False
+            case RecordState.DISPOSED | RecordState.TRANSFERRED:
+                return True
+            case _:
+                assert_never(self)
+
+
+GONE: Final = tuple(state for state in RecordState if state.gone)
+"""For a question to the database; of one record, ask its state."""

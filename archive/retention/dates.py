@@ -1,0 +1,111 @@
+"""Durations, start events, and the days that follow from them. Pure.
+
+Dates are computed as the national referential does: end = start + duration in calendar units, never from
+a date that nobody gave.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final, assert_never
+
+FOREVER: Final = date(2399, 12, 31)
+"""The lock of what has no end when the horizon is 0: the file systems we know keep no date far beyond."""
+
+
+class StartField(StrEnum):
+    """Fields of a description that may tell the date of a start event."""
+
+    DOCUMENT_DATE = "document_date"
+    CLOSED_ON = "closed_on"
+
+
+class Unit(StrEnum):
+    """Calendar units of a duration."""
+
+    DAY = "DAY"
+    MONTH = "MONTH"
+    YEAR = "YEAR"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A start event: how it reads after « à compter de », and which date tells it."""
+
+    phrase: str
+    known_by: StartField | None
+    """None when no field of a record tells it."""
+    year_end: bool = False
+
+
+_DOCUMENT: Final = StartField.DOCUMENT_DATE
+_CLOSED: Final = StartField.CLOSED_ON
+START_EVENTS: Final = {
+    "document_date": Start("la date du document", _DOCUMENT),
+    "calendar_year_end": Start("la fin de l’année du document", _DOCUMENT, year_end=True),
+    "fiscal_year_end": Start("la fin de l’exercice budgétaire", _DOCUMENT, year_end=True),
+    "file_closing": Start("la clôture du dossier", _CLOSED),
+    "procedure_closing": Start("la clôture de la procédure", _CLOSED),
+    "final_decision": Start("la décision définitive", _CLOSED),
+    "last_decision": Start("la dernière décision", _CLOSED),
+    "last_decision_expiry": Start("la fin de validité de la dernière décision", _CLOSED),
+    "last_measure_end": Start("la fin de la dernière mesure", _CLOSED),
+    "contract_notification": Start("la notification du marché", None),
+    "final_payment": Start("le solde du marché", _CLOSED),
+    "contract_end": Start("la fin du contrat", _CLOSED),
+    "works_acceptance": Start("la réception des travaux", _CLOSED),
+    "birth_date": Start("la date de naissance de la personne", None),
+    "death_date": Start("la date du décès de la personne", None),
+    "end_of_duties": Start("la fin des fonctions", _CLOSED),
+    "leave_end": Start("la fin du congé", _CLOSED),
+    "authorisation_end": Start("la fin de l’autorisation", _CLOSED),
+    "agreement_end": Start("la fin de l’agrément", _CLOSED),
+}
+"""``closed_on`` is the end of the business case, whatever it is called; never taken for a beginning."""
+
+
+def end_date(start: date, duration: int, unit: Unit) -> date:
+    """Start + duration; a day that the month does not have becomes its last (29 February -> 28).
+
+    Raises:
+        OverflowError: If the end lies beyond the calendar.
+    """
+    match unit:
+        case Unit.DAY:
+            return start + timedelta(days=duration)
+        case Unit.MONTH:
+            months = duration
+        case Unit.YEAR:
+            months = 12 * duration
+        case _:
+            assert_never(unit)
+    years, month = divmod(start.month - 1 + months, 12)
+    year, month = start.year + years, month + 1
+    if year > date.max.year:
+        raise OverflowError("the end lies beyond the calendar")
+    return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
+
+
+def start_date(event: str, *, document_date: date | None, closed_on: date | None) -> date | None:
+    """The date on which the count starts; None when nobody gave what tells it."""
+    start = START_EVENTS.get(event)
+    if start is None:
+        return None
+    match start.known_by:
+        case StartField.DOCUMENT_DATE:
+            known = document_date
+        case StartField.CLOSED_ON:
+            known = closed_on
+        case None:
+            return None
+        case field:
+            assert_never(field)
+    return known.replace(month=12, day=31) if known is not None and start.year_end else known
+
+
+def farthest_lock(today: date, horizon_days: int) -> date:
+    """Last day of a lock without an end of its own: the horizon; 0 = for as long as a store can."""
+    return today + timedelta(days=horizon_days) if horizon_days else FOREVER

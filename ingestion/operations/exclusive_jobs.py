@@ -1,0 +1,79 @@
+"""Exclusive jobs: relay, sweeper, publisher …, each with at most one holder in the whole installation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from archive.database.engine import Database
+from archive.database.leases import locked_lease
+from archive.database.tables import LeaseRow
+from ingestion.processing.workers import died, this_worker
+from signing.ground.clock import Clock
+from signing.ground.errors import Refused
+
+EXCLUSIVE_JOB_SECONDS: Final = 30
+
+
+class ExclusiveJob:
+    """A named duty (relay, sweeper …) with at most one holder in the whole installation.
+
+    Args:
+        name: Row in ``leases``.
+        holder: Name of this process.
+    """
+
+    def __init__(self, database: Database, name: str, clock: Clock, holder: Callable[[], str] = this_worker) -> None:
+        self._database = database
+        self._name = name
+        self._clock = clock
+        self._holder = holder()
+        self._fence = -1
+        self._until = clock() - timedelta(days=1)
+
+    def hold(self) -> bool:
+        """Take or renew the duty; cheap while more than half of the lease is left."""
+        now = self._clock()
+        if self._until - now > timedelta(seconds=EXCLUSIVE_JOB_SECONDS / 2):
+            return True
+        until = now + timedelta(seconds=EXCLUSIVE_JOB_SECONDS)
+        with self._database.write() as session:
+            row = locked_lease(session, self._name, now)
+            if row.holder != self._holder and row.until > now and not died(row.holder):
+                return False
+            row.fence += row.holder != self._holder
+            row.holder, row.until = self._holder, until
+        self._fence, self._until = row.fence, until
+        return True
+
+    def release(self) -> None:
+        """Let another take it at once."""
+        if self._fence >= 0:
+            with suppress(OSError), self._database.write() as session:
+                session.execute(delete(LeaseRow).where(LeaseRow.name == self._name, LeaseRow.holder == self._holder))
+            self._fence = -1
+
+
+def require_no_exclusive_job(session: Session, clock: Clock) -> None:
+    """Refuse while a service of this installation runs its duties, on whatever machine or in whatever container.
+
+    Raises:
+        Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for ``EXCLUSIVE_JOB_SECONDS``.
+    """
+    held = session.scalars(select(LeaseRow).where(LeaseRow.until > clock(), LeaseRow.holder != ""))
+    if any(row.fence > 0 and not died(row.holder) for row in held if ":" in row.holder):
+        raise service_running()
+
+
+def service_running() -> Refused:
+    """What is asked for needs a service that stands still."""
+    return Refused(
+        "service_running",
+        "Le service tourne sur ce dossier des données.",
+        action="Arrêtez-le d’abord.",
+    )

@@ -1,0 +1,50 @@
+"""Names of workers, and whether the processes behind them still live."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def this_worker() -> str:
+    """Name of this very process: machine, pid, start time, and the same of its parent.
+
+    The start time tells a process from a later one with the same pid; the parent tells a worker that died by
+    itself (its document may be to blame) from one that went down with the whole service (it is not).
+    """
+    pid, parent = os.getpid(), os.getppid()
+    return f"{_machine()}:{pid}:{_started(pid)}:{parent}:{_started(parent)}"
+
+
+def died(owner: str) -> bool:
+    """Whether the process is known to be gone. False for another machine: only time will tell."""
+    machine, _, rest = owner.partition(":")
+    if machine != _machine():
+        return False
+    pid, started, *_ = rest.split(":")
+    return _started(int(pid)) != started
+
+
+def died_alone(owner: str) -> bool:
+    """Whether the process is gone while its parent lives on; True also when nobody can tell."""
+    machine, _, rest = owner.partition(":")
+    if machine != _machine():
+        return True
+    parent, started = rest.split(":")[2:4]
+    return _started(int(parent)) == started
+
+
+def _machine() -> str:
+    """Changes at each boot and between containers, so that pids are never compared across them."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+    return f"{boot}-{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def _started(pid: int) -> str:
+    """Start time of a living process in clock ticks since boot; empty when it is gone or a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state in {"Z", "X"} else fields[18]
