@@ -16,12 +16,13 @@ from starlette.responses import Response
 
 from api.access.auth import Caller
 from api.access.permissions import PageNeeds
-from api.http.i18n import _, ngettext, number, said
+from api.http.i18n import _, ngettext, number
 from api.web import quantities
-from api.web.pages.accueil import document_types
+from api.web.faults import in_words
 from api.web.render import in_language, mark, pages_of, system_of
 from archive.database.tables import RecordRow
 from archive.model.final_actions import FinalAction
+from archive.retention.schedule import document_types
 from search.port import FACETS, Answer, Hit, Query, Sort
 from signing.ground.errors import Refused
 
@@ -127,10 +128,10 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
         try:
             answer = system.index.search(asked.query(person.tenant))
         except Refused as error:
-            fault = said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
+            fault = in_words(error)
             answer = Answer((), 0, {}, loosened=False, next=None)
         with system.database.read() as session:
-            labels = dict(document_types(session, person.tenant))
+            labels = {kind.code: kind.label for kind in document_types(session, person.tenant)}
             ids = [hit.record_id for hit in answer.hits]
             rows = {
                 row.id: row
