@@ -26,7 +26,7 @@ def key_create(
     as_json: AsJson = False,
 ) -> None:
     """Crée une clé ; elle n’est montrée que cette fois."""
-    from api.access.auth import create_key
+    from api.access.keys import create_key
 
     chosen = choose_tenant(tenant)
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
@@ -116,7 +116,8 @@ def user_create(
     as_json: AsJson = False,
 ) -> None:
     """Crée une personne et son premier lien de connexion."""
-    from api.access.auth import create_user, login_link
+    from api.access.people import create_user
+    from api.access.sessions import login_link
 
     chosen = choose_tenant(tenant)
     now = system().clock()
@@ -149,7 +150,7 @@ def user_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @user.command("link")
 def user_link(user_id: str, as_json: AsJson = False) -> None:
     """Un nouveau lien de connexion, valable une fois."""
-    from api.access.auth import login_link
+    from api.access.sessions import login_link
     from api.access.tables import UserRow
 
     now = system().clock()

@@ -60,7 +60,7 @@ def choose_tenant(given: str | None) -> str:
     """
     from sqlalchemy import select
 
-    from api.access.auth import require_tenant
+    from api.access.tenants import require_tenant
     from archive.database.tables import TenantRow
 
     with system().database.read() as session:

@@ -311,7 +311,7 @@ def _signatures(found: dict[str, Any]) -> str:
 
 
 def _key() -> tuple[str, str]:
-    from api.access.auth import create_key
+    from api.access.keys import create_key
 
     now = system().clock()
     with system().database.write() as session:
@@ -336,7 +336,8 @@ def _revoke(key_id: str) -> None:
 def _login_link(address: str) -> str:
     from sqlalchemy import select
 
-    from api.access.auth import create_user, login_link
+    from api.access.people import create_user
+    from api.access.sessions import login_link
     from api.access.tables import UserRow
 
     now = system().clock()

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.conditions import none_match, preferred_wait
 from api.http.cursors import Cursors, link_next

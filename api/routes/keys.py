@@ -10,7 +10,8 @@ from pydantic import Field
 from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 
-from api.access.auth import SCOPES, Caller, create_key
+from api.access.callers import SCOPES, Caller
+from api.access.keys import create_key
 from api.access.permissions import Needs
 from api.access.tables import ApiKeyRow
 from api.http.dependencies import Assembled, Moment

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.web import quantities
 from api.web.deposit_lines import Line, line
 from api.web.faults import Fault

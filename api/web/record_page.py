@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from markupsafe import Markup
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.http.i18n import _, said
 from api.views.record import find_record, representations_of
 from api.web import quantities

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import PageNeeds
 from api.web.home_page import home_page
 from api.web.render import in_language, pages_of, system_of

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.access.auth import Caller, require_csrf, require_same_origin
+from api.access.callers import Caller
+from api.access.csrf import require_csrf, require_same_origin
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment
 from api.http.i18n import _, translated

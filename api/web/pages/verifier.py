@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.auth import current_person, require_same_origin
+from api.access.authentication import current_person
+from api.access.csrf import require_same_origin
 from api.access.permissions import Public
 from api.access.rates import check_rate
 from api.http.i18n import _, said

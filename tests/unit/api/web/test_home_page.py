@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.web.faults import Fault
 from api.web.home_page import SHOWN, home_page
 from archive.database.tables import RecordRow

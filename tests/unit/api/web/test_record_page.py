@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.http.i18n import speaking
 from api.web.description_form import FIELDS, Control, fault_of, typed_changes
 from api.web.hold_form import refused_hold, typed_end
