@@ -68,19 +68,19 @@ class LocalObjectStore:
 
     @property
     def name(self) -> str:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return self._root.as_uri()
 
     @property
     def weakness(self) -> str | None:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return REASONS["local"]
 
     def mend(self) -> None:
-        """See ``siege.Besieged``: nothing is attacked here but the probe's own object."""
+        """See ``challenges.ProbedStore``: nothing is attacked here but the probe's own object."""
 
     def credentials(self) -> Sequence[Credential]:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return [LocalCredential(self._root)]
 
     # -- writing

@@ -21,7 +21,7 @@ class LocalCredential:
         self._root = root
 
     def attempt(self, challenge: Challenge, target: StoredObject, until: date) -> None:  # noqa: ARG002
-        """See ``siege.Attacker``."""
+        """See ``challenges.Credential``."""
         path = self._root / target.key
         try:
             if challenge is Challenge.DELETE:

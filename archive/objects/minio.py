@@ -113,20 +113,20 @@ class MinioObjectStore:
 
     @property
     def name(self) -> str:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return f"{self._settings.endpoint.rstrip('/')}/{self._settings.bucket}"
 
     @property
     def weakness(self) -> str | None:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         return None if self.open()[0].locks else REASONS["no_bucket_lock"]
 
     def mend(self) -> None:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         mend(self.open()[0])
 
     def credentials(self) -> Sequence[Credential]:
-        """See ``siege.Besieged``."""
+        """See ``challenges.ProbedStore``."""
         others = {
             name: self._settings.model_copy(update={"access_key": other.access_key, "secret_key": other.secret_key})
             for name, other in self._credentials.items()

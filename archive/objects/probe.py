@@ -76,7 +76,7 @@ class Probe:
     """What a probe showed.
 
     Attributes:
-        reason: One of ``siege.REASONS``: why the assurance is what it is.
+        reason: One of ``challenges.REASONS``: why the assurance is what it is.
     """
 
     at: datetime
