@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from api.access.callers import Caller
 from api.web import quantities
 from api.web.deposit_lines import Line, line
+from api.web.description_form import Box, deposit_boxes
 from api.web.faults import Fault
 from archive.model.identifiers import new_id
 from archive.retention.schedule import document_types
@@ -36,7 +37,7 @@ class HomePage:
 
     Attributes:
         total: How many deposits are this person's; ``lines`` are the newest.
-        types: Code and label of the document types.
+        boxes: What may be said of the files at once.
         limit: The largest file, in words.
         idempotency_key: A second click on the same form makes no second deposit.
         faults: What went wrong in the sending just made.
@@ -51,7 +52,7 @@ class HomePage:
     lines: tuple[Line, ...]
     total: int
     todo: Todo
-    types: tuple[tuple[str, str], ...]
+    boxes: tuple[Box, ...]
     limit: str
     idempotency_key: str
     faults: tuple[Fault, ...]
@@ -77,7 +78,7 @@ def home_page(system: System, person: Caller, faults: tuple[Fault, ...] = (), re
                 aside=count(session, tenant, agent, DepositState.QUARANTINED),
                 refused=count(session, tenant, agent, DepositState.REFUSED),
             ),
-            types=tuple((kind.code, kind.label) for kind in document_types(session, tenant)),
+            boxes=deposit_boxes(document_types(session, tenant)),
             limit=quantities.size(system.settings.ingestion.max_deposit_bytes),
             idempotency_key=new_id(),
             faults=faults,

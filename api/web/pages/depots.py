@@ -21,11 +21,11 @@ from api.http.uploads import Upload, receive_files
 from api.routes.deposits import position_of
 from api.views.deposit import entity_tag, view
 from api.web.deposit_lines import line
+from api.web.description_form import typed_at_deposit
 from api.web.faults import Fault, in_words
 from api.web.home_page import home_page
 from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_date import written_date
 from archive.database.tables import RecordRow, TenantRow
 from ingestion.deposits.queries import find, incomplete, newest
 from ingestion.deposits.states import DepositState
@@ -74,11 +74,7 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
 
 
 def _submission(person: Caller, upload: Upload, form: dict[str, str], number: int) -> Submission:
-    given = {
-        "title": form.get("title", "").strip(),
-        "document_type": form.get("document_type", "").strip(),
-        "document_date": written_date(form),
-    }
+    given = typed_at_deposit(form)
     if person.service:
         given["producer"] = person.service
     return Submission(
@@ -88,7 +84,7 @@ def _submission(person: Caller, upload: Upload, form: dict[str, str], number: in
         idempotency_key=f"page:{form.get('idempotency_key', '')[:100]}:{number}",
         filename=upload.filename,
         media_type=upload.media_type,
-        fields={name: value for name, value in given.items() if value},
+        fields=given,
     )
 
 

@@ -16,11 +16,12 @@ from starlette.responses import Response
 
 from api.access.callers import Caller
 from api.access.permissions import PageNeeds
-from api.http.i18n import _, ngettext, number
+from api.http.i18n import _, ngettext, number, said
 from api.web import quantities
 from api.web.faults import in_words
 from api.web.render import in_language, mark, pages_of, system_of
 from archive.database.tables import RecordRow
+from archive.model.description_fields import SEARCHED
 from archive.model.final_actions import FinalAction
 from archive.retention.schedule import document_types
 from search.port import FACETS, Answer, Hit, Query, Sort
@@ -29,13 +30,8 @@ from signing.ground.errors import Refused
 router = APIRouter(include_in_schema=False)
 
 PAGE = 20
-_FACET_NAMES = {
-    "document_type": "Type",
-    "classification": "Classement",
-    "producer": "Service",
-    "final_action": "À la fin",
-    "rule": "Règle",
-}
+_OF_RETENTION = {"final_action": "À la fin", "rule": "Règle"}
+_FACET_NAMES = {field.indexed_as: field.heading for field in SEARCHED} | _OF_RETENTION
 _SORTS = {
     Sort.RELEVANCE: "Pertinence",
     Sort.NEWEST_DOCUMENT: "Date, récent d’abord",
@@ -215,7 +211,7 @@ def _facets(answer: Answer, asked: Asked, labels: Mapping[str, str]) -> list[dic
         shown.append(
             {
                 "name": name,
-                "title": _(_FACET_NAMES[name]),
+                "title": said(_FACET_NAMES[name]),
                 "values": [
                     {
                         "value": v,
