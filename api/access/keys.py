@@ -92,6 +92,24 @@ def create_key(
     return row, plain
 
 
+def keys_of(session: Session, tenant: str) -> Sequence[ApiKeyRow]:
+    """Every key of a tenant, revoked ones too, oldest first."""
+    return session.scalars(select(ApiKeyRow).where(ApiKeyRow.tenant_id == tenant).order_by(ApiKeyRow.id)).all()
+
+
+def revoke_key(session: Session, key_id: str, now: datetime, *, tenant: str | None = None) -> bool:
+    """Revoke a key at once and for ever; False if there is none, or if it is not this tenant's.
+
+    Args:
+        tenant: Whose it must be; None: anybody's, for an operator of the machine.
+    """
+    row = session.get(ApiKeyRow, key_id)
+    if row is None or tenant not in {None, row.tenant_id}:
+        return False
+    row.revoked_at = row.revoked_at or now
+    return True
+
+
 def key_caller(session: Session, plain: str, now: datetime) -> tuple[Caller, bool] | None:
     """The application behind a key, and whether its use should be noted; None if it opens nothing."""
     if not is_key(plain):

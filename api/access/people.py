@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.access.callers import ROLES
@@ -37,3 +39,8 @@ def create_user(
     session.add(row)
     session.flush()
     return row
+
+
+def people_of(session: Session, tenant: str) -> Sequence[UserRow]:
+    """Everybody of a tenant, oldest first."""
+    return session.scalars(select(UserRow).where(UserRow.tenant_id == tenant).order_by(UserRow.id)).all()

@@ -1,7 +1,10 @@
-"""The tenant to whom a key or a person is given."""
+"""The tenants that share the installation: those to whom keys and people are given."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.database.tables import TenantRow
@@ -24,3 +27,8 @@ def require_tenant(session: Session, tenant: str) -> TenantRow:
             tenant=tenant,
         )
     return row
+
+
+def all_tenants(session: Session) -> Sequence[TenantRow]:
+    """Every tenant, by name in addresses."""
+    return session.scalars(select(TenantRow).order_by(TenantRow.id)).all()

@@ -18,8 +18,8 @@ from api.http.deliveries import attachment
 from api.http.i18n import _, translated
 from api.http.languages import preferred_language
 from api.http.uploads import Upload, receive_files
-from api.routes.deposits import position_of
 from api.views.deposit import entity_tag, view
+from api.views.index_position import position_of
 from api.web.deposit_lines import line
 from api.web.description_form import typed_at_deposit
 from api.web.faults import Fault, in_words

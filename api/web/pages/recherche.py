@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from markupsafe import Markup
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.callers import Caller
 from api.access.permissions import PageNeeds
 from api.http.i18n import _, ngettext, number, said
+from api.views.record import records_by_id
 from api.web import quantities
 from api.web.faults import in_words
 from api.web.render import in_language, mark, pages_of, system_of
@@ -128,13 +128,7 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
             answer = Answer((), 0, {}, loosened=False, next=None)
         with system.database.read() as session:
             labels = {kind.code: kind.label for kind in document_types(session, person.tenant)}
-            ids = [hit.record_id for hit in answer.hits]
-            rows = {
-                row.id: row
-                for row in session.scalars(
-                    select(RecordRow).where(RecordRow.id.in_(ids), RecordRow.tenant_id == person.tenant)
-                )
-            }
+            rows = records_by_id(session, person.tenant, [hit.record_id for hit in answer.hits])
             session.expunge_all()  # they are shown after the snapshot is given back
         context: dict[str, Any] = {
             "asked": asked,
