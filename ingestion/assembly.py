@@ -225,7 +225,7 @@ class System:
 
     @cached_property
     def notifier(self) -> Notifier:
-        """Rung after each commit that leaves something to send or to follow: in this home, or by PostgreSQL for all."""
+        """Notified after commits that leave something to send or to follow: in this home, or by PostgreSQL."""
         if self.database.is_sqlite:
             return LocalNotifier(self.settings.home, "committed")
         from archive.database.postgres import Listener

@@ -53,7 +53,7 @@ class DepositRow(Base):
     lease_until: Mapped[datetime | None]
     fence: Mapped[int]
     attempts: Mapped[int]
-    """Takes since the last committed stage; three killed workers mean quarantine."""
+    """Claims since the last committed stage; three killed workers mean quarantine."""
 
 
 class StageRunRow(Base):

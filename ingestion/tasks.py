@@ -103,7 +103,7 @@ class Tasks:
         app.task(name=f"{APP}.pages", bind=True)(pages)
 
     def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
-        """Do what a wake-up asks. One that finds nobody to take its row from is void: the sweeper sends another."""
+        """Do what a wake-up asks. One that finds no row to claim is void: the sweeper sends another."""
         try:
             self._wait_and_work(task, kind, subject, work)
         except Unavailable as error:

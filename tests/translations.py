@@ -42,6 +42,7 @@ _SENTENCES = {
     "ToolFailed",
     "Step",
     "StageSpec",
+    "_Delay",
 }
 _VOCABULARIES = {"event"}
 """Arguments that hold the words of a standard, not of ours."""
@@ -78,7 +79,8 @@ def page_messages() -> set[Message]:
                 found.add((texts[0], texts[1]) if name == "n_" else texts[0])
             elif message:
                 found.add(message)
-    for module in (*sorted(WEB.rglob("*.py")), ROOT / "archive/model/description_fields.py"):
+    told = ("archive/model/description_fields.py", "archive/retention/access.py")
+    for module in (*sorted(WEB.rglob("*.py")), *(ROOT / name for name in told)):
         found.update(_of_module(module))
     found.update(action.label for action in FinalAction)
     return _without_plural_parts(found)

@@ -11,7 +11,9 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.requests import Request
 from starlette.routing import Mount
 
-from api.access.auth import SCOPES, Caller, current_caller, current_person, not_authenticated, require_csrf
+from api.access.authentication import current_caller, current_person, not_authenticated
+from api.access.callers import SCOPES, Caller
+from api.access.csrf import require_csrf
 from signing.ground.errors import Refused
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ForeignKey, String
@@ -62,3 +63,8 @@ class ApiKeyRow(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+def secret_digest(secret: str) -> str:
+    """What is kept of a key, a link or a cookie: all that is needed to know it again."""
+    return sha256(secret.encode()).hexdigest()

@@ -26,7 +26,7 @@ def key_create(
     as_json: AsJson = False,
 ) -> None:
     """Crée une clé ; elle n’est montrée que cette fois."""
-    from api.access.auth import create_key
+    from api.access.keys import create_key
 
     chosen = choose_tenant(tenant)
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
@@ -41,13 +41,11 @@ def key_create(
 @key.command("list")
 def key_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Les clés d’une collectivité."""
-    from sqlalchemy import select
-
-    from api.access.tables import ApiKeyRow
+    from api.access.keys import keys_of
 
     chosen = choose_tenant(tenant)
     with system().database.read() as session:
-        rows = session.scalars(select(ApiKeyRow).where(ApiKeyRow.tenant_id == chosen).order_by(ApiKeyRow.id)).all()
+        rows = keys_of(session, chosen)
     for row in rows:
         state = "révoquée" if row.revoked_at else "active"
         if as_json:
@@ -66,13 +64,11 @@ def key_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @key.command("revoke")
 def key_revoke(key_id: str) -> None:
     """Révoque une clé, tout de suite et pour toujours."""
-    from api.access.tables import ApiKeyRow
+    from api.access.keys import revoke_key
 
     with system().database.write() as session:
-        row = session.get(ApiKeyRow, key_id)
-        if row is None:
+        if not revoke_key(session, key_id, system().clock()):
             raise Refused("key_not_found", "Cette clé n’existe pas.", action="Voyez « chartrier key list ».")
-        row.revoked_at = row.revoked_at or system().clock()
     say("Clé révoquée.")
 
 
@@ -94,12 +90,10 @@ def tenant_create(
 @tenant.command("list")
 def tenant_list(as_json: AsJson = False) -> None:
     """Les collectivités de l’installation."""
-    from sqlalchemy import select
-
-    from archive.database.tables import TenantRow
+    from api.access.tenants import all_tenants
 
     with system().database.read() as session:
-        rows = session.scalars(select(TenantRow).order_by(TenantRow.id)).all()
+        rows = all_tenants(session)
     for row in rows:
         if as_json:
             print_json({"id": row.id, "name": row.name, "created_at": stamp(row.created_at)})
@@ -116,7 +110,8 @@ def user_create(
     as_json: AsJson = False,
 ) -> None:
     """Crée une personne et son premier lien de connexion."""
-    from api.access.auth import create_user, login_link
+    from api.access.people import create_user
+    from api.access.sessions import login_link
 
     chosen = choose_tenant(tenant)
     now = system().clock()
@@ -132,13 +127,11 @@ def user_create(
 @user.command("list")
 def user_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
     """Les personnes d’une collectivité."""
-    from sqlalchemy import select
-
-    from api.access.tables import UserRow
+    from api.access.people import people_of
 
     chosen = choose_tenant(tenant)
     with system().database.read() as session:
-        rows = session.scalars(select(UserRow).where(UserRow.tenant_id == chosen).order_by(UserRow.id)).all()
+        rows = people_of(session, chosen)
     for row in rows:
         if as_json:
             print_json({"id": row.id, "name": row.name, "role": row.role, "tenant": chosen})
@@ -149,7 +142,7 @@ def user_list(tenant: Tenant = None, as_json: AsJson = False) -> None:
 @user.command("link")
 def user_link(user_id: str, as_json: AsJson = False) -> None:
     """Un nouveau lien de connexion, valable une fois."""
-    from api.access.auth import login_link
+    from api.access.sessions import login_link
     from api.access.tables import UserRow
 
     now = system().clock()

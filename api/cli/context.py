@@ -58,15 +58,12 @@ def choose_tenant(given: str | None) -> str:
     Raises:
         Refused: ``tenant_not_found``, ``tenant_unclear``.
     """
-    from sqlalchemy import select
-
-    from api.access.auth import require_tenant
-    from archive.database.tables import TenantRow
+    from api.access.tenants import all_tenants, require_tenant
 
     with system().database.read() as session:
         if given is not None:
             return require_tenant(session, given).id
-        found = session.scalars(select(TenantRow.id).order_by(TenantRow.id)).all()
+        found = [row.id for row in all_tenants(session)]
     if len(found) == 1:
         return found[0]
     if not found:

@@ -311,7 +311,7 @@ def _signatures(found: dict[str, Any]) -> str:
 
 
 def _key() -> tuple[str, str]:
-    from api.access.auth import create_key
+    from api.access.keys import create_key
 
     now = system().clock()
     with system().database.write() as session:
@@ -327,21 +327,19 @@ def _key() -> tuple[str, str]:
 
 
 def _revoke(key_id: str) -> None:
-    from api.access.tables import ApiKeyRow
+    from api.access.keys import revoke_key
 
     with system().database.write() as session:
-        session.get_one(ApiKeyRow, key_id).revoked_at = system().clock()
+        revoke_key(session, key_id, system().clock())
 
 
 def _login_link(address: str) -> str:
-    from sqlalchemy import select
-
-    from api.access.auth import create_user, login_link
-    from api.access.tables import UserRow
+    from api.access.people import create_user, people_of
+    from api.access.sessions import login_link
 
     now = system().clock()
     with system().database.write() as session:
-        person = session.scalar(select(UserRow).where(UserRow.tenant_id == TENANT, UserRow.name == PERSON))
+        person = next((one for one in people_of(session, TENANT) if one.name == PERSON), None)
         if person is None:
             person = create_user(session, tenant=TENANT, name=PERSON, role=ROLE, now=now)
         token = login_link(session, person, now, timedelta(hours=12))

@@ -55,7 +55,7 @@ def search(
 
 def show(record_id: RecordId, as_json: AsJson = False) -> None:
     """Tout ce qui est su d’un document."""
-    from api.routes.deposits import position_of
+    from api.views.index_position import position_of
     from api.views.record import find_record, view
 
     tenant = tenant_of_record(record_id)

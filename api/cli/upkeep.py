@@ -38,14 +38,13 @@ def rebuild_index(
 ) -> None:
     """Refait l’index de recherche depuis le journal et le magasin, puis l’échange avec l’ancien."""
     from rich.progress import Progress
-    from sqlalchemy import select
 
+    from api.access.tenants import all_tenants
     from api.cli.context import choose_tenant
-    from archive.database.tables import TenantRow
 
     if everyone:
         with system().database.read() as session:
-            tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
+            tenants = [row.id for row in all_tenants(session)]
     else:
         tenants = [choose_tenant(tenant)]
     for one in tenants:

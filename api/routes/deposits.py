@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.conditions import none_match, preferred_wait
 from api.http.cursors import Cursors, link_next
@@ -25,6 +24,7 @@ from api.http.negotiation import accepted
 from api.http.uploads import Upload, announced_sha256, receive_form, receive_raw
 from api.views import deposit as deposit_views
 from api.views import examples
+from api.views.index_position import position_of
 from api.views.schemas import Deposit, DepositPage, DepositPlan, Receipt
 from archive.model.identifiers import is_id
 from ingestion.deposits.queries import find, newest
@@ -32,7 +32,7 @@ from ingestion.deposits.states import DepositState
 from ingestion.reception.intake import Intake, Received
 from ingestion.reception.submission import Submission
 from signing.ground.clock import parse_stamp, stamp
-from signing.ground.errors import ChartrierError, Refused
+from signing.ground.errors import Refused
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -176,18 +176,6 @@ def show(system: System, tenant: str, deposit_id: str, request: Request) -> tupl
         row = find(session, tenant, deposit_id if is_id(deposit_id) else "")
         body = deposit_views.view(session, row, position=position_of(system), translate=say)
     return body, deposit_views.entity_tag(body)
-
-
-def position_of(system: System) -> Callable[[str], int]:
-    """Where each tenant's index is; one that is away has indexed nothing yet: no reason to fail."""
-
-    def ask(tenant: str) -> int:
-        try:
-            return system.index.position(tenant)
-        except ChartrierError:
-            return -1
-
-    return ask
 
 
 @router.get(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.access.auth import current_caller, not_authenticated
+from api.access.authentication import current_caller, not_authenticated
 from api.access.permissions import Permission, Public
 from api.operations.health import AWAY, Health, overall
 from signing.ground.errors import Refused

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.cursors import Cursors, link_next
 from api.http.dependencies import Assembled

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import Needs, Public
 from api.http.dependencies import Assembled
 from api.http.negotiation import accepted

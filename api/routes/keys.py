@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
-from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 
-from api.access.auth import SCOPES, Caller, create_key
+from api.access.callers import SCOPES, Caller
+from api.access.keys import create_key, keys_of, revoke_key
 from api.access.permissions import Needs
 from api.access.tables import ApiKeyRow
 from api.http.dependencies import Assembled, Moment
@@ -87,10 +87,7 @@ def post_key(wanted: KeyRequest, caller: Admin, system: Assembled) -> Response:
 def list_keys(caller: Admin, system: Assembled) -> dict[str, Any]:
     """Sans leur texte, que personne ne peut relire."""
     with system.database.read() as session:
-        rows = session.scalars(
-            select(ApiKeyRow).where(ApiKeyRow.tenant_id == caller.tenant).order_by(ApiKeyRow.id)
-        ).all()
-    return {"keys": [_shown(row) for row in rows]}
+        return {"keys": [_shown(row) for row in keys_of(session, caller.tenant)]}
 
 
 @router.delete(
@@ -104,8 +101,6 @@ def list_keys(caller: Admin, system: Assembled) -> dict[str, Any]:
 def delete_key(key_id: str, caller: Admin, system: Assembled) -> Response:
     """Effet immédiat et définitif."""
     with system.database.write() as session:
-        row = session.get(ApiKeyRow, key_id)
-        if row is None or row.tenant_id != caller.tenant:
+        if not revoke_key(session, key_id, system.clock(), tenant=caller.tenant):
             raise Refused("key_not_found", "Cette clé n’existe pas.", action="Vérifiez l’identifiant.")
-        row.revoked_at = row.revoked_at or system.clock()
     return Response(status_code=204)

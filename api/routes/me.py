@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import AnyCaller
 from api.views.schemas import Me
 

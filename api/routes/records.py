@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.conditions import none_match, require_match
 from api.http.deliveries import attachment, deliver
@@ -17,9 +17,9 @@ from api.http.dependencies import Assembled
 from api.http.i18n import translate
 from api.http.languages import preferred_language
 from api.http.negotiation import accepted
-from api.routes.deposits import position_of
 from api.views import examples
 from api.views.description_schemas import DescriptionChange
+from api.views.index_position import position_of
 from api.views.record import entity_tag, find_record, find_representation, view
 from api.views.record_schemas import History, PageWords, Record, Verification
 from archive.holdings import describe as holdings
@@ -106,7 +106,7 @@ def get_text(
     page: Annotated[int | None, Query(ge=1, description="Une page ; sans elle, tout le texte.")] = None,
 ) -> Response:
     """En texte, ou, pour une page, en JSON : chaque mot, sa place en pixels de l’image et sa confiance."""
-    from api.views.page_text import page_words, plain_text
+    from api.views.record_pages import page_words, plain_text
 
     wanted = accepted(request, ("text/plain", "application/json") if page else ("text/plain",))
     with system.database.read() as session:
@@ -136,7 +136,7 @@ def get_page_image(
     width: Annotated[int, Query(ge=100, le=2400, description="Largeur en pixels.")] = 900,
 ) -> Response:
     """Faite à la demande à partir de la forme de conservation, dans un bac à sable."""
-    from api.views.page_text import page_image
+    from api.views.record_pages import page_image
 
     with system.database.read() as session:
         find_record(session, caller.tenant, record_id)

@@ -7,15 +7,15 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.cursors import link_next
 from api.http.dependencies import Assembled
 from api.views import examples
+from api.views.record import records_by_id
 from api.views.schemas import SearchAnswer
 from archive.database.tables import RecordRow
 from search.port import Answer, Sort
@@ -73,13 +73,7 @@ def search(
     )
     answer = system.index.search(question)
     with system.database.read() as session:
-        ids = [hit.record_id for hit in answer.hits]
-        rows = {
-            row.id: row
-            for row in session.scalars(
-                select(RecordRow).where(RecordRow.id.in_(ids), RecordRow.tenant_id == caller.tenant)
-            )
-        }
+        rows = records_by_id(session, caller.tenant, [hit.record_id for hit in answer.hits])
     link_next(request, response, answer.next)
     return _shown(answer, rows) | {"took_ms": round((time.perf_counter() - begun) * 1000)}
 

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.access.auth import current_caller
+from api.access.authentication import current_caller
 from api.access.permissions import Public
 from api.access.rates import check_rate
 from api.http.dependencies import Assembled

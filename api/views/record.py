@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
@@ -24,6 +25,7 @@ __all__ = [
     "entity_tag",
     "find_record",
     "find_representation",
+    "records_by_id",
     "representations_of",
     "view",
 ]
@@ -41,6 +43,12 @@ def view(session: Session, row: RecordRow, system: System, position: Callable[[s
     for form in body["representations"]:
         form["href"] = f"/api/v1/records/{row.id}/representations/{form['kind']}"
     return body | {"copies": copies(session, row, system)}
+
+
+def records_by_id(session: Session, tenant: str, ids: Iterable[str]) -> dict[str, RecordRow]:
+    """Those of the records that are this tenant's, by id."""
+    question = select(RecordRow).where(RecordRow.id.in_(ids), RecordRow.tenant_id == tenant)
+    return {row.id: row for row in session.scalars(question)}
 
 
 def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from api.http.i18n import said
+from archive.model.description_fields import BY_NAME
 from signing.ground.errors import ChartrierError
 
 
@@ -23,5 +24,7 @@ class Fault:
 
 
 def in_words(error: ChartrierError) -> Markup:
-    """A refusal in the page's language: what happened, then what to do."""
-    return said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
+    """A refusal in the page's language: what happened, then what to do; a field under the name of its box."""
+    field = BY_NAME.get(str(error.values.get("name")))
+    values = error.values | ({"name": said(field.label)} if field is not None else {})
+    return said(error.detail, **values) + Markup(" ") + said(error.action, **values)

@@ -9,7 +9,7 @@ from datetime import date
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.http.i18n import _
 from api.views.history import name_of
 from api.web import quantities

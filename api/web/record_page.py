@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from markupsafe import Markup
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.http.i18n import _, said
 from api.views.record import find_record, representations_of
 from api.web import quantities
-from api.web.description_form import DescriptionForm, description_form
-from api.web.faults import Fault
+from api.web.description_form import DescriptionForm, TypedDescription, description_form
 from api.web.hold_form import HoldForm, TypedHold, hold_form
 from api.web.progress import Badge
 from api.web.record_sections import (
@@ -48,14 +47,14 @@ class Visit:
         page: Which page of the document to read.
         q: Words to mark on it.
         checked: The checks of a verification that was just made.
-        description_faults: What was wrong with a description that was sent.
+        description: A description that was sent and refused.
         hold: A hold that was sent and refused.
     """
 
     page: int = 1
     q: str = ""
     checked: Sequence[Mapping[str, Any]] | None = None
-    description_faults: tuple[Fault, ...] = ()
+    description: TypedDescription = field(default_factory=TypedDescription)
     hold: TypedHold = field(default_factory=TypedHold)
 
 
@@ -106,7 +105,7 @@ def record_page(system: System, person: Caller, record_id: str, visit: Visit) ->
         row = find_record(session, person.tenant, record_id)
         forms = {form.kind: form for form in representations_of(session, row.id)}
         last = latest_verification(session, row.id)
-        types = {kind.code: kind.label for kind in document_types(session, person.tenant)}
+        types = document_types(session, person.tenant)
         keeping = keeping_of(session, row, forms, system)
         holding = hold_form(session, row, person, visit.hold)
         proofs = proofs_of(session, row, forms, last, visit.checked)
@@ -118,13 +117,13 @@ def record_page(system: System, person: Caller, record_id: str, visit: Visit) ->
         deposit_id=row.deposit_id,
         title=row.title,
         shelfmark=row.classification or row.external_reference,
-        lines=_lines(row, types),
+        lines=_lines(row, {kind.code: kind.label for kind in types}),
         summary=_summary(row, last),
         remarks=tuple(said(remark["detail"]) for remark in row.warnings if remark["code"] not in _SAID_ELSEWHERE),
         leaf=leaf_of(system, row, forms, visit.page, visit.q),
         keeping=keeping,
         holding=holding,
-        description=description_form(row, types, visit.description_faults) if describes else None,
+        description=description_form(row, types, visit.description) if describes else None,
         proofs=proofs,
         downloads=tuple(downloads_of(row, forms)),
         history=history,

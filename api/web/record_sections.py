@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from api.web.progress import Badge
 from api.web.verdicts import Finding, findings, fixity_badge
 from archive.database.tables import RecordRow, RepresentationRow, VerificationRow
 from archive.journal.types import EntryType
+from archive.model.description_fields import Page, fields_on
 from signing.ground.clock import parse_stamp
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ class Keeping:
     Attributes:
         until: Until when, and ``why``: one sentence, cut where its reason begins.
         public_on: The day from which everybody may read it, in words.
+        described: Name and value of each field of the description that has a line of its own.
         locked_until: In words; empty when nothing is locked.
         enforced: Whether the store itself refuses a removal.
     """
@@ -110,9 +113,7 @@ class Keeping:
     why: Markup
     public_on: str
     access: Markup
-    classification: str | None
-    producer: str | None
-    description: str | None
+    described: tuple[tuple[Markup, str], ...]
     copies: tuple[StoredCopy, ...]
     locked_until: str
     enforced: bool
@@ -128,13 +129,19 @@ def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -
         why=why,
         public_on=quantities.day(row.communicable_on),
         access=said(row.access_explanation),
-        classification=row.classification,
-        producer=row.producer,
-        description=row.description,
+        described=tuple(_described(row)),
         copies=tuple(_copy(one) for one in copies(session, row, system)),
         locked_until=quantities.day(original.locked_until) if original is not None and locked else "",
         enforced=str(system.store.assurance) == "enforced",
     )
+
+
+def _described(row: RecordRow) -> Iterator[tuple[Markup, str]]:
+    """The fields that have a line of their own, but for those that say nothing."""
+    for field in fields_on(Page.RECORD_FACTS):
+        value = getattr(row, field.name)
+        if value:
+            yield said(field.heading), quantities.day(value) if isinstance(value, date) else value
 
 
 def _retention(row: RecordRow) -> tuple[Markup, Markup]:

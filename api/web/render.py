@@ -14,7 +14,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from api.access.auth import Caller, current_person
+from api.access.authentication import current_person
+from api.access.callers import Caller
 from api.http.i18n import LANGUAGES, _, current_language, ngettext, said, speaking
 from api.http.languages import preferred_language
 from api.web import quantities

@@ -40,7 +40,7 @@ def date_parts(
         value: The date that is kept.
         typed: The form as it was sent, when it comes back with an error.
     """
-    kept = (value.day, value.month, value.year) if value is not None else ("", "", "")
+    kept = (value.day, value.month, f"{value.year:04}") if value is not None else ("", "", "")
     parts = (("day", _("Jour"), 2), ("month", _("Mois"), 2), ("year", _("Année"), 4))
     return tuple(
         DatePart(
@@ -57,13 +57,16 @@ def date_parts(
 def written_date(form: Mapping[str, str], names: str = "") -> str:
     """Day, month and year as typed, as ``2024-12-31``; empty when all three are.
 
-    A date that does not exist is left to the intake or the archive, which refuse it in words.
+    A date that does not exist is left to the intake or the archive, which refuse it in words. So is a year of
+    two figures: no document is of the year 24.
     """
     day, month, year = (form.get(f"{names}{name}", "").strip() for name in ("day", "month", "year"))
-    return f"{year:0>4}-{month:0>2}-{day:0>2}" if day or month or year else ""
+    return f"{year}-{month:0>2}-{day:0>2}" if day or month or year else ""
 
 
-def typed_date(form: Mapping[str, str], names: str = "", *, code: str, kept: str, pointer: str) -> date | None:
+def typed_date(
+    form: Mapping[str, str], names: str = "", *, code: str, kept: str, pointer: str, name: str = ""
+) -> date | None:
     """The date of a form, None when nothing was typed.
 
     Args:
@@ -71,7 +74,8 @@ def typed_date(form: Mapping[str, str], names: str = "", *, code: str, kept: str
         names: Beginning of the three names.
         code: Of the refusal of a date that does not exist.
         kept: What that refusal left as it was.
-        pointer: The field it names.
+        pointer: The field it points to.
+        name: The same in words, where a form holds several dates.
 
     Raises:
         Refused: ``code``.
@@ -82,9 +86,10 @@ def typed_date(form: Mapping[str, str], names: str = "", *, code: str, kept: str
     except ValueError as error:
         raise Refused(
             code,
-            "La date « {written} » n’existe pas.",
+            "{name} : la date « {written} » n’existe pas." if name else "La date « {written} » n’existe pas.",
             kept=kept,
             action="Écrivez le jour, le mois et l’année, par exemple 31 12 2024.",
             pointer=pointer,
             written=written,
+            name=name,
         ) from error

@@ -32,7 +32,7 @@ def changed(current: Description, changes: Mapping[str, Any]) -> Description:
             raise bad_field(name, "Le champ « {name} » ne change plus après le dépôt.", "Laissez-le.", KEPT)
         clean[name] = field.read(given, kept=KEPT)
         if field.required and clean[name] is None:
-            raise bad_field(name, "Le champ « {name} » ne peut pas être vide.", "Écrivez quelques mots.", KEPT)
+            raise field.empty(kept=KEPT)
     return replace(current, **clean)
 
 

@@ -18,6 +18,9 @@ from signing.ground.errors import Refused
 Value = str | date | None
 """What a field holds once it is kept."""
 
+LAST_DAY: Final = date(9000, 12, 31)
+"""Of any date that is given: the longest duration after it, 999 years, still ends within the calendar."""
+
 
 @dataclass(frozen=True)
 class Description:
@@ -149,7 +152,7 @@ class DescriptionField:
         if given is None:
             return None
         if self.kind is FieldKind.DATE and isinstance(given, date) and not isinstance(given, datetime):
-            return given
+            given = given.isoformat()
         if not isinstance(given, str) or not is_text(given):
             raise bad_field(self.name, "Le champ « {name} » n’est pas du texte lisible.", "Envoyez-le en UTF-8.", kept)
         if self.kind is not FieldKind.DATE and len(given.strip()) > self.limit:
@@ -157,11 +160,18 @@ class DescriptionField:
                 self.name, "Le champ « {name} » est trop long.", "Au plus {limit} caractères.", kept, limit=self.limit
             )
         try:
-            return self.parsed(given)
+            value = self.parsed(given)
         except ValueError as error:
             raise bad_field(
                 self.name, "Le champ « {name} » n’est pas une date.", "Écrivez la date ainsi : 2026-03-12.", kept
             ) from error
+        if isinstance(value, date) and value > LAST_DAY:
+            raise bad_field(self.name, "Le champ « {name} » est trop loin dans l’avenir.", "Vérifiez l’année.", kept)
+        return value
+
+    def empty(self, *, kept: str) -> Refused:
+        """The refusal of a required field left without anything."""
+        return bad_field(self.name, "Le champ « {name} » ne peut pas être vide.", "Écrivez quelques mots.", kept)
 
     def parsed(self, text: str | None) -> Value:
         """Turn text that was judged already, now or under an earlier limit, into what is kept.

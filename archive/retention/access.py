@@ -23,6 +23,8 @@ class _Delay:
     years: int | None
     since: str
     why: str
+    words: str = ""
+    """What a list of rules says of it, where the reason alone doesn't tell the delay."""
 
 
 _DOCUMENT: Final = "document"
@@ -37,7 +39,7 @@ _DELAYS: Final = {
         ("AR039", "AR040", "AR041", "AR042", "AR044", "AR045", "AR046", "AR047"),
         _Delay(25, _DOCUMENT, "secret protégé pendant 25 ans"),
     ),
-    "AR043": _Delay(25, "death", "secret médical"),
+    "AR043": _Delay(25, "death", "secret médical", "secret médical : 25 ans après le décès"),
     **dict.fromkeys(
         ("AR048", "AR049", "AR050", "AR051"),
         _Delay(50, _DOCUMENT, "vie privée, sûreté ou secret protégés pendant 50 ans"),
@@ -47,9 +49,16 @@ _DELAYS: Final = {
         _Delay(75, _DOCUMENT, "protection pendant 75 ans"),
     ),
     **dict.fromkeys(("AR058", "AR059", "AR060"), _Delay(100, _DOCUMENT, "protection pendant 100 ans")),
-    "AR061": _Delay(120, "birth", "secret médical, décès inconnu"),
+    "AR061": _Delay(
+        120, "birth", "secret médical, décès inconnu", "secret médical, décès inconnu : 120 ans après la naissance"
+    ),
     "AR062": _Delay(None, _DOCUMENT, "document incommunicable"),
 }
+
+
+def access_rules() -> dict[str, str]:
+    """The national list: code and French words of each rule, message ids, by code."""
+    return {code: _DELAYS[code].words or _DELAYS[code].why for code in sorted(_DELAYS)}
 
 
 def access_of(code: str | None, *, document_date: date | None, closed_on: date | None) -> Access:

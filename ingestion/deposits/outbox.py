@@ -33,7 +33,7 @@ def add(session: Session, kind: str, subject: str, priority: int, *, at: datetim
 class Notifier(Protocol):
     """Tells other processes that something was committed: nobody has to poll fast.
 
-    A ring is a hint: lost, doubled or late, nothing breaks.
+    A notification is a hint: lost, doubled or late, nothing breaks.
     """
 
     def notify(self) -> None:
@@ -41,7 +41,7 @@ class Notifier(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until a ring or the time is over; True for a ring. Rings that piled up count as one."""
+        """Sleep until notified or the time is over; True if notified. Notifications that piled up count as one."""
         ...
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class Notifier(Protocol):
 class LocalNotifier:
     """For the processes of one machine.
 
-    A ring travels as a datagram to an abstract Unix socket named after the home folder: no file to clean up,
+    A notification travels as a datagram to an abstract Unix socket named after the home folder: no file to clean up,
     nothing to wait for.
     """
 
@@ -69,7 +69,7 @@ class LocalNotifier:
                 sender.sendto(b"!", self._address)
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until a ring or the time is over; True for a ring. Rings that piled up count as one."""
+        """Sleep until notified or the time is over; True if notified. Notifications that piled up count as one."""
         listening = self._listening or self._listen()
         if listening is None:  # another process of this home listens: fall back on time
             time.sleep(seconds)

@@ -1,17 +1,20 @@
-"""Questions about deposits: one by id, the newest, those with the same bytes."""
+"""Questions about deposits: one by id, the newest, how many, the incomplete, those with the same bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind
 from ingestion.tables import DepositRow
 from signing.ground.errors import Refused
+
+_Row = TypeVar("_Row")
 
 
 def find(session: Session, tenant: str, deposit_id: str) -> DepositRow:
@@ -52,6 +55,41 @@ def newest(
     if before is not None:
         question = question.where(tuple_(DepositRow.received_at, DepositRow.id) < tuple_(*before))
     return session.scalars(question.order_by(DepositRow.received_at.desc(), DepositRow.id.desc()).limit(limit)).all()
+
+
+def count(session: Session, tenant: str, agent: str, state: str | None = None) -> int:
+    """How many deposits an agent of a tenant made."""
+    question = select(func.count()).select_from(DepositRow)
+    question = question.where(DepositRow.tenant_id == tenant, DepositRow.agent == agent)
+    if state is not None:
+        question = question.where(DepositRow.state == state)
+    return session.scalar(question) or 0
+
+
+def incomplete(
+    session: Session, tenant: str, *, agent: str | None = None, before: str | None = None, limit: int = 50
+) -> Sequence[DepositRow]:
+    """Deposits whose record lacks a type or a date, newest first.
+
+    Args:
+        before: Id of the last row of the page before.
+    """
+    question = _incomplete(select(DepositRow), tenant, agent)
+    if before is not None:
+        question = question.where(DepositRow.id < before)
+    return session.scalars(question.order_by(DepositRow.id.desc()).limit(limit)).all()
+
+
+def count_incomplete(session: Session, tenant: str, agent: str) -> int:
+    """How many deposits of an agent have a record that lacks a type or a date."""
+    return session.scalar(_incomplete(select(func.count()).select_from(DepositRow), tenant, agent)) or 0
+
+
+def _incomplete(question: Select[_Row], tenant: str, agent: str | None) -> Select[_Row]:
+    question = question.join(RecordRow, RecordRow.deposit_id == DepositRow.id).where(
+        DepositRow.tenant_id == tenant, or_(RecordRow.document_type.is_(None), RecordRow.document_date.is_(None))
+    )
+    return question if agent is None else question.where(DepositRow.agent == agent)
 
 
 def duplicates(session: Session, deposit: DepositRow) -> list[str]:

@@ -12,7 +12,7 @@ LEASE_SECONDS: Final = 60
 """How long a worker that says nothing is believed to be alive."""
 
 MAX_CLAIMS: Final = 3
-"""A document that was being worked on when this many workers died is set aside."""
+"""A document that was being worked on when this many workers died is quarantined."""
 
 
 class DepositState(StrEnum):

@@ -21,7 +21,7 @@ EXCLUSIVE_JOB_SECONDS: Final = 30
 
 
 class ExclusiveJob:
-    """A named duty (relay, sweeper …) with at most one holder in the whole installation.
+    """A named job (relay, sweeper …) with at most one holder in the whole installation.
 
     Args:
         name: Row in ``leases``.
@@ -37,7 +37,7 @@ class ExclusiveJob:
         self._until = clock() - timedelta(days=1)
 
     def hold(self) -> bool:
-        """Take or renew the duty; cheap while more than half of the lease is left."""
+        """Take or renew the job; cheap while more than half of the lease is left."""
         now = self._clock()
         if self._until - now > timedelta(seconds=EXCLUSIVE_JOB_SECONDS / 2):
             return True
@@ -60,7 +60,7 @@ class ExclusiveJob:
 
 
 def require_no_exclusive_job(session: Session, clock: Clock) -> None:
-    """Refuse while a service of this installation runs its duties, on whatever machine or in whatever container.
+    """Refuse while a service of this installation runs its jobs, on whatever machine or in whatever container.
 
     Raises:
         Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for ``EXCLUSIVE_JOB_SECONDS``.

@@ -34,10 +34,10 @@ PROBE_LOOKED_AT: Final = 600.0
 LOCKS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
 CUSTODY_LOOKED_AT: Final = 60.0
-"""Seconds; a ring of the bell wakes relay and follower at once."""
+"""Seconds; a notification wakes relay and follower at once."""
 
 _LONG: Final = frozenset({"clearing", "probing", "locks", "holds", "reconciling", "copying"})
-"""Duties whose step may outlast their lease. The others' may not: one that hangs must pass to another beat."""
+"""Jobs whose step may outlast their lease. The others' may not: one that hangs must pass to another beat."""
 
 _RENEWED_EVERY = 5.0
 """Seconds between two looks at the leases of long steps; ``ExclusiveJob`` writes only when half of one has run."""
@@ -59,7 +59,7 @@ class Beat:
     def __init__(self, system: System) -> None:
         self._system = system
         self._over = threading.Event()
-        self._rung = {"relay": threading.Event(), "follower": threading.Event()}
+        self._notified = {"relay": threading.Event(), "follower": threading.Event()}
         self._followed = False
         self._busy: dict[str, ExclusiveJob] = {}
         self._probe_after = SETTLED
@@ -67,7 +67,7 @@ class Beat:
         self._started = system.clock()
 
     def run(self) -> None:
-        """Run until ``stop``; returns when every duty has ended."""
+        """Run until ``stop``; returns when every job has ended."""
         jobs: list[tuple[str, float, Callable[[], bool]]] = [
             ("relay", RELAY_EVERY, self._relay),
             ("follower", FOLLOW_EVERY, self._follow),
@@ -86,9 +86,9 @@ class Beat:
             thread.start()
         while not self._over.is_set():
             if self._system.notifier.wait(0.5):
-                for event in self._rung.values():
+                for event in self._notified.values():
                     event.set()
-        for event in self._rung.values():
+        for event in self._notified.values():
             event.set()
         for thread in threads:
             thread.join(timeout=10)
@@ -101,7 +101,7 @@ class Beat:
     def _loop(self, name: str, every: float, step: Callable[[], bool]) -> None:
         """Loop of one exclusive job: run its step again at once while there is more to do."""
         job = ExclusiveJob(self._system.database, name, self._system.clock)
-        wake = self._rung.get(name, self._over)
+        wake = self._notified.get(name, self._over)
         away = False
         while not self._over.is_set():
             try:
@@ -156,7 +156,7 @@ class Beat:
     def _sweep(self) -> bool:
         sweeper = self._system.sweeper
         if sweeper.wake():
-            self._rung["relay"].set()
+            self._notified["relay"].set()
         sweeper.clear_outbox()
         return False
 

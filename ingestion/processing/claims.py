@@ -1,7 +1,7 @@
-"""Taking work: a worker takes a row, not a message. Nothing here knows what the work is.
+"""Claim work: a worker claims a row, not a message. Nothing here depends on what the work is.
 
-``attempts`` counts takes since the last progress. A take that was given back does not count; one whose worker
-died does, unless the whole service died with it. After ``MAX_CLAIMS`` of those the deposit is set aside.
+``attempts`` counts claims since the last progress. One that was released does not count; one whose worker died
+does, unless the whole service died with it. After ``MAX_CLAIMS`` of those the deposit is quarantined.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BACK_OFF: Final = (1, 8, 20)
 
 
 class LeaseLost(Exception):
-    """Somebody else took the work meanwhile; whatever this take still wants to write is void."""
+    """The claim was taken over; nothing more may be written under it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Claim:
     fence: int
 
     def touch(self, session: Session, **values: Any) -> None:
-        """First statement of every transaction of this take: write, if the right still holds.
+        """First statement of every transaction under this claim: write, if the right still holds.
 
         Raises:
             LeaseLost: It does not.
@@ -59,7 +59,7 @@ class Claim:
 
 
 def claim_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: str, clock: Clock) -> Claim | None:
-    """Take a deposit if work on it is due and nobody else has it."""
+    """Claim a deposit if work on it is due and nobody else has it."""
     with database.write() as session:
         row = session.scalar(select(DepositRow).where(DepositRow.id == deposit_id).with_for_update(skip_locked=True))
         if row is None or row.state not in UNFINISHED or _pages_open(session, deposit_id):
@@ -80,7 +80,7 @@ def claim_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: st
 def claim_pages(
     database: Database, ledger: Ledger, deposit_id: str, first_page: int, owner: str, clock: Clock
 ) -> Claim | None:
-    """Take a chunk of pages if it is still to be done and nobody else has it."""
+    """Claim a chunk of pages if it is still to be done and nobody else has it."""
     with database.write() as session:
         row = session.scalar(
             select(PageTaskRow)
@@ -105,7 +105,7 @@ def release(session: Session, claim: Claim, now: datetime, *, after: float, coun
     """Release without progress; the sweeper wakes somebody when ``after`` seconds are over.
 
     Args:
-        counts: Whether the take counts as one that failed.
+        counts: Whether the claim counts as one that failed.
     """
     values: dict[str, Any] = {"lease_owner": None, "lease_until": now + timedelta(seconds=after)}
     column = DepositRow.attempts if claim.first_page is None else PageTaskRow.attempts
@@ -133,7 +133,7 @@ def quarantine(session: Session, ledger: Ledger, row: DepositRow, now: datetime,
 
 
 def killed() -> dict[str, Any]:
-    """Why a deposit that killed its workers is set aside."""
+    """Reason to quarantine a deposit that killed its workers."""
     return problem(
         "workers_killed",
         "Le traitement de ce document s’est interrompu brutalement {times} fois.",
@@ -151,7 +151,7 @@ def _pages_open(session: Session, deposit_id: str) -> bool:
 
 
 def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
-    """Whether the row may be taken; settles what an abandoned take counts for."""
+    """Whether the row may be claimed; settles what an abandoned claim counts for."""
     if row.lease_owner is None:
         return row.lease_until is None or row.lease_until <= now
     if row.lease_until is not None and row.lease_until > now and not died(row.lease_owner):
@@ -163,7 +163,7 @@ def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
         row.lease_until = None
         return True
     if row.attempts >= MAX_CLAIMS:
-        return True  # to be set aside by the caller
+        return True  # to be quarantined by the caller
     row.lease_until = now + timedelta(seconds=_BACK_OFF[min(row.attempts, len(_BACK_OFF)) - 1])
     return False
 
@@ -176,7 +176,7 @@ def _occupy(row: DepositRow | PageTaskRow, owner: str, now: datetime) -> None:
 
 
 class Heartbeat:
-    """Extends a take's lease from a thread of its own while a long call runs."""
+    """Extends a claim's lease from a thread of its own while a long call runs."""
 
     def __init__(self, database: Database, claim: Claim, clock: Clock) -> None:
         self._database = database

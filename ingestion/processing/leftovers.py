@@ -1,4 +1,4 @@
-"""What crashed takes and cut deposits leave on a machine's own disk. Every machine clears its own."""
+"""Leftovers of crashed claims and cut deposits on a machine's own disk. Every machine clears its own."""
 
 from __future__ import annotations
 

@@ -211,7 +211,7 @@ class DepositRun:
         return stage_run
 
     def add_pages(self, first: int, path: Path) -> None:
-        """Take in the words of one chunk that was recognised in this take."""
+        """Take in the words of one chunk that was recognised under this claim."""
         self.files.add(f"pages/{first}", Output.of(path), path)
 
     def checkpoint(self, store: ObjectStore, *, everything: bool = False) -> list[StageRun]:

@@ -35,7 +35,7 @@ LOST: Final = timedelta(seconds=60)
 """The same when the queue holds fewer messages than rows wait."""
 
 IN_HAND: Final = 4
-"""Messages that workers may hold without having taken their rows yet."""
+"""Messages that workers may hold without having claimed their rows yet."""
 
 YOUNG: Final = timedelta(seconds=2)
 """A wake-up younger than this is on its way."""
@@ -89,7 +89,7 @@ class Sweeper:
             session.execute(delete(OutboxRow).where(OutboxRow.sent_at < limit))
 
     def clear_folders(self) -> None:
-        """Remove what crashed takes and cut deposits left on this machine's disk."""
+        """Remove what crashed claims and cut deposits left on this machine's disk."""
         leftovers.clear(self._home)
 
     def clear_staging(self) -> int:

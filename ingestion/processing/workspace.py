@@ -1,4 +1,4 @@
-"""The folder in which one take of one deposit does its work; gone afterwards."""
+"""Workspace: the folder in which one claim of one deposit does its work; gone afterwards."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Search index on Elasticsearch: one index a tenant, behind an alias.
 
-The follower's process writes, any number of processes read. ``elastic_shelf`` has the names, ``elastic_schema``
+The follower's process writes, any number of processes read. ``elastic_indexes`` has the names, ``elastic_schema``
 what an index holds.
 """
 

@@ -221,19 +221,33 @@ def test_the_receipt_is_a_page_and_a_pdf(site: Site, visit: Visit) -> None:
 def test_an_archivist_completes_a_description(site: Site, visit: Visit) -> None:
     page = visit("archivist", java_script_enabled=False)
     page.goto(site.record("convention"))
-    form = page.get_by_role("region", name="Décrire")  # the form of a hold has a date too
-    form.get_by_label("Type de document").select_option("contrat")
+    form = page.get_by_role("region", name="Décrire")
+    form.get_by_label("Type de document").first.select_option("contrat")
+    form.get_by_label("Référence de l’affaire").fill("MAR-2021-07")
+    form.get_by_label("Règle d’accès").select_option("AR048")
+    day, end = (form.get_by_role("group", name=name) for name in ("Date du document", "Date de clôture"))
     for name, value in (("Jour", "31"), ("Mois", "6"), ("Année", "2024")):
-        form.get_by_label(name).fill(value)
+        day.get_by_label(name).fill(value)
     page.get_by_role("button", name="Enregistrer la description").click()
-    expect(page.get_by_role("alert")).to_contain_text("n’existe pas")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Date du document : la date «\u202f2024-06-31\u202f» n’existe pas"
+    )
     page.complaints.clear()  # type: ignore[attr-defined]  # the 422 is meant
-    form.get_by_label("Jour").fill("30")
-    form.get_by_label("Mois").fill("6")
-    form.get_by_label("Année").fill("2024")
-    form.get_by_label("Type de document").select_option("contrat")
+    expect(day.get_by_label("Jour")).to_have_attribute("aria-invalid", "true")
+    for box, value in (("Référence de l’affaire", "MAR-2021-07"), ("Règle d’accès", "AR048")):
+        expect(form.get_by_label(box)).to_have_value(value)
+    page.get_by_role("alert").get_by_role("link").click()
+    expect(day.get_by_label("Jour")).to_be_focused()
+    day.get_by_label("Jour").fill("30")
     page.get_by_role("button", name="Enregistrer la description").click()
     expect(page.locator("header .soft").first).to_contain_text("30\u00a0juin\u00a02024")
+    kept = page.get_by_role("region", name="Garder et communiquer")
+    expect(kept).to_contain_text("il manque la date de clôture")
+    page.get_by_text("Compléter ou corriger la description").click()
+    for name, value in (("Jour", "1"), ("Mois", "7"), ("Année", "2024")):
+        end.get_by_label(name).fill(value)
+    page.get_by_role("button", name="Enregistrer la description").click()
+    expect(kept).to_contain_text("1er\u00a0juillet\u00a02034")
 
 
 def test_the_administrator_sees_what_the_proofs_rest_on(site: Site, visit: Visit) -> None:

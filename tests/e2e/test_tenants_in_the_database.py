@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api.access import auth
+from api.access import authentication
 from api.app import create_app
 from archive.database.engine import Database
 from archive.database.row_security import DECLARED
@@ -29,7 +29,7 @@ def careless(service: Service, towns: tuple[Town, Town], monkeypatch: pytest.Mon
     """The same application over the same database; it takes the intruder's key for the owner's."""
     owner, intruder = towns
     system = assemble(load_settings(service.environment_of_settings), sees=NOTHING)
-    known = auth.key_caller
+    known = authentication.key_caller
 
     def fooled(session: Any, plain: str, now: Any) -> Any:
         found = known(session, plain, now)
@@ -37,9 +37,9 @@ def careless(service: Service, towns: tuple[Town, Town], monkeypatch: pytest.Mon
             (replace(found[0], tenant=owner.tenant), False) if found and found[0].tenant == intruder.tenant else found
         )
 
-    told = auth.found_to_be
-    monkeypatch.setattr(auth, "key_caller", fooled)
-    monkeypatch.setattr(auth, "found_to_be", lambda tenant: told(acting[0] or tenant))
+    told = authentication.found_to_be
+    monkeypatch.setattr(authentication, "key_caller", fooled)
+    monkeypatch.setattr(authentication, "found_to_be", lambda tenant: told(acting[0] or tenant))
     acting: list[str | None] = [intruder.tenant]
     headers = {"Authorization": f"Bearer {intruder.key}"}
     with TestClient(create_app(system), base_url="http://127.0.0.1", headers=headers) as client:

@@ -9,20 +9,11 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.access.auth import (
-    COOKIE,
-    SECURE_COOKIE,
-    SESSION_LONGEST,
-    close_session,
-    current_person,
-    link_is_good,
-    require_csrf,
-    require_same_origin,
-    session_token,
-    use_login_link,
-)
+from api.access.authentication import current_person, session_token
+from api.access.csrf import require_csrf, require_same_origin
 from api.access.permissions import PageNeeds, Public
 from api.access.rates import check_rate
+from api.access.sessions import COOKIE, SECURE_COOKIE, SESSION_LONGEST, close_session, link_is_good, use_login_link
 from api.http.i18n import LANGUAGES
 from api.web.render import pages_of, system_of
 from archive.database.tenancy import EVERYTHING, acting_for

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.access.auth import Caller, require_csrf, require_same_origin
+from api.access.callers import Caller
+from api.access.csrf import require_csrf, require_same_origin
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment
-from api.http.i18n import _, said, translated
+from api.http.i18n import _, translated
 from api.http.languages import preferred_language
 from api.http.uploads import Upload, receive_files
-from api.routes.deposits import position_of
 from api.views.deposit import entity_tag, view
-from api.web.pages.accueil import line, show_home
+from api.views.index_position import position_of
+from api.web.deposit_lines import line
+from api.web.description_form import typed_at_deposit
+from api.web.faults import Fault, in_words
+from api.web.home_page import home_page
 from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_date import written_date
 from archive.database.tables import RecordRow, TenantRow
-from ingestion.deposits.queries import find, newest
+from ingestion.deposits.queries import find, incomplete, newest
 from ingestion.deposits.states import DepositState
 from ingestion.reception.submission import Submission
 from ingestion.tables import DepositRow
@@ -48,7 +50,7 @@ async def receive(request: Request, person: Annotated[Caller, Depends(PageNeeds(
 def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: dict[str, str]) -> Response:
     intake = system_of(request).intake
     received: list[DepositRow] = []
-    faults: list[dict[str, str]] = []
+    faults: list[Fault] = []
     try:
         require_csrf(request, form.get("csrf", ""))
         with in_language(request):
@@ -60,21 +62,19 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
                 else:
                     received += [answer.deposit] if answer.deposit is not None else []
             if not uploads:
-                faults.append({"href": "#fichiers", "text": str(_("Choisissez au moins un fichier, puis envoyez."))})
+                faults.append(Fault("#fichiers", _("Choisissez au moins un fichier, puis envoyez.")))
     finally:
         for upload in uploads:
             upload.spool.discard()
     if faults:
-        return show_home(request, person, faults=faults, received=len(received), status=422)
+        with in_language(request):
+            page = home_page(system_of(request), person, tuple(faults), len(received))
+        return pages_of(request).show(request, page, status=422)
     return RedirectResponse(f"/depots/{received[0].id}" if len(received) == 1 else "/depots", 303)
 
 
 def _submission(person: Caller, upload: Upload, form: dict[str, str], number: int) -> Submission:
-    given = {
-        "title": form.get("title", "").strip(),
-        "document_type": form.get("document_type", "").strip(),
-        "document_date": written_date(form),
-    }
+    given = typed_at_deposit(form)
     if person.service:
         given["producer"] = person.service
     return Submission(
@@ -84,13 +84,12 @@ def _submission(person: Caller, upload: Upload, form: dict[str, str], number: in
         idempotency_key=f"page:{form.get('idempotency_key', '')[:100]}:{number}",
         filename=upload.filename,
         media_type=upload.media_type,
-        fields={name: value for name, value in given.items() if value},
+        fields=given,
     )
 
 
-def _fault(upload: Upload, error: Refused) -> dict[str, str]:
-    words = f"{upload.filename} : {said(error.detail, **error.values)} {said(error.action, **error.values)}"
-    return {"href": "#fichiers", "text": words}
+def _fault(upload: Upload, error: Refused) -> Fault:
+    return Fault("#fichiers", f"{upload.filename} : {in_words(error)}")
 
 
 @router.get("/depots")
@@ -128,28 +127,16 @@ def deposits(
         )
 
 
-def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant: str) -> list[DepositRow]:
+def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant: str) -> Sequence[DepositRow]:
     before = None
     if avant:
         last = find(session, person.tenant, avant)
         before = (last.received_at, last.id)
     agent = None if everybody else person.agent
-    if etat != "incomplets":
-        state = etat if etat in STATES else None
-        return list(newest(session, person.tenant, agent=agent, state=state, before=before, limit=PAGE + 1))
-    question = (
-        select(DepositRow)
-        .join(RecordRow, RecordRow.deposit_id == DepositRow.id)
-        .where(
-            DepositRow.tenant_id == person.tenant,
-            or_(RecordRow.document_type.is_(None), RecordRow.document_date.is_(None)),
-        )
-    )
-    if agent is not None:
-        question = question.where(DepositRow.agent == agent)
-    if before is not None:
-        question = question.where(DepositRow.id < before[1])
-    return list(session.scalars(question.order_by(DepositRow.id.desc()).limit(PAGE + 1)))
+    if etat == "incomplets":
+        return incomplete(session, person.tenant, agent=agent, before=before and before[1], limit=PAGE + 1)
+    state = etat if etat in STATES else None
+    return newest(session, person.tenant, agent=agent, state=state, before=before, limit=PAGE + 1)
 
 
 @router.get("/depots/{deposit_id}")

@@ -9,14 +9,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.access.auth import Caller, require_csrf
+from api.access.callers import Caller
+from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment, deliver
 from api.views.record import find_record, find_representation
-from api.web.description_form import fault_of, typed_changes
+from api.web.description_form import Kept, refused_description, typed_changes
 from api.web.record_page import Visit, record_page
 from api.web.render import in_language, pages_of, system_of
 from archive.holdings import describe as holdings
+from archive.retention.schedule import document_types
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -95,9 +97,9 @@ def _describe(request: Request, person: Caller, record_id: str, form: dict[str, 
     require_csrf(request, form.get("csrf", ""))
     system = system_of(request)
     with system.database.read() as session:
-        find_record(session, person.tenant, record_id)
+        kept = Kept.of(find_record(session, person.tenant, record_id), document_types(session, person.tenant))
     try:
-        changes = typed_changes(form)
+        changes = typed_changes(form, kept)
         revision = form.get("revision", "")
         holdings.describe(
             system.stores,
@@ -109,7 +111,7 @@ def _describe(request: Request, person: Caller, record_id: str, form: dict[str, 
         )
     except Refused as error:
         with in_language(request):
-            fault = fault_of(error)
-        return _shown(request, person, record_id, Visit(description_faults=(fault,)), status=422)
+            typed = refused_description(error, form)
+        return _shown(request, person, record_id, Visit(description=typed), status=422)
     system.notifier.notify()
     return RedirectResponse(f"/documents/{record_id}#decrire", 303)

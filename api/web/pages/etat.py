@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import PageNeeds
 from api.http.i18n import _, ngettext, said
 from api.operations.health import AWAY, DEGRADED, OK, Component, Health, overall

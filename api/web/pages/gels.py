@@ -9,7 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.access.auth import Caller, require_csrf
+from api.access.callers import Caller
+from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.views import hold as hold_views
 from api.views.record import find_record

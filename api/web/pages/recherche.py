@@ -10,31 +10,28 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from markupsafe import Markup
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.access.permissions import PageNeeds
 from api.http.i18n import _, ngettext, number, said
+from api.views.record import records_by_id
 from api.web import quantities
-from api.web.pages.accueil import document_types
+from api.web.faults import in_words
 from api.web.render import in_language, mark, pages_of, system_of
 from archive.database.tables import RecordRow
+from archive.model.description_fields import SEARCHED
 from archive.model.final_actions import FinalAction
+from archive.retention.schedule import document_types
 from search.port import FACETS, Answer, Hit, Query, Sort
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 
 PAGE = 20
-_FACET_NAMES = {
-    "document_type": "Type",
-    "classification": "Classement",
-    "producer": "Service",
-    "final_action": "À la fin",
-    "rule": "Règle",
-}
+_OF_RETENTION = {"final_action": "À la fin", "rule": "Règle"}
+_FACET_NAMES = {field.indexed_as: field.heading for field in SEARCHED} | _OF_RETENTION
 _SORTS = {
     Sort.RELEVANCE: "Pertinence",
     Sort.NEWEST_DOCUMENT: "Date, récent d’abord",
@@ -127,17 +124,11 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
         try:
             answer = system.index.search(asked.query(person.tenant))
         except Refused as error:
-            fault = said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
+            fault = in_words(error)
             answer = Answer((), 0, {}, loosened=False, next=None)
         with system.database.read() as session:
-            labels = dict(document_types(session, person.tenant))
-            ids = [hit.record_id for hit in answer.hits]
-            rows = {
-                row.id: row
-                for row in session.scalars(
-                    select(RecordRow).where(RecordRow.id.in_(ids), RecordRow.tenant_id == person.tenant)
-                )
-            }
+            labels = {kind.code: kind.label for kind in document_types(session, person.tenant)}
+            rows = records_by_id(session, person.tenant, [hit.record_id for hit in answer.hits])
             session.expunge_all()  # they are shown after the snapshot is given back
         context: dict[str, Any] = {
             "asked": asked,
@@ -214,7 +205,7 @@ def _facets(answer: Answer, asked: Asked, labels: Mapping[str, str]) -> list[dic
         shown.append(
             {
                 "name": name,
-                "title": _(_FACET_NAMES[name]),
+                "title": said(_FACET_NAMES[name]),
                 "values": [
                     {
                         "value": v,

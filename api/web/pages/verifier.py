@@ -11,11 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.auth import current_person, require_same_origin
+from api.access.authentication import current_person
+from api.access.csrf import require_same_origin
 from api.access.permissions import Public
 from api.access.rates import check_rate
 from api.http.i18n import _, said
 from api.http.uploads import Upload, receive_files
+from api.web.faults import in_words
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, system_of
 from api.web.verdicts import fixity_badge, seal_finding, signature_badge
@@ -78,7 +80,7 @@ def _judge(request: Request, uploads: list[Upload]) -> Response:
         return _page(request, finding=finding, filename=upload.filename, size=upload.spool.size)
     except Refused as error:
         with in_language(request):
-            fault = said(error.detail, **error.values) + Markup(" ") + said(error.action, **error.values)
+            fault = in_words(error)
         return _page(request, fault=fault, status=422)
     finally:
         for upload in uploads:

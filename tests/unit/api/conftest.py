@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 import archive.database.tables
-from api.access.auth import create_key, create_user, login_link
+from api.access.keys import create_key
+from api.access.people import create_user
+from api.access.sessions import login_link
 from api.access.tables import UserRow
 from api.app import create_app
 from ingestion.assembly import System, assemble

@@ -153,8 +153,8 @@ def test_passwords_of_urls_never_reach_the_log():
 
 def test_history_speaks_even_of_what_it_does_not_know():
     assert sentence("DepositReceived", {"size": 12}, str).startswith("Reçu : 12 octets")
-    assert "Nouveau" in sentence("Nouveau", {}, str)
-    assert "DepositReceived" in sentence("DepositReceived", {}, str)
+    assert sentence("Nouveau", {"size": 12}, str).startswith("Événement « Nouveau » : cette version")
+    assert sentence("DepositReceived", {}, str) == "Événement DepositReceived inscrit au journal."
     assert sentence("FixityChecked", {"verdict": "altered"}, str) == "Vérifié : altéré."
 
 

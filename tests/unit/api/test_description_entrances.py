@@ -22,6 +22,7 @@ from api.cli.main import app
 from api.routes.search import search
 from api.views.examples import FIELDS
 from archive.database.tables import RecordRow
+from archive.holdings.describe import describe
 from archive.model.description_fields import (
     BY_NAME,
     DESCRIPTION_FIELDS,
@@ -123,6 +124,25 @@ class Entrances:
         assert received == (answer.status_code == 303), "what is refused is not received"
         return _page_fault(answer)
 
+    def record_page(self, field: DescriptionField, text: str) -> Answer:
+        """The form of the record's page, sent back as it is shown but for one box."""
+        form = self.shown() | _typed(field, text)
+        answer = self._send(f"/documents/{self.record}/decrire", form)
+        if answer.status_code == 303:
+            assert {name: value for name, value in self.shown().items() if name != "revision"} == {
+                name: value.lstrip("0") if field.kind is FieldKind.DATE else value
+                for name, value in form.items()
+                if name != "revision"
+            }
+        else:
+            assert all(value in _values(answer.text).values() for value in _typed(field, text).values())
+            assert 'aria-invalid="true"' in answer.text
+        return _page_fault(answer)
+
+    def shown(self) -> dict[str, str]:
+        """The form of the record's page as a browser would send it back."""
+        return _values(self.client.get(f"/documents/{self.record}").text)
+
     def _deposit(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}", "Idempotency-Key": f"k{next(_numbers)}"}
 
@@ -143,8 +163,28 @@ def _problem(answer: Any, fine: int) -> Answer:
 def _typed(field: DescriptionField, text: str) -> dict[str, str]:
     if field.kind is not FieldKind.DATE:
         return {field.name: text}
+    begin = "" if field.name == "document_date" else f"{field.name}-"
     year, month, day = text.split("-")
-    return {"day": day, "month": month, "year": year}
+    return {f"{begin}day": day, f"{begin}month": month, f"{begin}year": year}
+
+
+def _values(page: str) -> dict[str, str]:
+    """Names and values of the description's form."""
+    (form,) = re.findall(
+        r'<form class="flow" method="post" action="/documents/[^"]+/decrire">(.*?)</form>', page, re.DOTALL
+    )
+    values = {}
+    for attributes in re.findall(r"<input ([^>]*)>", form):
+        name = re.search(r'name="([^"]+)"', attributes)
+        value = re.search(r'value="([^"]*)"', attributes)
+        assert name
+        assert value
+        values[name[1]] = unescape(value[1])
+    for name, options in re.findall(r'<select id="[^"]+" name="([^"]+)".*?>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected>', options)
+        values[name] = unescape(chosen[1]) if chosen else ""
+    values.pop("csrf")
+    return values
 
 
 def _page_fault(answer: Any) -> Answer:
@@ -153,10 +193,8 @@ def _page_fault(answer: Any) -> Answer:
     assert answer.status_code == 422, answer.text[:500]
     (fault,) = re.findall(r'<li><a href="#[^"]+">([^<]+)</a></li>', answer.text)
     spoken = unescape(fault).replace("\u202f", " ").replace("\xa0", " ")
-    found = re.search("« ([^»]+) »", spoken)
-    by_label = {field.label: field.name for field in DESCRIPTION_FIELDS}
-    assert found, spoken
-    return Answer("bad_field", by_label.get(found[1], found[1]))
+    (told,) = {field.name for field in DESCRIPTION_FIELDS if re.search(f"(« |^){field.label}( »| :)", spoken)}
+    return Answer("bad_field", told)
 
 
 ENTRANCES: dict[str, tuple[Callable[..., Answer], tuple[DescriptionField, ...]]] = {
@@ -166,6 +204,7 @@ ENTRANCES: dict[str, tuple[Callable[..., Answer], tuple[DescriptionField, ...]]]
     "patch": (Entrances.patch, DESCRIPTION_FIELDS),
     "command_line": (Entrances.command_line, DESCRIPTION_FIELDS),
     "deposit_page": (Entrances.deposit_page, fields_on(Page.DEPOSIT_FORM)),
+    "record_page": (Entrances.record_page, fields_on(Page.RECORD_FORM)),
 }
 
 
@@ -214,6 +253,11 @@ def test_a_record_kept_with_a_longer_title_can_still_be_described(entrances: Ent
     answer = entrances.client.patch(address, headers=headers, json=given)
     assert (answer.status_code, answer.json().get("producer")) == (200, "Voirie")
     assert answer.json()["title"] == long
+    form = entrances.shown()
+    assert form["title"] == long
+    answer = entrances._send(f"/documents/{entrances.record}/decrire", form | {"producer": "Eau"})
+    assert answer.status_code == 303, answer.text[:500]
+    assert entrances.shown()["producer"] == "Eau"
     assert entrances.patch(TITLE, long + "T") == Answer("bad_field", "title")
     assert entrances.patch(TITLE, "Un titre plus court") == Answer(None)
 
@@ -223,7 +267,7 @@ def _as_kept_once(system: System, record: str, title: str) -> None:
     free = DescriptionField(name="title", kind=FieldKind.TEXT, limit=10_000, label="Titre", meaning="", required=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("archive.catalogue.description.BY_NAME", {**BY_NAME, "title": free})
-        system.holdings.describe("a", record, {"title": title}, agent="key:1", expected_revision=1)
+        describe(system.stores, "a", record, {"title": title}, agent="key:1", expected_revision=1)
     with system.database.read() as session:
         assert session.get_one(RecordRow, record).title == title
 

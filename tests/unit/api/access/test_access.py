@@ -8,17 +8,9 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.testclient import TestClient
 
-from api.access.auth import (
-    COOKIE,
-    SESSION_IDLE,
-    create_key,
-    is_key,
-    link_is_good,
-    new_key,
-    session_caller,
-    use_login_link,
-)
+from api.access.keys import create_key, is_key, new_key
 from api.access.permissions import Needs, check_permissions
+from api.access.sessions import COOKIE, SESSION_IDLE, link_is_good, session_caller, use_login_link
 from api.access.tables import ApiKeyRow
 from signing.ground.errors import Refused
 

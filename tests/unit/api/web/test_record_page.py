@@ -9,11 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from api.access.auth import Caller
+from api.access.callers import Caller
 from api.http.i18n import speaking
-from api.web.description_form import FIELDS, Control, fault_of, typed_changes
+from api.web.description_form import (
+    BOXES,
+    Control,
+    Kept,
+    anchor_of,
+    control_of,
+    refused_description,
+    typed_changes,
+)
 from api.web.hold_form import refused_hold, typed_end
 from api.web.record_page import RecordPage, Visit, record_page
+from archive.holdings.describe import describe
 from ingestion.assembly import System
 from signing.ground.errors import Refused
 from tests.holdings import keep
@@ -85,11 +94,11 @@ def test_a_verification_just_made_is_shown_as_such(bare_system: System, record: 
 
 def shown_description(page: RecordPage) -> dict[str, str]:
     assert page.description is not None
-    lines = {
-        item.field.name: item.value if item.choices is None else next((c.value for c in item.choices if c.chosen), "")
-        for item in page.description.fields
+    boxes = {
+        box.name: next((choice.value for choice in box.choices if choice.chosen), "") if box.choices else box.value
+        for box in page.description.boxes
     }
-    return lines | {item.field.name: "-".join(part.value for part in item.parts) for item in page.description.dates}
+    return boxes | {box.name: "-".join(part.value for part in box.parts) for box in page.description.dates}
 
 
 def test_the_description_form_shows_what_is_kept(bare_system: System, record: str) -> None:
@@ -99,43 +108,101 @@ def test_the_description_form_shows_what_is_kept(bare_system: System, record: st
         "document_type": "deliberation",  # on no list of this tenant: it stays an option of its record
         "producer": "",
         "classification": "",
+        "external_reference": "",
+        "access_rule": "",
         "document_date": "12-3-2026",
+        "closed_on": "--",
     }
     assert page.description is not None
-    assert (page.description.revision, page.description.open) == (1, False)
+    assert (page.description.revision, page.description.open) == ("1", False)
 
 
 def test_a_refused_description_opens_its_form_and_leads_to_the_field(bare_system: System, record: str) -> None:
-    faults = tuple(
-        fault_of(refused("bad_field", pointer)) for pointer in ("/title", "/producer", "/document_date", None)
-    )
-    assert [fault.href for fault in faults] == ["#titre", "#service", "#day", "#titre"]
-    page = record_page(bare_system, ARCHIVIST, record, Visit(description_faults=faults))
+    pointers = ("/title", "/producer", "/document_date", "/closed_on", "/access_rule", None)
+    typed = [refused_description(refused("bad_field", pointer), {"title": "Tapé"}) for pointer in pointers]
+    hrefs = ["#titre", "#service", "#day", "#closed_on-day", "#access_rule", "#titre"]
+    assert [item.faults[0].href for item in typed] == hrefs
+    for item in typed:
+        page = record_page(bare_system, ARCHIVIST, record, Visit(description=item))
+        assert page.description is not None
+        assert (page.description.open, page.description.faults) == (True, item.faults)
+
+
+def test_what_was_typed_comes_back_with_its_box_named(bare_system: System, record: str) -> None:
+    form = FORM | {"closed_on-day": "31", "closed_on-month": "2", "closed_on-year": "2024", "revision": "1"}
+    form |= {"external_reference": "MAR-1", "access_rule": "AR048", "title": "Tapé"}
+    typed = refused_description(refused("bad_field", "/closed_on"), form)
+    page = record_page(bare_system, ARCHIVIST, record, Visit(description=typed))
     assert page.description is not None
-    assert (page.description.open, page.description.faults) == (True, faults)
+    shown = shown_description(page)
+    assert (shown["title"], shown["external_reference"], shown["access_rule"]) == ("Tapé", "MAR-1", "AR048")
+    assert (shown["document_date"], shown["closed_on"]) == ("3-4-2021", "31-2-2024")
+    faulty = [box.name for box in (*page.description.boxes, *page.description.dates) if box.fault]
+    assert faulty == ["closed_on"]
+
+
+def test_somebody_elses_change_is_read_before_ones_own_is_typed_again(bare_system: System, record: str) -> None:
+    kept = describe(bare_system.stores, "a", record, {"title": "D’un autre"}, agent="user:2", expected_revision=1)
+    typed = refused_description(refused("precondition_failed", None), FORM | {"revision": "1"})
+    page = record_page(bare_system, ARCHIVIST, record, Visit(description=typed))
+    assert page.description is not None
+    assert shown_description(page)["title"] == "D’un autre"
+    assert page.description.revision == str(kept.revision)
+    stale = refused_description(refused("bad_field", "/title"), FORM | {"revision": "1"})
+    again = record_page(bare_system, ARCHIVIST, record, Visit(description=stale))
+    assert again.description is not None
+    assert again.description.revision == "1", "what is typed over an earlier revision never counts as over this one"
+
+
+NOTHING = Kept(dict.fromkeys((box.name for box in BOXES), ""), "")
 
 
 def test_what_is_typed_becomes_changes() -> None:
-    assert typed_changes(FORM) == {
+    assert typed_changes(FORM, NOTHING) == {
         "title": "Acte",
         "document_type": "deliberation",
-        "producer": None,
-        "classification": None,
         "document_date": date(2021, 4, 3),
     }
-    assert set(typed_changes(FORM)) == {field.name for field in FIELDS}
+    everything = {box.name: "x" for box in BOXES if control_of(box.kind) is not Control.DATE}
+    everything |= FORM | {"producer": "Voirie", "closed_on-day": "1", "closed_on-month": "2", "closed_on-year": "2024"}
+    assert set(typed_changes(everything, NOTHING)) == {box.name for box in BOXES}
 
 
-@pytest.mark.parametrize(("change", "pointer"), [({"title": " "}, "/title"), ({"day": "31"}, "/document_date")])
+def test_what_comes_back_as_it_was_shown_is_no_change() -> None:
+    shown = {"title": "T" * 700, "document_type": "deliberation", "producer": "Eau", "document_date": "2021-04-03"}
+    kept = Kept(NOTHING.texts | shown, "AR038")
+    assert typed_changes(FORM | {"title": "T" * 700, "producer": "Eau"}, kept) == {}
+    assert typed_changes(FORM | {"title": "T" * 700, "producer": ""}, kept) == {"producer": None}
+    assert typed_changes({}, kept) == {}, "a form without a box says nothing of its field"
+
+
+def test_the_rule_of_the_type_follows_the_type() -> None:
+    kept = Kept(NOTHING.texts | {"title": "Acte", "document_type": "arrete", "document_date": "2021-04-03"}, "AR038")
+    assert typed_changes(FORM | {"document_type": "arrete", "access_rule": ""}, kept) == {}
+    assert typed_changes(FORM | {"document_type": "courrier", "access_rule": ""}, kept) == {
+        "document_type": "courrier",
+        "access_rule": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"title": " "}, "/title"),
+        ({"day": "31"}, "/document_date"),
+        ({"year": "21"}, "/document_date"),
+        ({"closed_on-day": "", "closed_on-month": "4", "closed_on-year": "2021"}, "/closed_on"),
+    ],
+)
 def test_what_is_typed_wrong_names_its_field(change: dict[str, str], pointer: str) -> None:
+    kept = Kept(NOTHING.texts | {"title": "Acte"}, "")
     with pytest.raises(Refused) as caught:
-        typed_changes(FORM | change)
+        typed_changes(FORM | change, kept)
     assert (caught.value.code, caught.value.pointer) == ("bad_field", pointer)
 
 
 def test_every_field_has_an_element_of_its_own() -> None:
-    assert len({field.anchor for field in FIELDS}) == len(FIELDS)
-    assert all(field.longest for field in FIELDS if field.control is Control.LINE)
+    assert len({anchor_of(box) for box in BOXES}) == len(BOXES)
 
 
 def test_a_refused_hold_comes_back_as_it_was_filled(bare_system: System, record: str) -> None:

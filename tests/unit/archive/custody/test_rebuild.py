@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 import api.access.tables  # noqa: F401 - so that every table exists
+from api.views.history import history_of
 from archive.catalogue import record_json as metadata
 from archive.custody.external_sort import Sorter
 from archive.custody.rebuild import run as rebuild
@@ -28,8 +29,10 @@ from archive.database.tables import (
 from archive.holdings import describe as describing
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
-from archive.journal.merkle import checkpoint_text
+from archive.journal.merkle import checkpoint_text, entry_body, leaf_hash
+from archive.journal.sequencer import size
 from archive.model.records import Kind
+from archive.objects import layout
 from archive.objects.ocfl_versions import Planned
 from archive.objects.port import read_all
 from ingestion.assembly import System
@@ -107,6 +110,51 @@ def test_the_service_goes_on_from_there(system: System, tmp_path: Path) -> None:
     assert report["equal"]
     assert not any(report["counts"].values())
     third.close()
+
+
+def of_a_later_version(system: System, record_id: str) -> bytes:
+    """Write an entry about a record under a type that this version does not know."""
+    with system.database.write() as session:
+        told = select(JournalEntryRow).where(JournalEntryRow.subject == f"record:{record_id}")
+        tenant, n = json.loads(session.scalars(told).first().body)["tenant"], size(session)
+        now, subject = utc_now(), f"record:{record_id}"
+        body = entry_body(n, now, "RecordBurnt", tenant, subject, None, {"stage": "burn", "state": "done"})
+        leaf = leaf_hash(body).hex()
+        session.add(
+            JournalEntryRow(
+                n=n, at=now, type="RecordBurnt", tenant_id="demo", subject=subject, body=body, leaf_hash=leaf
+            )
+        )
+    return body
+
+
+def test_entries_of_a_later_version_come_back_and_nothing_is_invented_about_them(
+    system: System, tmp_path: Path
+) -> None:
+    ids = filled(system, tmp_path)
+    body = of_a_later_version(system, ids[0])
+    system.publisher.publish(force_token=True)
+    after, report = again(system)
+    assert report["equal"]
+    assert not any(report["counts"].values())
+    with after.database.read() as session:
+        assert session.scalar(select(JournalEntryRow.body).where(JournalEntryRow.type == "RecordBurnt")) == body
+    assert verify(after.stores, "demo", ids[0]).verdict == "intact"
+    after.follower.catch_up()
+    assert (ids[0], "Second titre") in titles(after, "commune")
+    row = describe(after.stores, "demo", ids[0], {"title": "Après"}, agent="user:2", expected_revision=3)
+    key = next(one for one in stored(after, row) if one.endswith(f"v{row.ocfl_version}/content/metadata/premis.json"))
+    (told,) = (e for e in json.loads(read_all(after.store, key))["events"] if e["journal_type"] == "RecordBurnt")
+    assert (told["type"], told["outcome"], told["stage"]) == (None, None, None)
+    with after.database.read() as session:
+        (shown,) = (e for e in history_of(session, row, str) if e["type"] == "RecordBurnt")
+    assert "RecordBurnt" in shown["sentence"]
+    assert "ne sait pas" in shown["sentence"]
+    after.close()
+
+
+def stored(system: System, row: RecordRow) -> list[str]:
+    return [item.key for item in system.store.list(layout.record_folder(row.tenant_id, row.id).root)]
 
 
 def test_waiting_deposits_are_on_their_way_again(system: System, tmp_path: Path) -> None:

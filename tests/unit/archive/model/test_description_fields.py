@@ -16,6 +16,7 @@ from archive.database.tables import DocumentTypeRow, RecordRow
 from archive.model.description_fields import (
     BY_NAME,
     DESCRIPTION_FIELDS,
+    LAST_DAY,
     TITLE,
     ChangedBy,
     CodeList,
@@ -25,6 +26,7 @@ from archive.model.description_fields import (
     Searched,
     values_of,
 )
+from archive.retention.dates import Unit, end_date
 from search.port import FACETS, Entry
 from signing.ground.errors import Refused
 
@@ -116,7 +118,7 @@ def test_what_is_no_text_is_refused(field: DescriptionField, value: object) -> N
 
 
 @pytest.mark.parametrize("field", DATES, ids=named)
-@given(day=st.dates())
+@given(day=st.dates(max_value=LAST_DAY))
 def test_a_day_is_read_as_it_is_written(field: DescriptionField, day: date) -> None:
     assert field.read(day.isoformat(), kept="") == field.read(day, kept="") == day
     assert field.from_json(field.as_json(day)) == day
@@ -130,6 +132,13 @@ def test_what_is_no_day_is_refused(field: DescriptionField, value: str) -> None:
     error = refusal(field, value)
     assert (error.code, error.pointer) == ("bad_field", f"/{field.name}")
     assert "date" in error.detail
+
+
+@pytest.mark.parametrize("field", DATES, ids=named)
+def test_a_day_beyond_which_no_duration_could_be_counted_is_refused(field: DescriptionField) -> None:
+    assert end_date(LAST_DAY, 999, Unit.YEAR) == date(9999, 12, 31)
+    for value in ("9001-01-01", date.max):
+        assert refusal(field, value).code == "bad_field"
 
 
 @pytest.mark.parametrize("field", DESCRIPTION_FIELDS, ids=named)

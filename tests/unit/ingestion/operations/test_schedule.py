@@ -156,7 +156,7 @@ def test_a_long_step_keeps_its_lease_and_one_that_hangs_does_not(
     finally:
         beat.stop()
         ended.set()
-        for event in beat._rung.values():
+        for event in beat._notified.values():
             event.set()
         for thread in threads:
             thread.join(10)

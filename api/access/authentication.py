@@ -1,0 +1,73 @@
+"""Who makes a request: an application by its key, or a person by their session."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from api.access.callers import Caller
+from api.access.keys import key_caller, note_key_use
+from api.access.sessions import COOKIE, SECURE_COOKIE, note_visit, session_caller
+from archive.database.tenancy import EVERYTHING, acting_for, found_to_be
+from signing.ground.errors import Refused
+
+
+def session_token(request: Request) -> str | None:
+    """The session cookie of a request, if it brings one."""
+    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
+
+
+def current_caller(request: Request) -> Caller | None:
+    """Who makes the request: by bearer key if it brings one, else by session. Looked up once a request.
+
+    Raises:
+        Refused: ``not_authenticated`` for a key that opens nothing (a bad key is never silently a stranger).
+    """
+    if not hasattr(request.state, "caller"):
+        with acting_for(EVERYTHING):  # whose the key or the session is can't be known before
+            request.state.caller = _look_up(request)
+        if request.state.caller is not None:
+            found_to_be(request.state.caller.tenant)
+    caller: Caller | None = request.state.caller
+    return caller
+
+
+def current_person(request: Request) -> Caller | None:
+    """The person logged in on this request, if any; a key is not a person."""
+    caller = current_caller(request)
+    return caller if caller is not None and caller.kind == "user" else None
+
+
+def _look_up(request: Request) -> Caller | None:
+    system = request.app.state.system
+    now = system.clock()
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, plain = authorization.partition(" ")
+        with system.database.read() as session:
+            found = key_caller(session, plain.strip(), now) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise not_authenticated()
+        if found[1]:
+            with system.database.write() as session:
+                note_key_use(session, found[0].id, now)
+        return found[0]
+    token = session_token(request)
+    if token is None:
+        return None
+    with system.database.read() as session:
+        found = session_caller(session, token, now)
+    if found is None:
+        return None
+    if found[1]:
+        with system.database.write() as session:
+            note_visit(session, token, now)
+    return found[0]
+
+
+def not_authenticated() -> Refused:
+    """The refusal of a caller whom we don't know (401)."""
+    return Refused(
+        "not_authenticated",
+        "Cette demande ne dit pas qui la fait, ou la clé n’est pas valable.",
+        action="Envoyez « Authorization: Bearer chr_… » avec une clé valable, ou connectez-vous.",
+    )

@@ -1,0 +1,46 @@
+"""People who may log in, each with one role in one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.access.callers import ROLES
+from api.access.tables import UserRow
+from api.access.tenants import require_tenant
+from archive.model.identifiers import new_id
+from signing.ground.errors import Refused
+
+
+def create_user(
+    session: Session, *, tenant: str, name: str, role: str, now: datetime, service: str | None = None
+) -> UserRow:
+    """Make a person who may log in to a tenant.
+
+    Raises:
+        Refused: ``role_unknown``, ``tenant_not_found``.
+    """
+    if role not in ROLES:
+        raise Refused(
+            "role_unknown",
+            "Rôle inconnu : {role}.",
+            action="Choisissez parmi : {known}.",
+            pointer="/role",
+            role=role,
+            known=", ".join(ROLES),
+        )
+    require_tenant(session, tenant)
+    row = UserRow(
+        id=new_id(), tenant_id=tenant, name=name, role=role, service=service, created_at=now, disabled_at=None
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def people_of(session: Session, tenant: str) -> Sequence[UserRow]:
+    """Everybody of a tenant, oldest first."""
+    return session.scalars(select(UserRow).where(UserRow.tenant_id == tenant).order_by(UserRow.id)).all()

@@ -1,0 +1,57 @@
+"""The home page as a view-model: what it says, made without any request."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import update
+
+from api.access.callers import Caller
+from api.web.faults import Fault
+from api.web.home_page import SHOWN, home_page
+from archive.database.tables import RecordRow
+from ingestion.assembly import System
+from ingestion.deposits.queries import incomplete
+from ingestion.tables import DepositRow
+from tests.holdings import keep, receive
+
+CLERK = Caller("key", "1", "Agent", "a", frozenset({"deposit:write", "record:read"}))
+
+
+def test_an_empty_house_says_so_and_offers_a_new_key_each_time(bare_system: System) -> None:
+    first, second = home_page(bare_system, CLERK), home_page(bare_system, CLERK)
+    assert (first.lines, first.total, first.faults, first.received) == ((), 0, (), 0)
+    assert (first.todo.incomplete, first.todo.aside, first.todo.refused) == (0, 0, 0)
+    assert first.idempotency_key != second.idempotency_key
+
+
+def test_only_my_own_newest_deposits_are_listed(bare_system: System) -> None:
+    for number in range(SHOWN + 1):
+        receive(bare_system, b"%d" % number, f"k{number}", "a", title=f"Acte {number}")
+    receive(bare_system, b"autre", "k", "b")
+    page = home_page(bare_system, CLERK, (Fault("#fichiers", "Vide."),), 2)
+    assert [line.title for line in page.lines] == [f"Acte {number}" for number in range(SHOWN, 0, -1)]
+    assert (page.total, len(page.lines)) == (SHOWN + 1, SHOWN)
+    assert (page.faults[0].text, page.received) == ("Vide.", 2)
+
+
+def test_what_waits_is_counted(bare_system: System, tmp_path: Path) -> None:
+    rows = [receive(bare_system, b"%d" % number, f"k{number}", "a") for number in range(5)]
+    record = keep(bare_system, tmp_path, 1, "a")
+    with bare_system.database.write() as session:
+        session.execute(update(DepositRow).where(DepositRow.id == rows[0].id).values(state="quarantined"))
+        session.execute(update(DepositRow).where(DepositRow.id.in_([r.id for r in rows[1:3]])).values(state="refused"))
+        session.execute(update(DepositRow).where(DepositRow.id == rows[3].id).values(state="kept"))
+        session.execute(
+            update(RecordRow).where(RecordRow.id == record).values(deposit_id=rows[3].id, document_date=None)
+        )
+    todo = home_page(bare_system, CLERK).todo
+    assert (todo.incomplete, todo.aside, todo.refused) == (1, 1, 2)
+    with bare_system.database.write() as session:
+        assert [row.id for row in incomplete(session, "a", limit=5)] == [rows[3].id]
+        assert incomplete(session, "a", agent="key:2", limit=5) == []
+        assert incomplete(session, "b", limit=5) == []
+        assert incomplete(session, "a", before=rows[3].id, limit=5) == []
+        session.execute(update(RecordRow).where(RecordRow.id == record).values(document_date=date(2020, 1, 2)))
+    assert home_page(bare_system, CLERK).todo.incomplete == 0
