@@ -30,7 +30,7 @@ from archive.objects import ocfl_versions as versions
 from archive.objects.layout import PREMIS_JSON, RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.objects.port import ObjectStore, found
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 from archive.retention.decisions import RetentionDecision
 from archive.retention.rules import Retention, retain_until
 from signing.ground.canonical import canonical
@@ -91,7 +91,7 @@ class Holdings:
         """
         with self._database.read() as session:
             row = session.get(RecordRow, package.record_id)
-            decision = rulebook.decide(session, package.tenant, package.description)
+            decision = schedule.decide(session, package.tenant, package.description)
             events = self._events(session, package.record_id, package.deposit_id)
         if row is not None:
             return self._kept_already(package, in_transaction)
@@ -265,7 +265,7 @@ class Holdings:
             differences = description.differences(current["description"], metadata.description_json(wanted))
             if not differences:
                 return row
-            decision = rulebook.decide(session, tenant, wanted)
+            decision = schedule.decide(session, tenant, wanted)
             record = metadata.next_record(current, wanted, decision)
             until = self._lasting(session, record_id, decision)
             version = self._revised(session, row, record, before, until, message="Describe")
