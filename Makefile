@@ -1,6 +1,6 @@
 # Everything a person or a machine does with this checkout. `make help` lists it.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clean requirements
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clean requirements translations changelog release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -72,6 +72,15 @@ bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes
 bench-services: setup-test  ## The service on a department's servers: deposits/s, lag, memory, scaling (PARTS="receipts lag")
 	@tests/servers/install.sh
 	$(BIN)/python -m tests.bench.services $(PARTS)
+
+translations: setup-test  ## Bring the English catalogue up to date and compile it; fails while a sentence lacks English
+	$(BIN)/python -m tests.translations
+
+changelog: setup-test  ## Gather the news of changelog/ into CHANGELOG.md, under today's date
+	$(BIN)/towncrier build --yes --version $$($(BIN)/hatchling version)
+
+release: setup-test  ## dist/: sdist, wheel, bill of materials, notes, checksums (RELEASE_KEY=… signs them)
+	$(BIN)/python -m deploy.release $(if $(RELEASE_KEY),--key $(RELEASE_KEY))
 
 requirements: setup-test  ## Pin again (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q --extra test --extra pytesseract -o requirements/test.txt

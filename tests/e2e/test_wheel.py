@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from api.version import VERSION
 from deploy import release
 from tests.servers import installed
 
@@ -113,6 +115,23 @@ def test_without_namespaces_the_wheel_reads_all_the_same(python: Path, tmp_path:
     told = json.loads(done.stdout)
     assert told["kind"] == "rlimits"
     assert told["read"]["version"]
+
+
+def test_the_bill_of_materials_names_what_is_installed_and_what_is_carried(python: Path, tmp_path: Path) -> None:
+    bill = json.loads(release.materials(python, tmp_path).read_text(encoding="utf-8"))
+    assert bill["bomFormat"] == "CycloneDX"
+    assert bill["metadata"]["component"]["name"] == "chartrier"
+    assert bill["metadata"]["component"]["version"] == VERSION
+    named = {component["name"].lower().replace("_", "-").replace(".", "-") for component in bill["components"]}
+    assert {"tesserocr", "pikepdf", "pyhanko", "celery", "htmx", "tessdata-fra"} <= named
+    assert not {"pytest", "playwright", "ruff"} & named, "what only the tests need is not delivered"
+    by_name = {component["name"]: component for component in bill["components"]}
+    assert re.fullmatch(r"[0-9a-f]{64}", by_name["htmx"]["hashes"][0]["content"])
+    bill["components"] = [by_name[name] for name in ("celery", "htmx", "tesseract-pdf-font")]  # the whole takes 15 s
+    release.check_bill(bill)
+    bill["components"][0]["licenses"] = "unknown"
+    with pytest.raises(ValueError, match="unknown"):
+        release.check_bill(bill)
 
 
 def test_two_builds_of_one_commit_are_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
