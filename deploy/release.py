@@ -66,7 +66,11 @@ def version() -> str:
 def build(folder: Path) -> Path:
     """Build the sdist, and the wheel from the sdist alone; the path of the wheel."""
     _hatchling(ROOT, "sdist", folder)
-    sdist = folder / f"chartrier-{version()}.tar.gz"
+    return wheel_of(folder / f"chartrier-{version()}.tar.gz", folder)
+
+
+def wheel_of(sdist: Path, folder: Path) -> Path:
+    """Build the wheel from an sdist."""
     with tempfile.TemporaryDirectory() as scratch:
         with tarfile.open(sdist) as packed:
             packed.extractall(scratch, filter="data")
