@@ -9,7 +9,7 @@ import pytest
 import archive
 from archive.model.shipped import shipped
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.mark.parametrize("name", ["rules", "samples"])
