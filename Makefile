@@ -1,16 +1,17 @@
 # Everything a person or a machine does with this checkout. `make help` lists it.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
+MUTANTS_STAMP := $(VENV)/.installed-mutants
 PIP_WHEEL := $(firstword $(wildcard deploy/bootstrap/pip-*.whl))
 PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clean requirements
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clean requirements mutants translations changelog release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,6 +36,10 @@ $(TEST_STAMP): $(STAMP) requirements/test.txt
 
 $(BENCH_STAMP): $(TEST_STAMP) requirements/bench.txt
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(MUTANTS_STAMP): $(TEST_STAMP) requirements/mutants.txt
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/mutants.txt
 	@touch $@
 
 demo: setup  ## The whole service on this machine with sample documents (DEMO_EXIT=1: stop after the table)
@@ -73,10 +78,23 @@ bench-services: setup-test  ## The service on a department's servers: deposits/s
 	@tests/servers/install.sh
 	$(BIN)/python -m tests.bench.services $(PARTS)
 
+translations: setup-test  ## Bring the English catalogue up to date and compile it; fails while a sentence lacks English
+	$(BIN)/python -m tests.translations
+
+changelog: setup-test  ## Gather the news of changelog/ into CHANGELOG.md, under today's date
+	$(BIN)/towncrier build --yes --version $$($(BIN)/hatchling version)
+
+release: setup-test  ## dist/: sdist, wheel, bill of materials, notes, checksums (RELEASE_KEY=… signs them)
+	$(BIN)/python -m deploy.release $(if $(RELEASE_KEY),--key $(RELEASE_KEY))
+
+mutants: $(MUTANTS_STAMP)  ## Break pure modules and guards line by line; which breaks no near test notices (GROUPS="signing journal")
+	$(BIN)/python -m tests.mutants $(GROUPS)
+
 requirements: setup-test  ## Pin again (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q --extra test --extra pytesseract -o requirements/test.txt
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q -c requirements/test.txt -o requirements/runtime.txt
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q --extra test --extra pytesseract --extra bench -c requirements/test.txt -o requirements/bench.txt
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header -q --extra test --extra pytesseract --extra mutants -c requirements/test.txt -o requirements/mutants.txt
 
 clean:
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -13,7 +13,19 @@ from api.http.cursors import Cursors
 from api.middleware import SMALL_BODY, Middleware, allowed_hosts
 from api.operations.health import Health
 from api.operations.traffic import Traffic
-from api.routes import deposits, documentation, health, holds, journal, keys, me, records, search, verifications
+from api.routes import (
+    deposits,
+    documentation,
+    health,
+    holds,
+    journal,
+    keys,
+    me,
+    records,
+    search,
+    security,
+    verifications,
+)
 from api.version import VERSION
 from api.web import site
 
@@ -49,6 +61,7 @@ def create_app(system: System) -> FastAPI:
     app.include_router(_api(), prefix="/api/v1", responses=_PROBLEMS)
     app.include_router(health.router)
     app.include_router(documentation.router)
+    app.include_router(security.router)
     large_bodies = {
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,12 @@ class Names(BaseModel):
     trusted_proxies: str = Field(
         default="",
         description="Adresses ou réseaux des mandataires dont on croit X-Forwarded-*, séparés par des virgules.",
+    )
+    security_contact: str = Field(
+        default="", description="À qui signaler une faille : mailto:…, https://… ; vide : pas de security.txt."
+    )
+    security_expires: str = Field(
+        default="", description="Jusqu’à quand cette adresse vaut, en UTC : AAAA-MM-JJ ou AAAA-MM-JJThh:mm:ssZ."
     )
     origin: str = Field(default="chartrier.local", description="Nom public du journal.")
     database_url: SecretStr = Field(
@@ -112,6 +120,15 @@ class SearchSettings(BaseModel):
     """Names of our indexes begin with it: several installations can share a cluster."""
 
 
+class SecurityContact(BaseModel):
+    """Whom to tell of a security fault, and until when that address holds (RFC 9116)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contact: str
+    expires: datetime
+
+
 class ApiSettings(BaseModel):
     """Where we listen."""
 
@@ -122,6 +139,8 @@ class ApiSettings(BaseModel):
     public_url: str
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose ``X-Forwarded-For`` and ``-Proto`` are believed; empty: nobody's."""
+    security: SecurityContact | None = None
+    """None: ``/.well-known/security.txt`` is not there."""
 
 
 class Settings(BaseModel):
@@ -220,6 +239,7 @@ def _compose(names: Names) -> Settings:
             port=names.port,
             public_url=names.public_url.rstrip("/"),
             trusted_proxies=_proxies(names.trusted_proxies),
+            security=_security(names),
         ),
     )
 
@@ -241,6 +261,24 @@ def _proxies(written: str) -> tuple[str, ...]:
     if faults:
         raise _refused(faults)
     return tuple(found)
+
+
+def _security(names: Names) -> SecurityContact | None:
+    """Both or neither: a contact without a date is not a valid file (RFC 9116, 2.5.5)."""
+    contact, until = names.security_contact, names.security_expires
+    if not contact and not until:
+        return None
+    faults = []
+    if not re.fullmatch(r"(mailto:|https://|tel:)[!-~]+", contact):
+        faults.append(f"{PREFIX}SECURITY_CONTACT: mailto:…, https://… or tel:…, one address in printable ASCII")
+    try:
+        expires = datetime.fromisoformat(until)
+    except ValueError:
+        faults.append(f"{PREFIX}SECURITY_EXPIRES: a day or a moment, 2027-06-30 or 2027-06-30T00:00:00Z")
+    if faults:
+        raise _refused(faults)
+    expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+    return SecurityContact(contact=contact, expires=expires.astimezone(UTC))
 
 
 def _seal(names: Names) -> SealSettings:

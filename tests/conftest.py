@@ -44,6 +44,17 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(key)
 
 
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Root, seal, authority and log key as a first start makes them."""
+    from signing.authority import ensure_generated
+    from tests.holdings import START
+
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_generated(folder, organisation="Commune de Test", clock=lambda: START)
+    return folder
+
+
 @pytest.fixture
 def repository() -> Path:
     """The checkout's root."""

@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
+from api.version import VERSION
 from archive.journal.types import EntryType
 from archive.model.final_actions import FinalAction
 from search.questions import NOT_UNDERSTOOD
@@ -164,7 +165,7 @@ def brought_up(known: Catalog) -> Catalog:
         locale="en",
         domain="chartrier",
         project="Chartrier",
-        version="0.1",
+        version=".".join(VERSION.split(".")[:2]),
         copyright_holder="",
         fuzzy=False,
         creation_date=known.creation_date,

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.context import config, console, running_service, say, settings, system
+from archive.model.shipped import shipped
 from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:
     import httpx2
     from rich.progress import Progress, TaskID
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 TENANT, TENANT_NAME = "demo", "Commune de démonstration"
 PERSON, ROLE = "Agent de démonstration", "tenant_admin"
 SCOPES = ("deposit:write", "record:read", "journal:read")
@@ -60,14 +60,14 @@ class Line:
 
 def demo(
     leave: Annotated[bool, typer.Option("--exit", envvar="DEMO_EXIT", help="S’arrêter après le tableau.")] = False,
-    samples: Annotated[Path, typer.Option(help="Dossier des exemples.", file_okay=False)] = SAMPLES,
+    samples: Annotated[Path | None, typer.Option(help="Dossier des exemples.", file_okay=False)] = None,
 ) -> None:
     """Lance le service, verse les exemples, attend, cherche, vérifie, et dit quoi ouvrir."""
     started = _serve()
     try:
         address = _wait_until_ready(started)
         say(f"Le service répond sur {address}")
-        lines = _run(address, samples)
+        lines = _run(address, samples or shipped("samples"))
         _print_table(lines)
         held = all(not line.faults for line in lines)
         for line in lines:

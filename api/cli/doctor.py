@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +224,19 @@ def _service() -> Finding:
     return Finding("Service", GOOD, VERSION, f"{running['address']} ({pids})")
 
 
+def _security() -> Finding:
+    part, known = "Failles", settings().api.security
+    if known is None:
+        said = "aucune adresse publiée pour signaler une faille"
+        return Finding(part, WIDER, "", said, "Donnez CHARTRIER_SECURITY_CONTACT et CHARTRIER_SECURITY_EXPIRES.")
+    left = known.expires - system().clock()
+    said = f"{known.contact}, jusqu’au {known.expires:%Y-%m-%d}"
+    if left <= timedelta(days=30):
+        state = WIDER if left > timedelta() else WRONG
+        return Finding(part, state, "", said, "Vérifiez l’adresse, puis avancez CHARTRIER_SECURITY_EXPIRES.")
+    return Finding(part, GOOD, "", said)
+
+
 def _sandbox() -> Finding:
     kind = system().sandbox.kind
     if kind == "bwrap":
@@ -329,6 +343,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "Seconde copie": _copied,
     "Courtier": _broker,
     "Service": _service,
+    "Failles": _security,
     "Bac à sable": _sandbox,
     "Lecture (OCR)": _reading,
     "Index": _index,

@@ -23,7 +23,7 @@ _IDS: Final = {"title": "titre", "document_type": "type", "producer": "service",
 
 _UNCHOSEN: Final = {
     CodeList.DOCUMENT_TYPES: "Je ne sais pas",
-    CodeList.ACCESS_RULES: "Celle du type de document",
+    CodeList.ACCESS_RULES: "Celle du type",
     CodeList.LANGUAGES: "Je ne sais pas",
 }
 """French name of choosing none."""

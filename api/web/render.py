@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -18,6 +16,7 @@ from api.access.authentication import current_person
 from api.access.callers import Caller
 from api.http.i18n import LANGUAGES, _, current_language, ngettext, said, speaking
 from api.http.languages import preferred_language
+from api.version import VERSION
 from api.web import quantities
 from api.web.assets import HTMX_INTEGRITY, Assets
 from api.web.verdicts import fixity_badge
@@ -73,7 +72,7 @@ class Pages:
             htmx_integrity=HTMX_INTEGRITY,
             languages=LANGUAGES,
             fixity=fixity_badge,
-            version=product_version(),
+            version=VERSION,
         )
 
     def show(self, request: Request, view: View, *, block: str | None = None, status: int = 200) -> Response:
@@ -169,15 +168,6 @@ def mark(text: str, ranges: tuple[tuple[int, int], ...]) -> Markup:
         at = end
     parts.append(Markup.escape(text[at:]))
     return Markup("").join(parts)
-
-
-@cache
-def product_version() -> str:
-    """Of the installed distribution."""
-    try:
-        return version("chartrier")
-    except PackageNotFoundError:
-        return "0.1.0"
 
 
 def _back(request: Request) -> str:

@@ -19,7 +19,7 @@ from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import ocfl
 from archive.objects.ocfl import RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 from archive.retention.decisions import RetentionDecision
 
 
@@ -94,7 +94,7 @@ def _add(
     agent: str,
 ) -> None:
     description = metadata.description_from(current["description"])
-    decision = rulebook.decide(session, row.tenant_id, description)
+    decision = schedule.decide(session, row.tenant_id, description)
     record = next_record(current, package, decision, added)
     until = lock_for(stores, session, row.id, decision)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]

@@ -13,7 +13,7 @@ from archive.holdings.revisions import extend_locks, lock_for, note_revision, re
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.objects.ocfl import RECORD_JSON
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 
 
 def describe(
@@ -49,7 +49,7 @@ def describe(
         differences = description.differences(current["description"], metadata.description_json(wanted))
         if not differences:
             return row
-        decision = rulebook.decide(session, tenant, wanted)
+        decision = schedule.decide(session, tenant, wanted)
         record = metadata.next_record(current, wanted, decision)
         until = lock_for(stores, session, record_id, decision)
         version = write_version(stores, session, row, record, before, until, message="Describe")

@@ -26,7 +26,7 @@ from archive.objects.layout import RecordFolder, record_folder
 from archive.objects.ocfl import PREMIS_JSON, RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.objects.port import found
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 from archive.retention.decisions import RetentionDecision
 from archive.retention.rules import Retention, retain_until
 from signing.ground.canonical import canonical
@@ -65,7 +65,7 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
     """
     with stores.database.read() as session:
         row = session.get(RecordRow, package.record_id)
-        decision = rulebook.decide(session, package.tenant, package.description)
+        decision = schedule.decide(session, package.tenant, package.description)
         events = events_of(stores, session, package.record_id, package.deposit_id)
     if row is not None:
         return _kept_already(stores, package, in_transaction)

@@ -24,7 +24,7 @@ class _Delay:
     since: str
     why: str
     words: str = ""
-    """What a list of rules says of it, where the reason alone doesn't tell the delay."""
+    """What a list of rules says of it, the delay first; the reason where it is as short."""
 
 
 _DOCUMENT: Final = "document"
@@ -37,20 +37,27 @@ _DELAYS: Final = {
     "AR038": _Delay(0, _DOCUMENT, "aucun délai particulier"),
     **dict.fromkeys(
         ("AR039", "AR040", "AR041", "AR042", "AR044", "AR045", "AR046", "AR047"),
-        _Delay(25, _DOCUMENT, "secret protégé pendant 25 ans"),
+        _Delay(25, _DOCUMENT, "secret protégé pendant 25 ans", "25 ans : secret protégé"),
     ),
-    "AR043": _Delay(25, "death", "secret médical", "secret médical : 25 ans après le décès"),
+    "AR043": _Delay(25, "death", "secret médical", "25 ans après le décès : secret médical"),
     **dict.fromkeys(
         ("AR048", "AR049", "AR050", "AR051"),
-        _Delay(50, _DOCUMENT, "vie privée, sûreté ou secret protégés pendant 50 ans"),
+        _Delay(
+            50,
+            _DOCUMENT,
+            "vie privée, sûreté ou secret protégés pendant 50 ans",
+            "50 ans : vie privée, sûreté ou secret",
+        ),
     ),
     **dict.fromkeys(
         ("AR052", "AR053", "AR054", "AR055", "AR056", "AR057"),
-        _Delay(75, _DOCUMENT, "protection pendant 75 ans"),
+        _Delay(75, _DOCUMENT, "protection pendant 75 ans", "75 ans de protection"),
     ),
-    **dict.fromkeys(("AR058", "AR059", "AR060"), _Delay(100, _DOCUMENT, "protection pendant 100 ans")),
+    **dict.fromkeys(
+        ("AR058", "AR059", "AR060"), _Delay(100, _DOCUMENT, "protection pendant 100 ans", "100 ans de protection")
+    ),
     "AR061": _Delay(
-        120, "birth", "secret médical, décès inconnu", "secret médical, décès inconnu : 120 ans après la naissance"
+        120, "birth", "secret médical, décès inconnu", "120 ans après la naissance : secret médical, décès inconnu"
     ),
     "AR062": _Delay(None, _DOCUMENT, "document incommunicable"),
 }

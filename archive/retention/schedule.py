@@ -17,6 +17,7 @@ from archive.database.tables import DocumentTypeRow, RetentionRuleRow
 from archive.model.description_fields import Description
 from archive.model.final_actions import FinalAction
 from archive.model.records import Remark
+from archive.model.shipped import shipped
 from archive.retention.access import access_of
 from archive.retention.dates import START_EVENTS, Unit
 from archive.retention.decisions import RetentionDecision, retention_of
@@ -24,7 +25,6 @@ from archive.retention.rules import Retention, Rule
 from archive.retention.sentences import of_type
 from signing.ground.clock import utc_now
 
-_HERE: Final = Path(__file__).resolve().parent
 PACK: Final = "fr-departement"
 
 
@@ -38,11 +38,8 @@ class _TypeLine:
 
 
 def pack_folder() -> Path:
-    """Where the rule packs are: in the checkout, or beside the package when installed as a wheel."""
-    for folder in (_HERE.parents[1] / "rules", _HERE / "rules"):
-        if folder.is_dir():
-            return folder
-    raise FileNotFoundError("the rule packs are not installed")
+    """Folder of the rule packs."""
+    return shipped("rules")
 
 
 def read_pack(path: Path) -> list[tuple[Rule, str]]:

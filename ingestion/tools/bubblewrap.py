@@ -5,15 +5,22 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-CODE: Final = Path(__file__).resolve().parents[2]
-"""Where our packages lie; the sandboxed process sees them at ``/code``."""
+import ingestion
+
+CODE: Final = Path(ingestion.__file__).resolve().parents[1]
+"""Where our packages lie, a checkout or ``site-packages``; a sandboxed process sees them at ``/code``."""
 
 _SEEN: Final = ("ingestion", "archive", "signing")
 """Packages that a sandboxed process needs."""
+
+_SHARE: Final = "archive/share"
+_UNSEEN: Final = ("api", "search", _SHARE)
+"""What a wheel puts into ``site-packages``, which the sandbox sees and does not need."""
 
 _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
@@ -60,7 +67,18 @@ def usable_bwrap() -> str | None:
 
 def sandboxed_environment(code: str) -> dict[str, str]:
     """All that a sandboxed process may read from its environment."""
+    if Path(code) == Path(sysconfig.get_path("purelib")).resolve():
+        return dict(_ENVIRONMENT)  # Python looks there by itself, after its own library and not before
     return {**_ENVIRONMENT, "PYTHONPATH": code}
+
+
+def _hidden(seen: list[Path]) -> list[str]:
+    """Cover with empty folders what a wheel put into the folders that the sandbox sees."""
+    places = [folder / CODE.relative_to(folder.resolve()) for folder in seen if CODE.is_relative_to(folder.resolve())]
+    covered = [str(place / name) for name in _UNSEEN if (CODE / name).is_dir() for place in places]
+    if (CODE / _SHARE).is_dir():
+        covered.append(f"/code/{_SHARE}")
+    return [word for place in covered for word in ("--tmpfs", place, "--remount-ro", place)]
 
 
 def sandboxed_command(program: str, scratch: Path, arguments: list[str]) -> list[str]:
@@ -94,11 +112,14 @@ def sandboxed_command(program: str, scratch: Path, arguments: list[str]) -> list
         "/etc/ghostscript",
     ):
         command += ["--ro-bind-try", name, name]
+    seen = [Path("/usr")]
     for folder in dict.fromkeys((Path(sys.base_prefix).resolve(), Path(sys.prefix).absolute())):
         if not folder.is_relative_to("/usr"):
             command += ["--ro-bind", str(folder), str(folder)]
+            seen.append(folder)
     for package in _SEEN:
         command += ["--ro-bind", str(CODE / package), f"/code/{package}"]
+    command += _hidden(seen)
     for name, value in sandboxed_environment("/code").items():
         command += ["--setenv", name, value]
     return [*command, "--chdir", "/tmp", "--", sys.executable, *arguments]  # noqa: S108

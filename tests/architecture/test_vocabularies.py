@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from archive.journal.types import EntryType
+from archive.model.final_actions import FinalAction
 from archive.model.states import RecordState
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +39,8 @@ def test_entry_types_are_named_by_their_members() -> None:
 def test_states_of_a_record_are_named_by_their_members() -> None:
     words = set(RecordState) - {RecordState.KEPT}  # deposits are kept too
     assert literals(words, but={"archive/model/states.py"}) == []
+
+
+def test_final_actions_are_named_by_their_members() -> None:
+    words = set(FinalAction) - {FinalAction.KEEP, FinalAction.SORT}  # a stage and a parameter bear these names too
+    assert literals(words, but={"archive/model/final_actions.py"}) == []

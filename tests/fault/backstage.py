@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ class Broker(Protocol):
 
 
 class OwnValkey:
-    """The one that ``serve`` starts in a home."""
+    """The one that ``serve`` starts in a home; away until then."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -82,7 +83,7 @@ class OwnValkey:
 
 
 class Served:
-    """A namespace of a server that others use too."""
+    """A namespace of a server that others use too: there unless it was killed."""
 
     def __init__(self, server: Redis | RabbitMQ) -> None:
         self._server = server
@@ -90,7 +91,6 @@ class Served:
             server.start()
         self._url = server.new_url()
         self.settings = {"CHARTRIER_BROKER_URL": self._url}
-        server.kill()  # as the others: away until it is started
 
     def start(self) -> None:
         if self._server.process.running is None:
@@ -119,10 +119,11 @@ class Served:
 class Backstage:
     """A home with its processes."""
 
-    def __init__(self, home: Path, broker: Broker | None = None, **settings: str) -> None:
+    def __init__(self, home: Path, keys: Path, broker: Broker | None = None, **settings: str) -> None:
         self.home = home
         self.broker = broker or OwnValkey(home)
         self.settings = {"CHARTRIER_HOME": str(home), "CHARTRIER_WORKERS": "2"} | self.broker.settings | settings
+        shutil.copytree(keys, home / "keys")
         self.system: System = assemble(load_settings(self.settings))
         self.system.initialise()
         self.system.create_tenant("demo", "Commune de démonstration")

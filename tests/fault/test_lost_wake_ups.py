@@ -20,10 +20,10 @@ BROKERS = ("valkey", *(pytest.param(name, marks=pytest.mark.services) for name i
 
 
 @pytest.fixture(params=BROKERS)
-def backstage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backstage]:
+def backstage(request: pytest.FixtureRequest, tmp_path: Path, keys: Path) -> Iterator[Backstage]:
     """The same on the broker of one machine and on those of a department."""
     served = None if request.param == "valkey" else Served(request.getfixturevalue(f"{request.param}_server"))
-    made = Backstage(tmp_path / "home", served)
+    made = Backstage(tmp_path / "home", keys, served)
     yield made
     made.stop()
 
@@ -64,6 +64,7 @@ def test_a_broker_that_forgets_everything_loses_nothing(backstage: Backstage) ->
 @pytest.mark.fault
 @pytest.mark.timeout(600)
 def test_a_broker_that_is_away_delays_and_loses_nothing(backstage: Backstage) -> None:
+    backstage.kill("broker")
     backstage.start("worker", "beat")
     deposit_ids = [backstage.receive(letter(number), f"d{number}") for number in range(3)]
     time.sleep(2)

@@ -48,7 +48,7 @@ minio() { # its community edition is archived: the last release that the Go modu
 
 elasticsearch() { # put together from published jars; see elasticsearch_node/README.md
     make -s setup-test # what puts it together is Python with the tests' packages; says itself what it lacks
-    .venv/bin/python -m tests.servers.elasticsearch
+    "${VENV:-.venv}/bin/python" -m tests.servers.elasticsearch
 }
 
 if [ "${1:-}" = validators ]; then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -40,9 +41,13 @@ def verapdf(paths: Sequence[Path], flavour: str = "2b") -> list[dict[str, Any]]:
     for needed in ("java", "mvn"):
         program(needed)
     folder = CACHE / "verapdf-1.30.2"
-    if not (folder / "run.sh").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(HERE / "verapdf", folder, dirs_exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "verapdf-1.30.2.lock").open("w") as lock:  # its first run builds it: a second caller waits
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "run.sh").exists():
+            shutil.copytree(HERE / "verapdf", folder, dirs_exist_ok=True)
+        if not (folder / "target-lib" / ".done").exists():
+            subprocess.run(["sh", str(folder / "run.sh"), "-f", flavour], capture_output=True, check=False)
     done = subprocess.run(
         ["sh", str(folder / "run.sh"), "-f", flavour, *map(str, paths)],
         env={"JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"} | os.environ,  # it ends in seconds

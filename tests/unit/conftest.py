@@ -1,4 +1,4 @@
-"""Keys made once, and an installation over them: the rooms of more than one package use these."""
+"""An installation for the rooms of more than one package."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.assembly import System
-from signing.authority import ensure_generated
-from tests.holdings import START, opened
-
-
-@pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Root, seal, authority and log key as a first start makes them."""
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test", clock=lambda: START)
-    return folder
+from tests.holdings import opened
 
 
 @pytest.fixture

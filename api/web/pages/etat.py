@@ -18,9 +18,10 @@ from api.access.callers import Caller
 from api.access.permissions import PageNeeds
 from api.http.i18n import _, ngettext, said
 from api.operations.health import AWAY, DEGRADED, OK, Component, Health, overall
+from api.version import VERSION
 from api.web import quantities
 from api.web.progress import Badge
-from api.web.render import in_language, pages_of, product_version, system_of
+from api.web.render import in_language, pages_of, system_of
 from archive.custody import reports
 from archive.database.tables import CheckpointRow, RecordRow, VerificationRow
 from archive.journal.sequencer import size
@@ -77,7 +78,7 @@ def state(request: Request, person: Annotated[Caller, Depends(PageNeeds("admin")
             assurance=system.store.assurance,
             probe=_probe(health),
             custody=_custody(system),
-            version=product_version(),
+            version=VERSION,
         )
 
 

@@ -42,7 +42,7 @@ from archive.journal.sequencer import Ledger, size
 from archive.journal.types import KEPT, EntryType
 from archive.objects.layout import TENANTS, RecordFolder, register_folder
 from archive.objects.port import Listed, ObjectStore
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 from signing.ground.canonical import parse_canonical
 from signing.ground.clock import Clock, parse_stamp
 from signing.ground.errors import Refused
@@ -190,7 +190,7 @@ class Rebuild:
         if session.get(TenantRow, tenant) is None:
             session.add(TenantRow(id=tenant, name=tenant, created_at=self._clock()))
             session.flush()
-            rulebook.load_pack(session, tenant, at=self._clock())
+            schedule.load_pack(session, tenant, at=self._clock())
             result.nameless.append(tenant)
             result.findings.add(Kind.MISSING, "store", register_folder(tenant), "register")
 

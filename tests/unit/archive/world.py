@@ -20,7 +20,7 @@ from archive.model.identifiers import new_id
 from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import ObjectStore
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 from signing.ground.clock import Clock, utc_now
 from signing.note import LogKey
 from signing.pdf import seal_file
@@ -57,7 +57,7 @@ class World:
         with self.database.write() as session:
             session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
             session.flush()
-            rulebook.load_pack(session, "demo")
+            schedule.load_pack(session, "demo")
 
     def seal_with(self, signer: Signer) -> None:
         """Start, or start again with another seal."""

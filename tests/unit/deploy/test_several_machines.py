@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ class Machines:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.assembled: list[System] = []
         (folder / "store").mkdir()
 
     def settings(self, name: str, *, database: str = "shared", store: str = "store") -> dict[str, str]:
@@ -35,12 +37,16 @@ class Machines:
         return {"CHARTRIER_HOME": str(home), "CHARTRIER_DATABASE_URL": url, "CHARTRIER_ORIGIN": "several.test"}
 
     def machine(self, name: str, **shared: str) -> System:
-        return assemble(load_settings(self.settings(name, **shared)))
+        self.assembled.append(assemble(load_settings(self.settings(name, **shared))))
+        return self.assembled[-1]
 
 
 @pytest.fixture
-def machines(tmp_path: Path) -> Machines:
-    return Machines(tmp_path)
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    made = Machines(tmp_path)
+    yield made
+    for system in made.assembled:
+        system.close()
 
 
 def refusal(system: System) -> str:

@@ -133,7 +133,7 @@ def test_an_access_rule_is_chosen_in_words_and_that_of_the_type_unless_chosen(
     text = unescape(page.text()).replace("\u202f", " ").replace("\xa0", " ")
     (options,) = re.findall(r'<select id="access_rule".*?</select>', text, re.DOTALL)
     assert re.findall('<option value="([^"]*)"', options) == ["", *access_rules()]
-    assert "Celle du type de document (AR043 – secret médical : 25 ans après le décès)" in options
+    assert "Celle du type (AR043 – 25 ans après le décès : secret médical)" in options
     assert " selected" in options.partition("</option>")[0]
     page.send(revision="2", document_type="conge_maladie", access_rule="AR062")
     assert row_of(bare_system, page).access_rule == "AR062"

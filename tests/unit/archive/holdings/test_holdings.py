@@ -33,7 +33,7 @@ from archive.objects import layout
 from archive.objects.fixity import Fixity
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import read_all
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused, Unavailable
 from tests.servers.postgres import unguarded
@@ -56,7 +56,7 @@ def stores(database: Database, ledger: Ledger, store: LocalObjectStore, clock: C
     with database.write() as session:
         session.add(TenantRow(id="demo", name="Démo", created_at=clock()))
         session.flush()
-        rulebook.load_pack(session, "demo")
+        schedule.load_pack(session, "demo")
     return Stores(database, ledger, store, clock, HORIZON)
 
 

@@ -13,7 +13,7 @@ from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
 from archive.model.description_fields import Description
 from archive.model.final_actions import FinalAction
-from archive.retention import schedule as rulebook
+from archive.retention import schedule
 from tests.servers.postgres import Databases
 
 
@@ -27,10 +27,10 @@ def database(databases: Databases, tmp_path: Path) -> Iterator[Database]:
 
 
 def test_the_pack_is_whole() -> None:
-    rules = rulebook.read_pack(rulebook.pack_folder() / "fr-departement.csv")
+    rules = schedule.read_pack(schedule.pack_folder() / "fr-departement.csv")
     assert len(rules) == 60
     codes = {rule.code for rule, _ in rules}
-    with (rulebook.pack_folder() / "document-types.csv").open(encoding="utf-8", newline="") as lines:
+    with (schedule.pack_folder() / "document-types.csv").open(encoding="utf-8", newline="") as lines:
         types = list(csv.DictReader(lines))
     assert {line["rule"] for line in types} <= codes
     assert len({line["code"] for line in types}) == len(types)
@@ -52,46 +52,46 @@ def test_a_senseless_line_spoils_the_pack(tmp_path: Path, line: str) -> None:
     path = tmp_path / "pack.csv"
     path.write_text(f"code,label_fr,duration,unit,start_event,final_action,source\n{line}\n")
     with pytest.raises(ValueError):
-        rulebook.read_pack(path)
+        schedule.read_pack(path)
 
 
 def test_rules_come_as_drafts_and_once(database: Database) -> None:
     for _ in range(2):
         with database.write() as session:
-            rulebook.load_pack(session, "demo")
+            schedule.load_pack(session, "demo")
     with database.read() as session:
         rows = session.query(RetentionRuleRow).all()
         assert len(rows) == 60
         assert all(row.validated_at is None for row in rows)
-        assert "facture" in {row.code for row in rulebook.document_types(session, "demo")}
+        assert "facture" in {row.code for row in schedule.document_types(session, "demo")}
 
 
 def test_the_latest_version_is_in_force(database: Database) -> None:
     with database.write() as session:
-        rulebook.load_pack(session, "demo")
+        schedule.load_pack(session, "demo")
         old = session.get_one(RetentionRuleRow, ("demo", "DEP-FIN-008", 1))
         columns = {c.name: getattr(old, c.name) for c in RetentionRuleRow.__table__.columns}
         session.add(RetentionRuleRow(**(columns | {"version": 2, "duration": 12})))
         session.flush()
-        rule = rulebook.rule_for(session, "demo", "facture")
+        rule = schedule.rule_for(session, "demo", "facture")
         assert rule is not None
         assert (rule.version, rule.duration, rule.final_action) == (2, 12, FinalAction.DESTROY)
-        assert rulebook.rule(session, "demo", "DEP-FIN-008", 1) != rule
-        assert rulebook.rule_for(session, "other", "facture") is None
+        assert schedule.rule(session, "demo", "DEP-FIN-008", 1) != rule
+        assert schedule.rule_for(session, "other", "facture") is None
 
 
 def test_a_description_is_ruled(database: Database) -> None:
     with database.write() as session:
-        rulebook.load_pack(session, "demo")
-        ruling = rulebook.decide(
+        schedule.load_pack(session, "demo")
+        decision = schedule.decide(
             session,
             "demo",
             Description("Facture 12", document_type="facture", document_date=date(2026, 3, 12)),
         )
-        assert ruling.retention.ends_on == date(2036, 12, 31)
-        assert "c’est une facture" in ruling.retention.explanation
-        assert ruling.access_rule == "AR038"
-        assert ruling.remarks == ()
+        assert decision.retention.ends_on == date(2036, 12, 31)
+        assert "c’est une facture" in decision.retention.explanation
+        assert decision.access_rule == "AR038"
+        assert decision.remarks == ()
 
 
 @pytest.mark.parametrize(
@@ -105,22 +105,22 @@ def test_a_description_is_ruled(database: Database) -> None:
 )
 def test_what_is_missing_is_said(database: Database, fields: dict[str, str], remark: str) -> None:
     with database.write() as session:
-        rulebook.load_pack(session, "demo")
+        schedule.load_pack(session, "demo")
         session.add(
             DocumentTypeRow(tenant_id="demo", code="maison", label="Fait maison", rule_code=None, access_rule=None)
         )
         session.flush()
-        ruling = rulebook.decide(session, "demo", Description("x", **fields))  # type: ignore[arg-type]
-    assert [r.code for r in ruling.remarks] == [remark]
-    assert ruling.retention.ends_on is None
+        decision = schedule.decide(session, "demo", Description("x", **fields))  # type: ignore[arg-type]
+    assert [r.code for r in decision.remarks] == [remark]
+    assert decision.retention.ends_on is None
 
 
 def test_a_label_of_the_tenants_own_is_quoted(database: Database) -> None:
     with database.write() as session:
-        rulebook.load_pack(session, "demo")
+        schedule.load_pack(session, "demo")
         session.get_one(DocumentTypeRow, ("demo", "facture")).label = "Note d’honoraires"
         session.flush()
-        ruling = rulebook.decide(
+        decision = schedule.decide(
             session, "demo", Description("x", document_type="facture", document_date=date(2026, 1, 1))
         )
-    assert "un document de type «\u202fNote d’honoraires\u202f»" in ruling.retention.explanation
+    assert "un document de type «\u202fNote d’honoraires\u202f»" in decision.retention.explanation

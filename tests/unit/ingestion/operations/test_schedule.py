@@ -17,13 +17,12 @@ from archive.objects import assurance
 from archive.objects.challenges import REASONS
 from archive.objects.port import Assurance
 from archive.objects.probe import Probe
-from ingestion.assembly import System, assemble
+from ingestion.assembly import System
 from ingestion.operations import schedule
 from ingestion.operations.exclusive_jobs import ExclusiveJob
 from ingestion.operations.schedule import Beat
-from ingestion.settings import load_settings
 from signing.ground.clock import utc_now
-from tests.holdings import keep
+from tests.holdings import keep, system_at
 
 
 class Watch:
@@ -40,8 +39,8 @@ def watch() -> Watch:
 
 
 @pytest.fixture
-def system(tmp_path: Path, watch: Watch) -> Iterator[System]:
-    made = assemble(load_settings({"CHARTRIER_HOME": str(tmp_path)}), clock=watch)
+def system(tmp_path: Path, keys: Path, watch: Watch) -> Iterator[System]:
+    made = system_at(tmp_path, keys, clock=watch)
     made.initialise()
     yield made
     made.close()

@@ -1,0 +1,1 @@
+"""Breaks the code on purpose and sees which tests notice."""

@@ -1,0 +1,146 @@
+"""Every route that changes something, found in the application itself: who may, and from where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.testclient import TestClient
+
+from api.access.callers import ROLES, SCOPES
+from api.access.permissions import Public, permission_of
+from api.access.sessions import COOKIE, Opened, use_login_link
+from archive.model.identifiers import new_id
+from ingestion.assembly import System
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+CHANGES = {
+    "POST /api/v1/deposits": "deposit:write",
+    "POST /api/v1/deposits/{deposit_id}/retry": "deposit:write",
+    "PATCH /api/v1/records/{record_id}": "record:describe",
+    "POST /api/v1/records/{record_id}/verifications": "record:read",
+    "POST /api/v1/holds": "hold:write",
+    "POST /api/v1/holds/{hold_id}/release": "hold:write",
+    "POST /api/v1/keys": "admin",
+    "DELETE /api/v1/keys/{key_id}": "admin",
+    "POST /deconnexion": None,
+    "POST /depots": "deposit:write",
+    "POST /depots/{deposit_id}/relancer": "deposit:write",
+    "POST /documents/{record_id}/verifier": "record:read",
+    "POST /documents/{record_id}/decrire": "record:describe",
+    "POST /documents/{record_id}/geler": "hold:write",
+    "POST /documents/{record_id}/gels/{hold_id}/lever": "hold:write",
+}
+"""Scope that each asks for; None: any person. A new one is written here on purpose, by hand."""
+OPEN = {"POST /api/v1/verifications", "POST /connexion", "POST /connexion/{token}", "POST /langue", "POST /verifier"}
+"""Open to strangers: they change nothing of anybody's, or bring a secret of their own."""
+API = sorted(name for name in CHANGES if "/api/" in name)
+PAGES = sorted(CHANGES.keys() - set(API))
+ORIGIN = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}
+SAID = {
+    "scope_missing": "pas le droit",
+    "csrf_refused": "La page a expiré avant",
+    "cross_site": "ne vient pas d’une page de ce service",
+}
+
+
+@pytest.fixture
+def log_in(bare_system: System, person: Any) -> Callable[[str], Opened]:
+    """Somebody of a role, logged in."""
+
+    def make(role: str) -> Opened:
+        _, token = person("a", role)
+        with bare_system.database.write() as session:
+            return use_login_link(session, token, bare_system.clock())
+
+    return make
+
+
+@pytest.fixture
+def person_with(log_in: Callable[[str], Opened]) -> Callable[[str | None], Opened]:
+    """Somebody logged in whose role holds a scope."""
+    return cache(lambda scope: log_in(next(role for role, held in ROLES.items() if scope is None or scope in held)))
+
+
+def ask(client: TestClient, name: str, headers: dict[str, str], opened: Opened | None = None, csrf: str = "") -> Any:
+    """Send a request that would mean something, if it got as far as that."""
+    method, _, pattern = name.partition(" ")
+    path = re.sub(r"{\w+}", new_id(), pattern)
+    body: dict[str, Any] = {"json": {}} if "/api/" in path else {"data": {"csrf": csrf}}
+    if path == "/depots":
+        body["files"] = {"file": ("a.pdf", b"%PDF", "application/pdf")}
+    client.cookies.clear()
+    if opened is not None:
+        client.cookies.set(COOKIE, opened.token)
+    return client.request(method, path, headers=headers, follow_redirects=False, **body)
+
+
+def refusal(answer: Any) -> tuple[int, str]:
+    """Status and code; a page says the same in words."""
+    if answer.headers["content-type"] == "application/problem+json":
+        return answer.status_code, answer.json()["code"]
+    return answer.status_code, next((code for code, words in SAID.items() if words in answer.text), answer.text)
+
+
+def test_every_route_that_changes_something_stands_here(bare_app: FastAPI) -> None:
+    told: dict[str, str | None] = {}
+    strangers = set()
+    for route in iter_route_contexts(bare_app.routes):
+        if not isinstance(route.original_route, APIRoute):
+            continue
+        permission = permission_of(route)
+        for method in set(route.methods or ()) - SAFE:
+            name = f"{method} {route.path}"
+            if isinstance(permission, Public):
+                strangers.add(name)
+            else:
+                told[name] = getattr(permission, "scope", None)
+    assert told == CHANGES
+    assert strangers == OPEN
+
+
+def test_a_program_needs_that_very_scope(client: TestClient, key_of: Any) -> None:
+    keys = {scope: key_of("a", *(one for one in SCOPES if one != scope)) for scope in {CHANGES[name] for name in API}}
+    for name in API:
+        answer = ask(client, name, {"Authorization": f"Bearer {keys[CHANGES[name]]}"})
+        assert refusal(answer) == (403, "scope_missing"), name
+        assert refusal(ask(client, name, {})) == (401, "not_authenticated"), name
+
+
+def test_a_person_needs_that_very_scope(client: TestClient, log_in: Any) -> None:
+    people = {role: log_in(role) for role in ROLES}
+    for name in PAGES:
+        for role, opened in people.items():
+            if CHANGES[name] in {None, *ROLES[role]}:
+                continue
+            answer = ask(client, name, ORIGIN, opened, opened.caller.csrf)
+            assert refusal(answer) == (403, "scope_missing"), (name, role)
+        assert ask(client, name, ORIGIN).status_code == 303, name
+
+
+def test_a_page_changes_nothing_without_its_own_token(client: TestClient, person_with: Any) -> None:
+    for name in PAGES:
+        opened = person_with(CHANGES[name])
+        for csrf in ("", "faux", str(opened.caller.csrf)[:-1]):
+            assert refusal(ask(client, name, ORIGIN, opened, csrf)) == (403, "csrf_refused"), (name, csrf)
+
+
+def test_a_session_changes_nothing_by_the_api_without_its_token(client: TestClient, person_with: Any) -> None:
+    for name in API:
+        opened = person_with(CHANGES[name])
+        for csrf in ({}, {"X-CSRF-Token": "faux"}):
+            assert refusal(ask(client, name, ORIGIN | csrf, opened)) == (403, "csrf_refused"), (name, csrf)
+
+
+@pytest.mark.parametrize("site", [{}, {"Origin": "http://elsewhere.test"}, {"Sec-Fetch-Site": "cross-site"}], ids=str)
+def test_no_other_site_changes_anything(client: TestClient, person_with: Any, site: dict[str, str]) -> None:
+    for name in sorted([*CHANGES, *(OPEN - {"POST /api/v1/verifications"})]):
+        opened = person_with(CHANGES.get(name))
+        token = {"X-CSRF-Token": str(opened.caller.csrf)}
+        answer = ask(client, name, token | site, opened, opened.caller.csrf)
+        assert refusal(answer) == (403, "cross_site"), name
