@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
+from archive.journal.effects import Subject
 from archive.journal.sequencer import Ledger
-from archive.journal.types import EntryType, Subject
+from archive.journal.types import EntryType
 from archive.objects.port import ObjectStore, Unreadable, read_all
 from archive.retention.dates import farthest_lock
 from archive.retention.schedule import load_pack
