@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, TenantRow
-from archive.journal.types import EntryType, IndexEffect, registered
+from archive.journal.effects import IndexEffect
+from archive.journal.types import EntryType, registered
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.ground.errors import Unavailable
 
-FOLLOWED: Final = tuple(one for one in EntryType if one.in_index is not IndexEffect.NONE)
+FOLLOWED: Final = tuple(one for one in EntryType if one.effects.index is not IndexEffect.NONE)
 """Entries after which the index is not as it was."""
 
 _BATCH_ENTRIES: Final = 200
@@ -235,7 +236,7 @@ class Follower:
             Unavailable: Something needed is away, or the record could not be read for the first times: the
                 position stays before this line.
         """
-        match line.type.in_index:
+        match line.type.effects.index:
             case IndexEffect.REMOVE:
                 return Remove(line.record_id)
             case IndexEffect.UPSERT:

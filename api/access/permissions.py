@@ -68,7 +68,7 @@ class AnyCaller(Permission):
 class PageNeeds(Permission):
     """The person logged in, who must hold a scope (None: any person).
 
-    For pages: a form's ``csrf`` field is checked by the route itself with ``auth.require_csrf``, since only
+    For pages: a form's ``csrf`` field is checked by the route itself with ``csrf.require_csrf``, since only
     it knows when the form has been read.
     """
 

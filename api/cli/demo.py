@@ -237,9 +237,10 @@ def _follow(client: httpx2.Client, deposit_id: str, line: Line, progress: Progre
 
 def _seconds(deposit: dict[str, Any], waited: float) -> float:
     """From receipt to kept, as the service itself dated it."""
+    from ingestion.stages.registry import KEEP
     from signing.ground.clock import parse_stamp
 
-    kept = next((stage["ended_at"] for stage in deposit["stages"] if stage["name"] == "keep"), None)
+    kept = next((stage["ended_at"] for stage in deposit["stages"] if stage["name"] == KEEP.name), None)
     if kept is None:
         return waited
     return (parse_stamp(kept) - parse_stamp(deposit["received_at"])).total_seconds()

@@ -19,7 +19,6 @@ from api.http.languages import preferred_language
 from api.version import VERSION
 from api.web import quantities
 from api.web.assets import HTMX_INTEGRITY, Assets
-from api.web.verdicts import fixity_badge
 from archive.database.tables import TenantRow
 from signing.ground.errors import ChartrierError
 
@@ -71,7 +70,6 @@ class Pages:
             quantities=quantities,
             htmx_integrity=HTMX_INTEGRITY,
             languages=LANGUAGES,
-            fixity=fixity_badge,
             version=VERSION,
         )
 

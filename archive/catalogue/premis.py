@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from archive.catalogue.record_json import plain
-from archive.journal.types import Outcome, known
+from archive.journal.effects import Outcome
+from archive.journal.types import known
 from archive.model.records import ToolRun
 from archive.objects import ocfl
 from signing.ground.canonical import canonical

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
+from archive.journal.effects import Subject
 from archive.journal.sequencer import Ledger
-from archive.journal.types import EntryType, Subject
+from archive.journal.types import EntryType
 from archive.objects import layout
 from archive.objects.layout import TENANT_NAME, RegisterKey
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all

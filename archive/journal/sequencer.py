@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow
+from archive.journal.effects import Subject
 from archive.journal.merkle import entry_body, leaf_hash
 from archive.journal.pseudonyms import AGENT, TENANT, pseudonym
-from archive.journal.types import EntryType, Subject, registered
+from archive.journal.types import EntryType, registered
 from archive.objects.layout import LAYOUT_JSON
 from archive.objects.port import ObjectStore, found
 from signing.ground.clock import Clock

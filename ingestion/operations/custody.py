@@ -21,8 +21,9 @@ from archive.custody.replica.promote import promote
 from archive.custody.replica.restore import Restored, Restoring
 from archive.custody.replica.sync import Copies
 from archive.database.tables import CopyRow, TenantRow
+from archive.journal.effects import Subject
 from archive.journal.sequencer import size
-from archive.journal.types import EntryType, Subject
+from archive.journal.types import EntryType
 from ingestion.operations.exclusive_jobs import require_no_exclusive_job
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.reception.staging import Staging

@@ -1,8 +1,9 @@
 """The registry of stages: every fact about a stage, told once. Pure.
 
 The pipeline, the pages, the API's schemas, the history, ``premis.json`` and the retry ask here. A stage that is
-not here can't start (``require_known``); a table that misses one fails ``tests/unit/ingestion/test_stage_registry.py``.
-French texts are message ids of the catalogue.
+not here can't start (``require_known``). Every table that must know each stage is listed in
+``tests/unit/ingestion/stages/test_registry.py``, which fails when one misses it. French texts are
+message ids of the catalogue.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def test_each_folder_of_unit_tests_is_a_room_of_its_package(package: str) -> Non
     assert [path.name for path in folders(UNIT / package) if path.name not in rooms] == []
 
 
-@pytest.mark.parametrize("package", ["archive", "ingestion"])
+@pytest.mark.parametrize("package", ["archive", "ingestion", "api"])
 def test_no_tests_stand_outside_the_rooms_but_those_of_modules_outside_them(package: str) -> None:
     """Where every room has a folder, a file at the top is of a module at the top, by its name."""
     modules = {path.stem for path in (ROOT / package).glob("*.py")}

@@ -87,7 +87,7 @@ class Line:
                 one = make(sandbox)
                 result = one.run(given)  # type: ignore[attr-defined]
                 assert result.state == "done", result
-                facts[one.name] = result.facts  # type: ignore[attr-defined]
+                facts[one.spec.name] = result.facts  # type: ignore[attr-defined]
                 files.update(result.files)
 
             borrowed(call)

@@ -22,8 +22,9 @@ from archive.database.engine import Database
 from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow, TenantRow
 from archive.disposition.holds import statements as hold_statements
 from archive.disposition.holds.statements import PLACED, RELEASED, Statement, digest_of
+from archive.journal.effects import RebuildEffect
 from archive.journal.sequencer import Ledger
-from archive.journal.types import EntryType, RebuildEffect, rebuilding, registered
+from archive.journal.types import EntryType, rebuilding, registered
 from archive.objects.layout import REGISTER, HoldKey, bare, register_folder, register_key
 from archive.objects.port import ObjectStore, Unreadable, read_all
 from signing.ground.clock import Clock

@@ -11,7 +11,8 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue.description import differences
 from archive.custody.rebuild.records import LOST, Found, Pinned
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
-from archive.journal.types import CHANGES, KEPT, EntryType, RebuildEffect, registered
+from archive.journal.effects import RebuildEffect
+from archive.journal.types import CHANGES, KEPT, EntryType, registered
 from archive.objects.ocfl import RECORD_JSON
 
 _UNKNOWN_AGENT: Final = "service:inconnu"
@@ -103,7 +104,7 @@ def _revisions(found: Found) -> list[RevisionRow]:
 
 
 def _changes(told: EntryType, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    match told.in_rebuild:
+    match told.effects.rebuild:
         case RebuildEffect.COMPLETE:
             return {"representations": [sorted(f["kind"] for f in one["representations"]) for one in (before, after)]}
         case RebuildEffect.DESCRIBE:

@@ -10,6 +10,7 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from ingestion.assembly import assemble
+from ingestion.logs import hide_secrets
 from ingestion.queue.celery import make_app
 from ingestion.settings import load_settings
 from ingestion.tasks import Slots, Tasks
@@ -75,3 +76,16 @@ main.main()
 """)
     assert json.loads(out) == {"answer": 1}
     assert json.loads(told)["event"] == "look"
+
+
+def test_keys_never_reach_the_log() -> None:
+    event = hide_secrets(None, "info", {"event": "x chr_" + "A" * 38 + " y", "n": 1})
+    assert event == {"event": "x chr_… y", "n": 1}
+
+
+def test_passwords_of_urls_never_reach_the_log() -> None:
+    for url in ("amqp://user:canary@host:5672/v", "redis://:canary@h/0", "postgresql+psycopg://a:ca%2Fnary@h/d"):
+        said = hide_secrets(None, "info", {"event": f"lost {url}: refused", "error": f"OperationalError('{url}')"})
+        assert "nary" not in str(said)
+        assert "@h" in said["event"]
+    assert hide_secrets(None, "info", {"event": "see https://host:8443/a@b"}) == {"event": "see https://host:8443/a@b"}

@@ -12,22 +12,8 @@ import pytest
 
 from archive.custody.replica.sync import FOLLOWED as COPIED
 from archive.evidence import verify
-from archive.journal.types import (
-    CHANGES,
-    KEPT,
-    RECEIVED,
-    RESTORED,
-    EntryType,
-    IndexEffect,
-    Premis,
-    RebuildEffect,
-    ReplicaEffect,
-    Sentence,
-    Subject,
-    known,
-    rebuilding,
-    registered,
-)
+from archive.journal.effects import IndexEffect, Premis, RebuildEffect, ReplicaEffect, Sentence, Subject
+from archive.journal.types import CHANGES, KEPT, RECEIVED, RESTORED, EntryType, known, rebuilding, registered
 from search.follower import FOLLOWED as INDEXED
 from tests import translations
 
@@ -92,9 +78,9 @@ def test_the_names_are_those_of_the_members() -> None:
 def test_every_part_is_filled(entry_type: EntryType) -> None:
     assert isinstance(entry_type.subject, Subject)
     assert entry_type.premis is None or isinstance(entry_type.premis, Premis)
-    assert isinstance(entry_type.in_index, IndexEffect)
-    assert isinstance(entry_type.in_replica, ReplicaEffect)
-    assert isinstance(entry_type.in_rebuild, RebuildEffect)
+    assert isinstance(entry_type.effects.index, IndexEffect)
+    assert isinstance(entry_type.effects.replica, ReplicaEffect)
+    assert isinstance(entry_type.effects.rebuild, RebuildEffect)
     assert isinstance(entry_type.sentence, Sentence)
     assert all(entry_type.sentence.all)
 
@@ -102,10 +88,12 @@ def test_every_part_is_filled(entry_type: EntryType) -> None:
 @ALL
 def test_effects_go_with_the_subject(entry_type: EntryType) -> None:
     about_a_record = entry_type.subject is Subject.RECORD
-    assert about_a_record or entry_type.in_index is IndexEffect.NONE
-    assert about_a_record or entry_type.in_replica is ReplicaEffect.JOURNAL
+    assert about_a_record or entry_type.effects.index is IndexEffect.NONE
+    assert about_a_record or entry_type.effects.replica is ReplicaEffect.JOURNAL
     assert (entry_type.premis is None) == (entry_type.subject in {Subject.LOG, Subject.REGISTER})
-    assert entry_type.in_rebuild is RebuildEffect.NONE or entry_type.subject is of_rebuild(entry_type.in_rebuild)
+    assert entry_type.effects.rebuild is RebuildEffect.NONE or entry_type.subject is of_rebuild(
+        entry_type.effects.rebuild
+    )
 
 
 def of_rebuild(effect: RebuildEffect) -> Subject | None:
@@ -164,7 +152,7 @@ def test_the_offline_verifier_agrees_with_the_registry() -> None:
     named = [one for one in sets if any(known(str(name)) for name in one)]
     assert sorted(named, key=sorted) == [
         {one.value for one in RECEIVED},
-        {one.value for one in EntryType if one.in_index is IndexEffect.REMOVE},
+        {one.value for one in EntryType if one.effects.index is IndexEffect.REMOVE},
     ]
 
 

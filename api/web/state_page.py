@@ -1,0 +1,287 @@
+"""All that the administrator's page shows, made without HTTP: parts, queue, disk, what the proofs rest on."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from cryptography import x509
+from markupsafe import Markup
+
+from api.http.i18n import _, ngettext, said
+from api.operations.health import AWAY, DEGRADED, OK, Component, Health
+from api.operations.holdings_state import Checkpoint, HoldingsState, NotIntact, holdings_state
+from api.web import quantities
+from api.web.progress import Badge
+from api.web.verdicts import fixity_badge
+from archive.custody import reports
+from signing.ground.clock import parse_stamp
+from signing.ground.errors import ChartrierError
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+_NAMES = {
+    "database": "Base de données",
+    "store": "Coffre de stockage",
+    "broker": "File des travaux",
+    "worker": "Lecture et conversion",
+    "search": "Recherche",
+    "journal": "Journal des preuves",
+}
+_BADGES = {
+    OK: ("ok", "check", "Fonctionne"),
+    DEGRADED: ("warn", "warn", "À surveiller"),
+    AWAY: ("bad", "cross", "Ne répond pas"),
+}
+_BANDS = ("Un agent devant son écran", "Dépôts en nombre", "Travaux de nuit")
+"""What people call each band of priorities of the queue."""
+_EXPIRY_WARNING = timedelta(days=90)
+_RUNS = {"reconcile": "Rapprochement", "copies": "Seconde copie", "rebuild": "Reconstruction"}
+
+
+@dataclass(frozen=True)
+class ShownComponent:
+    """One part of the service: whether it works, since when, and what was measured."""
+
+    name: Markup
+    badge: Badge
+    since: str
+    detail: Markup
+
+
+@dataclass(frozen=True)
+class ShownWaiting:
+    """Who waits, how many deposits, and for how long the oldest."""
+
+    name: Markup
+    number: int
+    age: str
+
+
+@dataclass(frozen=True)
+class ShownRecord:
+    """A record that is not intact."""
+
+    href: str
+    title: str
+    word: Markup
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """How many records there are, how many were verified, and which are not intact."""
+
+    records: int
+    verified: int
+    damaged: tuple[ShownRecord, ...]
+    doubtful: tuple[ShownRecord, ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The latest look at the whole holdings, of one kind."""
+
+    name: Markup
+    badge: Badge
+    moment: str
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Who seals, until when, and whether it would convince a judge."""
+
+    badge: Badge
+    subject: str
+    until: str
+    probative: bool
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Room on the disk of the home, in words."""
+
+    used: str
+    total: str
+    free: str
+
+
+@dataclass(frozen=True)
+class StatePage:
+    """The state of the installation, as the administrator of a tenant sees it.
+
+    Attributes:
+        hour: When it was read.
+        title: The worst that is known.
+        oldest: For how long the oldest deposit has waited; empty: none waits.
+        probe: When the store was last tried, and what came of it; None: not yet.
+        entries: Lines of the journal.
+    """
+
+    template: ClassVar[str] = "etat.html"
+    tab: ClassVar[str] = "etat"
+    help_anchor: ClassVar[str] = "etat"
+    json_href: ClassVar[str] = "/health/ready"
+
+    hour: str
+    title: Markup
+    components: tuple[ShownComponent, ...]
+    counts: str
+    queue: tuple[ShownWaiting, ...]
+    oldest: str
+    disk: Disk
+    integrity: Integrity
+    inspections: tuple[Inspection, ...]
+    seal: Seal
+    timestamper: str
+    timestamps_probative: bool
+    enforced: bool
+    probe: tuple[str, Markup] | None
+    checkpoint: Checkpoint | None
+    entries: int
+
+    @property
+    def troubles(self) -> tuple[ShownComponent, ...]:
+        """The parts that don't work as they should."""
+        return tuple(item for item in self.components if item.badge.kind != "ok")
+
+
+def state_page(system: System, health: Health, tenant: str) -> StatePage:
+    """The state of the installation, in the language being spoken."""
+    now = system.clock()
+    components = health.components()
+    state = _read(system, tenant)
+    room = shutil.disk_usage(system.settings.home)
+    first = min((waiting.first for waiting in state.queue if waiting.first is not None), default=None)
+    return StatePage(
+        hour=quantities.hour(now),
+        title=_title(components),
+        components=tuple(_component(component, now) for component in components),
+        counts=_counts(components),
+        queue=_queue(state, now),
+        oldest=quantities.span((now - first).total_seconds()) if first is not None else "",
+        disk=Disk(quantities.size(room.used), quantities.size(room.total), quantities.size(room.free)),
+        integrity=Integrity(
+            state.records,
+            state.verified,
+            tuple(_record(found) for found in state.damaged),
+            tuple(_record(found) for found in state.doubtful),
+        ),
+        inspections=tuple(_inspections(system)),
+        seal=_seal(system, now),
+        timestamper=system.timestamper.name,
+        timestamps_probative=system.timestamper.probative,
+        enforced=str(system.store.assurance) == "enforced",
+        probe=_probe(health),
+        checkpoint=state.checkpoint,
+        entries=state.entries,
+    )
+
+
+def _read(system: System, tenant: str) -> HoldingsState:
+    """Empty when the database is away, since the page must still come out."""
+    try:
+        with system.database.read() as session:
+            return holdings_state(session, tenant)
+    except ChartrierError:
+        return HoldingsState()
+
+
+def _component(component: Component, now: datetime) -> ShownComponent:
+    name = _(_NAMES.get(component.name, component.name))
+    return ShownComponent(name, _badge(component), _since(component, now), said(component.detail))
+
+
+def _badge(component: Component) -> Badge:
+    kind, icon, word = _BADGES[component.state]
+    return Badge(kind, icon, _(word))
+
+
+def _since(component: Component, now: datetime) -> str:
+    if component.since is None:
+        return ""
+    return f"{quantities.near_day(component.since, now)}, {quantities.hour(component.since)}"
+
+
+def _title(components: tuple[Component, ...]) -> Markup:
+    away = sum(component.state == AWAY for component in components)
+    if away:
+        return ngettext("Un composant ne répond pas", "{n} composants ne répondent pas", away)
+    if any(component.state == DEGRADED for component in components):
+        return _("Le service fonctionne, un point est à surveiller")
+    return _("Tout fonctionne")
+
+
+def _counts(components: tuple[Component, ...]) -> str:
+    found = [
+        (sum(c.state == OK for c in components), "{n} fonctionne", "{n} fonctionnent"),
+        (sum(c.state == DEGRADED for c in components), "{n} à surveiller", "{n} à surveiller"),
+        (sum(c.state == AWAY for c in components), "{n} arrêté", "{n} arrêtés"),
+    ]
+    return ", ".join(str(ngettext(one, many, n)) for n, one, many in found if n)
+
+
+def _queue(state: HoldingsState, now: datetime) -> tuple[ShownWaiting, ...]:
+    """Nothing while the database is away."""
+    if not state.queue:
+        return ()
+    return tuple(
+        ShownWaiting(
+            _(name),
+            waiting.number,
+            quantities.span((now - waiting.first).total_seconds()) if waiting.first is not None else "–",
+        )
+        for name, waiting in zip(_BANDS, state.queue, strict=True)
+    )
+
+
+def _record(found: NotIntact) -> ShownRecord:
+    return ShownRecord(f"/documents/{found.record_id}", found.title, fixity_badge(found.verdict).word)
+
+
+def _inspections(system: System) -> list[Inspection]:
+    """Empty when the database is away."""
+    try:
+        with system.database.read() as session:
+            rows = [reports.latest(session, name) for name in _RUNS]
+    except ChartrierError:
+        return []
+    shown = []
+    for row in rows:
+        if row is None:
+            continue
+        found = int(row.facts.get("open", sum(row.facts.get("counts", {}).values())))
+        if row.ended_at is None:
+            badge = Badge("warn", "warn", _("En cours"))
+        elif row.verdict == reports.AGREED:
+            badge = Badge("ok", "check", _("Tout concorde"))
+        else:
+            badge = Badge("bad", "cross", ngettext("{n} écart", "{n} écarts", found))
+        shown.append(Inspection(_(_RUNS[row.name]), badge, quantities.moment(row.ended_at or row.started_at)))
+    return shown
+
+
+def _probe(health: Health) -> tuple[str, Markup] | None:
+    shown = health.probe()
+    return (quantities.moment(parse_stamp(shown["at"])), said(shown["reason"])) if shown is not None else None
+
+
+def _seal(system: System, now: datetime) -> Seal:
+    try:
+        probative = system.signer.probative
+        certificate = x509.load_der_x509_certificate(system.signer.certificate)
+    except ChartrierError as error:
+        return Seal(Badge("bad", "cross", _("Ne répond pas")), str(error), "", probative=False)
+    until = certificate.not_valid_after_utc
+    subject = ", ".join(str(part.value) for part in certificate.subject)
+    if until <= now:
+        badge = Badge("bad", "cross", _("Expiré"))
+    elif until - now < _EXPIRY_WARNING:
+        badge = Badge("warn", "warn", _("Expire bientôt"))
+    elif not probative:
+        badge = Badge("warn", "warn", _("Sans valeur probante"))
+    else:
+        badge = Badge("ok", "seal", _("Valable"))
+    return Seal(badge, subject, quantities.day(until), probative)
