@@ -215,7 +215,7 @@ _IN_LITTLE_MEMORY = """
 import hashlib, resource, sys
 from datetime import date
 from pathlib import Path
-from archive import fixity
+from archive.objects import fixity
 from archive.objects.minio import MinioObjectStore
 from archive.model.settings import S3Store
 from signing.ground.clock import utc_now

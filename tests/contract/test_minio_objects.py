@@ -200,7 +200,7 @@ def test_a_key_with_the_documented_rights_and_no_other_is_enough(minio: S3Server
     store.delete("free", free.version)
     shown = probe.run(store, utc_now)
     assert shown.assurance is Assurance.ENFORCED, shown.as_json()
-    answers = {attempt.attack: attempt.answer for attempt in shown.attempts}
+    answers = {attempt.challenge: attempt.answer for attempt in shown.attempts}
     assert answers[Challenge.SUSPEND] == answers[Challenge.UNCONFIGURE] == "AccessDenied"
 
 

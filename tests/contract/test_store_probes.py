@@ -41,7 +41,7 @@ def test_a_bucket_with_object_lock_enforces(server: S3Server) -> None:
     store = MinioObjectStore(settings, utc_now, credentials={"copy": settings})
     shown = probe.run(store, utc_now)
     assert (shown.assurance, shown.reason) == (Assurance.ENFORCED, REASONS["refused"])
-    assert [(a.credential, a.attack) for a in shown.attempts] == [
+    assert [(a.credential, a.challenge) for a in shown.attempts] == [
         (credential, attack) for credential in ("store", "copy") for attack in Challenge
     ]
     assert {a.outcome for a in shown.attempts} == {Outcome.REFUSED}
@@ -63,7 +63,7 @@ def test_a_bucket_without_object_lock_is_advisory(server: S3Server) -> None:
     settings = without_lock(server)
     shown = probe.run(MinioObjectStore(settings, utc_now), utc_now)
     assert (shown.assurance, shown.reason) == (Assurance.ADVISORY, REASONS["no_bucket_lock"])
-    outcomes = {a.attack: a.outcome for a in shown.attempts}
+    outcomes = {a.challenge: a.outcome for a in shown.attempts}
     assert outcomes[Challenge.DELETE] is Outcome.PASSED
     assert outcomes[Challenge.SUSPEND] is Outcome.NOT_TRIED
     assert server.client().get_bucket_versioning(settings.bucket).status == "Enabled"
@@ -135,7 +135,7 @@ class _Stubborn(MinioObjectStore):
 def test_a_bucket_that_was_left_open_is_said_and_not_that_it_locks_nothing(minio: S3Server) -> None:
     shown = probe.run(_Stubborn(minio.settings(), utc_now), utc_now)
     assert (shown.assurance, shown.reason) == (Assurance.ADVISORY, REASONS["left_open"])
-    assert [a.attack for a in shown.attempts] == [*Challenge, Challenge.SUSPEND], "what was tried before is told too"
+    assert [a.challenge for a in shown.attempts] == [*Challenge, Challenge.SUSPEND], "what was tried before is told too"
     assert (shown.attempts[-1].outcome, shown.attempts[-1].credential) == (Outcome.PASSED, "traitor")
 
 
