@@ -12,6 +12,7 @@ import pytest
 from archive.model.settings import S3Store
 from archive.objects import probe
 from archive.objects.challenges import REASONS, Challenge, Credential, ProbedStore
+from archive.objects.layout import PROBE
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import Assurance, StoredObject
@@ -53,7 +54,7 @@ def test_attacks_leave_nothing_but_the_locked_object(server: S3Server) -> None:
     store = MinioObjectStore(settings, utc_now)
     for number in (1, 2):
         probe.run(store, utc_now)
-        assert [(item.key, item.marker) for item in store.list("")] == [(probe.KEY, False)] * number
+        assert [(item.key, item.marker) for item in store.list("")] == [(PROBE, False)] * number
     client = server.client()
     assert client.get_bucket_versioning(settings.bucket).status == "Enabled"
     client.get_object_lock_config(settings.bucket)  # raises when it is gone
