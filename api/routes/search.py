@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
+from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -18,13 +19,24 @@ from api.views import examples
 from api.views.record import records_by_id
 from api.views.schemas import SearchAnswer
 from archive.database.tables import RecordRow
-from search.port import Answer, Sort
+from search.port import FACETS, Answer, Sort
 from search.port import Query as Question
 from signing.ground.clock import iso
 
 router = APIRouter(tags=["recherche"])
 
 Values = Annotated[list[str], Query(description="Répété : l’un ou l’autre.")]
+Filters = dict[str, tuple[str, ...]]
+
+
+def _filters(**given: list[str]) -> Filters:
+    """The facets that were asked for: a parameter each."""
+    return {name: tuple(values) for name, values in given.items() if values}
+
+
+_filters.__signature__ = Signature(  # type: ignore[attr-defined]  # read by FastAPI
+    [Parameter(name, Parameter.KEYWORD_ONLY, default=[], annotation=Values) for name in FACETS]
+)
 
 
 @router.get(
@@ -41,11 +53,7 @@ def search(
     caller: Annotated[Caller, Depends(Needs("record:read"))],
     system: Assembled,
     q: Annotated[str, Query(max_length=2000, description="Mots, « phrases », `-sans`, `début*`, `OR`.")] = "",
-    document_type: Values = [],  # noqa: B006 - FastAPI copies defaults
-    classification: Values = [],  # noqa: B006
-    producer: Values = [],  # noqa: B006
-    final_action: Values = [],  # noqa: B006
-    rule: Values = [],  # noqa: B006
+    filters: Annotated[Filters, Depends(_filters)],
     date_from: Annotated[date | None, Query(description="Datés de ce jour ou après.")] = None,
     date_to: Annotated[date | None, Query(description="Datés de ce jour ou avant.")] = None,
     sort: Sort = Sort.RELEVANCE,
@@ -54,17 +62,10 @@ def search(
 ) -> dict[str, Any]:
     """Accents, casse, pluriels et élisions ne comptent pas ; une recherche vide rend tout."""
     begun = time.perf_counter()
-    filters = {
-        "document_type": document_type,
-        "classification": classification,
-        "producer": producer,
-        "final_action": final_action,
-        "rule": rule,
-    }
     question = Question(
         tenant=caller.tenant,
         text=q,
-        filters={name: tuple(values) for name, values in filters.items() if values},
+        filters=filters,
         date_from=date_from,
         date_to=date_to,
         sort=sort,

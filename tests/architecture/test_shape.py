@@ -31,8 +31,8 @@ def name(path: Path) -> str:
 ALL = sorted(modules())
 
 
-def test_no_file_is_far_over_400_lines() -> None:
-    long = {name(p): n for p in ALL if (n := len(p.read_text(encoding="utf-8").splitlines())) > 440}
+def test_no_file_is_over_400_lines() -> None:
+    long = {name(p): n for p in ALL if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400}
     long.pop("archive/evidence/verify.py", None)  # one file by contract: handed out with every bundle, under 500 lines
     assert long == {}
     assert len((ROOT / "archive/evidence/verify.py").read_text(encoding="utf-8").splitlines()) <= 500

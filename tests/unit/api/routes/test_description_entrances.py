@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 from api.access.tables import UserRow
 from api.cli import deposits as command
 from api.cli.main import app
-from api.routes.search import search
 from api.views.examples import FIELDS
 from archive.database.tables import RecordRow
 from archive.holdings.describe import describe
@@ -280,8 +279,13 @@ def test_the_command_line_has_an_option_for_each_field_and_the_api_a_parameter()
     assert {field.name for field in DESCRIPTION_FIELDS} <= options
     assert {field.name for field in DESCRIPTION_FIELDS} == set(FIELDS) - {"dry_run"}
     assert CALLBACK.name not in BY_NAME
+
+
+def test_a_search_is_filtered_by_every_facet_and_by_nothing_else(client: TestClient) -> None:
+    told = client.get("/openapi.json").json()["paths"]["/api/v1/search"]["get"]["parameters"]
+    repeated = {item["name"] for item in told if item["schema"].get("type") == "array"}
     facets = {field.indexed_as for field in DESCRIPTION_FIELDS if field.searched is Searched.FACET}
-    assert facets <= set(inspect.signature(search).parameters)
+    assert repeated == facets | {"final_action", "rule"}
 
 
 def test_the_description_of_the_api_tells_every_limit(client: TestClient) -> None:
