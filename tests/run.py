@@ -39,8 +39,8 @@ TIERS = {
 SERVICE_TIERS = {
     "fault": (2, "loadfile"),
     "e2e": (2, "loadgroup"),
-    "contract": (2, "loadfile"),  # a file's tests share the servers that its worker started
-    "unit": (2, "loadfile"),
+    "contract": (2, "loadgroup"),
+    "unit": (2, "loadfile"),  # a file's tests share the servers that its worker started
 }
 
 
