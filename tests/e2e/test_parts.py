@@ -38,7 +38,8 @@ def start(tmp_path: Path) -> Iterator[tuple[Service, Start]]:
         service.home.mkdir(exist_ok=True)
         running.append(subprocess.Popen([str(COMMAND), "serve", "--only", part], env=service.environment))
         limit = time.monotonic() + 60
-        while alive(service, part)[0] != 0:
+        written = service.home / "run" / f"service-{part}.json"
+        while not written.exists() or alive(service, part)[0] != 0:  # each look is a process of its own
             assert time.monotonic() < limit, alive(service, part)
             time.sleep(0.2)
         return running[-1]
