@@ -86,16 +86,7 @@ def signed_message(
         content: Encapsulated ASN.1 value; None for a detached signature.
         signing_time: Claimed time; PAdES wants none here.
     """
-    attributes = [
-        _attribute("content_type", content_type),
-        _attribute("message_digest", digest),
-        _attribute("signing_certificate_v2", _certificate_reference(signer.certificate)),
-    ]
-    if signing_time is not None:
-        # CMS wants the two-digit form up to 2049 and the long one after (RFC 5652, 11.3).
-        form = "utc_time" if signing_time.year < 2050 else "general_time"
-        claimed = cms.Time({form: signing_time.replace(microsecond=0)})
-        attributes.append(_attribute("signing_time", claimed))
+    attributes = _signed_attributes(signer, digest, content_type, signing_time)
     signed_attributes = cms.CMSAttributes(attributes)
     certificate = asn1_x509.Certificate.load(signer.certificate)
     info = cms.SignerInfo(
@@ -133,6 +124,22 @@ def signed_message(
             ),
         }
     )
+
+
+def _signed_attributes(
+    signer: Signer, digest: bytes, content_type: str, signing_time: datetime | None
+) -> list[cms.CMSAttribute]:
+    attributes = [
+        _attribute("content_type", content_type),
+        _attribute("message_digest", digest),
+        _attribute("signing_certificate_v2", _certificate_reference(signer.certificate)),
+    ]
+    if signing_time is not None:
+        # CMS wants the two-digit form up to 2049 and the long one after (RFC 5652, 11.3).
+        form = "utc_time" if signing_time.year < 2050 else "general_time"
+        claimed = cms.Time({form: signing_time.replace(microsecond=0)})
+        attributes.append(_attribute("signing_time", claimed))
+    return attributes
 
 
 def signature_of(message: cms.ContentInfo) -> bytes:

@@ -30,6 +30,7 @@ from signing.port import Signer, Timestamper
 from signing.verdict import SignatureFinding, SignatureReport
 
 if TYPE_CHECKING:
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.pdf_utils.reader import PdfFileReader
 
 _CHUNK = 1 << 20
@@ -124,9 +125,8 @@ def prepare(
     Raises:
         Refused: If the file is encrypted, signed or not readable strictly.
     """
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.pdf_utils.misc import PdfError
-    from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter, enumerate_sig_fields
+    from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
     from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
     from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
@@ -134,11 +134,7 @@ def prepare(
     room = len(certificate) + sum(map(len, chain)) + _ROOM_BESIDE_CERTIFICATES + _ROOM_FOR_TOKEN
     with target.open("r+b") as file:
         try:
-            writer = IncrementalPdfFileWriter(file, strict=True)
-            if writer.prev.encrypted:
-                raise Refused("pdf_encrypted", "Le document est chiffré ; il ne peut pas recevoir de cachet.")
-            if any(True for _ in enumerate_sig_fields(writer.prev, filled_status=True)):
-                raise Refused("pdf_signed", "Le document est déjà signé ; il n’est pas modifié.")
+            writer = _writer(file)
             steps = PdfCMSEmbedder(SigFieldSpec(field)).write_cms(field, writer)
             next(steps)
             placeholder = SignatureObject(
@@ -164,6 +160,19 @@ def prepare(
         field=field,
         at=at.isoformat(),
     )
+
+
+def _writer(file: BinaryIO) -> IncrementalPdfFileWriter:
+    """Open a PDF for one more revision; refuse one that may not get a seal."""
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign.fields import enumerate_sig_fields
+
+    writer = IncrementalPdfFileWriter(file, strict=True)
+    if writer.prev.encrypted:
+        raise Refused("pdf_encrypted", "Le document est chiffré ; il ne peut pas recevoir de cachet.")
+    if any(True for _ in enumerate_sig_fields(writer.prev, filled_status=True)):
+        raise Refused("pdf_signed", "Le document est déjà signé ; il n’est pas modifié.")
+    return writer
 
 
 def complete(
