@@ -42,7 +42,7 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def allowed_hosts(settings: ApiSettings) -> frozenset[str]:
-    """Names under which we answer: loopback, where we listen, the machine's name, the public URL's."""
+    """Host names that are answered: loopback, the listening address, the machine's, the URL's."""
     names = {"127.0.0.1", "localhost", "::1", settings.host, socket.gethostname().lower()}
     public = urlsplit(settings.public_url).hostname
     if public:
@@ -130,7 +130,9 @@ class Middleware:
         headers.setdefault("x-trace-id", request.state.trace_id)
 
     def _host_is_ours(self, request: Request) -> bool:
-        """Prometheus asks by address and brings a key, which no page of another site could make a browser send."""
+        """Prometheus asks by address and brings a key, which no page of another site could make a
+        browser send.
+        """
         if request.scope["path"] == "/metrics" and "authorization" in request.headers:
             return True
         try:

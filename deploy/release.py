@@ -1,4 +1,5 @@
-"""Make what is published of a version: sdist, wheel, bill of materials, notes, checksums, signature.
+"""Make what is published of a version: sdist, wheel, bill of materials, notes, checksums,
+signature.
 
 ``make release`` runs it; ``docs/operations/release.md`` tells how a stranger checks the outcome.
 """
@@ -22,14 +23,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PIP = next((ROOT / "deploy" / "bootstrap").glob("pip-*.whl"))
 SUMS = "SHA256SUMS"
 NAMESPACE = "chartrier-release"
-"""What an SSH signature of ours is for: the same key signs commits, and one can't pass for the other."""
+"""What an SSH signature of ours is for: the same key signs commits, and one can't pass for the
+other.
+"""
 
 VENDORED = {
     "htmx.min.js": ("htmx", "4.0.1", "0BSD", "pkg:npm/htmx.org@4.0.1"),
     "fra.traineddata": ("tessdata-fra", "1.0.0", "Apache-2.0", "pkg:npm/%40tesseract.js-data/fra@1.0.0"),
     "glyphless.ttf": ("tesseract-pdf-font", "", "Apache-2.0", ""),
 }
-"""Files of others inside our packages, which no package index tells; each has its ``ORIGIN.md`` beside it."""
+"""Files of others inside our packages, which no package index tells.
+
+Each has its ``ORIGIN.md`` beside it.
+"""
 
 
 def main() -> int:
@@ -93,7 +99,9 @@ def empty_environment(wheel: Path, folder: Path) -> Path:
 
 
 def materials(python: Path, folder: Path) -> Path:
-    """Write the CycloneDX bill of what is installed with the product, and of what it carries of others."""
+    """Write the CycloneDX bill of what is installed with the product, and of what it carries of
+    others.
+    """
     target = folder / f"chartrier-{version()}.cdx.json"
     command = [sys.executable, "-m", "cyclonedx_py", "environment", str(python), "--output-reproducible"]
     command += ["--pyproject", str(ROOT / "pyproject.toml"), "--no-validate", "-o", str(target)]
@@ -134,7 +142,9 @@ def _vendored(file: str) -> dict[str, Any]:
 
 
 def notes(folder: Path) -> Path:
-    """Write the news of this version: its section of ``CHANGELOG.md``, else what ``changelog/`` holds."""
+    """Write the news of this version: its section of ``CHANGELOG.md``, else what ``changelog/``
+    holds.
+    """
     target = folder / "NOTES.md"
     section = re.compile(rf"^## {re.escape(version())} .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
     gathered = section.search((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
@@ -156,13 +166,16 @@ def checksums(folder: Path) -> Path:
 
 
 def sign(folder: Path, key: Path) -> Path:
-    """Sign the checksums with an SSH key; a public key whose private half is in an agent will do."""
+    """Sign the checksums with an SSH key.
+
+    A public key whose private half is in an agent will do.
+    """
     _run("ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(folder / SUMS))
     return folder / f"{SUMS}.sig"
 
 
 def _run(*command: str, cwd: Path = ROOT) -> str:
-    """Run a program on the commit's own time, so that two builds of one commit are the same bytes."""
+    """Run a program at the commit's time, so that builds of one commit have equal bytes."""
     at = (
         os.environ.get("SOURCE_DATE_EPOCH")
         or subprocess.run(

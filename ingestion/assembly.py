@@ -1,4 +1,7 @@
-"""Puts the system together. The only module that names an adapter; heavy parts are loaded when first used."""
+"""Puts the system together. The only module that names an adapter.
+
+Heavy parts are loaded when first used.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ class System:
 
     Args:
         pooled: False in workers, where a connection must not cross a fork.
-        sees: Whose rows transactions see when nobody says so: nobody's in the API (see ``archive.database.tenancy``).
+        sees: Whose rows transactions see when nobody says so: nobody's in the API (see
+            ``archive.database.tenancy``).
     """
 
     def __init__(
@@ -94,7 +98,7 @@ class System:
         return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others)
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """Attack the store, if the last time is that long ago (see ``archive.objects.assurance``)."""
+        """Probe the store again if its last probe is that old (``archive.objects.assurance``)."""
         return probe_again(self.database, self.store, self.clock, after=after)
 
     def probe_copy(self, *, after: timedelta = timedelta(0)) -> Probe | None:
@@ -194,7 +198,7 @@ class System:
 
     @cached_property
     def index(self) -> SearchIndex:
-        """The search index: in the home folder, or the cluster that ``CHARTRIER_SEARCH_URL`` names."""
+        """The search index: in the home folder, or the cluster of ``CHARTRIER_SEARCH_URL``."""
         chosen = self.settings.search
         if chosen.url is not None:
             from search.engines.elastic import ElasticIndex
@@ -225,7 +229,9 @@ class System:
 
     @cached_property
     def notifier(self) -> Notifier:
-        """Notified after commits that leave something to send or to follow: in this home, or by PostgreSQL."""
+        """Notified after commits that leave something to send or to follow: in this home, or by
+        PostgreSQL.
+        """
         if self.database.is_sqlite:
             return LocalNotifier(self.settings.home, "committed")
         from archive.database.postgres import Listener
@@ -350,7 +356,10 @@ class System:
             yield
 
     def initialise(self) -> None:
-        """Make or bring up to date everything that a start needs; several processes may call it at once."""
+        """Make or bring up to date everything that a start needs.
+
+        Several processes may call it at once.
+        """
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):

@@ -1,4 +1,4 @@
-"""Logs for operators: one JSON object a line on standard error, times in UTC, no personal content."""
+"""Logs for operators: one JSON object a line on standard error, no personal content."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def configure_logs(*, level: int = logging.INFO) -> None:
         logging.getLogger(name).handlers = []
     for name in ("amqp", "urllib3"):  # a line for each request of theirs says nothing new
         logging.getLogger(name).setLevel(logging.WARNING)
-    # while Elasticsearch is away its client writes three tracebacks a try; who asked says it in one line
+    # while Elasticsearch is away its client writes three tracebacks a try; who asked says it in one
+    # line
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").disabled = True  # ours says the same with a trace and without query strings

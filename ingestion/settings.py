@@ -1,4 +1,6 @@
-"""The one root of settings: environment ``CHARTRIER_*``, a TOML file, ``…_FILE`` for secrets. Built once."""
+"""The one root of settings: environment ``CHARTRIER_*``, a TOML file, ``…_FILE`` for secrets. Built
+once.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ BROKERS = ("redis", "rediss", "valkey", "valkeys", "redis+socket", "valkey+socke
 
 
 class Names(BaseModel):
-    """The flat names that people set; ``Settings`` is made of them. All optional: nothing set = embedded."""
+    """The flat names that people set; ``Settings`` is made of them.
+
+    All optional: nothing set = embedded.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -138,7 +143,10 @@ class ApiSettings(BaseModel):
     port: int
     public_url: str
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses and networks whose ``X-Forwarded-For`` and ``-Proto`` are believed; empty: nobody's."""
+    """Addresses and networks whose ``X-Forwarded-For`` and ``-Proto`` are believed.
+
+    Empty: nobody's.
+    """
     security: SecurityContact | None = None
     """None: ``/.well-known/security.txt`` is not there."""
 
@@ -164,8 +172,8 @@ def load_settings(environment: Mapping[str, str] | None = None, config: Path | N
         config: A TOML file with the flat names of ``Names``; defaults to ``CHARTRIER_CONFIG``.
 
     Raises:
-        Refused: ``bad_settings``, with every fault named: an unknown name with our prefix, a missing companion,
-            a bad value.
+        Refused: ``bad_settings``, with every fault named: an unknown name with our prefix, a
+            missing companion, a bad value.
     """
     environment = os.environ if environment is None else environment
     given = {key: value for key, value in environment.items() if key.startswith(PREFIX)}
@@ -245,7 +253,10 @@ def _compose(names: Names) -> Settings:
 
 
 def _proxies(written: str) -> tuple[str, ...]:
-    """Addresses and networks; whoever is named here may say for whom he asks, so "everybody" is refused."""
+    """Addresses and networks.
+
+    Whoever is named here may say for whom he asks, so "everybody" is refused.
+    """
     faults, found = [], []
     for one in (part.strip() for part in written.split(",")):
         if not one:
@@ -350,7 +361,9 @@ def _refused(faults: list[str]) -> Refused:
 
 
 def child_environment(config: Path | None = None) -> dict[str, str]:
-    """The environment for a process of ours: this one's, and the settings file if one was named on the command line."""
+    """The environment for a process of ours: this one's, and the settings file if one was named on
+    the command line.
+    """
     named = {"CHARTRIER_CONFIG": str(config.absolute())} if config is not None else {}
     # many threads, few at work at once: one heap each would only hold on to memory
     return {"MALLOC_ARENA_MAX": "2"} | dict(os.environ) | named

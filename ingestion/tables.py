@@ -1,4 +1,4 @@
-"""Tables of ingestion: deposits on their way, what was done to them, and what must still be sent."""
+"""Tables of ingestion: deposits, stage runs, page tasks, outbox."""
 
 from __future__ import annotations
 

@@ -34,9 +34,10 @@ _LONGEST_WAIT: Final = 300.0
 class Slots:
     """How many processes of this machine may do patient work (registers, batches) at once.
 
-    There is one process more than slots: it is free for urgent work, so that a letter never waits until some
-    page of a register is done. Registers and batches have slots of their own, so that a register never holds up
-    a letter that an application deposits either. A slot is a lock on a file: the kernel frees it with its holder.
+    There is one process more than slots: it is free for urgent work, so that a letter never waits
+    until some page of a register is done. Registers and batches have slots of their own, so that a
+    register never holds up a letter that an application deposits either. A slot is a lock on a
+    file: the kernel frees it with its holder.
 
     Args:
         folder: ``home/run/slots``.
@@ -49,7 +50,10 @@ class Slots:
 
     @contextmanager
     def taken(self, yields: Callable[[], bool], kind: str = "pages") -> Iterator[bool]:
-        """Hold a slot of this kind while the block runs; False when ``yields`` says that somebody else goes first."""
+        """Hold a slot of this kind while the block runs.
+
+        False when ``yields`` says that somebody else goes first.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         while (held := self._try(kind)) is None and not yields():
             time.sleep(_GLANCE)
@@ -76,8 +80,8 @@ class Tasks:
 
     Args:
         app: Where they are registered.
-        make: Assembles the system; called in each child, never in the parent, so that no connection,
-            key or sandbox is shared across a fork.
+        make: Assembles the system; called in each child, never in the parent, so that no
+            connection, key or sandbox is shared across a fork.
         slots: For wake-ups that are not urgent.
     """
 
@@ -103,7 +107,9 @@ class Tasks:
         app.task(name=f"{APP}.pages", bind=True)(pages)
 
     def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
-        """Do what a wake-up asks. One that finds no row to claim is void: the sweeper sends another."""
+        """Do what a wake-up asks. One that finds no row to claim is void: the sweeper sends
+        another.
+        """
         try:
             self._wait_and_work(task, kind, subject, work)
         except Unavailable as error:
@@ -148,7 +154,9 @@ class Tasks:
 
 
 def _share_memory(**_: object) -> None:
-    """Before each fork: what the parent loaded stays shared, as no child's collector writes into it."""
+    """Before each fork: what the parent loaded stays shared, as no child's collector writes into
+    it.
+    """
     gc.collect()
     gc.freeze()
 

@@ -17,7 +17,10 @@ _NICE: Final = 5
 
 
 def run_worker(settings: Settings) -> int:
-    """A Celery worker with one process a core and a spare one for urgent work; returns when told to end."""
+    """A Celery worker with one process a core and a spare one for urgent work.
+
+    Returns when told to end.
+    """
     os.nice(_NICE)
     os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
     import archive.holdings.keep  # noqa: F401 - these are loaded once, before the fork, and shared by every child

@@ -1,11 +1,13 @@
 """Analysis of French text into terms. Pure. ``search.questions`` uses it too.
 
-One analysis for every engine. A word goes through: apostrophes and ligatures made plain, lower case, elision
-(``l’arrêté`` -> ``arrêté``), the list of exceptions (``french_overrides.txt``), Snowball French, accents off
-*after* the stem. At the same position it gets, where they differ, the stem of its unaccented spelling, so
-that words typed without accents find the others, and the stems of its singular. Elasticsearch says the same
-with a char filter, ``elision``, ``stemmer_override``, and a ``multiplexer`` of [``stemmer:french``,
-``asciifolding``], [``asciifolding``, ``stemmer:french``] and both after ``pattern_replace`` of the plural.
+One analysis for every engine. A word goes through: apostrophes and ligatures made plain, lower
+case, elision
+(``l’arrêté`` -> ``arrêté``), the list of exceptions (``french_overrides.txt``), Snowball French,
+accents off *after* the stem. At the same position it gets, where they differ, the stem of its
+unaccented spelling, so that words typed without accents find the others, and the stems of its
+singular. Elasticsearch says the same with a char filter, ``elision``, ``stemmer_override``, and a
+``multiplexer`` of [``stemmer:french``, ``asciifolding``], [``asciifolding``, ``stemmer:french``]
+and both after ``pattern_replace`` of the plural.
 """
 
 from __future__ import annotations
@@ -45,10 +47,15 @@ _PLAIN: Final = str.maketrans(
 )
 _ALIKE: Final = str.maketrans(dict.fromkeys("‐‑–−", "-"))
 _PLURAL: Final = re.compile(r"^(\w{3,}[^aiouys]|\w{3,}[aiou])s$")
-"""Plurals that Snowball leaves alone or stems apart: usagers, emplois, reçus; not ``plus``, ``pays``."""
+"""Plurals that Snowball leaves alone or stems apart: usagers, emplois, reçus.
+
+Not ``plus``, ``pays``.
+"""
 
 _FAMILY: Final = "_"
-"""Ends the stem of an exception, so that no stem of Snowball's equals it: ``port`` is not ``portant``."""
+"""Ends the stem of an exception, so that no stem of Snowball's equals it: ``port`` is not
+``portant``.
+"""
 
 _LONGEST: Final = 100
 """Characters of a word that count."""

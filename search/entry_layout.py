@@ -10,7 +10,8 @@ from search.analysis import fold, nfc
 from search.port import Entry, Sort
 
 RECORD, PAGE, POSITION = "record", "page", "position"
-"""Kinds of documents that share one index: one a record, one a page of a long record, one position."""
+"""Kinds of documents that share one index: one a record, one a page of a long record, one position.
+"""
 
 GAP: Final = 100
 """Positions between two texts: no phrase runs over the end of a page."""
@@ -22,7 +23,10 @@ ORDER: Final[dict[Sort, tuple[str, bool]]] = {
     Sort.FIRST_KEPT: ("by_kept", False),
     Sort.TITLE: ("by_title", False),
 }
-"""Key of each order, and whether it descends. The keys end with the record id: no two are equal."""
+"""Key of each order, and whether it descends.
+
+The keys end with the record id: no two are equal.
+"""
 
 
 def sort_keys(entry: Entry) -> dict[str, str]:

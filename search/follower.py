@@ -67,8 +67,9 @@ class Follower:
     def step(self) -> int:
         """Apply one batch for every tenant that has something new; returns how many entries.
 
-        A tenant whose index or store is away waits; the others go on, unless the engine answers nobody: then
-        they wait too, rather than each for a time-out. When nothing is left, the index lets its writer go.
+        A tenant whose index or store is away waits; the others go on, unless the engine answers
+        nobody: then they wait too, rather than each for a time-out. When nothing is left, the index
+        lets its writer go.
         """
         applied = 0
         tenants = iter(self._tenants())
@@ -141,8 +142,8 @@ class Follower:
     def rebuild(self, tenant: str, progress: Progress | None = None) -> int:
         """Follow the whole journal into a new index, then let it answer; returns how many entries.
 
-        The old index answers until the end. What the journal gains meanwhile is followed before the swap or,
-        as the position lies in the index, right after it.
+        The old index answers until the end. What the journal gains meanwhile is followed before the
+        swap or, as the position lies in the index, right after it.
 
         Raises:
             Unavailable: The store or the index is away; the old index still answers.
@@ -205,7 +206,8 @@ class Follower:
         """One batch, without the records that the engine refused as often as any is tried.
 
         Raises:
-            Unavailable: The engine is away, or refused a record for the first times: the position stays.
+            Unavailable: The engine is away, or refused a record for the first times: the position
+                stays.
         """
         while True:
             try:
@@ -222,7 +224,7 @@ class Follower:
                 return
 
     def _given_up(self, key: tuple[str, int | str]) -> bool:
-        """Whether what failed here has failed as often as any is tried; then counting begins anew."""
+        """Whether this failed as often as is tried; if so, counting begins anew."""
         self._failures[key] = self._failures.get(key, 0) + 1
         if self._failures[key] < _ATTEMPTS:
             return False
@@ -233,8 +235,8 @@ class Follower:
         """What one line asks of the index; None when it was done already or can't be.
 
         Raises:
-            Unavailable: Something needed is away, or the record could not be read for the first times: the
-                position stays before this line.
+            Unavailable: Something needed is away, or the record could not be read for the first
+                times: the position stays before this line.
         """
         match line.type.effects.index:
             case IndexEffect.REMOVE:
@@ -253,7 +255,8 @@ class Follower:
         try:
             entry = self._load(session, tenant, line.record_id)
         except Exception as error:  # a record that can't be read must not hide all later ones
-            # A database's fault says nothing of this record and spoils the session; nor does a store that is away.
+            # A database's fault says nothing of this record and spoils the session; nor does a
+            # store that is away.
             away = isinstance(error, Unavailable) and error.code != "object_unreadable"
             if away or isinstance(error, SQLAlchemyError):
                 raise

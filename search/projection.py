@@ -12,7 +12,9 @@ from search.port import Entry
 
 
 class Kept(Protocol):
-    """A record as far as the index shows it, beside the fields of its description: a row of the catalogue."""
+    """A record as far as the index shows it, beside the fields of its description: a row of the
+    catalogue.
+    """
 
     id: str
     tenant_id: str
@@ -44,6 +46,8 @@ def project(record: Kept, pages: Iterable[str]) -> Entry:
 
 
 def _said(record: Kept, field: DescriptionField) -> Any:
-    """What the index is told of a field: words in one Unicode form and never None, codes and days as they are."""
+    """What the index is told of a field: words in one Unicode form and never None, codes and days
+    as they are.
+    """
     value = getattr(record, field.name)
     return nfc(value or "") if field.searched is Searched.TEXT else value

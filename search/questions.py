@@ -124,8 +124,8 @@ def parse_query(text: str) -> ParsedQuery:
     """Understand a question.
 
     Raises:
-        Refused: ``bad_query`` with ``position``: unclosed quotation mark, misplaced ``*`` or ``OR``, field
-            without a word, nothing to search for, too long.
+        Refused: ``bad_query`` with ``position``: unclosed quotation mark, misplaced ``*`` or
+            ``OR``, field without a word, nothing to search for, too long.
     """
     if not text.strip():
         return ParsedQuery(())

@@ -1,4 +1,6 @@
-"""Read a record as its index wants it: the catalogue's row, and the text of its pages from the store."""
+"""Read a record as its index wants it: the catalogue's row, and the text of its pages from the
+store.
+"""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class LogKey:
 
     @property
     def vkey(self) -> str:
-        """The public key as ``origin+hash+base64``, in which form it is published and vouched for."""
+        """The public key as ``origin+hash+base64``, the form that is published and vouched for."""
         return f"{self.origin}+{self._id.hex()}+{base64.b64encode(_ED25519 + self._public).decode()}"
 
     def sign_note(self, text: str) -> str:

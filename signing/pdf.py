@@ -3,7 +3,7 @@
 Sealing takes three steps so that a parser of foreign bytes never runs beside the key::
 
     prepare    in the sandbox   adds an empty, invisible field and says which bytes are to be sealed
-    complete   beside the key   hashes those bytes, seals the digest, fills the hole: no PDF is parsed
+    complete   where the key is hashes those bytes, seals the digest, fills the hole; parses no PDF
     validate   in the sandbox   reads the result as a stranger would
 
 The file that comes in is a prefix of the file that goes out.

@@ -163,12 +163,16 @@ class SignatureJudge:
         return None
 
     def _only_signatures_follow(self) -> bool:
-        """Whether later revisions add signatures (each judged by itself) and fill in no other field."""
+        """Whether later revisions add signatures (each judged by itself) and fill in no other
+        field.
+        """
         result = _SIGNATURES_ONLY.review_file(self._reader, self._signature.signed_revision)
         return isinstance(result, DiffResult)
 
     def _hole_is_the_signature(self) -> bool:
-        """Whether what the byte range leaves out is the signature's own hexadecimal string, no more."""
+        """Whether what the byte range leaves out is the signature's own hexadecimal string, no
+        more.
+        """
         first, length, second, _ = (int(n) for n in self._signature.byte_range)
         if first != 0 or not 0 < length < second:
             return False

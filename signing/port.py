@@ -26,7 +26,7 @@ class Signer(Protocol):
 
     @property
     def probative(self) -> bool:
-        """Whether the seal is probative; False for a key made here, and every page then shows it."""
+        """Whether the seal is probative; False for a key made here, which every page shows."""
 
     def sign(self, message: bytes) -> bytes:
         """Sign the message itself (the signer hashes it)."""
@@ -35,8 +35,8 @@ class Signer(Protocol):
 class Timestamper(Protocol):
     """Gives RFC 3161 time-stamp tokens.
 
-    An implementation MUST check imprint, nonce, policy, extended key usage and signature of
-    every token before returning it, and MUST raise ``Unavailable`` rather than return a doubtful one.
+    An implementation MUST check imprint, nonce, policy, extended key usage and signature of every
+    token before returning it, and MUST raise ``Unavailable`` rather than return a doubtful one.
     """
 
     @property

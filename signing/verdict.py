@@ -25,9 +25,11 @@ class SignatureFinding:
         field: Name of the signature field.
         signer: Subject of the signing certificate, readable form; empty if unreadable.
         verdict: Three-valued; ``NONE`` never appears here.
-        reason: Stable snake_case word: ``ok``, ``digest_mismatch``, ``untrusted_chain``, ``unreadable`` …
+        reason: Stable snake_case word: ``ok``, ``digest_mismatch``, ``untrusted_chain``,
+            ``unreadable`` …
         detail: One French sentence for a reader.
-        intact: Whether the signed bytes still have the signed digest; None if it could not be computed.
+        intact: Whether the signed bytes still have the signed digest; None if it could not be
+            computed.
         covers_whole_file: Whether the last signed revision is the file as it stands.
         signed_at: Claimed or time-stamped moment, if any.
         level: ``B-B``, ``B-T``, ``B-LT``, ``B-LTA`` or ``CMS`` when it is not PAdES.

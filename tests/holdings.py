@@ -1,4 +1,6 @@
-"""A whole archive without the reading of documents: small records made quickly, by the product's own doors."""
+"""A whole archive without the reading of documents: small records made quickly, by the product's
+own doors.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ class PowerCut(BaseException):
 
 
 def system_at(home: Path, keys: Path | None = None, *, clock: Clock = utc_now, **environment: str) -> System:
-    """The product over a home folder; keys may come from an earlier one, which saves half a second."""
+    """The product over a home folder.
+
+    Keys may come from an earlier one, which saves half a second.
+    """
     if keys is not None and not (home / "keys").exists():
         shutil.copytree(keys, home / "keys")
     return assemble(load_settings({"CHARTRIER_HOME": str(home)} | environment), clock=clock)
@@ -159,7 +164,10 @@ def _migrated() -> Path:
 
 @contextmanager
 def opened(home: Path, keys: Path | None = None, **environment: str) -> Iterator[System]:
-    """An installation with one tenant; a local database is copied from one that was migrated once."""
+    """An installation with one tenant.
+
+    A local database is copied from one that was migrated once.
+    """
     if "CHARTRIER_DATABASE_URL" not in environment and not (home / "chartrier.db").exists():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(_migrated(), home / "chartrier.db")

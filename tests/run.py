@@ -1,15 +1,16 @@
 """Run every tier of tests, several at the same time, and sum up.
 
-Prints what each tier said when it ends, then a line a tier, every skip with its reason, and one closing line.
-``REQUIRE_SERVICES=1`` turns skips for absent servers, browsers and validators into failures (see
-tests/servers/presence.py). With ``--services`` it runs the tests marked ``services``, which start real servers, and
-no other; without, all the others.
+Prints what each tier said when it ends, then a line a tier, every skip with its reason, and one
+closing line. ``REQUIRE_SERVICES=1`` turns skips for absent servers, browsers and validators into
+failures (see tests/servers/presence.py). With ``--services`` it runs the tests marked ``services``,
+which start real servers, and no other; without, all the others.
 
-A test mostly waits: for a server, a worker, a browser. So more test processes run than there are processors:
-``TEST_SLOTS`` says how many (1: one after the other). Tiers share nothing but the machine.
+A test mostly waits: for a server, a worker, a browser. So more test processes run than there are
+processors: ``TEST_SLOTS`` says how many (1: one after the other). Tiers share nothing but the
+machine.
 
-Tests run in an order drawn from ``TEST_ORDER`` (a number, or ``random``): by default the same one everywhere, so that
-what fails here fails there. ``pytest`` by itself draws another one each time.
+Tests run in an order drawn from ``TEST_ORDER`` (a number, or ``random``): by default the same one
+everywhere, so that what fails here fails there. ``pytest`` by itself draws another one each time.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ TIERS = {
     "contract": (CORES, "loadgroup"),
     "architecture": (1, "no"),
 }
-"""Test processes of each tier and how tests are dealt out to them, in the order in which tiers are begun."""
+"""Test processes of each tier and how tests are dealt out to them, in the order in which tiers are
+begun.
+"""
 SERVICE_TIERS = {
     "fault": (2, "loadfile"),
     "e2e": (2, "loadgroup"),

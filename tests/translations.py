@@ -1,7 +1,7 @@
 """Gather every French sentence that people see, and compile the English catalogue.
 
-``python -m tests.translations`` adds what is new to ``api/http/locale/en`` (untranslated), drops what is gone,
-and compiles. What the catalogue does not know is shown in French.
+``python -m tests.translations`` adds what is new to ``api/http/locale/en`` (untranslated), drops
+what is gone, and compiles. What the catalogue does not know is shown in French.
 """
 
 from __future__ import annotations

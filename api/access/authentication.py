@@ -17,10 +17,13 @@ def session_token(request: Request) -> str | None:
 
 
 def current_caller(request: Request) -> Caller | None:
-    """Who makes the request: by bearer key if it brings one, else by session. Looked up once a request.
+    """Who makes the request: by bearer key if it brings one, else by session.
+
+    Looked up once a request.
 
     Raises:
-        Refused: ``not_authenticated`` for a key that opens nothing (a bad key is never silently a stranger).
+        Refused: ``not_authenticated`` for a key that opens nothing (a bad key is never silently a
+            stranger).
     """
     if not hasattr(request.state, "caller"):
         with acting_for(EVERYTHING):  # whose the key or the session is can't be known before

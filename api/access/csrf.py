@@ -14,7 +14,8 @@ from signing.ground.errors import Refused
 def same_origin(request: Request) -> bool:
     """Whether the browser says that the request was made by a page of ours.
 
-    A browser that sends neither header is treated as a stranger: all since 2020 send ``Origin`` on POST.
+    A browser that sends neither header is treated as a stranger: all since 2020 send ``Origin`` on
+    POST.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:

@@ -24,7 +24,9 @@ _CHECKSUM_LENGTH = 6
 
 
 def new_key() -> str:
-    """A new key: ``chr_``, 190 random bits, and a checksum by which scanners and we know a mistyped one."""
+    """A new key: ``chr_``, 190 random bits, and a checksum by which scanners and we know a mistyped
+    one.
+    """
     body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
     return f"chr_{body}{_checksum(body)}"
 
@@ -111,7 +113,10 @@ def revoke_key(session: Session, key_id: str, now: datetime, *, tenant: str | No
 
 
 def key_caller(session: Session, plain: str, now: datetime) -> tuple[Caller, bool] | None:
-    """The application behind a key, and whether its use should be noted; None if it opens nothing."""
+    """The application behind a key, and whether its use should be noted.
+
+    None if it opens nothing.
+    """
     if not is_key(plain):
         return None
     row = session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_sha256 == secret_digest(plain)))

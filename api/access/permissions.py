@@ -26,8 +26,8 @@ class Permission:
 class Needs(Permission):
     """The caller, who must hold a scope: an application by its key, or a person by their session.
 
-    A change made by a session must also carry its CSRF token (``X-CSRF-Token``): a page of another site
-    can send a cookie, never that header.
+    A change made by a session must also carry its CSRF token (``X-CSRF-Token``): a page of another
+    site can send a cookie, never that header.
     """
 
     def __init__(self, scope: str) -> None:
@@ -68,8 +68,8 @@ class AnyCaller(Permission):
 class PageNeeds(Permission):
     """The person logged in, who must hold a scope (None: any person).
 
-    For pages: a form's ``csrf`` field is checked by the route itself with ``csrf.require_csrf``, since only
-    it knows when the form has been read.
+    For pages: a form's ``csrf`` field is checked by the route itself with ``csrf.require_csrf``,
+    since only it knows when the form has been read.
     """
 
     def __init__(self, scope: str | None = None) -> None:

@@ -1,4 +1,7 @@
-"""Sessions of people, opened by one-time login links. Only digests of links and cookies are kept."""
+"""Sessions of people, opened by one-time login links.
+
+Only digests of links and cookies are kept.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 
 def login_link(session: Session, user: UserRow, now: datetime, life: timedelta = LINK_LIFE) -> str:
-    """Make a one-time login link; returns the token that stands in its address (``/connexion/<token>``)."""
+    """Make a one-time login link.
+
+    Returns the token that stands in its address (``/connexion/<token>``).
+    """
     token = secrets.token_urlsafe(32)
     session.add(LoginLinkRow(token_sha256=secret_digest(token), user_id=user.id, expires_at=now + life, used_at=None))
     session.flush()
@@ -42,7 +48,10 @@ class Opened:
 
 
 def link_is_good(session: Session, token: str, now: datetime) -> bool:
-    """Whether a link would still open a session; changes nothing: a mail program's preview costs nothing."""
+    """Whether a link would still open a session.
+
+    Changes nothing: a mail program's preview costs nothing.
+    """
     row = session.get(LoginLinkRow, secret_digest(token))
     return row is not None and row.used_at is None and row.expires_at > now
 
@@ -100,7 +109,10 @@ def close_session(session: Session, token: str) -> None:
 
 
 def session_caller(session: Session, token: str, now: datetime) -> tuple[Caller, bool] | None:
-    """The person behind a session cookie, and whether the visit should be noted; None if it opens nothing."""
+    """The person behind a session cookie, and whether the visit should be noted.
+
+    None if it opens nothing.
+    """
     row = session.get(SessionRow, secret_digest(token))
     if row is None or row.expires_at <= now or now - row.seen_at > SESSION_IDLE:
         return None

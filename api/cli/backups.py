@@ -14,7 +14,10 @@ Folder = Annotated[Path, typer.Argument(help="Dossier des sauvegardes.", file_ok
 
 
 def backup(folder: Folder, as_json: AsJson = False) -> None:
-    """Sauvegarde la base et les clés, avec une liste signée ; les documents sont dans le magasin."""
+    """Sauvegarde la base et les clés, avec une liste signée .
+
+    Les documents sont dans le magasin.
+    """
     from ingestion.operations.backup import back_up
 
     made = back_up(system(), folder)
@@ -30,7 +33,9 @@ def rehearse_restore(
     report: Annotated[Path | None, typer.Option(help="Fichier du compte rendu signé.", dir_okay=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Restaure la dernière sauvegarde à côté, la compare au journal et au magasin, et rend un compte rendu signé."""
+    """Restaure la dernière sauvegarde à côté, la compare au journal et au magasin, et rend un
+    compte rendu signé.
+    """
     from ingestion.operations.backup import latest
     from ingestion.operations.rehearsal import rehearse
 

@@ -142,7 +142,7 @@ def _stop(started: subprocess.Popen[bytes] | None) -> None:
         os.killpg(started.pid, signal.SIGKILL)
 
 
-# --- what is shown ----------------------------------------------------------------------------------
+# --- what is shown --------------------------------------------------------------------------------
 
 
 def _run(address: str, samples: Path) -> list[Line]:

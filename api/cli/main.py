@@ -38,7 +38,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port d’écoute ; 0 : un port libre.")] = None,
     only: Annotated[str, typer.Option(help="Une partie seulement : api,worker,beat.")] = "",
 ) -> None:
-    """Tout le service sur cette machine : API, pages, traitement, courtier, sous un seul superviseur."""
+    """Tout le service sur cette machine : API, pages, traitement, courtier, sous un seul
+    superviseur.
+    """
     import os
 
     from api.server.supervisor import PARTS
@@ -62,7 +64,10 @@ def serve(
 
 @app.command()
 def initialise() -> None:
-    """Prépare ou met à jour la base, le magasin et les clés, puis s’arrête ; « serve » le fait aussi."""
+    """Prépare ou met à jour la base, le magasin et les clés, puis s’arrête .
+
+    « serve » le fait aussi.
+    """
     from ingestion.assembly import assemble
 
     made = assemble(context.settings())
@@ -95,7 +100,8 @@ app.add_typer(access.user, name="user")
 def main() -> None:
     """Run a command; errors of ours become one message and an exit code.
 
-    Warnings of the log go to standard error: standard output holds what was asked for, JSON lines for example.
+    Warnings of the log go to standard error: standard output holds what was asked for, JSON lines
+    for example.
     """
     configure_logs(level=logging.WARNING)
     try:

@@ -37,8 +37,8 @@ def repr_digest(sha256: str) -> str:
 def parse_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
     """First byte and length that the caller asks for; None for the whole.
 
-    Several ranges at once are answered with the whole, as RFC 9110 allows: nobody we know needs them, and
-    they are a way to make a server work.
+    Several ranges at once are answered with the whole, as RFC 9110 allows: nobody we know needs
+    them, and they are a way to make a server work.
 
     Raises:
         Refused: ``bad_range``.
@@ -70,8 +70,8 @@ def deliver(request: Request, system: System, row: RepresentationRow, headers: M
     """One representation, whole or in part.
 
     Raises:
-        Corrupt: ``altered`` or ``missing``, before the first byte of anything up to 64 MiB; a larger one that
-            turns out altered has its connection cut before its last byte.
+        Corrupt: ``altered`` or ``missing``, before the first byte of anything up to 64 MiB; a
+            larger one that turns out altered has its connection cut before its last byte.
         Refused: ``bad_range``.
     """
     tag = f'"{row.sha256}"'

@@ -12,8 +12,8 @@ MACHINE_PATHS = ("/api/", "/health/", "/metrics", "/openapi.json")
 def preferred_language(request: Request) -> str:
     """``fr`` or ``en``: by the ``lang`` cookie of the pages, else ``Accept-Language``, else French.
 
-    Pages stay French until somebody chooses otherwise: many a clerk has a browser that says it prefers English
-    because nobody ever set it.
+    Pages stay French until somebody chooses otherwise: many a clerk has a browser that says it
+    prefers English because nobody ever set it.
     """
     chosen = request.cookies.get("lang")
     if chosen in LANGUAGES:

@@ -1,7 +1,8 @@
 """Measures for operators, read from the tables that the work itself writes.
 
-Every API process gives the same answer, whichever is asked: they are states of the installation, not counters of a
-process. ``deploy/alerts/chartrier.yml`` says which of them are alarms, ``docs/operations/alarms.md`` what to do then.
+Every API process gives the same answer, whichever is asked: they are states of the installation,
+not counters of a process. ``deploy/alerts/chartrier.yml`` says which of them are alarms,
+``docs/operations/alarms.md`` what to do then.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Measures:
         """What other servers must be asked for; a part that is away leaves its numbers out.
 
         Args:
-            away: Components known to be: asked again, each would use up the caller's patience once more.
+            away: Components known to be: asked again, each would use up the caller's patience once
+                more.
         """
         free = shutil.disk_usage(self._system.settings.home).free
         self._gauge("chartrier_home_free_bytes", "Room left where deposits are received and worked on.").set(free)
@@ -197,7 +199,10 @@ class Measures:
         return Gauge(name, says, tuple(labels), registry=self._registry)
 
     def _age(self, at: datetime | None, now: datetime | None = None, *, never: float = 0.0) -> float:
-        """Seconds since a moment; ``never`` is 0 where nothing waits, infinity where it must have been."""
+        """Seconds since a moment.
+
+        ``never`` is 0 where nothing waits, infinity where it must have been.
+        """
         return max(0.0, ((now or self._system.clock()) - at).total_seconds()) if at is not None else never
 
 

@@ -66,8 +66,8 @@ async def create_deposit(request: Request, caller: Depositor, system: Assembled)
     """Le corps est le fichier.
 
     Trois formes : `multipart/form-data` (champ `file` et champs de texte), le corps brut nommé par
-    `Content-Disposition` (champs en paramètres), ou `{"upload_id": …}` après un envoi tus (à venir).
-    La même `Idempotency-Key` avec le même contenu redonne la même réponse.
+    `Content-Disposition` (champs en paramètres), ou `{"upload_id": …}` après un envoi tus (à
+    venir). La même `Idempotency-Key` avec le même contenu redonne la même réponse.
     """
     key = request.headers.get("idempotency-key")
     if key is None:
@@ -129,7 +129,9 @@ async def _receive(request: Request, system: System) -> Upload:
 
 
 def _refuse_early(request: Request, system: System) -> None:
-    """Say no before the first byte to what announces itself as too large (what comes is counted anyway)."""
+    """Say no before the first byte to what announces itself as too large (what comes is counted
+    anyway).
+    """
     announced = request.headers.get("content-length", "")
     limit = system.settings.ingestion.max_deposit_bytes
     if announced.isdigit() and int(announced) > limit + 1024 * 1024:
@@ -162,7 +164,7 @@ def _is_dry_run(request: Request, upload: Upload) -> bool:
     raise Refused("bad_field", "« dry_run » vaut true ou false.", kept="Rien n’a été conservé.", pointer="/dry_run")
 
 
-# --- following --------------------------------------------------------------------------------------
+# --- following ------------------------------------------------------------------------------------
 
 
 def show(system: System, tenant: str, deposit_id: str, request: Request) -> tuple[dict[str, Any], str]:
@@ -188,8 +190,8 @@ def show(system: System, tenant: str, deposit_id: str, request: Request) -> tupl
 async def get_deposit(deposit_id: str, request: Request, caller: Reader, system: Assembled) -> Response:
     """L’état du versement, étape par étape.
 
-    Avec `Prefer: wait=25`, la réponse attend une nouveauté : un changement depuis l’ETag de `If-None-Match`,
-    ou la fin du traitement si aucun n’est donné.
+    Avec `Prefer: wait=25`, la réponse attend une nouveauté : un changement depuis l’ETag de
+    `If-None-Match`, ou la fin du traitement si aucun n’est donné.
     """
     wait = preferred_wait(request)
     deadline = time.monotonic() + (wait or 0)

@@ -65,7 +65,9 @@ def _add_model(schema: dict[str, Any], model: type[BaseModel]) -> None:
 
 
 def _tidy(schema: dict[str, Any]) -> None:
-    """Errors in the one form they have, our language, and no ``anyOf null`` where a list of types will do."""
+    """Errors in the one form they have, our language, and no ``anyOf null`` where a list of types
+    will do.
+    """
     for operations in schema["paths"].values():
         for operation in operations.values():
             for status, answer in operation["responses"].items():

@@ -54,7 +54,10 @@ def live() -> dict[str, str]:
     responses={503: {"description": "La base ou le magasin ne répond pas."}},
 )
 def ready(request: Request) -> JSONResponse:
-    """L’état de chaque partie (`ok`, `degraded`, `away`), depuis quand, en une phrase ; l’épreuve du magasin."""
+    """L’état de chaque partie (`ok`, `degraded`, `away`), depuis quand, en une phrase .
+
+    L’épreuve du magasin.
+    """
     health: Health = request.app.state.health
     components = health.components()
     state = overall(components)

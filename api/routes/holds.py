@@ -28,7 +28,10 @@ Holder = Annotated[Caller, Depends(Needs("hold:write"))]
 
 
 class HoldRequest(Body):
-    """What to hold, and why. The reason is shown to whoever may read the record; the journal never has it."""
+    """What to hold, and why. The reason is shown to whoever may read the record.
+
+    The journal never has it.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

@@ -160,7 +160,9 @@ def inclusion_proof(
     entry: Annotated[int, Query(ge=0, le=_HIGHEST)],
     checkpoint: Annotated[int | None, Query(ge=1, le=_HIGHEST, description="Numéro ; le dernier par défaut.")] = None,
 ) -> dict[str, Any]:
-    """Les empreintes qui mènent de l’entrée à la tête de l’arbre (RFC 6962), aussi en C2SP tlog-proof."""
+    """Les empreintes qui mènent de l’entrée à la tête de l’arbre (RFC 6962), aussi en C2SP
+    tlog-proof.
+    """
     from api.views.proofs import inclusion
     from archive.journal.merkle import tlog_proof
 

@@ -45,12 +45,16 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
     responses=_FOUND | {304: {"description": "Même révision."}},
 )
 def get_record(record_id: str, request: Request, caller: Reader, system: Assembled) -> Response:
-    """Sa description, ses formes, ses verdicts, sa conservation et sa preuve. L’ETag est la révision."""
+    """Sa description, ses formes, ses verdicts, sa conservation et sa preuve.
+
+    L’ETag est la révision.
+    """
     with system.database.read() as session:
         row = find_record(session, caller.tenant, record_id)
         tag = entity_tag(row)
         body = view(session, row, system, position_of(system))
-    # The revision says nothing of index and proof, which come later: without them a 304 would hide them.
+    # The revision says nothing of index and proof, which come later: without them a 304 would hide
+    # them.
     settled = body["index"]["state"] == "indexed" and body["proof"]["checkpoint"] is not None
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if settled and none_match(request, tag):
@@ -105,7 +109,9 @@ def get_text(
     system: Assembled,
     page: Annotated[int | None, Query(ge=1, description="Une page ; sans elle, tout le texte.")] = None,
 ) -> Response:
-    """En texte, ou, pour une page, en JSON : chaque mot, sa place en pixels de l’image et sa confiance."""
+    """En texte, ou, pour une page, en JSON : chaque mot, sa place en pixels de l’image et sa
+    confiance.
+    """
     from api.views.record_pages import page_words, plain_text
 
     wanted = accepted(request, ("text/plain", "application/json") if page else ("text/plain",))
@@ -166,7 +172,10 @@ def get_page_image(
 def describe_record(
     record_id: str, change: DescriptionChange, request: Request, caller: Describer, system: Assembled
 ) -> Response:
-    """Chaque changement est une révision et une entrée du journal ; les octets ne changent jamais."""
+    """Chaque changement est une révision et une entrée du journal .
+
+    Les octets ne changent jamais.
+    """
     with system.database.read() as session:
         row = find_record(session, caller.tenant, record_id)
     require_match(request, entity_tag(row))
@@ -228,7 +237,7 @@ def get_evidence(
     system: Assembled,
     content: Annotated[Literal["all", "digests"], Query(description="`digests` : sans les octets.")] = "all",
 ) -> Response:
-    """De quoi vérifier ce document hors ligne et sans nous : `python3 verify.py` dans le dossier."""
+    """De quoi vérifier ce document hors ligne, sans nous : `python3 verify.py` dans le dossier."""
     from api.views.evidence import evidence_response
 
     with system.database.read() as session:

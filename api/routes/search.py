@@ -1,4 +1,7 @@
-"""Finding records. The index says which; the catalogue says what they are and who may see them."""
+"""Finding records. The index says which.
+
+The catalogue says what they are and who may see them.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,10 @@ from api.server.processes import die_with_parent, kill_group
 from ingestion.settings import child_environment
 
 END_WITHIN = 12.0
-"""Seconds that a process has to finish what it does; its work is under a lease and survives it."""
+"""Seconds that a process has to finish what it does.
+
+Its work is under a lease and survives it.
+"""
 _CALM = 60.0
 _LONGEST_WAIT = 30.0
 

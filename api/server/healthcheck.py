@@ -1,8 +1,9 @@
 """Whether parts of the service live on this machine: the health check of containers.
 
-``python -m api.server.healthcheck [api] [worker] [beat]``, all three when none is named, ends with 0 when the
-supervisor and each of these processes run and the API answers. It asks nothing of database, store or broker: a
-container is not started again because something else is away. Work that does not move is an alarm of ``/metrics``.
+``python -m api.server.healthcheck [api] [worker] [beat]``, all three when none is named, ends with
+0 when the supervisor and each of these processes run and the API answers. It asks nothing of
+database, store or broker: a container is not started again because something else is away. Work
+that does not move is an alarm of ``/metrics``.
 """
 
 from __future__ import annotations

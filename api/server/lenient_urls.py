@@ -1,4 +1,6 @@
-"""Accents typed into an address: browsers write them ``%C3%A9``, ``curl "…?q=délibération"`` sends them bare."""
+"""Accents typed into an address: browsers write them ``%C3%A9``, ``curl "…?q=délibération"`` sends
+them bare.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class LenientUrls(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it, with bare accents of a request line written as a browser would."""
+    """HTTP/1.1 as uvicorn speaks it, with bare accents of a request line written as a browser
+    would.
+    """
 
     def data_received(self, data: bytes) -> None:
         """Take what came; only the first line of a new request is looked at."""

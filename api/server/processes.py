@@ -1,4 +1,6 @@
-"""Facts about processes that outlive ours: which are alive, which are those we started, how to end them."""
+"""Facts about processes that outlive ours: which are alive, which are those we started, how to end
+them.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,11 @@ def die_with_parent() -> None:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot: with its pid, a name that is never given twice.
+    """When a process began, in clock ticks since boot: with its pid, a name that is never given
+    twice.
 
-    None when it is gone; one that has ended but that its parent never asked after (a zombie) is gone too.
+    None when it is gone; one that has ended but that its parent never asked after (a zombie) is
+    gone too.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
@@ -36,8 +40,9 @@ def start_ticks(pid: int) -> int | None:
 def end_orphans(home: Path, record: Path) -> list[int]:
     """End what an earlier supervisor of this home left behind when it was killed.
 
-    The broker is left alone: one that answers is adopted. A process is ours if the record names it with its
-    start, or if it is of the process group of one that the record names and stands in our home.
+    The broker is left alone: one that answers is adopted. A process is ours if the record names it
+    with its start, or if it is of the process group of one that the record names and stands in our
+    home.
     """
     try:
         state = json.loads(record.read_text(encoding="utf-8"))

@@ -42,7 +42,10 @@ def serve_api(settings: Settings, descriptor: int) -> int:
 
 
 def initialise(settings: Settings) -> int:
-    """Make or bring up to date the home; a process of its own, so that nothing of it stays in memory."""
+    """Make or bring up to date the home.
+
+    A process of its own, so that nothing of it stays in memory.
+    """
     from ingestion.assembly import assemble
 
     system = assemble(settings)

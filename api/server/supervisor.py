@@ -1,8 +1,8 @@
 """One supervisor for every process of the service: starts, restarts and ends them.
 
-``python -m api.server.supervisor serve|api|initialise``. The supervisor itself stays small: it loads neither the
-application nor the archive, and holds the listening socket, so that a caller who comes while the API restarts
-waits a moment instead of being turned away.
+``python -m api.server.supervisor serve|api|initialise``. The supervisor itself stays small: it
+loads neither the application nor the archive, and holds the listening socket, so that a caller who
+comes while the API restarts waits a moment instead of being turned away.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Supervisor:
         only: Which of ``PARTS`` to run here.
         config: The settings file that children must read too.
         logs: Folder for what children print; None: the supervisor's own standard error.
-        broker: The one that is ours to run; None where settings name another, or where no beat runs.
+        broker: The one that is ours to run; None where settings name another, or where no beat
+            runs.
     """
 
     settings: Settings
@@ -154,7 +155,10 @@ class Supervisor:
                 self.clear_at = time.monotonic() + leftovers.CLEAR_EVERY
 
     def _record(self) -> None:
-        """Write ``run/service.json`` whole; with the start of each process, so that a pid can be trusted."""
+        """Write ``run/service.json`` whole.
+
+        With the start of each process, so that a pid can be trusted.
+        """
         pids: dict[str, int] = {"supervisor": os.getpid()}
         pids |= {child.name: child.pid for child in self.children if child.pid is not None}
         if self.broker is not None and (broker := self.broker.pid) is not None:

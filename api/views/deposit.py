@@ -29,7 +29,8 @@ def view(
     """The JSON of a deposit, as the API promises it.
 
     Args:
-        position: Where each tenant's index is; without it a kept deposit shows ``index`` as running.
+        position: Where each tenant's index is; without it a kept deposit shows ``index`` as
+            running.
         translate: Message id -> text in the reader's language.
     """
     record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == deposit.id))

@@ -65,15 +65,15 @@ def signature_report(system: System, path: Path) -> dict[str, Any]:
         return {"verdict": "indeterminate", "signatures": []}
 
 
-# --- a stranger's file ------------------------------------------------------------------------------
+# --- a stranger's file ----------------------------------------------------------------------------
 
 
 def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[str, Any]:
     """Verify a file that somebody shows: evidence bundle, bytes of a record, PDF or other.
 
     Args:
-        tenant: Of a caller who may read its records; None for a stranger, who learns the verdict, the dates
-            and who sealed, and a title only where the law already lets everybody read.
+        tenant: Of a caller who may read its records; None for a stranger, who learns the verdict,
+            the dates and who sealed, and a title only where the law already lets everybody read.
     """
     if zipfile.is_zipfile(path):
         bundle = _judge_bundle(system, path)

@@ -1,4 +1,6 @@
-"""Static files: names that change with their content, kept for ever by browsers, compressed once at start."""
+"""Static files: names that change with their content, kept for ever by browsers, compressed once at
+start.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,10 @@ from archive.retention.access import access_rules
 from signing.ground.errors import Refused
 
 _IDS: Final = {"title": "titre", "document_type": "type", "producer": "service", "classification": "cote"}
-"""Elements that pages and bookmarks lead to by a French name; any other bears its field's own."""
+"""Elements that pages and bookmarks lead to by a French name.
+
+Any other bears its field's own.
+"""
 
 _UNCHOSEN: Final = {
     CodeList.DOCUMENT_TYPES: "Je ne sais pas",
@@ -68,7 +71,7 @@ def anchor_of(box: DescriptionField) -> str:
 
 
 def _prefix(box: DescriptionField) -> str:
-    """What the names of a date's three elements begin with: nothing for the date of the document."""
+    """Prefix of the names of a date's three elements; empty for the date of the document."""
     return "" if box.name == "document_date" else f"{box.name}-"
 
 
@@ -115,7 +118,8 @@ class TypedDescription:
 
     Attributes:
         faults: What was wrong.
-        form: As it was filled, to be shown again; None where somebody else's change must be read first.
+        form: As it was filled, to be shown again; None where somebody else's change must be read
+            first.
         box: The field at fault, if one is.
     """
 
@@ -289,7 +293,10 @@ def typed_at_deposit(form: Mapping[str, str]) -> dict[str, str]:
 
 
 def refused_description(error: Refused, form: Mapping[str, str]) -> TypedDescription:
-    """A refused form, with the refusal leading to its field; to the first one if it names none of them."""
+    """A refused form, with the refusal leading to its field.
+
+    To the first one if it names none of them.
+    """
     at_fault = next((box for box in BOXES if error.pointer == f"/{box.name}"), None)
     fault = Fault(anchor_of(at_fault or BOXES[0]), in_words(error))
     if at_fault is None:

@@ -24,7 +24,10 @@ class Fault:
 
 
 def in_words(error: ChartrierError) -> Markup:
-    """A refusal in the page's language: what happened, then what to do; a field under the name of its box."""
+    """A refusal in the page's language: what happened, then what to do.
+
+    A field under the name of its box.
+    """
     field = BY_NAME.get(str(error.values.get("name")))
     values = error.values | ({"name": said(field.label)} if field is not None else {})
     return said(error.detail, **values) + Markup(" ") + said(error.action, **values)

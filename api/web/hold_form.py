@@ -1,4 +1,6 @@
-"""Holds on a record's page: those in force, the forms that place and release one, and what was typed."""
+"""Holds on a record's page: those in force, the forms that place and release one, and what was
+typed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""All that the home page shows, made without HTTP: the deposit form, what is left to do, my last deposits."""
+"""All that the home page shows, made without HTTP: the deposit form, what is left to do, my last
+deposits.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Todo:
-    """What waits for this person: how many records to complete, deposits quarantined and refused."""
+    """Counts for this person: records to complete, deposits quarantined and refused."""
 
     incomplete: int
     aside: int

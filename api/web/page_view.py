@@ -1,4 +1,4 @@
-"""One page of a record as people read it: its image, its words, and where the searched ones stand."""
+"""One page of a record: its image, its words, and boxes around the searched ones."""
 
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ def _look(
 
 
 def searched(q: str) -> Wanted:
-    """Whether a written word is one of those a question asks for, by the rules of the search itself."""
+    """Whether a written word is one of those a question asks for, by the rules of the search
+    itself.
+    """
     try:
         question = parse_query(q)
     except Refused:
@@ -147,7 +149,10 @@ def _box(word: Word, scale: float) -> Box:
 
 
 def _paragraph(block: tuple[tuple[Word, ...], ...], wanted: Wanted) -> tuple[Markup, ...]:
-    """Lines of a block; a line that fills the block runs on into the next, as it does on the paper."""
+    """Lines of a block.
+
+    A line that fills the block runs on into the next, as it does on the paper.
+    """
     edges = [line[-1].x + line[-1].width for line in block if line]
     left = min((line[0].x for line in block if line), default=0)
     full = left + _FULL_LINE * (max(edges, default=0) - left)

@@ -1,4 +1,6 @@
-"""How far a deposit has come, in words: from the JSON view of a deposit to the steps that a page shows."""
+"""How far a deposit has come, in words: from the JSON view of a deposit to the steps that a page
+shows.
+"""
 
 from __future__ import annotations
 

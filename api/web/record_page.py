@@ -1,4 +1,6 @@
-"""All that a record's page shows, made without HTTP: rows of the catalogue in, words and badges out."""
+"""All that a record's page shows, made without HTTP: rows of the catalogue in, words and badges
+out.
+"""
 
 from __future__ import annotations
 

@@ -65,7 +65,10 @@ class Leaf:
 
 
 def leaf_of(system: System, row: RecordRow, forms: Forms, page: int, q: str) -> Leaf:
-    """One page of the document, with the searched words marked; the nearest one if it has no such page."""
+    """One page of the document, with the searched words marked.
+
+    The nearest one if it has no such page.
+    """
     number = min(max(page, 1), max(row.pages or 1, 1))
     reading = read(system, row, forms, number, q)
     return Leaf(number, row.pages, q, reading, tuple(_strip(row, number, q, reading)))

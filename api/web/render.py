@@ -1,4 +1,4 @@
-"""Pages from templates: one Jinja environment, the same frame around every page, blocks for htmx."""
+"""Render pages from templates: one Jinja environment, one frame, blocks for htmx."""
 
 from __future__ import annotations
 

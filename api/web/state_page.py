@@ -1,4 +1,6 @@
-"""All that the administrator's page shows, made without HTTP: parts, queue, disk, what the proofs rest on."""
+"""All that the administrator's page shows, made without HTTP: parts, queue, disk, what the proofs
+rest on.
+"""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ def date_parts(
 def written_date(form: Mapping[str, str], names: str = "") -> str:
     """Day, month and year as typed, as ``2024-12-31``; empty when all three are.
 
-    A date that does not exist is left to the intake or the archive, which refuse it in words. So is a year of
-    two figures: no document is of the year 24.
+    A date that does not exist is left to the intake or the archive, which refuse it in words. So is
+    a year of two figures: no document is of the year 24.
     """
     day, month, year = (form.get(f"{names}{name}", "").strip() for name in ("day", "month", "year"))
     return f"{year}-{month:0>2}-{day:0>2}" if day or month or year else ""

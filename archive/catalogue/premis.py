@@ -1,6 +1,7 @@
 """``premis.json``: the events of a record, as the journal and its tools tell them. Pure.
 
-Nothing in it is a guess: the event of an entry is its type's, that of a stage what its run handed over.
+Nothing in it is a guess: the event of an entry is its type's, that of a stage what its run handed
+over.
 """
 
 from __future__ import annotations
@@ -54,9 +55,10 @@ def stated_events(premis_json: Mapping[str, Any]) -> dict[str, str]:
 def premis(record: Mapping[str, Any], events: Iterable[JournalEvent], stage_types: Mapping[str, str]) -> bytes:
     """``premis.json``: the events of a record in journal order, each with its entry's number.
 
-    The entry of the change that this very file belongs to has no number yet: it is in the next version's
-    file, and in the journal under the record's name. A stage that the journal does not tell stands last,
-    without a number. A stage without a type is left out: nothing is stated of it that nobody said.
+    The entry of the change that this very file belongs to has no number yet: it is in the next
+    version's file, and in the journal under the record's name. A stage that the journal does not
+    tell stands last, without a number. A stage without a type is left out: nothing is stated of it
+    that nobody said.
 
     Args:
         stage_types: PREMIS event type of every stage that made or is making the record.
@@ -74,7 +76,9 @@ def premis(record: Mapping[str, Any], events: Iterable[JournalEvent], stage_type
 
 
 def _of_entry(event: JournalEvent, stage_types: Mapping[str, str]) -> dict[str, Any] | None:
-    """One line; without type and outcome for an entry type that we don't know, none for such a stage."""
+    """One line; without type and outcome for an entry type that we don't know, none for such a
+    stage.
+    """
     entry_type = known(event.type)
     stated = entry_type.premis if entry_type is not None else None
     by_stage = stated is not None and stated.type is None

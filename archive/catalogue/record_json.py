@@ -1,7 +1,7 @@
 """``record.json``: all that is known of a record, beside its bytes. Pure.
 
-The catalogue's row is made from ``record.json`` and from nothing else, whether the record was just kept,
-adopted after a crash or found in a store that lost its database: so the three can't differ.
+The catalogue's row is made from ``record.json`` and from nothing else, whether the record was just
+kept, adopted after a crash or found in a store that lost its database: so the three can't differ.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def description_from(values: Mapping[str, Any]) -> Description:
 
 
 def plain(value: Any) -> Any:
-    """The same in what canonical JSON can say: a tool's floats become text, as it would print them."""
+    """Convert to values of canonical JSON: a tool's floats become text, as it prints them."""
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, Mapping):
@@ -153,7 +153,9 @@ def plain(value: Any) -> Any:
 
 
 def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the catalogue's row says, from ``record.json``: every column but those of place and proof."""
+    """What the catalogue's row says, from ``record.json``: every column but those of place and
+    proof.
+    """
     description = description_from(record["description"])
     text = record["text"] or {}
     confidence = text.get("mean_confidence_permille")

@@ -49,7 +49,8 @@ def get(session: Session, tenant: str, record_id: str) -> RecordRow:
     """The record, if it is this tenant's.
 
     Raises:
-        Refused: ``record_not_found``: the same words for what never was and for what is another tenant's.
+        Refused: ``record_not_found``: the same words for what never was and for what is another
+            tenant's.
     """
     row = session.get(RecordRow, record_id) if is_id(record_id) else None
     if row is None or row.tenant_id != tenant:

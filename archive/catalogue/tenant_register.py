@@ -1,8 +1,8 @@
 """Register: facts about each tenant that let the store be read without a database.
 
-``register/<tenant>/<number>.json`` says name, document types and retention rules, whole, each time one of them
-changed; its digest stands in the journal. The file comes first, the entry with the change: a file that nobody
-claimed is taken up by the next change or left behind.
+``register/<tenant>/<number>.json`` says name, document types and retention rules, whole, each time
+one of them changed; its digest stands in the journal. The file comes first, the entry with the
+change: a file that nobody claimed is taken up by the next change or left behind.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ class Register:
 def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes | None]]:
     """Read the register's files in order: tenant, number, bytes (None if unreadable).
 
-    The oldest version of a key is the one that was written by us: a register file is never replaced. What else lies
-    there is none of ours: passed over, and shown by a reconciliation.
+    The oldest version of a key is the one that was written by us: a register file is never
+    replaced. What else lies there is none of ours: passed over, and shown by a reconciliation.
     """
     seen = ""
     for item in store.list(layout.register_folder(tenant) if tenant else layout.REGISTER):

@@ -1,7 +1,7 @@
 """Checks a store from its files alone: no database, no service, no network.
 
-What is here can be said by whoever holds a copy of the store: the journal is whole and signed, and the
-records are those that the journal says were kept.
+What is here can be said by whoever holds a copy of the store: the journal is whole and signed, and
+the records are those that the journal says were kept.
 """
 
 from __future__ import annotations

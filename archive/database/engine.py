@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS: Final = 10
 _POOL: Final = {"pool_size": 5, "max_overflow": 45, "pool_timeout": 10}
-"""Connections kept, and how many more may be opened: an API has 40 threads, some with two transactions at once."""
+"""Connections kept, and how many more may be opened: an API has 40 threads, some with two
+transactions at once.
+"""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -120,7 +122,8 @@ class Database:
     def _turn(self) -> Iterator[None]:
         """Threads of one process queue here for SQLite's one writer's place.
 
-        SQLite itself has waiters sleep and try again, up to 100 ms at a time; a lock wakes the next at once.
+        SQLite itself has waiters sleep and try again, up to 100 ms at a time; a lock wakes the next
+        at once.
         """
         if not self.is_sqlite:
             yield
@@ -173,7 +176,8 @@ class Database:
         """Facts about the PostgreSQL server and our role there; None on SQLite.
 
         Raises:
-            Unavailable: ``database_unreachable``, with the reason: for whoever starts or examines the service.
+            Unavailable: ``database_unreachable``, with the reason: for whoever starts or examines
+                the service.
         """
         if self.is_sqlite:
             return None

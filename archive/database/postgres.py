@@ -15,7 +15,9 @@ from archive.database import row_security
 from signing.ground.errors import Refused
 
 CHANNEL: Final = "chartrier"
-"""Notified by the database itself with each commit that leaves something to send or to follow (migration 0005)."""
+"""Notified by the database itself with each commit that leaves something to send or to follow
+(migration 0005).
+"""
 
 _CONNECT_SECONDS: Final = 5
 _SESSION: Final = {
@@ -29,7 +31,9 @@ _SESSION: Final = {
 _MIGRATION: Final = {"lock_timeout": "60s", "statement_timeout": "0", "timezone": "UTC", "client_encoding": "UTF8"}
 
 _AWAY_CLASSES: Final = ("08", "40", "53", "57")
-"""SQLSTATE classes (PostgreSQL appendix A): connection, rollback (serialisation, deadlock), resources, intervention."""
+"""SQLSTATE classes (PostgreSQL appendix A): connection, rollback (serialisation, deadlock),
+resources, intervention.
+"""
 
 _AWAY_STATES: Final = frozenset({"55P03", "25P03", "25P04"})
 """Lock not had in time; transaction ended by its own time-outs."""
@@ -88,7 +92,8 @@ class Server:
         role: Who we are there.
         unsafe: Settings that are off and may lose commits.
         checksums: Whether it would notice a page that its disk altered.
-        privileged: Whether row security does not bind the role (superuser, ``BYPASSRLS``, or member of such a role).
+        privileged: Whether row security does not bind the role (superuser, ``BYPASSRLS``, or member
+            of such a role).
         owner: Whether it owns tables of ours, and could switch their row security off.
         unguarded: Tables whose row security is not as declared.
         undeclared: Tables of the schema that are none of ours.
@@ -136,8 +141,8 @@ def require_safe(server: Server, *, separate: bool) -> None:
 
     Args:
         server: As the serving role finds it.
-        separate: Whether another role was given for migrations. Where one role does both, by choice of whoever set
-            one URL only, ``doctor`` says what is not enforced.
+        separate: Whether another role was given for migrations. Where one role does both, by choice
+            of whoever set one URL only, ``doctor`` says what is not enforced.
 
     Raises:
         Refused: ``database_not_durable``, ``database_role_too_strong``.

@@ -1,7 +1,8 @@
 """Row security on PostgreSQL: rows a tenant sees, and the serving role's rights.
 
-Every table of every package is declared here, whichever package uses it, as its migration is. A table that is not
-declared gets no grant: the service can't touch it. ``apply`` runs as the owner after each migration.
+Every table of every package is declared here, whichever package uses it, as its migration is. A
+table that is not declared gets no grant: the service can't touch it. ``apply`` runs as the owner
+after each migration.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Rows:
     """What is declared of a table.
 
     Attributes:
-        own: SQL condition, true for the rows of the acting tenant; None: no row belongs to anybody, all see all.
+        own: SQL condition, true for the rows of the acting tenant; None: no row belongs to anybody,
+            all see all.
         may: Privileges of the serving role.
     """
 
@@ -90,7 +92,8 @@ def apply(connection: Connection, role: str) -> bool:
 
     Args:
         connection: As the owner, in a transaction: all of it holds or none.
-        role: The serving role; the owner itself where one role does both, which then keeps its privileges.
+        role: The serving role; the owner itself where one role does both, which then keeps its
+            privileges.
 
     Returns:
         Whether anything was done.

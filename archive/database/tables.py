@@ -221,7 +221,10 @@ class JournalEntryRow(Base):
     at: Mapped[datetime]
     type: Mapped[str] = mapped_column(String(60))
     tenant_id: Mapped[str | None] = mapped_column(String(63))
-    """Plain tenant id, for reading rights; the body carries the pseudonym. None: the installation's own."""
+    """Plain tenant id, for reading rights; the body carries the pseudonym.
+
+    None: the installation's own.
+    """
     subject: Mapped[str] = mapped_column(String(80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     """Canonical JSON: the log entry, byte for byte."""
@@ -255,7 +258,10 @@ APPEND_ONLY: Final[dict[str, tuple[str, ...]]] = {
         ),
     ),
 }
-"""Per dialect: the database itself refuses to change or remove a journal entry. Run by the migration too."""
+"""Per dialect: the database itself refuses to change or remove a journal entry.
+
+Run by the migration too.
+"""
 
 for _dialect, _statements in APPEND_ONLY.items():
     for _statement in _statements:
@@ -320,7 +326,10 @@ class CopyRow(Base):
     checked_at: Mapped[datetime]
     """When the copy was last read whole."""
     verdict: Mapped[str] = mapped_column(String(20))
-    """What that reading found, as ``Fixity`` calls it; ``unverified``: it became the copy and was not read since."""
+    """What that reading found, as ``Fixity`` calls it.
+
+    ``unverified``: it became the copy and was not read since.
+    """
 
 
 class CustodyReportRow(Base):

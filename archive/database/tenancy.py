@@ -1,8 +1,8 @@
 """Tenancy: whose rows this thread of work may see, enforced by PostgreSQL.
 
-Work that belongs to one tenant says so with ``acting_for``. An HTTP request sees nothing until it is known who makes
-it (``confined``, then ``found_to_be``). Worker, beat and command line serve all tenants and see everything, unless
-they say otherwise.
+Work that belongs to one tenant says so with ``acting_for``. An HTTP request sees nothing until it
+is known who makes it (``confined``, then ``found_to_be``). Worker, beat and command line serve all
+tenants and see everything, unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 EVERYTHING: Final = "*"
-"""Rows of all tenants and of the installation. No tenant can have this name (see ``create_tenant``)."""
+"""Rows of all tenants and of the installation.
+
+No tenant can have this name (see ``create_tenant``).
+"""
 
 NOTHING: Final = ""
 """No row of any tenant."""

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 def prepare(given: ArchiveSettings, database: Database) -> None:
     """Tables under the role that owns them, then a look at them under the role that serves.
 
-    Several machines may do so at once. A machine that was not given the owner's role migrates nothing: it finds
-    the tables as another made them.
+    Several machines may do so at once. A machine that was not given the owner's role migrates
+    nothing: it finds the tables as another made them.
 
     Args:
         given: Names the role that owns.
         database: Under the role that serves.
 
     Raises:
-        Refused: ``database_not_durable``, ``database_role_too_strong``, ``database_owner_too_weak``,
-            ``database_behind``.
+        Refused: ``database_not_durable``, ``database_role_too_strong``,
+            ``database_owner_too_weak``, ``database_behind``.
         Unavailable: ``database_unreachable``, ``database_away``.
     """
     separate = given.database_owner_url != given.database_url

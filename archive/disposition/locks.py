@@ -1,8 +1,9 @@
 """Locks follow retention: a daily run extends those that would end too soon.
 
-``retain_until = min(end of retention, today + horizon)``: a lock never reaches further than the horizon, so that a
-rule that is corrected downwards can still be honoured, and never ends while retention runs. The store first, then
-the catalogue; a run that dies is taken up where it stopped, because what was done is no longer due.
+``retain_until = min(end of retention, today + horizon)``: a lock never reaches further than the
+horizon, so that a rule that is corrected downwards can still be honoured, and never ends while
+retention runs. The store first, then the catalogue; a run that dies is taken up where it stopped,
+because what was done is no longer due.
 """
 
 from __future__ import annotations

@@ -83,7 +83,8 @@ class Evidence:
     """Makes evidence bundles.
 
     Args:
-        publisher: Asked for a time-stamped checkpoint when the last one is older than the record's entries.
+        publisher: Asked for a time-stamped checkpoint when the last one is older than the record's
+            entries.
     """
 
     def __init__(
@@ -109,8 +110,8 @@ class Evidence:
     def bundle(self, tenant: str, record_id: str, target: IO[bytes], *, content: bool = True) -> None:
         """Write the bundle of a record as a zip.
 
-        Every byte is checked against its digest on the way: evidence is never made of altered bytes, and
-        a target that was only partly written must be thrown away.
+        Every byte is checked against its digest on the way: evidence is never made of altered
+        bytes, and a target that was only partly written must be thrown away.
 
         Args:
             tenant: Whose.
@@ -285,8 +286,8 @@ def verify_bundle(path: Path, *, root: bytes | None = None, roots: Sequence[byte
         roots: More of them.
 
     Returns:
-        ``{"verdict", "checks": [{"name", "verdict", "detail"}]}`` in French; checks that found nothing
-        to check are left out.
+        ``{"verdict", "checks": [{"name", "verdict", "detail"}]}`` in French; checks that found
+        nothing to check are left out.
 
     Raises:
         Refused: ``bad_root``, what was given as a root is no certificate.

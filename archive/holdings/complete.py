@@ -28,7 +28,8 @@ def complete(
 ) -> Kept:
     """Add to a kept record the forms that it lacked; the original is never touched.
 
-    Written inside the transaction, as a change of description is: two people can't add the same version.
+    Written inside the transaction, as a change of description is: two people can't add the same
+    version.
 
     Args:
         package: What the stages made this time, about the same deposit.

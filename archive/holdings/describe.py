@@ -27,8 +27,8 @@ def describe(
 ) -> RecordRow:
     """Change a record's description: a revision, a version in the store, a journal entry.
 
-    The version is written inside the transaction, so that two people can't write it at once; it is a
-    few small files.
+    The version is written inside the transaction, so that two people can't write it at once; it is
+    a few small files.
 
     Args:
         tenant: Whose.

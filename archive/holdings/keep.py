@@ -52,15 +52,16 @@ class Kept:
 def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Session, Kept], None]) -> Kept:
     """Make a package a record: into the store, read back, then catalogue and journal at once.
 
-    Whatever a crash left is finished or adopted: the record's time and salt come from what is in the
-    store, and a version whose inventory is there is taken as it stands.
+    Whatever a crash left is finished or adopted: the record's time and salt come from what is in
+    the store, and a version whose inventory is there is taken as it stands.
 
     Args:
         package: What ingestion made.
         in_transaction: More to write in the transaction that makes the record true.
 
     Raises:
-        Corrupt: ``altered``, ``missing``, ``lock_missing``, ``digest_mismatch``: nothing was claimed.
+        Corrupt: ``altered``, ``missing``, ``lock_missing``, ``digest_mismatch``: nothing was
+            claimed.
         Unavailable: ``store_away``, ``database_away``, ``keep_contended``.
     """
     with stores.database.read() as session:

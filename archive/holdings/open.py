@@ -21,7 +21,8 @@ def open_form(
     """The bytes of one form, whole or in part, checked on the way (see ``fixity``).
 
     Raises:
-        Refused: ``record_not_found``, ``representation_missing``; ``bad_range`` with the first byte.
+        Refused: ``record_not_found``, ``representation_missing``; ``bad_range`` with the first
+            byte.
     """
     with stores.database.read() as session:
         row = catalogue.representation(session, record.tenant_id, record.id, kind)

@@ -53,7 +53,8 @@ def write_version(
     """Write the next version of a kept record and read it back: new files, then metadata.
 
     Args:
-        tools: What ran since the version before; of other stages, what was stated of them is stated again.
+        tools: What ran since the version before; of other stages, what was stated of them is stated
+            again.
     """
     folder = record_folder(row.tenant_id, row.id)
     number = row.ocfl_version + 1

@@ -1,4 +1,7 @@
-"""What an entry is about and what follows from it: the parts that every entry type has. Pure."""
+"""What an entry is about and what follows from it: the parts that every entry type has.
+
+Pure.
+"""
 
 from __future__ import annotations
 

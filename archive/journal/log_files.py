@@ -1,8 +1,9 @@
 """Write the files of the published log; each relies on those written before it.
 
-Bundles of entries, then tiles of hashes, then the token of the new checkpoint, then the checkpoint itself. A crash
-at any boundary leaves a log that was complete before, and files that the retry writes again with the same bytes.
-What proofs are made from is read back before anything is signed over it.
+Bundles of entries, then tiles of hashes, then the token of the new checkpoint, then the checkpoint
+itself. A crash at any boundary leaves a log that was complete before, and files that the retry
+writes again with the same bytes. What proofs are made from is read back before anything is signed
+over it.
 """
 
 from __future__ import annotations

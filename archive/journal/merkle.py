@@ -1,4 +1,6 @@
-"""The journal's bytes: entries, Merkle tree (RFC 6962), C2SP tiles, checkpoints, proofs. Pure.
+"""The journal's bytes: entries, Merkle tree (RFC 6962), C2SP tiles, checkpoints, proofs.
+
+Pure.
 
 Nodes are asked for by ``(level, index)``: the hash of the perfect subtree over leaves
 ``index * 2**level`` to ``(index + 1) * 2**level - 1``. Whoever holds the nodes (tiles in a store,

@@ -45,8 +45,8 @@ class Opening:
         """Write ``layout.json``, the voucher of the log key and entry 0, unless they are there.
 
         Raises:
-            Refused: ``log_key_changed``, the store or the database holds the journal of another key or origin;
-                ``database_lost``, the database is empty and the store is not.
+            Refused: ``log_key_changed``, the store or the database holds the journal of another key
+                or origin; ``database_lost``, the database is empty and the store is not.
         """
         log = {"origin": self._log_key.origin, "vkey": self._log_key.vkey}
         with self._database.read() as session:

@@ -1,9 +1,9 @@
 """Publish the journal as a C2SP tiled log: bundles, then tiles, then the checkpoint.
 
-Each step writes what the next relies on (``log_files``, in the order of ``Publisher._publish``), so a crash at any
-boundary leaves a log that was complete before, and files that the retry writes again with the same bytes. Nothing
-is signed before every new leaf was hashed again from the stored bytes, and the new head shown consistent with the
-last one stored.
+Each step writes what the next relies on (``log_files``, in the order of ``Publisher._publish``), so
+a crash at any boundary leaves a log that was complete before, and files that the retry writes again
+with the same bytes. Nothing is signed before every new leaf was hashed again from the stored bytes,
+and the new head shown consistent with the last one stored.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class Publisher:
         """Write ``layout.json``, the voucher of the log key and entry 0, unless they are there.
 
         Raises:
-            Refused: ``log_key_changed``, the store or the database holds the journal of another key or origin;
-                ``database_lost``, the database is empty and the store is not.
+            Refused: ``log_key_changed``, the store or the database holds the journal of another key
+                or origin; ``database_lost``, the database is empty and the store is not.
         """
         Opening(self._database, self._files, self._log_key, self._signer, self._timestamper, self._clock).open()
 
@@ -109,8 +109,8 @@ class Publisher:
         """Publish what was sequenced since the last checkpoint.
 
         Args:
-            force_token: Have the latest checkpoint time-stamped even if none is due; waits for another
-                publisher instead of leaving the work to it.
+            force_token: Have the latest checkpoint time-stamped even if none is due; waits for
+                another publisher instead of leaving the work to it.
 
         Returns:
             The latest checkpoint; None while the journal is empty.
@@ -121,7 +121,8 @@ class Publisher:
         """
         waited = 0.0
         while True:
-            # the journal is one for all tenants, also when it is one of them who waits for its sealing
+            # the journal is one for all tenants, also when it is one of them who waits for its
+            # sealing
             with acting_for(EVERYTHING), self._lease() as fence:
                 if fence is not None:
                     return self._publish(fence, force_token=force_token)

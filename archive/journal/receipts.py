@@ -25,7 +25,8 @@ def receipt_note(
 ) -> dict[str, Any]:
     """The signed receipt of a deposit.
 
-    The same facts give the same bytes at any time (Ed25519 is deterministic), so nothing need be kept.
+    The same facts give the same bytes at any time (Ed25519 is deterministic), so nothing need be
+    kept.
 
     Args:
         entry: Number of the journal entry ``DepositReceived``.

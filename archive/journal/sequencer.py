@@ -77,8 +77,8 @@ class Ledger:
 
         Raises:
             TypeError: If the facts have no canonical form.
-            ValueError: If the entry would be 8 KiB or more, if nobody registered its type, or if its subject is
-                none of that type.
+            ValueError: If the entry would be 8 KiB or more, if nobody registered its type, or if
+                its subject is none of that type.
         """
         name = registered(type)
         if not name.subject.fits(subject):

@@ -1,8 +1,9 @@
-"""The types of journal entries: one definition each, from which every reader takes its own part. Pure.
+"""The types of journal entries: one definition each, from which every reader takes its own part.
+Pure.
 
 A name, once published, keeps its meaning for ever; a new meaning is a new type. Nothing else can be
-written (``sequencer``). Readers may meet a type that is not here, in the journal of a later version:
-``known`` answers None, and what they can't tell they leave untold.
+written (``sequencer``). Readers may meet a type that is not here, in the journal of a later
+version: ``known`` answers None, and what they can't tell they leave untold.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.KEEP),
         Sentence("Réinscrit après la perte de la base, d’après sa fiche dans le magasin."),
     )
-    # Nothing writes these two yet: what a second store and a rebuild make of them comes with the first disposal.
+    # Nothing writes these two yet: what a second store and a rebuild make of them comes with the
+    # first disposal.
     RECORD_DISPOSED = (
         "RecordDisposed",
         Subject.RECORD,
@@ -234,7 +236,8 @@ def rebuilding(*effects: RebuildEffect) -> tuple[EntryType, ...]:
 KEPT: Final = rebuilding(RebuildEffect.KEEP)
 """That a record is kept."""
 CHANGES: Final = rebuilding(RebuildEffect.KEEP, RebuildEffect.DESCRIBE, RebuildEffect.COMPLETE)
-"""What a record is from there on: the last one states ``record.json`` and the inventory in force."""
+"""What a record is from there on: the last one states ``record.json`` and the inventory in force.
+"""
 RESTORED: Final = rebuilding(RebuildEffect.RESTORE)
 RECEIVED: Final = rebuilding(RebuildEffect.RECEIVE)
 """That a deposit was received."""

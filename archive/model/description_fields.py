@@ -19,7 +19,9 @@ Value = str | date | None
 """What a field holds once it is kept."""
 
 LAST_DAY: Final = date(9000, 12, 31)
-"""Of any date that is given: the longest duration after it, 999 years, still ends within the calendar."""
+"""Of any date that is given: the longest duration after it, 999 years, still ends within the
+calendar.
+"""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,9 @@ class DescriptionField:
 
 
 def is_text(given: str) -> bool:
-    """Whether a text has no NUL and no half of a character: what every store and database can write."""
+    """Whether a text has no NUL and no half of a character: what every store and database can
+    write.
+    """
     return "\0" not in given and not any("\ud800" <= sign <= "\udfff" for sign in given)
 
 

@@ -113,7 +113,8 @@ class ArchivalPackage:
     Attributes:
         record_id: Chosen by ingestion once, so that a retry keeps the same record.
         deposit_entry: Journal entry ``DepositReceived``.
-        reports: Name (``pdfa.json``, ``signatures.json``) -> bytes, stored under ``content/reports/``.
+        reports: Name (``pdfa.json``, ``signatures.json``) -> bytes, stored under
+            ``content/reports/``.
         verdicts: As in the API: ``virus``, ``pdfa``, ``signature``, ``seal``.
         text: ``{"words", "mean_confidence_permille"}``; None when no text could be read.
     """

@@ -42,7 +42,8 @@ class ArchiveSettings(_Frozen):
         database_url: The role that serves; on PostgreSQL it owns no table.
         database_owner_url: The role that migrates; the same URL where one role does both.
         copy_store: Where the second copy goes; None: there is none.
-        lock_horizon_days: ``retain_until = min(end of retention, today + horizon)``; 0 = whole retention at once.
+        lock_horizon_days: ``retain_until = min(end of retention, today + horizon)``; 0 = whole
+            retention at once.
     """
 
     database_url: SecretStr

@@ -19,9 +19,14 @@ PROBE_EVERY: Final = timedelta(hours=24)
 BELIEVED: Final = timedelta(hours=48)
 """A day and one that was missed; what is older shows nothing."""
 _SKEW: Final = timedelta(minutes=5)
-"""How far the clocks of two machines may differ; a probe from further ahead shows nothing, however long ago it was."""
+"""How far the clocks of two machines may differ.
+
+A probe from further ahead shows nothing, however long ago it was.
+"""
 SETTLED: Final = timedelta(minutes=15)
-"""A service that starts again sooner does not probe again: each probe leaves a locked version for two days."""
+"""A service that starts again sooner does not probe again: each probe leaves a locked version for
+two days.
+"""
 
 
 def record(session: Session, probe: Probe) -> None:
@@ -52,7 +57,9 @@ def proven(session: Session, store: str, now: datetime) -> Assurance:
 
 
 def is_due(session: Session, store: str, now: datetime, after: timedelta = PROBE_EVERY) -> bool:
-    """Whether the last probe is older than that, was noted by a clock that ran ahead, or there was none."""
+    """Whether the last probe is older than that, was noted by a clock that ran ahead, or there was
+    none.
+    """
     row = latest(session, store)
     return row is None or not -_SKEW <= now - row.at < after
 
@@ -75,7 +82,9 @@ def now_proven(database: Database, store: ProbedStore, clock: Clock) -> Assuranc
 
 
 def probe_again(database: Database, store: ProbedStore, clock: Clock, *, after: timedelta) -> Probe | None:
-    """Attack the store and keep what that showed; None when the last probe is younger than ``after``.
+    """Attack the store and keep what that showed.
+
+    None when the last probe is younger than ``after``.
 
     Raises:
         Unavailable: The store or the database did not answer: nothing was shown.

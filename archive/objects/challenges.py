@@ -1,4 +1,6 @@
-"""How a store lets itself be attacked, so that a probe can tell what it enforces (``archive.objects.probe``)."""
+"""How a store lets itself be attacked, so that a probe can tell what it enforces
+(``archive.objects.probe``).
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,10 @@ class ProbedStore(ObjectStore, Protocol):
 
     @property
     def weakness(self) -> str | None:
-        """Which of ``REASONS`` forbids to claim more, whatever the attacks show; None when only they can tell."""
+        """Which of ``REASONS`` forbids to claim more, whatever the attacks show.
+
+        None when only they can tell.
+        """
 
     def mend(self) -> None:
         """Put back what an attack that was cut off may have left changed.

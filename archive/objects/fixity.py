@@ -37,8 +37,8 @@ def gravest(verdicts: Iterator[Fixity] | list[Fixity]) -> Fixity:
 def verified(store: ObjectStore, key: str, version: str, *, sha256: str, size: int) -> Iterator[bytes]:
     """The bytes of one version, checked on the way.
 
-    Up to ``WHOLE`` they are all checked before the first is handed out. Beyond, the last chunk is held
-    back until the digest is known: a reader of altered bytes never sees their end.
+    Up to ``WHOLE`` they are all checked before the first is handed out. Beyond, the last chunk is
+    held back until the digest is known: a reader of altered bytes never sees their end.
 
     Raises:
         Corrupt: ``altered``, the bytes are not those of the digest; ``missing``, they are gone.

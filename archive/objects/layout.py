@@ -1,7 +1,7 @@
 """Build and parse every path of the store (docs/formats.md, 1 and 2). Pure.
 
-No other module writes a store path or cuts one. A parser answers None for a path that is not one of ours; what it
-does take apart, ``.key`` (or ``.path``) builds again byte for byte.
+No other module writes a store path or cuts one. A parser answers None for a path that is not one of
+ours; what it does take apart, ``.key`` (or ``.path``) builds again byte for byte.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ JOURNAL: Final = "journal/"
 STAGING: Final = "staging/"
 PROBES: Final = "probe/"
 EVIDENCE: Final = (LAYOUT_JSON, REGISTER, JOURNAL)
-"""What the store holds beside records: copied, reconciled and locked as a whole; ``layout.json`` is locked last."""
+"""What the store holds beside records: copied, reconciled and locked as a whole.
+
+``layout.json`` is locked last.
+"""
 
 PROBE: Final = f"{PROBES}lock"
 """One key: each probe adds a version and sweeps those whose lock has ended."""
@@ -273,7 +276,8 @@ class VoucherKey:
     """What a seal says of the log's key.
 
     Attributes:
-        certificate: SHA-256 of the seal's certificate (DER); None: the first seal, whose voucher names none.
+        certificate: SHA-256 of the seal's certificate (DER); None: the first seal, whose voucher
+            names none.
     """
 
     certificate: str | None = None

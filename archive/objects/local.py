@@ -5,9 +5,9 @@ A locked file is read-only and its modification time is midnight UTC of the last
 ``holds/`` has one empty file for each version on hold, ``superseded/`` the locked versions of keys
 whose head moved on, ``.writing/`` what is not yet an object.
 
-Versions are counted, ``v1 v2 …``, so that a listing need not read any bytes. A key that was put with
-``replace`` and without a lock has only its head; its version is the moment of its writing, and an
-earlier one is missing, never answered with other bytes.
+Versions are counted, ``v1 v2 …``, so that a listing need not read any bytes. A key that was put
+with ``replace`` and without a lock has only its head; its version is the moment of its writing, and
+an earlier one is missing, never answered with other bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What the account of the service could do to a locked file, past the port (see ``archive.objects.probe``)."""
+"""What the account of the service could do to a locked file, past the port (see
+``archive.objects.probe``).
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Objects in a bucket of MinIO, or of any S3 with Object Lock (docs/decisions/008).
 
-Each write is conditional: a key that appeared meanwhile refuses it, and what is there is adopted if it is the
-same. A locked version is written with its lock; what travels in parts is read back whole before it is locked,
-because an S3 vouches for the parts only; where something is to be replaced, what is there is read again, because
-it may have rotted since. What is returned is what the store said when it was asked afterwards.
+Each write is conditional: a key that appeared meanwhile refuses it, and what is there is adopted if
+it is the same. A locked version is written with its lock; what travels in parts is read back whole
+before it is locked, because an S3 vouches for the parts only; where something is to be replaced,
+what is there is read again, because it may have rotted since. What is returned is what the store
+said when it was asked afterwards.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ CLOCKS_DIFFER: Final = timedelta(hours=24)
 
 
 class MinioObjectStore:
-    """A bucket. It is made, with Object Lock, when it is first used; one made without is used as it is.
+    """A bucket. It is made, with Object Lock, when it is first used.
+
+    One made without is used as it is.
 
     Args:
         settings: Which bucket of which server, with whose credential.
@@ -129,7 +132,10 @@ class MinioObjectStore:
         retain_until: date | None = None,
         replace: bool = False,
     ) -> StoredObject:
-        """See the port. Also raises ``Corrupt`` ``lock_missing``: the bytes were taken without their lock."""
+        """See the port.
+
+        Also raises ``Corrupt`` ``lock_missing``: the bytes were taken without their lock.
+        """
         layout.parts_of(key)
         if _digest(disk.chunks(source)) != sha256:
             raise wrong_digest(key)
@@ -332,7 +338,8 @@ class MinioObjectStore:
         """Whether a version has these bytes, as the store checked when it took them.
 
         Args:
-            replace: Read them even if the store says so: one that can't be read any more is to be replaced.
+            replace: Read them even if the store says so: one that can't be read any more is to be
+                replaced.
         """
         told = head.checksum
         if head.size != size or (told is not None and told != _base64(sha256)):

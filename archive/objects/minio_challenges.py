@@ -1,4 +1,6 @@
-"""What a credential of ours could try against a locked version, past the port (see ``archive.objects.probe``)."""
+"""What a credential of ours could try against a locked version, past the port (see
+``archive.objects.probe``).
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,9 @@ def _unconfigure(bucket: Connection, target: StoredObject, until: date) -> None:
 
 @contextmanager
 def _put_back(bucket: Connection) -> Iterator[None]:
-    """What an attack changed must not stay so, nor what it may have changed when its answer was lost."""
+    """What an attack changed must not stay so, nor what it may have changed when its answer was
+    lost.
+    """
     refused = False
     try:
         yield
@@ -129,7 +133,10 @@ def _put_back(bucket: Connection) -> Iterator[None]:
 
 
 def _insist(bucket: Connection) -> None:
-    """Put it back, also over a network that fails for some seconds; the next probe begins with the same."""
+    """Put it back, also over a network that fails for some seconds.
+
+    The next probe begins with the same.
+    """
     for wait in _WAITS:
         try:
             mend(bucket)
@@ -143,7 +150,8 @@ def _insist(bucket: Connection) -> None:
 def mend(bucket: Connection) -> None:
     """Keep the versions of a bucket again, and its lock where it was made with one.
 
-    A configuration that the attack did not note, because it was of another process, is taken to have had no rule.
+    A configuration that the attack did not note, because it was of another process, is taken to
+    have had no rule.
 
     Raises:
         Corrupt: ``bucket_left_open``.

@@ -1,4 +1,6 @@
-"""One connection to one bucket: time-outs, retries, conditional writes, and what its errors mean to us."""
+"""One connection to one bucket: time-outs, retries, conditional writes, and what its errors mean to
+us.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ _ASKING: Final = urllib3.Retry(
     raise_on_status=False,  # so that the server's own word is told
 )
 _CHANGING: Final = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, backoff_factor=0.2)
-"""What may have been done is not done again blindly: a head written twice would be two locked versions."""
+"""What may have been done is not done again blindly: a head written twice would be two locked
+versions.
+"""
 
 
 class Taken(Exception):
@@ -78,7 +82,7 @@ class Pool(urllib3.PoolManager):
 
     @property
     def store_time(self) -> datetime | None:
-        """What the store's clock said with its latest answer to the present thread; None: nothing."""
+        """The store's time in its latest answer to this thread, or None."""
         return getattr(self._here, "date", None)
 
     @contextmanager
@@ -231,7 +235,9 @@ def away(reason: str) -> Unavailable:
 
 
 def clock_differs(ours: datetime, theirs: datetime) -> Unavailable:
-    """One of the two clocks is wrong by so much that a lock would end on another day than it should."""
+    """One of the two clocks is wrong by so much that a lock would end on another day than it
+    should.
+    """
     return Unavailable(
         "clock_differs",
         "L’horloge de cette machine dit {ours}, celle du magasin {theirs} : rien n’est verrouillé sur cette foi.",

@@ -1,7 +1,9 @@
-"""Two ways to guard a version: the store's own lock, or, in a bucket made without, tags that only we heed.
+"""Two ways to guard a version: the store's own lock, or, in a bucket made without, tags that only
+we heed.
 
-A lock of ours is a day, the store's a moment: midnight UTC after that day. A moment that somebody else chose is
-read as the last day that it covers whole, and a lock in GOVERNANCE mode, which a right can lift, as none.
+A lock of ours is a day, the store's a moment: midnight UTC after that day. A moment that somebody
+else chose is read as the last day that it covers whole, and a lock in GOVERNANCE mode, which a
+right can lift, as none.
 """
 
 from __future__ import annotations
@@ -55,7 +57,10 @@ class Locks(Protocol):
 
 
 def moment(last_day: date) -> datetime:
-    """When a lock of ours ends: midnight after its last day; the last that a date can be for what has no end."""
+    """When a lock of ours ends: midnight after its last day.
+
+    The last that a date can be for what has no end.
+    """
     if last_day == date.max:
         return datetime.combine(last_day, time(23, 59, 59), UTC)
     return datetime.combine(last_day + timedelta(days=1), time(), UTC)

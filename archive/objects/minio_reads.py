@@ -1,8 +1,9 @@
 """Read a version from a bucket; tell an unreadable version from a store that is away.
 
-An S3 whose disk altered the bytes of a version gives none of them: it breaks its answer off, or says that it is
-busy (MinIO: ``503 SlowDownRead``; SeaweedFS: ``500 InternalError``) while it tells of the version as if nothing
-were wrong. Drives that are away for a while look the same, so nothing is called altered here (docs/decisions/008).
+An S3 whose disk altered the bytes of a version gives none of them: it breaks its answer off, or
+says that it is busy (MinIO: ``503 SlowDownRead``; SeaweedFS: ``500 InternalError``) while it tells
+of the version as if nothing were wrong. Drives that are away for a while look the same, so nothing
+is called altered here (docs/decisions/008).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """An OCFL 1.1 object: build and parse the paths in its folder; its documents. Pure.
 
-A parser answers None for a path that is not one of ours; what it does take apart, ``.path`` builds again.
+A parser answers None for a path that is not one of ours; what it does take apart, ``.path`` builds
+again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Write a version of an OCFL object; what a crash leaves can be finished, and is no lie.
 
-Order: content, version inventory and its sidecar, object declaration, root sidecar, root inventory. Once a
-version inventory is there, so is all its content: whoever comes next finishes that version and no other.
-Content that an interrupted attempt left under a name we need is locked and can't go; ours then lies beside it
-and the inventory names both, so that a validator finds no stray file.
+Order: content, version inventory and its sidecar, object declaration, root sidecar, root inventory.
+Once a version inventory is there, so is all its content: whoever comes next finishes that version
+and no other. Content that an interrupted attempt left under a name we need is locked and can't go;
+ours then lies beside it and the inventory names both, so that a validator finds no stray file.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def write(
     Args:
         store: Where.
         folder: Of the record.
-        planned: What is new; files of the version before that are not named again stay in the state.
+        planned: What is new; files of the version before that are not named again stay in the
+            state.
         until: Lock of every object written.
         created: When the version was decided.
         message: What it is.

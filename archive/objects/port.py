@@ -1,7 +1,7 @@
 """The object store as the archive needs it.
 
-A key is a ``/``-separated ASCII path (docs/formats.md, section 1). A *version* names the bytes of one
-write of one key; readers always give it. Retention is per version and can only grow.
+A key is a ``/``-separated ASCII path (docs/formats.md, section 1). A *version* names the bytes of
+one write of one key; readers always give it. Retention is per version and can only grow.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Assurance(StrEnum):
 class Unreadable(Unavailable):
     """The store answers, and can't give the bytes of this one version.
 
-    They may have rotted on its own disks, or the disk that holds them may be away: it proves no alteration, and
-    whoever needs the bytes may try again.
+    They may have rotted on its own disks, or the disk that holds them may be away: it proves no
+    alteration, and whoever needs the bytes may try again.
     """
 
 
@@ -80,7 +80,8 @@ class StoredObject:
 class Listed:
     """One version of one key, as a listing shows it: enough to find it, not what guards it.
 
-    A listing says nothing of locks: an S3 would have to be asked once more for each version. ``stat`` tells.
+    A listing says nothing of locks: an S3 would have to be asked once more for each version.
+    ``stat`` tells.
 
     Attributes:
         marker: A delete marker: bytes that were there are hidden, and nobody of ours does that.
@@ -112,13 +113,15 @@ class ObjectStore(Protocol):
         retain_until: date | None = None,
         replace: bool = False,
     ) -> StoredObject:
-        """Write one object, durable when this returns (file and folder synced, or acknowledged by a server).
+        """Write one object, durable when this returns (file and folder synced, or acknowledged by a
+        server).
 
-        MUST refuse bytes that don't have the given digest, leaving nothing behind. Same bytes at a key that
-        holds them already: the existing version is returned, its lock extended if the new date is later.
-        Other bytes at an existing key: refused, unless ``replace`` (heads only: ``journal/checkpoint``, root
-        ``inventory.json`` and its sidecar, staging; and whatever is put back beside a damaged version). With
-        ``replace`` an existing version is returned only after its bytes were read again.
+        MUST refuse bytes that don't have the given digest, leaving nothing behind. Same bytes at a
+        key that holds them already: the existing version is returned, its lock extended if the new
+        date is later. Other bytes at an existing key: refused, unless ``replace`` (heads only:
+        ``journal/checkpoint``, root ``inventory.json`` and its sidecar, staging; and whatever is
+        put back beside a damaged version). With ``replace`` an existing version is returned only
+        after its bytes were read again.
 
         Raises:
             Corrupt: ``digest_mismatch``, the source is not what the caller said.
@@ -138,15 +141,22 @@ class ObjectStore(Protocol):
         """Bytes in chunks of at most 1 MiB. Does not check digests: ``fixity.verified`` does.
 
         Raises:
-            Refused: ``object_missing``, before the first chunk; ``bad_range`` when offset is past the end.
-            Unreadable: The store answers and can't give these bytes; before the first chunk or after some.
+            Refused: ``object_missing``, before the first chunk; ``bad_range`` when offset is past
+                the end.
+            Unreadable: The store answers and can't give these bytes; before the first chunk or
+                after some.
         """
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """Every version of every key under the prefix, keys in lexical order, a key's versions oldest first."""
+        """Every version of every key under the prefix, keys in lexical order, a key's versions
+        oldest first.
+        """
 
     def extend_lock(self, key: str, version: str, until: date) -> StoredObject:
-        """Lengthen the lock. A date before the present lock changes nothing and returns the present state."""
+        """Lengthen the lock.
+
+        A date before the present lock changes nothing and returns the present state.
+        """
 
     def hold(self, key: str, version: str, *, on: bool) -> StoredObject:
         """Set or release the legal hold."""

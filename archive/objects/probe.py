@@ -1,8 +1,9 @@
-"""Whether the store keeps what it is told to keep: a locked object is attacked with everything that we hold.
+"""Whether the store keeps what it is told to keep: a locked object is attacked with everything that
+we hold.
 
-Assurance is *enforced* only when every attack was refused and the object is what it was; one that passes, or that
-could not be tried, makes it *advisory*, and the reason is said. An attack may only harm the probe's own object, or
-change what it puts back at once (docs/decisions/008).
+Assurance is *enforced* only when every attack was refused and the object is what it was; one that
+passes, or that could not be tried, makes it *advisory*, and the reason is said. An attack may only
+harm the probe's own object, or change what it puts back at once (docs/decisions/008).
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ LOCK_DAYS: Final = 1
 _ON_THE_BUCKET: Final = {Challenge.SUSPEND, Challenge.UNCONFIGURE}
 """These touch more than our object: tried only after all others were refused."""
 _BESIDE: Final = {Challenge.OVERWRITE, Challenge.HIDE}
-"""A store that keeps versions may say yes: something comes to lie beside our version, which must not change."""
+"""A store that keeps versions may say yes: something comes to lie beside our version, which must
+not change.
+"""
 
 
 _CORRUPT: Final = {"lock_missing": "no_lock", "bucket_left_open": "left_open"}

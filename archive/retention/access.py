@@ -1,4 +1,6 @@
-"""From when the public may read: the national list of access rules (code du patrimoine, L213-2). Pure."""
+"""From when the public may read: the national list of access rules (code du patrimoine, L213-2).
+Pure.
+"""
 
 from __future__ import annotations
 

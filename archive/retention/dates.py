@@ -1,7 +1,7 @@
 """Durations, start events, and the days that follow from them. Pure.
 
-Dates are computed as the national referential does: end = start + duration in calendar units, never from
-a date that nobody gave.
+Dates are computed as the national referential does: end = start + duration in calendar units, never
+from a date that nobody gave.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 FOREVER: Final = date(2399, 12, 31)
-"""The lock of what has no end when the horizon is 0: the file systems we know keep no date far beyond."""
+"""The lock of what has no end when the horizon is 0: the file systems we know keep no date far
+beyond.
+"""
 
 
 class StartField(StrEnum):
@@ -64,7 +66,10 @@ START_EVENTS: Final = {
     "authorisation_end": Start("la fin de l’autorisation", _CLOSED),
     "agreement_end": Start("la fin de l’agrément", _CLOSED),
 }
-"""``closed_on`` is the end of the business case, whatever it is called; never taken for a beginning."""
+"""``closed_on`` is the end of the business case, whatever it is called.
+
+Never taken for a beginning.
+"""
 
 
 def end_date(start: date, duration: int, unit: Unit) -> date:

@@ -77,7 +77,10 @@ def _types() -> dict[str, _TypeLine]:
 
 
 def load_pack(session: Session, tenant: str, *, pack: str = PACK, at: datetime | None = None) -> None:
-    """Give a tenant the bundled rules, as drafts, and the document types; what it has already stays."""
+    """Give a tenant the bundled rules, as drafts, and the document types.
+
+    What it has already stays.
+    """
     now = at or utc_now()
     known = set(session.scalars(select(RetentionRuleRow.code).where(RetentionRuleRow.tenant_id == tenant)))
     for rule, source in read_pack(pack_folder() / f"{pack}.csv"):

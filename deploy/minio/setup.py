@@ -1,7 +1,9 @@
-"""Prepares MinIO for Chartrier: a bucket made with locks, and a user who may use it but not administer it.
+"""Prepares MinIO for Chartrier: a bucket made with locks, and a user who may use it but not
+administer it.
 
-Run once a start by ``docker-compose.yml``; harmless when everything is there. The root account is known to this
-program and to MinIO only: the service never holds it, so no credential of the service could change a policy.
+Run once a start by ``docker-compose.yml``; harmless when everything is there. The root account is
+known to this program and to MinIO only: the service never holds it, so no credential of the service
+could change a policy.
 """
 
 from __future__ import annotations

@@ -41,7 +41,10 @@ class Notifier(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until notified or the time is over; True if notified. Notifications that piled up count as one."""
+        """Sleep until notified or the time is over; True if notified.
+
+        Notifications that piled up count as one.
+        """
         ...
 
     def close(self) -> None:
@@ -52,8 +55,8 @@ class Notifier(Protocol):
 class LocalNotifier:
     """For the processes of one machine.
 
-    A notification travels as a datagram to an abstract Unix socket named after the home folder: no file to clean up,
-    nothing to wait for.
+    A notification travels as a datagram to an abstract Unix socket named after the home folder: no
+    file to clean up, nothing to wait for.
     """
 
     def __init__(self, home: Path, name: str) -> None:
@@ -69,7 +72,10 @@ class LocalNotifier:
                 sender.sendto(b"!", self._address)
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until notified or the time is over; True if notified. Notifications that piled up count as one."""
+        """Sleep until notified or the time is over; True if notified.
+
+        Notifications that piled up count as one.
+        """
         listening = self._listening or self._listen()
         if listening is None:  # another process of this home listens: fall back on time
             time.sleep(seconds)

@@ -1,4 +1,6 @@
-"""Questions about deposits: one by id, the newest, how many, the incomplete, those with the same bytes."""
+"""Questions about deposits: one by id, the newest, how many, the incomplete, those with the same
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,10 @@ def _incomplete(question: Select[_Row], tenant: str, agent: str | None) -> Selec
 
 
 def duplicates(session: Session, deposit: DepositRow) -> list[str]:
-    """Ids of the tenant's records that hold the same bytes, this deposit's own apart; oldest first."""
+    """Ids of the tenant's records that hold the same bytes, this deposit's own apart.
+
+    Oldest first.
+    """
     return list(
         session.scalars(
             select(RecordRow.id)

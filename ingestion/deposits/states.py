@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 STAGING_HOURS: Final = 24
-"""Staging is emptied this long after a deposit became a record: until then only what failed runs again."""
+"""Staging is emptied this long after a deposit became a record: until then only what failed runs
+again.
+"""
 
 LEASE_SECONDS: Final = 60
 """How long a worker that says nothing is believed to be alive."""
@@ -45,5 +47,5 @@ def urgency(priority: int, pages: int | None) -> int:
 
 
 def problem(code: str, detail: str, *, action: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What stopped a deposit, as the row stores it: French message ids and what fills their places."""
+    """Problem of a deposit as stored: French message ids and the values of their places."""
     return {"code": code, "detail": detail, "action": action, "values": values or {}}

@@ -1,7 +1,7 @@
 """Backup of database and keys, with a signed list of both; the store is not in it.
 
-Records, journal and what waits lie in the store; a backup names it and what it stood at. From the store alone
-``rebuild all`` makes records and journal again; people and API keys are only here.
+Records, journal and what waits lie in the store; a backup names it and what it stood at. From the
+store alone ``rebuild all`` makes records and journal again; people and API keys are only here.
 """
 
 from __future__ import annotations

@@ -200,7 +200,8 @@ class Custody:
         The settings of the two stores must be exchanged before the next start.
 
         Raises:
-            Refused: ``no_second_copy``, ``copy_incomplete``, ``deposits_waiting``, ``service_running``.
+            Refused: ``no_second_copy``, ``copy_incomplete``, ``deposits_waiting``,
+                ``service_running``.
         """
         system = self._system
         if system.copy_store is None:

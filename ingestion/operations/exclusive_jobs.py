@@ -1,4 +1,6 @@
-"""Exclusive jobs: relay, sweeper, publisher …, each with at most one holder in the whole installation."""
+"""Exclusive jobs: relay, sweeper, publisher …, each with at most one holder in the whole
+installation.
+"""
 
 from __future__ import annotations
 
@@ -60,10 +62,12 @@ class ExclusiveJob:
 
 
 def require_no_exclusive_job(session: Session, clock: Clock) -> None:
-    """Refuse while a service of this installation runs its jobs, on whatever machine or in whatever container.
+    """Refuse while a service of this installation runs its jobs, on whatever machine or in whatever
+    container.
 
     Raises:
-        Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for ``EXCLUSIVE_JOB_SECONDS``.
+        Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for
+            ``EXCLUSIVE_JOB_SECONDS``.
     """
     held = session.scalars(select(LeaseRow).where(LeaseRow.until > clock(), LeaseRow.holder != ""))
     if any(row.fence > 0 and not died(row.holder) for row in held if ":" in row.holder):

@@ -40,7 +40,8 @@ class Recovery:
     """Ingestion's part of a rebuild.
 
     Attributes:
-        recovered: Subjects of entries that were made again, up to a bound; ``recovered_count`` counts all.
+        recovered: Subjects of entries that were made again, up to a bound; ``recovered_count``
+            counts all.
     """
 
     def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock) -> None:

@@ -1,7 +1,7 @@
 """Rehearsal: restore a backup aside, compare it with journal and store, discard it.
 
-A backup that nobody ever restored is a hope. Nothing live is written to: the scratch database is a file in a
-temporary folder, or a database of its own whose name ends in ``_rehearsal``.
+A backup that nobody ever restored is a hope. Nothing live is written to: the scratch database is a
+file in a temporary folder, or a database of its own whose name ends in ``_rehearsal``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Schedule of the exclusive jobs of ``beat``: relay, sweeper, follower, publisher.
 
-Each is a thread guarded by a lease, so that a second beat on another machine stands by. Nothing here knows
-business dates: what is due is read from the database.
+Each is a thread guarded by a lease, so that a second beat on another machine stands by. Nothing
+here knows business dates: what is due is read from the database.
 """
 
 from __future__ import annotations
@@ -37,10 +37,16 @@ CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds; a notification wakes relay and follower at once."""
 
 _LONG: Final = frozenset({"clearing", "probing", "locks", "holds", "reconciling", "copying"})
-"""Jobs whose step may outlast their lease. The others' may not: one that hangs must pass to another beat."""
+"""Jobs whose step may outlast their lease.
+
+The others' may not: one that hangs must pass to another beat.
+"""
 
 _RENEWED_EVERY = 5.0
-"""Seconds between two looks at the leases of long steps; ``ExclusiveJob`` writes only when half of one has run."""
+"""Seconds between two looks at the leases of long steps.
+
+``ExclusiveJob`` writes only when half of one has run.
+"""
 
 
 RECONCILE_EVERY: Final = timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""Advance a deposit: run the stages that are not done yet, commit what they found, keep the record."""
+"""Advance a deposit: run the stages not done yet, commit the results, keep the record."""
 
 from __future__ import annotations
 
@@ -99,7 +99,10 @@ class _Advance:
         return True
 
     def _paged(self, stage: PagedStage) -> bool:
-        """Plan, then fan out (False) or recognise the one chunk here; after a fan-out, gather what it left."""
+        """Plan, then fan out (False) or recognise the one chunk here.
+
+        After a fan-out, gather what it left.
+        """
         started_at = self._context.clock()
         run, pages = self._run, self._run.total_pages or None
         chunks: Sequence[tuple[int, int]] = ()

@@ -1,7 +1,10 @@
-"""Claim work: a worker claims a row, not a message. Nothing here depends on what the work is.
+"""Claim work: a worker claims a row, not a message.
 
-``attempts`` counts claims since the last progress. One that was released does not count; one whose worker died
-does, unless the whole service died with it. After ``MAX_CLAIMS`` of those the deposit is quarantined.
+Nothing here depends on what the work is.
+
+``attempts`` counts claims since the last progress. One that was released does not count; one whose
+worker died does, unless the whole service died with it. After ``MAX_CLAIMS`` of those the deposit
+is quarantined.
 """
 
 from __future__ import annotations

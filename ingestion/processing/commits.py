@@ -1,4 +1,6 @@
-"""The commits of a claim: stage rows, journal entries, the deposit and its wake-ups, all together or not at all."""
+"""The commits of a claim: stage rows, journal entries, the deposit and its wake-ups, all together
+or not at all.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def commit_pages(context: RunContext, claim: Claim, run: DepositRun, ended: dict
 
 
 def enter_kept(session: Session, claim: Claim, record_id: str, started_at: datetime, now: datetime) -> None:
-    """In the transaction that makes the record true: the deposit is kept, and so is its last stage."""
+    """Mark the deposit kept and its last stage done, in the transaction of the record."""
     claim.touch(
         session,
         state=DepositState.KEPT,

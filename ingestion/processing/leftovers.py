@@ -1,4 +1,7 @@
-"""Leftovers of crashed claims and cut deposits on a machine's own disk. Every machine clears its own."""
+"""Leftovers of crashed claims and cut deposits on a machine's own disk.
+
+Every machine clears its own.
+"""
 
 from __future__ import annotations
 

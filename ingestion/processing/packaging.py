@@ -1,4 +1,7 @@
-"""From what the stages found to the package that the archive keeps. Reads files, writes nothing."""
+"""From what the stages found to the package that the archive keeps.
+
+Reads files, writes nothing.
+"""
 
 from __future__ import annotations
 

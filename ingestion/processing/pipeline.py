@@ -1,7 +1,8 @@
 """The ordered stages with their tools: the table of contents of the product.
 
-What each is called, promises and states is in ``ingestion.stages.registry``. After these come ``keep`` (the runner
-hands the package to the archive) and ``index`` (the follower reads the journal).
+What each is called, promises and states is in ``ingestion.stages.registry``. After these come
+``keep`` (the runner hands the package to the archive) and ``index`` (the follower reads the
+journal).
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def pipeline(
     Args:
         sandbox: Where foreign bytes are parsed.
         signer: Holds the seal's key; it never enters the sandbox.
-        roots: DER of the authorities whose signatures we may call valid; any other stays indeterminate.
+        roots: DER of the authorities whose signatures we may call valid; any other stays
+            indeterminate.
     """
     return checked(
         (

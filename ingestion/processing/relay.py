@@ -1,4 +1,7 @@
-"""Sends what the outbox holds. A crash before noting it sends twice, which wakes somebody for nothing."""
+"""Sends what the outbox holds.
+
+A crash before noting it sends twice, which wakes somebody for nothing.
+"""
 
 from __future__ import annotations
 

@@ -88,7 +88,9 @@ class StageRun:
         )
 
     def journal_facts(self) -> dict[str, Any]:
-        """What the journal says of it: words of ours, versions and digests; nothing of the document."""
+        """What the journal says of it: words of ours, versions and digests; nothing of the
+        document.
+        """
         facts: dict[str, Any] = {"stage": self.name, "state": self.state}
         if self.tool:
             facts["tool"] = f"{self.tool} {self.tool_version or ''}".strip()
@@ -174,7 +176,8 @@ class DepositRun:
     def recall(self, stage: Stage) -> bool:
         """Take over a stage that an earlier claim committed; False if there is none.
 
-        A file that was not worth a checkpoint is made again by the stage, when somebody asks for it.
+        A file that was not worth a checkpoint is made again by the stage, when somebody asks for
+        it.
         """
         row = self._rows.get(stage.spec.name)
         if row is None or row.state not in OVER:

@@ -93,7 +93,8 @@ class Sweeper:
         leftovers.clear(self._home)
 
     def clear_staging(self) -> int:
-        """Delete staging of deposits whose record is stored and intact, and of those never acknowledged.
+        """Delete staging of deposits whose record is stored and intact, and of those never
+        acknowledged.
 
         Returns:
             Number of deposits cleared.
@@ -126,7 +127,9 @@ class Sweeper:
         return any(file.sha256 == deposit.sha256 for file in kept)
 
     def _patience(self, rows: int) -> timedelta:
-        """How long a wake-up may take: a queue with fewer messages than rows that wait has lost some."""
+        """How long a wake-up may take: a queue with fewer messages than rows that wait has lost
+        some.
+        """
         try:
             waiting = self._queue.waiting()
         except Unavailable:
@@ -187,7 +190,9 @@ def _after(times: int, enough: timedelta) -> timedelta:
 
 
 def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[datetime, bool, int]]:
-    """Of each subject that has any: when the last was made, whether one is still to be sent, how many lately."""
+    """Of each subject that has any: when the last was made, whether one is still to be sent, how
+    many lately.
+    """
     unsent = func.max(case((OutboxRow.sent_at.is_(None), 1), else_=0))
     rows = session.execute(
         select(OutboxRow.subject, func.max(OutboxRow.created_at), unsent, func.count())
@@ -200,7 +205,8 @@ def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[dat
 def _by_deposit(items: Iterable[Listed]) -> Iterable[tuple[str, list[Listed]]]:
     """Group ``staging/<tenant>/<deposit>/…`` by deposit; keys come in order.
 
-    Other keys, such as the empty ``staging/`` that consoles of stores show a folder by, are not ours to delete.
+    Other keys, such as the empty ``staging/`` that consoles of stores show a folder by, are not
+    ours to delete.
     """
     staged = ((key.folder, item) for item in items if (key := staging_key(item.key)))
     for folder, group in groupby(staged, key=lambda one: one[0]):

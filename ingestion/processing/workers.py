@@ -9,8 +9,9 @@ from pathlib import Path
 def this_worker() -> str:
     """Name of this very process: machine, pid, start time, and the same of its parent.
 
-    The start time tells a process from a later one with the same pid; the parent tells a worker that died by
-    itself (its document may be to blame) from one that went down with the whole service (it is not).
+    The start time tells a process from a later one with the same pid; the parent tells a worker
+    that died by itself (its document may be to blame) from one that went down with the whole
+    service (it is not).
     """
     pid, parent = os.getpid(), os.getppid()
     return f"{_machine()}:{pid}:{_started(pid)}:{parent}:{_started(parent)}"
@@ -41,7 +42,10 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """Start time of a living process in clock ticks since boot; empty when it is gone or a zombie."""
+    """Start time of a living process in clock ticks since boot.
+
+    Empty when it is gone or a zombie.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

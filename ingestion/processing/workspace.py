@@ -69,8 +69,8 @@ class Workspace:
     Args:
         root: ``home/work``.
         store: Where checkpoints and received bytes come from.
-        shared: Fetch into a cache that the other tasks of this machine use too: a register's pages are
-            recognised in many tasks, and each needs the whole file.
+        shared: Fetch into a cache that the other tasks of this machine use too: a register's pages
+            are recognised in many tasks, and each needs the whole file.
     """
 
     def __init__(self, root: Path, store: ObjectStore, *, shared: bool = False) -> None:

@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any, Final
 
 VISIBILITY: Final = 3600
-"""Seconds after which Redis gives an unacknowledged message to somebody else; above every task's time limit."""
+"""Seconds after which Redis gives an unacknowledged message to somebody else.
+
+Above every task's time limit.
+"""
 
 CONFIRM_WITHIN: Final = 5.0
-"""Seconds that RabbitMQ has to confirm a message; a node whose disk is full stops answering without a word."""
+"""Seconds that RabbitMQ has to confirm a message.
+
+A node whose disk is full stops answering without a word.
+"""
 
 _REDIS: Final = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
 _SOCKETS: Final = {"redis+socket": "redis+socket", "valkey+socket": "redis+socket"}
@@ -41,8 +47,9 @@ def broker_of(url: str, ca: Path | None = None) -> Broker:
     """The broker that a URL names.
 
     Args:
-        url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``redis+socket``, ``valkey+socket``, ``amqp`` or
-            ``amqps``. The certificate of an encrypted broker is always verified, its name too.
+        url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``redis+socket``, ``valkey+socket``,
+            ``amqp`` or ``amqps``. The certificate of an encrypted broker is always verified, its
+            name too.
         ca: PEM of the authority behind it; None: the system's.
 
     Raises:
@@ -89,7 +96,8 @@ def _rabbitmq() -> dict[str, Any]:
     return {
         "confirm_publish": True,
         "client_properties": {"connection_name": "chartrier"},
-        # whoever sends gives up at once and leaves the outbox row; only workers wait, with their own patience
+        # whoever sends gives up at once and leaves the outbox row; only workers wait, with their
+        # own patience
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0.2,

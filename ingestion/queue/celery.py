@@ -1,6 +1,7 @@
 """Wake-ups over Celery, with settings that survive killed workers and a forgetful broker.
 
-Message = wake-up, row = truth: acknowledged late, re-sent by the sweeper, never trusted (docs/operations.md).
+Message = wake-up, row = truth: acknowledged late, re-sent by the sweeper, never trusted
+(docs/operations.md).
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from signing.ground.errors import Unavailable
 APP: Final = "chartrier"
 
 TIME_LIMIT: Final = 1800
-"""Seconds after which a task is killed; below the visibility timeout: no living task is delivered twice."""
+"""Seconds after which a task is killed.
+
+Below the visibility timeout: no living task is delivered twice.
+"""
 
 T = TypeVar("T")
 
@@ -71,7 +75,8 @@ def make_app(broker_url: str, ca: Path | None = None) -> Celery:
         broker_heartbeat=0 if broker.is_redis else 60,
         worker_consumer=f"{__name__}:PlainConsumer",
         worker_prefetch_multiplier=1,
-        # what runs goes on: cancelling would kill the process, and a killed process counts against its document
+        # what runs goes on: cancelling would kill the process, and a killed process counts against
+        # its document
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_tasks_per_child=50,
         worker_max_memory_per_child=600_000,

@@ -1,6 +1,7 @@
 """Classes of work, each with a queue of its own; urgency decides the queue.
 
-A quorum queue of RabbitMQ knows no priorities and Redis only imitates them; queues side by side both have.
+A quorum queue of RabbitMQ knows no priorities and Redis only imitates them; queues side by side
+both have.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ CLASSES: Final = (
     WorkClass("chartrier.registers", 6, "pages"),
     WorkClass("chartrier.night", 9, "pages"),
 )
-"""Most urgent first: somebody waits at a screen; letters of a batch and short documents; pages of long documents;
-what has until tomorrow. The priorities are those of ``ingestion.deposits.states.urgency``."""
+"""Most urgent first: somebody waits at a screen; letters of a batch and short documents; pages of
+long documents; what has until tomorrow. The priorities are those of
+``ingestion.deposits.states.urgency``.
+"""
 
 
 def class_of(priority: int) -> WorkClass:

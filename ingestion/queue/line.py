@@ -1,7 +1,8 @@
 """Line inside a worker: held messages without a free process, most urgent first.
 
-RabbitMQ pushes: with quorum queues each queue's prefetch counts by itself, so a worker holds up to one message a
-process from *every* queue. Celery would start them in the order of their arrival; here a letter overtakes.
+RabbitMQ pushes: with quorum queues each queue's prefetch counts by itself, so a worker holds up to
+one message a process from *every* queue. Celery would start them in the order of their arrival;
+here a letter overtakes.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ Waiter = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 class Line:
     """Stands in for the first-in-first-out line of Celery's semaphore.
 
-    How many wait, by class, is written into memory that the worker's processes share, for them to see: made before
-    the fork, written by the parent's one thread only.
+    How many wait, by class, is written into memory that the worker's processes share, for them to
+    see: made before the fork, written by the parent's one thread only.
     """
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class Line:
         return waiter
 
     def clear(self) -> None:
-        """Nobody waits any more: the connection they came by is gone, the broker sends them again."""
+        """Forget all messages: their connection is gone, and the broker sends them again."""
         self._heap.clear()
         for place in range(len(CLASSES)):
             self._count(place, -self._waiting[place])

@@ -1,9 +1,10 @@
 """Places of a worker for Redis messages, freed even while the broker is away.
 
-Kombu keeps a message's place until Redis has taken its acknowledgement. If Redis is away just then, the failure is
-logged and the place is lost; once every place is, the worker asks for nothing any more, so that it never notices
-that its connection broke either: it stays deaf until somebody restarts it (seen with kombu 5.7.0, whenever the
-broker was killed while as many tasks ran as the worker takes).
+Kombu keeps a message's place until Redis has taken its acknowledgement. If Redis is away just then,
+the failure is logged and the place is lost; once every place is, the worker asks for nothing any
+more, so that it never notices that its connection broke either: it stays deaf until somebody
+restarts it (seen with kombu 5.7.0, whenever the broker was killed while as many tasks ran as the
+worker takes).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from kombu.transport import redis, virtual
 class Places(redis.QoS):
     """Count of messages in hand; a place is free once its work is over, acknowledged or not.
 
-    The message stays with the broker and comes again after the visibility timeout: a wake-up for a row that is
-    done already.
+    The message stays with the broker and comes again after the visibility timeout: a wake-up for a
+    row that is done already.
     """
 
     def ack(self, delivery_tag: str) -> None:

@@ -1,4 +1,7 @@
-"""What would become of a file, for a dry run: format, duplicates, rule and dates. Nothing is kept."""
+"""What would become of a file, for a dry run: format, duplicates, rule and dates.
+
+Nothing is kept.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ class Received:
 
     Attributes:
         deposit: The row as committed; None after a dry run.
-        replayed: The same key and the same content had been received before: this is that answer again.
+        replayed: The same key and the same content had been received before: this is that answer
+            again.
         plan: What would happen, after a dry run.
     """
 
@@ -129,7 +130,8 @@ class Intake:
         """Acknowledge what was spooled; the spool is gone afterwards, whatever happens.
 
         Raises:
-            Refused: ``empty_file``, ``digest_mismatch``, ``idempotency_key_reused``, ``tenant_unknown``.
+            Refused: ``empty_file``, ``digest_mismatch``, ``idempotency_key_reused``,
+                ``tenant_unknown``.
             Unavailable: Nothing was acknowledged.
         """
         with spool:

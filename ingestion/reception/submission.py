@@ -132,7 +132,8 @@ def statement(
 ) -> bytes:
     """``deposit.json``: with the bytes beside it, a lost database loses no acknowledged deposit.
 
-    It names the record to be, so that what was begun of it in the store is finished and not made twice.
+    It names the record to be, so that what was begun of it in the store is finished and not made
+    twice.
     """
     return canonical(
         {

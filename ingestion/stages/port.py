@@ -39,9 +39,11 @@ class StageInput:
 
     Attributes:
         folder: The workspace: the stage writes its files here and nowhere else.
-        files: Name -> path of every file that earlier stages left (``received`` is the deposit's bytes).
-        facts: Everything earlier stages found, one mapping: ``facts["identify"]["puid"]``; ``facts["deposit"]``
-            holds id, tenant, filename, media_type, size, sha256, sha512, fields, received_at.
+        files: Name -> path of every file that earlier stages left (``received`` is the deposit's
+            bytes).
+        facts: Everything earlier stages found, one mapping: ``facts["identify"]["puid"]``;
+            ``facts["deposit"]`` holds id, tenant, filename, media_type, size, sha256, sha512,
+            fields, received_at.
     """
 
     folder: Path
@@ -54,9 +56,11 @@ class StageResult:
     """What a stage found and made.
 
     Attributes:
-        state: ``done``, ``skipped`` (there was nothing to do) or ``failed`` (the record is kept without it).
+        state: ``done``, ``skipped`` (there was nothing to do) or ``failed`` (the record is kept
+            without it).
         facts: JSON values; become ``facts[stage name]`` of later stages.
-        files: Name -> path in the workspace; each becomes a checkpoint and an input of later stages.
+        files: Name -> path in the workspace; each becomes a checkpoint and an input of later
+            stages.
         tool: The program that did it, with its version and the parameters that matter.
         detail: Why it was skipped or failed, or what a reader should know.
         remarks: Become the record's ``warnings``.
@@ -75,9 +79,9 @@ class StageResult:
 class Stage(Protocol):
     """One step of a document's way.
 
-    ``run`` MUST be a function of its input: same files and facts, same result. It MUST NOT change a file it was
-    given. It answers ``failed`` for what is wrong with the document, and raises ``Unavailable`` for what is wrong
-    with us (the runner tries again).
+    ``run`` MUST be a function of its input: same files and facts, same result. It MUST NOT change a
+    file it was given. It answers ``failed`` for what is wrong with the document, and raises
+    ``Unavailable`` for what is wrong with us (the runner tries again).
     """
 
     @property
@@ -90,7 +94,10 @@ class Stage(Protocol):
 
 @runtime_checkable
 class PagedStage(Stage, Protocol):
-    """A stage whose work is done by page tasks (its spec is ``paged``); ``run`` gathers what they left."""
+    """A stage whose work is done by page tasks (its spec is ``paged``).
+
+    ``run`` gathers what they left.
+    """
 
     def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
         """Chunks of pages, (first, last) from 1; empty when there is nothing to recognise."""

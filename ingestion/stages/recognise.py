@@ -1,4 +1,6 @@
-"""Every word of every page with its place: page tasks read, ``run`` gathers them into one ALTO file."""
+"""Every word of every page with its place: page tasks read, ``run`` gathers them into one ALTO
+file.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _CHUNK = 4
 _CHUNK_OF_TEXT = 50
 """Pages that hold their text already are read a hundred times faster."""
 _NICE = 5
-"""A register's pages stand back a little, so that a letter is read at once although every core is at work."""
+"""A register's pages stand back a little, so that a letter is read at once although every core is
+at work.
+"""
 _DOUBTFUL = 700
 """Permille of confidence below which somebody should look."""
 
@@ -41,7 +45,9 @@ class Recognise:
         self._engine = settings.ocr_engine
 
     def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
-        """One page a chunk in a short document, a few in a long one, many where text is already there."""
+        """One page a chunk in a short document, a few in a long one, many where text is already
+        there.
+        """
         pages = page_count(given) if pdf_of(given) is not None else 0
         with_fonts = int(given.facts.get(IDENTIFY.name, {}).get("pages_with_fonts") or 0)
         size = 1 if pages <= _SINGLE else _CHUNK

@@ -1,9 +1,9 @@
 """The registry of stages: every fact about a stage, told once. Pure.
 
-The pipeline, the pages, the API's schemas, the history, ``premis.json`` and the retry ask here. A stage that is
-not here can't start (``require_known``). Every table that must know each stage is listed in
-``tests/unit/ingestion/stages/test_registry.py``, which fails when one misses it. French texts are
-message ids of the catalogue.
+The pipeline, the pages, the API's schemas, the history, ``premis.json`` and the retry ask here. A
+stage that is not here can't start (``require_known``). Every table that must know each stage is
+listed in ``tests/unit/ingestion/stages/test_registry.py``, which fails when one misses it. French
+texts are message ids of the catalogue.
 """
 
 from __future__ import annotations
@@ -40,9 +40,12 @@ class StageSpec(Step):
         failing: What it means for the record when the stage fails: the record is kept all the same.
         event: PREMIS event type (vocabulary of the Library of Congress), stated in ``premis.json``.
         paged: Its work is cut into chunks of pages, each a task of its own. At most one stage is.
-        checkpointed: Its files are costly, so they are kept in staging; others are made again when asked for.
-        replaced_by: A later stage whose file stands for this one's: made in one breath, only the later is kept.
-        partial: A detail on the finished stage means that not all of it was done: never shown as a plain pass.
+        checkpointed: Its files are costly, so they are kept in staging; others are made again when
+            asked for.
+        replaced_by: A later stage whose file stands for this one's: made in one breath, only the
+            later is kept.
+        partial: A detail on the finished stage means that not all of it was done: never shown as a
+            plain pass.
     """
 
     failing: str
@@ -174,7 +177,8 @@ def counts_pages(name: str) -> bool:
 
 
 def require_known(specs: Iterable[StageSpec]) -> None:
-    """Refuse to start with stages that the registry does not know, or in another order than its own.
+    """Refuse to start with stages that the registry does not know, or in another order than its
+    own.
 
     Raises:
         ValueError: Which.

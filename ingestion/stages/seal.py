@@ -1,4 +1,6 @@
-"""The administration's seal on the archival form: prepared behind the bars, completed beside the key."""
+"""The administration's seal on the archival form: prepared behind the bars, completed beside the
+key.
+"""
 
 from __future__ import annotations
 

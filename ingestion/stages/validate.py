@@ -1,4 +1,6 @@
-"""Two judgements: is the archival form PDF/A, and what of the signatures that the original came with."""
+"""Two judgements: is the archival form PDF/A, and what of the signatures that the original came
+with.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """ALTO 4.4: the text of a record with the place of every word, page by page.
 
-All lengths are in 1/1200 inch from the top left corner of the page as shown: no resolution to remember.
+All lengths are in 1/1200 inch from the top left corner of the page as shown: no resolution to
+remember.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class PageText:
 
     @property
     def text(self) -> str:
-        """As a reader would copy it: a line a line, cut words joined, an empty line between blocks."""
+        """Plain text of the page: a line a line, cut words joined, blank lines between blocks."""
         return "\n\n".join("\n".join(_spoken(line) for line in block).strip() for block in self.blocks)
 
     def as_line(self) -> str:
@@ -250,8 +251,8 @@ def pages_of(source: Written) -> Generator[PageText, None, None]:
 def words_of_page(source: Written, page: int) -> PageText | None:
     """One page with its words; None if there is no such page.
 
-    The others are passed over without being parsed, yet everything is read: bytes that come out of the store
-    are only known to be good at their end.
+    The others are passed over without being parsed, yet everything is read: bytes that come out of
+    the store are only known to be good at their end.
     """
     begin, end = f'<Page ID="p{page}" '.encode(), b"</Page>"
     seen, inside, found = b"", False, None

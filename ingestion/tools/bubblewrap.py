@@ -13,7 +13,10 @@ from typing import Final
 import ingestion
 
 CODE: Final = Path(ingestion.__file__).resolve().parents[1]
-"""Where our packages lie, a checkout or ``site-packages``; a sandboxed process sees them at ``/code``."""
+"""Where our packages lie, a checkout or ``site-packages``.
+
+A sandboxed process sees them at ``/code``.
+"""
 
 _SEEN: Final = ("ingestion", "archive", "signing")
 """Packages that a sandboxed process needs."""
@@ -26,7 +29,8 @@ _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "HOME": "/tmp",  # noqa: S108 - the sandbox's own
-    # The reader of PRONOM's signatures lives for one file: it collects garbage when there is much, not on the way.
+    # The reader of PRONOM's signatures lives for one file: it collects garbage when there is much,
+    # not on the way.
     "GOGC": "off",
     "GOMEMLIMIT": "512MiB",
     "OMP_THREAD_LIMIT": "1",
@@ -84,8 +88,9 @@ def _hidden(seen: list[Path]) -> list[str]:
 def sandboxed_command(program: str, scratch: Path, arguments: list[str]) -> list[str]:
     """A Python command line under bubblewrap.
 
-    No network, no home, no other process, an empty environment, read-only system and code; ``scratch`` is the
-    sandbox's ``/tmp``: on disk, because a converted register is larger than the memory we want to spend on it.
+    No network, no home, no other process, an empty environment, read-only system and code;
+    ``scratch`` is the sandbox's ``/tmp``: on disk, because a converted register is larger than the
+    memory we want to spend on it.
     """
     command = [
         program,

@@ -19,12 +19,17 @@ _USUAL: Final = (
     "/run/clamav/clamd.sock",
 )
 _FRESH: Final = timedelta(hours=48)
-"""Signatures older than this miss what is going round; "clean" would be a claim without evidence."""
+"""Signatures older than this miss what is going round.
+
+"clean" would be a claim without evidence.
+"""
 
 _CHUNK: Final = 1 << 20
 _REPLY: Final = re.compile(rb"stream: (?:(?P<name>.+) FOUND|(?P<ok>OK))\0?$")
 _TOO_LARGE: Final = re.compile(rb"size limit exceeded|^stream: Heuristics\.Limits\.Exceeded")
-"""Said of the stream as a whole, or (``AlertExceedsMax``) of something in it that was not looked at to its end."""
+"""Said of the stream as a whole, or (``AlertExceedsMax``) of something in it that was not looked at
+to its end.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class Answer:
     Attributes:
         verdict: ``clean`` needs fresh signatures.
         name: Of the malware.
-        why: What makes it ``unverified``: ``too_large`` for the daemon's limits, ``old_signatures`` (or without a
-            date), ``not_examined`` (the daemon could not).
+        why: What makes it ``unverified``: ``too_large`` for the daemon's limits, ``old_signatures``
+            (or without a date), ``not_examined`` (the daemon could not).
     """
 
     verdict: Literal["clean", "infected", "unverified"]
@@ -59,7 +64,8 @@ class ClamAv:
         """Have a file scanned; None when no daemon was named and none is there.
 
         Raises:
-            Unavailable: ``clamd_away``: the one that was named does not answer, or one that did fell silent.
+            Unavailable: ``clamd_away``: the one that was named does not answer, or one that did
+                fell silent.
         """
         address = self._address()
         if address is None:

@@ -1,8 +1,9 @@
 """The sandbox, where foreign bytes are parsed: a warm process that forks one child a call.
 
-The process is started at the first call and ends after some idle time. It is handed open descriptors and nothing
-else: it can't name, let alone open, any file of ours. A child that crashes, hangs or swells takes only its own
-call with it.
+The process is started at the first call and ends after some idle time. It is handed open
+descriptors and nothing
+else: it can't name, let alone open, any file of ours. A child that crashes, hangs or swells takes
+only its own call with it.
 """
 
 from __future__ import annotations
@@ -37,14 +38,17 @@ _GRACE: Final = 5.0
 _SANDBOX: Final = "sandbox"
 """Code of a failure of the sandbox as a whole, not of the child."""
 _KILLED: Final = "killed"
-"""Somebody else killed the child (an operator, a machine short of memory): the file is not to blame yet."""
+"""Somebody else killed the child (an operator, a machine short of memory): the file is not to blame
+yet.
+"""
 
 
 class ToolFailed(Exception):
     """The tool could not do it, and how.
 
     Attributes:
-        reason: ``crashed``, ``timeout``, ``memory``, ``refused`` (the tool said no) or ``output`` (too much of it).
+        reason: ``crashed``, ``timeout``, ``memory``, ``refused`` (the tool said no) or ``output``
+            (too much of it).
         detail: For operators, in the tool's words.
         code: Stable word when the sandboxed function gave one, e.g. ``encrypted``.
     """

@@ -1,7 +1,7 @@
 """Search index on Elasticsearch: one index a tenant, behind an alias.
 
-The follower's process writes, any number of processes read. ``elastic_indexes`` has the names, ``elastic_schema``
-what an index holds.
+The follower's process writes, any number of processes read. ``elastic_indexes`` has the names,
+``elastic_schema`` what an index holds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class ElasticIndex:
     """``SearchIndex`` over a cluster.
 
     Args:
-        prefix: What the names of our indexes begin with; installations that share a cluster have different ones.
+        prefix: What the names of our indexes begin with; installations that share a cluster have
+            different ones.
     """
 
     def __init__(self, link: Link, prefix: str) -> None:

@@ -2,14 +2,16 @@
 
 ::
 
-    <prefix>_<tenant>_f<format>          alias of the index that answers; the only name that readers use
-    <prefix>_<tenant>_f<format>-a, -b    an index; the one that does not answer is being built, or is left over
+    <prefix>_<tenant>_f<format>          alias of the answering index; readers use no other name
+    <prefix>_<tenant>_f<format>-a, -b    an index; one not answering is being built or left over
     <prefix>_<tenant>_f<format>-a-<id>   alias that this one index is written through
 
-A prefix and a tenant hold no ``_``, so no two pairs make the same name. An index is made under the free one of two
-names: that its name is taken tells a second builder to wait. Writers name the alias of the very index whose
-position they read and demand that it be an alias: after a swap their batch fails as a whole instead of reaching
-an index that stands elsewhere in the journal, and Elasticsearch never makes an index by itself.
+A prefix and a tenant hold no ``_``, so no two pairs make the same name. An index is made under the
+free one of two
+names: that its name is taken tells a second builder to wait. Writers name the alias of the very
+index whose position they read and demand that it be an alias: after a swap their batch fails as a
+whole instead of reaching an index that stands elsewhere in the journal, and Elasticsearch never
+makes an index by itself.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ class Indexes:
     # -- which index answers
 
     def answering(self) -> tuple[str, str] | None:
-        """The index that answers and the alias that it is written through; None if there is none."""
+        """The answering index and its writing alias, or None."""
         try:
             with engine_errors():
                 found = self._link.client.indices.get_alias(index=self.reading)
@@ -114,8 +116,8 @@ class Indexes:
     def apply(self, writing: str, changes: Sequence[Change], position: int, *, visible: bool) -> dict[str, Change]:
         """Write changes, then the position; a cut in between is repaired by writing again.
 
-        Each document's external version is the batch's position in the journal, so that a writer that slept
-        changes nothing that a later batch wrote, removals included.
+        Each document's external version is the batch's position in the journal, so that a writer
+        that slept changes nothing that a later batch wrote, removals included.
 
         Args:
             visible: Show it to readers.
@@ -257,7 +259,9 @@ class Indexes:
         self._delete([index])
 
     def _abandoned(self, index: str) -> bool:
-        """Whether nobody builds an index any more: its process is gone, or has been silent for long."""
+        """Whether nobody builds an index any more: its process is gone, or has been silent for
+        long.
+        """
         try:
             with engine_errors():
                 found = self._link.client.indices.get(index=index)[index]

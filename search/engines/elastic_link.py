@@ -30,17 +30,24 @@ SECONDS: Final = 10
 """A question that takes longer is given up."""
 
 GLANCE_SECONDS: Final = 4
-"""Whether and what answers: asked by health checks and ``/metrics``, whose callers wait ten seconds for all parts."""
+"""Whether and what answers: asked by health checks and ``/metrics``, whose callers wait ten seconds
+for all parts.
+"""
 
 _REQUEST_SECONDS: Final = 60
 """A batch that takes longer is sent again."""
 
 _BULK_CHARACTERS: Final = 4_000_000
-"""Of one request; far below 100 MB (``http.max_content_length``) and a tenth of the heap (indexing pressure)."""
+"""Of one request.
+
+Far below 100 MB (``http.max_content_length``) and a tenth of the heap (indexing pressure).
+"""
 
 _STALE: Final = 409
 _CONFLICTS: Final = frozenset({200, 201, 404, _STALE})
-"""Answers to one item that are as good as done: written, taken out, not there, or overtaken by something newer."""
+"""Answers to one item that are as good as done: written, taken out, not there, or overtaken by
+something newer.
+"""
 
 NO_SHARD: Final = "no shard available"
 """Why a search failed whose index was replaced, or is red."""
@@ -198,7 +205,8 @@ class Link:
             items: (action, document or None).
 
         Raises:
-            Unavailable: ``search_away``; ``search_entry_refused``. Sending the same batch again is right.
+            Unavailable: ``search_away``; ``search_entry_refused``. Sending the same batch again is
+                right.
             Absent: No index has this alias any more.
         """
         waiting: list[dict[str, Any]] = []

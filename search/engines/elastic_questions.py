@@ -13,7 +13,10 @@ from search.questions import Item, ParsedQuery
 
 Json = dict[str, Any]
 Spellings = Mapping[str, tuple[str, ...]]
-"""Form -> all other forms that may stand for it; a form that is not there is looked for by the server."""
+"""Form -> all other forms that may stand for it.
+
+A form that is not there is looked for by the server.
+"""
 
 _TITLE_WEIGHT: Final = 2.0
 _CODE_WEIGHT: Final = 4.0
@@ -129,7 +132,8 @@ def read_unknown(answer: Mapping[str, Any], items: Sequence[Item]) -> frozenset[
 def look_around(items: Iterable[Item]) -> Json:
     """A request for the near words of the index, without a query that a cluster may forbid.
 
-    The term suggester walks the dictionary as a fuzzy query does; but two letters may differ only behind the first.
+    The term suggester walks the dictionary as a fuzzy query does; but two letters may differ only
+    behind the first.
     """
     forms = sorted({form for item in items for form in item.forms})
     return _NO_HITS | {"suggest": {form: _suggestion(form) for form in forms}}

@@ -1,11 +1,13 @@
 """How an entry lies in an Elasticsearch index.
 
-Words are analysed here, by ``search.analysis``, and travel as ``form|term|term`` (``form`` alone where the only
-term equals it), separated by blanks. The index takes them apart again with stock filters: a ``whitespace``
-tokenizer, then ``pattern_capture``, which puts all terms of a word at the position of the word.
+Words are analysed here, by ``search.analysis``, and travel as ``form|term|term`` (``form`` alone
+where the only term equals it), separated by blanks. The index takes them apart again with stock
+filters: a ``whitespace`` tokenizer, then ``pattern_capture``, which puts all terms of a word at the
+position of the word.
 
-Four kinds of documents share one index, told apart by ``kind``: ``record``, ``page`` (of records with several),
-``gone`` (a record that was removed: it stays, so that nothing older can bring the record back) and ``position``.
+Four kinds of documents share one index, told apart by ``kind``: ``record``, ``page`` (of records
+with several), ``gone`` (a record that was removed: it stays, so that nothing older can bring the
+record back) and ``position``.
 """
 
 from __future__ import annotations
@@ -22,17 +24,23 @@ from search.entry_layout import GAP, ORDER, PAGE, POSITION, RECORD, around, sort
 from search.port import FACETS, Entry
 
 FORMAT: Final = 1
-"""Part of the index names, raised when mapping or analysis changes: an older index then counts as absent."""
+"""Part of the index names, raised when mapping or analysis changes: an older index then counts as
+absent.
+"""
 
 GONE: Final = "gone"
 POSITION_ID: Final = "#position"
 
 LONGEST_BEGINNING: Final = 19
-"""Letters of a beginning that is looked up as a term; longer ones are expanded (``index_prefixes`` goes no further)."""
+"""Letters of a beginning that is looked up as a term.
+
+Longer ones are expanded (``index_prefixes`` goes no further).
+"""
 
 _MOST_CHARACTERS: Final = 40_000_000
-"""Characters of all pages of one record whose words are searched: 13,000 full pages, a request of about 60 MB;
-Elasticsearch takes 100 MB (``http.max_content_length``)."""
+"""Characters of all pages of one record whose words are searched: 13,000 full pages, a request of
+about 60 MB; Elasticsearch takes 100 MB (``http.max_content_length``).
+"""
 
 _LONGEST_KEYWORD: Final = 8000
 """Characters of a facet's value that are compared: Lucene refuses terms over 32,766 bytes."""

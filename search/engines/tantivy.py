@@ -6,7 +6,8 @@
     <root>/<tenant>/f<format>-<id>/    a tantivy index
     <root>/<tenant>/rebuild.lock       held while another one is built beside
 
-The follower's process writes, any number of processes read; each looks at ``current`` before it answers.
+The follower's process writes, any number of processes read; each looks at ``current`` before it
+answers.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ class TantivyIndex:
             return RebuiltIndex(self._root, tenant, _new_folder(folder), lock)
 
     def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
-        """See ``SearchIndex``. Readers of other processes see the new index at their next question."""
+        """See ``SearchIndex``. Other processes read the new index from their next question on."""
         if not isinstance(rebuilt, RebuiltIndex) or rebuilt.tenant != tenant:
             raise ValueError("not a rebuilt index of this tenant")
         with engine_errors():

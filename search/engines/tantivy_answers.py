@@ -18,7 +18,9 @@ _MOST_HITS: Final = 1000
 _MOST_FACET_VALUES: Final = 1000
 
 _TOO_WIDE: Final = "exceeded max expansions"
-"""What tantivy says of a beginning within a phrase that too many words share (``RegexPhraseWeight``)."""
+"""What tantivy says of a beginning within a phrase that too many words share
+(``RegexPhraseWeight``).
+"""
 
 Key = Any
 """A score or a sort key; all keys of one answer are of one type."""

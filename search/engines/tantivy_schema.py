@@ -3,9 +3,10 @@
 Three kinds of documents share one index, told apart by ``kind``:
 
 - ``record``: one a record; everything that is searched, filtered, counted and sorted.
-- ``page``: one for each page of a record that has several, so that the page of a match is found without
-  reading the whole register.
-- ``position``: one; the journal entry up to which this index has followed, in the same commit as the changes.
+- ``page``: one for each page of a record that has several, so that the page of a match is found
+  without reading the whole register.
+- ``position``: one; the journal entry up to which this index has followed, in the same commit as
+  the changes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from search.entry_layout import GAP, PAGE, POSITION, RECORD, Shown
 from search.port import FACETS, Entry
 
 FORMAT: Final = 1
-"""Raised when schema or analysis changes: an older index then counts as absent and is followed anew."""
+"""Raised when schema or analysis changes: an older index then counts as absent and is followed
+anew.
+"""
 
 ORDER: Final = {
     sort: (field, tantivy.Order.Desc if descending else tantivy.Order.Asc)

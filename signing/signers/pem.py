@@ -30,7 +30,8 @@ class KeySigner:
         probative: Whether an outside authority vouches for the key.
 
     Raises:
-        ValueError: If key and certificate don't belong together, or the kind of key is not supported.
+        ValueError: If key and certificate don't belong together, or the kind of key is not
+            supported.
     """
 
     def __init__(

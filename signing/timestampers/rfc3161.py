@@ -35,7 +35,8 @@ class TokenReport:
 
     Attributes:
         verdict: Three-valued.
-        reason: ``ok``, ``imprint_mismatch``, ``bad_signature``, ``untrusted_chain``, ``unreadable`` …
+        reason: ``ok``, ``imprint_mismatch``, ``bad_signature``, ``untrusted_chain``, ``unreadable``
+            …
         time: The moment it attests, as soon as it could be read and its signature holds.
         policy: Dotted identifier of the authority's policy.
         authority: Readable name of the authority.

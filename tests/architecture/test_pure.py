@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("signing", "archive", "search", "ingestion", "api")
 READS_A_STORE = {"archive.journal.tiles"}
-"""In the contract without calling themselves pure: they read through the port, and know no adapter."""
+"""In the contract without calling themselves pure: they read through the port, and know no adapter.
+"""
 
 
 def listed() -> set[str]:

@@ -1,8 +1,9 @@
-"""One place owns every path of the store: ``archive/objects/layout.py``, with ``ocfl.py`` for what lies in an object.
+"""One place owns every path of the store: ``archive/objects/layout.py``, with ``ocfl.py`` for what
+lies in an object.
 
-A path that is cut or glued elsewhere is a second opinion on where things lie. What is refused: a cut at ``/``, a
-path tested or stripped by a piece of it, a literal that begins like a key or names a file of an OCFL object. What
-is no key of the store is allowed by its very text, with the reason.
+A path that is cut or glued elsewhere is a second opinion on where things lie. What is refused: a
+cut at ``/``, a path tested or stripped by a piece of it, a literal that begins like a key or names
+a file of an OCFL object. What is no key of the store is allowed by its very text, with the reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a department's servers cost and give: receipts, the follower's lag, memory, a second worker."""
+"""What a department's servers cost and give: receipts, the follower's lag,
+memory, a second worker.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,9 @@ def _service(home: Path, settings: dict[str, str], only: str = "") -> Iterator[S
 
 
 def receipts(ours: Service, folder: Path) -> None:
-    """Deposits of 1 MB acknowledged by 8 callers on PostgreSQL and MinIO, then on one machine alone."""
+    """Deposits of 1 MB acknowledged by 8 callers on PostgreSQL and MinIO, then on one machine
+    alone.
+    """
     department = _acknowledged(ours)
     with _service(folder / "embedded", {}) as alone:
         embedded = _acknowledged(alone)
@@ -124,7 +128,9 @@ def _post(client: httpx2.Client, key: str, name: str, content: bytes) -> str:
 
 
 def lag(service: Service) -> None:
-    """From the journal's entry that a record is kept to the index that has it, under steady deposits."""
+    """From the journal's entry that a record is kept to the index that has it, under steady
+    deposits.
+    """
     key = service.key()
     system = assemble(load_settings(service.environment))
     seen: list[tuple[float, int]] = []
@@ -198,7 +204,9 @@ def _pss(pid: int) -> int:
 
 
 def workers(servers: Department, folder: Path) -> None:
-    """Pages a second of one register with one worker process, then with a second one in a home of its own."""
+    """Pages a second of one register with one worker process, then with a second one in a home of
+    its own.
+    """
     import pikepdf
 
     settings = servers.settings("redis") | {"CHARTRIER_WORKERS": "1"}

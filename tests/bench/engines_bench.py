@@ -1,6 +1,8 @@
-"""Elasticsearch over HTTP (ours) beside tantivy in process (peer): the same documents, the same questions.
+"""Elasticsearch over HTTP (ours) beside tantivy in process (peer): the same documents, the same
+questions.
 
-``python -m tests.bench.engines_bench --count 5000`` for a short look; ``PARTS=search make bench-services`` at 100,000.
+``python -m tests.bench.engines_bench --count 5000`` for a short look; ``PARTS=search make
+bench-services`` at 100,000.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Scans to searchable, validated PDF/A-2b beside OCRmyPDF, with what each of them read.
 
-Two cores each, in turns, on the same files. Recall: multiset share of the known words in ``pdftotext -raw`` of
-the output. Ours are the product's own stages in the sandbox, warm as in a running worker; sealing is not counted.
+Two cores each, in turns, on the same files. Recall: multiset share of the known words in
+``pdftotext -raw`` of the output. Ours are the product's own stages in the sandbox, warm as in a
+running worker; sealing is not counted.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def run(corpus: Path | None = None) -> None:
 
 
 class Line:
-    """Workers as a service has them: each with a sandbox of its own, pages shared out one by one."""
+    """Workers as a service has them: each with a sandbox of its own, pages shared
+    out one by one.
+    """
 
     def __init__(self, workers: int = WORKERS) -> None:
         self._sandboxes = [Sandbox(idle=3600) for _ in range(workers)]
@@ -218,7 +221,10 @@ def _born_digital(line: Line, out: Path) -> None:
 
 
 def _typeset(out: Path) -> Path:
-    """Eight pages of text; no invoices nor forms, whose fixed-width subsets no program here makes valid."""
+    """Eight pages of text.
+
+    No invoices nor forms, whose fixed-width subsets no program here makes valid.
+    """
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 

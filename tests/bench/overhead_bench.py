@@ -1,8 +1,9 @@
 """What the whole service spends on a scan beyond recognising it.
 
-In processor time of every process of the service, so that who else uses the machine doesn't count: receipt, queue,
-forks, checkpoints, hashing, PDF/A, two validations, seal, store, journal, index. Against it, the same pages
-recognised by the same code in this process, model already loaded: preparing the picture and reading it.
+In processor time of every process of the service, so that who else uses the machine doesn't count:
+receipt, queue, forks, checkpoints, hashing, PDF/A, two validations, seal, store, journal, index.
+Against it, the same pages recognised by the same code in this process, model already loaded:
+preparing the picture and reading it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The same corpus and the same 200 questions on tantivy and on Elasticsearch, compared one by one.
 
-``python -m tests.bench.parity`` starts a node, prints the table and writes it to ``build/parity.md``.
+``python -m tests.bench.parity`` starts a node, prints the table and writes it to
+``build/parity.md``.
 """
 
 from __future__ import annotations
@@ -130,7 +131,8 @@ class Comparison:
     """What differs for one question; empty lists where nothing does.
 
     Attributes:
-        order: (place, tantivy's record, Elasticsearch's record) where the order by relevance differs.
+        order: (place, tantivy's record, Elasticsearch's record) where the order by relevance
+            differs.
     """
 
     query: Query

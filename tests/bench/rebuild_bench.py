@@ -1,7 +1,8 @@
 """Database, journal and index made again from the store alone: documents a second.
 
-``python -m tests.bench.rebuild_bench N [--store minio|local]`` keeps N small records by the product's own doors
-(no reading of documents), takes database and index away, rebuilds, and shows the four sets.
+``python -m tests.bench.rebuild_bench N [--store minio|local]`` keeps N small records by the
+product's own doors (no reading of documents), takes database and index away, rebuilds, and shows
+the four sets.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def measure(count: int, kind: str, folder: Path, *, writers: int = 4) -> dict[st
 
 
 def run(_parts: Sequence[str]) -> None:
-    """The part of ``make bench-services``: 1,000 records from a bucket, beside 1,000 from local files."""
+    """The part of ``make bench-services``: 1,000 records from a bucket, beside 1,000 from local
+    files.
+    """
     found = {}
     for kind in ("minio", "local"):
         with tempfile.TemporaryDirectory() as folder:

@@ -78,7 +78,9 @@ def documents(count: int) -> Iterator[Entry]:
 
 
 def questions(count: int) -> dict[str, list[str]]:
-    """Two words wanted together, two words side by side that stand in some document, either of two words."""
+    """Two words wanted together, two words side by side that stand in some document, either of two
+    words.
+    """
     rng = random.Random(7)
     words = vocabulary(random.Random(42))
     common, rare = words[:60], words[60:6000]

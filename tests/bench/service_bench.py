@@ -1,4 +1,6 @@
-"""What the whole service costs: memory at rest, start, acknowledged deposits, pipeline beyond recognition."""
+"""What the whole service costs: memory at rest, start, acknowledged deposits, pipeline beyond
+recognition.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def memory(service: Service) -> tuple[int, int]:
 
 
 def receipts(service: Service, folder: Path, count: int = 400) -> None:
-    """Deposits of 1 MB acknowledged by 8 callers, against the bare durable writes a receipt cannot do without."""
+    """Deposits of 1 MB acknowledged by 8 callers, against the bare durable writes a receipt cannot
+    do without.
+    """
     key = service.key()
     bodies = [os.urandom(MEGABYTE) for _ in range(CALLERS)]
 
@@ -123,7 +127,9 @@ def _timed(work: Callable[[int], None], count: int) -> tuple[float, float, float
 
 
 def letters_beside_a_register(service: Service, folder: Path) -> None:
-    """A one-page letter's time to "found by search" while a long register is read, against an idle system."""
+    """A one-page letter's time to "found by search" while a long register is read, against an idle
+    system.
+    """
     import pikepdf
 
     register = folder / "registre.pdf"

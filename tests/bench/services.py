@@ -1,4 +1,5 @@
-"""``make bench-services``: the service on a department's servers, beside one machine alone in the same run.
+"""``make bench-services``: the service on a department's servers, beside one machine alone in the
+same run.
 
 Rows go to the screen and to ``build/bench-services.json``. Each part is a module with ``run()``.
 """
@@ -23,7 +24,10 @@ PARTS = {
     "search": "tests.bench.engines_bench",
     "rebuild": "tests.bench.rebuild_bench",
 }
-"""Part -> module with a function of its name; parts of one module are given together, its servers start once."""
+"""Part -> module with a function of its name.
+
+Parts of one module are given together, its servers start once.
+"""
 
 
 def main() -> None:

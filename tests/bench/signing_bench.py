@@ -1,7 +1,8 @@
-"""A PAdES seal with an RSA-3072 key beside pyHanko's ``SimpleSigner``: the same file, the same key and certificates.
+"""A PAdES seal with an RSA-3072 key beside pyHanko's ``SimpleSigner``: the same file, the same key
+and certificates.
 
-In processor time, in turns, so that who else uses the machine doesn't count. Without a time-stamp on both sides:
-that is the authority's time, not the signer's.
+In processor time, in turns, so that who else uses the machine doesn't count. Without a time-stamp
+on both sides: that is the authority's time, not the signer's.
 """
 
 from __future__ import annotations

@@ -122,7 +122,8 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             made.kept = seeded(client)
             held = {"reason": "Contentieux du marché 2026-12", "records": [made.kept["chiffre"]["record_id"]]}
             client.post("/api/v1/holds", json=held).raise_for_status()
-            # once checked, a page shows every check with its whole digests: the widest words there are
+            # once checked, a page shows every check with its whole digests: the widest words there
+            # are
             client.post(f"/api/v1/records/{made.kept['convention']['record_id']}/verifications").raise_for_status()
         yield made
     finally:
@@ -156,7 +157,10 @@ def seeded(client: httpx2.Client) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def visit(site: Site) -> Iterator[Callable[..., Page]]:
-    """``visit("clerk", width=320, scripts=False)``: a page; its complaints fail the test at the end."""
+    """``visit("clerk", width=320, scripts=False)``: a page.
+
+    Its complaints fail the test at the end.
+    """
     opened: list[tuple[Page, Any]] = []
 
     def open_page(role: str | None = "platform_admin", **options: Any) -> Page:

@@ -1,6 +1,8 @@
-"""Pictures of the pages, wide and at 320 pixels, light and dark: ``python -m tests.browser.pictures [FOLDER]``.
+"""Pictures of the pages, wide and at 320 pixels, light and dark: ``python -m tests.browser.pictures
+[FOLDER]``.
 
-Starts the service on a home of its own, deposits the samples as a clerk would, and photographs what people see.
+Starts the service on a home of its own, deposits the samples as a clerk would, and photographs what
+people see.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What is dear to make is made on one worker: a large index, a node of Elasticsearch, the servers of a file."""
+"""What is dear to make is made on one worker: a large index, a node of Elasticsearch, the servers
+of a file.
+"""
 
 from __future__ import annotations
 

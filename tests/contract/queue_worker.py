@@ -1,6 +1,7 @@
 """A real worker with the product's own settings, whose tasks only write down what they were given.
 
-As a program: ``python -m tests.contract.queue_worker URL OUT PROCESSES [CA]``. A subject ``slow…`` takes a second.
+As a program: ``python -m tests.contract.queue_worker URL OUT PROCESSES [CA]``. A subject ``slow…``
+takes a second.
 """
 
 from __future__ import annotations

@@ -52,7 +52,10 @@ class S3Contract(ObjectStoreContract):
 
     @pytest.fixture
     def brief(self, server: S3Server, settings: S3Store, store: MinioObjectStore) -> Brief:
-        """Our locks are days; the store's are seconds: one that we would not make ends while we wait."""
+        """Our locks are days.
+
+        The store's are seconds: one that we would not make ends while we wait.
+        """
 
         def put(key: str, content: bytes) -> tuple[StoredObject, Callable[[], None]]:
             store.open()
@@ -120,7 +123,9 @@ class S3Contract(ObjectStoreContract):
     def test_a_listing_of_many_pages_is_in_order_and_complete(
         self, server: S3Server, settings: S3Store, store: MinioObjectStore
     ) -> None:
-        """One key has versions on two pages of the server's, and its marker comes apart from them."""
+        """One key has versions on two pages of the server's, and its marker comes apart
+        from them.
+        """
         store.open()
         client = server.client()
 
@@ -185,7 +190,8 @@ class S3Contract(ObjectStoreContract):
     ) -> None:
         """It is never taken for what it was; others are read as ever.
 
-        What breaks off is asked for again from there, and SeaweedFS checks no sums then: a digest tells.
+        What breaks off is asked for again from there, and SeaweedFS checks no sums then: a digest
+        tells.
         """
         content = random.Random(size).randbytes(size)
         kept = self.put(store, "kept", content[::-1], retain_until=today + timedelta(3))

@@ -13,8 +13,10 @@ from tests.contract.queue_worker import Worker
 
 
 class TaskQueueContract:
-    """Run over an adapter: give fixtures ``queue``, ``worker`` (starts a real one), ``stop_broker``, ``start_broker``,
-    ``forget`` (the broker loses all it held) and ``garbage`` (puts a message that nobody understands)."""
+    """Run over an adapter: give fixtures ``queue``, ``worker`` (starts a real one),
+    ``stop_broker``, ``start_broker``, ``forget`` (the broker loses all it held) and ``garbage``
+    (puts a message that nobody understands).
+    """
 
     @pytest.fixture
     def work(self, worker: Callable[[int], Worker]) -> Callable[[int], list[str]]:

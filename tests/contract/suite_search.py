@@ -1,4 +1,6 @@
-"""What every search engine must do, tantivy or Elasticsearch: the same questions, the same answers."""
+"""What every search engine must do, tantivy or Elasticsearch: the same
+questions, the same answers.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,9 @@ def many(make_index: Callable[[], SearchIndex]) -> SearchIndex:
 
 
 class SearchIndexContract:
-    """Subclass it and give ``make_index`` (class scope: a new empty index) and ``index`` (one a test)."""
+    """Subclass it and give ``make_index`` (class scope: a new empty index) and ``index`` (one a
+    test).
+    """
 
     # -- French
 

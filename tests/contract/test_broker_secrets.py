@@ -27,7 +27,9 @@ Make = Callable[..., Redis | RabbitMQ]
 
 
 def _certificates(folder: Path, address: str) -> Path:
-    """A certificate for one address and the authority behind it: ``server.pem``, ``server.key``, ``ca.pem``."""
+    """A certificate for one address and the authority behind it: ``server.pem``, ``server.key``,
+    ``ca.pem``.
+    """
     folder.mkdir()
     now = datetime.now(UTC)
 

@@ -1,4 +1,6 @@
-"""Several processes over one Elasticsearch, and indexes that are made again beside those that answer."""
+"""Several processes over one Elasticsearch, and indexes that are made again beside those that
+answer.
+"""
 
 from __future__ import annotations
 

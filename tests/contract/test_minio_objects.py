@@ -39,7 +39,9 @@ class TestMinioObjects(S3Contract):
     def test_a_version_that_its_disk_altered_is_not_waited_for(
         self, minio: S3Server, settings: S3Store, store: MinioObjectStore, today: date
     ) -> None:
-        """The server finds it out, and asks to be left alone for a minute each time: a reader must not wait."""
+        """The server finds it out, and asks to be left alone for a minute each time: a reader must
+        not wait.
+        """
         content = random.Random(1).randbytes(5000)
         stored = self.put(store, "a", content, retain_until=today + timedelta(3))
         rot(minio, settings.bucket, content)
@@ -103,7 +105,9 @@ def test_nothing_is_locked_by_a_clock_that_is_far_out(minio: S3Server, ahead: ti
 
 
 class _Watch:
-    """A clock that a test moves: where the store guards nothing, our own clock says when a lock has ended."""
+    """A clock that a test moves: where the store guards nothing, our own clock says when a lock has
+    ended.
+    """
 
     def __init__(self) -> None:
         self.day = utc_now().date()

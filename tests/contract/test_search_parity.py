@@ -1,4 +1,6 @@
-"""The same corpus, the same 200 questions: tantivy and Elasticsearch answer alike in all but ranking."""
+"""The same corpus, the same 200 questions: tantivy and Elasticsearch answer alike in all but
+ranking.
+"""
 
 from __future__ import annotations
 

@@ -86,7 +86,10 @@ def test_what_a_store_claims_counts_for_nothing(server: S3Server) -> None:
 def test_versions_are_never_left_suspended_by_a_probe_that_was_cut_off(
     minio: S3Server, outage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The network fails just after the server did as it was told; each time what it changed is put back."""
+    """The network fails just after the server did as it was told.
+
+    Each time what it changed is put back.
+    """
     direct = without_lock(minio)
     gate = Gate(minio.port, keep_host=True)
     store = MinioObjectStore(direct.model_copy(update={"endpoint": gate.url}), utc_now)

@@ -115,7 +115,9 @@ class _Late(TantivyIndex):
 
 
 def half_swept(index: TantivyIndex, root: Path) -> Path:
-    """An index of which a sweep took the positions first: tantivy opens it, and fails when it is asked."""
+    """An index of which a sweep took the positions first: tantivy opens it, and fails when it is
+    asked.
+    """
     put(index, entry(1, "voirie"))
     index.release()
     (folder,) = folders(root)

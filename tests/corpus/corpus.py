@@ -1,4 +1,6 @@
-"""What every sample must come out as: one table for the unit, end-to-end and demonstration tests."""
+"""What every sample must come out as: one table for the unit, end-to-end and
+demonstration tests.
+"""
 
 from __future__ import annotations
 

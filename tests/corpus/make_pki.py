@@ -150,7 +150,10 @@ def blank_document(pages: int = 1) -> bytes:
 
 
 def sign(document: bytes, pki: Pki, *, who: Identity | None = None, field: str = "Signature", **meta: object) -> bytes:
-    """Sign with pyHanko; ``stamped=True`` adds a signature time-stamp, ``lta=True`` all that PAdES knows."""
+    """Sign with pyHanko.
+
+    ``stamped=True`` adds a signature time-stamp, ``lta=True`` all that PAdES knows.
+    """
     lta, stamped = bool(meta.pop("lta", False)), bool(meta.pop("stamped", False))
     who = who or pki.signer
     store = SimpleCertificateStore()
@@ -173,7 +176,9 @@ def sign(document: bytes, pki: Pki, *, who: Identity | None = None, field: str =
 
 
 def with_other_content(signed: bytes) -> bytes:
-    """Append a revision in which the page says something else: a shadow attack of the "replace" kind."""
+    """Append a revision in which the page says something else: a shadow attack of the "replace"
+    kind.
+    """
     writer = IncrementalPdfFileWriter(io.BytesIO(signed), strict=True)
     page = writer.root["/Pages"]["/Kids"][0]
     stream = page["/Contents"]

@@ -1,7 +1,7 @@
 """Writes ``samples/``: documents as a town hall receives them, with their text, and broken ones.
 
-``python -m tests.corpus.make_samples [FOLDER]``. Everything is invented. What a sample says is known
-(``truth/<name>.txt``, pages apart by a form feed), so that tests can ask for words of a page.
+``python -m tests.corpus.make_samples [FOLDER]``. Everything is invented. What a sample says is
+known (``truth/<name>.txt``, pages apart by a form feed), so that tests can ask for words of a page.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def scanned(clean: Image.Image, dpi: int, mode: str, seed: int, quality: int, *,
 
 
 def photographed(clean: Image.Image, seed: int) -> bytes:
-    """As a telephone sees a sheet on a desk: perspective, shadow, uneven light, no resolution worth the name."""
+    """As a telephone sees a sheet on a desk: perspective, shadow, uneven light, no resolution worth
+    the name.
+    """
     rng = np.random.default_rng(seed)
     sheet = np.asarray(clean, np.uint8)
     high, wide = sheet.shape[:2]

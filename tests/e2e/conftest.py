@@ -1,4 +1,6 @@
-"""One running service a session and profile: everything embedded, or parts of it behind real servers."""
+"""One running service a session and profile: everything embedded, or parts of it behind real
+servers.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +39,17 @@ _SETTINGS: dict[str, Callable[[pytest.FixtureRequest], dict[str, str]]] = {
     "redis": _redis,
     "department": _department,
 }
-"""What the service of each profile is told; ``department``: PostgreSQL, MinIO, RabbitMQ, Elasticsearch."""
+"""What the service of each profile is told.
+
+``department``: PostgreSQL, MinIO, RabbitMQ, Elasticsearch.
+"""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A module that names ``PROFILES`` runs once on each; the others, and tests that name theirs, on that one."""
+    """A module that names ``PROFILES`` runs once on each.
+
+    The others, and tests that name theirs, on that one.
+    """
     profiles = getattr(metafunc.module, "PROFILES", None)
     named = any("service" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if profiles is not None and "service" in metafunc.fixturenames and not named:
@@ -50,7 +58,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what uses one service (``--dist loadgroup``): each profile's tests, and each other module's."""
+    """Keep together what uses one service (``--dist loadgroup``): each profile's tests, and each
+    other module's.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and Path(__file__).parent in item.path.parents:
             shared = "service" in item.fixturenames and not hasattr(item.module, "service")

@@ -1,4 +1,7 @@
-"""An infected deposit, end to end, with a real ClamAV: set aside, never served, said; and a scanner that is away."""
+"""An infected deposit, end to end, with a real ClamAV: set aside, never served, said.
+
+And a scanner that is away.
+"""
 
 from __future__ import annotations
 

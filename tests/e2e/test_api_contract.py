@@ -1,4 +1,6 @@
-"""The HTTP contract on the real service: forms of deposit, conditions, cursors, tenants, keys, proofs."""
+"""The HTTP contract on the real service: forms of deposit, conditions, cursors, tenants, keys,
+proofs.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ def record_path(kept: dict) -> str:
     return f"/api/v1/records/{kept['record_id']}"
 
 
-# --- deposits -----------------------------------------------------------------------------------------
+# --- deposits -------------------------------------------------------------------------------------
 
 
 def test_a_raw_body_with_its_name_fields_and_digest(client: httpx2.Client):
@@ -161,7 +163,7 @@ def test_a_cursor_does_not_travel_between_tenants(client: httpx2.Client, strange
     assert stranger.get("/api/v1/deposits", params={"cursor": cursor}).json()["code"] == "bad_cursor"
 
 
-# --- who may ------------------------------------------------------------------------------------------
+# --- who may --------------------------------------------------------------------------------------
 
 
 def _calls(description: dict, ids: dict[str, str]) -> Iterator[tuple[str, str, str, dict]]:
@@ -174,7 +176,9 @@ def _calls(description: dict, ids: dict[str, str]) -> Iterator[tuple[str, str, s
 def test_every_operation_keeps_strangers_out(
     service: Service, client: httpx2.Client, stranger: httpx2.Client, kept: dict
 ):
-    """Of 100 % of the operations, another tenant's ids are 404, no key is 401, a key without the scope 403."""
+    """Of 100 % of the operations, another tenant's ids are 404, no key is 401, a key without the
+    scope 403.
+    """
     description = client.get("/openapi.json").json()
     own_key = client.post("/api/v1/keys", json={"name": "cible", "scopes": ["record:read"]}).json()["id"]
     ids = {"deposit_id": kept["id"], "record_id": kept["record_id"], "key_id": own_key, "kind": "original", "page": "1"}
@@ -224,7 +228,7 @@ def test_keys_are_made_used_and_revoked(service: Service, client: httpx2.Client)
     assert (excess.status_code, excess.json()["code"]) == (403, "scope_missing")
 
 
-# --- records ------------------------------------------------------------------------------------------
+# --- records --------------------------------------------------------------------------------------
 
 
 def test_bytes_come_whole_in_part_or_not_again(client: httpx2.Client, record_path: str):
@@ -298,7 +302,7 @@ def test_a_broken_query_is_told_with_its_place(client: httpx2.Client):
     assert client.get("/api/v1/search", params={"q": '"'}).status_code != 500
 
 
-# --- proof --------------------------------------------------------------------------------------------
+# --- proof ----------------------------------------------------------------------------------------
 
 
 def test_proofs_hold_by_the_textbook(service: Service, client: httpx2.Client, kept: dict):
@@ -360,7 +364,7 @@ def test_a_title_is_told_only_where_the_law_lets_everybody_read(service: Service
     assert mine["record"]["title"] == "Dossier de Madame X"
 
 
-# --- odd values ---------------------------------------------------------------------------------------
+# --- odd values -----------------------------------------------------------------------------------
 
 ODD = ["", "-1", "9" * 26, "\x00", "é🦉", "%", "a" * 3000, "2026-13-40", "'; --", "(", '"a OR', "title:", "*"]
 BODIES = [

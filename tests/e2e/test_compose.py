@@ -1,5 +1,6 @@
-"""The compose file is true: each of its services is started natively by the very command it declares, in the order it
-declares, and the journey of a record passes through the TLS proxy. Broken once in each way, it is found out.
+"""The compose file is true: each of its services is started natively by the very command it
+declares, in the order it declares, and the journey of a record passes through the TLS proxy. Broken
+once in each way, it is found out.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ SETTINGS = {"CHARTRIER_HOSTNAME": NAME, "CHARTRIER_ORIGIN": NAME, "CHARTRIER_WOR
 
 
 class Department:
-    """The services as their users see them; what ``tests.servers.service.Service`` is for one machine."""
+    """The services as their users see them.
+
+    What ``tests.servers.service.Service`` is for one machine.
+    """
 
     def __init__(self, composed: Composed) -> None:
         self.composed = composed

@@ -1,4 +1,6 @@
-"""The real service with the samples: database and index taken away, rebuilt from the store, served again."""
+"""The real service with the samples: database and index taken away, rebuilt from the store, served
+again.
+"""
 
 from __future__ import annotations
 

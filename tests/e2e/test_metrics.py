@@ -1,4 +1,6 @@
-"""``/metrics`` of a running service: what dashboard and alarms ask for is there, and tells what happens."""
+"""``/metrics`` of a running service: what dashboard and alarms ask for is there, and tells what
+happens.
+"""
 
 from __future__ import annotations
 

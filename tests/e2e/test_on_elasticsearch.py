@@ -1,4 +1,6 @@
-"""``chartrier serve`` on a real Elasticsearch: found there, away while the node is dead, caught up when it is back."""
+"""``chartrier serve`` on a real Elasticsearch: found there, away while the node is dead, caught up
+when it is back.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,10 @@ def named(numbers: range) -> list[str]:
 
 
 def found(client: httpx2.Client, numbers: range) -> list[str]:
-    """Titles of these letters, as often as they are found; other tests of the same service have letters too."""
+    """Titles of these letters, as often as they are found.
+
+    Other tests of the same service have letters too.
+    """
     wanted = set(named(numbers))
     return [title for title in titles(client) if title in wanted]
 

@@ -1,4 +1,6 @@
-"""The real service on a real MinIO, everything else embedded: what it claims is what the store does."""
+"""The real service on a real MinIO, everything else embedded: what it claims is what the store
+does.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Programs that nobody here wrote agree on what the running service left behind, over every bundled sample."""
+"""Programs that nobody here wrote agree on what the running service left behind, over every bundled
+sample.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,9 @@ def test_every_bundle_holds_in_a_fresh_environment_without_network(
 
 
 def _only_cryptography(venv: Path) -> None:
-    """Put into the venv what verify.py may use and nothing else, from the packages installed here."""
+    """Put into the venv what verify.py may use and nothing else, from the packages
+    installed here.
+    """
     import sysconfig
 
     here = Path(sysconfig.get_path("purelib"))

@@ -1,6 +1,8 @@
-"""A tenant's rows, objects and hits, tried from another tenant's key on every operation of the OpenAPI document.
+"""A tenant's rows, objects and hits, tried from another tenant's key on every operation of the
+OpenAPI document.
 
-Each request is made with the owner's key too, so that a refusal to the other is not a refusal of a bad request.
+Each request is made with the owner's key too, so that a refusal to the other is not a refusal of a
+bad request.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 continue
             answer = ask(other, name, method, path, owner)
             control = ask(own, name, method, path, owner)
-            # a retry of what did not fail is refused, to its owner too, but in words of its own; so is a second release
+            # a retry of what did not fail is refused, to its owner too, but in words of its own; so
+            # is a second release
             fine = control.status_code < 300 or (name, control.json()["code"]) in {
                 ("retryDeposit", "nothing_to_retry"),
                 ("releaseHold", "hold_released"),

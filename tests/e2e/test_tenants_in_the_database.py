@@ -1,4 +1,7 @@
-"""The API's own check broken: every route takes the intruder for the owner. What the database lets through is left."""
+"""The API's own check broken: every route takes the intruder for the owner.
+
+What the database lets through is left.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,9 @@ def run(python: Path, at: Path, *arguments: str, **settings: str) -> subprocess.
 
 
 def test_nobody_else_owns_our_names(python: Path, tmp_path: Path) -> None:
-    """Five plain words at the top level: another package with one of them would be imported for ours, or by us."""
+    """Five plain words at the top level: another package with one of them would be imported for
+    ours, or by us.
+    """
     done = run(python, tmp_path, str(python), "-c", OWNERS, *PACKAGES)
     assert done.returncode == 0, done.stderr
     for name, (file, owners) in json.loads(done.stdout).items():

@@ -1,4 +1,6 @@
-"""Two tenants with a record each on a running service, and every operation of its OpenAPI document."""
+"""Two tenants with a record each on a running service, and every operation of
+its OpenAPI document.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Worker, beat and broker as real processes, without the HTTP in front: what the fault tests kill."""
+"""Worker, beat and broker as real processes, without the HTTP in front: what
+the fault tests kill.
+"""
 
 from __future__ import annotations
 
@@ -215,7 +217,7 @@ class Backstage:
             time.sleep(0.1)
 
     def assert_whole(self, views: list[dict[str, Any]]) -> None:
-        """As many records, sealed objects, journal entries and hits as deposits, and the same ones."""
+        """As many records, sealed objects, journal entries and hits as deposits, the same ones."""
         assert [v["problem"] for v in views if v["state"] != "kept"] == []
         wanted = {v["record_id"] for v in views}
         assert len(wanted) == len(views)

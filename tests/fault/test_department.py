@@ -1,4 +1,6 @@
-"""Each server of a department killed with ``kill -9`` in the middle of deposits: nothing lost, nothing doubled."""
+"""Each server of a department killed with ``kill -9`` in the middle of deposits: nothing lost,
+nothing doubled.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ class Run:
         return wave
 
     def _send(self, wave: Wave, key: str, over: threading.Event) -> None:
-        """One deposit, again and again under the same key until it is acknowledged, as a caller should."""
+        """One deposit, again and again under the same key until it is acknowledged, as a caller
+        should.
+        """
         content = letter(hash(key) % 10**9)
         limit = time.monotonic() + DRAINED_WITHIN
         while not over.is_set() and time.monotonic() < limit:

@@ -20,7 +20,9 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 def page(number: int, folder: Path) -> Path:
-    """A one-page PDF scan of its own: same image, other title, so that every deposit has other bytes."""
+    """A one-page PDF scan of its own: same image, other title, so that every deposit has other
+    bytes.
+    """
     import pikepdf
 
     target = folder / f"arrete-{number:03d}.pdf"

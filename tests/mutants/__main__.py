@@ -1,7 +1,9 @@
-"""``make mutants``: the modules of ``modules.toml``, each group against its nearest tests, scores on screen.
+"""``make mutants``: the modules of ``modules.toml``, each group against its nearest tests, scores
+on screen.
 
-Each group is broken in a copy of its own below ``build/mutants``; what was killed there stays so until its
-function changes, and what survived is tried again, so that a run that was cut goes on. Bounded by minutes a group.
+Each group is broken in a copy of its own below ``build/mutants``; what was killed there stays so
+until its function changes, and what survived is tried again, so that a run that was cut goes on.
+Bounded by minutes a group.
 """
 
 from __future__ import annotations
@@ -80,7 +82,10 @@ def run(name: str, group: dict[str, Any], cores: int, stretch: float) -> float:
 
 
 def prepare(folder: Path, group: dict[str, Any]) -> None:
-    """The checkout as mutmut wants to find it, and its settings. Tests are copied anew each time."""
+    """The checkout as mutmut wants to find it, and its settings.
+
+    Tests are copied anew each time.
+    """
     (folder / "mutants").mkdir(parents=True, exist_ok=True)  # Python forgets a path that was not there when it began
     for name in (*PACKAGES, *BESIDE):
         link = folder / name
@@ -129,7 +134,9 @@ def results(name: str, module: str) -> dict[str, str]:
 
 
 def table(groups: dict[str, dict[str, Any]]) -> str:
-    """Scores by module, as docs/mutants.md shows them: killed and timed out, of those that were judged."""
+    """Scores by module, as docs/mutants.md shows them: killed and timed out, of those that were
+    judged.
+    """
     lines = ["| module | mutants | " + " | ".join(COLUMNS) + " | score |", "|---|" + "---:|" * (len(COLUMNS) + 2)]
     for name, group in groups.items():
         for module in group["modules"]:

@@ -1,4 +1,6 @@
-"""What every S3 of the tests offers: its address, a credential that may do everything, a bucket a test."""
+"""What every S3 of the tests offers: its address, a credential that may do everything, a bucket a
+test.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """ClamAV: a real ``clamd`` with one signature of our own, that of the EICAR test file.
 
-No mirror of signatures is reachable where the tests run: the daemon has no date to show for its base, so that what
-it does not find is *unverified*. That is the product's own rule, and a test of it.
+No mirror of signatures is reachable where the tests run: the daemon has no date to show for its
+base, so that what it does not find is *unverified*. That is the product's own rule, and a test of
+it.
 """
 
 from __future__ import annotations

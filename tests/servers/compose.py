@@ -1,9 +1,11 @@
-"""Starts the services of a compose file without a container engine, with the very commands that it declares.
+"""Starts the services of a compose file without a container engine, with the very commands that it
+declares.
 
-What an engine does with namespaces is done here with the same: each service has a root of its own in which only its
-stand-in's programs, its volumes and its secrets exist, read-only where the file says so; its user, without any
-capability or new privilege; its own processes; its addresses on its networks, and the names of its neighbours. Needs
-root, as an engine does. What is not imitated: processor shares, logging, restart policy, AppArmor.
+What an engine does with namespaces is done here with the same: each service has a root of its own
+in which only its stand-in's programs, its volumes and its secrets exist, read-only where the file
+says so; its user, without any capability or new privilege; its own processes; its addresses on its
+networks, and the names of its neighbours. Needs root, as an engine does. What is not imitated:
+processor shares, logging, restart policy, AppArmor.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ class Composed:
         """Every service in the order that the file asks for, then each declared health check.
 
         Raises:
-            AssertionError: A service ended, or is not healthy within the time its check allows; with its log.
+            AssertionError: A service ended, or is not healthy within the time its check allows;
+                with its log.
         """
         for name in order(self.services):
             for other, condition in (self.services[name].get("depends_on") or {}).items():
@@ -120,7 +123,10 @@ class Composed:
     # -- asking
 
     def healthy(self, name: str) -> str:
-        """Run the declared health check in the service, as its user; empty when it passes, else what it said."""
+        """Run the declared health check in the service, as its user.
+
+        Empty when it passes, else what it said.
+        """
         check_ = self.services[name]["healthcheck"]
         kind, *test = check_["test"]
         try:
@@ -147,7 +153,9 @@ class Composed:
     def run(
         self, name: str, command: Sequence[str], folders: Mapping[Path, str], timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """What ``docker compose run --rm -v …`` does: a service once more, with another command and folders."""
+        """What ``docker compose run --rm -v …`` does: a service once more, with another command and
+        folders.
+        """
         image = stand_in(self.services[name]["image"])
         jail = self._jail(name, image)
         at = jail.index("--remount-ro")
@@ -164,7 +172,9 @@ class Composed:
         )
 
     def published(self, name: str, port: int) -> Path:
-        """A Unix socket that leads to a port that the file publishes, by way of the service's network."""
+        """A Unix socket that leads to a port that the file publishes, by way of the service's
+        network.
+        """
         targets = {item["published"]: item["target"] for item in self.services[name].get("ports") or []}
         assert str(port) in targets, f"{name} does not publish {port}"
         outside = next(n for n in self.services[name]["networks"] if not self.project["networks"][n].get("internal"))
@@ -236,7 +246,8 @@ class Composed:
             bwrap += ["--symlink", str(native), f"/image/{inside}"]
             if not native.is_relative_to("/usr") and not any(native.is_relative_to(seen) for seen in image.seen):
                 brought[str(native)] = native
-        # what an image has of its own stands below its mounts, but for a checkout in /tmp, which they would cover
+        # what an image has of its own stands below its mounts, but for a checkout in /tmp, which
+        # they would cover
         covered = [t for t in brought if any(Path(t).is_relative_to(mounted) for mounted, _ in mounts)]
         for target in (t for t in brought if t not in covered):
             bwrap += [*_folders(target), "--ro-bind", str(brought[target]), target]
@@ -301,7 +312,9 @@ def _command(service: Mapping[str, Any], image: StandIn) -> list[str]:
 
 
 def _whole_proc(service: Mapping[str, Any]) -> list[str]:
-    """With ``systempaths=unconfined``: a /proc of which nothing is covered, as only such a one may be mounted anew."""
+    """With ``systempaths=unconfined``: a /proc of which nothing is covered, as only such a one may
+    be mounted anew.
+    """
     if "systempaths=unconfined" not in service["security_opt"]:
         return []
     return ["/bin/sh", "-c", 'mount -t proc proc /proc && exec "$@"', "sh"]
@@ -321,7 +334,9 @@ def _usr(opened: bool) -> list[str]:
 
 
 def _folders(target: str) -> list[str]:
-    """The folders above a mount, open to every account: bubblewrap by itself makes them for root alone."""
+    """The folders above a mount, open to every account: bubblewrap by itself makes them for root
+    alone.
+    """
     above = [str(parent) for parent in reversed(Path(target).parents) if str(parent) != "/"]
     return [word for folder in above for word in ("--perms", "0755", "--dir", folder)]
 

@@ -1,4 +1,6 @@
-"""A compose file as Docker Compose itself reads it, and the part of it that the starter understands: all of it."""
+"""A compose file as Docker Compose itself reads it, and the part of it that the starter
+understands: all of it.
+"""
 
 from __future__ import annotations
 
@@ -180,7 +182,9 @@ def order(services: Mapping[str, Any]) -> list[str]:
 
 
 def copied(repository: Path, folder: Path) -> Path:
-    """The compose file and what it names, where secrets may be made without touching the checkout."""
+    """The compose file and what it names, where secrets may be made without
+    touching the checkout.
+    """
     shutil.copytree(repository / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("secrets", "bootstrap"))
     for name in ("docker-compose.yml", "compose.dev.yml"):
         shutil.copy(repository / name, folder / name)

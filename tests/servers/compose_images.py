@@ -1,4 +1,7 @@
-"""Which native program stands for which image of the compose file. An image that is not here fails the test."""
+"""Which native program stands for which image of the compose file.
+
+An image that is not here fails the test.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,11 @@ class StandIn:
     """What a service of this image runs on here.
 
     Attributes:
-        programs: Name inside -> native program; nothing else of ours is in its PATH beside the system's.
+        programs: Name inside -> native program; nothing else of ours is in its PATH beside the
+            system's.
         environment: What the image itself sets.
-        entrypoint: What the image puts before a command, as a stand-in; also its command when the file gives none.
+        entrypoint: What the image puts before a command, as a stand-in; also its command when the
+            file gives none.
         seen: Folder or file -> where it stands inside, read-only.
     """
 
@@ -57,9 +62,11 @@ def _ours() -> StandIn:
     environment = Path(sys.prefix)
     return StandIn(
         {},
-        # by its path, not through a link: Python looks for its environment beside the name it was called by
+        # by its path, not through a link: Python looks for its environment beside the name it was
+        # called by
         {"PATH": f"{environment}/bin:{SYSTEM_PATH}"},
-        # the checkout at the image's own place, and at its own: the environment's files name that one
+        # the checkout at the image's own place, and at its own: the environment's files name that
+        # one
         seen={
             REPOSITORY: str(REPOSITORY),
             environment: str(environment),

@@ -1,7 +1,9 @@
-"""The networks of a compose file, made of Linux bridges: each service has addresses and sees its neighbours only.
+"""The networks of a compose file, made of Linux bridges: each service has addresses and sees its
+neighbours only.
 
-What Docker does with the same means, so that "nothing is published but the proxy" and "the index is on a network of
-its own" are facts of a test and not only lines of a file. Nothing of it is seen outside its own namespaces.
+What Docker does with the same means, so that "nothing is published but the proxy" and "the index is
+on a network of its own" are facts of a test and not only lines of a file. Nothing of it is seen
+outside its own namespaces.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The servers of a department, together: PostgreSQL, MinIO, Redis or RabbitMQ, Elasticsearch.
 
-A *profile* hands out the settings of a service: a database, a bucket, a namespace of the broker and a prefix of
-indexes that nobody else uses. Any of its servers can be killed and started again while services run on them.
+A *profile* hands out the settings of a service: a database, a bucket, a namespace of the broker and
+a prefix of indexes that nobody else uses. Any of its servers can be killed and started again while
+services run on them.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ class Department:
 
 @pytest.fixture(scope="session")
 def department(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Department]:
-    """PostgreSQL, MinIO and Elasticsearch for the session, not shared with gentler tests; brokers on demand."""
+    """PostgreSQL, MinIO and Elasticsearch for the session, not shared with gentler tests.
+
+    Brokers on demand.
+    """
     require()
     folder = tmp_path_factory.mktemp("department")
     made = Department(Postgres(), minio.server(folder / "minio"), Node(folder / "elasticsearch"))

@@ -1,4 +1,6 @@
-"""A real Elasticsearch node, put together from published jars (see ``elasticsearch_node/README.md`` for its limits)."""
+"""A real Elasticsearch node, put together from published jars (see ``elasticsearch_node/README.md``
+for its limits).
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def _assembled() -> bool:
 
 
 def home() -> Path:
-    """The programs, put together once a machine (30 s, 60 MB to fetch); a second caller waits for the first.
+    """The programs, put together once a machine (30 s, 60 MB to fetch).
+
+    A second caller waits for the first.
 
     Raises:
         RuntimeError: It could not be put together.

@@ -1,4 +1,6 @@
-"""Tessera's ``fsck``: checks a tiled transparency log from nothing but its files and its public key."""
+"""Tessera's ``fsck``: checks a tiled transparency log from nothing but its files and its public
+key.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ def fsck() -> Path:
 
 
 def accepts(journal: Path, vkey: str, folder: Path, *, seconds: float = 30) -> bool:
-    """Whether fsck accepts the log; on a damaged bundle it never ends, so a time-out is a refusal."""
+    """Whether fsck accepts the log.
+
+    On a damaged bundle it never ends, so a time-out is a refusal.
+    """
     public = folder / "log.vkey"
     public.write_text(vkey)
     command = [str(fsck()), "--ui=false", f"--storage_url={journal.as_uri()}/", f"--public_key={public}"]

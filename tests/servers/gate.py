@@ -1,4 +1,6 @@
-"""A door before a real HTTP server: passes everything on, unless a test tells it to answer otherwise."""
+"""A door before a real HTTP server: passes everything on, unless a test tells it to answer
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ class Gate:
         keep_host: Pass on the name under which the caller asked, where a signature covers it.
 
     Attributes:
-        change: Applied to each answer; None: as it is. One that raises ``ConnectionError`` hangs up instead.
+        change: Applied to each answer; None: as it is. One that raises ``ConnectionError`` hangs up
+            instead.
         shut: Hang up without passing anything on.
         cut: Bytes of a GET's body after which it hangs up; None: never.
         seen: Headers of every request, names in lower case.

@@ -1,4 +1,6 @@
-"""A wheel of the project in an environment of its own, with what the wheel asks for and nothing else."""
+"""A wheel of the project in an environment of its own, with what the wheel asks for and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ PIP = next((ROOT / "deploy" / "bootstrap").glob("pip-*.whl"))
 def install(wheel: Path, folder: Path) -> Path:
     """Make an environment in ``folder`` around a wheel; its Python.
 
-    The pinned packages of ``requirements/runtime.txt`` are there as files shared with the tests' environment:
-    the same bytes, without fetching them again. What only the tests need is not.
+    The pinned packages of ``requirements/runtime.txt`` are there as files shared with the tests'
+    environment: the same bytes, without fetching them again. What only the tests need is not.
     """
     venv.EnvBuilder(symlinks=True).create(folder)
     python = folder / "bin" / "python"

@@ -1,7 +1,8 @@
-"""PostgreSQL 15: one server a run, a fresh database a test, cloned from a migrated template in a moment.
+"""PostgreSQL 15: one server a run, a fresh database a test, cloned from a migrated template in a
+moment.
 
-Two roles, as an administrator makes them (docs/operations.md): ``keeper`` owns and migrates, ``clerk`` serves.
-``fsync`` stays on.
+Two roles, as an administrator makes them (docs/operations.md): ``keeper`` owns and migrates,
+``clerk`` serves. ``fsync`` stays on.
 """
 
 from __future__ import annotations
@@ -229,7 +230,10 @@ class Databases:
 
 @contextmanager
 def owned(database: Database) -> Iterator[Session]:
-    """A transaction of whoever owns the tables; on SQLite that is anybody who can write the file."""
+    """A transaction of whoever owns the tables.
+
+    On SQLite that is anybody who can write the file.
+    """
     if database.is_sqlite:
         with database.write() as session:
             yield session
@@ -253,7 +257,9 @@ def unguarded(database: Database) -> Iterator[Session]:
 
 
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
-"""For ``params`` of a fixture: both databases, the second one among the tests that start real servers."""
+"""For ``params`` of a fixture: both databases, the second one among the tests that start real
+servers.
+"""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""A real server as a process of ours: started on a free loopback port, waited for, stopped by its pid."""
+"""A real server as a process of ours: started on a free loopback port, waited for, stopped by its
+pid.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from api.server.processes import die_with_parent
 def free_port() -> int:
     """A loopback port that nothing listens on now.
 
-    Below those that the kernel hands out: a server that is killed and started again finds its port still free.
+    Below those that the kernel hands out: a server that is killed and started again finds its port
+    still free.
     """
     while True:
         port = random.SystemRandom().randrange(10_240, 32_000)  # the tests' own generator begins alike in each worker
@@ -122,9 +125,11 @@ class ServerProcess:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Alive, its connections open, and saying nothing: stopped, every thread of it, until the block ends.
+        """Alive, its connections open, and saying nothing: stopped, every thread of it, until the
+        block ends.
 
-        The signal stops a process only once the thread that gets it runs; on a busy machine others answer meanwhile.
+        The signal stops a process only once the thread that gets it runs; on a busy machine others
+        answer meanwhile.
         """
         group = self.pid
         os.killpg(group, signal.SIGSTOP)

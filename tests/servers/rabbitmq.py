@@ -1,7 +1,8 @@
 """RabbitMQ from the distribution's package: a node of its own, a virtual host a test.
 
-Node name, ports, cookie, port mapper (epmd) and data are the fixture's own: nodes of parallel runs don't meet.
-The management plugin makes and removes virtual hosts in milliseconds; ``rabbitmqctl`` would take seconds each.
+Node name, ports, cookie, port mapper (epmd) and data are the fixture's own: nodes of parallel runs
+don't meet. The management plugin makes and removes virtual hosts in milliseconds; ``rabbitmqctl``
+would take seconds each.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from tests.servers.presence import absent, program
 from tests.servers.process import ServerProcess, free_port, listens
 
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-"""The server's own script; the one in the PATH changes to an account that can't read our folder."""
+"""The server's own script.
+
+The one in the PATH changes to an account that can't read our folder.
+"""
 
 
 class RabbitMQ:
@@ -117,7 +121,9 @@ class RabbitMQ:
         return f"{scheme}://{self.user}:{self.password}@127.0.0.1:{self.port}/{vhost}"
 
     def add_vhost(self, vhost: str) -> None:
-        """Make a virtual host that our user may use, with the rights that docs/operations.md asks for and no more."""
+        """Make a virtual host that our user may use, with the rights that docs/operations.md asks
+        for and no more.
+        """
         self.admin("PUT", f"/api/vhosts/{vhost}").raise_for_status()
         ours = r"chartrier\..*"
         rights = {"configure": f"^{ours}$", "write": rf"^(amq\.default|{ours})$", "read": f"^{ours}$"}
@@ -146,7 +152,9 @@ class RabbitMQ:
         self.process.kill()
 
     def stop(self) -> None:
-        """End it and its port mapper, without the farewell that takes it seconds: its data goes with the test."""
+        """End it and its port mapper, without the farewell that takes it seconds: its data goes
+        with the test.
+        """
         self.process.kill()
         self._mapper.kill()
 

@@ -1,4 +1,6 @@
-"""Redis from the distribution's package: durable, with a password, over TCP, and over TLS when asked."""
+"""Redis from the distribution's package: durable, with a password, over TCP, and over TLS when
+asked.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,10 @@ STATES = ("received", "working", "kept", "quarantined", "refused")
 
 @router.post("/depots")
 async def receive(request: Request, person: Annotated[Caller, Depends(PageNeeds("deposit:write"))]) -> Response:
-    """Receive one or many files, streamed; what was received stays received if another file is at fault."""
+    """Receive one or many files, streamed.
+
+    What was received stays received if another file is at fault.
+    """
     require_same_origin(request)
     uploads, form = await receive_files(request, system_of(request).intake)
     return await run_in_threadpool(_acknowledge, request, person, uploads, form)

@@ -1,4 +1,6 @@
-"""Public verification: whoever holds a document, or an evidence bundle, may ask whether it is authentic."""
+"""Public verification: whoever holds a document, or an evidence bundle, may ask whether it is
+authentic.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +129,9 @@ def _title(finding: Mapping[str, Any] | None) -> Markup:
 
 
 def _verdict(finding: Mapping[str, Any]) -> str:
-    """Of a file that is not a record of ours there is nothing to verify: that is not a failed check."""
+    """Of a file that is not a record of ours there is nothing to verify: that is not a failed
+    check.
+    """
     if finding["kind"] == "file" and finding["verdict"] == "unverifiable":
         return "unknown"
     return str(finding["verdict"])

@@ -1,7 +1,8 @@
 """Rebuild holds from statements (which, why) and journal entries (that it was decided).
 
-In doubt a record is held: what only one of the two tells counts when it places a hold. A hold is released by an
-entry, or by a statement of the last minutes before the journal was lost: the published journal would tell an older one.
+In doubt a record is held: what only one of the two tells counts when it places a hold. A hold is
+released by an entry, or by a statement of the last minutes before the journal was lost: the
+published journal would tell an older one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ _EVENTS: Final = {
     **dict.fromkeys(rebuilding(RebuildEffect.RELEASE), RELEASED),
 }
 _COMMITTED_WITHIN: Final = timedelta(minutes=15)
-"""From the moment that a decision bears to its commit at the latest: PostgreSQL ends an idle transaction after ten."""
+"""From the moment that a decision bears to its commit at the latest: PostgreSQL ends an idle
+transaction after ten.
+"""
 _UNKNOWN_AGENT: Final = "service:inconnu"
 _LOST: Final = "Motif perdu avec la base de données : le journal n’en garde que l’empreinte."
 

@@ -107,7 +107,8 @@ def stamped(store: ObjectStore, head: Head) -> list[Stamped]:
     """Time-stamped checkpoints, smallest first: one a day, or one in 10,000 entries.
 
     Raises:
-        Corrupt: ``journal_damaged``, one is not a note of this log, or tells of more than the latest does.
+        Corrupt: ``journal_damaged``, one is not a note of this log, or tells of more than the
+            latest does.
     """
     sizes: dict[int, Listed] = {}
     for item in store.list(CHECKPOINTS):

@@ -62,8 +62,8 @@ def vouched(file: RegisterFile, claims: Claims) -> bool:
 def compare(there: Iterable[RegisterFile], claims: Claims) -> list[tuple[Kind, str]]:
     """What is wrong with which key. Pure.
 
-    A file that nobody claims and that a later claimed one has overtaken is what a change left that was cut off:
-    it is not in force, and no fault.
+    A file that nobody claims and that a later claimed one has overtaken is what a change left that
+    was cut off: it is not in force, and no fault.
     """
     found: list[tuple[Kind, str]] = []
     seen: set[tuple[str, int]] = set()

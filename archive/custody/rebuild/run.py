@@ -1,7 +1,7 @@
 """Rebuild database and journal from the store alone: layout, journal, register, tenants.
 
-Nothing is claimed before the whole journal was read and its root shown to be that of the last checkpoint.
-Each step finds what an earlier, interrupted run has done and goes on from there.
+Nothing is claimed before the whole journal was read and its root shown to be that of the last
+checkpoint. Each step finds what an earlier, interrupted run has done and goes on from there.
 """
 
 from __future__ import annotations

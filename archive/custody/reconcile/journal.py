@@ -141,7 +141,7 @@ class JournalReconciliation:
         return compare()
 
     def _listed(self, findings: Findings) -> dict[str, int]:
-        """Check every key below ``journal/``, ``register/`` and ``layout.json``; full tiles by row."""
+        """Check every key of journal and register, and ``layout.json``; full tiles by row."""
         whole: dict[str, int] = {}
         for prefix in EVIDENCE:
             for key, group in groupby(self._store.list(prefix), key=lambda item: item.key):

@@ -1,7 +1,8 @@
 """Reconcile the store, version by version, with database and journal; repairs nothing.
 
-Both sides come in the order of keys, a record's folder at a time: memory is that of one record. What differs is
-looked at a second time, with the database as it is then, because work goes on meanwhile.
+Both sides come in the order of keys, a record's folder at a time: memory is that of one record.
+What differs is looked at a second time, with the database as it is then, because work goes on
+meanwhile.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class CopyCheck:
         return done
 
     def _object(self, row: CopyRow) -> str:
-        """Judge one copy: a fixity verdict, or ``lock`` when bytes are right and the lock is not."""
+        """Judge one copy: a fixity verdict, or ``lock`` if only the lock is wrong."""
         try:
             fixity.check(self._copy, row.key, row.copy_version, sha256=row.sha256, size=row.size)
             state = self._copy.stat(row.key, row.copy_version)

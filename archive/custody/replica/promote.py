@@ -21,9 +21,9 @@ MOVED: Final = "promote"
 def promote(session: Session, clock: Clock) -> int:
     """Pin the second store's versions and swap the pairs; return the number of objects.
 
-    The catalogue says of locks and holds what the second store stated. Nothing is claimed of the other one, which
-    becomes the copy: it is ``unverified`` until ``CopyCheck`` has read it. Where it was not told yet that a hold has
-    ended, it is taken to hold, so that the next look lets go.
+    The catalogue says of locks and holds what the second store stated. Nothing is claimed of the
+    other one, which becomes the copy: it is ``unverified`` until ``CopyCheck`` has read it. Where
+    it was not told yet that a hold has ended, it is taken to hold, so that the next look lets go.
 
     To be called in one write transaction, with the service stopped, once everything is in step.
 

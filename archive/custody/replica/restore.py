@@ -1,7 +1,8 @@
 """Restore a damaged object from the store that has it whole, with a journal entry.
 
-The bytes are checked against what catalogue, inventory and journal say before they are written, a new version
-stands beside the damaged one, and the catalogue's new pin and the journal's entry are one transaction.
+The bytes are checked against what catalogue, inventory and journal say before they are written, a
+new version stands beside the damaged one, and the catalogue's new pin and the journal's entry are
+one transaction.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class Restoring:
 
         Raises:
             Refused: ``record_not_found``.
-            Corrupt: ``catalogue_differs``: catalogue and journal disagree, so nobody knows which bytes are right.
+            Corrupt: ``catalogue_differs``: catalogue and journal disagree, so nobody knows which
+                bytes are right.
         """
         with self._database.read() as session:
             pinned = Pinned.load(session, tenant, record_id)
@@ -157,7 +159,7 @@ class Restoring:
     # -- before anything is written
 
     def _require_agreement(self, pinned: Pinned) -> None:
-        """What the catalogue promises is what the inventory says that the journal's digest is of."""
+        """Require that catalogue, inventory and the journal's digest agree."""
         row, last = pinned.row, pinned.last
         if RecordState(row.state).gone:
             raise Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", state=row.state)
@@ -225,7 +227,8 @@ class Restoring:
     def _put_back(self, repair: _Repair) -> list[Restored]:
         """Write one object anew, from the other store, and journal it.
 
-        Heads are written while the record's row is held: whoever describes it meanwhile writes them too.
+        Heads are written while the record's row is held: whoever describes it meanwhile writes them
+        too.
         """
         row, item, pair, first = repair.pinned.row, repair.item, repair.pair, repair.into == FIRST
         whole, damaged = (self._copy, self._store) if first else (self._store, self._copy)

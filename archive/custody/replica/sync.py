@@ -1,9 +1,10 @@
 """The second copy: every object of every record, and the journal, in another store.
 
-What the catalogue pins is what is copied, under the same keys: content first, a record's heads last and in the
-sequence of its versions, so that the copy is at each moment an archive that a rebuild can be made from. Each
-object is read by its version, checked against the digest that catalogue or journal give it, written with the
-lock and the hold that it has, and read back. Versions differ between stores: the table ``copies`` pairs them.
+What the catalogue pins is what is copied, under the same keys: content first, a record's heads last
+and in the sequence of its versions, so that the copy is at each moment an archive that a rebuild
+can be made from. Each object is read by its version, checked against the digest that catalogue or
+journal give it, written with the lock and the hold that it has, and read back. Versions differ
+between stores: the table ``copies`` pairs them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Alembic's entry: runs the migrations on the database it was handed.
 
-All of them in one transaction: a process killed half-way leaves the tables as they were, and whoever comes next
-begins again. Several may come at once, from several machines: on PostgreSQL they wait for each other here, on
-SQLite for its one writer's place.
+All of them in one transaction: a process killed half-way leaves the tables as they were, and
+whoever comes next begins again. Several may come at once, from several machines: on PostgreSQL they
+wait for each other here, on SQLite for its one writer's place.
 """
 
 from __future__ import annotations

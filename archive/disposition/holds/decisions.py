@@ -1,9 +1,10 @@
 """Holds suspend every disposal, and the store follows with a legal hold.
 
-The decision is committed first, with its entries; then the store is brought in step: the statement that a rebuild
-needs, then the legal hold of everything that lies in each record's folder. Whatever comes between the two leaves the
-hold *not settled*, and the next run takes it up. Where a hold is lifted the catalogue stops claiming it before the
-store lets go, so that a check in between tells nothing wrong.
+The decision is committed first, with its entries; then the store is brought in step: the statement
+that a rebuild needs, then the legal hold of everything that lies in each record's folder. Whatever
+comes between the two leaves the hold *not settled*, and the next run takes it up. Where a hold is
+lifted the catalogue stops claiming it before the store lets go, so that a check in between tells
+nothing wrong.
 """
 
 from __future__ import annotations
@@ -192,7 +193,8 @@ class Holds:
         """Apply one hold's decision to the store; return error codes by record or hold.
 
         Raises:
-            Unavailable: The store or the database did not answer: the decision stands, and is taken up again.
+            Unavailable: The store or the database did not answer: the decision stands, and is taken
+                up again.
         """
         with self._database.read() as session:
             hold = session.get_one(HoldRow, hold_id)
@@ -240,8 +242,8 @@ class Holds:
     def _bring_in_step(self, record_id: str) -> None:
         """Set or lift the legal hold of every version of a record's objects, by holds in force.
 
-        In one transaction that holds the record's row, as every decision does: what is lifted here was not
-        held by anybody when it was lifted, however slow the store is.
+        In one transaction that holds the record's row, as every decision does: what is lifted here
+        was not held by anybody when it was lifted, however slow the store is.
 
         Raises:
             Corrupt: ``hold_missing``, ``object_missing`` where something pinned is gone.
@@ -283,7 +285,8 @@ def get(session: Session, tenant: str, hold_id: str) -> HoldRow:
     """The hold, if it is this tenant's.
 
     Raises:
-        Refused: ``hold_not_found``: the same words for what never was and for what is another tenant's.
+        Refused: ``hold_not_found``: the same words for what never was and for what is another
+            tenant's.
     """
     row = session.get(HoldRow, hold_id) if is_id(hold_id) else None
     if row is None or row.tenant_id != tenant:

@@ -1,8 +1,9 @@
 """Statements of holds in the store, so that holds come back without a database.
 
-``register/<tenant>/holds/<hold>/placed.json`` and ``released.json`` say in words what the journal's entries carry as
-digests: the reason may name a case or a person, and the journal never does. Made from the catalogue's row and from
-nothing else, so that they can be written again with the same bytes.
+``register/<tenant>/holds/<hold>/placed.json`` and ``released.json`` say in words what the journal's
+entries carry as
+digests: the reason may name a case or a person, and the journal never does. Made from the
+catalogue's row and from nothing else, so that they can be written again with the same bytes.
 """
 
 from __future__ import annotations

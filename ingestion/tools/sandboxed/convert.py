@@ -36,7 +36,10 @@ def warm() -> None:
 
 
 def convert(job: Job) -> dict[str, Any]:
-    """``source`` and ``alto`` (if any) to ``archival``; answers ``profile, way, tool_version, dropped_signatures``."""
+    """``source`` and ``alto`` (if any) to ``archival``.
+
+    Answers ``profile, way, tool_version, dropped_signatures``.
+    """
     facts: dict[str, Any] = {"profile": PROFILE, "dropped_signatures": 0, "way": "pikepdf", "findings": []}
     with pikepdf.open(job.inputs["source"]) as pdf:
         facts["dropped_signatures"] = _forget_form(pdf)

@@ -82,7 +82,8 @@ class Tesserocr:
 
     def _read(self, bitmap: Bitmap) -> list[Seen]:
         high, wide = bitmap.pixels.shape
-        # One bit a pixel: Tesseract compresses every line it crops, and that is what it costs least for.
+        # One bit a pixel: Tesseract compresses every line it crops, and that is what it costs least
+        # for.
         packed = np.packbits(bitmap.pixels >= 128, axis=1)
         self._api.SetImageBytes(packed.tobytes(), wide, high, 0, packed.shape[1])
         self._api.SetSourceResolution(bitmap.dpi)

@@ -47,7 +47,8 @@ def identify(job: Job) -> dict[str, Any]:
 
 
 def _pronom(job: Job, path: Path) -> dict[str, Any]:
-    # Only here, in the child: it is a Go runtime with threads, which must never be there before a fork.
+    # Only here, in the child: it is a Go runtime with threads, which must never be there before a
+    # fork.
     import pygfried
 
     found = _EXTENSION.search(job.arguments.get("filename", ""))
@@ -56,7 +57,8 @@ def _pronom(job: Job, path: Path) -> dict[str, Any]:
     said = pygfried.identify(str(named), detailed=True)
     match = said["files"][0]["matches"][0]
     known = match["id"] != "UNKNOWN"
-    # A file whose format is known by its extension alone is not identified: the name is a claim, not a finding.
+    # A file whose format is known by its extension alone is not identified: the name is a claim,
+    # not a finding.
     by_bytes = known and "match" in match["basis"].replace("extension match", "")
     version = f" {match['version']}" if match["version"] else ""
     return {

@@ -1,4 +1,4 @@
-"""Everything a parser may do wrong, on demand: ``doctor`` and the tests see that the sandbox holds."""
+"""Misbehave on demand as a parser might, for ``doctor`` and the tests of the sandbox."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ cv2.setNumThreads(1)
 Affine = NDArray[np.float64]
 
 _SPECK: Final = 0.0004
-"""Share of ink on a quarter-size page below which it holds no text (the emptiest text page seen: 0.0193)."""
+"""Share of ink on a quarter-size page below which it holds no text (the emptiest text page seen:
+0.0193).
+"""
 _LEAST_TURN: Final = 0.15
 
 
@@ -81,8 +83,9 @@ def sheet_corners(grey: Grey) -> Affine | None:
     """
     factor = 600 / max(grey.shape)
     small = cv2.GaussianBlur(cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), (5, 5), 0)
-    # Closing takes the text away; what is left bright in one piece is the sheet. A shadow across it makes any
-    # one threshold cut it in two: try several, and believe the largest outline that looks like a sheet.
+    # Closing takes the text away; what is left bright in one piece is the sheet. A shadow across it
+    # makes any one threshold cut it in two: try several, and believe the largest outline that looks
+    # like a sheet.
     bright = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
     darkest, lightest = (int(level) for level in np.percentile(bright, (2, 95)))
     found: list[Affine] = []

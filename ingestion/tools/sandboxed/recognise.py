@@ -23,7 +23,8 @@ _FEW_WORDS: Final = 25
 """A scanned page with fewer words in the file has a stamp or a header, not its text."""
 
 _FINE, _COARSE, _WANTED = 420, 170, 300
-"""Resolutions: above the first a page is made smaller, below the second larger, both to the third."""
+"""Resolutions: above the first a page is made smaller, below the second larger, both to the third.
+"""
 
 Box = tuple[float, float, float, float]
 
@@ -33,7 +34,8 @@ class Prepared:
     """What the engine is given, and the way back.
 
     Attributes:
-        back: A box in pixels of the bitmap (x, y, width, height) to one in points of the displayed page.
+        back: A box in pixels of the bitmap (x, y, width, height) to one in points of the displayed
+            page.
     """
 
     bitmap: Bitmap

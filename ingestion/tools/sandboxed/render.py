@@ -35,7 +35,7 @@ def shown(path: Path) -> pdfium.PdfDocument:
 
 
 def page_image(job: Job) -> dict[str, Any]:
-    """Render page ``page`` (from 1) of ``source`` as WebP, ``width`` pixels wide, in a ``grade``."""
+    """Render page ``page`` (from 1) of ``source`` as WebP of ``width`` pixels."""
     number, grade = job.arguments["page"], job.arguments.get("grade", "normal")
     quality, grey = _GRADES[grade]
     width = max(16, min(int(job.arguments.get("width", 900)), _WIDEST))

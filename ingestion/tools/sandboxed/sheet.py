@@ -1,6 +1,7 @@
 """One PDF page: its displayed geometry, and the image itself if it is a scan.
 
-Displayed space: points from the top left corner of the page as shown (crop box, rotation applied), y downwards.
+Displayed space: points from the top left corner of the page as shown (crop box, rotation applied),
+y downwards.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _RENDER_PIXELS: Final = 40_000_000
 _PAINTS: Final = frozenset({"f", "F", "f*", "S", "s", "B", "B*", "b", "b*", "sh", "INLINE IMAGE"})
 _SHOWS: Final = frozenset({"Tj", "TJ", "'", '"'})
 _QUARTERS: Final = {(1, 0, 0, 1): 0, (0, 1, -1, 0): -1, (-1, 0, 0, -1): 2, (0, -1, 1, 0): 1}
-"""Directions of the image's own right and down on the displayed page -> quarter turns for ``numpy.rot90``."""
+"""Directions of the image's own right and down on the displayed page -> quarter turns for
+``numpy.rot90``.
+"""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class Sheet:
         return area > 0 and covered / area >= 0.5
 
     def own_image(self) -> Raster | None:
-        """The page's one image, decoded once, if nothing else is on the page and it lies straight."""
+        """The page's only image, decoded once, if it is alone on the page and upright."""
         try:
             images, shows, paints = self.painted
         except pikepdf.PdfError:

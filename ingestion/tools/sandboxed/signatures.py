@@ -16,7 +16,7 @@ def warm() -> None:
 
 
 def pdf_signatures(job: Job) -> dict[str, Any]:
-    """Judge the signatures of ``received`` against the ``roots`` (DER, hex) at the moment ``at``."""
+    """Judge the signatures of ``received`` by ``roots`` (DER, hex) at the moment ``at``."""
     roots = [bytes.fromhex(root) for root in job.arguments["roots"]]
     report = pdf.validate(job.inputs["received"], roots, datetime.fromisoformat(job.arguments["at"]))
     return {

@@ -1,6 +1,7 @@
 """Zygote: waits for calls, forks a child for each, reports how it ended.
 
-It never touches foreign bytes itself. ``python -m ingestion.tools.sandboxed.zygote CONTROL_FD IDLE_SECONDS``.
+It never touches foreign bytes itself. ``python -m ingestion.tools.sandboxed.zygote CONTROL_FD
+IDLE_SECONDS``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ from ingestion.tools.sandboxed.functions import FUNCTIONS, WARM
 from ingestion.tools.sandboxed.job import Job, Rejected
 
 _DIE_WITH_PARENT: Final = (1, int(signal.SIGKILL))
-"""prctl(PR_SET_PDEATHSIG): without namespaces nothing else ends a child that waits when this process was killed."""
+"""prctl(PR_SET_PDEATHSIG): without namespaces nothing else ends a child that waits when this
+process was killed.
+"""
 _NOT_DUMPABLE: Final = (4, 0)
-"""prctl(PR_SET_DUMPABLE, 0): a child can't write into the memory of the process that all later calls come from."""
+"""prctl(PR_SET_DUMPABLE, 0): a child can't write into the memory of the process that all later
+calls come from.
+"""
 
 
 def main(control_descriptor: int, idle: int) -> None:

@@ -1,4 +1,6 @@
-"""What stands in ``deploy/``: images, alarms, dashboard, and the few lines that must not drift apart."""
+"""What stands in ``deploy/``: images, alarms, dashboard, and the few lines that must not drift
+apart.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from ingestion.settings import PREFIX, Names
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
 DOCKERS_RULES = "31d75e7aef540c661365ead6f2cc0bc709249bc1b7092dbee243383c52f2214d"
-"""SHA-256 of ``syscalls`` of Docker's own profile (deploy/seccomp/ORIGIN.md) as ``json.dumps`` with sorted keys."""
+"""SHA-256 of ``syscalls`` of Docker's own profile (deploy/seccomp/ORIGIN.md) as ``json.dumps`` with
+sorted keys.
+"""
 ALERT = re.compile(r"^ +- alert: (\w+)$", re.MULTILINE)
 
 

@@ -98,7 +98,9 @@ def test_a_stranger_checks_sums_and_signature(tmp_path: Path) -> None:
 
 
 def stranger(folder: Path, signers: Path) -> tuple[int, int]:
-    """The two commands of ``docs/operations/release.md``: who signed the sums, and whether they hold."""
+    """The two commands of ``docs/operations/release.md``: who signed the sums, and whether they
+    hold.
+    """
     text = (ROOT / "docs/operations/release.md").read_text(encoding="utf-8")
     verify, check = re.findall(r"^    ((?:ssh-keygen|sha256sum) .*)$", text, re.MULTILINE)
     shutil.copy(signers, folder.parent / "allowed_signers")

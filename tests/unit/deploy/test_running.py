@@ -1,4 +1,6 @@
-"""What runs the tests and installs their servers must not say more than it did, nor leave anything behind."""
+"""What runs the tests and installs their servers must not say more than it did, nor leave anything
+behind.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def test_a_skip_is_a_failure_where_services_are_required(
 
 
 class Machine:
-    """One with nothing on it: the script, what every Debian has, and an ``apt-get`` that writes down when it runs."""
+    """One with nothing on it: the script, what every Debian has, and an ``apt-get`` that writes
+    down when it runs.
+    """
 
     def __init__(self, folder: Path, apt: str) -> None:
         self.folder = folder

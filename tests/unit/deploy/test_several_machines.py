@@ -1,4 +1,6 @@
-"""Machines that share database and store, but not a home: one journal, whoever starts first and whatever is missing."""
+"""Machines that share database and store, but not a home: one journal, whoever starts first and
+whatever is missing.
+"""
 
 from __future__ import annotations
 

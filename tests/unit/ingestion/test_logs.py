@@ -1,4 +1,6 @@
-"""Logs are for people: one line for an outage, on standard error, whatever else a program writes."""
+"""Logs are for people: one line for an outage, on standard error, whatever else
+a program writes.
+"""
 
 from __future__ import annotations
 

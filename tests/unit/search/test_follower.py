@@ -102,7 +102,9 @@ def test_a_record_that_cannot_be_read_does_not_hide_later_ones(town: Town) -> No
 
 
 def test_a_record_never_vanishes_for_a_fault_of_the_database(town: Town) -> None:
-    """A statement that failed spoils the session that all records of the batch share, on PostgreSQL."""
+    """A statement that failed spoils the session that all records of the batch share, on
+    PostgreSQL.
+    """
     town.note("RecordKept", "r1")
     town.faults["r1"] = 8
     for _ in range(8):
@@ -179,7 +181,9 @@ class Asked(ElasticIndex):
 
 
 def test_an_engine_that_answers_nobody_is_not_asked_for_every_tenant(town: Town) -> None:
-    """Two hundred towns, each waiting for a time-out of its own, would hold the follower up for half an hour."""
+    """Two hundred towns, each waiting for a time-out of its own, would hold the follower up for
+    half an hour.
+    """
     away = Asked(Link(f"http://127.0.0.1:{free_port()}"), "t")
     follower = Follower(town.database, away, town._load)
     follower.step()

@@ -1,4 +1,6 @@
-"""One generated set of keys and one foreign PKI for all signing tests: making them is the slow part."""
+"""One generated set of keys and one foreign PKI for all signing tests: making them is the slow
+part.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """PostgreSQL: the journal's length for everybody, no gap in it, and a bell with each commit.
 
-Row security itself is applied after every upgrade (archive/database/row_security.py), so that it fits
-the tables.
+Row security itself is applied after every upgrade (archive/database/row_security.py), so that it
+fits the tables.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ branch_labels = None
 depends_on = None
 
 _STATEMENTS = (
-    # A tenant sees its own entries only; the next number counts those of all. Nothing but the number comes out.
-    # (A function's own SET clause would say it shorter, but only a superuser may name app.tenant there.)
+    # A tenant sees its own entries only; the next number counts those of all. Nothing but the
+    # number comes out. (A function's own SET clause would say it shorter, but only a superuser may
+    # name app.tenant there.)
     (
         "CREATE FUNCTION journal_size() RETURNS integer LANGUAGE plpgsql AS $$ "
         "DECLARE seen text := COALESCE(current_setting('app.tenant', true), ''); size integer; "

@@ -64,7 +64,7 @@ def who(system: System, opened: Opened, after: timedelta = timedelta()) -> Any:
         return session_caller(session, opened.token, system.clock() + after)
 
 
-# --- who is disabled --------------------------------------------------------------------------------------
+# --- who is disabled ------------------------------------------------------------------------------
 
 
 def test_a_disabled_person_s_session_opens_nothing_more(bare_system: System, logged_in: Any) -> None:
@@ -107,7 +107,7 @@ def test_a_role_that_was_taken_away_is_gone_from_the_session(bare_system: System
     assert who(bare_system, opened)[0].scopes == frozenset()
 
 
-# --- how long ---------------------------------------------------------------------------------------------
+# --- how long -------------------------------------------------------------------------------------
 
 
 def test_a_session_ends_after_its_longest_time_however_busy(bare_system: System, logged_in: Any) -> None:
@@ -186,7 +186,7 @@ def test_the_use_of_a_key_is_noted_every_ten_minutes(bare_system: System, client
     assert noted_again(timedelta(minutes=10, seconds=1))
 
 
-# --- who may ----------------------------------------------------------------------------------------------
+# --- who may --------------------------------------------------------------------------------------
 
 
 def test_nobody_who_drafts_a_disposal_gives_its_visa() -> None:
@@ -275,7 +275,9 @@ def test_the_cookie_that_only_https_sets_counts_first(client: TestClient, logged
 
 
 def test_a_request_is_confined_to_its_caller_s_tenant(bare_app: FastAPI, key_of: Any, logged_in: Any) -> None:
-    """What PostgreSQL is told of a request: the tenant of its key or person, from the moment it is known."""
+    """What PostgreSQL is told of a request: the tenant of its key or person, from the moment it is
+    known.
+    """
     router, seen = APIRouter(), []
 
     @router.get("/api/v1/seen", dependencies=[Depends(AnyCaller())])
@@ -290,7 +292,7 @@ def test_a_request_is_confined_to_its_caller_s_tenant(bare_app: FastAPI, key_of:
     assert seen == ["b", "a"]
 
 
-# --- where a request comes from ---------------------------------------------------------------------------
+# --- where a request comes from -------------------------------------------------------------------
 
 
 def request(**headers: str) -> Request:
@@ -317,7 +319,7 @@ def test_the_browser_says_which_site_asks(headers: dict[str, str], ours: bool) -
     assert same_origin(request(**headers)) is ours
 
 
-# --- keys -------------------------------------------------------------------------------------------------
+# --- keys -----------------------------------------------------------------------------------------
 
 
 def test_a_key_has_one_form() -> None:

@@ -1,4 +1,6 @@
-"""A server that accepts and then says nothing must not use up the patience of whoever asks how we are."""
+"""A server that accepts and then says nothing must not use up the patience of whoever asks how we
+are.
+"""
 
 from __future__ import annotations
 

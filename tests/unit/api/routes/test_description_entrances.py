@@ -1,4 +1,6 @@
-"""Every field of a description at every entrance: the same limit, the same refusal, the field named."""
+"""Every field of a description at every entrance: the same limit, the same refusal, the field
+named.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Processes that must run: restarted when they die, later and later, and ended with what they started."""
+"""Processes that must run: restarted when they die, later and later, and ended with what they
+started.
+"""
 
 from __future__ import annotations
 

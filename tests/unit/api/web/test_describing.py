@@ -1,4 +1,6 @@
-"""The record's page completes a description: every rule it can start, whoever may, nothing overwritten."""
+"""The record's page completes a description: every rule it can start, whoever may, nothing
+overwritten.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,10 @@ Person = Callable[[str, str], tuple[UserRow, str]]
 OURS = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}
 RULES = [rule for rule, _ in read_pack(pack_folder() / f"{PACK}.csv")]
 NO_FIELD = {"contract_notification": 4, "birth_date": 1, "death_date": 1}
-"""Starts that no field tells, and how many rules they start: the birth and death of a person and the notification
-of a market are facts of other documents than the one described; they come as events, never as a guess."""
+"""Starts that no field tells, and how many rules they start: the birth and death of a person and
+the notification of a market are facts of other documents than the one described; they come as
+events, never as a guess.
+"""
 
 
 @pytest.fixture

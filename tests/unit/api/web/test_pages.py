@@ -40,7 +40,7 @@ def send(client: TestClient, *files: tuple[str, bytes], **fields: str):
     return client.post("/depots", data=form, files=parts, headers=OURS, follow_redirects=False)
 
 
-# --- getting in ---------------------------------------------------------------------------------------
+# --- getting in -----------------------------------------------------------------------------------
 
 
 def test_looking_at_a_link_does_not_spend_it(client: TestClient, person: Person) -> None:
@@ -94,7 +94,7 @@ def test_no_change_without_the_page_s_own_token(clerk: TestClient, path: str) ->
     assert clerk.post(path, data={"csrf": csrf(clerk)}).status_code == 403  # no Origin
 
 
-# --- depositing ---------------------------------------------------------------------------------------
+# --- depositing -----------------------------------------------------------------------------------
 
 
 def test_a_deposit_is_received_and_followed(clerk: TestClient) -> None:
@@ -184,7 +184,7 @@ def test_only_administrators_see_the_state(clerk: TestClient) -> None:
     assert "/etat" not in clerk.get("/").text
 
 
-# --- every page ---------------------------------------------------------------------------------------
+# --- every page -----------------------------------------------------------------------------------
 
 PAGES = ("/", "/depots", "/depots?etat=incomplets", "/aide", "/accessibilite", "/connexion", "/rien-ici")
 
@@ -219,7 +219,7 @@ def test_choosing_a_language_leads_nowhere_else(client: TestClient, target: str)
     assert answer.headers["location"] == "/"
 
 
-# --- static files -------------------------------------------------------------------------------------
+# --- static files ---------------------------------------------------------------------------------
 
 
 def test_static_files_are_kept_for_ever_under_a_name_that_changes(client: TestClient) -> None:

@@ -25,7 +25,9 @@ DAY = timedelta(days=1)
 
 
 class Lax(LocalObjectStore):
-    """A real store that locks ``short`` of what it is asked for, and does not hold while it is ``loose``."""
+    """A real store that locks ``short`` of what it is asked for, and does not hold while it is
+    ``loose``.
+    """
 
     short = timedelta()
     loose = False

@@ -1,4 +1,7 @@
-"""Custody on both databases; and a rebuild whose process is killed, again and again, ends as one that was not."""
+"""Custody on both databases.
+
+And a rebuild whose process is killed, again and again, ends as one that was not.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,9 @@ def test_a_move_to_the_other_store(tmp_path: Path, keys: Path, databases: Databa
 
 
 _STEPS = {"the journal is there": (1, 0), "some records are there": (1, 1), "more are": (1, 65), "most are": (1, 129)}
-"""Entries and records in the database at which the process is killed: 64 records are one transaction."""
+"""Entries and records in the database at which the process is killed: 64 records are one
+transaction.
+"""
 
 
 @pytest.mark.timeout(600)

@@ -85,7 +85,9 @@ def test_everything_comes_back_from_a_bucket(bucket: System, tmp_path: Path, env
 
 
 def test_a_version_too_many_and_a_marker_are_alarms(bucket: System, tmp_path: Path, minio: S3Server) -> None:
-    """Somebody with the credential writes past us: a bucket takes more versions and hides what it can't lose."""
+    """Somebody with the credential writes past us: a bucket takes more versions and hides what it
+    can't lose.
+    """
     ids = filled(bucket, tmp_path)
     client, name = minio.client(), bucket.settings.archive.store.bucket  # type: ignore[union-attr]
     listed = [item.key for item in bucket.store.list("tenants/")]
@@ -170,7 +172,9 @@ def test_a_bucket_is_kept_twice_and_one_restores_the_other(bucket: System, tmp_p
 def test_what_is_held_and_rots_is_restored_held_and_let_go_whole(
     bucket: System, tmp_path: Path, minio: S3Server
 ) -> None:
-    """The version that can't be read and the one that stands beside it are held and released together."""
+    """The version that can't be read and the one that stands beside it are held and released
+    together.
+    """
     (record, *_) = filled(bucket, tmp_path)
     Custody(bucket).copy_everything()
     root = layout.record_folder("demo", record).root

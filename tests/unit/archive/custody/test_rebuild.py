@@ -1,4 +1,6 @@
-"""Database and index lost: everything that the store knows comes back, and what it does not is said."""
+"""Database and index lost: everything that the store knows comes back, and what it does not is
+said.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +160,9 @@ def stored(system: System, row: RecordRow) -> list[str]:
 
 
 def test_waiting_deposits_are_on_their_way_again(system: System, tmp_path: Path) -> None:
-    """Acknowledged, published or not, not yet a record: under the same key and the same record to be."""
+    """Acknowledged, published or not, not yet a record: under the same key and the same record to
+    be.
+    """
     filled(system, tmp_path)
     told = receive(system, b"published", "k1", title="Un")
     system.publisher.publish(force_token=True)
@@ -185,7 +189,9 @@ def test_waiting_deposits_are_on_their_way_again(system: System, tmp_path: Path)
 
 
 def test_what_was_not_published_is_told_again(system: System, tmp_path: Path) -> None:
-    """Kept and acknowledged a moment before the database was lost: made again, named, findable, provable."""
+    """Kept and acknowledged a moment before the database was lost: made again, named, findable,
+    provable.
+    """
     filled(system, tmp_path)
     lost = keep(system, tmp_path, 42)
     after, report = again(system)
@@ -348,7 +354,9 @@ def test_what_is_damaged_is_listed_and_the_rest_comes_back(
 def test_a_forgery_that_is_whole_in_itself_is_not_believed(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A later version with another original, its inventory and sidecars right: the journal knows the true one."""
+    """A later version with another original, its inventory and sidecars right: the journal knows
+    the true one.
+    """
     ids = filled(system, tmp_path)
     forged = b"%PDF forged"
     planned = Planned.of("original/original.pdf", forged)
@@ -395,7 +403,9 @@ def test_an_earlier_checkpoint_that_contradicts_the_log_claims_nothing(system: S
 
 
 def test_a_forged_later_version_is_never_taken_for_the_original(system: System, tmp_path: Path) -> None:
-    """Somebody with the store adds a version whose record tells of other bytes: listed, and not believed."""
+    """Somebody with the store adds a version whose record tells of other bytes: listed, and not
+    believed.
+    """
     ids = filled(system, tmp_path)
     forged = describe(system.stores, "demo", ids[2], {"title": "Faux"}, agent="user:1", expected_revision=1)
     content = stored_file(system, ids[2], "record.json")

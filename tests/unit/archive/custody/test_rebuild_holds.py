@@ -178,7 +178,9 @@ def test_a_statement_that_was_altered_is_not_believed(system: System, tmp_path: 
 
 
 def test_a_release_forged_in_the_store_frees_nothing(system: System, tmp_path: Path) -> None:
-    """The journal knows another one: the record was held again, and then somebody put the old words back."""
+    """The journal knows another one: the record was held again, and then somebody put the old words
+    back.
+    """
     one = keep(system, tmp_path, 1)
     which = hold(system, one)
     release(system, which)
@@ -286,7 +288,9 @@ def test_a_record_that_is_lost_does_not_take_the_hold_of_the_others(system: Syst
 
 
 def test_a_statement_that_nobody_decided_or_that_is_not_as_it_was_is_told(system: System, tmp_path: Path) -> None:
-    """Somebody with the store's credential writes that a hold has ended: it is found long before a rebuild reads it."""
+    """Somebody with the store's credential writes that a hold has ended: it is found long before a
+    rebuild reads it.
+    """
     one, two, three = (keep(system, tmp_path, n) for n in range(3))
     forged, altered, gone = hold(system, one), hold(system, two), hold(system, three)
     hold(system, one, tell=False)

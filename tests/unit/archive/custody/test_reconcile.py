@@ -1,4 +1,6 @@
-"""Database, journal, store, index beside each other: every drift is found, only views are put right."""
+"""Database, journal, store, index beside each other: every drift is found, only views are put
+right.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +120,8 @@ def test_every_injected_drift_of_the_store_is_found_and_none_is_touched(
 ) -> None:
     ids = filled(system, tmp_path)
     store = system.store
-    # a missing object, an unknown one, bytes of another size, a stranger beside the records, an unknown record
+    # a missing object, an unknown one, bytes of another size, a stranger beside the records, an
+    # unknown record
     stored_file(system, ids[1], "alto.xml").unlink()
     original = stored_file(system, ids[2], "original.pdf")
     put(store, str(original.parent.relative_to(system.settings.home / "store") / "autre.bin"), b"unknown")
@@ -140,7 +143,9 @@ def test_every_injected_drift_of_the_store_is_found_and_none_is_touched(
 
 
 def test_one_version_too_many_of_a_head_is_an_alarm(system: System, tmp_path: Path) -> None:
-    """A key's head replaced past us: the root inventory has one version for each OCFL version and no other."""
+    """A key's head replaced past us: the root inventory has one version for each OCFL version and
+    no other.
+    """
     ids = filled(system, tmp_path)
     root = next(p for p in stored_file(system, ids[0], "record.json").parents if ids[0] in p.name)
     key = str((root / "inventory.json").relative_to(system.settings.home / "store"))
@@ -185,7 +190,9 @@ def test_what_lies_in_the_register_and_is_not_of_it_is_told_and_stops_nothing(sy
 def test_a_register_that_the_journal_does_not_claim_is_told_and_never_taken_over(
     system: System, tmp_path: Path
 ) -> None:
-    """Somebody with the store's credential names a commune anew: the file is there, whole, and nobody's."""
+    """Somebody with the store's credential names a commune anew: the file is there, whole, and
+    nobody's.
+    """
     filled(system, tmp_path)
     before = rows(system, "tenants", "document_types", "retention_rules")
     ((_, content),) = [(n, c) for _, n, c in register.files(system.store, "demo")]

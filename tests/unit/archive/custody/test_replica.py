@@ -1,4 +1,6 @@
-"""The second copy: in step, locked, found damaged where it is, and what a damaged original is restored from."""
+"""The second copy: in step, locked, found damaged where it is, and what a damaged original is
+restored from.
+"""
 
 from __future__ import annotations
 
@@ -183,7 +185,10 @@ def test_a_damaged_copy_is_found_and_copied_anew(paired: System, tmp_path: Path)
 def test_a_head_that_was_put_back_in_the_copy_is_no_alarm_when_it_moves_on(
     paired: System, tmp_path: Path, again: int
 ) -> None:
-    """A damaged version lies among those that are in sequence; one more that nobody tells of is still told."""
+    """A damaged version lies among those that are in sequence.
+
+    One more that nobody tells of is still told.
+    """
     record_id = keep(paired, tmp_path, 1)
     Custody(paired).copy_everything()
     head = next(p for p in (tmp_path / "nas" / "tenants").rglob("inventory.json") if p.parent.name.endswith(record_id))
@@ -225,7 +230,9 @@ def test_a_catalogue_that_was_changed_is_no_reason_to_restore(paired: System, tm
 
 @pytest.mark.parametrize("path", ["v1/content/autre.bin", "v1/inventory.json", "v1/inventory.json.sha512"])
 def test_what_no_inventory_accounts_for_is_no_reason_to_restore(paired: System, tmp_path: Path, path: str) -> None:
-    """Somebody has the catalogue pin other bytes, and lays them into both stores: nobody vouches for them."""
+    """Somebody has the catalogue pin other bytes, and lays them into both stores: nobody vouches
+    for them.
+    """
     ids = filled(paired, tmp_path)
     Custody(paired).copy_everything()
     assert Custody(paired).restore("demo", ids[0], agent="service:cli") == []
@@ -480,7 +487,9 @@ def held_in(store: Any, record: str) -> set[bool]:
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-    """Something happens after a record that is to be restored was read, and before anything is put back."""
+    """Something happens after a record that is to be restored was read, and before anything is put
+    back.
+    """
     real = Restoring._require_agreement
 
     def agree(self: Restoring, *given: Any) -> None:

@@ -1,4 +1,6 @@
-"""The migrations make exactly the tables that the code uses, whoever starts them and however often they are cut."""
+"""The migrations make exactly the tables that the code uses, whoever starts them and however often
+they are cut.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,10 @@ event.listen(database.engine, "after_cursor_execute", cut)
 migrate(database, role=sys.argv[3])
 print(done)
 """
-"""Migrates in a process of its own that is killed after so many statements; without, tells how many there are."""
+"""Migrates in a process of its own that is killed after so many statements.
+
+Without, tells how many there are.
+"""
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""What is refused of a PostgreSQL server, what counts as away, one snapshot, forks, and the bell."""
+"""What is refused of a PostgreSQL server, what counts as away, one snapshot,
+forks, and the bell.
+"""
 
 from __future__ import annotations
 

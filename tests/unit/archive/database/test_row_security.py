@@ -256,7 +256,10 @@ SEEN = (
     "CREATE POLICY wide ON records USING (true)",
     "DROP POLICY by_tenant ON records",
 )
-"""What the service itself notices and ``doctor`` tells; the rest is mended at the next start."""
+"""What the service itself notices and ``doctor`` tells.
+
+The rest is mended at the next start.
+"""
 
 
 @pytest.mark.services

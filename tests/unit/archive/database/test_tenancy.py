@@ -1,4 +1,6 @@
-"""Whose rows a thread of work may see: said once, heard everywhere it works, forgotten at the end."""
+"""Whose rows a thread of work may see: said once, heard everywhere it works,
+forgotten at the end.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def test_a_request_sees_nothing_until_its_caller_is_known() -> None:
 
 
 def test_what_one_thread_of_a_request_finds_out_the_others_know() -> None:
-    """Dependencies and endpoints run in a pool of threads, each in a copy of the request's context."""
+    """Dependencies and endpoints run in threads, each in a copy of the request's context."""
 
     def request() -> str:
         confined()

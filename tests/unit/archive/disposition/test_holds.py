@@ -1,4 +1,6 @@
-"""What is held stays held: in the catalogue at once, in the store once it answers, on files and on a real MinIO."""
+"""What is held stays held: in the catalogue at once, in the store once it answers, on files and on
+a real MinIO.
+"""
 
 from __future__ import annotations
 
@@ -388,7 +390,9 @@ def test_minio_itself_refuses_and_says_on_for_each_version(
 
 @pytest.mark.services
 def test_minio_refuses_what_is_held_and_has_no_lock_left(make: Make, minio: S3Server, tmp_path: Path) -> None:
-    """A lock can't be waited for: an object that never had one is held, as all are once theirs has ended."""
+    """A lock can't be waited for: an object that never had one is held, as all are once theirs has
+    ended.
+    """
     settings = minio.settings()
     world = make(store=MinioObjectStore(settings, utc_now))
     record = world.keep(tmp_path)
@@ -465,7 +469,9 @@ def test_evidence_carries_the_hold_and_its_checker_agrees(world: World, keys: Pa
 
 
 def test_decisions_that_cross_leave_what_was_decided_last(world: World, tmp_path: Path) -> None:
-    """Held and released by several at once, and described meanwhile: no wait without end, nothing lifted too much."""
+    """Held and released by several at once, and described meanwhile: no wait without end, nothing
+    lifted too much.
+    """
     records = [world.keep(tmp_path), world.keep(tmp_path)]
     last: list[str] = []
 

@@ -71,7 +71,9 @@ def test_what_has_no_end_is_always_locked(world: World, watch: Watch, tmp_path: 
 def test_what_has_no_end_is_always_locked_by_a_real_store(
     make: Make, tmp_path: Path, watch: Watch, minio: S3Server
 ) -> None:
-    """The adapter keeps the true time: it locks nothing while its clock and the server's are far apart."""
+    """The adapter keeps the true time: it locks nothing while its clock and the server's are far
+    apart.
+    """
     check_a_horizon(make(store=MinioObjectStore(minio.settings(), utc_now)), watch, tmp_path)
 
 

@@ -124,7 +124,9 @@ def test_without_a_root_only_the_chain_is_missing(folder: Path) -> None:
 
 
 def test_it_needs_only_cryptography_and_no_network(folder: Path, keys_now: Path, tmp_path: Path) -> None:
-    """A fresh environment holding nothing but ``cryptography`` and what that needs, in an empty network."""
+    """A fresh environment holding nothing but ``cryptography`` and what that needs, in an empty
+    network.
+    """
     import _cffi_backend
     import cffi
     import cryptography
@@ -189,7 +191,8 @@ def test_other_changes_of_the_folder_are_refused(folder: Path, root: bytes, chan
 
 
 def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_now: Path) -> None:
-    """Who can sign a new list still can't change the record: journal, seal and token contradict him.
+    """Who can sign a new list still can't change the record: journal, seal and token contradict
+    him.
 
     Each forgery is caught by the check that is there for it, not only by some other.
     """
@@ -257,7 +260,9 @@ def test_times_that_can_not_be_are_refused(folder: Path, keys_now: Path) -> None
 def test_somebody_elses_whole_bundle_does_not_lead_to_the_root(
     tmp_path: Path, root: bytes, record: str, databases: Databases
 ) -> None:
-    """The forger makes every key anew: everything agrees with itself, but not with the reader's root."""
+    """The forger makes every key anew: everything agrees with itself, but not with the reader's
+    root.
+    """
     keys = tmp_path / "keys"
     ensure_generated(keys, organisation="Commune de Test")
     forger = World(tmp_path, keys, databases)

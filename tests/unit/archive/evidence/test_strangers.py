@@ -1,4 +1,6 @@
-"""The bundle's verifier reads seals and tokens that others made, and refuses what is not quite right."""
+"""The bundle's verifier reads seals and tokens that others made, and refuses what is not quite
+right.
+"""
 
 import ast
 import hashlib
@@ -71,7 +73,10 @@ def test_tokens_of_openssl_are_read(keys_now: Path, tmp_path: Path, alg: str) ->
 
 
 def test_every_flipped_bit_that_a_signature_covers_is_refused(keys_now: Path, tmp_path: Path) -> None:
-    """Statement, signed attributes, signature, certificate; the rest of the envelope is the manifest's to keep."""
+    """Statement, signed attributes, signature, certificate.
+
+    The rest of the envelope is the manifest's to keep.
+    """
     token = openssl_token(keys_now, tmp_path, b"content", "sha256")
     certificate = x509.load_pem_x509_certificate((keys_now / "tsa.pem").read_bytes())
     signed = verify.open_cms(token, verify.TST_INFO, None, [])

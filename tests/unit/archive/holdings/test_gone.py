@@ -1,4 +1,6 @@
-"""A record that is lawfully gone: every verb refuses it, the index forgets it, its locks are left to end."""
+"""A record that is lawfully gone: every verb refuses it, the index forgets it, its locks are left
+to end.
+"""
 
 from __future__ import annotations
 

@@ -304,7 +304,8 @@ def test_a_crash_at_any_write_is_made_good_by_the_retry(
             keep(fragile, given, nothing)
         assert entries_of(database, given.record_id) == []
         store.left = 10**6
-        # the retry may find that a stage says something else than before: what is locked stays, and is told
+        # the retry may find that a stage says something else than before: what is locked stays, and
+        # is told
         keep(fragile, replace(given, pages=2 + left % 2), nothing)
         same_again = left % 2 == 0
         inventory = (object_path(root, given.record_id) / "inventory.json").read_text()

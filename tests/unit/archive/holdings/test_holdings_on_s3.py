@@ -92,7 +92,9 @@ class _Interrupted(MinioObjectStore):
 def test_what_a_crash_left_is_adopted_version_by_version(
     tmp_path: Path, keys: Path, databases: Databases, settings: S3Store
 ) -> None:
-    """Locked bytes can't be taken back: a retry that wrote them again would leave versions that nobody announced."""
+    """Locked bytes can't be taken back: a retry that wrote them again would leave versions that
+    nobody announced.
+    """
     store = _Interrupted(settings, utc_now)
     world = World(tmp_path, keys, databases, store=store)
     package = world.package(tmp_path)

@@ -13,7 +13,8 @@ from archive.journal import merkle as journal
 LEAVES = [journal.leaf_hash(f"entry {n}".encode()) for n in range(700)]
 NODES = journal.nodes_of(LEAVES)
 
-# Certificate Transparency's reference inputs and roots (RFC 6962 implementations' shared test vectors).
+# Certificate Transparency's reference inputs and roots (RFC 6962 implementations' shared test
+# vectors).
 CT_INPUTS = [b"", b"\x00", b"\x10", b" !", b"01", b"@ABC", b"PQRSTUVW", b"`abcdefghijklmno"]
 CT_INPUTS[3] = b"\x20\x21"
 CT_INPUTS[4] = b"\x30\x31"
@@ -96,7 +97,9 @@ def test_tiles_hold_every_node(size: int, data: st.DataObject) -> None:
 @given(st.integers(0, 70_000), st.integers(0, 70_000))
 @settings(max_examples=200, deadline=None)
 def test_growth_writes_each_tile_of_the_new_head(first: int, second: int) -> None:
-    """What was there at the old size and what growth adds is all that a reader of the new size asks for."""
+    """What was there at the old size and what growth adds is all that a reader of the new size asks
+    for.
+    """
     old, new = sorted((first, second))
     written = set(journal.new_tiles(0, old)) | set(journal.new_tiles(old, new))
     assert set(journal.new_tiles(0, new)) <= written

@@ -1,4 +1,6 @@
-"""Publication: what is in the store is what a stranger's checker accepts, whatever interrupted us."""
+"""Publication: what is in the store is what a stranger's checker accepts,
+whatever interrupted us.
+"""
 
 import hashlib
 import json

@@ -1,4 +1,6 @@
-"""The registry of entry types: whole for each table that must know them, and true to what was published."""
+"""The registry of entry types: whole for each table that must know them, and true to what was
+published.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The registry of the description's fields: whole, one with tables and index, one judge for every value."""
+"""The registry of the description's fields: whole, one with tables and index, one judge for every
+value.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every key that is built is read back as it was built; any other string is answered with None, or built again."""
+"""Every key that is built is read back as it was built.
+
+Any other string is answered with None, or built again.
+"""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,6 @@
-"""A backup is worth what its restoration shows: on both databases, whole, and damaged in each way."""
+"""A backup is worth what its restoration shows: on both databases, whole, and
+damaged in each way.
+"""
 
 from __future__ import annotations
 

@@ -129,7 +129,9 @@ def test_a_store_that_no_longer_enforces_raises_an_alarm(system: System, watch: 
 def test_a_long_step_keeps_its_lease_and_one_that_hangs_does_not(
     name: str, kept: bool, system: System, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second beat that copied at the same time would find the first one's objects in its way, and raise an alarm."""
+    """A second beat that copied at the same time would find the first one's objects in its way, and
+    raise an alarm.
+    """
     monkeypatch.setattr(schedule, "_RENEWED_EVERY", 0.02)
     beat = Beat(system)
     begun, ended = threading.Event(), threading.Event()

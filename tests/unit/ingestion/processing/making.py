@@ -64,7 +64,10 @@ def _nursery() -> subprocess.Popen[str]:
 
 
 def dead_worker(*, alone: bool) -> str:
-    """The name of a process that is gone; ``alone``: its parent, which the test started, lives on."""
+    """The name of a process that is gone.
+
+    ``alone``: its parent, which the test started, lives on.
+    """
     nursery = _nursery()
     assert nursery.stdin is not None
     assert nursery.stdout is not None

@@ -1,4 +1,6 @@
-"""Two worker processes over the same rows on PostgreSQL, and the bell that wakes a relay elsewhere."""
+"""Two worker processes over the same rows on PostgreSQL, and the bell that
+wakes a relay elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The power goes at every boundary in turn; after the restart there is one record, told once."""
+"""The power goes at every boundary in turn.
+
+After the restart there is one record, told once.
+"""
 
 from __future__ import annotations
 

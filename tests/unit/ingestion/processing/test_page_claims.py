@@ -214,7 +214,9 @@ def test_a_retry_takes_the_deposit_and_its_open_chunks_from_whoever_had_them(reg
 
 
 def test_pages_read_too_late_leave_no_trace(register: Register) -> None:
-    """The worker wakes from a long sleep in the middle of its pages: another had them read meanwhile."""
+    """The worker wakes from a long sleep in the middle of its pages: another had them read
+    meanwhile.
+    """
     taken: list[Claim] = []
 
     class Sleeps(Paged):

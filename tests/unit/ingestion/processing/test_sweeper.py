@@ -1,4 +1,6 @@
-"""Relay and sweeper over a real broker: nothing waits for ever, nothing is thrown away too early."""
+"""Relay and sweeper over a real broker: nothing waits for ever, nothing is
+thrown away too early.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What no stage looked at is said to be unverified in the record: absence of evidence is never a pass."""
+"""What no stage looked at is said to be unverified in the record: absence of evidence is never a
+pass.
+"""
 
 from __future__ import annotations
 

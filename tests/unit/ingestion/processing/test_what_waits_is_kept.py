@@ -34,7 +34,7 @@ class Clock:
         return self.now
 
 
-# --- staging ----------------------------------------------------------------------------------------------
+# --- staging --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["received", "working", "quarantined"])
@@ -49,7 +49,9 @@ def test_staging_of_what_is_no_record_yet_is_never_swept(bench: Any, state: str)
 
 
 def test_staging_of_a_record_that_is_made_again_is_not_swept_meanwhile(bench: Any) -> None:
-    """Its bytes are whole in the record, and what was checkpointed is what the worker is at work on."""
+    """Its bytes are whole in the record, and what was checkpointed is what the worker is at work
+    on.
+    """
     works = Works(bench)
     deposit = bench.receive(b"received").deposit
     works.drain(works.runner(list(ordinary().values())))
@@ -64,7 +66,7 @@ def test_staging_of_a_record_that_is_made_again_is_not_swept_meanwhile(bench: An
     assert list(bench.store.list("staging/")) == []
 
 
-# --- what a stage is given --------------------------------------------------------------------------------
+# --- what a stage is given ------------------------------------------------------------------------
 
 
 def staged(store: LocalObjectStore, content: bytes) -> Output:
@@ -94,7 +96,7 @@ def test_bytes_that_changed_in_staging_reach_no_stage(tmp_path: Path) -> None:
     assert list((tmp_path / "work" / "shared").iterdir()) == []
 
 
-# --- duties -----------------------------------------------------------------------------------------------
+# --- duties ---------------------------------------------------------------------------------------
 
 
 def test_a_duty_that_was_taken_over_is_not_let_go_by_who_lost_it(bench: Any) -> None:

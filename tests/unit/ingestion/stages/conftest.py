@@ -7,7 +7,9 @@ import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a sample's tests together where tests are dealt out one by one (``--dist loadgroup``)."""
+    """Keep a sample's tests together where tests are dealt out one by one (``--dist
+    loadgroup``).
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "way" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group(item.callspec.params["expected"].file))

@@ -1,4 +1,6 @@
-"""The scanner's adapter against a real daemon: what it finds, what it could not look at, and when it dies."""
+"""The scanner's adapter against a real daemon: what it finds, what it could not look at, and when
+it dies.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,10 @@ def test_what_an_undated_base_does_not_find_is_unverified(scanner: ClamAv, tmp_p
 
 
 def test_clean_needs_signatures_of_the_last_two_days() -> None:
-    """The one thing that a base without a date can't show; the daemon's words are those of its manual."""
+    """The one thing that a base without a date can't show.
+
+    The daemon's words are those of its manual.
+    """
     said, now = b"stream: OK\0", datetime(2026, 11, 24, 12, tzinfo=UTC)
     fresh = clamav._understood(said, "ClamAV 1.4.3/27793/Mon Nov 23 09:56:55 2026", now)
     stale = clamav._understood(said, "ClamAV 1.4.3/27790/Sat Nov 21 09:56:55 2026", now)
