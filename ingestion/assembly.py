@@ -1,7 +1,4 @@
-"""Puts the system together. The only module that names an adapter.
-
-Heavy parts are loaded when first used.
-"""
+"""Assemble the system; the only module that names an adapter, each loaded at first use."""
 
 from __future__ import annotations
 
@@ -54,8 +51,7 @@ class System:
 
     Args:
         pooled: False in workers, where a connection must not cross a fork.
-        sees: Whose rows transactions see when nobody says so: nobody's in the API (see
-            ``archive.database.tenancy``).
+        sees: Whose rows transactions see by default (``archive.database.tenancy``).
     """
 
     def __init__(
@@ -229,9 +225,7 @@ class System:
 
     @cached_property
     def notifier(self) -> Notifier:
-        """Notified after commits that leave something to send or to follow: in this home, or by
-        PostgreSQL.
-        """
+        """Notifier of commits that leave work: in this home, or by PostgreSQL."""
         if self.database.is_sqlite:
             return LocalNotifier(self.settings.home, "committed")
         from archive.database.postgres import Listener
@@ -356,10 +350,7 @@ class System:
             yield
 
     def initialise(self) -> None:
-        """Make or bring up to date everything that a start needs.
-
-        Several processes may call it at once.
-        """
+        """Make or update everything that a start needs; several processes may call it."""
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):

@@ -33,8 +33,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 INTACT, ALTERED, UNVERIFIABLE, NOTHING = "intact", "altered", "unverifiable", "nothing"
 EXIT = {INTACT: (0, "INTACT"), ALTERED: (3, "ALTERED / ALTÉRÉ"), UNVERIFIABLE: (4, "UNVERIFIABLE / INVÉRIFIABLE")}
 SKEW, SMALL = timedelta(seconds=60), 64 << 20
-# All that reading hostile bytes may raise; anything else is a fault of this program and shows as
-# such.
+# All that reading hostile bytes may raise; anything else is a fault of this program and shows as such.
 FAULTS: tuple[type[Exception], ...] = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError)
 FAULTS += (EOFError, RuntimeError, InvalidSignature, UnsupportedAlgorithm, zipfile.BadZipFile, x509.InvalidVersion)
 FAULTS += (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
@@ -117,10 +116,7 @@ def root_of_proof(n: int, size: int, entry: bytes, proof: Sequence[bytes]) -> by
 
 
 class _Der(NamedTuple):
-    """One DER element: its tag, its bytes with and without header.
-
-    Whoever opens it says which tag it has.
-    """
+    """One DER element: its tag, its bytes with and without header. Whoever opens it says which tag it has."""
 
     tag: int
     raw: bytes
@@ -215,9 +211,7 @@ def read_attributes(given: _Der, tag: int) -> dict[str, _Der]:
 
 
 def leads_to(leaf: x509.Certificate, others: Chain, at: datetime, roots: Chain, depth: int = 6) -> bool:
-    """Whether a chain of authorities, all good at that moment, leads from the leaf to one of the
-    roots.
-    """
+    """Whether a chain of authorities, all good at that moment, leads from the leaf to one of the roots."""
     if not depth or not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
         return False
     for issuer in (*roots, *others):
@@ -278,10 +272,7 @@ class Verifier:
             return bytes(file.read(SMALL))  # what is longer than that is cut here, and refused where it is used
 
     def run(self) -> list[Check]:
-        """All checks.
-
-        The token comes before those that need its time, lines stay in the order of numbers.
-        """
+        """All checks; the token comes before those that need its time, lines stay in the order of numbers."""
         if self.line(1, "manifest", self.check_manifest):
             self.line(3, "journal", self.check_entries)
             self.line(5, "time-stamp", self.check_token)
@@ -338,10 +329,7 @@ class Verifier:
         return f"vouched for by the seal of {signed.certificate.subject.rfc4514_string()}{outside}"
 
     def sealed_at(self, signed: Signed) -> datetime:
-        """When a seal was made, by its token or else the checkpoint's.
-
-        Its chain must lead to a given root.
-        """
+        """When a seal was made, by its token or else the checkpoint's; its chain must lead to a given root."""
         at = self.token_time(signed.token, _over(signed.signature), "seal") if signed.token else self.stamped
         if self.roots and not leads_to(signed.certificate, signed.others, at, self.roots):
             raise ValueError("the seal's chain does not lead to the given root")
