@@ -1,6 +1,6 @@
-"""Keys made at first start, so that everything works before an authority delivers real ones.
+"""Make keys at first start, so that all works before an authority delivers real ones.
 
-The root's own key is thrown away at once: nobody, not even we, can later issue under it.
+The root's own key is destroyed at once: nobody, not even we, can issue under it later.
 """
 
 from __future__ import annotations
@@ -26,23 +26,24 @@ _YEAR = timedelta(days=365)
 
 
 def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -> None:
-    """Make the local root, seal, time-stamping authority and log key, unless they are there.
+    """Make the local root, seal, time-stamping authority and log key, unless they exist.
 
-    Two processes may call this at once, and either may be killed: the set is made aside, then
-    named complete by one rename, then moved in; whoever comes next finishes the move.
+    Two processes may call this at once, and either may be killed. So the set is made in another
+    folder, declared complete by one rename, then moved in; the next call finishes the move.
 
     Args:
-        keys: Folder of the keys; made when absent, readable by its owner only.
+        keys: Folder of the keys; created when absent, readable by its owner only.
         organisation: Name written into the certificates.
-        clock: Says when the certificates begin.
+        clock: Gives the moment at which the certificates begin to be valid.
 
     Raises:
-        Corrupt: If part of an earlier set is missing: made anew, it would disown what it signed.
+        Corrupt: If part of an earlier set is missing: a new part would not match what was signed
+            before.
         Refused: ``keys_missing``: the folder is read-only here and holds no whole set.
     """
     if (
         all((keys / name).exists() for name in FILES) and not (keys / ".ready").exists()
-    ):  # also where the folder is shared and read-only
+    ):  # this also works where the folder is shared and read-only
         return
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(keys, os.W_OK):
@@ -79,7 +80,10 @@ def has_keys(keys: Path) -> bool:
 
 
 def keys_missing() -> Refused:
-    """Refuse to go on without the installation's keys: new ones would begin another journal."""
+    """Make the refusal to go on without the installation's keys.
+
+    New keys would begin another journal.
+    """
     return Refused(
         "keys_missing",
         "Les clés de cette installation ne sont pas dans le dossier des clés de cette machine.",

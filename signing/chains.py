@@ -1,7 +1,7 @@
-"""Certificate chains: from a signer up to a root that the caller trusts, at a given moment.
+"""Check certificate chains: from a signer up to a root that the caller trusts, at a moment.
 
-Revocation is not judged here: no status is fetched from anywhere. Callers that need it
-(signatures in PDF files) say so through ``signing.pdf``.
+Revocation is not judged here: no status is fetched from anywhere. Signatures in PDF files, whose
+revocation counts, are judged by ``signing.pdf``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MALFORMED = (
     x509.UnsupportedGeneralNameType,
     UnsupportedAlgorithm,
 )
-"""What reading a certificate of somebody else may raise."""
+"""Errors that reading a foreign certificate may raise."""
 
 _LONGEST = 8
 _UNDERSTOOD = {
@@ -36,7 +36,7 @@ _UNDERSTOOD = {
 
 
 def readable_name(certificate: x509.Certificate) -> str:
-    """What to call the holder of a certificate: common name and organisation."""
+    """Return a readable name of a certificate's holder: common name and organisation."""
     words = [
         str(attribute.value)
         for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
@@ -65,11 +65,11 @@ def chain_fault(
     roots: Sequence[x509.Certificate],
     at: datetime,
 ) -> str | None:
-    """Say what keeps ``leaf`` from being trusted at a moment.
+    """Return the reason why ``leaf`` can't be trusted at a moment.
 
     Args:
         leaf: Certificate of the signer.
-        others: Certificates found beside it: offered, not trusted.
+        others: Certificates that came with it: offered, not trusted.
         roots: Certificates that the caller trusts.
         at: The moment that counts.
 
@@ -141,7 +141,7 @@ def _period_fault(certificate: x509.Certificate, at: datetime) -> str | None:
 
 
 def trusted_roots(keys: Path) -> list[bytes]:
-    """DER of the roots that the administrator put into ``keys/trusted`` as PEM."""
+    """Return the DER of the roots that the administrator put into ``keys/trusted`` as PEM."""
     return [
         certificate.public_bytes(Encoding.DER)
         for path in sorted((keys / "trusted").glob("*.pem"))

@@ -1,7 +1,8 @@
-"""CMS signed messages (RFC 5652): made by a ``Signer``, judged against roots.
+"""Make and judge CMS signed messages (RFC 5652).
 
-Shared by detached seals, seals in PDF files and time-stamp tokens. Only what those three
-need: one signer, signed attributes, the ESS reference to the signing certificate.
+A ``Signer`` signs; roots judge. Shared by detached seals, seals in PDF files and time-stamp tokens,
+and limited to what those three need: one signer, signed attributes, the ESS reference to the
+signing certificate.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _DER = Encoding.DER
 
 
 class CmsError(Exception):
-    """Something is wrong with a signed message.
+    """Error: something is wrong with a signed message.
 
     Attributes:
         reason: Stable snake_case word.
@@ -48,7 +49,7 @@ class CmsError(Exception):
 
 @dataclass(frozen=True)
 class SignedMessage:
-    """A CMS message whose signature holds; its certificate has not been judged yet.
+    """CMS message whose signature holds; its certificate has not been judged yet.
 
     Attributes:
         content: Encapsulated bytes; None when detached.
@@ -57,7 +58,7 @@ class SignedMessage:
         others: Further certificates found in the message.
         signing_time: As claimed by the signer.
         token: DER of the signature time-stamp token, if there is one.
-        signature: The bare signature, which such a token is over.
+        signature: The bare signature; a time-stamp token is over it.
     """
 
     content: bytes | None
@@ -84,7 +85,7 @@ def signed_message(
         digest: SHA-256 of the content.
         content_type: ``data`` or ``tst_info``.
         content: Encapsulated ASN.1 value; None for a detached signature.
-        signing_time: Claimed time; PAdES wants none here.
+        signing_time: Claimed time; None for PAdES, which forbids it here.
     """
     attributes = _signed_attributes(signer, digest, content_type, signing_time)
     signed_attributes = cms.CMSAttributes(attributes)
@@ -108,7 +109,7 @@ def signed_message(
     enclosed: dict[str, Any] = {"content_type": content_type}
     if content is not None:
         enclosed["content"] = content
-    # The root is left out: who trusts it has it, who does not must not get it from here.
+    # The root is left out: a reader who trusts it has it, any other must not get it from here.
     chain = [asn1_x509.Certificate.load(der) for der in signer.chain]
     return cms.ContentInfo(
         {
@@ -135,7 +136,7 @@ def _signed_attributes(
         _attribute("signing_certificate_v2", _certificate_reference(signer.certificate)),
     ]
     if signing_time is not None:
-        # CMS wants the two-digit form up to 2049 and the long one after (RFC 5652, 11.3).
+        # CMS requires the two-digit year up to 2049 and the long form after (RFC 5652, 11.3).
         form = "utc_time" if signing_time.year < 2050 else "general_time"
         claimed = cms.Time({form: signing_time.replace(microsecond=0)})
         attributes.append(_attribute("signing_time", claimed))
@@ -143,7 +144,7 @@ def _signed_attributes(
 
 
 def signature_of(message: cms.ContentInfo) -> bytes:
-    """The bare signature of a message that we made."""
+    """Return the bare signature of a message that we made."""
     return bytes(message["content"]["signer_infos"][0]["signature"].native)
 
 
@@ -165,7 +166,7 @@ def opened(der: bytes, *, digest_of_detached: dict[str, bytes] | None = None) ->
         digest_of_detached: Digests of the detached content by algorithm name, unless encapsulated.
 
     Raises:
-        CmsError: If it is unreadable, of an algorithm that is not accepted, or does not hold.
+        CmsError: If it is unreadable, uses an algorithm that is not accepted, or does not hold.
     """
     try:
         return _opened(der, digest_of_detached)
@@ -192,7 +193,7 @@ def _opened(der: bytes, detached: dict[str, bytes] | None) -> SignedMessage:
         content = bytes(enclosed["content"].contents)
         actual = hashlib.new(algorithm, content).digest()
     else:
-        # A message that carries its own content says nothing about the bytes it lies beside.
+        # A message that carries its own content proves nothing about any other bytes.
         if enclosed["content"].native is not None or algorithm not in detached:
             raise CmsError("unreadable", broken=False)
         actual = detached[algorithm]
@@ -280,7 +281,7 @@ def _check_signature(certificate: x509.Certificate, info: Any, message: bytes) -
     try:
         key = certificate.public_key()
         kind = algorithm.signature_algo
-        # PKCS#1 v1.5 may name no digest of its own: the digest algorithm beside it then counts.
+        # PKCS#1 v1.5 may name no digest of its own: then the message's digest algorithm counts.
         named = None if algorithm["algorithm"].native == "rsassa_pkcs1v15" else algorithm.hash_algo
         digest = _HASHES.get(named or info["digest_algorithm"]["algorithm"].native)
         if digest is None:
@@ -315,7 +316,7 @@ def _certificate_reference(der: bytes) -> tsp.SigningCertificateV2:
 
 
 def _optional(info: Any, where: str, kind: str) -> Any:
-    """The one value of an attribute, None when absent; several values are refused."""
+    """Return the one value of an attribute; None when absent. Several values are refused."""
     values = [v for a in info[where] or () if a["type"].native == kind for v in a["values"]]
     if len(values) > 1:
         raise CmsError("unreadable", broken=False)

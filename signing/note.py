@@ -1,6 +1,6 @@
-"""C2SP signed notes and the installation's Ed25519 log key.
+"""Sign and verify C2SP notes with the installation's Ed25519 log key.
 
-A note is a text that ends in a line break, an empty line, and one signature line a signer:
+A note is a text that ends in a line break, an empty line, and one signature line for each signer:
 ``— name base64(key id ‖ signature)``. See https://c2sp.org/signed-note.
 """
 
@@ -21,14 +21,14 @@ _MOST_SIGNATURES = 100
 
 
 class LogKey:
-    """Signs checkpoints and receipts in the name of one installation.
+    """Log key: signs checkpoints and receipts in the name of one installation.
 
     Args:
         key: The private key; it stays in this object.
         origin: Public name of the installation, which is the name in every signature line.
 
     Raises:
-        ValueError: If the name can't stand in a signature line.
+        ValueError: If a signature line can't hold the name.
     """
 
     def __init__(self, key: Ed25519PrivateKey, origin: str) -> None:
@@ -52,7 +52,7 @@ class LogKey:
 
     @property
     def vkey(self) -> str:
-        """The public key as ``origin+hash+base64``, the form that is published and vouched for."""
+        """Public key as ``origin+hash+base64``, the form that is published."""
         return f"{self.origin}+{self._id.hex()}+{base64.b64encode(_ED25519 + self._public).decode()}"
 
     def sign_note(self, text: str) -> str:
@@ -118,7 +118,7 @@ def _check_text(text: str) -> None:
 
 
 def _strict_base64(text: str) -> bytes:
-    """Decode base64, refusing whatever would be written differently (unused bits, white space)."""
+    """Decode base64; refuse all but its one strict form (no unused bits, no white space)."""
     try:
         value = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -1,8 +1,8 @@
-"""Seals in PDF files: prepare, complete, judge. The only user of pyHanko.
+"""Prepare, complete and judge seals in PDF files. The only user of pyHanko.
 
-Sealing takes three steps so that a parser of foreign bytes never runs beside the key::
+Sealing takes three steps, so that no parser of foreign bytes runs beside the key::
 
-    prepare    in the sandbox   adds an empty, invisible field and says which bytes are to be sealed
+    prepare    in the sandbox   adds an empty, invisible field; states which bytes are to be sealed
     complete   where the key is hashes those bytes, seals the digest, fills the hole; parses no PDF
     validate   in the sandbox   reads the result as a stranger would
 
@@ -40,7 +40,7 @@ _ROOM_FOR_TOKEN = 10_000
 
 @dataclass(frozen=True)
 class PreparedSeal:
-    """Facts about a prepared file that ``complete`` needs; can be written as JSON.
+    """Facts about a prepared file, for ``complete``; they can be written as JSON.
 
     Attributes:
         digest: SHA-256 of the bytes to be sealed, hex.
@@ -61,15 +61,15 @@ class PreparedSeal:
     at: str
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
+        """Return the facts as plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> PreparedSeal:
-        """Read what ``as_json`` wrote; the value comes from a sandbox, so its shape is checked.
+        """Read what ``as_json`` wrote; its shape is checked, as it comes from a sandbox.
 
         Raises:
-            ValueError: If a member is missing, too many, or of another type.
+            ValueError: If a member is missing, unknown, or of another type.
         """
         try:
             prepared = cls(**value)
@@ -84,7 +84,7 @@ class PreparedSeal:
 
 @dataclass(frozen=True)
 class SealFacts:
-    """Facts about a seal just applied.
+    """Facts about a seal that was just applied.
 
     Attributes:
         level: ``B-T`` with a time-stamp, else ``B-B``.
@@ -115,11 +115,11 @@ def prepare(
 
     Args:
         source: PDF without signatures; read only.
-        target: Where the prepared copy goes.
+        target: Path of the prepared copy.
         certificate: DER of the seal certificate, to measure the hole.
         chain: DER of its issuers.
         field: Name of the field.
-        reason: Why it is sealed, for readers of the file.
+        reason: Why it is sealed, shown to readers of the file.
         at: Claimed time.
 
     Raises:
@@ -163,7 +163,7 @@ def prepare(
 
 
 def _writer(file: BinaryIO) -> IncrementalPdfFileWriter:
-    """Open a PDF for one more revision; refuse one that may not get a seal."""
+    """Open a PDF for one more revision; refuse one that may not be sealed."""
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign.fields import enumerate_sig_fields
 
@@ -183,17 +183,17 @@ def complete(
     *,
     source: Path | None = None,
 ) -> SealFacts:
-    """Seal a prepared file in place; runs where the key is and handles bytes only.
+    """Seal a prepared file in place; runs where the key is and works on bytes only.
 
-    Nothing that the sandbox said is believed: the hole must be an empty hexadecimal string, the
-    digest is computed again, and the original must be a prefix of the file.
+    No answer of the sandbox is trusted: the hole must be an empty hexadecimal string, the digest is
+    computed again, and the original must be a prefix of the file.
 
     Args:
         target: File that ``prepare`` wrote.
-        prepared: What it said.
+        prepared: The facts that it returned.
         signer: Holds the seal's key.
         timestamper: Attests the time; without one the seal is only B-B.
-        source: The file before; when given, it is compared.
+        source: The file before; when given, it is compared with the result.
 
     Raises:
         Corrupt: If the file is not what ``prepare`` described.
@@ -229,7 +229,7 @@ def complete(
 def seal_file(
     source: Path, target: Path, signer: Signer, timestamper: Timestamper | None, *, clock: Clock = utc_now
 ) -> SealFacts:
-    """Prepare and complete in one process, for files of our own."""
+    """Prepare and complete in one process; only for files of our own."""
     prepared = prepare(source, target, certificate=signer.certificate, chain=signer.chain, at=clock())
     return complete(target, prepared, signer, timestamper, source=source)
 
@@ -255,14 +255,14 @@ def validate(path: Path, roots: Sequence[bytes], at: datetime) -> SignatureRepor
             trusted = [asn1_x509.Certificate.load(der, strict=True) for der in roots]
             return SignatureReport.of(_findings(reader, trusted, roots, at))
     except Exception:  # noqa: BLE001 - whatever a foreign file does to the parser is a doubt, never a pass
-        # A file that no signature can be in is only sloppy.
+        # A file that can hold no signature is badly written, but nothing in it has to be judged.
         return SignatureReport.of((doubt("", "unreadable"),) if _may_be_signed(path) else ())
 
 
 def _findings(
     reader: PdfFileReader, trusted: list[Any], roots: Sequence[bytes], at: datetime
 ) -> tuple[SignatureFinding, ...]:
-    """One finding for each filled signature field, in the order of signing."""
+    """Return one finding for each filled signature field, in the order of signing."""
     from pyhanko.sign.fields import enumerate_sig_fields
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
@@ -284,7 +284,7 @@ def _findings(
 
 
 def _may_be_signed(path: Path) -> bool:
-    """Whether the file holds a byte range; without one there is no signature."""
+    """Whether the file contains a byte range; without one there is no signature."""
     if path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
@@ -292,7 +292,7 @@ def _may_be_signed(path: Path) -> bool:
 
 
 def _checked_hole(file: BinaryIO, target: Path, prepared: PreparedSeal, signer: Signer) -> int:
-    """Check that the hole is an empty hexadecimal string inside the file; return its room."""
+    """Check that the hole is an empty hexadecimal string inside the file; return its size."""
     start, end = prepared.hole_start, prepared.hole_end
     if not 0 < start < end - 2 < end < prepared.size or target.stat().st_size != prepared.size:
         raise _torn("offsets")

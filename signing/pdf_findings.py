@@ -1,8 +1,8 @@
-"""Findings about one signature in a PDF file; called by ``signing.pdf`` alone.
+"""Judge one signature in a PDF file; called by ``signing.pdf`` alone.
 
-Strict where it counts: one strict parser, the caller's roots and no others, no fetching, revocation
-required wherever a certificate declares it, the whole file accounted for. Whatever goes wrong on
-the way is a doubt, never a pass.
+It is strict: one strict parser, the caller's roots and no others, no fetching, revocation required
+wherever a certificate declares it, the whole file accounted for. Anything that goes wrong on the
+way makes the verdict indeterminate, never a pass.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from signing.reasons import sentence
 from signing.timestampers.rfc3161 import TokenReport, verify_token
 from signing.verdict import SignatureFinding, Verdict
 
-# Every distrusted certificate would otherwise be a traceback, with a person's name, in the log.
+# Otherwise each distrusted certificate would put a traceback with a person's name into the log.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
 
 JUDGED = frozenset({"/ETSI.CAdES.detached", "/adbe.pkcs7.detached", "/ETSI.RFC3161"})
-"""Kinds of signature that can be judged; of others it is said that they can't."""
+"""Kinds of signature that can be judged; any other is indeterminate."""
 
 _REASONS = {
     AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND: "untrusted_chain",
@@ -80,11 +80,11 @@ _SIGNATURES_ONLY = StandardDiffPolicy(
     global_rules=[_CATALOG(), *(rule().as_qualified(ModificationLevel.LTA_UPDATES) for rule in _HARMLESS)],
     form_rule=FormUpdatingRule(field_rules=[rule() for rule in _FIELDS]),
 )
-"""pyHanko's own policy without the filling in of other fields than signatures."""
+"""pyHanko's own policy, but no field other than a signature may be filled in."""
 
 
 class SignatureJudge:
-    """The judgement of one signature, from bytes outwards to trust."""
+    """Judge of one signature: first its bytes, then trust in its signer."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class SignatureJudge:
         self._stamped = self._stamp.time if self._stamp and self._stamp.verdict is Verdict.VALID else None
 
     def finding(self) -> SignatureFinding:
-        """Judge: first the bytes, then the seal on them, then what came after, then who sealed."""
+        """Judge the bytes, then the seal on them, then later changes, then the signer."""
         stamp_only = self._signature.sig_object_type == "/DocTimeStamp"
         if stamp_only:
             status: Any = validate_pdf_timestamp(self._signature, self._context(self._at))
@@ -141,7 +141,7 @@ class SignatureJudge:
         return Verdict.VALID, "ok"
 
     def _changed(self, status: Any) -> tuple[Verdict, str] | None:
-        """Judge the bytes outside the signature: none, harmless, or changed content."""
+        """Judge the bytes outside the signature; None when there are none or they are harmless."""
         if not self._hole_is_the_signature() or status.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
             return Verdict.INVALID, "partial_coverage"
         if self._padding().strip(b"\0"):
@@ -149,12 +149,12 @@ class SignatureJudge:
         if status.coverage is SignatureCoverageLevel.ENTIRE_FILE:
             return None
         if self._signature.signed_revision == self._reader.xrefs.total_revisions - 1:
-            # No revision follows, yet bytes do: only a line break is above suspicion.
+            # Bytes follow that are no revision: only a line break is harmless.
             return (Verdict.INDETERMINATE, "partial_coverage") if self._tail().strip() else None
         return self._revised(status)
 
     def _revised(self, status: Any) -> tuple[Verdict, str] | None:
-        """Judge the revisions after the signed one."""
+        """Judge the revisions after the signed one; None when they are harmless."""
         level = status.modification_level
         if level is None or level is ModificationLevel.OTHER or getattr(status, "docmdp_ok", None) is False:
             return Verdict.INVALID, "changed_after_signing"
@@ -163,16 +163,12 @@ class SignatureJudge:
         return None
 
     def _only_signatures_follow(self) -> bool:
-        """Whether later revisions add signatures (each judged by itself) and fill in no other
-        field.
-        """
+        """Whether later revisions only add signatures; each of these is judged by itself."""
         result = _SIGNATURES_ONLY.review_file(self._reader, self._signature.signed_revision)
         return isinstance(result, DiffResult)
 
     def _hole_is_the_signature(self) -> bool:
-        """Whether what the byte range leaves out is the signature's own hexadecimal string, no
-        more.
-        """
+        """Whether the byte range leaves out the signature's hexadecimal string and nothing else."""
         first, length, second, _ = (int(n) for n in self._signature.byte_range)
         if first != 0 or not 0 < length < second:
             return False
@@ -186,7 +182,7 @@ class SignatureJudge:
             return False
 
     def _padding(self) -> bytes:
-        """Judge the unsigned gap that holds the signature: it must hold nothing else."""
+        """Return the bytes after the signature in its unsigned gap; they must all be zero."""
         content = bytes(self._signature.pkcs7_content)
         return content[int(parser.peek(content)) :]
 
@@ -201,7 +197,7 @@ class SignatureJudge:
             "allow_fetching": False,
             "revocation_mode": "hard-fail",
             "moment": moment,
-            # Lists archived in the file are younger than the signature: that is what they are for.
+            # Revocation lists archived in the file are younger than the signature, on purpose.
             "retroactive_revinfo": True,
         }
         store = self._security_store()
@@ -246,7 +242,7 @@ class SignatureJudge:
 
 
 def doubt(field: str, reason: str) -> SignatureFinding:
-    """A finding that only carries the reason why the signature could not be judged."""
+    """Return an indeterminate finding that carries only the reason."""
     return SignatureFinding(
         field=field, signer="", verdict=Verdict.INDETERMINATE, reason=reason, detail=sentence(reason)
     )

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Signer(Protocol):
-    """Holds the private key of the administration's electronic seal.
+    """Signer: holds the private key of the administration's electronic seal.
 
     An implementation MUST NOT hand out the private key, MUST sign with RSA PKCS#1 v1.5
     or ECDSA over SHA-256, and MUST raise ``Unavailable`` when its device does not answer.
@@ -26,14 +26,14 @@ class Signer(Protocol):
 
     @property
     def probative(self) -> bool:
-        """Whether the seal is probative; False for a key made here, which every page shows."""
+        """Whether the seal is probative; False for a key made here, and every page shows that."""
 
     def sign(self, message: bytes) -> bytes:
-        """Sign the message itself (the signer hashes it)."""
+        """Sign a message; pass the message itself, as the signer hashes it."""
 
 
 class Timestamper(Protocol):
-    """Gives RFC 3161 time-stamp tokens.
+    """Timestamper: gives RFC 3161 time-stamp tokens.
 
     An implementation MUST check imprint, nonce, policy, extended key usage and signature of every
     token before returning it, and MUST raise ``Unavailable`` rather than return a doubtful one.
@@ -41,11 +41,11 @@ class Timestamper(Protocol):
 
     @property
     def name(self) -> str:
-        """What a page may call it."""
+        """Name for pages."""
 
     @property
     def probative(self) -> bool:
-        """False for the local authority."""
+        """Whether its tokens are probative; False for the local authority."""
 
     @property
     def chain(self) -> tuple[bytes, ...]:

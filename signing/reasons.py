@@ -34,5 +34,5 @@ _UNKNOWN = "La signature n’a pas pu être examinée."
 
 
 def sentence(reason: str) -> str:
-    """The sentence for a reason; an honest one when the reason has none of its own."""
+    """Return the sentence for a reason; a general one when the reason has none of its own."""
     return _SENTENCES.get(reason, _UNKNOWN)

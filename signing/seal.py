@@ -1,4 +1,4 @@
-"""The administration's seal over any bytes: a detached CMS signature with CAdES attributes."""
+"""Seal any bytes: a detached CMS signature with CAdES attributes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def detached(
 
     Args:
         signer: Holds the seal's key.
-        message: What is sealed.
-        timestamper: Attests when; without one the time is only claimed.
+        message: The bytes to seal.
+        timestamper: Attests the time; without one the time is only claimed.
         at: Claimed time; by default the present.
 
     Raises:
@@ -39,7 +39,7 @@ def detached(
 
 
 def sealed_with(cms: bytes, message: bytes) -> bytes | None:
-    """DER of the certificate that sealed a message; None if the seal does not hold over it."""
+    """Return the DER of the certificate that sealed a message; None if the seal does not hold."""
     try:
         sealed = opened(cms, digest_of_detached=_digests(message))
     except CmsError:
@@ -54,7 +54,7 @@ def verify_detached(
 
     Args:
         cms: DER of the CMS message.
-        message: What it must be over.
+        message: The bytes that must have been sealed.
         roots: DER certificates to trust.
         at: The moment of judgement; by default the present. A valid time-stamp moves the moment
             at which the certificate had to be good back to its own.

@@ -13,13 +13,13 @@ class _Frozen(BaseModel):
 
 
 class GeneratedSeal(_Frozen):
-    """A seal made at first start in ``keys/``: works, proves nothing to a judge."""
+    """Seal made at first start in ``keys/``: it works, and proves nothing to a judge."""
 
     kind: Literal["generated"] = "generated"
 
 
 class Pkcs12Seal(_Frozen):
-    """A seal certificate and key delivered by an authority as PKCS#12."""
+    """Seal certificate and key delivered by an authority as PKCS#12."""
 
     kind: Literal["pkcs12"] = "pkcs12"
     path: Path
@@ -30,11 +30,11 @@ SealSettings = Annotated[GeneratedSeal | Pkcs12Seal, Field(discriminator="kind")
 
 
 class SigningSettings(_Frozen):
-    """Who seals and who stamps.
+    """Settings of signing: whose seal, which time-stamping authorities.
 
     Attributes:
         keys: Folder of generated keys and certificates.
-        tsa_urls: RFC 3161 authorities, tried in order; empty: the local one.
+        tsa_urls: RFC 3161 authorities, tried in order; the local one when empty.
     """
 
     keys: Path

@@ -1,4 +1,4 @@
-"""Verdicts have three values: absence of evidence is never a pass."""
+"""Verdicts: they have three values; absence of evidence is never a pass."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class SignatureFinding:
         verdict: Three-valued; ``NONE`` never appears here.
         reason: Stable snake_case word: ``ok``, ``digest_mismatch``, ``untrusted_chain``,
             ``unreadable`` …
-        detail: One French sentence for a reader.
+        detail: One French sentence for readers.
         intact: Whether the signed bytes still have the signed digest; None if it could not be
             computed.
-        covers_whole_file: Whether the last signed revision is the file as it stands.
+        covers_whole_file: Whether the last signed revision is the whole file.
         signed_at: Claimed or time-stamped moment, if any.
         level: ``B-B``, ``B-T``, ``B-LT``, ``B-LTA`` or ``CMS`` when it is not PAdES.
         certificate: DER of the signing certificate, hex; empty if absent.

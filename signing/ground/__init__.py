@@ -1,1 +1,1 @@
-"""What every package stands on: errors, clock, canonical bytes."""
+"""Ground of every package: errors, clock, canonical bytes."""

@@ -1,4 +1,4 @@
-"""Canonical JSON: one value, one sequence of bytes, so that a digest means something."""
+"""Canonical JSON: one sequence of bytes for each value, so that digests can be compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def canonical(value: Any) -> bytes:
     here the result equals RFC 8785 (JCS).
 
     Raises:
-        TypeError: If the value holds a float, a non-ASCII key, or something JSON has no word for.
+        TypeError: If the value holds a float, a non-ASCII key, or a type that JSON does not have.
     """
     _check(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -23,7 +23,7 @@ def parse_canonical(text: bytes) -> Any:
     """Read canonical JSON strictly.
 
     Raises:
-        ValueError: If the bytes are not the canonical form of what they say.
+        ValueError: If the bytes are not the canonical form of their value.
     """
     value = json.loads(text, object_pairs_hook=_no_duplicates)
     try:

@@ -1,4 +1,4 @@
-"""Times as every stored object writes them."""
+"""Clock, and the form of times in every stored object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The present moment in UTC, cut to milliseconds so that text and value agree."""
+    """Return the present moment in UTC, cut to milliseconds so that text and value agree."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
@@ -35,5 +35,5 @@ def parse_stamp(text: str) -> datetime:
 
 
 def iso(day: date | None) -> str | None:
-    """Write a day as JSON carries it."""
+    """Write a day as ``2026-03-12``, the form in JSON; None stays None."""
     return day.isoformat() if day is not None else None

@@ -1,10 +1,10 @@
-"""Errors of the whole product: three kinds, each with what to do about it.
+"""Errors of the whole product: three kinds, each with the action to take.
 
 ::
 
     ChartrierError
     ├── Refused       the deposit or the request is at fault; never retried
-    ├── Unavailable   something we need is away; retried with back-off
+    ├── Unavailable   something we need does not answer; retried with back-off
     └── Corrupt       integrity is broken; alarm, never retried, never swallowed
 
 The French texts are the message ids of the catalogue; ``values`` fill their
@@ -22,7 +22,7 @@ class ChartrierError(Exception):
         detail: What happened, in French, with ``{places}`` for ``values``.
         kept: What was kept, in French; empty when nothing was at stake.
         action: What to do, in French; empty when there is nothing to do.
-        pointer: JSON Pointer or parameter name at fault, if one is.
+        pointer: JSON Pointer or parameter name at fault, if there is one.
         values: Fills the places of the three texts.
     """
 
@@ -64,4 +64,4 @@ class Unavailable(ChartrierError):
 
 
 class Corrupt(ChartrierError):
-    """Bytes are not what was promised. Somebody must look."""
+    """Bytes are not what was promised. A person must look."""

@@ -1,1 +1,1 @@
-"""Where the seal's private key is held."""
+"""Signers: adapters that hold the seal's private key."""

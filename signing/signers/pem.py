@@ -1,4 +1,4 @@
-"""A seal whose key lies in a file: generated PEM, or PKCS#12 from an authority."""
+"""Load a seal whose key lies in a file: generated PEM, or PKCS#12 from an authority."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _DER = serialization.Encoding.DER
 
 
 class KeySigner:
-    """Signs with a key held in memory.
+    """Signer with a key held in memory.
 
-    The parsed key is kept: parsing RSA-3072 anew costs ten times the signature itself.
+    The parsed key is kept: parsing RSA-3072 again costs ten times the signature itself.
 
     Args:
         certificate: Certificate of the key.
@@ -79,7 +79,7 @@ class KeySigner:
 
 
 class PemSigner(KeySigner):
-    """A certificate and an unencrypted key in PEM, as ``signing.authority`` makes them."""
+    """Signer from a certificate and an unencrypted PEM key (see ``signing.authority``)."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class PemSigner(KeySigner):
 
 
 class Pkcs12Signer(KeySigner):
-    """A certificate, its key and its chain in one PKCS#12 file of an authority.
+    """Signer from one PKCS#12 file of an authority: certificate, key and chain.
 
     Raises:
         Refused: If the file or its password is wrong.

@@ -1,4 +1,4 @@
-"""A time-stamping authority made here: it works at once and proves nothing."""
+"""Local time-stamping authority: it works at once and proves nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TimeStampAnswer(core.Sequence):  # type: ignore[misc] # asn1crypto is not 
 
 
 class LocalAuthority:
-    """Answers RFC 3161 requests like an authority behind HTTP would.
+    """Local authority: answers RFC 3161 requests as an authority behind HTTP does.
 
     Args:
         certificate_pem: Certificate for time-stamping.

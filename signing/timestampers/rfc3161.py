@@ -1,4 +1,4 @@
-"""Time-stamps after RFC 3161: one client for every authority, one check for every token."""
+"""Ask for RFC 3161 time-stamps and check them: one client, one check for every token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from signing.timestampers.local import LocalAuthority, TimeStampAnswer
 from signing.verdict import Verdict
 
 Transport = Callable[[bytes], bytes]
-"""Carries a DER request to an authority and brings its DER answer; raises ``Unavailable``."""
+"""Function from a DER request to an authority's DER answer; raises ``Unavailable``."""
 
 _SKEW = timedelta(minutes=5)
 _ATTEMPTS = 2
@@ -37,7 +37,7 @@ class TokenReport:
         verdict: Three-valued.
         reason: ``ok``, ``imprint_mismatch``, ``bad_signature``, ``untrusted_chain``, ``unreadable``
             …
-        time: The moment it attests, as soon as it could be read and its signature holds.
+        time: The moment it attests; None until it could be read and its signature holds.
         policy: Dotted identifier of the authority's policy.
         authority: Readable name of the authority.
         certificates: DER of the certificates that it carries, signer first.
@@ -58,8 +58,9 @@ def verify_token(
 
     Args:
         token: DER ``TimeStampToken``.
-        digest: What it must be over.
-        roots: DER certificates to trust. None: the chain is not judged, hence never ``VALID``.
+        digest: The digest that it must attest.
+        roots: DER certificates to trust. With None the chain is not judged, and the verdict is
+            never ``VALID``.
         at: The moment at which its certificates must be good; by default the token's own.
     """
     report, _ = _judge(token, digest, roots, at)
@@ -122,17 +123,17 @@ def _may_stamp(certificate: x509.Certificate) -> bool:
 
 
 class Rfc3161Timestamper:
-    """Asks one authority after the other until one gives a token that holds.
+    """Timestamper: asks one authority after the other until one gives a token that holds.
 
     Args:
         transports: Ways to the authorities, in order of preference.
         roots: DER certificates that their chains must lead to. Empty: chains are not judged, and
             the tokens are not called probative.
-        name: What a page may call it.
-        probative: Whether an outside authority speaks.
+        name: Name for pages.
+        probative: Whether the authority is an outside one.
         clock: A token far from this time is refused.
-        policy: Policy to ask for and insist on.
-        known: DER certificates that tokens will carry, when known before the first.
+        policy: Policy to ask for; a token under another one is refused.
+        known: DER certificates that tokens will carry, if they are known before the first token.
     """
 
     def __init__(
@@ -156,7 +157,7 @@ class Rfc3161Timestamper:
 
     @property
     def name(self) -> str:
-        """What a page may call it."""
+        """Name for pages."""
         return self._name
 
     @property
@@ -222,11 +223,11 @@ class Rfc3161Timestamper:
 
 
 class _BadAnswerError(Exception):
-    """An authority answered, but not with a token that we may use."""
+    """Error: an authority answered, but not with a token that we may use."""
 
 
 def http_transport(url: str) -> Transport:
-    """Make an HTTP transport: ten seconds, one more attempt, answers of bounded size."""
+    """Make an HTTP transport: ten seconds a request, one retry, answers of bounded size."""
 
     def carry(request: bytes) -> bytes:
         import httpx2
@@ -253,7 +254,7 @@ def _away(reason: str) -> Unavailable:
 
 
 def load_timestamper(settings: SigningSettings, clock: Clock = utc_now) -> Rfc3161Timestamper:
-    """Load the authorities that the settings name, else the local one.
+    """Load the time-stamping authorities that the settings name, else the local one.
 
     Roots of outside authorities are the PEM files of ``keys/trusted``.
     """
