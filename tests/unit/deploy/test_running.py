@@ -30,13 +30,15 @@ REPORT = '<testsuites><testsuite><testcase name="a"/><testcase name="b">{}</test
 def test_a_skip_is_a_failure_where_services_are_required(
     arguments: list[str], required: str, outcome: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def reported(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+    begin = subprocess.Popen
+
+    def reported(command: list[str], **_: object) -> subprocess.Popen[bytes]:
         (report,) = (word.partition("=")[2] for word in command if word.startswith("--junitxml="))
         Path(report).write_text(REPORT.format(outcome), encoding="utf-8")
-        return subprocess.CompletedProcess(command, 0)
+        return begin(["true"])
 
-    monkeypatch.setattr(run, "ROOT", tmp_path)
-    monkeypatch.setattr("tests.run.subprocess.run", reported)
+    monkeypatch.setattr(run, "REPORTS", tmp_path / "reports")
+    monkeypatch.setattr("tests.run.subprocess.Popen", reported)
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     monkeypatch.setenv("REQUIRE_SERVICES", required)
     assert run.main() == code
