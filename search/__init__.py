@@ -1,1 +1,1 @@
-"""The index: a view that can be thrown away and rebuilt from the archive."""
+"""Search index: a view that can be deleted and rebuilt from the archive."""

@@ -1,11 +1,11 @@
-"""Analysis of French text into terms. Pure. ``search.questions`` uses it too.
+"""Analyse French text into terms. Pure.
 
-One analysis for every engine. A word goes through: apostrophes and ligatures made plain, lower
-case, elision
-(``l’arrêté`` -> ``arrêté``), the list of exceptions (``french_overrides.txt``), Snowball French,
-accents off *after* the stem. At the same position it gets, where they differ, the stem of its
-unaccented spelling, so that words typed without accents find the others, and the stems of its
-singular. Elasticsearch says the same with a char filter, ``elision``, ``stemmer_override``, and a
+One analysis for every engine and for questions (``search.questions``). Steps for a word:
+apostrophes and ligatures made plain, lower case, elision (``l’arrêté`` -> ``arrêté``), the list of
+exceptions (``french_overrides.txt``), Snowball French, accents removed *after* the stem. At the
+same position a word also gets, where they differ, the stem of its unaccented spelling, so that
+words typed without accents find the others, and the stems of its singular. In Elasticsearch's own
+terms this would be a char filter, ``elision``, ``stemmer_override``, and a
 ``multiplexer`` of [``stemmer:french``, ``asciifolding``], [``asciifolding``, ``stemmer:french``]
 and both after ``pattern_replace`` of the plural.
 """
@@ -24,22 +24,22 @@ from typing import Final, NamedTuple
 import snowballstemmer
 
 APOSTROPHES: Final = "'’ʼ`´"
-"""What people and OCR write for an apostrophe."""
+"""Signs that people and OCR write for an apostrophe."""
 
 _JOINERS: Final = "-‐‑–−/._,:"
-"""Between two parts of one number or one hyphenated name."""
+"""Signs between two parts of one number or one hyphenated name."""
 
 _SOFT_HYPHEN: Final = "\u00ad"
 _ELIDED: Final = "l|m|t|qu|n|s|j|d|c|jusqu|quoiqu|lorsqu|puisqu"
 _LINKS: Final = rf"{APOSTROPHES}{_SOFT_HYPHEN}\u0300-\u036f"
 _INSIDE: Final = rf"[^\W_]+(?:[{_LINKS}]+[^\W_]+|[\u0300-\u036f]+)*"
 _ATOM: Final = re.compile(
-    rf"([^\W_]++)(?![{_LINKS}])"  # most words by far: letters, and nothing behind them that could belong to them
+    rf"([^\W_]++)(?![{_LINKS}])"  # By far most words: letters, followed by nothing that could belong to the word.
     rf"|(?:(?i:{_ELIDED})[{APOSTROPHES}](?=[^\W_]))?({_INSIDE})([{APOSTROPHES}])?"
 )
 _CHAIN: Final = re.compile(rf"{_INSIDE}(?:[{_JOINERS}]{_INSIDE})+")
 _DIGIT: Final = re.compile(r"[\d\u00a0-\u00bf\u0f20-\u137f\u17f0-\u19ff\u2070-\uffff\U00010000-\U0010ffff]")
-"""What may be a digit or become one; rare signs that never do are here too."""
+"""Signs that are digits or may become one; a few rare ones never do."""
 
 _DANGLING: Final = frozenset(_ELIDED.split("|"))
 _PLAIN: Final = str.maketrans(
@@ -47,18 +47,18 @@ _PLAIN: Final = str.maketrans(
 )
 _ALIKE: Final = str.maketrans(dict.fromkeys("‐‑–−", "-"))
 _PLURAL: Final = re.compile(r"^(\w{3,}[^aiouys]|\w{3,}[aiou])s$")
-"""Plurals that Snowball leaves alone or stems apart: usagers, emplois, reçus.
+"""Plurals that Snowball leaves unchanged or gives another stem: usagers, emplois, reçus.
 
 Not ``plus``, ``pays``.
 """
 
 _FAMILY: Final = "_"
-"""Ends the stem of an exception, so that no stem of Snowball's equals it: ``port`` is not
+"""Last sign of an exception's stem, so that no stem of Snowball's equals it: ``port`` is not
 ``portant``.
 """
 
 _LONGEST: Final = 100
-"""Characters of a word that count."""
+"""Characters of a word that are compared; later ones are ignored."""
 
 STOP_WORDS: Final = frozenset(
     (  # noqa: SIM905 -- a list of words reads as one
@@ -66,17 +66,17 @@ STOP_WORDS: Final = frozenset(
         " ces se sa son ses leur leurs que qui dont est sont il elle ils elles on nous vous je tu ne pas"
     ).split()
 )
-"""Not asked of a document when other words are; always asked inside quotes."""
+"""Words that a document need not hold if the question has others; required inside quotes."""
 
 
 class Token(NamedTuple):
     """One word of a text.
 
     Attributes:
-        start: Where its characters begin, elision left out.
-        end: Where they end (exclusive).
+        start: Offset of its first character, after the elision.
+        end: Offset after its last character.
         form: As written, without case or accents.
-        terms: What is compared: one or two stems.
+        terms: The stems that are compared.
     """
 
     start: int
@@ -86,7 +86,7 @@ class Token(NamedTuple):
 
 
 class Code(NamedTuple):
-    """A number as written, ``2024-117``, whose parts are tokens too."""
+    """Number as written, such as ``2024-117``; its parts are tokens too."""
 
     start: int
     end: int
@@ -102,14 +102,14 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def fold(text: str) -> str:
-    """Lower case, no accents, ligatures written out."""
+    """Fold a text: lower case, no accents, ligatures written out."""
     apart = unicodedata.normalize("NFKD", text.translate(_PLAIN).lower())
     return "".join(c for c in apart if not unicodedata.combining(c)).replace("ß", "ss")
 
 
 @cache
 def overrides() -> dict[str, str]:
-    """Map form to stem from ``french_overrides.txt``, unaccented spellings included."""
+    """Read ``french_overrides.txt``: form -> stem, unaccented spellings included."""
     given: dict[str, str] = {}
     for line in files("search").joinpath("french_overrides.txt").read_text(encoding="utf-8").splitlines():
         if "=>" in line and not line.startswith("#"):
@@ -124,13 +124,13 @@ def _stemmer() -> snowballstemmer.stemmer:
 
 
 def _letters(text: str) -> str:
-    """Without what compatibility forms expand to: spaces, slashes."""
+    """Keep letters and digits only: compatibility forms expand to spaces and slashes too."""
     return "".join(c for c in text if c.isalnum())[:_LONGEST]
 
 
 @lru_cache(maxsize=1 << 16)
 def word(written: str) -> tuple[str, tuple[str, ...]]:
-    """Form and terms of one word, elision already off."""
+    """Return form and terms of one word whose elision was removed."""
     plain = _letters(unicodedata.normalize("NFKC", written).translate(_PLAIN).lower())
     form = _letters(fold(plain))
     chosen = overrides().get(plain) or overrides().get(form)
@@ -147,8 +147,8 @@ def scan(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[tuple[in
     """Yield start, end and characters of each word as written, without its elision.
 
     Args:
-        start: Where to begin: the text's own beginning, or after a blank. No word holds a blank.
-        end: Where to stop: the same.
+        start: Offset to begin at: 0, or after a blank, as no word contains a blank.
+        end: Offset to stop at: the end, or at a blank.
     """
     for match in _ATOM.finditer(text, start, end):
         written = match[1]
@@ -157,31 +157,31 @@ def scan(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[tuple[in
             continue
         written = match[2]
         if match[3] and written.lower() in _DANGLING:
-            continue  # "l’ arrêté": the article lost its noun in the reading
+            continue  # "l’ arrêté": OCR put a blank between the article and its noun
         yield match.start(2), match.end(2), written
 
 
 def spellings(text: str) -> set[str]:
-    """Each word as written, once; articles that lost their noun too."""
+    """Return each word as written, once; also articles that OCR cut off from their noun."""
     return {plain or linked for plain, linked, _ in _ATOM.findall(text)}
 
 
 @lru_cache(maxsize=4096)
 def initial(character: str) -> str:
-    """First letters of a word's form and stems; empty when they are unknown."""
+    """Return the first letter of a word's form and stems; empty when it is unknown."""
     return _letters(fold(unicodedata.normalize("NFKC", character)))[:1]
 
 
 @cache
 def family_initials(term: str) -> frozenset[str]:
-    """First letters of the words that may have this term."""
+    """Return the first letters of the words that may have this term."""
     if not term.endswith(_FAMILY):
         return frozenset(term[:1])
     return frozenset(initial(form[:1]) for form, stem in overrides().items() if stem == term)
 
 
 def chunk(text: str, place: int, least: int = 0) -> tuple[int, int]:
-    """The stretch without blanks around a place, beginning no sooner than ``least``."""
+    """Return start and end of the part without blanks around a place, not before ``least``."""
     start = place
     while start > least and not text[start - 1].isspace():
         start -= 1
@@ -193,14 +193,14 @@ _BLANK: Final = re.compile(r"\s")
 
 
 def tokens(text: str) -> list[Token]:
-    """Every word of a text, in order; positions in the list are positions in phrases."""
+    """Return every word of a text, in order; positions in the list are positions in phrases."""
     return [
         Token(start, end, form, terms) for start, end, written in scan(text) for form, terms in (word(written),) if form
     ]
 
 
 def codes(text: str) -> list[Code]:
-    """Numbers as written: words joined by one mark, one of them with a digit."""
+    """Return numbers as written: words joined by one mark, at least one of them with a digit."""
     found: list[Code] = []
     done = 0
     for digit in _DIGIT.finditer(text):

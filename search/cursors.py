@@ -1,4 +1,4 @@
-"""Cursors: where the next part of an answer begins, as an opaque word. Pure."""
+"""Cursors: opaque words for the place where the next part of an answer begins. Pure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MOST: Final = 10_000_000
 
 @dataclass(frozen=True)
 class Cursor:
-    """The last record already given, and how many were given up to it.
+    """Place in an answer: the last record already given, and the count up to it.
 
     Attributes:
         loosened: How far the question was loosened; the next part must come from the same answer.
-        key: What the records are ordered by: a score, or a sort key.
+        key: The value that orders the records: a score, or a sort key.
     """
 
     loosened: int
@@ -32,13 +32,13 @@ class Cursor:
 
 
 def write_cursor(query: Query, cursor: Cursor) -> str:
-    """An opaque word, valid for this question only."""
+    """Write a cursor as an opaque word that is valid for this question only."""
     values = [_fingerprint(query), cursor.loosened, cursor.given, cursor.key, cursor.record_id]
     return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def read_cursor(query: Query) -> Cursor | None:
-    """The cursor of a question; None for its first part.
+    """Read the cursor of a question; None for its first part.
 
     Raises:
         Refused: ``bad_cursor`` if it is not ours or belongs to another question.
@@ -70,7 +70,7 @@ def read_cursor(query: Query) -> Cursor | None:
 
 
 def bad_cursor() -> Refused:
-    """It is not ours, or belongs to another question."""
+    """Make the refusal of a cursor that is not ours or belongs to another question."""
     return Refused(
         "bad_cursor",
         "Cette suite de résultats n’existe pas ou appartient à une autre recherche.",

@@ -10,11 +10,10 @@ from search.analysis import fold, nfc
 from search.port import Entry, Sort
 
 RECORD, PAGE, POSITION = "record", "page", "position"
-"""Kinds of documents that share one index: one a record, one a page of a long record, one position.
-"""
+"""Kinds of documents in one index: one a record, one a page of a long record, one position."""
 
 GAP: Final = 100
-"""Positions between two texts: no phrase runs over the end of a page."""
+"""Positions left free between two texts, so that no phrase runs over the end of a page."""
 
 ORDER: Final[dict[Sort, tuple[str, bool]]] = {
     Sort.NEWEST_DOCUMENT: ("by_newest", True),
@@ -23,14 +22,14 @@ ORDER: Final[dict[Sort, tuple[str, bool]]] = {
     Sort.FIRST_KEPT: ("by_kept", False),
     Sort.TITLE: ("by_title", False),
 }
-"""Key of each order, and whether it descends.
+"""Sort key of each order, and whether it descends.
 
 The keys end with the record id: no two are equal.
 """
 
 
 def sort_keys(entry: Entry) -> dict[str, str]:
-    """What a record is ordered by; one without a date comes last in both directions."""
+    """Return a record's sort keys; a record without a date comes last in both directions."""
     day = entry.document_date.isoformat() if entry.document_date else None
     kept = entry.kept_at if entry.kept_at.tzinfo else entry.kept_at.replace(tzinfo=UTC)
     return {
@@ -42,19 +41,19 @@ def sort_keys(entry: Entry) -> dict[str, str]:
 
 
 def around(entry: Entry) -> tuple[str, str, str, str]:
-    """Texts searched besides the pages: title, description, reference, file name."""
+    """Return the texts searched besides the pages: title, description, reference, file name."""
     return nfc(entry.title), nfc(entry.description), nfc(entry.reference), nfc(entry.filename)
 
 
 def written_pages(entry: Entry) -> list[tuple[int, str]]:
-    """(number, text) of the pages that are not blank."""
+    """Return (number, text) of the pages that are not blank."""
     pages = ((number, nfc(page)) for number, page in enumerate(entry.pages, 1))
     return [(number, text) for number, text in pages if text.strip()]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What an index keeps of a record to show it."""
+    """Fields of a record that an index keeps to show it."""
 
     title: str
     description: str
@@ -63,12 +62,12 @@ class Shown:
     document_type: str | None
     document_date: date | None
     page: tuple[int, str] | None
-    """The only page with text; None when there are several or none."""
+    """The only page with text as (number, text); None when there are several or none."""
     pages: int
-    """How many pages have text."""
+    """Number of pages with text."""
 
     def around(self) -> tuple[tuple[str | None, str], ...]:
-        """(field, text) of what is not on a page, likeliest first."""
+        """Texts that are not on a page, as (field, text), likeliest first."""
         return (
             ("title", self.title),
             (None, self.description),
@@ -78,7 +77,7 @@ class Shown:
 
 
 def write_shown(entry: Entry, pages: list[tuple[int, str]]) -> dict[str, Any]:
-    """As JSON.
+    """Write the shown fields as JSON.
 
     Args:
         pages: ``written_pages`` of the entry.
@@ -93,7 +92,7 @@ def write_shown(entry: Entry, pages: list[tuple[int, str]]) -> dict[str, Any]:
 
 
 def read_shown(stored: dict[str, Any]) -> Shown:
-    """From JSON."""
+    """Read what ``write_shown`` wrote."""
     title, description, reference, filename = stored["around"]
     return Shown(
         title=title,

@@ -1,4 +1,4 @@
-"""Follower: brings each tenant's index up to the journal, and is its only writer."""
+"""Follower: applies the journal to each tenant's index; its only writer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.ground.errors import Unavailable
 
 FOLLOWED: Final = tuple(one for one in EntryType if one.effects.index is not IndexEffect.NONE)
-"""Entries after which the index is not as it was."""
+"""Entry types that change the index."""
 
 _BATCH_ENTRIES: Final = 200
 _BATCH_CHARACTERS: Final = 8_000_000
@@ -29,15 +29,15 @@ _ATTEMPTS: Final = 3
 log = structlog.get_logger(__name__)
 
 Load = Callable[[Session, str, str], Entry | None]
-"""(session, tenant, record id) -> its entry now; None when it is gone."""
+"""(session, tenant, record id) -> its entry now; None when the record is gone."""
 
 Progress = Callable[[int, int], None]
-"""(journal entries done, of how many)."""
+"""Called with (journal entries done, number of all)."""
 
 
 @dataclass(frozen=True)
 class _Line:
-    """What is needed of a journal entry."""
+    """Parts of a journal entry that the follower needs."""
 
     n: int
     type: EntryType
@@ -45,10 +45,10 @@ class _Line:
 
 
 class Follower:
-    """Reads the journal after each index's position and applies each entry at least once.
+    """Follower: reads the journal after each index's position, applies each entry at least once.
 
     Args:
-        load_entry: Reads a record as the index wants it, in the session it is given.
+        load_entry: Reads a record's index entry, in the session it is given.
     """
 
     def __init__(self, database: Database, index: SearchIndex, load_entry: Load) -> None:
@@ -60,16 +60,16 @@ class Follower:
         self._turn = threading.Lock()
 
     def put_right(self, tenant: str, changes: Sequence[Change]) -> None:
-        """Apply the reconciler's findings at the index's position, never during a step."""
+        """Apply the reconciler's changes at the index's position, never during a step."""
         with self._turn:
             self._index.apply(tenant, changes, self._index.position(tenant))
 
     def step(self) -> int:
-        """Apply one batch for every tenant that has something new; returns how many entries.
+        """Apply one batch for every tenant with new entries; return the number of entries.
 
-        A tenant whose index or store is away waits; the others go on, unless the engine answers
-        nobody: then they wait too, rather than each for a time-out. When nothing is left, the index
-        lets its writer go.
+        A tenant whose index or store does not answer waits; the others go on. If the engine answers
+        nobody, they wait too, instead of each running into a time-out. When nothing is left, the
+        index closes its writer.
         """
         applied = 0
         tenants = iter(self._tenants())
@@ -99,7 +99,7 @@ class Follower:
         return True
 
     def _hold_up(self, tenant: str, code: str, error: Exception) -> None:
-        """Log a reason once for all its tenants, and again only when the reason changes."""
+        """Log a reason once for all its tenants; log again only when the reason changes."""
         reported = code in self._held_up.values()
         before, self._held_up[tenant] = self._held_up.get(tenant), code
         if isinstance(error, Unavailable):
@@ -114,14 +114,14 @@ class Follower:
             log.info("index_followed_again", code=code)
 
     def catch_up(self) -> int:
-        """Step until nothing is left; returns how many entries were applied."""
+        """Step until nothing is left; return the number of entries applied."""
         total = 0
         while applied := self.step():
             total += applied
         return total
 
     def lag(self) -> dict[str, int]:
-        """Entries still to follow, by tenant; tenants without any are left out."""
+        """Return the number of entries still to follow, by tenant; only tenants with some."""
         waiting: dict[str, int] = {}
         for tenant in self._tenants():
             position = self._index.position(tenant)
@@ -140,13 +140,13 @@ class Follower:
         return waiting
 
     def rebuild(self, tenant: str, progress: Progress | None = None) -> int:
-        """Follow the whole journal into a new index, then let it answer; returns how many entries.
+        """Follow the whole journal into a new index, then swap; return the number of entries.
 
-        The old index answers until the end. What the journal gains meanwhile is followed before the
-        swap or, as the position lies in the index, right after it.
+        The old index answers until the end. Entries added meanwhile are followed before the swap
+        or, as the position is kept in the index, right after it.
 
         Raises:
-            Unavailable: The store or the index is away; the old index still answers.
+            Unavailable: The store or the index does not answer; the old index still does.
             Refused: ``rebuild_running``.
         """
         rebuilt = self._index.begin_rebuild(tenant)
@@ -183,9 +183,9 @@ class Follower:
             return session.scalar(ours) or 0
 
     def _follow(self, tenant: str, index: SearchIndex) -> int:
-        """One batch of one tenant into one index."""
+        """Apply one batch of one tenant to one index; return the number of entries."""
         position = index.position(tenant)
-        with self._database.read() as session:  # entries and records of one moment
+        with self._database.read() as session:  # one session, so that entries and records are of one moment
             lines = _lines(session, tenant, position)
             if not lines:
                 return 0
@@ -203,11 +203,11 @@ class Follower:
         return done
 
     def _apply(self, tenant: str, index: SearchIndex, changes: dict[str, Change], position: int) -> None:
-        """One batch, without the records that the engine refused as often as any is tried.
+        """Apply one batch, without records that the engine refused too often.
 
         Raises:
-            Unavailable: The engine is away, or refused a record for the first times: the position
-                stays.
+            Unavailable: The engine does not answer, or refused a record that may be tried again;
+                the position stays.
         """
         while True:
             try:
@@ -218,13 +218,13 @@ class Follower:
                 if not refused or not self._given_up((tenant, record_id)):
                     raise
                 log.exception("index_entry_skipped", tenant=tenant, record=record_id)
-                changes[record_id] = Remove(record_id)  # nor what was taken of it, nor an older state
+                changes[record_id] = Remove(record_id)  # also removes pages that were accepted, and an older state
                 index.position(tenant)
             else:
                 return
 
     def _given_up(self, key: tuple[str, int | str]) -> bool:
-        """Whether this failed as often as is tried; if so, counting begins anew."""
+        """Count a failure; True, and the count is reset, once there were ``_ATTEMPTS``."""
         self._failures[key] = self._failures.get(key, 0) + 1
         if self._failures[key] < _ATTEMPTS:
             return False
@@ -232,11 +232,11 @@ class Follower:
         return True
 
     def _change(self, session: Session, tenant: str, line: _Line, made: dict[str, Change]) -> Change | None:
-        """What one line asks of the index; None when it was done already or can't be.
+        """Return the change that one line requires; None if it is already made or impossible.
 
         Raises:
-            Unavailable: Something needed is away, or the record could not be read for the first
-                times: the position stays before this line.
+            Unavailable: Something needed does not answer, or the record could not be read but may
+                be tried again; the position stays before this line.
         """
         match line.type.effects.index:
             case IndexEffect.REMOVE:
@@ -250,13 +250,13 @@ class Follower:
 
     def _upsert(self, session: Session, tenant: str, line: _Line, made: dict[str, Change]) -> Change | None:
         if isinstance(made.get(line.record_id), Upsert):
-            return None  # loaded a moment ago, in this same session
+            return None  # loaded a moment ago, in the same session
         key = (tenant, line.n)
         try:
             entry = self._load(session, tenant, line.record_id)
-        except Exception as error:  # a record that can't be read must not hide all later ones
-            # A database's fault says nothing of this record and spoils the session; nor does a
-            # store that is away.
+        except Exception as error:  # one unreadable record must not block all later ones
+            # A fault of the database is no fault of this record, and it spoils the session. A store
+            # that does not answer is no fault of the record either.
             away = isinstance(error, Unavailable) and error.code != "object_unreadable"
             if away or isinstance(error, SQLAlchemyError):
                 raise

@@ -1,4 +1,4 @@
-"""Near words: the mistakes that recognition makes, for when nothing matches. Pure."""
+"""Find near words by the mistakes of recognition, when nothing matches exactly. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _LOOKALIKES: Final = "rn:m ii:u vv:w cl:d ri:n li:h 1:l 1:i 0:o 5:s 8:b e:c"
 _CONFUSED: Final = tuple(
     pair for both in _LOOKALIKES.split() for one, other in (both.split(":"),) for pair in ((one, other), (other, one))
 )
-"""(as wanted, as it may be written)."""
+"""Pairs (as asked for, as OCR may have written it)."""
 
 _MOST: Final = 64
 
 
 def allowance(form: str) -> int:
-    """Letters that may differ. None in numbers: another number is another document."""
+    """Return how many letters may differ; 0 in numbers: another number is another document."""
     if len(form) < 4 or any(c.isdigit() for c in form):
         return 0
     return 1 if len(form) < 8 else 2
@@ -25,7 +25,7 @@ def allowance(form: str) -> int:
 
 @lru_cache(maxsize=1024)
 def confusions(form: str) -> tuple[str, ...]:
-    """Spellings that look the same to a reading machine, the form itself left out."""
+    """Return spellings that OCR may confuse with this form; the form itself is left out."""
     found: dict[str, None] = {}
     rounds = 2 if any(c.isdigit() for c in form) else 1
     seeds = [form]
@@ -45,7 +45,7 @@ def confusions(form: str) -> tuple[str, ...]:
 
 
 def _same_kind(form: str, other: str) -> bool:
-    """Digits may be read as letters, never as other digits."""
+    """Whether a confusion is possible: never of a number with another number."""
     return not (form.isdigit() and other.isdigit())
 
 

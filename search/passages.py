@@ -1,4 +1,4 @@
-"""Which words of a text matched, and the passage to show. Pure: the same for every engine."""
+"""Find the words of a text that match, and the passage to show. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search.port import Match
 from search.questions import Item, ParsedQuery
 
 LONGEST: Final = 200
-"""Characters of a passage, marks of omission included."""
+"""Most characters of a passage, marks of omission included."""
 
 MOST_PASSAGES: Final = 3
 OMITTED: Final = "…"
@@ -21,14 +21,14 @@ _LINE_ENDS: Final = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]")
 
 
 _Role = tuple[int, int]
-"""Item of the question, and which of its words."""
+"""Number of an item of the question, and number of one of its words."""
 
 _NONE: Final[frozenset[_Role]] = frozenset()
 
 
 @dataclass(frozen=True)
 class Found:
-    """Characters that matched, and which item of the question they answer."""
+    """Range of characters that matched, and the item of the question that they answer."""
 
     start: int
     end: int
@@ -36,9 +36,9 @@ class Found:
 
 
 class Finder:
-    """Finds the items of one question in texts.
+    """Finder of the items of one question in texts.
 
-    Each spelling is looked at once, however often it stands in the texts of an answer.
+    Each spelling is judged once, however often the texts of an answer contain it.
 
     Args:
         loose: Items for which near words count too.
@@ -62,14 +62,14 @@ class Finder:
         self._initials: frozenset[str] | None = None
         if not loose:
             beginnings = {form[:1] for _, item in self._by_form for form in item.forms}
-            # Where a first letter can't be told, the word is looked at.
+            # A word whose first letter is unknown is always judged.
             self._initials = frozenset({""}.union(beginnings, *map(family_initials, self._by_term)))
 
     def find(self, text: str, field: str | None = None) -> list[Found]:
-        """Everything that matches, in order of place."""
+        """Return everything that matches, in order of place."""
         written = spellings(text)
         for spelling in written.difference(self._roles):
-            # By the first letter alone most words are out: stemming is what costs.
+            # The first letter alone excludes most words; stemming is expensive.
             likely = self._initials is None or initial(spelling[0]) in self._initials
             roles = self._roles[spelling] = self._judge(spelling) if likely else _NONE
             if any(place == 0 for _, place in roles):
@@ -84,7 +84,7 @@ class Finder:
         return sorted(found, key=lambda f: (f.start, -f.end))
 
     def _in_chunk(self, text: str, start: int, end: int, field: str | None) -> Iterator[Found]:
-        """What begins in this stretch; phrases may end beyond."""
+        """Yield the matches that begin in this range; phrases may end after it."""
         words: list[tuple[int, int, frozenset[_Role]]] = []
         beginnings = 0
         for first, last, written in scan(text, start):
@@ -103,7 +103,7 @@ class Finder:
                     yield Found(words[at][0], words[until][1], number)
 
     def _judge(self, written: str) -> frozenset[_Role]:
-        """Words of items that this spelling can match."""
+        """Return the words of items that this spelling can match."""
         form, terms = word(written)
         roles = _NONE
         for term in terms:
@@ -132,7 +132,7 @@ def _places_of(spelling: str, text: str) -> Iterator[int]:
 
 
 def passage(text: str, found: Sequence[Found], page: int) -> Match:
-    """The stretch of ``text`` that shows most items of the question, with what matched in it.
+    """Return the part of ``text`` that shows most items of the question, and the matches in it.
 
     Args:
         found: At least one place, in order.
@@ -166,7 +166,7 @@ def _densest(found: Sequence[Found]) -> tuple[int, int]:
 
 
 def _widened(text: str, start: int, end: int) -> tuple[int, int]:
-    """Let the passage breathe, cut between words."""
+    """Widen the passage by some words before and after it, cut between words."""
     spare = LONGEST - 4 - (end - start)
     left = max(0, start - spare // 2)
     right = min(len(text), end + spare - (start - left))
@@ -185,7 +185,7 @@ def _widened(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _united(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Overlapping ranges as one."""
+    """Merge overlapping ranges."""
     united: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
         if united and start < united[-1][1]:
@@ -198,11 +198,11 @@ def _united(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 def passages(
     pages: Iterable[tuple[int, str]], around: Sequence[tuple[str | None, str]], finder: Finder
 ) -> tuple[Match, ...]:
-    """Passages of one record: its best pages, else title, description, reference, file name.
+    """Return a record's passages: from its best pages, else from title, description and so on.
 
     Args:
         pages: (number, text), likeliest first.
-        around: (field, text) of what is not on a page.
+        around: (field, text) of the texts that are not on a page.
     """
     shown: list[tuple[int, Match]] = []
     for number, text in pages:
@@ -225,5 +225,5 @@ def loosenable(item: Item) -> bool:
 
 
 def loosenable_items(question: ParsedQuery) -> frozenset[Item]:
-    """Every wanted item that has near words."""
+    """Return every wanted item that may match near words."""
     return frozenset(item for clause in question.wanted for item in clause.items if loosenable(item))

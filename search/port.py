@@ -1,6 +1,6 @@
 """Port of the search index: a view that can be rebuilt from the archive at any time.
 
-One index a tenant. Each index remembers, inside itself, the journal position it has followed.
+One index a tenant. Each index stores, inside itself, the journal position it has followed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Protocol
 from archive.model.description_fields import SEARCHED, Searched
 
 FACETS = (*(field.indexed_as for field in SEARCHED if field.searched is Searched.FACET), "final_action", "rule")
-"""Fields that are counted and filtered on."""
+"""Fields that can be counted and filtered on."""
 
 
 class Sort(StrEnum):
-    """Orders of an answer; ties by record id, records without a date last."""
+    """Orders of an answer; equal ones by record id, records without a date last."""
 
     RELEVANCE = "relevance"
     NEWEST_DOCUMENT = "-document_date"
@@ -33,7 +33,7 @@ class Entry:
     """Entry of a record: made by ``projection``, stored by an engine.
 
     Attributes:
-        revision: External version: an engine ignores an entry older than what it holds.
+        revision: External version: an engine ignores an entry older than its own.
         pages: Plain text of each page, page 1 first; empty strings for blank pages.
     """
 
@@ -63,7 +63,7 @@ class Upsert:
 
 @dataclass(frozen=True)
 class Remove:
-    """Take one entry out (disposed, transferred)."""
+    """Remove one entry (disposed, transferred)."""
 
     record_id: str
 
@@ -73,13 +73,13 @@ Change = Upsert | Remove
 
 @dataclass(frozen=True)
 class Query:
-    """A question.
+    """Question to the index of one tenant.
 
     Attributes:
-        text: As typed; parsed by ``search.questions.parse_query``. Empty: everything.
+        text: As typed; parsed by ``search.questions.parse_query``. An empty one finds everything.
         filters: Facet name -> accepted values (any of them).
         after: Opaque cursor of the previous answer; None for the first page.
-        facets: Count the facets; without, the answer has none.
+        facets: Whether to count the facets; if not, the answer has none.
     """
 
     tenant: str
@@ -95,7 +95,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Match:
-    """A passage that matches, on one page.
+    """Passage that matches, on one page.
 
     Attributes:
         page: From 1; 0 for the title or description.
@@ -110,7 +110,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Hit:
-    """One record found; only its id counts, rights and content come from the catalogue."""
+    """Hit: one record found; only its id counts, rights and content come from the catalogue."""
 
     record_id: str
     title: str
@@ -122,7 +122,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class FacetValue:
-    """How many records of the answer have this value."""
+    """Value of a facet, and the number of records of the answer that have it."""
 
     value: str
     count: int
@@ -130,25 +130,25 @@ class FacetValue:
 
 @dataclass(frozen=True)
 class Answer:
-    """Hits in order, with exact total and facets."""
+    """Answer: hits in order, with exact total and facets."""
 
     hits: tuple[Hit, ...]
     total: int
     facets: dict[str, tuple[FacetValue, ...]]
     loosened: bool
-    """Nothing matched exactly; these are near words (OCR-tolerant)."""
+    """True when nothing matched exactly and these hits match near words (OCR-tolerant)."""
     next: str | None
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How an engine is doing, for who runs it.
+    """Condition of an engine, for administrators.
 
     Attributes:
         engine: Name and version.
-        indexes: How many it holds for us; None if that is not asked.
-        remark: A few French words.
-        well: Nothing needs to be done.
+        indexes: Number of our indexes; None if it was not asked for.
+        remark: A few French words for administrators.
+        well: Whether nothing needs to be done.
     """
 
     engine: str
@@ -158,13 +158,13 @@ class Condition:
 
 
 class SearchIndex(Protocol):
-    """One writer (the follower), any number of readers.
+    """Search index: one writer (the follower), any number of readers.
 
     Every method raises ``Unavailable`` (``search_away``) when the engine can't be reached.
     """
 
     def position(self, tenant: str) -> int:
-        """Number of the last journal entry followed; -1 for a new index."""
+        """Return the number of the last journal entry followed; -1 for a new index."""
 
     def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
         """Apply changes and the new position together, durably. Applying twice changes nothing."""
@@ -177,19 +177,19 @@ class SearchIndex(Protocol):
         """
 
     def record_ids(self, tenant: str) -> Iterable[tuple[str, int]]:
-        """(record id, revision) of every entry: what the reconciler compares."""
+        """Return (record id, revision) of every entry, for the reconciler."""
 
     def begin_rebuild(self, tenant: str) -> SearchIndex:
         """Make a new empty index for the tenant, with the same protocol."""
 
     def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
-        """Swap: from now on the rebuilt index answers; the old one is destroyed."""
+        """Swap: from now on the rebuilt index answers; the old one is deleted."""
 
     def condition(self) -> Condition:
-        """Version and state of the engine, asked now."""
+        """Ask the engine for its version and state."""
 
     def release(self) -> None:
-        """Nothing to write for now: free what writing needs (memory, lock)."""
+        """Free what writing needs (memory, lock), as there is nothing to write for now."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""

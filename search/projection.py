@@ -1,4 +1,4 @@
-"""From a record to its entry in the index. Pure."""
+"""Project a record into its entry in the index. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from search.port import Entry
 
 
 class Kept(Protocol):
-    """A record as far as the index shows it, beside the fields of its description: a row of the
-    catalogue.
-    """
+    """Catalogue row of a record, as far as the index needs it."""
 
     id: str
     tenant_id: str
@@ -46,8 +44,6 @@ def project(record: Kept, pages: Iterable[str]) -> Entry:
 
 
 def _said(record: Kept, field: DescriptionField) -> Any:
-    """What the index is told of a field: words in one Unicode form and never None, codes and days
-    as they are.
-    """
+    """Return a field's value for the index: text in NFC and never None, others unchanged."""
     value = getattr(record, field.name)
     return nfc(value or "") if field.searched is Searched.TEXT else value

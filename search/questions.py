@@ -1,4 +1,4 @@
-"""What a typed question asks. Pure; any engine answers from this.
+"""Parse a typed question into clauses that any engine can answer. Pure.
 
 ::
 
@@ -32,16 +32,16 @@ _FIELD: Final = re.compile(rf"({'|'.join(FIELDS)})\s?:", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Item:
-    """One word, hyphenated name, number, phrase or prefix.
+    """Item of a question: one word, hyphenated name, number, phrase or prefix.
 
     Attributes:
         field: ``title``, ``reference``, or None for everywhere.
-        words: Terms of each word; more than one word must stand in this order, side by side.
+        words: Terms of each word; several words must follow each other in this order.
         forms: The same words without case and accents, not stemmed.
-        code: The number as written, if the item is one: found first, not required.
+        code: The number as written, if the item is one; it ranks first and is not required.
         prefix: The last form is the beginning of a word; ``forms`` count, not ``words``.
         quoted: Between quotation marks.
-        position: Where it stands in the question, from 0.
+        position: Its offset in the question, from 0.
     """
 
     field: str | None
@@ -54,12 +54,12 @@ class Item:
 
     @property
     def plain(self) -> bool:
-        """A function word, not asked of a document when other words are."""
+        """Whether this is a function word, not required when the question has other words."""
         return len(self.forms) == 1 and not (self.quoted or self.prefix or self.field) and self.forms[0] in STOP_WORDS
 
     @property
     def phrases(self) -> list[tuple[str, ...]]:
-        """Rows of terms, one a word, that match these adjacent words; two rows when many."""
+        """Rows of terms, one a word, that match these adjacent words; only two if too many."""
         if math.prod(len(terms) for terms in self.words) <= MOST_PHRASES:
             return list(product(*self.words))
         # The last term of a word is the stem of its unaccented spelling: it finds any accents.
@@ -68,7 +68,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Clause:
-    """Alternatives, any of which will do; or what must be absent."""
+    """Clause: alternatives of which one must match; or items that must be absent."""
 
     items: tuple[Item, ...]
     excluded: bool = False
@@ -76,31 +76,31 @@ class Clause:
 
 @dataclass(frozen=True)
 class ParsedQuery:
-    """All clauses hold. No clause: everything."""
+    """Parsed question: all clauses must hold; without a clause, every record answers."""
 
     clauses: tuple[Clause, ...]
 
     @property
     def wanted(self) -> tuple[Clause, ...]:
-        """What must be present."""
+        """Clauses that must be present."""
         return tuple(c for c in self.clauses if not c.excluded)
 
     @property
     def excluded(self) -> tuple[Clause, ...]:
-        """What must be absent."""
+        """Clauses that must be absent."""
         return tuple(c for c in self.clauses if c.excluded)
 
 
 NOT_UNDERSTOOD: Final = "La recherche n’est pas comprise au caractère {place} : "
-"""Stands before each reason; the catalogue has the whole sentences."""
+"""Sentence before each reason; the catalogue of translations has both together."""
 
 
 def bad_query(reason: str, position: int) -> Refused:
-    """The question can't be understood.
+    """Make the refusal of a question that can't be understood.
 
     Args:
         reason: One French sentence.
-        position: Where, from 0; people are told from 1.
+        position: Offset of the fault, from 0; the message counts from 1.
     """
     return Refused(
         "bad_query",
@@ -113,7 +113,7 @@ def bad_query(reason: str, position: int) -> Refused:
 
 
 class _Piece(NamedTuple):
-    """An item as typed, or the word OR."""
+    """Piece of a question: an item as typed, or the word OR."""
 
     item: Item | None
     excluded: bool
@@ -121,7 +121,7 @@ class _Piece(NamedTuple):
 
 
 def parse_query(text: str) -> ParsedQuery:
-    """Understand a question.
+    """Parse a question.
 
     Raises:
         Refused: ``bad_query`` with ``position``: unclosed quotation mark, misplaced ``*`` or
@@ -143,7 +143,7 @@ def parse_query(text: str) -> ParsedQuery:
 
 
 def _joined(pieces: list[_Piece]) -> tuple[Clause, ...]:
-    """Put ``OR`` between its neighbours."""
+    """Join the neighbours of ``OR`` into one clause."""
     clauses: list[Clause] = []
     alternatives: list[Item] = []
     either: int | None = None
@@ -174,14 +174,14 @@ def _joined(pieces: list[_Piece]) -> tuple[Clause, ...]:
 
 
 class _Reader:
-    """Cuts a question into pieces, left to right."""
+    """Reader that cuts a question into pieces, left to right."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
 
     def pieces(self) -> list[_Piece]:
-        """Every item and OR."""
+        """Return every item and OR, in order."""
         found: list[_Piece] = []
         while self._skip_blank():
             if len(found) >= MOST_ITEMS:

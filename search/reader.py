@@ -1,6 +1,4 @@
-"""Read a record as its index wants it: the catalogue's row, and the text of its pages from the
-store.
-"""
+"""Read a record's index entry: its catalogue row, and the text of its pages from the store."""
 
 from __future__ import annotations
 
@@ -19,17 +17,17 @@ from search.port import Entry
 from search.projection import project
 
 TextOfPages = Callable[[IO[bytes]], Iterable[tuple[int, str]]]
-"""A text representation -> (page number, plain text); this package knows no ALTO."""
+"""Text representation -> (page number, plain text); this package can't read ALTO itself."""
 
 _IN_MEMORY: Final = 8 << 20
-"""Bytes of a text representation above which it goes through a file."""
+"""Bytes of a text representation above which it is copied to a file first."""
 
 
 class RecordReader:
-    """Reads records for the index.
+    """Reader of records for the index.
 
     Args:
-        store: Where their text is.
+        store: Holds their text.
         text_of_pages: Reads a text representation.
     """
 
@@ -38,10 +36,10 @@ class RecordReader:
         self._text_of_pages = text_of_pages
 
     def entry(self, session: Session, tenant: str, record_id: str) -> Entry | None:
-        """The entry of a record as it is now; None when it is gone.
+        """Return the entry of a record as it is now; None when it is gone.
 
         Raises:
-            Corrupt: Its text is not what was kept.
+            Corrupt: Its text differs from what was kept.
             Unavailable: The store does not answer.
         """
         record = session.get(RecordRow, record_id)
@@ -51,7 +49,7 @@ class RecordReader:
         return project(record, () if text is None else self._pages(text))
 
     def _pages(self, text: RepresentationRow) -> list[str]:
-        """Text of every page, page 1 first; empty where there is none."""
+        """Return the text of every page, page 1 first; empty where there is none."""
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
             for chunk in verified(self._store, text.key, text.version, sha256=text.sha256, size=text.size):
                 file.write(chunk)

@@ -23,7 +23,7 @@ _BATCH: Final = 100
 
 @dataclass(frozen=True)
 class _Shown:
-    """A record as the index has it."""
+    """Record in the index: its id and revisions."""
 
     record_id: str
     revisions: tuple[int, ...]
@@ -34,14 +34,14 @@ class _Wrong:
     kind: Kind
     record_id: str
     anew: bool
-    """The entry must go before it can be put right: it is there twice, or claims to be newer."""
+    """True when the entry must be removed first: it is there twice, or has a newer revision."""
 
 
 class IndexReconciliation:
-    """Compares a tenant's index with its records in order of ids, and repairs the index.
+    """Comparison of a tenant's index with its records in order of ids; repairs the index.
 
     Args:
-        load: Reads a record as the index wants it; None when it is gone.
+        load: Reads a record's index entry; None when the record is gone.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class IndexReconciliation:
         self._load = load
 
     def check(self, tenant: str, findings: Findings, *, repair: bool) -> int:
-        """Look at one tenant; how many records its index shows.
+        """Check one tenant; return the number of records in its index.
 
-        What the follower has not come to yet is no drift.
+        Entries that the follower has not reached yet are no drift.
         """
         position = self._index.position(tenant)
         sorter = Sorter()
@@ -102,7 +102,7 @@ class IndexReconciliation:
             entry = next(shown, None)
 
     def _settle(self, tenant: str, findings: Findings, batch: list[_Wrong], *, repair: bool) -> None:
-        """Note what is still wrong when looked at again, and put it right if asked."""
+        """Look at each difference again; report those that remain, and repair them if asked."""
         away: list[Change] = []
         right: list[Change] = []
         still: list[_Wrong] = []
@@ -111,7 +111,7 @@ class IndexReconciliation:
                 row = session.get(RecordRow, wrong.record_id)
                 there = row is not None and row.tenant_id == tenant and not RecordState(row.state).gone
                 if there and wrong.kind is Kind.UNTRACKED:
-                    continue  # kept since the catalogue was asked
+                    continue  # the record was kept after the catalogue was read
                 still.append(wrong)
                 if not repair:
                     continue

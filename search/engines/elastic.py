@@ -1,7 +1,7 @@
 """Search index on Elasticsearch: one index a tenant, behind an alias.
 
-The follower's process writes, any number of processes read. ``elastic_indexes`` has the names,
-``elastic_schema`` what an index holds.
+The follower's process writes, any number of processes read. ``elastic_indexes`` defines the names,
+``elastic_schema`` the contents of an index.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class ElasticIndex:
     """``SearchIndex`` over a cluster.
 
     Args:
-        prefix: What the names of our indexes begin with; installations that share a cluster have
-            different ones.
+        prefix: Beginning of the names of our indexes; different for each installation that
+            shares a cluster.
     """
 
     def __init__(self, link: Link, prefix: str) -> None:
@@ -54,7 +54,7 @@ class ElasticIndex:
     # -- the writer's side
 
     def position(self, tenant: str) -> int:
-        """See ``SearchIndex``. The next batch goes to the index that was read here, or nowhere."""
+        """See ``SearchIndex``. The next batch goes to this index; if it was replaced, nowhere."""
         indexes = self._indexes(tenant)
         found = indexes.position(indexes.reading)
         if found is None:
@@ -87,7 +87,7 @@ class ElasticIndex:
         return RebuiltIndex(self._link, self._prefix, tenant, *indexes.begin())
 
     def finish_rebuild(self, tenant: str, rebuilt: SearchIndex) -> None:
-        """See ``SearchIndex``. First what was sent is compared with what is there.
+        """See ``SearchIndex``. The new index is first compared with what was sent to it.
 
         Raises:
             Unavailable: ``rebuild_differs``: the old index still answers.
@@ -124,7 +124,7 @@ class ElasticIndex:
             view = self._view(indexes, query.after)
             try:
                 answer = Question(lambda request: self._ask(indexes, request, view), query, parsed).answer(cursor)
-            except Absent:  # the view ended, or its index was replaced: a new one, and on from the same record
+            except Absent:  # the view expired, or its index was replaced: open another, continue after the same record
                 view = self._new_view(indexes)
                 answer = Question(lambda request: self._ask(indexes, request, view), query, parsed).answer(cursor)
             self._keep(indexes, view, answer.next)
@@ -136,7 +136,7 @@ class ElasticIndex:
         where: dict[str, Any] = {
             "index": indexes.reading,
             "preference": indexes.tenant,
-        }  # one copy: its scores are alike
+        }  # always the same copy of the shard: copies score differently
         if view is not None:
             where = {"pit": {"id": view, "keep_alive": _VIEW_KEPT}}
         try:
@@ -160,7 +160,7 @@ class ElasticIndex:
         return dict(answer)
 
     def _view(self, indexes: Indexes, cursor: str) -> str:
-        """The point in time of an answer's earlier parts, or a new one."""
+        """Return the point in time of an answer's earlier parts, or a new one."""
         with self._guard:
             held = self._views.pop(cursor, None)
         return held[1] if held is not None else self._new_view(indexes)
@@ -195,7 +195,7 @@ class ElasticIndex:
 
 
 class RebuiltIndex(ElasticIndex):
-    """An index under construction, not yet answering.
+    """Index under construction; it does not answer yet.
 
     Attributes:
         built: Its name; empty once it answers.
@@ -217,7 +217,7 @@ class RebuiltIndex(ElasticIndex):
         return indexes
 
     def apply(self, tenant: str, changes: Sequence[Change], position: int) -> None:
-        """See ``SearchIndex``. What was sent is remembered, to be compared in the end."""
+        """See ``SearchIndex``. Digests of what was sent are kept and compared in the end."""
         written = self._indexes(tenant).apply(self._writing, changes, position, visible=False)
         for record_id, change in written.items():
             self._sent.pop(record_id, None)
@@ -250,7 +250,7 @@ class RebuiltIndex(ElasticIndex):
             self._link.client.indices.refresh(index=self.built)
 
     def compare(self) -> None:
-        """Whether the index holds every revision sent, and a sample's words to the letter.
+        """Check that the index holds every revision sent, and a sample's exact text.
 
         Raises:
             Unavailable: ``rebuild_differs``.
@@ -274,7 +274,7 @@ class RebuiltIndex(ElasticIndex):
             )
 
     def close(self) -> None:
-        """Give up, or finish: another rebuild may begin."""
+        """Release the name, so that another rebuild may begin; an unfinished index is deleted."""
         self._close_views()
         if self.built:
             super()._indexes(self.tenant).drop(self.built)
@@ -282,5 +282,5 @@ class RebuiltIndex(ElasticIndex):
 
 
 def _renamed(request: dict[str, Any]) -> dict[str, Any]:
-    """The client's word for ``_source``."""
+    """Rename ``_source`` as the client spells it."""
     return {("source" if name == "_source" else name): value for name, value in request.items()}

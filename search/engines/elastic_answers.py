@@ -1,4 +1,4 @@
-"""Answer of one Elasticsearch index: hits, total, facets, passages, next cursor."""
+"""Answer a question from one Elasticsearch index: hits, total, facets, passages, cursor."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from search.port import FACETS, Answer, FacetValue, Hit, Match, Query, Sort
 from search.questions import Item, ParsedQuery, bad_query
 
 Ask = Callable[[Json], Mapping[str, Any]]
-"""Sends a search to the index, or to the view of it that the question goes on in."""
+"""Function that sends a search to the index, or to the point in time of earlier parts."""
 
 _MOST_HITS: Final = 1000
 _MOST_FACET_VALUES: Final = 1000
 
 
 class Question:
-    """One question.
+    """One question to one index.
 
     Args:
-        ask: Where to send searches.
+        ask: Sends a search.
     """
 
     def __init__(self, ask: Ask, query: Query, parsed: ParsedQuery) -> None:
@@ -45,12 +45,12 @@ class Question:
         self._limit = max(1, min(query.limit, _MOST_HITS))
         sort = query.sort
         if sort is Sort.RELEVANCE and not parsed.wanted:
-            sort = Sort.LAST_KEPT  # nothing to be relevant to
+            sort = Sort.LAST_KEPT  # without a word in the question there is no relevance
         self._order = ORDER.get(sort)
         self._spellings: Spellings = {}
 
     def answer(self, cursor: Cursor | None) -> Answer:
-        """Exact; if nothing is, with near words for unknown words; then for all words.
+        """Answer exactly; if nothing matches, with near words for unknown words, then for all.
 
         Raises:
             Refused: ``bad_query`` if the server finds the question too large; ``bad_cursor``.
@@ -93,7 +93,7 @@ class Question:
             return self._ask(self._request(loose, after))
 
     def _loose(self, level: int) -> frozenset[Item]:
-        """Items that may match near words at a level of looseness."""
+        """Return the items that may match near words at a level of looseness."""
         items = loosenable_items(self._parsed) if level else frozenset[Item]()
         if level == 1 and items:
             asked = tuple(items)
@@ -101,10 +101,10 @@ class Question:
         return items
 
     def _key(self, cursor: Cursor) -> list[float | str]:
-        """Sort values of the record before the cursor.
+        """Return the sort values of the record at the cursor.
 
         Raises:
-            Refused: ``bad_cursor``: they are not of the kind that this question is sorted by.
+            Refused: ``bad_cursor``: they are not of the type that this question is sorted by.
         """
         key = cursor.key
         texts = [cursor.record_id] if isinstance(key, float) else [cursor.record_id, key]
@@ -139,7 +139,7 @@ class Question:
         return request
 
     def _counted(self, found: Mapping[str, Any]) -> dict[str, tuple[FacetValue, ...]]:
-        """Counts over the whole answer: exact, as there is one shard."""
+        """Return facet counts over the whole answer; exact, as there is one shard."""
         if not self._query.facets:
             return dict.fromkeys(FACETS, ())
         return {
@@ -176,7 +176,7 @@ class Question:
         )
 
     def _best_pages(self, several: Sequence[str], loose: frozenset[Item]) -> dict[str, list[tuple[int, str]]]:
-        """The pages of long records that match best, of all hits in one request."""
+        """Return the best pages of all long records among the hits, asked in one request."""
         if not several or not any(item.field is None for clause in self._parsed.wanted for item in clause.items):
             return {}
         best = {"top_hits": {"size": MOST_PASSAGES, "_source": ["shown"]}}

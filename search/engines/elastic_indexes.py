@@ -1,4 +1,4 @@
-"""A tenant's indexes in a cluster: names, writing alias, swap.
+"""Name, write and swap a tenant's indexes in a cluster.
 
 ::
 
@@ -7,11 +7,10 @@
     <prefix>_<tenant>_f<format>-a-<id>   alias that this one index is written through
 
 A prefix and a tenant hold no ``_``, so no two pairs make the same name. An index is made under the
-free one of two
-names: that its name is taken tells a second builder to wait. Writers name the alias of the very
-index whose position they read and demand that it be an alias: after a swap their batch fails as a
-whole instead of reaching an index that stands elsewhere in the journal, and Elasticsearch never
-makes an index by itself.
+free one of two names; a second builder finds the name taken and is refused. Writers name the alias
+of the same index whose position they read, and require that it be an alias. So after a swap their
+batch fails as a whole, instead of reaching an index with another position in the journal, and
+Elasticsearch never makes an index by itself.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from signing.ground.errors import Refused, Unavailable
 _TENANT: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _SLOTS: Final = ("a", "b")
 _SILENT_BUILDER_SECONDS: Final = 900
-"""A rebuild that wrote nothing for so long is over: its batches take seconds."""
+"""Seconds without a write after which a rebuild counts as ended: its batches need seconds."""
 
 _BATCH: Final = 5000
 _LONGEST_VIEW: Final = "1m"
@@ -44,7 +43,7 @@ class Indexes:
     """The indexes of one tenant.
 
     Args:
-        prefix: What the names of this installation's indexes begin with.
+        prefix: Beginning of the names of this installation's indexes.
     """
 
     def __init__(self, link: Link, prefix: str, tenant: str) -> None:
@@ -58,7 +57,7 @@ class Indexes:
     # -- which index answers
 
     def answering(self) -> tuple[str, str] | None:
-        """The answering index and its writing alias, or None."""
+        """Return the answering index and its writing alias, or None."""
         try:
             with engine_errors():
                 found = self._link.client.indices.get_alias(index=self.reading)
@@ -67,7 +66,7 @@ class Indexes:
         return next(((index, _writing(index, each["aliases"])) for index, each in found.items()), None)
 
     def position(self, name: str) -> tuple[int, str] | None:
-        """Position and writing alias of an index; None without index or before a first batch."""
+        """Return position and writing alias of an index; None if absent or before a first batch."""
         try:
             with engine_errors():
                 found = self._link.client.get(index=name, id=schema.POSITION_ID)
@@ -77,7 +76,7 @@ class Indexes:
         return int(source["position"]), str(source["shown"]["writing"])
 
     def open_for_writing(self) -> str:
-        """The writing alias of the index that answers; made if there is none."""
+        """Return the writing alias of the index that answers; make an index if there is none."""
         for slot in _SLOTS:
             found = self.answering()
             if found is not None:
@@ -91,7 +90,7 @@ class Indexes:
         return found[1]
 
     def _create(self, slot: str, *, answering: bool) -> str | None:
-        """A new index; its writing alias, or None if the name is taken."""
+        """Create an index and return its writing alias; None if the name is taken."""
         index = f"{self.reading}-{slot}"
         writing = f"{index}-{uuid.uuid4().hex[:12]}"
         builder = {"host": platform.node(), "pid": os.getpid(), "at": _now()}
@@ -114,13 +113,13 @@ class Indexes:
     # -- writing
 
     def apply(self, writing: str, changes: Sequence[Change], position: int, *, visible: bool) -> dict[str, Change]:
-        """Write changes, then the position; a cut in between is repaired by writing again.
+        """Write changes, then the position; after an interruption, writing again repairs it.
 
-        Each document's external version is the batch's position in the journal, so that a writer
-        that slept changes nothing that a later batch wrote, removals included.
+        Each document's external version is the batch's position in the journal, so that a delayed
+        writer changes nothing that a later batch wrote, removals included.
 
         Args:
-            visible: Show it to readers.
+            visible: Whether readers see it at once.
 
         Raises:
             Unavailable: ``search_away``; also when the index was replaced meanwhile.
@@ -147,7 +146,7 @@ class Indexes:
         return {record_id: change for record_id, (change, _) in last.items()}
 
     def _newest(self, writing: str, changes: Sequence[Change]) -> dict[str, tuple[Change, int]]:
-        """Last change and last page of each record, without entries older than the index's."""
+        """Return last change and last page of each record; leave out entries older than held ones."""
         ids = list(dict.fromkeys(_record_id(change) for change in changes))
         revisions, pages = self._held(writing, ids)
         chosen: dict[str, tuple[Change, int]] = {}
@@ -161,7 +160,7 @@ class Indexes:
         return chosen
 
     def _held(self, writing: str, ids: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
-        """Revisions and last pages of the records that are there."""
+        """Return revisions and last pages of the records that the index holds."""
         revisions: dict[str, int] = {}
         pages: dict[str, int] = {}
         if ids:
@@ -178,7 +177,7 @@ class Indexes:
     # -- reading
 
     def record_ids(self, name: str) -> list[tuple[str, int]]:
-        """(record id, revision) of every record, of one moment."""
+        """Return (record id, revision) of every record, all of one moment."""
         found: list[tuple[str, int]] = []
         try:
             with engine_errors():
@@ -210,7 +209,7 @@ class Indexes:
             self.close_view(view)
 
     def close_view(self, view: str) -> None:
-        """Let a point in time go; one that can't be closed ends by itself."""
+        """Close a point in time; one that can't be closed expires by itself."""
         with suppress(Absent, Unavailable), engine_errors():
             self._link.client.close_point_in_time(id=view)
 
@@ -255,13 +254,11 @@ class Indexes:
         self._delete(self._left_over({built}))
 
     def drop(self, index: str) -> None:
-        """Give a built index up."""
+        """Delete an index under construction."""
         self._delete([index])
 
     def _abandoned(self, index: str) -> bool:
-        """Whether nobody builds an index any more: its process is gone, or has been silent for
-        long.
-        """
+        """Whether an index has no builder any more: its process ended or wrote nothing for long."""
         try:
             with engine_errors():
                 found = self._link.client.indices.get(index=index)[index]
@@ -278,7 +275,7 @@ class Indexes:
         return _now() - last > _SILENT_BUILDER_SECONDS * 1000
 
     def _left_over(self, keep: set[str]) -> list[str]:
-        """Indexes of this tenant to delete: other formats, ended rebuilds."""
+        """Return the indexes of this tenant to delete: other formats, ended rebuilds."""
         try:
             with engine_errors():
                 found = self._link.client.indices.get_alias(index=f"{self._every}*")
@@ -301,7 +298,7 @@ def _writing(index: str, aliases: Iterable[str]) -> str:
 def _operations(
     last: Mapping[str, tuple[Change, int]], version: int
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
-    """What a batch asks of the index, item by item."""
+    """Yield a batch's operations, item by item."""
     stamped = {"version": version, "version_type": "external_gte"}
     for record_id, (change, last_page) in last.items():
         written = set()

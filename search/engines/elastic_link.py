@@ -1,4 +1,7 @@
-"""Connection to Elasticsearch, and its failures as our errors; sole user of the client."""
+"""Connect to Elasticsearch and translate its failures into our errors.
+
+The only user of the client library.
+"""
 
 from __future__ import annotations
 
@@ -24,33 +27,33 @@ from elasticsearch import (
 from signing.ground.errors import Refused, Unavailable
 
 MAJOR: Final = int(importlib.metadata.version("elasticsearch").partition(".")[0])
-"""Server and client must share it: either refuses the other's requests otherwise."""
+"""Major version that server and client must share; they refuse each other otherwise."""
 
 SECONDS: Final = 10
-"""A question that takes longer is given up."""
+"""Seconds after which a question is given up."""
 
 GLANCE_SECONDS: Final = 4
-"""Whether and what answers: asked by health checks and ``/metrics``, whose callers wait ten seconds
-for all parts.
+"""Seconds for asking the server's version or state.
+
+Health checks and ``/metrics`` ask it; their callers wait ten seconds for all parts.
 """
 
 _REQUEST_SECONDS: Final = 60
-"""A batch that takes longer is sent again."""
+"""Seconds after which a batch is sent again."""
 
 _BULK_CHARACTERS: Final = 4_000_000
-"""Of one request.
+"""Characters of one request.
 
 Far below 100 MB (``http.max_content_length``) and a tenth of the heap (indexing pressure).
 """
 
 _STALE: Final = 409
 _CONFLICTS: Final = frozenset({200, 201, 404, _STALE})
-"""Answers to one item that are as good as done: written, taken out, not there, or overtaken by
-something newer.
+"""Statuses of one item that count as done: written, removed, absent, or a newer version is there.
 """
 
 NO_SHARD: Final = "no shard available"
-"""Why a search failed whose index was replaced, or is red."""
+"""Reason of a failed search whose index was replaced or is red."""
 
 _TOO_MUCH: Final = re.compile(r"too_many_|too many |maxClauseCount|max_clause_count|too_complex|circuit_breaking")
 _EXPENSIVE: Final = "search.allow_expensive_queries"
@@ -59,19 +62,19 @@ log = structlog.get_logger(__name__)
 
 
 class TooMuch(Exception):
-    """The server refuses a question for its size, or a beginning of a word for its length."""
+    """Error: the server refuses a question as too large, or a beginning of a word as too long."""
 
 
 class Expensive(TooMuch):
-    """The cluster forbids a kind of query (``search.allow_expensive_queries``)."""
+    """Error: the cluster forbids a kind of query (``search.allow_expensive_queries``)."""
 
 
 class Absent(Exception):
-    """No such index, document or view."""
+    """Error: no such index, document or view."""
 
 
 def away(why: str) -> Unavailable:
-    """Elasticsearch can't be asked now."""
+    """Make the error that Elasticsearch does not answer now."""
     return Unavailable(
         "search_away",
         "L’index de recherche ne répond pas ({why}).",
@@ -103,7 +106,7 @@ def engine_errors() -> Iterator[None]:
 
 
 def _judge(error: ApiError) -> NoReturn:
-    """Tell apart what an HTTP status of Elasticsearch means."""
+    """Raise our error for an HTTP status of Elasticsearch."""
     said = f"{error.status_code} {error.body}"
     if error.status_code in {401, 403}:
         raise Unavailable(
@@ -122,7 +125,10 @@ def _judge(error: ApiError) -> NoReturn:
 
 
 def _said_in_short(error: ApiError) -> str:
-    """Status and kind: the whole answer, which may hold what was asked, stays with the cause."""
+    """Return status and kind of an error.
+
+    The whole answer may contain the question, so it stays with the cause.
+    """
     kind = error.body.get("error", "") if isinstance(error.body, dict) else ""
     name = kind.get("type", "") if isinstance(kind, dict) else ""
     return f"HTTP {error.status_code} {name}".strip()
@@ -140,7 +146,7 @@ def _other_version(found: str) -> Unavailable:
 
 
 class Link:
-    """One cluster.
+    """Connection to one cluster.
 
     Args:
         url: ``http://`` or ``https://`` address; several nodes are separated by commas.
@@ -174,7 +180,7 @@ class Link:
 
     @property
     def client(self) -> Elasticsearch:
-        """The client, after a check of the server's version; use it inside ``engine_errors``.
+        """Return the client after checking the server's version; use it in ``engine_errors``.
 
         Raises:
             Unavailable: ``search_version``.
@@ -185,7 +191,7 @@ class Link:
         return self._client
 
     def version(self) -> str:
-        """The server's version, asked now.
+        """Ask the server for its version.
 
         Raises:
             Unavailable: ``search_away``, ``search_version``.
@@ -198,15 +204,15 @@ class Link:
         return number
 
     def write(self, writing: str, items: Iterable[tuple[dict[str, Any], dict[str, Any] | None]]) -> None:
-        """Send a batch in requests of bearable size; each item's own answer is read.
+        """Send a batch in requests of limited size, and check the answer to each item.
 
         Args:
-            writing: An alias; an index that lost it is not written to, nor made.
+            writing: An alias; if the index lost it, nothing is written and no index is made.
             items: (action, document or None).
 
         Raises:
-            Unavailable: ``search_away``; ``search_entry_refused``. Sending the same batch again is
-                right.
+            Unavailable: ``search_away``; ``search_entry_refused``. The same batch may be sent
+                again.
             Absent: No index has this alias any more.
         """
         waiting: list[dict[str, Any]] = []
@@ -238,16 +244,16 @@ class Link:
             "Elasticsearch refuse d’indexer le document {record}.",
             kept="Le document est gardé, et vérifiable ; la recherche ne le trouvera pas.",
             action="Signalez-le : le journal du service dit pourquoi.",
-            record=str(first["_id"]).partition("#")[0],  # a page is refused like its record
+            record=str(first["_id"]).partition("#")[0],  # a refused page counts as a refusal of its record
         )
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
 
 def _weight(document: dict[str, Any] | None) -> int:
-    """Characters of the texts of a document, about."""
+    """Return about how many characters the texts of a document have."""
     if document is None:
         return 100
     shown = document.get("shown", {})

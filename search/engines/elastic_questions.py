@@ -13,9 +13,9 @@ from search.questions import Item, ParsedQuery
 
 Json = dict[str, Any]
 Spellings = Mapping[str, tuple[str, ...]]
-"""Form -> all other forms that may stand for it.
+"""Form -> all other forms that may replace it.
 
-A form that is not there is looked for by the server.
+For a form that is absent, the server looks for near words.
 """
 
 _TITLE_WEIGHT: Final = 2.0
@@ -23,11 +23,11 @@ _CODE_WEIGHT: Final = 4.0
 _FIELDS: Final = {None: "text", "title": "title", "reference": "reference"}
 _NO_HITS: Final[Json] = {"size": 0, "track_total_hits": False, "query": {"term": {"kind": RECORD}}}
 _MOST_NEAR: Final = 1000
-"""Near words of one word that are looked for."""
+"""Most near words of one word that are asked for."""
 
 
 def question(parsed: ParsedQuery, asked: Query, loose: frozenset[Item], spellings: Spellings) -> Json:
-    """Query for the answering records; items in ``loose`` match near words too."""
+    """Build the query for records; items in ``loose`` match near words too."""
     must, should = [], []
     for clause in parsed.wanted:
         must.append(
@@ -51,7 +51,7 @@ def _filters(asked: Query) -> list[Json]:
 
 
 def pages(shown: Sequence[str], parsed: ParsedQuery, loose: frozenset[Item], spellings: Spellings) -> Json:
-    """Pages that hold any item of the question.
+    """Build the query for pages that hold any item of the question.
 
     Args:
         shown: ``page_of`` of the records.
@@ -66,7 +66,7 @@ def pages(shown: Sequence[str], parsed: ParsedQuery, loose: frozenset[Item], spe
 
 
 def _hints(item: Item) -> list[Json]:
-    """What puts an answer before others without being asked of it."""
+    """Build the optional parts that rank a record higher and exclude none."""
     hints: list[Json] = []
     if item.code is not None:
         hints.append({"term": {"code": {"value": item.code, "boost": _CODE_WEIGHT}}})
@@ -84,7 +84,7 @@ def _item(item: Item, where: str, spellings: Spellings | None = None) -> Json:
     if len(item.words) == 1:
         terms = [{"term": {where: term}} for term in item.words[0]]
         return terms[0] if len(terms) == 1 else {"dis_max": {"queries": terms}}
-    # the terms are ready: at blanks is all that is left to cut
+    # the terms are ready, so the server need only split them at blanks
     return _any([{"match_phrase": {where: {"query": " ".join(row), "analyzer": "whitespace"}}} for row in item.phrases])
 
 
@@ -93,7 +93,7 @@ def _prefix(written: tuple[str, ...], forms: str) -> Json:
     if len(written) == 1:
         return beginning
     words = [{"span_term": {forms: form}} for form in written[:-1]]
-    # unlike match_phrase_prefix, no beginning is cut off after fifty words
+    # unlike match_phrase_prefix, a beginning is not limited to fifty words
     return {"span_near": {"slop": 0, "in_order": True, "clauses": [*words, {"span_multi": {"match": beginning}}]}}
 
 
@@ -103,14 +103,14 @@ def _near(form: str, forms: str, spellings: Spellings) -> Json:
     if others:
         choices.append({"terms": {forms: list(others)}})
     if allowance(form) and form not in spellings:
-        # no word is left out, as it would be after fifty with the default rewriting
+        # the default rewriting would leave out all words after the fiftieth
         fuzzy = {"value": form, "fuzziness": allowance(form), "rewrite": "constant_score"}
         choices.append({"fuzzy": {forms: fuzzy}})
     return _any(choices)
 
 
 def look_up(items: Sequence[Item]) -> Json:
-    """Request for the words of items that the index does not hold."""
+    """Build the request that finds which words of items the index lacks."""
     known = {
         f"{number} {place}": {"terms": {_FIELDS[item.field]: list(terms)}}
         for number, item in enumerate(items)
@@ -120,7 +120,7 @@ def look_up(items: Sequence[Item]) -> Json:
 
 
 def read_unknown(answer: Mapping[str, Any], items: Sequence[Item]) -> frozenset[Item]:
-    """Items with a word that ``look_up`` found nowhere."""
+    """Read the answer to ``look_up``: the items with a word that the index lacks."""
     counts = answer["aggregations"]["known"]["buckets"]
     return frozenset(
         item
@@ -130,10 +130,10 @@ def read_unknown(answer: Mapping[str, Any], items: Sequence[Item]) -> frozenset[
 
 
 def look_around(items: Iterable[Item]) -> Json:
-    """A request for the near words of the index, without a query that a cluster may forbid.
+    """Build the request for near words without a query that a cluster may forbid.
 
-    The term suggester walks the dictionary as a fuzzy query does; but two letters may differ only
-    behind the first.
+    The term suggester searches the dictionary as a fuzzy query does, but two letters may differ
+    only after the first.
     """
     forms = sorted({form for item in items for form in item.forms})
     return _NO_HITS | {"suggest": {form: _suggestion(form) for form in forms}}
@@ -143,7 +143,7 @@ def _suggestion(form: str) -> Json:
     return {
         "text": form,
         "term": {
-            "field": "text.forms",  # every word of a record is there
+            "field": "text.forms",  # this field holds every word of a record
             "analyzer": "keyword",
             "suggest_mode": "always",
             "string_distance": "damerau_levenshtein",
@@ -158,7 +158,7 @@ def _suggestion(form: str) -> Json:
 
 
 def read_spellings(answer: Mapping[str, Any]) -> Spellings:
-    """What ``look_around`` found."""
+    """Read the answer to ``look_around``."""
     found: dict[str, tuple[str, ...]] = {}
     for form, suggestions in answer["suggest"].items():
         others = {option["text"] for each in suggestions for option in each["options"]}

@@ -1,11 +1,11 @@
-"""How an entry lies in an Elasticsearch index.
+"""Schema of an Elasticsearch index: settings, fields, documents of an entry.
 
-Words are analysed here, by ``search.analysis``, and travel as ``form|term|term`` (``form`` alone
-where the only term equals it), separated by blanks. The index takes them apart again with stock
-filters: a ``whitespace`` tokenizer, then ``pattern_capture``, which puts all terms of a word at the
-position of the word.
+Words are analysed here, by ``search.analysis``, and sent as ``form|term|term`` (``form`` alone
+where the only term equals it), separated by blanks. The index splits them again with stock filters:
+a ``whitespace`` tokenizer, then ``pattern_capture``, which puts all terms of a word at the position
+of the word.
 
-Four kinds of documents share one index, told apart by ``kind``: ``record``, ``page`` (of records
+Four kinds of documents share one index, in the field ``kind``: ``record``, ``page`` (of records
 with several), ``gone`` (a record that was removed: it stays, so that nothing older can bring the
 record back) and ``position``.
 """
@@ -24,7 +24,7 @@ from search.entry_layout import GAP, ORDER, PAGE, POSITION, RECORD, around, sort
 from search.port import FACETS, Entry
 
 FORMAT: Final = 1
-"""Part of the index names, raised when mapping or analysis changes: an older index then counts as
+"""Version of mapping and analysis, part of the index names: an index of an older version counts as
 absent.
 """
 
@@ -32,18 +32,20 @@ GONE: Final = "gone"
 POSITION_ID: Final = "#position"
 
 LONGEST_BEGINNING: Final = 19
-"""Letters of a beginning that is looked up as a term.
+"""Most letters of a beginning that is looked up as a term.
 
 Longer ones are expanded (``index_prefixes`` goes no further).
 """
 
 _MOST_CHARACTERS: Final = 40_000_000
-"""Characters of all pages of one record whose words are searched: 13,000 full pages, a request of
-about 60 MB; Elasticsearch takes 100 MB (``http.max_content_length``).
+"""Most characters of one record's pages that are searched.
+
+That is 13,000 full pages and a request of about 60 MB; Elasticsearch accepts 100 MB
+(``http.max_content_length``).
 """
 
 _LONGEST_KEYWORD: Final = 8000
-"""Characters of a facet's value that are compared: Lucene refuses terms over 32,766 bytes."""
+"""Most characters of a facet's value: Lucene refuses terms over 32,766 bytes."""
 
 _ORDERS: Final = sorted({key for key, _ in ORDER.values()})
 
@@ -51,11 +53,11 @@ log = structlog.get_logger(__name__)
 
 
 def settings() -> dict[str, Any]:
-    """Settings of every index."""
+    """Return the settings of every index."""
     return {
         "number_of_shards": 1,
         "auto_expand_replicas": "0-1",
-        "refresh_interval": "-1",  # the writer refreshes when a batch is whole, so no reader sees half of one
+        "refresh_interval": "-1",  # the writer refreshes after a whole batch, so no reader sees half of one
         "translog.durability": "request",
         "analysis": {
             "tokenizer": {"blanks": {"type": "whitespace", "max_token_length": 1000}},
@@ -78,11 +80,11 @@ def _capture(*patterns: str) -> dict[str, Any]:
 
 
 def mappings(writing: str, builder: dict[str, Any]) -> dict[str, Any]:
-    """Fields of every index; a document with any other is refused.
+    """Return the fields of every index; a document with any other field is refused.
 
     Args:
-        writing: The alias that this one index is written through.
-        builder: Who made it.
+        writing: The alias through which only this index is written.
+        builder: The process that made it.
     """
     keyword = {"type": "keyword", "ignore_above": _LONGEST_KEYWORD}
     order = {"type": "keyword", "index": False}
@@ -103,7 +105,7 @@ def mappings(writing: str, builder: dict[str, Any]) -> dict[str, Any]:
     return {
         "dynamic": "strict",
         "_meta": {"writing": writing, "builder": builder},
-        "_source": {"excludes": [*texts, *_ORDERS]},  # what is shown lies in "shown"
+        "_source": {"excludes": [*texts, *_ORDERS]},  # fields to be shown are in "shown"
         "properties": {
             "kind": keyword,
             "record": keyword,
@@ -123,24 +125,24 @@ def mappings(writing: str, builder: dict[str, Any]) -> dict[str, Any]:
 
 
 def encoded(text: str) -> str:
-    """A text's words as they travel."""
+    """Return a text's words in the form in which they are sent."""
     return " ".join(
         token.form if token.terms == (token.form,) else "|".join((token.form, *token.terms)) for token in tokens(text)
     )
 
 
 def page_of(record_id: str, version: int) -> str:
-    """Mark shared by the pages of one state of a record; pages of other states never match."""
+    """Return the mark of the pages of one state of a record; pages of other states differ."""
     return f"{record_id}@{version}"
 
 
 def page_id(record_id: str, number: int) -> str:
-    """Id of a page's document."""
+    """Return the id of a page's document."""
     return f"{record_id}#{number}"
 
 
 def documents(entry: Entry, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(id, document) of one entry: the record, then its pages if it has several."""
+    """Yield (id, document) of one entry: the record, then its pages if it has several."""
     pages = written_pages(entry)
     beside = around(entry)
     searched = [*beside, *_searched(entry.record_id, pages)]
@@ -178,7 +180,7 @@ def documents(entry: Entry, version: int) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _shown(entry: Entry, pages: list[tuple[int, str]], version: int) -> dict[str, dict[str, Any]]:
-    """What is kept to be shown, by document id."""
+    """Return the fields to be shown, by document id."""
     several = pages if len(pages) > 1 else []
     return {entry.record_id: write_shown(entry, pages) | {"version": version}} | {
         page_id(entry.record_id, number): {"number": number, "text": text} for number, text in several
@@ -186,23 +188,23 @@ def _shown(entry: Entry, pages: list[tuple[int, str]], version: int) -> dict[str
 
 
 def digests(entry: Entry, position: int) -> dict[str, str]:
-    """Digest of what each document of an entry shows, by document id."""
+    """Return the digest of each document's shown fields, by document id."""
     shown = _shown(entry, written_pages(entry), version_at(position))
     return {name: digest_of(each) for name, each in shown.items()}
 
 
 def digest_of(shown: dict[str, Any]) -> str:
-    """SHA-256 of what a document shows."""
+    """Return the SHA-256 of a document's shown fields."""
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 def version_at(position: int) -> int:
-    """External version of what a batch writes: at least 1, as positions begin at -1."""
+    """Return the external version of a batch's documents: at least 1, as positions begin at -1."""
     return position + 2
 
 
 def _searched(record_id: str, pages: list[tuple[int, str]]) -> list[str]:
-    """The texts of pages, as many as one document can hold."""
+    """Return the texts of pages, up to the limit of one document."""
     texts, left = [], _MOST_CHARACTERS
     for number, text in pages:
         left -= len(text)
@@ -218,10 +220,10 @@ def _encoded_all(texts: Iterable[str]) -> list[str]:
 
 
 def gone_document() -> dict[str, Any]:
-    """Stands where a record was."""
+    """Return the document that replaces a removed record."""
     return {"kind": GONE}
 
 
 def position_document(position: int, writing: str, at: int) -> dict[str, Any]:
-    """Remembers how far the index has followed, how it is written to, and when (ms) it last was."""
+    """Return the document with position, writing alias and time (ms) of the last write."""
     return {"kind": POSITION, "position": position, "at": at, "shown": {"writing": writing}}

@@ -1,12 +1,12 @@
-"""The index on one machine: tantivy in process, one folder a tenant.
+"""Search index on one machine: tantivy in process, one folder a tenant.
 
 ::
 
-    <root>/<tenant>/current            name of the folder that answers, replaced by rename
+    <root>/<tenant>/current            name of the answering folder, replaced by rename
     <root>/<tenant>/f<format>-<id>/    a tantivy index
-    <root>/<tenant>/rebuild.lock       held while another one is built beside
+    <root>/<tenant>/rebuild.lock       held while another one is built
 
-The follower's process writes, any number of processes read; each looks at ``current`` before it
+The follower's process writes, any number of processes read; each reads ``current`` before it
 answers.
 """
 
@@ -58,7 +58,7 @@ class TantivyIndex:
         return self._root / tenant
 
     def _current(self, tenant: str) -> Path | None:
-        """The folder that answers; None if there is none, or one of another format."""
+        """Return the answering folder; None if there is none, or one of another format."""
         folder = self._folder(tenant)
         try:
             name = (folder / "current").read_text(encoding="ascii").strip()
@@ -67,7 +67,7 @@ class TantivyIndex:
         return folder / name if name.startswith(f"f{FORMAT}-") else None
 
     def _index_files(self, tenant: str) -> IndexFiles | None:
-        """The index that answers now. A swap between two of our steps is met by looking again."""
+        """Return the index that answers now; after a swap between two steps, look again."""
         for attempt in range(_ATTEMPTS):
             current = self._current(tenant)
             if current is None:
@@ -93,7 +93,7 @@ class TantivyIndex:
     # -- the writer's side
 
     def position(self, tenant: str) -> int:
-        """See ``SearchIndex``. The next batch goes to the index that was read here, or nowhere."""
+        """See ``SearchIndex``. The next batch goes to this index; if it was replaced, nowhere."""
         with engine_errors():
             self._read.pop(tenant, None)
             index_files = self._index_files(tenant)
@@ -117,7 +117,7 @@ class TantivyIndex:
                 held = self._index_files(tenant)
             if held is None:
                 raise OSError("the index was taken away while it was made")
-            if self._read.pop(tenant, held.folder) != held.folder:  # another one stands elsewhere in the journal
+            if self._read.pop(tenant, held.folder) != held.folder:  # another index has another position
                 raise OSError("the index was replaced since its position was read")
             held.apply(changes, position)
 
@@ -126,7 +126,7 @@ class TantivyIndex:
         return Condition(f"tantivy {importlib.metadata.version('tantivy')}", None, str(self._root), well=True)
 
     def release(self) -> None:
-        """Nothing to write for now: free the writer's memory and lock."""
+        """Free the writer's memory and lock, as there is nothing to write for now."""
         with engine_errors():
             for index_files in list(self._open.values()):
                 index_files.release()
@@ -196,14 +196,14 @@ class TantivyIndex:
                 except (
                     OSError,
                     ValueError,
-                ):  # its files were swept, by a commit or for another index; or it is damaged
+                ):  # its files were removed, by a commit or for another index; or it is damaged
                     if attempt + 1 == _ATTEMPTS:
                         raise
             return Answer((), 0, dict.fromkeys(FACETS, ()), False, None)
 
 
 class RebuiltIndex(TantivyIndex):
-    """An index under construction; it never reads ``current``."""
+    """Index under construction; it never reads ``current``."""
 
     def __init__(self, root: Path, tenant: str, built: Path, lock: IO[str]) -> None:
         super().__init__(root)
@@ -218,7 +218,7 @@ class RebuiltIndex(TantivyIndex):
         return self.built
 
     def close(self) -> None:
-        """Give up, or finish: another rebuild may begin."""
+        """Release the lock, so that another rebuild may begin."""
         super().close()
         self._lock.close()
 
@@ -244,7 +244,7 @@ def _point(folder: Path, chosen: Path) -> None:
 
 
 def _sweep(folder: Path, keep: Path | None) -> None:
-    """Destroy what an earlier or interrupted rebuild left."""
+    """Remove the folders that an earlier or interrupted rebuild left."""
     for path in folder.iterdir():
         if path != keep and re.fullmatch(r"f\d+-[0-9a-f]{32}", path.name):
             shutil.rmtree(path, ignore_errors=True)

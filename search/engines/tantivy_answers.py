@@ -1,4 +1,4 @@
-"""Answer of one tantivy snapshot: hits, total, facets, passages, next cursor."""
+"""Answer a question from one tantivy snapshot: hits, total, facets, passages, cursor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_HITS: Final = 1000
 _MOST_FACET_VALUES: Final = 1000
 
 _TOO_WIDE: Final = "exceeded max expansions"
-"""What tantivy says of a beginning within a phrase that too many words share
+"""Message of tantivy for a beginning within a phrase that too many words share
 (``RegexPhraseWeight``).
 """
 
@@ -38,11 +38,11 @@ class Question:
         self._limit = max(1, min(query.limit, _MOST_HITS))
         sort = query.sort
         if sort is Sort.RELEVANCE and not parsed.wanted:
-            sort = Sort.LAST_KEPT  # nothing to be relevant to
+            sort = Sort.LAST_KEPT  # without a word in the question there is no relevance
         self._order = ORDER.get(sort)
 
     def answer(self, cursor: Cursor | None) -> Answer:
-        """Exact; if nothing is, with near words for unknown words; then for all words."""
+        """Answer exactly; if nothing matches, with near words for unknown words, then for all."""
         level, loose, query, hits, total = self._loosened(cursor.loosened if cursor else None)
         if cursor:
             hits = self._after(query, cursor)
@@ -59,7 +59,7 @@ class Question:
         return Answer(shown, total, counted, total > 0 and level > 0, following)
 
     def _loosened(self, asked: int | None) -> tuple[int, frozenset[Item], tantivy.Query, Hits, int]:
-        """The first level of looseness with an answer, or the one that a cursor asks for."""
+        """Return the first level of looseness with an answer, or the one of the cursor."""
         exact = frozenset[Item]()
         level, loose, query = 0, exact, tantivy.Query.empty_query()
         for level in range(3) if asked is None else (asked,):
@@ -75,12 +75,12 @@ class Question:
         return level, loose, query, [], 0
 
     def _counted(self, query: tantivy.Query) -> tuple[Hits, int]:
-        """The first hits, and how many there are in all."""
+        """Return the first hits, and the number of all."""
         try:
             found = self._search(query, self._limit + 1, count=True)
         except ValueError as error:
             if _TOO_WIDE not in str(error):
-                raise  # the index itself: its files are being taken away, or are damaged
+                raise  # the fault is the index's: its files are being removed, or are damaged
             first = min((i.position for c in self._parsed.clauses for i in c.items if i.prefix), default=0)
             raise bad_query("ce début de mot est trop court.", first) from error
         return found.hits, int(found.count)  # type: ignore[attr-defined]
@@ -97,7 +97,7 @@ class Question:
         return self._searcher.search(query, limit, count=count, offset=offset, order_by_field=field, order=order)
 
     def _after(self, query: tantivy.Query, cursor: Cursor) -> Hits:
-        """What follows the cursor's record, also when records came or went before it since."""
+        """Return the hits after the cursor's record, even if earlier ones came or went since."""
         hits = self._hits(query, self._limit + 2, cursor.given - 1)
         if hits and hits[0][0] == cursor.key and self._record_id(hits[0][1]) == cursor.record_id:
             return hits[1:]
@@ -134,7 +134,7 @@ class Question:
         )
 
     def _pages(self, record_id: str, loose: frozenset[Item]) -> list[tuple[int, str]]:
-        """The pages of a long record that match best."""
+        """Return the pages of a long record that match best."""
         if not any(item.field is None for clause in self._parsed.wanted for item in clause.items):
             return []
         query = self._builder.pages(record_id, self._parsed, loose)
@@ -142,7 +142,7 @@ class Question:
         return [read_page(self._searcher.doc(address)) for _, address in hits]
 
     def _facets(self, query: tantivy.Query) -> dict[str, tuple[FacetValue, ...]]:
-        """Counts over the whole answer."""
+        """Return facet counts over the whole answer."""
         terms = {
             facet: {"terms": {"field": facet, "size": _MOST_FACET_VALUES, "segment_size": 60_000}} for facet in FACETS
         }

@@ -1,4 +1,4 @@
-"""One tantivy index in one folder: reloaded on change, open for writing while needed."""
+"""Read and write one tantivy index in one folder: reloaded on change, one writer."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def engine_errors() -> Iterator[None]:
 
 
 class IndexFiles:
-    """One folder.
+    """One index in one folder.
 
     Args:
-        create: Make an empty index if there is none.
+        create: Whether to make an empty index if there is none.
     """
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
@@ -63,10 +63,10 @@ class IndexFiles:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def searcher(self) -> tantivy.Searcher:
-        """A snapshot of what is committed now, also by another process.
+        """Return a snapshot of all that is committed now, also by another process.
 
         Raises:
-            OSError: If the folder is gone: another index took its place.
+            OSError: If the folder is gone: another index replaced it.
         """
         with self._guard:
             stamp = self._stamp()
@@ -76,11 +76,11 @@ class IndexFiles:
             return self._index.searcher()
 
     def known(self, searcher: tantivy.Searcher, field: str, term: str) -> int:
-        """How many documents hold a term."""
+        """Return how many documents hold a term."""
         return searcher.doc_freq(field, term)
 
     def position(self) -> int:
-        """Journal entry up to which this index has followed; -1 for none."""
+        """Return the journal entry up to which this index has followed; -1 for none."""
         searcher = self.searcher()
         hits = searcher.search(self._term("kind", POSITION), 1, count=False).hits
         if not hits:
@@ -90,7 +90,7 @@ class IndexFiles:
         return value
 
     def revisions(self) -> Iterable[tuple[str, int]]:
-        """(record id, revision) of every record."""
+        """Return (record id, revision) of every record."""
         searcher = self.searcher()
         query = self._term("kind", RECORD)
         for offset in range(0, searcher.num_docs, 10_000):
@@ -104,7 +104,7 @@ class IndexFiles:
     def apply(self, changes: Sequence[Change], position: int) -> None:
         """Commit changes and position together.
 
-        A position below the one held means that the changes were applied before: nothing happens.
+        Nothing is done when the position is below the index's own: the changes were applied before.
         """
         with self._guard:
             self._index.reload()
@@ -125,12 +125,12 @@ class IndexFiles:
             writer.add_document(position_document(position))
             writer.commit()
         except BaseException:
-            self._writer = None  # a writer that failed is not asked again; the next one starts from the last commit
+            self._writer = None  # a writer that failed is not used again; the next one starts from the last commit
             writer.rollback()
             raise
 
     def _newest(self, changes: Sequence[Change], searcher: tantivy.Searcher) -> Iterator[Change]:
-        """Leave out entries older than what is held or what came before them in the batch."""
+        """Leave out entries older than those in the index or earlier in the batch."""
         revisions: dict[str, int] = {}
         for change in changes:
             if isinstance(change, Upsert):
@@ -156,7 +156,7 @@ class IndexFiles:
         return tantivy.Query.term_query(self.schema, field, value, "basic")
 
     def release(self) -> None:
-        """Let the writer go once its merges are done: memory and lock are free again."""
+        """Close the writer once its merges are done; this frees memory and lock."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.wait_merging_threads()

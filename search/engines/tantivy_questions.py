@@ -1,4 +1,4 @@
-"""A parsed question as tantivy's own query."""
+"""Translate a parsed question into tantivy's query."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ _PAGE_FIELDS: Final = ("page_text", "page_forms")
 
 @dataclass(frozen=True)
 class Builder:
-    """Makes queries over one schema.
+    """Builder of queries over one schema.
 
     Attributes:
-        known: How many documents hold a term: ``(field, text) -> count``; decides what is loosened.
+        known: Returns how many documents hold a term: ``(field, text) -> count``; this decides
+            which words are loosened.
     """
 
     schema: tantivy.Schema
     known: Callable[[str, str], int]
 
     def question(self, parsed: ParsedQuery, loose: frozenset[Item] = frozenset()) -> tantivy.Query:
-        """Records that answer; items in ``loose`` match near words too."""
+        """Build the query for records; items in ``loose`` match near words too."""
         parts: list[tuple[Occur, tantivy.Query]] = []
-        if not parsed.wanted:  # the words of records lie in fields of their own: asked for, they need no kind
+        if not parsed.wanted:  # words of records are in fields that pages lack: asking for one needs no kind
             parts.append((Occur.Must, self._kind(RECORD)))
         for clause in parsed.wanted:
             choices = [self._item(item, *_FIELDS[item.field], loose=item in loose) for item in clause.items]
@@ -52,7 +53,7 @@ class Builder:
         return tantivy.Query.boolean_query(parts)
 
     def filtered(self, query: tantivy.Query, asked: Query) -> tantivy.Query:
-        """With the filters and dates of the question; they don't change the score."""
+        """Add the filters and dates of the question; they don't change the score."""
         parts: list[tuple[Occur, tantivy.Query]] = [(Occur.Must, query)]
         for facet, values in asked.filters.items():
             if facet not in FACETS:
@@ -71,7 +72,7 @@ class Builder:
         return tantivy.Query.boolean_query(parts) if len(parts) > 1 else query
 
     def pages(self, record_id: str, parsed: ParsedQuery, loose: frozenset[Item]) -> tantivy.Query:
-        """Pages of one record that hold any item of the question."""
+        """Build the query for pages of one record that hold any item of the question."""
         items = [item for clause in parsed.wanted for item in clause.items if item.field is None]
         return tantivy.Query.boolean_query(
             [
@@ -82,7 +83,7 @@ class Builder:
         )
 
     def unknown(self, items: Iterable[Item]) -> frozenset[Item]:
-        """Items with a word that the index does not hold and that may match near words."""
+        """Return the items with a word that the index lacks and that may match near words."""
         return frozenset(
             item
             for item in items
@@ -94,7 +95,7 @@ class Builder:
         return tantivy.Query.const_score_query(tantivy.Query.term_query(self.schema, "kind", kind, "basic"), 0.0)
 
     def _hints(self, item: Item) -> list[tantivy.Query]:
-        """What puts an answer before others without being asked of it."""
+        """Build the optional parts that rank a record higher and exclude none."""
         hints = []
         if item.code is not None:
             code = tantivy.Query.term_query(self.schema, "code", item.code, "basic")

@@ -1,6 +1,6 @@
-"""How an entry lies in a tantivy index.
+"""Schema of a tantivy index: fields, and documents of an entry.
 
-Three kinds of documents share one index, told apart by ``kind``:
+Three kinds of documents share one index, in the field ``kind``:
 
 - ``record``: one a record; everything that is searched, filtered, counted and sorted.
 - ``page``: one for each page of a record that has several, so that the page of a match is found
@@ -22,8 +22,7 @@ from search.entry_layout import GAP, PAGE, POSITION, RECORD, Shown
 from search.port import FACETS, Entry
 
 FORMAT: Final = 1
-"""Raised when schema or analysis changes: an older index then counts as absent and is followed
-anew.
+"""Version of schema and analysis: an index of an older version counts as absent and is built again.
 """
 
 ORDER: Final = {
@@ -33,7 +32,7 @@ ORDER: Final = {
 
 
 def make_schema() -> tantivy.Schema:
-    """Schema: words arrive analysed; tantivy's own analysers only cut at blanks."""
+    """Make the schema; words arrive analysed, so tantivy's own analysers only split at blanks."""
     builder = tantivy.SchemaBuilder()
     for name in ("kind", "code", *(sorting for sorting in ("by_newest", "by_oldest", "by_kept", "by_title"))):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name.startswith("by_"))
@@ -52,7 +51,7 @@ def make_schema() -> tantivy.Schema:
 
 
 def documents(entry: Entry) -> list[tantivy.Document]:
-    """The documents of one entry."""
+    """Make the documents of one entry."""
     written = entry_layout.written_pages(entry)
     around = entry_layout.around(entry)
     document = tantivy.Document()
@@ -88,7 +87,7 @@ def _page(record_id: str, number: int, text: str) -> tantivy.Document:
 
 
 def position_document(position: int) -> tantivy.Document:
-    """Remembers how far the index has followed."""
+    """Make the document with the position up to which the index has followed."""
     document = tantivy.Document()
     document.add_text("kind", POSITION)
     document.add_integer("position", position)
@@ -96,7 +95,7 @@ def position_document(position: int) -> tantivy.Document:
 
 
 def _add_words(document: tantivy.Document, terms_field: str, forms_field: str, texts: list[str]) -> set[str]:
-    """Index texts one after the other; returns the numbers written in them."""
+    """Index texts one after the other; return the numbers written in them."""
     analysed: list[tantivy.Token] = []
     numbers: set[str] = set()
     at = 0
