@@ -1,4 +1,4 @@
-"""What may be said of a record. Pure."""
+"""Change the description of a record: accepted fields, refusals. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT: Final = "La description est inchangée."
 
 
 def changed(current: Description, changes: Mapping[str, Any]) -> Description:
-    """The description after a change; what is given again as it stands is not judged again.
+    """Return the description after a change; a value given again unchanged is not checked again.
 
     So a record that was kept under an earlier limit can still be described.
 
@@ -37,12 +37,12 @@ def changed(current: Description, changes: Mapping[str, Any]) -> Description:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """``{field: [before, after]}`` of what changed."""
+    """Return ``{field: [before, after]}`` for each changed field."""
     return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
 
 
 def require_describable(state: str, revision: int, expected_revision: int) -> None:
-    """Refuse to change what somebody else changed meanwhile, or what is gone.
+    """Refuse to change a record that changed since it was read, or whose bytes are gone.
 
     Raises:
         Refused: ``precondition_failed``, ``record_not_kept``.
@@ -59,5 +59,5 @@ def require_describable(state: str, revision: int, expected_revision: int) -> No
 
 
 def not_kept(state: str) -> Refused:
-    """What is said of a record whose bytes are lawfully gone."""
+    """Return the refusal for a record whose bytes are lawfully gone."""
     return Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", pointer="/state", state=state)

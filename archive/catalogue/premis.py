@@ -1,7 +1,7 @@
-"""``premis.json``: the events of a record, as the journal and its tools tell them. Pure.
+"""``premis.json``: the events of a record, from the journal and from its tools. Pure.
 
-Nothing in it is a guess: the event of an entry is its type's, that of a stage what its run handed
-over.
+Nothing in it is a guess: the event of an entry comes from its type, the event of a stage from the
+run of that stage.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class JournalEvent:
     """An entry of the journal, as a record's readers need it.
 
     Attributes:
-        type: Its name as it was written, also of a type that we don't know.
+        type: Its name as it was written, also for a type that we don't know.
     """
 
     n: int
@@ -43,22 +43,22 @@ def journal_event(n: int, body: bytes) -> JournalEvent:
 
 
 def stage_events(tools: Iterable[ToolRun]) -> dict[str, str]:
-    """PREMIS event types of these stages, by name."""
+    """Return the PREMIS event types of these stages, by stage name."""
     return {run.stage: run.event for run in tools}
 
 
 def stated_events(premis_json: Mapping[str, Any]) -> dict[str, str]:
-    """PREMIS event types that an earlier ``premis.json`` stated of stages, by name."""
+    """Return the PREMIS event types of stages in an earlier ``premis.json``, by stage name."""
     return {line["stage"]: line["type"] for line in premis_json["events"] if line["stage"]}
 
 
 def premis(record: Mapping[str, Any], events: Iterable[JournalEvent], stage_types: Mapping[str, str]) -> bytes:
     """``premis.json``: the events of a record in journal order, each with its entry's number.
 
-    The entry of the change that this very file belongs to has no number yet: it is in the next
-    version's file, and in the journal under the record's name. A stage that the journal does not
-    tell stands last, without a number. A stage without a type is left out: nothing is stated of it
-    that nobody said.
+    The entry of the change to which this file itself belongs has no number yet: it is in the next
+    version's file, and in the journal under the record's name. A stage without an entry in the
+    journal comes last, without a number. A stage without a type is left out, so that nothing is
+    stated without a source.
 
     Args:
         stage_types: PREMIS event type of every stage that made or is making the record.
@@ -76,8 +76,9 @@ def premis(record: Mapping[str, Any], events: Iterable[JournalEvent], stage_type
 
 
 def _of_entry(event: JournalEvent, stage_types: Mapping[str, str]) -> dict[str, Any] | None:
-    """One line; without type and outcome for an entry type that we don't know, none for such a
-    stage.
+    """Return the line of one entry; None for a stage without a PREMIS type.
+
+    An entry type that we don't know gives a line without type and outcome.
     """
     entry_type = known(event.type)
     stated = entry_type.premis if entry_type is not None else None

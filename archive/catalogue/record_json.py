@@ -1,4 +1,4 @@
-"""``record.json``: all that is known of a record, beside its bytes. Pure.
+"""``record.json``: the whole metadata of a record, kept with its bytes. Pure.
 
 The catalogue's row is made from ``record.json`` and from nothing else, whether the record was just
 kept, adopted after a crash or found in a store that lost its database: so the three can't differ.
@@ -22,7 +22,7 @@ RETENTION_REMARKS: Final = frozenset({"type_missing", "type_unknown", "rule_miss
 
 
 def logical_name(file: PackageFile) -> str:
-    """The name of a representation in the object's state."""
+    """Return the logical name of a representation in the OCFL object."""
     match file.kind:
         case Kind.ORIGINAL:
             return ocfl.original_name(file.filename)
@@ -39,7 +39,7 @@ def logical_name(file: PackageFile) -> str:
 def first_record(
     package: ArchivalPackage, decision: RetentionDecision, *, kept_at: datetime, salt: str
 ) -> dict[str, Any]:
-    """``record.json`` of a record about to be kept."""
+    """Return ``record.json`` of a record about to be kept."""
     confidence = package.mean_confidence
     return {
         "v": 1,
@@ -71,7 +71,7 @@ def first_record(
 
 
 def next_record(current: Mapping[str, Any], description: Description, decision: RetentionDecision) -> dict[str, Any]:
-    """``record.json`` of the next revision."""
+    """Return ``record.json`` of the next revision."""
     kept = [remark for remark in current["warnings"] if remark["code"] not in RETENTION_REMARKS]
     return {
         **current,
@@ -129,18 +129,18 @@ def _tool(run: ToolRun) -> dict[str, Any]:
 
 
 def description_json(description: Description) -> dict[str, Any]:
-    """A description as JSON carries it."""
+    """Convert a description to JSON values."""
     return {field.name: field.as_json(getattr(description, field.name)) for field in DESCRIPTION_FIELDS}
 
 
 def description_from(values: Mapping[str, Any]) -> Description:
-    """The description that ``description_json`` wrote; names it does not know are left aside."""
+    """Read the description that ``description_json`` wrote; ignore unknown names."""
     known: dict[str, Any] = {field.name: field.from_json(values.get(field.name)) for field in DESCRIPTION_FIELDS}
     return Description(**known)
 
 
 def plain(value: Any) -> Any:
-    """Convert to values of canonical JSON: a tool's floats become text, as it prints them."""
+    """Convert to values of canonical JSON: a tool's floats become text, as ``str`` prints them."""
     if isinstance(value, bool | int | str) or value is None:
         return value
     if isinstance(value, Mapping):
@@ -153,9 +153,7 @@ def plain(value: Any) -> Any:
 
 
 def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the catalogue's row says, from ``record.json``: every column but those of place and
-    proof.
-    """
+    """Return the catalogue's row of a ``record.json``: all columns but those of place and proof."""
     description = description_from(record["description"])
     text = record["text"] or {}
     confidence = text.get("mean_confidence_permille")
@@ -188,7 +186,7 @@ def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def representation_values(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The representations' rows without their places; ``name`` is the logical name."""
+    """Return the representations' rows without their places; ``name`` is the logical name."""
     return [
         {
             "name": given["name"],

@@ -1,4 +1,4 @@
-"""What the database says of records: the working copy of what the store holds."""
+"""Catalogue rows of records in the database: the working copy of what the store holds."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class Placed:
     sha256: str
     locked_until: date | None
     kind: str | None
-    """Representation, or None for the rest."""
+    """Kind of the representation; None for the record's other files."""
     legal_hold: bool = False
 
 
 def get(session: Session, tenant: str, record_id: str) -> RecordRow:
-    """The record, if it is this tenant's.
+    """Return the record, if it belongs to this tenant.
 
     Raises:
-        Refused: ``record_not_found``: the same words for what never was and for what is another
-            tenant's.
+        Refused: ``record_not_found``, in the same words whether the record never existed or belongs
+            to another tenant.
     """
     row = session.get(RecordRow, record_id) if is_id(record_id) else None
     if row is None or row.tenant_id != tenant:
@@ -59,7 +59,7 @@ def get(session: Session, tenant: str, record_id: str) -> RecordRow:
 
 
 def representation(session: Session, tenant: str, record_id: str, kind: str) -> RepresentationRow:
-    """One form of a record.
+    """Return one representation of a record.
 
     Raises:
         Refused: ``record_not_found``, ``representation_missing``.
@@ -77,20 +77,20 @@ def representation(session: Session, tenant: str, record_id: str, kind: str) -> 
 
 
 def representations(session: Session, record_id: str) -> Sequence[RepresentationRow]:
-    """All forms of a record, original first."""
+    """Return all representations of a record, original first."""
     rows = session.scalars(select(RepresentationRow).where(RepresentationRow.record_id == record_id)).all()
     return sorted(rows, key=lambda row: _ORDER.index(row.kind))
 
 
 def by_sha256(session: Session, tenant: str, sha256: str) -> Sequence[RecordRow]:
-    """Records of a tenant that hold these bytes in any form, oldest first."""
+    """Return a tenant's records that hold these bytes in any representation, oldest first."""
     held = select(RepresentationRow.record_id).where(RepresentationRow.sha256 == sha256)
     query = select(RecordRow).where(RecordRow.tenant_id == tenant, RecordRow.id.in_(held))
     return session.scalars(query.order_by(RecordRow.kept_at, RecordRow.id)).all()
 
 
 def page(session: Session, tenant: str, *, after: str | None = None, limit: int = 50) -> Sequence[RecordRow]:
-    """Records of a tenant in order of arrival, after an id."""
+    """Return a tenant's records in order of their ids, which is that of arrival, after an id."""
     query = select(RecordRow).where(RecordRow.tenant_id == tenant)
     if after is not None:
         query = query.where(RecordRow.id > after)
@@ -98,13 +98,13 @@ def page(session: Session, tenant: str, *, after: str | None = None, limit: int 
 
 
 def latest_verification(session: Session, record_id: str) -> VerificationRow | None:
-    """The last fixity check of a record."""
+    """Return the last fixity check of a record; None if it was never checked."""
     query = select(VerificationRow).where(VerificationRow.record_id == record_id)
     return session.scalars(query.order_by(VerificationRow.id.desc()).limit(1)).first()
 
 
 def placed(session: Session, record_id: str) -> list[Placed]:
-    """Every object of a record, representations first."""
+    """Return every object of a record, representations first."""
     forms = [
         Placed(row.key, row.version, row.size, row.sha256, row.locked_until, row.kind, row.legal_hold)
         for row in representations(session, record_id)
@@ -118,7 +118,7 @@ def placed(session: Session, record_id: str) -> list[Placed]:
 
 
 def rows(session: Session, record_id: str) -> list[RepresentationRow | StoredFileRow]:
-    """The rows behind ``placed``, to be changed."""
+    """Return the rows behind ``placed``, to be changed."""
     forms = session.scalars(select(RepresentationRow).where(RepresentationRow.record_id == record_id))
     files = session.scalars(select(StoredFileRow).where(StoredFileRow.record_id == record_id))
     return [*forms, *files]
@@ -155,7 +155,7 @@ def enter(session: Session, record: Mapping[str, Any], version: Version, entry: 
 
 
 def enter_files(session: Session, record_id: str, version: Version, *, exclude: set[str]) -> None:
-    """Pin what a version added or replaced, except representations."""
+    """Enter the objects that a version added or replaced, except representations."""
     for key, stored in version.stored.items():
         if key not in exclude:
             session.merge(
@@ -173,7 +173,7 @@ def enter_files(session: Session, record_id: str, version: Version, *, exclude: 
 
 
 def revise(session: Session, row: RecordRow, record: Mapping[str, Any], version: Version, entry: int) -> None:
-    """Bring the row to a new revision."""
+    """Update the row of a record to a new revision."""
     for name, value in metadata.row_values(record).items():
         if name != "state":
             setattr(row, name, value)
@@ -185,14 +185,14 @@ def revise(session: Session, row: RecordRow, record: Mapping[str, Any], version:
 
 
 def holds_on(session: Session, record_id: str) -> Sequence[HoldRow]:
-    """Holds in force on a record, oldest first."""
+    """Return the holds in force on a record, oldest first."""
     query = select(HoldRow).join(HeldRecordRow, HeldRecordRow.hold_id == HoldRow.id)
     query = query.where(HeldRecordRow.record_id == record_id, HoldRow.released_at.is_(None))
     return session.scalars(query.order_by(HoldRow.id)).all()
 
 
 def is_held(session: Session, record_id: str) -> bool:
-    """Whether any hold in force covers a record: what was decided, whatever the store says yet."""
+    """Whether a hold in force covers a record, by decision: the store may still lack the hold."""
     return bool(holds_on(session, record_id))
 
 
@@ -204,14 +204,14 @@ def view(
     assurance: str = "advisory",
     indexed_to: int | None = None,
 ) -> dict[str, Any]:
-    """A record as the API writes it.
+    """Return a record as the API writes it.
 
     Args:
         session: Any transaction.
-        tenant: Whose.
-        record_id: Which.
-        assurance: Of the store.
-        indexed_to: Journal position of the tenant's index; None = not known, hence pending.
+        tenant: The tenant that owns the record.
+        record_id: The record.
+        assurance: The assurance of the store.
+        indexed_to: Journal position of the tenant's index; None if unknown, which means pending.
 
     Raises:
         Refused: ``record_not_found``.
@@ -259,7 +259,7 @@ def _hold(row: HoldRow) -> dict[str, Any]:
 
 
 def checkpoint_over(session: Session, entry: int) -> int | None:
-    """Number of the first checkpoint that an entry is under; None while it is only sequenced."""
+    """Return the number of the first checkpoint over an entry; None while it is only sequenced."""
     return session.scalar(select(func.min(CheckpointRow.number)).where(CheckpointRow.size > entry))
 
 

@@ -1,8 +1,8 @@
 """Register: facts about each tenant that let the store be read without a database.
 
-``register/<tenant>/<number>.json`` says name, document types and retention rules, whole, each time
-one of them changed; its digest stands in the journal. The file comes first, the entry with the
-change: a file that nobody claimed is taken up by the next change or left behind.
+``register/<tenant>/<number>.json`` holds the name, document types and retention rules, all of them
+each time one changed; its digest is in the journal. The file is written first, then the entry,
+together with the change: a file that no entry claims is claimed by the next change or left behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from signing.ground.errors import Refused, Unavailable
 
 SUBJECT: Final = Subject.REGISTER.value
 _OF_THE_FILE: Final = ("number", "salt", "written_at")
-"""What a file says of itself and not of the tenant."""
+"""Fields that describe the file and not the tenant."""
 
 
 class Register:
@@ -50,7 +50,7 @@ class Register:
         self._horizon = horizon_days
 
     def open_tenant(self, session: Session, tenant: str, name: str) -> bool:
-        """Open and register a tenant with the bundled types and rules; False if it exists.
+        """Open and register a tenant with the bundled types and rules; return False if it exists.
 
         Raises:
             Refused: ``bad_tenant``.
@@ -69,12 +69,12 @@ class Register:
         return self.enter(session, tenant)
 
     def enter(self, session: Session, tenant: str) -> bool:
-        """Register a tenant's present tables; False if the register has them already.
+        """Register a tenant's present tables; return False if the register has them already.
 
         To be called in the transaction of the change, after it.
 
         Raises:
-            Unavailable: Somebody else writes the same number at this moment.
+            Unavailable: Another program writes the same number at this moment.
         """
         wanted = _of_tables(session, tenant)
         latest = newest(self._store, tenant)
@@ -97,7 +97,7 @@ class Register:
         return True
 
     def enter_all(self) -> int:
-        """Bring the register up for every tenant; how many had to be written."""
+        """Bring the register up to date for every tenant; return how many entries were written."""
         with self._database.read() as session:
             tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
         written = 0
@@ -136,8 +136,8 @@ class Register:
 def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, int, bytes | None]]:
     """Read the register's files in order: tenant, number, bytes (None if unreadable).
 
-    The oldest version of a key is the one that was written by us: a register file is never
-    replaced. What else lies there is none of ours: passed over, and shown by a reconciliation.
+    The oldest version of a key is the one that we wrote: a register file is never replaced. Other
+    keys there are not ours: they are skipped here, and a reconciliation reports them.
     """
     seen = ""
     for item in store.list(layout.register_folder(tenant) if tenant else layout.REGISTER):
@@ -153,7 +153,7 @@ def files(store: ObjectStore, tenant: str | None = None) -> Iterator[tuple[str, 
 
 
 def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
-    """Number and bytes (empty if unreadable) of a tenant's latest file, or None."""
+    """Return number and bytes (empty if unreadable) of a tenant's latest file, or None."""
     last: tuple[RegisterKey, Listed] | None = None
     for item in store.list(layout.register_folder(tenant)):
         found = layout.register_key(item.key)
@@ -165,7 +165,7 @@ def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
     try:
         return key.number, read_all(store, item.key, item.version)
     except Unreadable:
-        return key.number, b""  # the next file says it all again
+        return key.number, b""  # the next file holds everything again
 
 
 def restore(session: Session, content: bytes) -> None:
@@ -213,7 +213,7 @@ def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
 
 
 def _told(content: bytes) -> dict[str, Any] | None:
-    """Content of a register file; None for an empty one, which the next file replaces."""
+    """Read a register file without the file's own fields; None if it is empty or unreadable."""
     try:
         document = parse_canonical(content)
         return {name: value for name, value in document.items() if name not in _OF_THE_FILE}

@@ -1,1 +1,1 @@
-"""Custody of the holdings as a whole: made again from the store, compared, kept twice."""
+"""Custody of all holdings: rebuilt from the store, reconciled, copied to a second store."""

@@ -1,4 +1,4 @@
-"""External sort: identifiers sorted on disk, merged in order, summed up by a digest."""
+"""Sort identifiers on disk, merge them in order and sum them up by a digest."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _RUN: Final = 200_000
 
 @dataclass(frozen=True)
 class IdSet:
-    """How many identifiers, and the SHA-256 over them in order, a line break after each."""
+    """Number of identifiers, and the SHA-256 over them in order, each followed by a line break."""
 
     count: int
     sha256: str
 
 
 def summed(ids: Iterable[str]) -> IdSet:
-    """Sum up identifiers that come in order; one that comes twice counts once."""
+    """Sum up identifiers that come in order; count duplicates once."""
     digest, count = hashlib.sha256(), 0
     for one, _ in groupby(ids):
         digest.update(f"{one}\n".encode())
@@ -32,7 +32,7 @@ def summed(ids: Iterable[str]) -> IdSet:
 
 
 class Sorter:
-    """Takes lines in any order and gives them back sorted; memory stays that of one run."""
+    """Sort lines that come in any order; memory stays that of one run."""
 
     def __init__(self, run: int = _RUN) -> None:
         self._most = run
@@ -40,7 +40,7 @@ class Sorter:
         self._runs: list[IO[str]] = []
 
     def add(self, line: str) -> None:
-        """Take one line, which must not hold a line break."""
+        """Add one line, which must not contain a line break."""
         self._lines.append(line)
         if len(self._lines) >= self._most:
             self._spill()
@@ -58,6 +58,6 @@ class Sorter:
         return heapq.merge(*on_disk, sorted(self._lines))
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the temporary files."""
         for run in self._runs:
             run.close()

@@ -1,4 +1,4 @@
-"""What a look at the whole holdings finds: counted all, listed up to a bound. Pure."""
+"""Findings of a check of all holdings: all are counted, listed up to a bound. Pure."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from enum import StrEnum
 from typing import Any, Final
 
 LISTED: Final = 1000
-"""Findings kept one by one; beyond, only their number."""
+"""Findings listed one by one; beyond this, only counted."""
 
 
 class Kind(StrEnum):
-    """What is wrong, in the words of the trade."""
+    """The kinds of findings, in the words of the trade."""
 
     CHANGED = "changed"
     """It is there and is not what it should be."""
     MISSING = "missing"
     UNREADABLE = "unreadable"
-    """The store answers and can't give it; whether it changed is not known."""
+    """The store answers and can't deliver it; whether it changed is unknown."""
     UNTRACKED = "untracked"
-    """It is there and nobody knows why."""
+    """It is there and nothing accounts for it."""
     STALE = "stale"
     """The index shows an older state."""
     DUPLICATE = "duplicate"
@@ -35,7 +35,7 @@ class Finding:
         place: ``store``, ``journal``, ``database``, ``index``, ``staging``, ``copy``.
         what: Key, record id or entry.
         detail: A stable word: ``size``, ``version``, ``marker`` …
-        repaired: Whether it was put right; never for evidence.
+        repaired: Whether it was repaired; never for evidence.
     """
 
     kind: Kind
@@ -46,7 +46,7 @@ class Finding:
     repaired: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """As ``--json`` prints it."""
+        """Return the finding as ``--json`` prints it."""
         return {
             "kind": self.kind.value,
             "place": self.place,
@@ -59,11 +59,11 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All of them.
+    """All findings of one check.
 
     Attributes:
-        on_finding: Called with each, as it is found.
-        unfinished: Pieces of work that was begun and never claimed: no fault.
+        on_finding: Called with each finding when it is found.
+        unfinished: Pieces of work that were begun and never claimed: no fault.
     """
 
     on_finding: Callable[[Finding], None] = lambda _finding: None
@@ -75,7 +75,7 @@ class Findings:
     def add(
         self, kind: Kind, place: str, what: str, detail: str, *, record: str | None = None, done: bool = False
     ) -> None:
-        """Note one."""
+        """Add one finding."""
         finding = Finding(kind, place, what, detail, record, done)
         self.counts[kind.value] += 1
         self.repaired += done
@@ -85,16 +85,16 @@ class Findings:
 
     @property
     def total(self) -> int:
-        """How many."""
+        """Number of findings."""
         return sum(self.counts.values())
 
     @property
     def open(self) -> int:
-        """How many were not repaired."""
+        """Number of findings that were not repaired."""
         return self.total - self.repaired
 
     def as_json(self) -> dict[str, Any]:
-        """Counts and what is listed."""
+        """Return the counts and the listed findings as JSON values."""
         return {
             "counts": {kind.value: self.counts[kind.value] for kind in Kind},
             "repaired": self.repaired,

@@ -1,7 +1,7 @@
-"""Checks a store from its files alone: no database, no service, no network.
+"""Check a store from its files alone: no database, no service, no network.
 
-What is here can be said by whoever holds a copy of the store: the journal is whole and signed, and
-the records are those that the journal says were kept.
+Any holder of a copy of the store can check that the journal is whole and signed, and that the
+records are those that the journal states as kept.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _CHAIN_DOUBTS: Final = frozenset({"untrusted_chain", "not_anchored", "expired", 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about one thing.
+    """The result of one check.
 
     Attributes:
         name: Its path in the store, or what it is.
@@ -72,7 +72,7 @@ class Log:
 
 
 def check_store(root: Path, trusted: list[bytes]) -> Iterator[Finding]:
-    """Everything, journal first.
+    """Check everything, the journal first.
 
     Args:
         root: The store's folder.
@@ -155,7 +155,7 @@ def _check_tiles(root: Path, log: Log, size: int) -> Iterator[Finding]:
 
 
 def _check_earlier(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
-    """Checkpoints that were time-stamped: each must be a past state of this very log."""
+    """Check time-stamped checkpoints: each must be a past state of this same journal."""
     nodes = nodes_of(log.leaves)
     for at in sorted({int(path.stem) for path in (root / layout.CHECKPOINTS).glob("*")}):
         name, token_name = StampedKey(at).key, StampedKey(at, token=True).key
@@ -236,7 +236,7 @@ def _gone(name: str) -> Finding:
 
 
 def _fixity(verdict: Verdict, reason: str) -> Fixity:
-    """Judge an unreadable seal of ours as altered; only its chain may stay open."""
+    """Convert a verdict to fixity: a doubtful chain is unverifiable, any other fault altered."""
     if verdict is Verdict.VALID:
         return Fixity.INTACT
     return Fixity.UNVERIFIABLE if reason in _CHAIN_DOUBTS else Fixity.ALTERED

@@ -1,4 +1,4 @@
-"""The latest run of each look at the whole, as États, doctor and metrics show it."""
+"""Reports: the latest run of each check of all holdings, for pages, doctor and metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNNING, AGREED, DIFFERS = "running", "agreed", "differs"
 
 
 def begin(session: Session, name: str, at: datetime) -> CustodyReportRow:
-    """A run starts, or goes on after it was killed."""
+    """Note that a run begins, or goes on after it was killed; return its row."""
     row = session.get(CustodyReportRow, name)
     if row is None:
         row = CustodyReportRow(name=name, started_at=at, ended_at=None, verdict=RUNNING, facts={})
@@ -25,12 +25,12 @@ def begin(session: Session, name: str, at: datetime) -> CustodyReportRow:
 
 
 def end(session: Session, name: str, at: datetime, *, agreed: bool, facts: dict[str, Any]) -> None:
-    """A run ended."""
+    """Note that a run ended."""
     row = begin(session, name, at)
     row.ended_at, row.verdict, row.facts = at, AGREED if agreed else DIFFERS, facts
     session.flush()
 
 
 def latest(session: Session, name: str) -> CustodyReportRow | None:
-    """The latest run; None if there was none."""
+    """Return the latest run; None if there was none."""
     return session.get(CustodyReportRow, name)

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS: Final = 10
 _POOL: Final = {"pool_size": 5, "max_overflow": 45, "pool_timeout": 10}
-"""Connections kept, and how many more may be opened: an API has 40 threads, some with two
-transactions at once.
+"""Connections kept open, and how many more may be opened.
+
+An API has 40 threads, some with two transactions at once.
 """
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC with its zone, also on SQLite, which forgets it."""
+    """A moment in UTC with its zone, also on SQLite, which stores no zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -45,14 +46,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
-        """Give the zone back."""
+        """Return the moment in UTC, with its zone."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
-    """Every table of every package hangs here, so that one migration history serves all."""
+    """Base of every table of every package, so that one migration history serves all."""
 
     metadata = MetaData(
         naming_convention={
@@ -71,13 +72,13 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """Hands out short transactions.
+    """Open short transactions.
 
     Args:
         url: SQLAlchemy URL; ``sqlite:////abs/path`` or ``postgresql+psycopg://…``.
         pooled: False in workers, where a connection must not outlive a task or cross a fork.
         owner: Whether this is the role that migrates: its statements may take long.
-        sees: Whose rows transactions see when nobody says so (see ``archive.database.tenancy``).
+        sees: Tenant whose rows transactions see by default (see ``archive.database.tenancy``).
     """
 
     def __init__(self, url: str, *, pooled: bool = True, owner: bool = False, sees: str = EVERYTHING) -> None:
@@ -107,10 +108,10 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One read-write transaction: committed at the end, rolled back on any error.
+        """Open a read-write transaction: committed at the end, rolled back on any error.
 
-        On SQLite it takes the write lock at once (``BEGIN IMMEDIATE``), so that it never
-        has to upgrade a read lock and fail.
+        On SQLite it locks for writing at once (``BEGIN IMMEDIATE``), so that it never has to
+        upgrade a read lock and fail.
 
         Raises:
             Unavailable: ``database_away``.
@@ -120,9 +121,9 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Threads of one process queue here for SQLite's one writer's place.
+        """Queue the threads of one process for SQLite's one writer's place.
 
-        SQLite itself has waiters sleep and try again, up to 100 ms at a time; a lock wakes the next
+        SQLite itself makes waiters sleep and retry, up to 100 ms at a time; a lock wakes the next
         at once.
         """
         if not self.is_sqlite:
@@ -137,13 +138,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One read-only transaction on one snapshot.
+        """Open a read-only transaction on one snapshot.
 
         Raises:
             Unavailable: ``database_away``.
         """
         with self._session(self._reading) as session:
-            yield session  # closing the session ends the transaction and leaves what was read usable
+            yield session  # closing the session ends the transaction; rows that were read stay usable
 
     @contextmanager
     def _session(self, bind: Engine) -> Iterator[Session]:
@@ -173,11 +174,11 @@ class Database:
         self._postgres.begin(connection, visible(self._sees))
 
     def inspect(self) -> Server | None:
-        """Facts about the PostgreSQL server and our role there; None on SQLite.
+        """Return facts about the PostgreSQL server and our role there; None on SQLite.
 
         Raises:
-            Unavailable: ``database_unreachable``, with the reason: for whoever starts or examines
-                the service.
+            Unavailable: ``database_unreachable``, with the reason, for starting or examining the
+                service.
         """
         if self.is_sqlite:
             return None

@@ -12,12 +12,12 @@ from archive.database.tables import LeaseRow
 
 
 def locked_lease(session: Session, name: str, now: datetime) -> LeaseRow:
-    """The lease's row, locked for this transaction; made, held by nobody, if absent.
+    """Return the lease's row, locked for this transaction; made without a holder if absent.
 
     Args:
         session: A write transaction.
-        name: Which.
-        now: Until when nobody has held it.
+        name: Name of the lease.
+        now: End of the lease that is made when it was absent.
     """
     row = session.get(LeaseRow, name, with_for_update=True)
     if row is not None:

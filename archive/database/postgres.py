@@ -1,4 +1,4 @@
-"""PostgreSQL alone: safe settings, a separate role, its failures, its notifications."""
+"""PostgreSQL only: safe settings, a separate role, its failures, its notifications."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from archive.database import row_security
 from signing.ground.errors import Refused
 
 CHANNEL: Final = "chartrier"
-"""Notified by the database itself with each commit that leaves something to send or to follow
-(migration 0005).
+"""Channel that the database notifies when a commit leaves work to send or to follow.
+
+See migration 0005.
 """
 
 _CONNECT_SECONDS: Final = 5
@@ -31,21 +32,22 @@ _SESSION: Final = {
 _MIGRATION: Final = {"lock_timeout": "60s", "statement_timeout": "0", "timezone": "UTC", "client_encoding": "UTF8"}
 
 _AWAY_CLASSES: Final = ("08", "40", "53", "57")
-"""SQLSTATE classes (PostgreSQL appendix A): connection, rollback (serialisation, deadlock),
-resources, intervention.
+"""SQLSTATE classes after which a transaction may succeed later (PostgreSQL appendix A).
+
+Connection, rollback (serialisation, deadlock), resources, intervention.
 """
 
 _AWAY_STATES: Final = frozenset({"55P03", "25P03", "25P04"})
-"""Lock not had in time; transaction ended by its own time-outs."""
+"""A lock not granted in time; a transaction ended by its own time-outs."""
 
 _STANDBY: Final = "25006"
-"""Read-only transaction: a server that became a standby, when we meant to write."""
+"""Read-only transaction: a server that became a standby, when we wanted to write."""
 
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 def arguments(*, owner: bool) -> dict[str, Any]:
-    """For each connection; sent with the connection itself, so that it costs no round trip."""
+    """Return the arguments of each connection; its settings cost no extra round trip."""
     settings = _MIGRATION if owner else _SESSION
     return {
         "connect_timeout": _CONNECT_SECONDS,
@@ -58,7 +60,7 @@ def arguments(*, owner: bool) -> dict[str, Any]:
 
 
 def begin(connection: Connection, sees: str) -> None:
-    """First statement of a transaction: whose rows it may see, until it ends."""
+    """Set, as a transaction's first statement, the tenant whose rows it sees until it ends."""
     connection.exec_driver_sql("SELECT set_config('app.tenant', %s, true)", (sees,))
 
 
@@ -66,7 +68,7 @@ def is_away(error: SQLAlchemyError, *, reading: bool = False) -> bool:
     """Whether the same transaction may succeed later: server absent, overloaded, conflict.
 
     Args:
-        reading: It was a read-only transaction; writing in it is a fault of ours and stays one.
+        reading: Whether it was read-only; writing in such a transaction is a fault of ours.
     """
     if isinstance(error, OperationalError | PoolTimeoutError):
         return True
@@ -79,24 +81,24 @@ def is_away(error: SQLAlchemyError, *, reading: bool = False) -> bool:
 
 
 def is_forbidden(error: DBAPIError) -> bool:
-    """Whether the role may not do that (SQLSTATE 42501)."""
+    """Whether the role lacks the right to do this (SQLSTATE 42501)."""
     return getattr(error.orig, "sqlstate", None) == "42501"
 
 
 @dataclass(frozen=True)
 class Server:
-    """What a connection finds.
+    """Facts about the server, as one connection finds them.
 
     Attributes:
         version: As the server writes it.
-        role: Who we are there.
+        role: Our role there.
         unsafe: Settings that are off and may lose commits.
-        checksums: Whether it would notice a page that its disk altered.
+        checksums: Whether the server would notice a page that its disk altered.
         privileged: Whether row security does not bind the role (superuser, ``BYPASSRLS``, or member
             of such a role).
-        owner: Whether it owns tables of ours, and could switch their row security off.
+        owner: Whether the role owns tables of ours, and could switch their row security off.
         unguarded: Tables whose row security is not as declared.
-        undeclared: Tables of the schema that are none of ours.
+        undeclared: Tables of the schema that are not ours.
     """
 
     version: str
@@ -110,7 +112,7 @@ class Server:
 
 
 def inspect(connection: Connection) -> Server:
-    """Ask the server what it is and what we are there."""
+    """Read the server's settings and the rights of our role."""
     shown = {name: connection.scalar(text(f"SHOW {name}")) for name in (*_DURABLE, "data_checksums", "server_version")}
     privileged = text(
         "SELECT EXISTS (SELECT FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(oid, 'MEMBER'))"
@@ -132,20 +134,17 @@ def inspect(connection: Connection) -> Server:
 
 
 def may_migrate(connection: Connection) -> bool:
-    """Whether the role may make tables; one that may not only serves."""
+    """Whether the role may make tables; a role that may not only serves."""
     return bool(connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")))
 
 
 def require_safe(server: Server, *, separate: bool) -> None:
-    """Refuse to serve on a database that may forget, or that would not keep tenants apart.
+    """Refuse to serve on a database that may lose commits, or would not keep tenants apart.
 
     Args:
         server: As the serving role finds it.
-        separate: Whether another role was given for migrations. Where one role does both, by choice
-            of whoever set one URL only, ``doctor`` says what is not enforced.
-
-    Raises:
-        Refused: ``database_not_durable``, ``database_role_too_strong``.
+        separate: Whether another role was given for migrations. Where one role does both, because
+            only one URL is set, ``doctor`` reports what is not enforced.
     """
     if server.unsafe:
         raise Refused(
@@ -164,7 +163,7 @@ def require_safe(server: Server, *, separate: bool) -> None:
 
 
 class Listener:
-    """Hears the commits of every machine, on a connection of its own; a lost one is made again.
+    """Receive the commits of every machine, on a connection of its own; reconnect when lost.
 
     Args:
         url: Of the serving role.
@@ -176,7 +175,7 @@ class Listener:
         self._over = threading.Event()
 
     def notify(self) -> None:
-        """Nothing to do: the commit rang."""
+        """Do nothing: the commit itself has notified."""
 
     def wait(self, seconds: float) -> bool:
         """Sleep until a commit notifies or the time is over; True when notified, once for many."""

@@ -1,8 +1,8 @@
-"""Row security on PostgreSQL: rows a tenant sees, and the serving role's rights.
+"""Row security on PostgreSQL: the rows that a tenant sees, and the serving role's rights.
 
-Every table of every package is declared here, whichever package uses it, as its migration is. A
-table that is not declared gets no grant: the service can't touch it. ``apply`` runs as the owner
-after each migration.
+Every table of every package is declared here, as its migration is here, even if another package
+uses it. A table that is not declared gets no grant: the service can't touch it. ``apply`` runs as
+the owner after each migration.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from sqlalchemy import Connection, text
 
 _ALL: Final = "(SELECT current_setting('app.tenant', true)) = '*'"
 _OWN: Final = "(SELECT NULLIF(current_setting('app.tenant', true), ''))"
-"""In a subselect, so that they are asked once a statement and not once a row."""
+"""In a subselect, so that each is evaluated once a statement and not once a row."""
 
 _POLICY: Final = "by_tenant"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What is declared of a table.
+    """Row security of one table.
 
     Attributes:
-        own: SQL condition, true for the rows of the acting tenant; None: no row belongs to anybody,
-            all see all.
+        own: SQL condition, true for the rows of the acting tenant; None: rows belong to no tenant
+            and all see them.
         may: Privileges of the serving role.
     """
 
@@ -40,7 +40,7 @@ def _of(column: str, *may: str) -> Rows:
 
 
 def _with(parent: str, condition: str, *may: str) -> Rows:
-    """Rows that belong to the owner of a row elsewhere; that table's policy decides."""
+    """Declare rows that belong to the owner of a row elsewhere; that table's policy decides."""
     return Rows(f"EXISTS (SELECT FROM {parent} parent WHERE parent.id = {condition})", may)
 
 
@@ -60,7 +60,7 @@ DECLARED: Final[dict[str, Rows]] = {
         "tenant_id",
         *_GROW,
         "UPDATE (released_at, released_by, release_reason, release_salt, settled_at, problem)",
-    ),  # what was decided is never changed: it is released
+    ),  # a decision is never changed: it is released
     "held_records": _with("records", "record_id", *_GROW),
     "revisions": _with("records", "record_id", *_GROW),
     "verifications": _with("records", "record_id", *_GROW),
@@ -68,16 +68,16 @@ DECLARED: Final[dict[str, Rows]] = {
     "retention_rules": _of("tenant_id", *_GROW, "UPDATE (validated_at)"),
     "journal_entries": _of("tenant_id", *_GROW),
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
-    "copies": _with("records", "record_id", *_FULL),  # those of the journal and of staging belong to nobody
+    "copies": _with("records", "record_id", *_FULL),  # copies of the journal and of staging belong to no tenant
     "custody_reports": Rows(None, _FULL),  # of the installation as a whole
-    "store_probes": Rows(None, _GROW),  # what the one store of all enforces: records and evidence repeat it
+    "store_probes": Rows(None, _GROW),  # what the shared store enforces: records and evidence repeat it
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
     # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),
     "stage_runs": _with("deposits", "deposit_id", *_FULL),
     "page_tasks": _with("deposits", "deposit_id", *_FULL),
     "outbox": _with("deposits", "split_part(subject, ':', 1)", *_FULL),
-    # who may come in, of the api
+    # accounts and keys, of the api
     "users": _of("tenant_id", *_CHANGE),
     "login_links": _with("users", "user_id", *_FULL),
     "sessions": _with("users", "user_id", *_FULL),
@@ -88,15 +88,12 @@ DECLARED: Final[dict[str, Rows]] = {
 
 
 def apply(connection: Connection, role: str) -> bool:
-    """Grant the serving role what is declared and guard every row, where that is not so yet.
+    """Grant the serving role its declared rights and guard every row, where that is not so yet.
 
     Args:
-        connection: As the owner, in a transaction: all of it holds or none.
-        role: The serving role; the owner itself where one role does both, which then keeps its
+        connection: As the owner, in a transaction: all of it is applied or none.
+        role: The serving role; the owner itself where one role does both: it then keeps its
             privileges.
-
-    Returns:
-        Whether anything was done.
     """
     tables = text("SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace")
     there = set(connection.scalars(tables))
@@ -114,7 +111,7 @@ def apply(connection: Connection, role: str) -> bool:
 
 
 def _mark(connection: Connection, statements: list[str]) -> str:
-    """Digest of declarations and their effect, so that an idle start locks no table."""
+    """Return a digest of declarations and their effect, so that an idle start locks no table."""
     state = connection.scalar(
         text(
             "SELECT string_agg(concat_ws(' ', relname, relacl, relrowsecurity, relforcerowsecurity, polname, polcmd,"
@@ -127,7 +124,7 @@ def _mark(connection: Connection, statements: list[str]) -> str:
 
 
 def _drops(connection: Connection) -> list[str]:
-    """Policies on our tables, whoever made them: a wider one would widen all."""
+    """Return statements that drop every policy on our tables: another one could widen access."""
     found = connection.execute(
         text(
             "SELECT relname, polname FROM pg_policy JOIN pg_class ON polrelid = pg_class.oid"
@@ -156,17 +153,17 @@ def _grants(there: set[str], role: str, schema: str) -> Iterator[str]:
 
 
 def faults(connection: Connection) -> list[str]:
-    """Tables whose rows are not guarded as declared."""
+    """Return the tables whose rows are not guarded as declared."""
     return [name for name, forced, policies in _tables(connection) if not _guarded(name, forced, policies)]
 
 
 def undeclared(connection: Connection) -> list[str]:
-    """Tables that nobody declared: the service has no rights on them."""
+    """Return the tables that are not declared: the service has no rights on them."""
     return [name for name, _, _ in _tables(connection) if name not in DECLARED]
 
 
 def _tables(connection: Connection) -> list[tuple[str, bool, list[str]]]:
-    """State of row security by table: enabled and forced, policies that bind writers."""
+    """Read row security by table: enabled and forced, policies that bind writers."""
     found = connection.execute(
         text(
             "SELECT relname, relrowsecurity AND relforcerowsecurity, (SELECT array_agg(CASE WHEN polwithcheck IS NULL"

@@ -1,4 +1,4 @@
-"""Tables of the archive: tenants, records, journal, retention; the store is the truth."""
+"""Tables of the archive: tenants, records, journal, retention; a working copy of the store."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class RecordRow(Base):
 
 
 class RepresentationRow(Base):
-    """One form of a record, pinned to one version of one key."""
+    """One representation of a record, pinned to one version of one key."""
 
     __tablename__ = "representations"
     record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
@@ -131,18 +131,18 @@ class HoldRow(Base):
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
     reason: Mapped[str] = mapped_column(Text)
     until: Mapped[date | None]
-    """Last day of the hold; None = until somebody releases it."""
+    """Last day of the hold; None: until it is released."""
     placed_at: Mapped[datetime]
     placed_by: Mapped[str] = mapped_column(String(200))
     placed_salt: Mapped[str] = mapped_column(String(32))
     released_at: Mapped[datetime | None]
-    """None while it is in force."""
+    """None while the hold is in force."""
     released_by: Mapped[str | None] = mapped_column(String(200))
-    """None too when it ended by itself."""
+    """None also when the hold ended by itself."""
     release_reason: Mapped[str | None] = mapped_column(Text)
     release_salt: Mapped[str | None] = mapped_column(String(32))
     settled_at: Mapped[datetime | None]
-    """When the store was seen to do what was decided last; None: not yet."""
+    """When the store was seen to follow the last decision; None: not yet."""
     problem: Mapped[str | None] = mapped_column(String(60))
     """Error code of the last attempt to bring the store in step."""
 
@@ -156,7 +156,7 @@ class HeldRecordRow(Base):
 
 
 class RevisionRow(Base):
-    """What a change of description changed."""
+    """The changes that one revision made to a description."""
 
     __tablename__ = "revisions"
     record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
@@ -179,7 +179,7 @@ class VerificationRow(Base):
 
 
 class DocumentTypeRow(Base):
-    """A tenant's document types and the rule each falls under."""
+    """One document type of a tenant, with its retention rule."""
 
     __tablename__ = "document_types"
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
@@ -204,7 +204,7 @@ class RetentionRuleRow(Base):
     final_action: Mapped[str] = mapped_column(String(10))
     source: Mapped[str] = mapped_column(Text)
     validated_at: Mapped[datetime | None]
-    """Until an archivist validates a rule it may give dates but allows no destruction."""
+    """When an archivist validated it; None: the rule gives dates, but allows no destruction."""
     created_at: Mapped[datetime]
 
 
@@ -221,9 +221,9 @@ class JournalEntryRow(Base):
     at: Mapped[datetime]
     type: Mapped[str] = mapped_column(String(60))
     tenant_id: Mapped[str | None] = mapped_column(String(63))
-    """Plain tenant id, for reading rights; the body carries the pseudonym.
+    """Plain tenant id, for reading rights; the body has the pseudonym.
 
-    None: the installation's own.
+    None for the installation's own entries.
     """
     subject: Mapped[str] = mapped_column(String(80))
     body: Mapped[bytes] = mapped_column(LargeBinary)
@@ -258,9 +258,9 @@ APPEND_ONLY: Final[dict[str, tuple[str, ...]]] = {
         ),
     ),
 }
-"""Per dialect: the database itself refuses to change or remove a journal entry.
+"""By dialect, statements that make the database refuse to change or remove journal entries.
 
-Run by the migration too.
+Also run by the migration.
 """
 
 for _dialect, _statements in APPEND_ONLY.items():
@@ -283,14 +283,14 @@ class CheckpointRow(Base):
 
 
 class StoreProbeRow(Base):
-    """What a probe of the store showed (``archive.objects.probe``)."""
+    """Result of one probe of the store (``archive.objects.probe``)."""
 
     __tablename__ = "store_probes"
     __table_args__ = (Index("ix_store_probes_store_id", "store", "id"),)
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     at: Mapped[datetime]
     store: Mapped[str] = mapped_column(String(500))
-    """Which: endpoint and bucket, or folder."""
+    """The probed store: endpoint and bucket, or folder."""
     assurance: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(Text)
     attempts: Mapped[list[Any]]
@@ -298,7 +298,7 @@ class StoreProbeRow(Base):
 
 
 class LeaseRow(Base):
-    """At most one holder at a time: publisher, follower, sweeper …"""
+    """A lease with at most one holder at a time: of the publisher, the follower, the sweeper."""
 
     __tablename__ = "leases"
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
@@ -308,16 +308,16 @@ class LeaseRow(Base):
 
 
 class CopyRow(Base):
-    """One version of one object that the second store holds too."""
+    """One version of one object that the second store holds as well."""
 
     __tablename__ = "copies"
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     version: Mapped[str] = mapped_column(String(200), primary_key=True)
-    """In the first store."""
+    """Version in the first store."""
     copy_version: Mapped[str] = mapped_column(String(200))
-    """In the second store, which counts its versions in its own way."""
+    """Version in the second store, which counts its versions in its own way."""
     record_id: Mapped[str | None] = mapped_column(String(36), index=True)
-    """None: journal, register, layout, staging."""
+    """None for journal, register, layout and staging."""
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
     locked_until: Mapped[date | None]
@@ -326,21 +326,21 @@ class CopyRow(Base):
     checked_at: Mapped[datetime]
     """When the copy was last read whole."""
     verdict: Mapped[str] = mapped_column(String(20))
-    """What that reading found, as ``Fixity`` calls it.
+    """Result of that reading, as a ``Fixity`` value.
 
     ``unverified``: it became the copy and was not read since.
     """
 
 
 class CustodyReportRow(Base):
-    """The latest run of each check on the whole holdings, for État, doctor and metrics."""
+    """The latest run of each check of all holdings, for the page État, doctor and metrics."""
 
     __tablename__ = "custody_reports"
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     """``rebuild``, ``reconcile``, ``copies``."""
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    """None while it runs, or since it was killed."""
+    """None while the run goes on, or since it was killed."""
     verdict: Mapped[str] = mapped_column(String(20))
     """``running``, ``agreed`` or ``differs``."""
     facts: Mapped[dict[str, Any]]

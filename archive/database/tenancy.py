@@ -1,8 +1,8 @@
-"""Tenancy: whose rows this thread of work may see, enforced by PostgreSQL.
+"""Tenancy: the tenant whose rows a thread of work may see, enforced by PostgreSQL.
 
-Work that belongs to one tenant says so with ``acting_for``. An HTTP request sees nothing until it
-is known who makes it (``confined``, then ``found_to_be``). Worker, beat and command line serve all
-tenants and see everything, unless they say otherwise.
+Work that belongs to one tenant states it with ``acting_for``. An HTTP request sees nothing until
+its user or key is known (``confined``, then ``found_to_be``). Worker, beat and command line serve
+all tenants and see everything by default.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ _sight: ContextVar[_Sight | None] = ContextVar("chartrier_sight", default=None)
 
 @contextmanager
 def acting_for(tenant: str) -> Iterator[None]:
-    """Transactions begun in this block see the rows of one tenant.
+    """Have transactions begun in this block see the rows of one tenant.
 
     Args:
-        tenant: Its id; ``EVERYTHING`` where work crosses tenants, with the reason beside the call.
+        tenant: Its id; ``EVERYTHING`` where work crosses tenants, with the reason in a comment at
+            the call.
     """
     token = _sight.set(_Sight(tenant))
     try:
@@ -56,7 +57,7 @@ def found_to_be(tenant: str) -> None:
     """Open the confined request to the rows of this tenant.
 
     Raises:
-        RuntimeError: It was found to be another's before: one request never acts for two.
+        RuntimeError: It was opened to another tenant before: one request never acts for two.
     """
     sight = _sight.get()
     if sight is None:
@@ -67,6 +68,6 @@ def found_to_be(tenant: str) -> None:
 
 
 def visible(otherwise: str) -> str:
-    """What the next transaction may see."""
+    """Return the tenant whose rows the next transaction may see."""
     sight = _sight.get()
     return otherwise if sight is None else sight.tenant

@@ -1,4 +1,4 @@
-"""Upgrade of the tables of every package, or a refusal where another role must do it."""
+"""Upgrade the tables of every package, or refuse where another role must do it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def prepare(given: ArchiveSettings, database: Database) -> None:
-    """Tables under the role that owns them, then a look at them under the role that serves.
+    """Upgrade the tables under the role that owns them, then check them under the serving role.
 
-    Several machines may do so at once. A machine that was not given the owner's role migrates
-    nothing: it finds the tables as another made them.
+    Several machines may do so at once. A machine without the owner's role migrates nothing: it
+    finds the tables as another made them.
 
     Args:
-        given: Names the role that owns.
+        given: Settings that name the role that owns.
         database: Under the role that serves.
 
     Raises:
@@ -101,12 +101,12 @@ def require_current(database: Database) -> None:
 
 
 def migrate(database: Database, revision: str = "head", role: str | None = None) -> None:
-    """Bring the tables up to a revision.
+    """Upgrade the tables to a revision.
 
     Args:
         database: Under the role that owns the tables.
-        revision: Which.
-        role: On PostgreSQL, the role that serves: it gets what it needs and no more.
+        revision: Alembic's name of the revision.
+        role: On PostgreSQL, the role that serves: it gets the rights that it needs and no more.
 
     Raises:
         Unavailable: ``database_away``.

@@ -1,1 +1,1 @@
-"""Locks, and what suspends or ends the keeping of records (ISO 15489 disposition)."""
+"""Disposition (ISO 15489): locks, and what suspends or ends the keeping of records."""

@@ -2,8 +2,8 @@
 
 ``retain_until = min(end of retention, today + horizon)``: a lock never reaches further than the
 horizon, so that a rule that is corrected downwards can still be honoured, and never ends while
-retention runs. The store first, then the catalogue; a run that dies is taken up where it stopped,
-because what was done is no longer due.
+retention runs. The store is changed first, then the catalogue; a run that dies resumes where it
+stopped, because locks already extended are no longer due.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
 MARGIN_DAYS: Final = 200
-"""A lock that ends sooner is extended; half of the horizon where that is less."""
+"""A lock that ends within so many days is extended; half of the horizon where that is less."""
 PATIENCE_DAYS: Final = 7
-"""What has been due for so long means that the daily run does not do its work."""
+"""A lock due for so many days means that the daily run does not do its work."""
 BATCH: Final = 100
 
 
 @dataclass
 class Extended:
-    """What a run did.
+    """The result of one run.
 
     Attributes:
-        records: Whose locks reach further now.
-        published: Objects of the journal likewise.
+        records: Records whose locks were extended.
+        published: Objects of the journal whose locks were extended.
         failed: Error code by record or key.
     """
 
@@ -50,7 +50,7 @@ class Extended:
 
 
 class Locks:
-    """Extends locks.
+    """Extend locks.
 
     Args:
         horizon_days: How far ahead locks reach; 0 = the whole retention at once.
@@ -65,7 +65,8 @@ class Locks:
     def extend(self) -> Extended:
         """Extend every lock that is due.
 
-        What fails alone (gone, or not locked by the store) is told and does not stop the rest.
+        A single failure (object gone, or not locked by the store) is reported and does not stop the
+        rest.
 
         Raises:
             Unavailable: The store or the database did not answer; call again.
@@ -101,7 +102,7 @@ class Locks:
                     row.locked_until = locks[row.key]
 
     def _extend_published(self, today: date, done: Extended) -> None:
-        """Extend journal and register, then ``layout.json``, whose lock marks a whole run."""
+        """Extend journal and register, then ``layout.json``, whose lock marks a complete run."""
         until = farthest_lock(today, self._horizon)
         limit = today + timedelta(days=margin(self._horizon))
         for prefix in reversed(EVIDENCE):
@@ -118,24 +119,24 @@ class Locks:
 
 
 def margin(horizon_days: int) -> int:
-    """Days before its end at which a lock is due to be extended."""
+    """Return how many days before its end a lock is due to be extended."""
     return min(MARGIN_DAYS, horizon_days // 2) if horizon_days else MARGIN_DAYS
 
 
 def overdue(session: Session, today: date, horizon_days: int) -> int:
-    """Records whose locks should have been extended days ago."""
+    """Count records whose locks should have been extended days ago."""
     limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
     return session.scalar(select(func.count()).select_from(_late(today, limit).subquery())) or 0
 
 
 def is_overdue(head: StoredObject, today: date, horizon_days: int) -> bool:
-    """Whether no run was whole for days, by the lock of ``layout.json``, extended last."""
+    """Whether no run was complete for days, by the lock of ``layout.json``, extended last."""
     limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
     return head.locked_until is None or head.locked_until < limit
 
 
 def _late(today: date, limit: date) -> Select[RecordRow]:
-    """Records whose retention runs beyond a lock of theirs that ends before the limit.
+    """Select records with a lock that ends before the limit and before their retention.
 
     Found from the locks, by their index: those that end soon are few, records are many.
     """

@@ -1,1 +1,1 @@
-"""The evidence bundle, and the verifier that goes into it."""
+"""The evidence bundle, and the verifier that is part of it."""

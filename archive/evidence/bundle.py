@@ -1,4 +1,4 @@
-"""Evidence bundle: all that checks a record offline (docs/formats.md 4)."""
+"""Evidence bundle: all files needed to check a record offline (docs/formats.md 4)."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ class _Known:
 
 
 class Evidence:
-    """Makes evidence bundles.
+    """Make evidence bundles.
 
     Args:
-        publisher: Asked for a time-stamped checkpoint when the last one is older than the record's
+        publisher: Publishes a time-stamped checkpoint when the last one is older than the record's
             entries.
     """
 
@@ -114,10 +114,10 @@ class Evidence:
         bytes, and a target that was only partly written must be thrown away.
 
         Args:
-            tenant: Whose.
-            record_id: Which.
-            target: Where the zip goes.
-            content: False leaves out the representations, and says so.
+            tenant: The tenant that owns the record.
+            record_id: The record.
+            target: File for the zip.
+            content: False leaves out the representations, and the manifest states it.
 
         Raises:
             Refused: ``record_not_found``.
@@ -152,7 +152,7 @@ class Evidence:
         )
 
     def _checkpoint(self, entry: int) -> Checkpoint:
-        """A time-stamped checkpoint over the entry."""
+        """Return a time-stamped checkpoint over the entry."""
         found = self._publisher.latest(with_token=True)
         if found is None or found.size <= entry:
             found = self._publisher.publish(force_token=True)
@@ -194,7 +194,7 @@ class Evidence:
         told.add("journal/log-key.p7s", voucher(self._store, self._signer.certificate))
 
     def _with_manifest(self, told: _Contents, record_id: str, *, content: bool) -> _Contents:
-        """The leaflets, the verifier and the signed list, before all else."""
+        """Add the leaflets, the verifier and the signed list before all other files."""
         first = _Contents()
         for name in ("LISEZMOI.txt", "README.txt"):
             first.add(name, (_HERE / "leaflets" / name).read_bytes())
@@ -224,7 +224,7 @@ class Evidence:
         return _Contents(first.files | told.files, first.listed | told.listed)
 
     def _certificates(self) -> dict[str, bytes]:
-        """Seal and time-stamp certificates with their issuers, as PEM by file name."""
+        """Return seal and time-stamp certificates with their issuers, as PEM by file name."""
         ders = [
             self._signer.certificate,
             *self._signer.chain,
@@ -269,7 +269,7 @@ class Evidence:
 
 
 def looks_like_bundle(path: Path) -> bool:
-    """Whether a file is a zip with a manifest of ours: worth the checks, nothing more."""
+    """Whether a file is a zip with a manifest like ours; its content is not checked."""
     try:
         with zipfile.ZipFile(path) as archive:
             return {"manifest.json", "manifest.note"} <= set(archive.namelist())
@@ -278,19 +278,19 @@ def looks_like_bundle(path: Path) -> bool:
 
 
 def verify_bundle(path: Path, *, root: bytes | None = None, roots: Sequence[bytes] = ()) -> dict[str, Any]:
-    """Run the checks of ``verify.py`` here.
+    """Run the checks of ``verify.py`` in this process.
 
     Args:
         path: A zip or a folder.
         root: DER of the root to trust.
-        roots: More of them.
+        roots: DER of further roots to trust.
 
     Returns:
         ``{"verdict", "checks": [{"name", "verdict", "detail"}]}`` in French; checks that found
-        nothing to check are left out.
+            nothing to check are left out.
 
     Raises:
-        Refused: ``bad_root``, what was given as a root is no certificate.
+        Refused: ``bad_root``: a given root is no certificate.
     """
     try:
         trusted = [x509.load_der_x509_certificate(der) for der in (*([root] if root else []), *roots)]

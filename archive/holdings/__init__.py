@@ -1,1 +1,1 @@
-"""Verbs of the archive: keep, describe, open, complete, verify."""
+"""Holdings: the verbs of the archive: keep, describe, open, complete, verify."""

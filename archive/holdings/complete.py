@@ -1,4 +1,4 @@
-"""Add to a kept record the forms that could not be made in time, as a later version."""
+"""Complete a kept record with representations that could not be made in time."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from archive.retention.decisions import RetentionDecision
 def complete(
     stores: Stores, package: ArchivalPackage, agent: str, in_transaction: Callable[[Session, Kept], None]
 ) -> Kept:
-    """Add to a kept record the forms that it lacked; the original is never touched.
+    """Add to a kept record the representations that it lacked; the original is never touched.
 
-    Written inside the transaction, as a change of description is: two people can't add the same
-    version.
+    The version is written inside the transaction, as for a description: two people can't add the
+    same version.
 
     Args:
-        package: What the stages made this time, about the same deposit.
-        agent: Who asked.
-        in_transaction: More to write in the same transaction, also when there was nothing to add.
+        package: Made by the stages this time, from the same deposit.
+        agent: The agent that asked.
+        in_transaction: Writes more in the same transaction, also when there was nothing to add.
 
     Raises:
         Refused: ``record_not_found``.
-        Corrupt: What the store holds is not what was kept; nothing was claimed.
+        Corrupt: The store does not hold what was kept; nothing was claimed.
     """
     with stores.database.write() as session:
         row = catalogue.get(session, package.tenant, package.record_id)
@@ -53,7 +53,7 @@ def complete(
 
 
 def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[PackageFile]:
-    """Forms worth a version: a missing one, a first valid seal, or what a new reading changes.
+    """Return the representations worth a new version: missing, newly sealed, or read otherwise.
 
     Sealing anew gives other bytes each time; that alone is no reason.
     """
@@ -70,7 +70,7 @@ def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[
 def next_record(
     current: Mapping[str, Any], package: ArchivalPackage, decision: RetentionDecision, added: list[PackageFile]
 ) -> dict[str, Any]:
-    """``record.json`` of the completed record: facts of now, description as it was."""
+    """Return ``record.json`` of the completed record: new facts, the description unchanged."""
     made = metadata.first_record(package, decision, kept_at=package.received_at, salt=current["salt"])
     kinds = {file.kind.value for file in added}
     forms = [form for form in current["representations"] if form["kind"] not in kinds]

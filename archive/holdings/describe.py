@@ -31,11 +31,11 @@ def describe(
     a few small files.
 
     Args:
-        tenant: Whose.
-        record_id: Which.
+        tenant: The tenant that owns the record.
+        record_id: The record.
         changes: Fields of ``Description``; None empties one.
-        agent: Who.
-        expected_revision: What the caller saw.
+        agent: The agent that asked.
+        expected_revision: The revision that the caller read.
 
     Raises:
         Refused: ``record_not_found``, ``precondition_failed``, ``record_not_kept``, ``bad_field``.

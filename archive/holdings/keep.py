@@ -1,4 +1,4 @@
-"""Make a package a record: into the store, read back, then catalogue and journal at once."""
+"""Keep an archival package: into the store, read back, then catalogue and journal at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Kept:
 
     Attributes:
         entry: Number of ``RecordKept``.
-        leaf_hash: Of that entry, hex.
+        leaf_hash: Leaf hash of that entry, hex.
     """
 
     record_id: str
@@ -52,12 +52,12 @@ class Kept:
 def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Session, Kept], None]) -> Kept:
     """Make a package a record: into the store, read back, then catalogue and journal at once.
 
-    Whatever a crash left is finished or adopted: the record's time and salt come from what is in
-    the store, and a version whose inventory is there is taken as it stands.
+    An attempt that a crash interrupted is finished or adopted: the record's time and salt come from
+    the store, and a version whose inventory is there is adopted unchanged.
 
     Args:
-        package: What ingestion made.
-        in_transaction: More to write in the transaction that makes the record true.
+        package: The package that ingestion made.
+        in_transaction: Writes more in the transaction that commits the record.
 
     Raises:
         Corrupt: ``altered``, ``missing``, ``lock_missing``, ``digest_mismatch``: nothing was
@@ -84,7 +84,7 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
 
 
 def kept_record(stores: Stores, session: Session, record_id: str) -> Kept:
-    """A record that the catalogue has, as ``keep`` answered for it."""
+    """Return a record of the catalogue in the form that ``keep`` returned for it."""
     row = session.get_one(RecordRow, record_id)
     (entry,) = stores.ledger.entries(session, after=row.kept_entry - 1, limit=1)
     return Kept(row.id, entry.n, entry.leaf_hash, row.kept_at)
@@ -100,7 +100,7 @@ def _kept_already(stores: Stores, package: ArchivalPackage, in_transaction: Call
 def _written(
     stores: Stores, package: ArchivalPackage, decision: RetentionDecision, events: list[JournalEvent]
 ) -> tuple[Version, dict[str, Any], date]:
-    """The package in the store, as it is there: the version, its ``record.json``, its lock."""
+    """Write the package, or adopt it from the store; return version, ``record.json`` and lock."""
     folder = record_folder(package.tenant, package.record_id)
     versions.ensure_root(stores.store, package.tenant)
     begun = versions.find_inventory(stores.store, folder, 1)
@@ -129,14 +129,14 @@ def _written(
     except Refused as error:
         if error.code != "object_exists":
             raise
-        raise Unavailable(  # another worker writes the same record: what it leaves is adopted next time
+        raise Unavailable(  # another worker writes the same record: its files are adopted next time
             "keep_contended", "Ce document est en cours de rangement par un autre programme."
         ) from error
     return version, record, until
 
 
 def _identity(stores: Stores, folder: RecordFolder) -> tuple[datetime, str]:
-    """Time and salt of the record: those of an attempt that was interrupted, or new ones."""
+    """Return the record's time and salt: those of an interrupted attempt, or new ones."""
     begun = found(stores.store, folder.key(ocfl.content_path(1, RECORD_JSON)))
     if begun is None:
         return stores.clock(), secrets.token_hex(16)

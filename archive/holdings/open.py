@@ -1,4 +1,4 @@
-"""Give the bytes of a record's forms, checked on the way."""
+"""Open representations of a record: their bytes, checked on the way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def open_form(
     offset: int | None = None,
     length: int | None = None,
 ) -> tuple[RepresentationRow, Iterator[bytes]]:
-    """The bytes of one form, whole or in part, checked on the way (see ``fixity``).
+    """Return the bytes of one representation, whole or in part, checked on the way.
+
+    See ``fixity`` for a part.
 
     Raises:
         Refused: ``record_not_found``, ``representation_missing``; ``bad_range`` with the first

@@ -1,4 +1,4 @@
-"""The next version of a kept record: added files and new metadata; nothing is rewritten."""
+"""Write the next version of a kept record: added files and new metadata, nothing rewritten."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from signing.ground.canonical import canonical
 
 
 def revision_in_force(stores: Stores, row: RecordRow) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``record.json`` of the revision in force and the inventory that a next version follows."""
+    """Return ``record.json`` of the revision in force, and the inventory to continue."""
     folder = record_folder(row.tenant_id, row.id)
     inventory = versions.find_inventory(stores.store, folder, row.ocfl_version)
     if inventory is None:
@@ -53,14 +53,14 @@ def write_version(
     """Write the next version of a kept record and read it back: new files, then metadata.
 
     Args:
-        tools: What ran since the version before; of other stages, what was stated of them is stated
-            again.
+        tools: Stages that ran since the version before; the statements about other stages are
+            repeated.
     """
     folder = record_folder(row.tenant_id, row.id)
     number = row.ocfl_version + 1
     while (begun := versions.find_inventory(stores.store, folder, number)) is not None:
-        # A change that was never acknowledged: its files are locked, so it stays as a version that
-        # was superseded at once, and its files are pinned like any other.
+        # A change that was never acknowledged: its files are locked, so it stays as a version
+        # superseded at once, and its files are pinned like any other.
         orphan = versions.finish(stores.store, folder, begun, until=until)
         hold_version(stores.store, session, row.id, orphan)
         catalogue.enter_files(session, row.id, orphan, exclude=set())
@@ -87,13 +87,13 @@ def write_version(
 
 
 def lock_for(stores: Stores, session: Session, record_id: str, decision: RetentionDecision) -> date:
-    """Lock of a new version: what the rule asks for now, never less than the present lock."""
+    """Return the lock of a new version: as the rule asks now, never less than the present lock."""
     locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
     return max([retain_until(decision.retention, stores.today, stores.horizon), *locks])
 
 
 def extend_locks(stores: Stores, session: Session, record_id: str, until: date) -> None:
-    """Everything a version refers to is locked as long as it is."""
+    """Lock every object that a version refers to as long as the version."""
     for row in catalogue.rows(session, record_id):
         if row.locked_until is None or row.locked_until < until:
             row.locked_until = stores.store.extend_lock(row.key, row.version, until).locked_until
@@ -102,7 +102,7 @@ def extend_locks(stores: Stores, session: Session, record_id: str, until: date) 
 def note_revision(
     session: Session, record: Mapping[str, Any], entry: Entry, agent: str, changes: Mapping[str, Any]
 ) -> None:
-    """Enter in the record's history what a revision changed, and by which entry."""
+    """Write a revision's row in the record's history: its changes and its entry."""
     session.add(
         RevisionRow(
             record_id=record["record"],

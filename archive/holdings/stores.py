@@ -1,4 +1,4 @@
-"""What every verb of the holdings works on, and the questions that several of them ask."""
+"""Stores: the parts that every verb of the holdings works on, and their shared questions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MANY: Final = 100_000
 
 @dataclass(frozen=True)
 class Stores:
-    """Where the records of an installation are, and what day it is.
+    """The places where an installation keeps its records, with its clock and its horizon.
 
     Attributes:
         database: Catalogue and journal.
         ledger: The journal's sequencer.
-        store: Where the bytes are.
+        store: Objects with the bytes of the records.
         horizon: How many days ahead locks reach; 0 = the whole retention at once.
     """
 
@@ -40,12 +40,12 @@ class Stores:
 
     @property
     def today(self) -> date:
-        """The day that locks are counted from."""
+        """The day from which locks are counted."""
         return self.clock().date()
 
 
 def events_of(stores: Stores, session: Session, record_id: str, deposit_id: str) -> list[JournalEvent]:
-    """Entries about a record and its deposit, in order."""
+    """Return the entries about a record and its deposit, in order."""
     entries = [
         entry
         for subject in (f"deposit:{deposit_id}", f"record:{record_id}")
@@ -55,7 +55,7 @@ def events_of(stores: Stores, session: Session, record_id: str, deposit_id: str)
 
 
 def metadata_of(stores: Stores, folder: RecordFolder, inventory: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Read ``record.json`` or ``premis.json`` of the version that an inventory is of."""
+    """Read ``record.json`` or ``premis.json`` of the version that an inventory describes."""
     content = ocfl.contents_of(inventory)[name]
     key = folder.key(content.path)
     item = stores.store.stat(key)

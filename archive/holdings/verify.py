@@ -1,4 +1,4 @@
-"""Everything about one record checked again, and what was found said in words."""
+"""Verify one record end to end and report each check."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Check:
     detail: str
 
     def as_json(self) -> dict[str, str]:
-        """As the API shows it."""
+        """Return the check as the API shows it."""
         return {"name": self.name, "verdict": self.verdict.value, "detail": self.detail}
 
 
 UNREAD: Final = "Le magasin répond, mais n’a pas pu relire ce fichier : on ne sait pas si ses octets ont changé."
-"""Nothing is claimed of bytes that nobody could read (see ``port.Unreadable``)."""
+"""Detail of a file that could not be read: nothing is claimed (see ``port.Unreadable``)."""
 
 SealCheck = Callable[[Path], Check]
 """Judges the seal of an archival PDF that was checked and copied to a file."""
@@ -61,24 +61,24 @@ SealCheck = Callable[[Path], Check]
 
 @dataclass(frozen=True)
 class Verification:
-    """Every check, and the gravest verdict."""
+    """Result of one verification: every check, and the gravest verdict."""
 
     at: datetime
     checks: tuple[Check, ...]
 
     @property
     def verdict(self) -> Fixity:
-        """One word for all."""
+        """The gravest verdict of all checks."""
         return fixity.gravest([check.verdict for check in self.checks])
 
     def as_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the verification as the API shows it."""
         return {"verdict": self.verdict.value, "checks": [check.as_json() for check in self.checks]}
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What database and journal say of a record, read in one transaction.
+    """State of a record by database and journal, read in one transaction.
 
     Attributes:
         values: Columns of the catalogue's row.
@@ -93,7 +93,7 @@ class Promise:
 
     @classmethod
     def load(cls, session: Session, row: RecordRow) -> Promise:
-        """Read it."""
+        """Read a record's row, objects and entries."""
         query = select(JournalEntryRow).where(JournalEntryRow.subject == f"record:{row.id}")
         entries = session.scalars(query.order_by(JournalEntryRow.n)).all()
         return cls(
@@ -106,7 +106,7 @@ class Promise:
 
     @property
     def folder(self) -> RecordFolder:
-        """Where the record lies."""
+        """Folder of the record in the store."""
         return record_folder(self.tenant, self.record_id)
 
 
@@ -119,14 +119,14 @@ def verify(
     agent: str | None = None,
     asked: bool = True,
 ) -> Verification:
-    """Read everything again and compare it with what was promised; the result is recorded.
+    """Read everything again, compare it with catalogue and journal, and record the result.
 
     Args:
-        tenant: Whose.
-        record_id: Which.
+        tenant: The tenant that owns the record.
+        record_id: The record.
         validate_seal: Judges the archival PDF's seal.
-        agent: Who asked.
-        asked: False for the routine: then only what is not intact goes into the journal.
+        agent: The agent that asked.
+        asked: False for the routine: then only a result that is not intact goes into the journal.
 
     Raises:
         Refused: ``record_not_found``.
@@ -134,7 +134,7 @@ def verify(
     promise = _promised(stores, tenant, record_id)
     result = _run_checks(stores.store, promise, stores.clock(), validate_seal)
     while result.verdict is not fixity.Fixity.INTACT and (now := _promised(stores, tenant, record_id)) != promise:
-        promise = now  # described, held or released while it was read: what is wrong is wrong twice
+        promise = now  # described, held or released while it was read: a real fault shows again
         result = _run_checks(stores.store, promise, stores.clock(), validate_seal)
     with stores.database.write() as session:
         _record_result(session, stores.ledger, promise, result, agent=agent, asked=asked)
@@ -150,7 +150,7 @@ def _promised(stores: Stores, tenant: str, record_id: str) -> Promise:
 
 
 def _run_checks(store: ObjectStore, promise: Promise, at: datetime, validate_seal: SealCheck | None) -> Verification:
-    """Every check there is. Reads every byte of the record."""
+    """Run every check, reading every byte of the record."""
     checks = [_object(store, promise, item) for item in promise.objects]
     forms = [c for c, item in zip(checks, promise.objects, strict=True) if item.kind is not None]
     rest = [c for c, item in zip(checks, promise.objects, strict=True) if item.kind is None]
@@ -176,7 +176,7 @@ def _record_result(
     agent: str | None,
     asked: bool,
 ) -> None:
-    """Keep the result; in the journal too when somebody asked or when something is wrong."""
+    """Store the result; journal it too when it was asked for or something is wrong."""
     session.add(
         VerificationRow(
             record_id=promise.record_id,
@@ -219,14 +219,14 @@ def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:
 
 
 def _together(checks: list[Check]) -> Check:
-    """One line for the many small files, naming those that fail."""
+    """Sum up the checks of the small files in one, naming those that fail."""
     verdict = fixity.gravest([check.verdict for check in checks])
     wrong = [f"{check.name} : {check.detail}" for check in checks if check.verdict is not Fixity.INTACT]
     return Check("Métadonnées et rapports", verdict, " ; ".join(wrong) or f"{len(checks)} fichiers relus")
 
 
 def _inventory(store: ObjectStore, promise: Promise) -> Check:
-    """The folder holds what the inventory says, no file more or less."""
+    """Check that the folder holds exactly the files of the inventory."""
     name = "Inventaire"
     try:
         content = found(store, promise.folder.inventory)
@@ -259,7 +259,7 @@ def _inventory(store: ObjectStore, promise: Promise) -> Check:
 
 
 def _beside(listed: list[Listed], promise: Promise) -> set[str]:
-    """Keys with something over the pinned version: a delete marker, or unannounced bytes.
+    """Return keys with a version over the pinned one: a delete marker, or unannounced bytes.
 
     The heads of an object have one version for each of its OCFL versions, and no more.
     """
@@ -278,7 +278,7 @@ def _beside(listed: list[Listed], promise: Promise) -> set[str]:
 
 
 def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:
-    """How often each object of a record, by its path, was restored beside a damaged version.
+    """Count by path how often an object of a record was restored next to a damaged version.
 
     In either store: the two may have changed places since.
     """
@@ -292,7 +292,7 @@ def _some(keys: Set[str], promise: Promise) -> str:
 
 
 def _catalogue(store: ObjectStore, promise: Promise) -> Check:
-    """The catalogue's row says what ``record.json`` says."""
+    """Check that the catalogue's row agrees with ``record.json``."""
     name = "Catalogue"
     try:
         found = _record_json(store, promise)
@@ -324,7 +324,7 @@ def _record_json(store: ObjectStore, promise: Promise) -> dict[str, Any] | None:
 
 
 def _journal(promise: Promise) -> Check:
-    """Entries are what was sequenced, and they say what the catalogue says."""
+    """Check that entries are as sequenced, and that they agree with the catalogue."""
     name = "Journal"
     for n, body, leaf in promise.entries:
         if leaf_hash(body).hex() != leaf:

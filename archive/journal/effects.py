@@ -1,4 +1,4 @@
-"""What an entry is about and what follows from it: the parts that every entry type has.
+"""Subject and effects of a journal entry: the parts that every entry type has.
 
 Pure.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Subject(StrEnum):
-    """What an entry is about: ``deposit:<id>``, ``record:<id>``, ``register`` or ``log``."""
+    """The subject of an entry: ``deposit:<id>``, ``record:<id>``, ``register`` or ``log``."""
 
     DEPOSIT = "deposit"
     RECORD = "record"
@@ -27,7 +27,7 @@ class Subject(StrEnum):
 
 
 class PremisType(StrEnum):
-    """Event types that ``premis.json`` states of entries; those of stages come with their runs."""
+    """Event types that ``premis.json`` states for entries; those of stages come with their runs."""
 
     INGESTION = "ingestion"
     REGISTRATION = "registration"
@@ -39,11 +39,11 @@ class PremisType(StrEnum):
     DELETION = "deletion"
     TRANSFER = "transfer"
     OTHER = "other"
-    """Chosen for what no term names; never a default."""
+    """Chosen where no other term fits; never a default."""
 
 
 class Outcome(Enum):
-    """Where an event's outcome is read: that it is there says it, or a fact of the entry does."""
+    """Source of an event's outcome: the presence of the entry, or one of its facts."""
 
     DONE = "done"
     STATE = "state"
@@ -52,10 +52,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Premis:
-    """How ``premis.json`` states an entry.
+    """The statement about an entry in ``premis.json``.
 
     Attributes:
-        type: None = the event of the stage that the entry names.
+        type: None for the event of the stage that the entry names.
     """
 
     type: PremisType | None
@@ -63,7 +63,7 @@ class Premis:
 
 
 class IndexEffect(Enum):
-    """What the follower does in the search index."""
+    """Effect of an entry on the search index."""
 
     UPSERT = "the record is found as it is now"
     REMOVE = "the record is not found any more"
@@ -71,14 +71,14 @@ class IndexEffect(Enum):
 
 
 class ReplicaEffect(Enum):
-    """What the second store follows at once; the journal itself is always copied."""
+    """Effect of an entry on the second store; the journal itself is always copied."""
 
     RECORD = "the record is copied again: new versions, locks, holds"
     JOURNAL = "the journal alone"
 
 
 class RebuildEffect(Enum):
-    """What a rebuild makes again from an entry, beside the entry itself."""
+    """Effect of an entry on a rebuild, apart from the entry itself."""
 
     KEEP = "a record"
     DESCRIBE = "a revision of its description"
@@ -95,7 +95,7 @@ class RebuildEffect(Enum):
 
 @dataclass(frozen=True)
 class Effects:
-    """What readers of the journal do with an entry."""
+    """Effects of an entry on index, replica and rebuild."""
 
     index: IndexEffect
     replica: ReplicaEffect
@@ -104,7 +104,7 @@ class Effects:
 
 @dataclass(frozen=True)
 class Sentence:
-    """What history shows: French message ids.
+    """Text of an entry in a record's history: French message ids.
 
     Attributes:
         unless: (fact, value, text): the text where that fact has that value.
@@ -114,10 +114,10 @@ class Sentence:
     unless: tuple[tuple[str, str, str], ...] = ()
 
     def of(self, facts: Mapping[str, Any]) -> str:
-        """The text for these facts."""
+        """Return the text for these facts."""
         return next((text for fact, value, text in self.unless if facts.get(fact) == value), self.text)
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every text."""
+        """Every possible text."""
         return (self.text, *(text for _, _, text in self.unless))

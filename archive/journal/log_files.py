@@ -2,8 +2,8 @@
 
 Bundles of entries, then tiles of hashes, then the token of the new checkpoint, then the checkpoint
 itself. A crash at any boundary leaves a log that was complete before, and files that the retry
-writes again with the same bytes. What proofs are made from is read back before anything is signed
-over it.
+writes again with the same bytes. Bundles and tiles, from which proofs are made, are read back
+before anything is signed over them.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt
 
 PARTIAL_DAYS: Final = 7
-"""Lock of partial tiles and bundles: the full ones replace them."""
+"""Lock of partial tiles and bundles, in days: the full ones replace them."""
 
 
 class LogFiles:
     """The files of the log in the store, each written with its lock.
 
     Args:
-        horizon_days: Lock of what is published for good; 0 = for as long as a store can.
+        horizon_days: Lock of files published for good; 0 = for as long as a store can.
     """
 
     def __init__(self, database: Database, store: ObjectStore, clock: Clock, horizon_days: int) -> None:
@@ -42,13 +42,13 @@ class LogFiles:
         self._horizon_days = horizon_days
 
     def put_for_good(self, key: str, content: bytes) -> StoredObject:
-        """Write what stays as it is."""
+        """Write a file that never changes."""
         return self._put(key, content, self._horizon_days)
 
     # -- first: what a checkpoint is over
 
     def write_bundles(self, old: int, new: int) -> dict[int, list[bytes]]:
-        """Write the bundles that grew; leaf hashes as computed from what the store gives back."""
+        """Write the bundles that grew; return leaf hashes computed from the stored bytes."""
         leaves: dict[int, list[bytes]] = {}
         for index, width in grown(old, new):
             first = index * TILE
@@ -78,7 +78,7 @@ class LogFiles:
                 hashes = b"".join(leaves[tile.index])
             else:
                 first = tile.index * TILE
-                below = 8 * tile.level - 1  # the tiles of the level below are there already
+                below = 8 * tile.level - 1  # the tiles of the level below are written already
                 hashes = b"".join(
                     node_hash(tree.node(below, 2 * index), tree.node(below, 2 * index + 1))
                     for index in range(first, first + tile.width)
@@ -92,10 +92,10 @@ class LogFiles:
     # -- then: the token over the new checkpoint, if it gets one
 
     def stored_token(self, size: int, note: str) -> bytes | None:
-        """The token of an attempt that died before its checkpoint, if it was over this very note.
+        """Return the token of an interrupted attempt, if it was over this same note, or None.
 
         Raises:
-            Corrupt: ``journal_forked``, it was over another one.
+            Corrupt: ``journal_forked``: it was over another note.
         """
         stamped = found(self.store, StampedKey(size).key)
         if stamped is not None and stamped != note.encode():
@@ -103,14 +103,14 @@ class LogFiles:
         return found(self.store, StampedKey(size, token=True).key) if stamped is not None else None
 
     def write_token(self, size: int, note: str, token: bytes) -> None:
-        """Write a checkpoint that was time-stamped, and its token after it."""
+        """Write a time-stamped checkpoint, then its token."""
         self.put_for_good(StampedKey(size).key, note.encode())
         self.put_for_good(StampedKey(size, token=True).key, token)
 
     # -- last: the head
 
     def write_checkpoint(self, note: str) -> None:
-        """Write the latest checkpoint in the place of the one before."""
+        """Write the latest checkpoint over the one before."""
         self._put(layout.CHECKPOINT, note.encode(), None, replace=True)
 
     def _put(self, key: str, content: bytes, days: int | None, *, replace: bool = False) -> StoredObject:
@@ -123,7 +123,7 @@ class LogFiles:
 
 
 def forked(code: str, size: int) -> Corrupt:
-    """What is raised when the journal no longer extends what was published."""
+    """Return the error for a journal that no longer extends the published one."""
     return Corrupt(
         code,
         "Le journal ne prolonge plus ce qui avait été publié (à {size} entrées) : rien n’a été signé.",

@@ -2,9 +2,9 @@
 
 Pure.
 
-Nodes are asked for by ``(level, index)``: the hash of the perfect subtree over leaves
-``index * 2**level`` to ``(index + 1) * 2**level - 1``. Whoever holds the nodes (tiles in a store,
-a list in a test) answers; the rules below never read anything.
+A node is named by ``(level, index)``: the hash of the perfect subtree over leaves ``index *
+2**level`` to ``(index + 1) * 2**level - 1``. The caller provides the nodes (from tiles in a store,
+a list in a test); the rules below never read anything.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from signing.ground.clock import stamp
 TILE: Final = TILE_WIDTH
 """Hashes in a full tile and entries in a full bundle (tlog-tiles, height 8)."""
 MAX_ENTRY: Final = 8192
-"""Bytes of an entry; its size must also fit the bundle's 16-bit length."""
+"""Largest size of an entry, exclusive; it must also fit the bundle's 16-bit length."""
 PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1"
 
 Nodes = Callable[[int, int], bytes]
-"""Hash of the perfect subtree at (level, index)."""
+"""Returns the hash of the perfect subtree at (level, index)."""
 
 
 # -- entries
@@ -43,7 +43,7 @@ def entry_body(
     agent: str | None,
     facts: dict[str, Any],
 ) -> bytes:
-    """An entry as it is hashed and published.
+    """Return an entry's bytes as they are hashed and published.
 
     Args:
         tenant: Pseudonym (``t:…``), or None for the installation's own events.
@@ -74,12 +74,12 @@ def entry_body(
 
 
 def leaf_hash(body: bytes) -> bytes:
-    """RFC 6962: hash of one entry."""
+    """Return the hash of one entry (RFC 6962)."""
     return hashlib.sha256(b"\x00" + body).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """RFC 6962: hash of two subtrees."""
+    """Return the hash of two subtrees (RFC 6962)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
@@ -87,12 +87,12 @@ EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
 
 
 def root_hash(size: int, nodes: Nodes) -> bytes:
-    """Tree head over the first ``size`` entries."""
+    """Return the tree head over the first ``size`` entries."""
     return EMPTY_ROOT if size == 0 else _subtree(0, size, nodes)
 
 
 def nodes_of(leaves: Sequence[bytes]) -> Nodes:
-    """Nodes over leaf hashes in memory."""
+    """Return nodes computed from leaf hashes in memory."""
 
     def node(level: int, index: int) -> bytes:
         if level == 0:
@@ -103,7 +103,7 @@ def nodes_of(leaves: Sequence[bytes]) -> Nodes:
 
 
 def _split(count: int) -> int:
-    """Largest power of two smaller than ``count``."""
+    """Return the largest power of two smaller than ``count``."""
     return 1 << ((count - 1).bit_length() - 1)
 
 
@@ -120,7 +120,7 @@ def _subtree(low: int, high: int, nodes: Nodes) -> bytes:
 
 
 def inclusion_proof(n: int, size: int, nodes: Nodes) -> list[bytes]:
-    """Hashes that lead from entry ``n`` to the tree head over ``size`` entries.
+    """Return the hashes that lead from entry ``n`` to the tree head over ``size`` entries.
 
     Raises:
         ValueError: If the entry is not under that head.
@@ -159,7 +159,7 @@ def verify_inclusion(n: int, size: int, leaf: bytes, proof: Sequence[bytes], roo
 
 
 def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
-    """Hashes that show the first ``old`` entries unchanged in the tree of ``new``.
+    """Return the hashes that show the first ``old`` entries unchanged in the tree of ``new``.
 
     Raises:
         ValueError: If ``old`` is not within ``new``.
@@ -232,17 +232,17 @@ class Tile:
 
     @property
     def key(self) -> str:
-        """Where it lies in the store."""
+        """Key of the tile in the store."""
         return TileKey(str(self.level), self.index, self.width).key
 
 
 def bundle_key(index: int, width: int = TILE) -> str:
-    """Where a bundle of entries lies in the store."""
+    """Return the key of a bundle of entries in the store."""
     return TileKey(ENTRIES, index, width).key
 
 
 def grown(old: int, new: int) -> Iterator[tuple[int, int]]:
-    """Index and width of the tiles of a row grown from ``old`` to ``new``, full ones first."""
+    """List index and width of a row's tiles grown from ``old`` to ``new``, full ones first."""
     if new == old:
         return
     for index in range(old // TILE, new // TILE):
@@ -252,7 +252,7 @@ def grown(old: int, new: int) -> Iterator[tuple[int, int]]:
 
 
 def new_tiles(old: int, new: int) -> Iterator[Tile]:
-    """Tiles to write when the log grew from ``old`` to ``new`` entries, lowest level first."""
+    """List the tiles to write when the log grew from ``old`` to ``new``, lowest level first."""
     level = 0
     while new >> (8 * level):
         for index, width in grown(old >> (8 * level), new >> (8 * level)):
@@ -261,7 +261,7 @@ def new_tiles(old: int, new: int) -> Iterator[Tile]:
 
 
 def tile_holding(level: int, index: int, size: int) -> Tile:
-    """The widest tile of a log of ``size`` that yields the node (level, index).
+    """Return the widest tile of a log of ``size`` that contains the node (level, index).
 
     Raises:
         ValueError: If the node is not within the log.
@@ -275,7 +275,7 @@ def tile_holding(level: int, index: int, size: int) -> Tile:
 
 
 def node_in_tile(hashes: bytes, level: int, index: int) -> bytes:
-    """Compute a node from the bytes of the tile that ``tile_holding`` named."""
+    """Compute a node from the bytes of the tile that ``tile_holding`` returned."""
     rest = level % 8
     start = (index << rest) % TILE
     row = [hashes[32 * at : 32 * at + 32] for at in range(start, start + (1 << rest))]
@@ -285,7 +285,7 @@ def node_in_tile(hashes: bytes, level: int, index: int) -> bytes:
 
 
 def pack_bundle(bodies: Sequence[bytes]) -> bytes:
-    """An entry bundle: each entry after its big-endian 16-bit length."""
+    """Pack an entry bundle: each entry after its big-endian 16-bit length."""
     return b"".join(len(body).to_bytes(2, "big") + body for body in bodies)
 
 
@@ -309,12 +309,12 @@ def unpack_bundle(packed: bytes) -> list[bytes]:
 
 
 def checkpoint_text(origin: str, size: int, root: bytes) -> str:
-    """Content of a checkpoint's note (C2SP tlog-checkpoint)."""
+    """Return the text of a checkpoint's note (C2SP tlog-checkpoint)."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
 
 
 def parse_checkpoint(text: str, origin: str) -> tuple[int, bytes]:
-    """Size and root of a checkpoint of this origin.
+    """Read size and root from a checkpoint of this origin.
 
     Args:
         text: The signed text (without signatures), as the note's verifier returned it.
@@ -335,6 +335,6 @@ def parse_checkpoint(text: str, origin: str) -> tuple[int, bytes]:
 
 
 def tlog_proof(n: int, proof: Sequence[bytes], note: str) -> str:
-    """A self-contained proof that entry ``n`` is under the checkpoint (C2SP tlog-proof)."""
+    """Write a self-contained proof that entry ``n`` is under the checkpoint (C2SP tlog-proof)."""
     hashes = "".join(base64.b64encode(item).decode() + "\n" for item in proof)
     return f"{PROOF_HEADER}\nindex {n}\n{hashes}\n{note}"

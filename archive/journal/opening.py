@@ -1,4 +1,4 @@
-"""Begin a log: ``layout.json``, the voucher of the log's key, entry 0; once each."""
+"""Open a log: ``layout.json``, the voucher of the log's key, entry 0; once each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PRODUCT: Final = "chartrier"
 
 
 class Opening:
-    """Opens the log of one key in one store and one database."""
+    """Open the log of one key in one store and one database."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class Opening:
         """Write ``layout.json``, the voucher of the log key and entry 0, unless they are there.
 
         Raises:
-            Refused: ``log_key_changed``, the store or the database holds the journal of another key
-                or origin; ``database_lost``, the database is empty and the store is not.
+            Refused: ``log_key_changed``: the store or the database holds the journal of another key
+                or origin; ``database_lost``: the database is empty and the store is not.
         """
         log = {"origin": self._log_key.origin, "vkey": self._log_key.vkey}
         with self._database.read() as session:
@@ -74,7 +74,7 @@ class Opening:
             )
 
     def _first_layout(self, log: dict[str, str]) -> bytes:
-        """Write ``layout.json``, or read what another machine wrote in the same moment."""
+        """Write ``layout.json``, or read the one that another machine wrote at the same time."""
         content = canonical({"v": 1, "product": PRODUCT, "created": stamp(self._clock()), "log": log})
         try:
             self._files.put_for_good(LAYOUT_JSON, content)
@@ -84,7 +84,7 @@ class Opening:
         return read_all(self._store, LAYOUT_JSON)
 
     def _require_journal(self) -> None:
-        """Refuse to begin a second journal over the one that is published."""
+        """Refuse to begin a second journal over the published one."""
         with self._database.read() as session:
             if size(session):
                 return
@@ -97,7 +97,7 @@ class Opening:
             )
 
     def _vouch(self) -> None:
-        """Have the present seal vouch for the log key, beside what an earlier seal said of it."""
+        """Write a voucher of the present seal for the log key, unless this seal gave one before."""
         line = vkey_line(self._log_key.vkey)
         beside = voucher_of(self._signer.certificate)
         first = found(self._store, FIRST_VOUCHER)
@@ -111,16 +111,16 @@ class Opening:
 
 
 def vkey_line(vkey: str) -> bytes:
-    """What ``journal/log-key.p7s`` is a signature over: the verifier key and a line break."""
+    """Return the bytes signed in ``journal/log-key.p7s``: the verifier key and a line break."""
     return vkey.encode() + b"\n"
 
 
 def voucher_of(certificate: bytes) -> str:
-    """Key of the voucher that a later seal certificate (DER) gave, beside the first."""
+    """Return the key of the voucher that a later seal certificate (DER) gave."""
     return VoucherKey(hashlib.sha256(certificate).hexdigest()).key
 
 
 def voucher(store: ObjectStore, certificate: bytes) -> bytes:
-    """Read the voucher that a certificate's seal gave of the log key, else the first one."""
+    """Read the voucher that a certificate's seal gave for the log key, else the first one."""
     later = found(store, voucher_of(certificate))
     return later if later is not None else read_all(store, FIRST_VOUCHER)

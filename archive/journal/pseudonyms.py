@@ -1,4 +1,4 @@
-"""Names that the journal may carry: they mean something only to who holds the key.
+"""Pseudonyms in the journal: only their secret keys link them to an identity.
 
 Each subject has a random key of its own. Destroying its row leaves every proof valid and the
 subject unlinkable, because nothing else leads from the pseudonym to the identity.
@@ -20,11 +20,11 @@ AGENT = "agent"
 
 
 def pseudonym(session: Session, tenant: str | None, kind: str, identity: str) -> str:
-    """The pseudonym of an identity, made at its first use.
+    """Return the pseudonym of an identity, made at its first use.
 
     Args:
-        session: A write transaction that holds the ledger's turn (see ``Ledger.append``).
-        tenant: The tenant the subject belongs to; None for the installation's own.
+        session: A write transaction that holds the journal's lock (see ``Ledger.append``).
+        tenant: The tenant to which the subject belongs; None for the installation's own.
         kind: ``tenant`` or ``agent``.
         identity: Tenant id, or ``user:<id>``, ``key:<id>``, ``service:<name>``.
     """

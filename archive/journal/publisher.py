@@ -1,9 +1,9 @@
 """Publish the journal as a C2SP tiled log: bundles, then tiles, then the checkpoint.
 
-Each step writes what the next relies on (``log_files``, in the order of ``Publisher._publish``), so
-a crash at any boundary leaves a log that was complete before, and files that the retry writes again
-with the same bytes. Nothing is signed before every new leaf was hashed again from the stored bytes,
-and the new head shown consistent with the last one stored.
+Each step writes files on which the next relies (``log_files``, in the order of
+``Publisher._publish``), so a crash at any boundary leaves a log that was complete before, and files
+that the retry writes again with the same bytes. Nothing is signed before every new leaf was hashed
+again from the stored bytes, and the new head shown consistent with the last one stored.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ class Checkpoint:
 
 
 class Publisher:
-    """Seals the journal; one at a time, whoever holds the lease.
+    """Publish and sign the journal, under a lease: one publisher at a time.
 
     Args:
-        horizon_days: Lock of what is published for good; 0 = for as long as a store can.
+        horizon_days: Lock of files published for good; 0 = for as long as a store can.
         pause: Sleeps while another publisher is at work.
     """
 
@@ -98,18 +98,18 @@ class Publisher:
         """Write ``layout.json``, the voucher of the log key and entry 0, unless they are there.
 
         Raises:
-            Refused: ``log_key_changed``, the store or the database holds the journal of another key
-                or origin; ``database_lost``, the database is empty and the store is not.
+            Refused: ``log_key_changed``: the store or the database holds the journal of another key
+                or origin; ``database_lost``: the database is empty and the store is not.
         """
         Opening(self._database, self._files, self._log_key, self._signer, self._timestamper, self._clock).open()
 
     # -- publishing
 
     def publish(self, *, force_token: bool = False) -> Checkpoint | None:
-        """Publish what was sequenced since the last checkpoint.
+        """Publish the entries sequenced since the last checkpoint.
 
         Args:
-            force_token: Have the latest checkpoint time-stamped even if none is due; waits for
+            force_token: Have the latest checkpoint time-stamped even if no token is due; wait for
                 another publisher instead of leaving the work to it.
 
         Returns:
@@ -121,8 +121,8 @@ class Publisher:
         """
         waited = 0.0
         while True:
-            # the journal is one for all tenants, also when it is one of them who waits for its
-            # sealing
+            # All tenants share one journal, so all entries are published even when one tenant waits
+            # for its sealing.
             with acting_for(EVERYTHING), self._lease() as fence:
                 if fence is not None:
                     return self._publish(fence, force_token=force_token)
@@ -134,7 +134,7 @@ class Publisher:
             waited += 0.2
 
     def latest(self, *, with_token: bool = False) -> Checkpoint | None:
-        """The latest checkpoint, or the latest that has a token."""
+        """Return the latest checkpoint, or the latest that has a token; None if there is none."""
         with self._database.read() as session:
             row = _latest(session, with_token=with_token)
             return _checkpoint(row) if row is not None else None
@@ -183,10 +183,10 @@ class Publisher:
         return size_, root, note
 
     def _token(self, size_: int, note: str, *, force: bool) -> bytes | None:
-        """A token over the note if one is asked for or due.
+        """Return a token over the note if one is forced or due, else None.
 
-        A daily token that fails is asked for again at the next publication: the checkpoint itself
-        must not wait for an authority.
+        After a failure, a daily token is requested again at the next publication: the checkpoint
+        itself must not wait for an authority.
         """
         before = self._files.stored_token(size_, note)
         if before is not None:
@@ -226,7 +226,7 @@ class Publisher:
 
     @contextmanager
     def _lease(self) -> Iterator[int | None]:
-        """The fence of the lease; None while somebody else holds it."""
+        """Acquire the lease and yield its fence; None while another publisher holds it."""
         holder = new_id()
         with self._database.write() as session:
             now = self._clock()
@@ -244,10 +244,10 @@ class Publisher:
                         held.until = self._clock()
 
     def _still_mine(self, fence: int) -> None:
-        """Lengthen the lease before signing.
+        """Extend the lease before signing.
 
         Raises:
-            Unavailable: ``publisher_busy``, it was taken over meanwhile.
+            Unavailable: ``publisher_busy``: another publisher holds the lease now.
         """
         with self._database.write() as session:
             row = session.get_one(LeaseRow, LEASE, with_for_update=True)

@@ -23,10 +23,10 @@ def receipt_note(
     entry: int,
     leaf: str,
 ) -> dict[str, Any]:
-    """The signed receipt of a deposit.
+    """Make the signed receipt of a deposit.
 
-    The same facts give the same bytes at any time (Ed25519 is deterministic), so nothing need be
-    kept.
+    The same facts give the same bytes at any time (Ed25519 is deterministic), so the receipt need
+    not be stored.
 
     Args:
         entry: Number of the journal entry ``DepositReceived``.

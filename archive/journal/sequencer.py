@@ -1,4 +1,4 @@
-"""Sequencer of the journal: numbers each entry in the transaction of its change."""
+"""Sequencer of the journal: number each entry in the transaction of its change."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Entry:
 
 
 class Ledger:
-    """Appends to and reads the journal.
+    """Append to and read the journal.
 
     Args:
-        database: Where the journal is sequenced.
-        clock: Says when an entry was made.
+        database: Database in which the journal is sequenced.
+        clock: Gives the time of an entry.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -66,24 +66,24 @@ class Ledger:
         agent: str | None,
         facts: dict[str, Any],
     ) -> Entry:
-        """Add an entry inside the caller's transaction: it is there if and only if the change is.
+        """Add an entry inside the caller's transaction, so that both are committed or neither.
 
         Args:
             session: From ``database.write()``.
-            tenant: Plain tenant id; the entry carries its pseudonym.
+            tenant: Plain tenant id; the entry has its pseudonym.
             subject: ``record:<id>``, ``deposit:<id>`` …: our own ids, nothing personal.
-            agent: ``user:<id>``, ``key:<id>``, ``service:<name>``; the entry carries its pseudonym.
+            agent: ``user:<id>``, ``key:<id>``, ``service:<name>``; the entry has its pseudonym.
             facts: Ids, digests, numbers and words of ours. No floats, nothing personal.
 
         Raises:
             TypeError: If the facts have no canonical form.
-            ValueError: If the entry would be 8 KiB or more, if nobody registered its type, or if
-                its subject is none of that type.
+            ValueError: If the entry would be 8 KiB or more, if its type is not registered, or if
+                its subject does not fit the type.
         """
         name = registered(type)
         if not name.subject.fits(subject):
             raise ValueError(f"{name} is not about {subject}")
-        if not self._database.is_sqlite:  # SQLite's write transaction is the turn already
+        if not self._database.is_sqlite:  # SQLite's write transaction is the lock already
             session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
         n = size(session)
         at = self._clock()
@@ -110,11 +110,11 @@ class Ledger:
         return _entry(row)
 
     def open_log(self, session: Session, *, vkey: str, certificate: bytes) -> Entry:
-        """Write entry 0 to an empty journal: the log's key and the seal that vouches for it.
+        """Write entry 0 of an empty journal: the log's key and its seal; return it if it exists.
 
         Args:
             vkey: The log's verifier key line.
-            certificate: DER of the seal certificate.
+            certificate: DER of the seal certificate that vouches for the key.
         """
         first = session.get(JournalEntryRow, 0)
         if first is not None:
@@ -136,7 +136,7 @@ class Ledger:
         tenant: str | None = None,
         subject: str | None = None,
     ) -> list[Entry]:
-        """Entries after a number, in order; of one tenant or about one subject if given."""
+        """Return entries after a number, in order; of one tenant or about one subject if given."""
         query = select(JournalEntryRow).where(JournalEntryRow.n > after).order_by(JournalEntryRow.n).limit(limit)
         if tenant is not None:
             query = query.where(JournalEntryRow.tenant_id == tenant)
@@ -145,13 +145,13 @@ class Ledger:
         return [_entry(row) for row in session.scalars(query)]
 
     def head(self, session: Session) -> Entry | None:
-        """The latest entry; None while the journal is empty."""
+        """Return the latest entry; None while the journal is empty."""
         row = session.scalar(select(JournalEntryRow).order_by(JournalEntryRow.n.desc()).limit(1))
         return _entry(row) if row is not None else None
 
 
 def size(session: Session) -> int:
-    """Number of entries of the whole journal."""
+    """Return the number of entries of the whole journal."""
     if session.get_bind().dialect.name == "postgresql":
         return session.scalar(select(func.journal_size())) or 0
     last = session.scalar(select(func.max(JournalEntryRow.n)))

@@ -1,4 +1,4 @@
-"""The journal's tree as it lies in the store: tiles read once, proofs made from them."""
+"""The journal's tree in the store: tiles read once, proofs made from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StoredTree:
     """Nodes of the log's tree at one size, from the tiles in the store.
 
     Args:
-        store: Where ``journal/`` is.
+        store: The store with ``journal/``.
         size: Entries of the tree; its tiles (or fuller ones) must have been written.
     """
 
@@ -30,11 +30,11 @@ class StoredTree:
         self._tiles: dict[Tile, bytes] = {}
 
     def add(self, tile: Tile, hashes: bytes) -> None:
-        """Use these bytes, just written and read back, instead of asking the store."""
+        """Use these bytes, just written and read back, instead of reading the store."""
         self._tiles[tile] = hashes
 
     def node(self, level: int, index: int) -> bytes:
-        """Hash of the perfect subtree at (level, index).
+        """Return the hash of the perfect subtree at (level, index).
 
         Raises:
             Corrupt: ``journal_damaged``, if its tile is missing or has the wrong length.
@@ -45,24 +45,24 @@ class StoredTree:
         return node_in_tile(self._tiles[tile], level, index)
 
     def root(self) -> bytes:
-        """Tree head."""
+        """Return the tree head."""
         return root_hash(self._size, self.node)
 
     def inclusion(self, n: int) -> list[bytes]:
-        """Proof that entry ``n`` is under this tree's head."""
+        """Return the proof that entry ``n`` is under this tree's head."""
         return inclusion_proof(n, self._size, self.node)
 
     def consistency(self, old: int) -> list[bytes]:
-        """Proof that this tree extends the one of ``old`` entries."""
+        """Return the proof that this tree extends the one of ``old`` entries."""
         return consistency_proof(old, self._size, self.node)
 
     def proof_file(self, n: int, note: str) -> str:
-        """The ``.tlog-proof`` of entry ``n`` under the checkpoint of this size."""
+        """Return the ``.tlog-proof`` of entry ``n`` under the checkpoint of this size."""
         return tlog_proof(n, self.inclusion(n), note)
 
     def _read(self, tile: Tile) -> bytes:
         whole = Tile(tile.level, tile.index)
-        for candidate in (tile, whole):  # a partial tile may have been swept once the full one was there
+        for candidate in (tile, whole):  # the full tile may have replaced the partial one
             hashes = found(self._store, candidate.key)
             if hashes is None:
                 continue
@@ -73,7 +73,7 @@ class StoredTree:
 
 
 def journal_damaged(key: str) -> Corrupt:
-    """What is raised when the published journal is not what was published."""
+    """Return the error for a published journal that was altered."""
     return Corrupt(
         "journal_damaged",
         "Le journal publié est abîmé ({path}) : rien n’est signé tant qu’il n’est pas rétabli.",

@@ -1,1 +1,1 @@
-"""Database and journal made again from the store alone."""
+"""Rebuild database and journal from the store alone."""

@@ -1,8 +1,8 @@
 """Rebuild holds from statements (which, why) and journal entries (that it was decided).
 
-In doubt a record is held: what only one of the two tells counts when it places a hold. A hold is
-released by an entry, or by a statement of the last minutes before the journal was lost: the
-published journal would tell an older one.
+In doubt a record is held: one of the two sources is enough to place a hold. A hold is released by
+an entry, or by a statement of the last minutes before the journal was lost: the published journal
+would have the entry of an older one.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ _EVENTS: Final = {
     **dict.fromkeys(rebuilding(RebuildEffect.RELEASE), RELEASED),
 }
 _COMMITTED_WITHIN: Final = timedelta(minutes=15)
-"""From the moment that a decision bears to its commit at the latest: PostgreSQL ends an idle
-transaction after ten.
+"""Longest time from the moment that a decision states to its commit.
+
+PostgreSQL ends an idle transaction after ten minutes.
 """
 _UNKNOWN_AGENT: Final = "service:inconnu"
 _LOST: Final = "Motif perdu avec la base de données : le journal n’en garde que l’empreinte."
@@ -53,7 +54,7 @@ class _Entry:
 
 @dataclass
 class _Hold:
-    """What is known of one hold, from both sides."""
+    """Everything found about one hold, in statements and in entries."""
 
     statements: dict[str, Statement] = field(default_factory=dict)
     entries: dict[str, list[_Entry]] = field(default_factory=lambda: {PLACED: [], RELEASED: []})
@@ -66,10 +67,10 @@ class _Hold:
 
 
 class HoldsAgain:
-    """The part of a rebuild that brings holds back, once records are there.
+    """Restore the holds of a rebuild, once records are there.
 
     Attributes:
-        recovered: Holds of which an entry was made again.
+        recovered: Holds for which an entry was written again.
     """
 
     def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock) -> None:
@@ -80,10 +81,10 @@ class HoldsAgain:
         self.recovered: list[str] = []
 
     def restore(self, findings: Findings, published: datetime | None) -> int:
-        """Enter every hold that is not there yet, none of them settled; how many there are.
+        """Enter every hold that is not there yet, none of them settled; return how many there are.
 
         Args:
-            published: When the journal was, for the last time; None: never.
+            published: When the journal was last published; None if never.
         """
         known = self._known(findings, published)
         for hold_id, hold in sorted(known.items()):
@@ -98,7 +99,7 @@ class HoldsAgain:
             for kind, hold_id, entry in _entries(session):
                 known[hold_id].entries[kind].append(entry)
         for key, content in _files(self._store):
-            if content is None:  # the entries place and release by themselves
+            if content is None:  # the entries are enough to place and release
                 findings.add(Kind.UNREADABLE, "store", key, "hold")
                 continue
             try:
@@ -156,7 +157,7 @@ class HoldsAgain:
         row.release_salt = told.salt if told is not None else secrets.token_hex(16)
 
     def _tell(self, session: Session, row: HoldRow, hold: _Hold, records: list[str]) -> None:
-        """Write entries again that were lost, or whose statement was."""
+        """Write again entries that were lost, or whose statement was."""
         placed = hold.statements.get(PLACED)
         first = digest_of(hold_statements.placed(row, records)) if placed is None else placed.digest
         facts: dict[str, Any] = {"until": row.until.isoformat() if row.until is not None else None}
@@ -192,12 +193,12 @@ class HoldsAgain:
 
 
 def _is_old(statement: Statement, published: datetime | None) -> bool:
-    """Whether the published journal would have its entry, had there been one."""
+    """Whether a statement is so old that the published journal would have its entry."""
     return published is not None and statement.at < published - _COMMITTED_WITHIN
 
 
 def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
-    """Faults of statements: each must be claimed by an entry, each settled hold has one."""
+    """Compare statements and journal: each needs an entry, each settled hold its statements."""
     there = [(key, digest_of(content) if content is not None else None) for key, content in _files(store)]
     claims: dict[str, set[str]] = defaultdict(set)
     with database.read() as session:

@@ -1,4 +1,4 @@
-"""Read the published journal back from the store, in order and checked."""
+"""Read the published journal from the store, in order and checked."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Stamped:
 
 
 class Roots:
-    """The tree head over leaves that come one by one; holds one hash a level."""
+    """Compute the tree head over leaves added one by one; keeps one hash a level."""
 
     def __init__(self) -> None:
         self.size = 0
         self._peaks: list[tuple[int, bytes]] = []
 
     def add(self, leaf: bytes) -> None:
-        """Take the next leaf hash."""
+        """Add the next leaf hash."""
         level, node = 0, leaf
         while self._peaks and self._peaks[-1][0] == level:
             node = node_hash(self._peaks.pop()[1], node)
@@ -66,7 +66,7 @@ class Roots:
         self.size += 1
 
     def root(self) -> bytes:
-        """Tree head over all that was taken."""
+        """Return the tree head over all leaves added so far."""
         if not self._peaks:
             return EMPTY_ROOT
         root = self._peaks[-1][1]
@@ -76,10 +76,10 @@ class Roots:
 
 
 def read_head(store: ObjectStore) -> Head | None:
-    """The latest checkpoint; None for a store whose journal was never published.
+    """Read the latest checkpoint; None for a store whose journal was never published.
 
     Raises:
-        Refused: ``store_empty``, there is no ``layout.json``.
+        Refused: ``store_empty``: there is no ``layout.json``.
         Corrupt: ``journal_damaged``.
     """
     stored = found(store, LAYOUT_JSON)
@@ -104,11 +104,11 @@ def read_head(store: ObjectStore) -> Head | None:
 
 
 def stamped(store: ObjectStore, head: Head) -> list[Stamped]:
-    """Time-stamped checkpoints, smallest first: one a day, or one in 10,000 entries.
+    """Read time-stamped checkpoints, smallest first: one a day, or one in 10,000 entries.
 
     Raises:
-        Corrupt: ``journal_damaged``, one is not a note of this log, or tells of more than the
-            latest does.
+        Corrupt: ``journal_damaged``: one is not a note of this log, or covers more entries than the
+            latest.
     """
     sizes: dict[int, Listed] = {}
     for item in store.list(CHECKPOINTS):
@@ -129,7 +129,7 @@ def stamped(store: ObjectStore, head: Head) -> list[Stamped]:
 
 
 def bundles(store: ObjectStore, size: int, first: int = 0) -> Iterator[tuple[int, list[bytes]]]:
-    """Entries in order, a bundle at a time, with the number of each bundle's first.
+    """Read entries in order, a bundle at a time, with the number of each bundle's first entry.
 
     Args:
         first: Begin with the bundle that holds this entry.
@@ -139,7 +139,7 @@ def bundles(store: ObjectStore, size: int, first: int = 0) -> Iterator[tuple[int
     """
     for index in range(first // TILE, -(-size // TILE)):
         width = min(TILE, size - index * TILE)
-        for wide in dict.fromkeys((width, TILE)):  # a partial one may be gone once the full one was there
+        for wide in dict.fromkeys((width, TILE)):  # the full one may have replaced the partial one
             packed = found(store, bundle_key(index, wide))
             if packed is not None:
                 break
@@ -164,7 +164,7 @@ def check(
     """Read the whole journal once: every leaf, every head, the tiles that proofs are made from.
 
     Args:
-        each: Is shown every entry, in order.
+        each: Called with every entry, in order.
 
     Raises:
         Corrupt: ``journal_damaged``, naming the first piece that does not fit.

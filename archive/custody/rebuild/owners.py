@@ -1,4 +1,4 @@
-"""Whose is an entry of the journal, when the keys of its pseudonyms went with the database."""
+"""Find the tenant of journal entries when the pseudonym keys were lost with the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAMPLES: Final = 25
 
 
 class Owners:
-    """Finds the tenant behind a pseudonym from the subjects of its entries."""
+    """Find the tenant behind a pseudonym from the subjects of its entries."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class Owners:
             self._tenants.add(file.tenant)
 
     def show(self, body: bytes) -> None:
-        """Look at one entry."""
+        """Read one entry."""
         entry = json.loads(body)
         name = entry["tenant"]
         if name is not None and entry["subject"] == register.SUBJECT:
@@ -52,7 +52,7 @@ class Owners:
             samples.append(identity)
 
     def resolve(self, findings: Findings) -> None:
-        """Look the still unknown up in the store; list those that stay unknown."""
+        """Search the store for the owners of unknown pseudonyms; list those that stay unknown."""
         open_ = {name: subjects for name, subjects in self._subjects.items() if name not in self._known}
         if not open_:
             return
@@ -66,11 +66,11 @@ class Owners:
                 findings.add(Kind.UNTRACKED, "journal", name, "tenant")
 
     def of(self, pseudonym: str | None) -> str | None:
-        """The tenant; None for the installation's own entries and for unknown ones."""
+        """Return the tenant; None for the installation's own entries and for unknown pseudonyms."""
         return None if pseudonym is None else self._known.get(pseudonym)
 
     def claims(self) -> registers.Claims:
-        """Register files that the journal claims; call after every entry and the owners."""
+        """Return the register files that the journal claims; call after ``resolve``."""
         return registers.claims_of((self.of(name), facts) for name, facts in self._claimed)
 
     def _of_records(self, ids: list[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Read one record back from the store; the journal alone decides which bytes are its own."""
+"""Read one record from the store; the journal alone decides which bytes belong to it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, 
 from signing.ground.errors import Corrupt, Refused
 
 LOST: Final = "00000000-0000-0000-0000-000000000000"
-"""Pinned where no version is left: every store says that it is missing."""
+"""Version pinned where none is left: every store reports it as missing."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something about a record that is not as it was kept."""
+    """One fault of a record: something that is not as it was kept."""
 
     kind: Kind
     key: str
@@ -40,7 +40,7 @@ class Pinned:
     sha256: str
     size: int
     state: StoredObject | None
-    """None: it is not in the store any more."""
+    """The object in the store; None if it is gone."""
 
 
 @dataclass
@@ -49,10 +49,10 @@ class Found:
 
     Attributes:
         record: ``record.json`` of the head.
-        earlier: ``record.json`` of each revision, by the digest that the journal gives it.
-        number: Of the head, as OCFL counts versions.
+        earlier: ``record.json`` of each revision, by the digest that the journal states for it.
+        number: OCFL version number of the head.
         pinned: Every object, by key.
-        ahead: The store says more than the journal: a change (or a record) whose entry was lost.
+        ahead: Whether the store holds a change (or a record) whose journal entry was lost.
         whole: Whether catalogue rows can be made from it.
     """
 
@@ -73,16 +73,16 @@ class Found:
 
     @property
     def tenant(self) -> str:
-        """Whose folder it lies in."""
+        """Tenant in whose folder the record lies."""
         return self.folder.tenant
 
     @property
     def record_id(self) -> str:
-        """Which record its folder is named after."""
+        """Id of the record, from the name of its folder."""
         return self.folder.record_id
 
     def add(self, kind: Kind, path: str, detail: str) -> None:
-        """Note a fault of an object, by its path below the record's folder."""
+        """Add a fault of an object, by its path below the record's folder."""
         self.faults.append(Fault(kind, self.folder.key(path), detail))
 
 
@@ -91,19 +91,19 @@ Versions = Mapping[str, list[Listed]]
 
 
 def grouped(items: Iterable[Listed]) -> Iterator[tuple[RecordFolder | None, list[Listed]]]:
-    """Cut a listing of ``tenants/`` by record folder; the rest comes under None."""
+    """Group a listing of ``tenants/`` by record folder; keys in no such folder come under None."""
     for folder, group in groupby(items, key=lambda item: folder_of(item.key)):
         yield folder, list(group)
 
 
 def folder_of(key: str) -> RecordFolder | None:
-    """The record's folder that a key lies in."""
+    """Return the record folder in which a key lies, or None."""
     found = record_key(key)
     return found.folder if found is not None else None
 
 
 def by_key(items: Iterable[Listed]) -> dict[str, list[Listed]]:
-    """Versions of each key."""
+    """Group a sorted listing by key."""
     return {key: list(versions) for key, versions in groupby(items, key=lambda item: item.key)}
 
 
@@ -116,12 +116,12 @@ def read_record(
     thorough: bool,
     told_only: bool = False,
 ) -> Found:
-    """Read one record back and list its faults.
+    """Read one record from the store and list its faults.
 
     Args:
         events: Its entries in the journal, in order.
-        thorough: Read every byte instead of inventories and ``record.json``.
-        told_only: Don't take what the store says beyond the journal.
+        thorough: Read every byte instead of inventories and ``record.json`` only.
+        told_only: Ignore what the store holds beyond the journal.
     """
     result = Found(folder, events)
     content = _inventory(store, result, listed, told_only=told_only)
@@ -145,7 +145,7 @@ def read_record(
 
 
 def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
-    """Facts of the last entry that states the record."""
+    """Return the facts of the last entry that states the record, or None."""
     return next((event.facts for event in reversed(events) if event.type in CHANGES), None)
 
 
@@ -153,7 +153,7 @@ def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
 
 
 def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only: bool) -> bytes | None:
-    """The root inventory in force: the journal's, or a later one not journalled yet."""
+    """Return the root inventory in force: the journal's, or a later one not journalled yet."""
     told = stated(result.events)
     current = _bytes(store, listed, result.folder.inventory)
     if told is None:
@@ -184,7 +184,7 @@ def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only
 
 
 def _bytes(store: ObjectStore, listed: Versions, key: str, *, sha512: str | None = None) -> bytes | None:
-    """The bytes of a small object: of its latest version, or of the one with a digest."""
+    """Read a small object: its latest version, or the one with a digest; None if there is none."""
     for item in reversed(listed.get(key, [])):
         if item.marker:
             continue
@@ -203,12 +203,12 @@ def _is_inventory(folder: RecordFolder, key: str) -> bool:
 
 
 def _unread(listed: Versions, key: str) -> Kind:
-    """What is wrong with a key of which no version could be read."""
+    """Return what is wrong with a key of which no version could be read."""
     return Kind.MISSING if all(item.marker for item in listed.get(key, [])) else Kind.UNREADABLE
 
 
 def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) -> bool:
-    """Whether a root inventory agrees with its sidecar and with its version's own."""
+    """Whether a root inventory agrees with its sidecar and with the one in its version's folder."""
     try:
         facts = json.loads(content)
         number = int(facts["head"][1:])
@@ -283,7 +283,7 @@ def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest:
 
 
 def _with_digest(store: ObjectStore, versions: list[Listed], digest: str, unread: list[Listed]) -> Listed | None:
-    """The latest version of a key with the right bytes; ``unread`` collects unreadable ones."""
+    """Return the latest version with the right bytes; add unreadable ones to ``unread``."""
     for item in reversed(versions):
         found = hashlib.sha256()
         try:
@@ -303,7 +303,7 @@ def _with_digest(store: ObjectStore, versions: list[Listed], digest: str, unread
 
 
 def _read_records(store: ObjectStore, result: Found) -> None:
-    """Check ``record.json`` of the head and of every journalled revision."""
+    """Read ``record.json`` of the head and of every journalled revision, and check their bytes."""
     told = {e.facts["record"] for e in result.events if e.type in CHANGES}
     for number in range(1, result.number + 1):
         content = ocfl.contents_of(result.inventory, f"v{number}").get(RECORD_JSON)

@@ -15,7 +15,7 @@ from archive.objects.port import ObjectStore
 from signing.ground.canonical import parse_canonical
 
 Claims = Mapping[str, Mapping[int, str]]
-"""By tenant, the SHA-256 of each numbered file that an entry of the journal claims."""
+"""By tenant and number, the SHA-256 of each file that an entry of the journal claims."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class RegisterFile:
     """One file of the register.
 
     Attributes:
-        sha256: Of its bytes; None: the store answers and can't read it.
-        own: Whether it speaks of the tenant in whose folder it lies.
+        sha256: Of its bytes; None if the store answers and can't read it.
+        own: Whether its content names the tenant in whose folder it lies.
     """
 
     tenant: str
@@ -34,19 +34,19 @@ class RegisterFile:
 
     @property
     def key(self) -> str:
-        """Where it lies."""
+        """Key of the file in the store."""
         return RegisterKey(self.tenant, self.number).key
 
 
 def files(store: ObjectStore) -> Iterator[tuple[RegisterFile, bytes]]:
-    """Every file in order, and its bytes."""
+    """Read every register file in order, with its bytes (empty if unreadable)."""
     for tenant, number, content in register.files(store):
         sha256 = hashlib.sha256(content).hexdigest() if content is not None else None
         yield RegisterFile(tenant, number, sha256, _speaks_of(content) == tenant), content or b""
 
 
 def claims_of(entries: Iterable[tuple[str | None, Mapping[str, Any]]]) -> Claims:
-    """What entries claim: (tenant, facts) of each ``TenantOpened`` and ``RegisterChanged``."""
+    """Collect the claims of (tenant, facts) of each ``TenantOpened`` and ``RegisterChanged``."""
     found: dict[str, dict[int, str]] = defaultdict(dict)
     for tenant, facts in entries:
         if tenant is not None:
@@ -55,15 +55,15 @@ def claims_of(entries: Iterable[tuple[str | None, Mapping[str, Any]]]) -> Claims
 
 
 def vouched(file: RegisterFile, claims: Claims) -> bool:
-    """Whether the journal claims these very bytes under this number for this tenant."""
+    """Whether the journal claims exactly these bytes under this number for this tenant."""
     return file.own and file.sha256 is not None and claims.get(file.tenant, {}).get(file.number) == file.sha256
 
 
 def compare(there: Iterable[RegisterFile], claims: Claims) -> list[tuple[Kind, str]]:
-    """What is wrong with which key. Pure.
+    """Return each faulty key with what is wrong with it. Pure.
 
-    A file that nobody claims and that a later claimed one has overtaken is what a change left that
-    was cut off: it is not in force, and no fault.
+    A file that no entry claims, older than a claimed one, is left from a change that was
+    interrupted: it is not in force, and no fault.
     """
     found: list[tuple[Kind, str]] = []
     seen: set[tuple[str, int]] = set()

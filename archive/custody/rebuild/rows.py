@@ -1,4 +1,4 @@
-"""Catalogue rows of a record read back from the store, equal to those made when kept."""
+"""Make the catalogue rows of a record from the store, equal to those made when it was kept."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     """Write every row of a record.
 
     Args:
-        entry: Number of the ``RecordRecovered`` entry, where the journal had lost what the store
-            knows.
+        entry: Number of the ``RecordRecovered`` entry, where the store held more than the journal.
     """
     told = [event.n for event in found.events if event.type in CHANGES] + ([entry] if entry is not None else [])
     kept = [event.n for event in found.events if event.type in KEPT]
@@ -57,11 +56,11 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
 
 
 def facts(found: Found, after: int) -> dict[str, Any]:
-    """Facts of ``RecordRecovered``.
+    """Return the facts of ``RecordRecovered``.
 
     Args:
-        after: Entries that the journal still had: those that premis.json numbers from there on are
-            lost.
+        after: Number of entries that the journal still had: those that ``premis.json`` numbers from
+            there on are lost.
     """
     digests = {form["kind"]: form["digests"]["sha-256"] for form in found.record["representations"]}
     locks = [p.state.locked_until for p in found.pinned.values() if p.state is not None and p.state.locked_until]

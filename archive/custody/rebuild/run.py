@@ -1,7 +1,7 @@
 """Rebuild database and journal from the store alone: layout, journal, register, tenants.
 
-Nothing is claimed before the whole journal was read and its root shown to be that of the last
-checkpoint. Each step finds what an earlier, interrupted run has done and goes on from there.
+Nothing is claimed before the whole journal was read and its root is that of the last checkpoint.
+Each step finds what an earlier, interrupted run has done and goes on from there.
 """
 
 from __future__ import annotations
@@ -53,25 +53,25 @@ _BATCH: Final = 64
 _READERS: Final = 8
 _ENTRIES: Final = 10 * TILE
 _FREE: Final = frozenset({CustodyReportRow.__tablename__, LeaseRow.__tablename__, StoreProbeRow.__tablename__})
-"""Tables that may hold something before a rebuild."""
+"""Tables that may hold rows before a rebuild."""
 
 OnProgress = Callable[[str, int, int | None], None]
-"""(step, done, of how many if known)."""
+"""Called with step, number done, and total if known."""
 
 InTransaction = Callable[[Session, Found], None]
-"""More to write with a record, in its transaction."""
+"""Writes further rows with a record, in its transaction."""
 
 _Listed = tuple[RecordFolder, list[Listed]]
-"""The folder of a record, and everything that lies in it."""
+"""The folder of a record, and every listed version in it."""
 
 
 @dataclass
 class Rebuilt:
-    """What came back.
+    """The result of a rebuild.
 
     Attributes:
-        recovered: Subjects whose entries were lost and made again, up to a bound.
-        nameless: Tenants whose register was not in the store: name and rules are not known.
+        recovered: Subjects whose entries were lost and written again, up to a bound.
+        nameless: Tenants without a register file in the store: their names and rules are lost.
     """
 
     findings: Findings
@@ -85,11 +85,11 @@ class Rebuilt:
 
 
 class Rebuild:
-    """One rebuild, or the rest of one.
+    """One rebuild, or the rest of one that was interrupted.
 
     Args:
-        in_transaction: Ingestion's rows of a record.
-        on_progress: Progress.
+        in_transaction: Writes ingestion's rows of a record.
+        on_progress: Called with step, number done, and total if known.
         thorough: Read every byte of every record.
     """
 
@@ -113,7 +113,7 @@ class Rebuild:
         self._thorough = thorough
 
     def run(self, findings: Findings) -> Rebuilt:
-        """Bring back everything that the store holds; list what is damaged and go on.
+        """Rebuild everything that the store holds; list what is damaged and go on.
 
         Raises:
             Refused: ``database_not_empty``, ``store_empty``.
@@ -141,7 +141,7 @@ class Rebuild:
         return result
 
     def require_empty(self) -> None:
-        """Go on only over an empty database, or one that an earlier rebuild left unfinished.
+        """Require a database that is empty or that an earlier rebuild left unfinished.
 
         Raises:
             Refused: ``database_not_empty``.
@@ -170,7 +170,7 @@ class Rebuild:
     # -- tenants
 
     def _tenants(self, result: Rebuilt, claims: registers.Claims) -> None:
-        """Restore a tenant from its latest claimed register file; report unclaimed ones."""
+        """Restore each tenant from its latest claimed register file; report unclaimed files."""
         latest: dict[str, bytes] = {}
         there = []
         for file, content in registers.files(self._store):
@@ -186,7 +186,7 @@ class Rebuild:
             self._on_progress("tenants", done, len(latest))
 
     def _nameless(self, session: Session, result: Rebuilt, tenant: str) -> None:
-        """Make a tenant that has no register file: its short name and the bundled rules."""
+        """Add a tenant that has no register file: with its short name and the bundled rules."""
         if session.get(TenantRow, tenant) is None:
             session.add(TenantRow(id=tenant, name=tenant, created_at=self._clock()))
             session.flush()
@@ -212,7 +212,7 @@ class Rebuild:
                 self._on_progress("journal", start + len(bodies), head.size)
 
     def _checkpoints(self, head: Head, earlier: list[Stamped]) -> None:
-        """Numbers are given anew: those that were never time-stamped are in no store."""
+        """Add the checkpoints, numbered anew: those never time-stamped are in no store."""
         wanted = [(one.size, one.root, one.note, one.token, one.at) for one in earlier]
         if not wanted or wanted[-1][0] < head.size:
             wanted.append((head.size, head.root, head.note, None, head.at))
@@ -303,7 +303,7 @@ class Rebuild:
 
 
 def require_finished(database: Database) -> None:
-    """Let nothing start over a database that was made again in part.
+    """Refuse to start over a database that was rebuilt only in part.
 
     Raises:
         Refused: ``rebuild_unfinished``.
@@ -333,7 +333,7 @@ def _line(n: int, body: bytes, owners: Owners) -> dict[str, object]:
 
 
 def _events(session: Session, ids: Sequence[str]) -> dict[str, list[JournalEvent]]:
-    """Entries about records, in order, by record."""
+    """Return the journal entries about records, in order, by record."""
     events: dict[str, list[JournalEvent]] = defaultdict(list)
     query = select(JournalEntryRow.n, JournalEntryRow.subject, JournalEntryRow.body)
     query = query.where(JournalEntryRow.subject.in_([f"record:{one}" for one in ids])).order_by(JournalEntryRow.n)
@@ -343,12 +343,12 @@ def _events(session: Session, ids: Sequence[str]) -> dict[str, list[JournalEvent
 
 
 def in_journal(session: Session) -> Iterator[str]:
-    """Ids of the records kept according to the journal, in order."""
+    """Return the ids of the records kept according to the journal, in order."""
     query = select(JournalEntryRow.subject).where(JournalEntryRow.type.in_(KEPT)).order_by(JournalEntryRow.subject)
     for subject in session.scalars(query.execution_options(yield_per=5000)):
         yield subject.removeprefix("record:")
 
 
 def in_catalogue(session: Session) -> Iterator[str]:
-    """Ids of the catalogue's records, in order."""
+    """Return the ids of the catalogue's records, in order."""
     yield from session.scalars(select(RecordRow.id).order_by(RecordRow.id).execution_options(yield_per=5000))

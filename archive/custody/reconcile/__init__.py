@@ -1,1 +1,1 @@
-"""Store, catalogue and journal compared; nothing repaired."""
+"""Compare store, catalogue and journal; nothing is repaired."""

@@ -29,16 +29,16 @@ _LOOKS: Final = 3
 
 @dataclass(frozen=True)
 class _Told:
-    """Entries of one record, summed up."""
+    """Summary of the entries about one record."""
 
     record_id: str
     last: int
     kept: int
-    """How many entries say ``RecordKept``."""
+    """Number of ``RecordKept`` entries."""
 
 
 class JournalReconciliation:
-    """Checks that each record has its entries and each entry its record, one leaf a change.
+    """Check that each record has its entries and each entry its record.
 
     Args:
         pause: Sleeps before a second look.
@@ -52,7 +52,7 @@ class JournalReconciliation:
     # -- catalogue and journal
 
     def catalogue(self, findings: Findings) -> int:
-        """Compare every record with its entries, both in the order of ids; how many records."""
+        """Compare every record with its entries, both in the order of ids; count records."""
         count = 0
         with self._database.read() as rows_of, self._database.read() as told_by:
             told = _told(told_by)
@@ -72,7 +72,7 @@ class JournalReconciliation:
         return count
 
     def _again(self, findings: Findings, record_id: str) -> None:
-        """A second look, at one moment for both sides."""
+        """Compare one record again, reading both sides in one transaction."""
         with self._database.read() as session:
             row = session.execute(_records().where(RecordRow.id == record_id)).first()
             told = next(_told(session, record_id), None)
@@ -88,7 +88,7 @@ class JournalReconciliation:
     # -- journal and store
 
     def published(self, findings: Findings) -> None:
-        """Check that the published journal has each file of its size, and the database's end."""
+        """Check that the published journal has all its files and the database's newest entries."""
         try:
             self._published(findings)
         except Unreadable as error:
@@ -105,7 +105,7 @@ class JournalReconciliation:
                 kind = Kind.MISSING if stored is None else Kind.CHANGED
                 findings.add(kind, "journal", CHECKPOINT, "checkpoint")
             else:
-                self._pause(2)  # a publisher writes the head first, its row right after
+                self._pause(2)  # a publisher writes the head first, then its row
         size = row.size if row is not None else 0
         self._register(findings)
         self._holds(findings)
@@ -115,12 +115,12 @@ class JournalReconciliation:
             self._last_bundle(findings, size)
 
     def _register(self, findings: Findings) -> None:
-        """Every file of the register is one that an entry claims."""
+        """Check that every file of the register is claimed by an entry."""
         for kind, key in self._patiently(self._unclaimed):
             findings.add(kind, "journal", key, "register")
 
     def _holds(self, findings: Findings) -> None:
-        """Check statements about holds: a rebuild would believe a release nobody decided."""
+        """Check hold statements: a rebuild would accept a release that nobody decided."""
         for kind, key in self._patiently(lambda: held.compare(self._store, self._database)):
             findings.add(kind, "journal", key, "hold")
 
@@ -133,7 +133,7 @@ class JournalReconciliation:
         return registers.compare(there, claims)
 
     def _patiently(self, compare: Callable[[], list[tuple[Kind, str]]]) -> list[tuple[Kind, str]]:
-        """What still differs at the last look: a change that is being made gets some time."""
+        """Compare up to three times, until nothing differs: a change in progress gets time."""
         for _ in range(_LOOKS - 1):
             if not compare():
                 return []
@@ -141,7 +141,7 @@ class JournalReconciliation:
         return compare()
 
     def _listed(self, findings: Findings) -> dict[str, int]:
-        """Check every key of journal and register, and ``layout.json``; full tiles by row."""
+        """Check all keys of journal and register, and ``layout.json``; count full tiles by row."""
         whole: dict[str, int] = {}
         for prefix in EVIDENCE:
             for key, group in groupby(self._store.list(prefix), key=lambda item: item.key):
@@ -178,7 +178,7 @@ class JournalReconciliation:
             findings.add(Kind.MISSING, "journal", key, "object")
 
     def _last_bundle(self, findings: Findings, size: int) -> None:
-        """The newest entries in the store are those of the database, byte for byte."""
+        """Check that the newest published bundle has the database's entries, byte for byte."""
         index = (size - 1) // TILE
         with self._database.read() as session:
             query = select(JournalEntryRow.body).where(JournalEntryRow.n >= index * TILE, JournalEntryRow.n < size)
@@ -219,7 +219,7 @@ def _told(session: Session, record_id: str | None = None) -> Iterator[_Told]:
 
 
 def _differs(row: Any, told: _Told | None) -> tuple[Kind, str, str] | None:
-    """What is wrong between a catalogue row and its entries; None when nothing is."""
+    """Return the fault between a catalogue row and its entries, or None."""
     if told is None:
         return Kind.UNTRACKED, "database", "entry"
     if told.kept > 1:

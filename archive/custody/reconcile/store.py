@@ -1,7 +1,7 @@
-"""Reconcile the store, version by version, with database and journal; repairs nothing.
+"""Reconcile the store, version by version, with database and journal; repair nothing.
 
-Both sides come in the order of keys, a record's folder at a time: memory is that of one record.
-What differs is looked at a second time, with the database as it is then, because work goes on
+Both sides come in the order of keys, a record's folder at a time: memory is that of one record. A
+difference is checked a second time against the database as it is then, because work goes on
 meanwhile.
 """
 
@@ -49,7 +49,7 @@ class Folder:
 
     Attributes:
         number: Of the OCFL version in force.
-        restored: How often an object, by its path, was put back beside a damaged version.
+        restored: By path, how often an object was restored next to a damaged version.
     """
 
     number: int
@@ -59,7 +59,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing about one key."""
+    """One difference in one key."""
 
     kind: Kind
     key: str
@@ -67,7 +67,7 @@ class Difference:
 
 
 def compare(place: RecordFolder, folder: Folder, listed: Mapping[str, list[Listed]]) -> tuple[list[Difference], bool]:
-    """Differences in one record's folder, and whether a change was begun there. Pure."""
+    """Return the differences in one record's folder, and whether a change was begun there. Pure."""
     begun = folder.number + 1
     differences: list[Difference] = []
     unfinished = False
@@ -102,11 +102,11 @@ def _of_key(expected: Expected, versions: list[Listed], allowed: int) -> Iterato
 
 
 class StoreReconciliation:
-    """Compares the whole store with the catalogue.
+    """Compare the whole store with the catalogue.
 
     Args:
-        in_progress: Whether a record that the catalogue does not know is being made.
-        pause: Sleeps before a second look at what was written a moment ago.
+        in_progress: Whether a record that is not in the catalogue is being made.
+        pause: Sleeps before a second look at fresh writes.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class StoreReconciliation:
         self._on_progress = on_progress
 
     def take(self, findings: Findings) -> int:
-        """Look at everything below ``tenants/``; how many records the store holds."""
+        """Check everything below ``tenants/``; return how many records the store holds."""
         seen = 0
         with self._database.read() as session:
             rows = session.execute(_pinned(session).execution_options(yield_per=2000))
@@ -166,7 +166,7 @@ class StoreReconciliation:
 
 
 def _pinned(session: Session) -> Select[Any]:
-    """Every object that the catalogue pins, in the order of keys as a store lists them."""
+    """Select every object that the catalogue pins, in the order of keys as a store lists them."""
     forms = select(
         RepresentationRow.record_id, RepresentationRow.key, RepresentationRow.version, RepresentationRow.size
     )
@@ -185,7 +185,7 @@ def _pinned(session: Session) -> Select[Any]:
 def _joined(
     stored: Iterator[tuple[RecordFolder | None, list[Listed]]], known: Iterator[tuple[RecordFolder | None, list[Any]]]
 ) -> Iterator[tuple[RecordFolder | None, list[Listed], list[Any]]]:
-    """Folders of both sides, each once, in order; other keys come under None."""
+    """Merge the folders of both sides, each once, in order; other keys come under None."""
     row = next(known, None)
     for place, items in stored:
         if place is None:
@@ -230,7 +230,7 @@ def restored(session: Session, record_id: str) -> Counter[str]:
 
 
 def _strangers(findings: Findings, items: list[Listed]) -> None:
-    """Check the keys of a tenant's folder outside its records: the files of an OCFL root."""
+    """Check keys outside a tenant's records: only the files of an OCFL root belong there."""
     for key, versions in by_key(items).items():
         content = layout.root_files(layout.tenant_of(key) or "").get(key)
         if content is None:

@@ -1,1 +1,1 @@
-"""The second copy: written, checked, restored from, promoted."""
+"""The replica: write it, check it, restore from it, promote it."""

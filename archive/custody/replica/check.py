@@ -1,4 +1,4 @@
-"""The second copy read whole again: bytes, locks, and nothing there that nobody put there."""
+"""Check the whole replica: bytes, locks, and that it holds nothing else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OnProgress = Callable[[str, int, int | None], None]
 
 
 class CopyCheck:
-    """Reads the copy and notes, object by object, what was found."""
+    """Read the copy and report each object's fault."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class CopyCheck:
         self._on_progress = on_progress
 
     def run(self, findings: Findings) -> int:
-        """Check every object, then the listing, then the journal as a whole; how many objects."""
+        """Check every object, then the listing, then the journal; return how many objects."""
         with self._database.read() as session:
             total = session.scalar(select(func.count()).select_from(CopyRow)) or 0
         done, after = 0, ("", "")
@@ -113,7 +113,7 @@ class CopyCheck:
                 findings.add(Kind.UNTRACKED, "copy", key, "version", record=record_id)
 
     def _journal(self, findings: Findings) -> None:
-        """The copied journal by itself is a journal: what a rebuild from the copy would rest on."""
+        """Check the copied journal by itself: a rebuild from the copy relies on it."""
         try:
             head = published.read_head(self._copy)
             if head is not None:

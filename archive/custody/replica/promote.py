@@ -15,20 +15,21 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Refused
 
 MOVED: Final = "promote"
-"""The latest change of stores, among the reports."""
+"""Name of the report on the latest change of stores."""
 
 
 def promote(session: Session, clock: Clock) -> int:
     """Pin the second store's versions and swap the pairs; return the number of objects.
 
-    The catalogue says of locks and holds what the second store stated. Nothing is claimed of the
-    other one, which becomes the copy: it is ``unverified`` until ``CopyCheck`` has read it. Where
-    it was not told yet that a hold has ended, it is taken to hold, so that the next look lets go.
+    The catalogue takes over the locks and holds that the second store stated. Nothing is claimed of
+    the other store, which becomes the copy: it is ``unverified`` until ``CopyCheck`` has read it.
+    Where it may not have received the end of a hold yet, it counts as holding, so that the next run
+    releases the hold there.
 
     To be called in one write transaction, with the service stopped, once everything is in step.
 
     Raises:
-        Refused: ``copy_incomplete``: something that is pinned is not copied whole.
+        Refused: ``copy_incomplete``: a pinned object is not copied whole.
     """
     late = session.scalar(behind("", clock)) is not None
     damaged = session.scalar(select(CopyRow.key).where(CopyRow.verdict != "intact").limit(1)) is not None
@@ -61,7 +62,7 @@ def promote(session: Session, clock: Clock) -> int:
         HeldRecordRow.hold_id == HoldRow.id,
         HoldRow.settled_at.is_(None),
     )
-    session.execute(  # what guards the objects of the store that is left is asked of it by the next look at all
+    session.execute(  # the next full check asks the former store for its locks
         update(CopyRow)
         .values(
             version=CopyRow.copy_version,

@@ -1,8 +1,8 @@
 """Restore a damaged object from the store that has it whole, with a journal entry.
 
-The bytes are checked against what catalogue, inventory and journal say before they are written, a
-new version stands beside the damaged one, and the catalogue's new pin and the journal's entry are
-one transaction.
+The bytes are checked against the digests in catalogue, inventory and journal before they are
+written; a new version is added after the damaged one; and the catalogue's new pin and the journal's
+entry are one transaction.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ SECOND: Final = "second"
 
 @dataclass(frozen=True)
 class Restored:
-    """What was done about one object.
+    """The result for one object.
 
     Attributes:
         path: Below the record's folder.
-        store: ``first`` or ``second``: which of the two was put right; empty: neither has it whole.
+        store: ``first`` or ``second``: the store that was repaired; empty: neither has it whole.
     """
 
     path: str
@@ -59,7 +59,7 @@ class Pinned:
 
     Attributes:
         copied: The pair of each object that has one, by key and version in the first store.
-        facts: Of the entries that say what the record is, in order.
+        facts: Of the entries that state the record, in order.
     """
 
     row: RecordRow
@@ -69,7 +69,7 @@ class Pinned:
 
     @classmethod
     def load(cls, session: Session, tenant: str, record_id: str) -> Pinned:
-        """Read it.
+        """Read the record.
 
         Raises:
             Refused: ``record_not_found``.
@@ -83,26 +83,26 @@ class Pinned:
 
     @property
     def folder(self) -> RecordFolder:
-        """Where the record lies, in both stores."""
+        """Folder of the record, the same in both stores."""
         return record_folder(self.row.tenant_id, self.row.id)
 
     @property
     def last(self) -> Mapping[str, Any]:
-        """Facts of the latest entry; none when the journal has no entry about it."""
+        """Facts of the latest entry; empty when the journal has no entry about the record."""
         return self.facts[-1] if self.facts else {}
 
     def path(self, item: Placed) -> str:
-        """Where an object lies in the record's folder."""
+        """Return an object's path in the record's folder."""
         return self.folder.path(item.key)
 
     def pair(self, item: Placed) -> CopyRow | None:
-        """Which version of the second store an object is."""
+        """Return an object's pair in the second store, or None."""
         return self.copied.get((item.key, item.version))
 
 
 @dataclass(frozen=True)
 class _Repair:
-    """One damaged object, and the store that it is to be put back into."""
+    """One damaged object, and the store to which it will be restored."""
 
     pinned: Pinned
     item: Placed
@@ -116,7 +116,7 @@ class _Repair:
 
 
 class Restoring:
-    """Puts the objects of a record right in both stores."""
+    """Restore the damaged objects of a record in both stores."""
 
     def __init__(
         self,
@@ -135,12 +135,12 @@ class Restoring:
         self._clock = clock
 
     def record(self, tenant: str, record_id: str, *, agent: str) -> list[Restored]:
-        """Check every object in both stores and put back what is damaged in one of them.
+        """Check every object in both stores and restore those damaged in one of them.
 
         Raises:
             Refused: ``record_not_found``.
-            Corrupt: ``catalogue_differs``: catalogue and journal disagree, so nobody knows which
-                bytes are right.
+            Corrupt: ``catalogue_differs``: catalogue and journal disagree, so the right bytes are
+                unknown.
         """
         with self._database.read() as session:
             pinned = Pinned.load(session, tenant, record_id)
@@ -175,7 +175,7 @@ class Restoring:
                 raise _differs(item.key)
 
     def _vouched(self, pinned: Pinned, inventory: bytes) -> dict[str, str]:
-        """SHA-256, by path, of every object that an inventory of this record accounts for."""
+        """Return the SHA-256, by path, of every object that an inventory of this record covers."""
         told = json.loads(inventory)
         digests = {path: digest for digest, paths in told["fixity"]["sha256"].items() for path in paths}
         digests[ocfl.DECLARATION] = _sha256(ocfl.DECLARED)
@@ -186,7 +186,7 @@ class Restoring:
             path = pinned.path(item)
             if path not in heads and _is_inventory(path):
                 content = self._either(pinned, item, partial(_is, item.sha256))
-                if content is None:  # damaged in both: nothing will be written of it
+                if content is None:  # damaged in both: it will not be written
                     digests |= {path: item.sha256, ocfl.sidecar_of(path): by_path.get(ocfl.sidecar_of(path), "")}
                 elif ocfl.sha512(content) in known or follows(content, inventory):
                     heads[path] = content
@@ -195,7 +195,7 @@ class Restoring:
         return digests
 
     def _inventory(self, pinned: Pinned) -> bytes | None:
-        """The inventory with the journal's digest, from whichever store has it."""
+        """Return the inventory with the journal's digest, from either store, or None."""
         sha512 = str(pinned.last.get("inventory"))
         for path in (ocfl.INVENTORY, ocfl.version_inventory(pinned.row.ocfl_version)):
             for item in pinned.objects:
@@ -206,7 +206,7 @@ class Restoring:
         return None
 
     def _either(self, pinned: Pinned, item: Placed, right: Callable[[bytes], bool]) -> bytes | None:
-        """The bytes of a small object, from the first of the two stores that has the right ones."""
+        """Return the right bytes of a small object from the first store that has them, or None."""
         pair = pinned.pair(item)
         versions = [(self._store, item.version)] + ([(self._copy, pair.copy_version)] if pair else [])
         for store, version in versions:
@@ -225,9 +225,9 @@ class Restoring:
     # -- writing
 
     def _put_back(self, repair: _Repair) -> list[Restored]:
-        """Write one object anew, from the other store, and journal it.
+        """Write one object again, from the other store, and journal it.
 
-        Heads are written while the record's row is held: whoever describes it meanwhile writes them
+        Heads are written while the record's row is locked: a description made meanwhile writes them
         too.
         """
         row, item, pair, first = repair.pinned.row, repair.item, repair.pair, repair.into == FIRST
@@ -245,7 +245,7 @@ class Restoring:
                 if now_pinned is None:
                     return []
                 made = made if made is not None else self._locked(damaged, item, write())
-                # What was decided since it was read counts, not what either store does yet.
+                # The decisions made since it was read count, not the present state of either store.
                 held = catalogue.is_held(session, row.id) or now_pinned.legal_hold
                 made = guard(damaged, item.key, made.version, on=held)
                 if first:
@@ -265,7 +265,7 @@ class Restoring:
         kept.verdict = "intact"
 
     def _locked(self, store: ObjectStore, item: Placed, made: StoredObject) -> StoredObject:
-        """What was put back has its lock, and is read again."""
+        """Require the lock on a restored object, and read it again."""
         until = running(item.locked_until, self._clock)
         if until is not None and (made.locked_until is None or made.locked_until < until):
             raise lock_missing(item.key, until)
@@ -291,7 +291,7 @@ class Restoring:
 
 
 def _still(session: Session, row: RecordRow, item: Placed) -> RepresentationRow | StoredFileRow | None:
-    """Lock the record's row; the row that still pins what was read, or None."""
+    """Lock the record's row and return the row that still pins the object, or None."""
     session.get_one(RecordRow, row.id, with_for_update=True)
     rows = (one for one in catalogue.rows(session, row.id) if (one.key, one.version) == (item.key, item.version))
     return next(rows, None)
@@ -304,7 +304,7 @@ def _pin(
     there: CopyRow,
     made: StoredObject,
 ) -> None:
-    """Have the catalogue rest on the new version, and pair that one with the copy."""
+    """Pin the new version in the catalogue, and pair it with the copy."""
     pinned.version, pinned.locked_until, pinned.legal_hold = made.version, made.locked_until, made.legal_hold
     values = {column.key: getattr(there, column.key) for column in CopyRow.__table__.columns}
     session.execute(delete(CopyRow).where(CopyRow.key == pinned.key, CopyRow.record_id == row.id))

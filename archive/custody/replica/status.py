@@ -18,16 +18,16 @@ from signing.ground.clock import stamp
 def status(
     session: Session, row: RecordRow, first: tuple[str, Assurance], second: tuple[str, Assurance] | None
 ) -> list[dict[str, Any]]:
-    """The ``copies`` of a record as the API shows them.
+    """Return the ``copies`` of a record as the API shows them.
 
     Args:
         first: Kind (``files``, ``s3``) and assurance of the first store.
-        second: The same of the second; None: there is none.
+        second: The same of the second store; None if there is none.
     """
     placed = catalogue.placed(session, row.id)
     checked, moved = catalogue.latest_verification(session, row.id), reports.latest(session, MOVED)
     if checked is not None and moved is not None and checked.at < moved.started_at:
-        checked = None  # it was of the store that is left
+        checked = None  # it was a check of the former store
     shown = [
         {
             "store": "first",
@@ -63,5 +63,5 @@ def status(
 
 
 def _earliest(days: list[Any]) -> str | None:
-    """The day on which the first lock ends; None when something is not locked at all."""
+    """Return the day on which the first lock ends; None when an object has no lock."""
     return min(days).isoformat() if days and None not in days else None

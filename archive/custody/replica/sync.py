@@ -1,10 +1,10 @@
-"""The second copy: every object of every record, and the journal, in another store.
+"""Copy every object of every record, and the journal, to a second store.
 
-What the catalogue pins is what is copied, under the same keys: content first, a record's heads last
-and in the sequence of its versions, so that the copy is at each moment an archive that a rebuild
-can be made from. Each object is read by its version, checked against the digest that catalogue or
-journal give it, written with the lock and the hold that it has, and read back. Versions differ
-between stores: the table ``copies`` pairs them.
+The objects that the catalogue pins are copied under the same keys: content first, a record's heads
+last and in the sequence of its versions, so that a rebuild from the copy is possible at each
+moment. Each object is read by its version, checked against the digest in catalogue or journal,
+written with its lock and its hold, and read back. Versions differ between stores: the table
+``copies`` pairs them.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ OnProgress = Callable[[str, int, int | None], None]
 
 
 class Copies:
-    """Keeps the second store in step with the first.
+    """Keep the second store in step with the first.
 
     Args:
-        folder: For objects too large to hold, while they travel.
+        folder: Temporary folder for objects too large for memory.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Copies:
     # -- which records
 
     def follow(self, findings: Findings, after: int) -> int:
-        """Copy what the journal names after an entry, and the journal; return the entry reached."""
+        """Copy records with entries after a number, and the journal; return the last number."""
         while True:
             with self._database.read() as session:
                 query = select(JournalEntryRow.n, JournalEntryRow.subject).where(
@@ -84,7 +84,7 @@ class Copies:
         return after
 
     def whole(self, findings: Findings) -> int:
-        """Copy everything missed, grown locks included; return how many records were behind."""
+        """Copy everything missed, longer locks included; return how many records were behind."""
         late, after = 0, ""
         while True:
             with self._database.read() as session:
@@ -104,7 +104,7 @@ class Copies:
             list(writers.map(lambda record_id: self.record(findings, record_id), ids))
 
     def record(self, findings: Findings, record_id: str) -> None:
-        """Copy what is missing of one record and lengthen what is locked too short."""
+        """Copy the missing objects of one record and lengthen locks that are too short."""
         with self._database.read() as session:
             row = session.get(RecordRow, record_id)
             if row is None:
@@ -156,7 +156,7 @@ class Copies:
         held: bool,
         replace: bool = False,
     ) -> StoredObject:
-        """Write, lock, hold and read back.
+        """Write, lock, hold and read back one object.
 
         Raises:
             Corrupt: ``lock_missing``, ``altered``.
@@ -211,7 +211,7 @@ class Copies:
                     state = self._put(item.key, content, digest, item.locked_until, held=held, replace=True)
             except (Corrupt, Refused, Unreadable) as error:
                 _not_copied(findings, "copy", item.key, error, record_id)
-                break  # the inventory never without its sidecar
+                break  # the inventory is never written without its sidecar
             if state is not None:
                 made.append(self._row(item.key, item.version, state, item.sha256, record_id))
         return made
@@ -233,7 +233,7 @@ class Copies:
         return written, strays
 
     def _followed(self, findings: Findings, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
-        """As ``_lasting``, but report a copy that is gone or takes no lock, and go on."""
+        """As ``_lasting``, but report a copy that is gone or accepts no lock, and go on."""
         try:
             return self._lasting(row, until, held=held)
         except (Corrupt, Refused) as error:
@@ -241,7 +241,7 @@ class Copies:
             return []
 
     def _lasting(self, row: CopyRow, until: date | None, *, held: bool) -> list[CopyRow]:
-        """Follow a lock that grew and a hold that was set or released."""
+        """Copy a longer lock, and a hold that was set or released."""
         changed = False
         until = running(until, self._clock)
         if until is not None and (row.locked_until is None or row.locked_until < until):
@@ -276,10 +276,10 @@ class Copies:
     # -- what belongs to no record
 
     def _loose(self, findings: Findings, *, locks: bool = False) -> None:
-        """Copy layout, register, tenants' files and journal; the earlier checkpoint goes last.
+        """Copy layout, register, tenants' files and journal; the checkpoint read first goes last.
 
         Args:
-            locks: Ask the first store for the lock of each, and follow it.
+            locks: Ask the first store for the lock of each object, and copy it.
         """
         head = next((item for item in self._store.list(CHECKPOINT) if item.key == CHECKPOINT), None)
         try:
@@ -328,7 +328,7 @@ class Copies:
             session.add(self._row(CHECKPOINT, "", item, digest, None))
 
     def _staging(self, findings: Findings) -> None:
-        """Copy waiting deposits unlocked; delete their copies when they are gone here."""
+        """Copy waiting deposits without locks; delete copies of those that are gone here."""
         there = (item for item in self._store.list(layout.STAGING) if _is_acknowledged(item.key) and not item.marker)
         seen: set[tuple[str, str]] = set()
         while batch := list(islice(there, 200)):
@@ -351,10 +351,10 @@ class Copies:
 def _not_copied(
     findings: Findings, place: str, key: str, error: Corrupt | Refused | Unreadable, record_id: str | None
 ) -> None:
-    """Tell what kept an object from the second store, and in which of the two it is at fault.
+    """Report why an object was not copied, and which of the two stores is at fault.
 
     Raises:
-        Corrupt: Nothing that a copy may meet.
+        Corrupt: An error that copying does not expect.
         Refused: The same.
     """
     known_faults = {
@@ -373,7 +373,7 @@ def _not_copied(
 
 
 def _rank(path: str) -> tuple[int, str]:
-    """Order of writing within a record: content, version inventories, declaration, heads."""
+    """Sort key for writing a record: content, version inventories, declaration, heads."""
     found = ocfl.object_path(path)
     if found is None or found.role is Role.DECLARATION:
         return 2, path
@@ -383,7 +383,7 @@ def _rank(path: str) -> tuple[int, str]:
 
 
 def _of_version(head: str, number: int) -> str:
-    """What a version has in its own folder of a head."""
+    """Return the path of a head's file in the folder of one version."""
     return ocfl.version_inventory(number) if head == ocfl.INVENTORY else ocfl.version_sidecar(number)
 
 

@@ -1,4 +1,4 @@
-"""Transfer of one object between stores: identity, checked bytes, lock."""
+"""Transfer one object between stores: identity, checked bytes, lock."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _IN_HAND: Final = 8 << 20
 
 @dataclass(frozen=True)
 class Source:
-    """One version in the first store, and what is known of it.
+    """One version in the first store.
 
     Attributes:
-        sha256: None: not known beforehand; then what is read is what is copied.
+        sha256: The digest to expect; None if it is unknown: the bytes are then copied as read.
     """
 
     key: str
@@ -31,7 +31,7 @@ class Source:
 
 
 class Fetched:
-    """The bytes of one object, checked: in memory if small, else in a file that goes afterwards."""
+    """The checked bytes of one object: in memory if small, else in a file deleted afterwards."""
 
     def __init__(self, store: ObjectStore, source: Source, state: StoredObject, folder: Path) -> None:
         self._store, self._source, self._state, self._folder = store, source, state, folder
@@ -62,5 +62,5 @@ class Fetched:
 
 
 def running(until: date | None, clock: Clock) -> date | None:
-    """A lock that still runs; None for an ended one, which no S3 accepts."""
+    """Return a lock that still runs; None for an ended one, which no S3 accepts."""
     return until if until is not None and until >= clock().astimezone(UTC).date() else None

@@ -1,4 +1,4 @@
-"""Pairs of versions in the two stores: the table ``copies`` next to the catalogue's pins."""
+"""Pairs of versions in the two stores: the table ``copies``, by the catalogue's pins."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from archive.database.tables import CopyRow, RepresentationRow, StoredFileRow
 from signing.ground.clock import Clock
 
 BATCH: Final = 100
-"""Records asked for at once."""
+"""Records read at once."""
 UNVERIFIED: Final = "unverified"
-"""Nobody has read it yet where it now stands as the copy."""
+"""Verdict of a copy that was not yet read since its store became the second."""
 
 
 def rows_of(session: Session, record_id: str) -> Sequence[CopyRow]:
-    """The copied objects of a record."""
+    """Return the copied objects of a record."""
     return session.scalars(select(CopyRow).where(CopyRow.record_id == record_id)).all()
 
 
 def forget_former(session: Session, record_id: str) -> None:
-    """Drop pairs that nothing pins any more: superseded heads, restored objects."""
+    """Delete pairs that nothing pins any more: superseded heads, restored objects."""
     pinned = {(item.key, item.version) for item in catalogue.placed(session, record_id)}
     for row in rows_of(session, record_id):
         if (row.key, row.version) not in pinned:
@@ -33,7 +33,7 @@ def forget_former(session: Session, record_id: str) -> None:
 
 
 def behind(after: str, clock: Clock) -> Any:
-    """Records with an object not copied, or with a changed lock or hold; after an id."""
+    """Select the records after an id with an object not copied, or with a changed lock or hold."""
     held_form, held_file = aliased(RepresentationRow), aliased(StoredFileRow)
     queries, today = [], clock().astimezone(UTC).date()
     for table in (RepresentationRow, StoredFileRow):
@@ -45,7 +45,7 @@ def behind(after: str, clock: Clock) -> Any:
         )
         late = or_(
             copied.where(table.locked_until >= today, shorter).exists(),
-            copied.where(CopyRow.legal_hold != held).exists(),  # a hold on one object is one on the whole copy
+            copied.where(CopyRow.legal_hold != held).exists(),  # a hold on one object is a hold on the whole copy
         )
         queries.append(select(table.record_id).where(table.record_id > after, or_(~copied.exists(), late)))
     return queries[0].union(queries[1]).order_by("record_id").limit(BATCH)

@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the migrations on the database it was handed.
+"""Alembic's entry: run the migrations on the given database.
 
-All of them in one transaction: a process killed half-way leaves the tables as they were, and
-whoever comes next begins again. Several may come at once, from several machines: on PostgreSQL they
-wait for each other here, on SQLite for its one writer's place.
+All of them run in one transaction: a process killed half-way leaves the tables as they were, and
+the next one begins again. Several may run at once, from several machines: on PostgreSQL they wait
+for each other here, on SQLite for its one writer's place.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from archive.database import row_security
 from archive.database.engine import Base, Database
 
 _TURN = 0x4368_6D67
-"""PostgreSQL advisory lock of whoever migrates."""
+"""PostgreSQL advisory lock that a migration holds."""
 
 database: Database = context.config.attributes["database"]
 role: str | None = context.config.attributes.get("role")

@@ -1,1 +1,1 @@
-"""Holds: decisions, and the statements that the store keeps of them."""
+"""Holds: decisions, and the statements of them in the store."""

@@ -1,10 +1,10 @@
-"""Holds suspend every disposal, and the store follows with a legal hold.
+"""Place and release holds: each suspends every disposal, and the store follows.
 
 The decision is committed first, with its entries; then the store is brought in step: the statement
-that a rebuild needs, then the legal hold of everything that lies in each record's folder. Whatever
-comes between the two leaves the hold *not settled*, and the next run takes it up. Where a hold is
-lifted the catalogue stops claiming it before the store lets go, so that a check in between tells
-nothing wrong.
+that a rebuild needs, then the legal hold of every object in each record's folder. Any interruption
+between the two leaves the hold *not settled*, and the next run resumes it. When a hold is lifted,
+the catalogue stops claiming it before the store lifts it, so that a check in between reports no
+fault.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
 MOST_RECORDS: Final = 500
-"""Records of one hold: each has its entry, and all are committed at once."""
+"""Most records of one hold: each has its entry, and all are committed at once."""
 LONGEST_REASON: Final = 2000
 PATIENCE: Final = timedelta(minutes=15)
-"""What is not settled for so long means that the store does not do what was decided."""
+"""A hold unsettled for so long means that the store does not follow decisions."""
 
 
 @dataclass
 class Settled:
-    """What a run did.
+    """The result of one run.
 
     Attributes:
         ended: Holds whose last day has passed.
-        settled: Holds that the store does now.
+        settled: Holds that the store now follows.
         failed: Error code by record; by hold where its statement could not be written.
     """
 
@@ -60,7 +60,7 @@ class Settled:
 
 
 class Holds:
-    """Places and releases holds, and keeps the store in step with them.
+    """Place and release holds, and keep the store in step with them.
 
     Args:
         horizon_days: Lock of a statement; 0 = for as long as a store can.
@@ -79,11 +79,11 @@ class Holds:
         """Decide a hold: in force in the catalogue on return; ``settle`` applies it to the store.
 
         Args:
-            tenant: Whose.
-            records: Which; all or none.
-            reason: Why, in words; never in the journal.
+            tenant: The tenant that owns the records.
+            records: Ids of the records; all are held or none.
+            reason: In words; never in the journal.
             until: Last day; None = until it is released.
-            agent: Who.
+            agent: The agent that decides.
 
         Raises:
             Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``.
@@ -143,7 +143,7 @@ class Holds:
         session.flush()
         statement = digest_of(hold_statements.released(hold))
         records = records_of(session, hold.id)
-        for record_id in records:  # all of them before the first entry: the journal's turn is always taken last
+        for record_id in records:  # all of them before the first entry: the journal's lock is always taken last
             session.get_one(RecordRow, record_id, with_for_update=True)
         for record_id in records:
             _unclaim(session, record_id)
@@ -165,7 +165,7 @@ class Holds:
     # -- the store
 
     def run(self) -> Settled:
-        """End holds that are over and settle all; a failure is reported and stops no other.
+        """End holds whose last day has passed and settle all; a failure doesn't stop the rest.
 
         Raises:
             Unavailable: The store or the database did not answer; call again.
@@ -193,8 +193,8 @@ class Holds:
         """Apply one hold's decision to the store; return error codes by record or hold.
 
         Raises:
-            Unavailable: The store or the database did not answer: the decision stands, and is taken
-                up again.
+            Unavailable: The store or the database did not answer: the decision stands, and the next
+                run resumes it.
         """
         with self._database.read() as session:
             hold = session.get_one(HoldRow, hold_id)
@@ -217,7 +217,7 @@ class Holds:
         return failed
 
     def _state(self, hold: HoldRow, records: Sequence[str]) -> None:
-        """Write the statements; they are never replaced."""
+        """Write the statements of a hold; a statement is never replaced."""
         until = farthest_lock(self._clock().date(), self._horizon)
         told = {PLACED: hold_statements.placed(hold, records)}
         if hold.released_at is not None:
@@ -231,7 +231,10 @@ class Holds:
                     raise
 
     def _was_told(self, hold_id: str, records: Sequence[str], content: bytes) -> bool:
-        """Whether the journal has another statement than the catalogue's: a record is lost."""
+        """Whether the journal has this statement, although the catalogue gives another one.
+
+        It does when a record was lost.
+        """
         with self._database.read() as session:
             query = select(JournalEntryRow.body).where(
                 JournalEntryRow.subject.in_([f"record:{record_id}" for record_id in records])
@@ -242,11 +245,11 @@ class Holds:
     def _bring_in_step(self, record_id: str) -> None:
         """Set or lift the legal hold of every version of a record's objects, by holds in force.
 
-        In one transaction that holds the record's row, as every decision does: what is lifted here
-        was not held by anybody when it was lifted, however slow the store is.
+        In one transaction that locks the record's row, as every decision does: a version whose hold
+        is lifted here was under no hold at that moment, however slow the store is.
 
         Raises:
-            Corrupt: ``hold_missing``, ``object_missing`` where something pinned is gone.
+            Corrupt: ``hold_missing``; ``object_missing`` where a pinned version is gone.
         """
         with self._database.write() as session:
             session.get_one(RecordRow, record_id, with_for_update=True)
@@ -265,7 +268,7 @@ class Holds:
             for row in catalogue.rows(session, record_id):
                 state = there.get((row.key, row.version))
                 if state is None:
-                    # hidden by a marker, or gone: asked for by its version, it says which
+                    # hidden by a marker, or gone: reading it by its version shows which
                     state = guard(self._store, row.key, row.version, on=held)
                 row.legal_hold = state.legal_hold
 
@@ -282,11 +285,11 @@ def hold_version(store: ObjectStore, session: Session, record_id: str, version: 
 
 
 def get(session: Session, tenant: str, hold_id: str) -> HoldRow:
-    """The hold, if it is this tenant's.
+    """Return the hold, if it belongs to this tenant.
 
     Raises:
-        Refused: ``hold_not_found``: the same words for what never was and for what is another
-            tenant's.
+        Refused: ``hold_not_found``, in the same words whether the hold never existed or belongs to
+            another tenant.
     """
     row = session.get(HoldRow, hold_id) if is_id(hold_id) else None
     if row is None or row.tenant_id != tenant:
@@ -295,7 +298,7 @@ def get(session: Session, tenant: str, hold_id: str) -> HoldRow:
 
 
 def records_of(session: Session, hold_id: str) -> list[str]:
-    """Records that a hold covers, in order."""
+    """Return the records that a hold covers, in order."""
     query = select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == hold_id)
     return list(session.scalars(query.order_by(HeldRecordRow.record_id)))
 
@@ -303,7 +306,7 @@ def records_of(session: Session, hold_id: str) -> list[str]:
 def page(
     session: Session, tenant: str, *, in_force: bool | None = None, before: str | None = None, limit: int = 50
 ) -> Sequence[HoldRow]:
-    """Holds of a tenant, newest first; those in force, or those that ended, if asked."""
+    """Return a tenant's holds, newest first; all, those in force, or those that ended."""
     query = select(HoldRow).where(HoldRow.tenant_id == tenant)
     if in_force is not None:
         query = query.where(HoldRow.released_at.is_(None) if in_force else HoldRow.released_at.is_not(None))
@@ -313,7 +316,7 @@ def page(
 
 
 def overdue(session: Session, now: datetime) -> int:
-    """Overdue holds: unsettled for minutes, or not ended the day after their last."""
+    """Count overdue holds: unsettled for minutes, or not ended the day after their last."""
     decided = func.coalesce(HoldRow.released_at, HoldRow.placed_at)
     behind = (HoldRow.settled_at.is_(None)) & (decided < now - PATIENCE)
     over = (HoldRow.released_at.is_(None)) & (HoldRow.until < now.date() - timedelta(days=1))
@@ -321,7 +324,7 @@ def overdue(session: Session, now: datetime) -> int:
 
 
 def guard(store: ObjectStore, key: str, version: str, *, on: bool) -> StoredObject:
-    """Set or lift the legal hold of one version; what the store itself states afterwards.
+    """Set or lift the legal hold of one version; return what the store states afterwards.
 
     Raises:
         Corrupt: ``hold_missing``.

@@ -1,9 +1,9 @@
 """Statements of holds in the store, so that holds come back without a database.
 
-``register/<tenant>/holds/<hold>/placed.json`` and ``released.json`` say in words what the journal's
-entries carry as
-digests: the reason may name a case or a person, and the journal never does. Made from the
-catalogue's row and from nothing else, so that they can be written again with the same bytes.
+``register/<tenant>/holds/<hold>/placed.json`` and ``released.json`` hold the words of which the
+journal's entries carry only digests: the reason may name a case or a person, and the journal never
+does. They are made from the catalogue's row and from nothing else, so that they can be written
+again with the same bytes.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Statement:
 
     Attributes:
         what: ``placed`` or ``released``.
-        at: When that was decided.
+        at: When the decision was made.
         reason: None where a hold ended by itself.
-        until: Last day; of ``placed`` only, as ``records`` is.
-        digest: SHA-256 of its bytes, as the journal says it.
+        until: Last day; only in ``placed``, as ``records``.
+        digest: SHA-256 of its bytes, as in the journal.
     """
 
     tenant: str
@@ -47,7 +47,7 @@ class Statement:
 
 
 def placed(row: HoldRow, records: Sequence[str]) -> bytes:
-    """The statement that a hold was placed."""
+    """Return the statement that a hold was placed."""
     return canonical(
         {
             "v": 1,
@@ -64,10 +64,10 @@ def placed(row: HoldRow, records: Sequence[str]) -> bytes:
 
 
 def released(row: HoldRow) -> bytes:
-    """The statement that it was released, or that it ended by itself: then there is no reason.
+    """Return the statement that a hold was released or ended by itself, then without a reason.
 
     Raises:
-        ValueError: It is in force.
+        ValueError: The hold is in force.
     """
     if row.released_at is None:
         raise ValueError(f"hold {row.id} is in force")
@@ -85,10 +85,10 @@ def released(row: HoldRow) -> bytes:
 
 
 def read(key: str, content: bytes) -> Statement:
-    """A statement read back.
+    """Read a statement from its bytes.
 
     Raises:
-        ValueError: It is not one, or not one of this place.
+        ValueError: It is not a statement, or not one of this place.
     """
     place = register_key(key)
     if not isinstance(place, HoldKey):
@@ -118,5 +118,5 @@ def read(key: str, content: bytes) -> Statement:
 
 
 def digest_of(content: bytes) -> str:
-    """SHA-256 as journalled."""
+    """Return the SHA-256 of a statement, as it is journalled."""
     return sha256(content).hexdigest()

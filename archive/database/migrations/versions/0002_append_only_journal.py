@@ -1,4 +1,4 @@
-"""The database refuses to change or remove a journal entry."""
+"""Have the database refuse to change or remove a journal entry."""
 
 from __future__ import annotations
 

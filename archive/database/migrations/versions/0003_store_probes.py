@@ -1,4 +1,4 @@
-"""What probes of the store showed; locks that end soon are found by an index."""
+"""Add the results of store probes, and an index for locks that end soon."""
 
 from __future__ import annotations
 

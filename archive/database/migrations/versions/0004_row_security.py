@@ -1,4 +1,4 @@
-"""PostgreSQL: the journal's length for everybody, no gap in it, and a bell with each commit.
+"""PostgreSQL: the journal's length for all tenants, no gap in it, a notice with each commit.
 
 Row security itself is applied after every upgrade (archive/database/row_security.py), so that it
 fits the tables.
@@ -14,9 +14,9 @@ branch_labels = None
 depends_on = None
 
 _STATEMENTS = (
-    # A tenant sees its own entries only; the next number counts those of all. Nothing but the
-    # number comes out. (A function's own SET clause would say it shorter, but only a superuser may
-    # name app.tenant there.)
+    # A tenant sees its own entries only, but the next number counts the entries of all tenants.
+    # Only the number is returned. (A SET clause of the function would be shorter, but only a
+    # superuser may name app.tenant there.)
     (
         "CREATE FUNCTION journal_size() RETURNS integer LANGUAGE plpgsql AS $$ "
         "DECLARE seen text := COALESCE(current_setting('app.tenant', true), ''); size integer; "
@@ -32,7 +32,7 @@ _STATEMENTS = (
         "CREATE TRIGGER journal_entries_no_gap BEFORE INSERT ON journal_entries "
         "FOR EACH ROW EXECUTE FUNCTION journal_has_no_gaps()"
     ),
-    # Rung by the commit itself: no statement more, none forgotten, none for what was rolled back.
+    # Sent by the commit itself: no extra statement, none forgotten, none after a rollback.
     (
         "CREATE FUNCTION ring() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN PERFORM pg_notify('chartrier', ''); RETURN NULL; END $$"

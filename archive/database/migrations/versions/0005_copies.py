@@ -1,4 +1,4 @@
-"""Where the second copy of each object is, and what the last look at the whole holdings found."""
+"""Add the second copy of each object, and the reports of checks of all holdings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds, the records that each covers, and which of a record's files the store holds."""
+"""Add holds, the records that each covers, and the legal hold of each stored file."""
 
 from __future__ import annotations
 
