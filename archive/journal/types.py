@@ -1,9 +1,10 @@
-"""The types of journal entries: one definition each, from which every reader takes its own part.
+"""The types of journal entries: one definition each, from which every reader reads its part.
+
 Pure.
 
-A name, once published, keeps its meaning for ever; a new meaning is a new type. Nothing else can be
-written (``sequencer``). Readers may meet a type that is not here, in the journal of a later
-version: ``known`` answers None, and what they can't tell they leave untold.
+A name, once published, keeps its meaning for ever; a new meaning is a new type. The ``sequencer``
+accepts no other name. Readers may meet an unknown type in the journal of a later version: ``known``
+then returns None, and they leave out what depends on the type.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from archive.journal.effects import (
 
 
 class EntryType(StrEnum):
-    """What an entry tells; a member that leaves out one of its parts can't be defined.
+    """A type of journal entries; a member without one of its parts can't be defined.
 
     Attributes:
-        subject: What it is about.
+        subject: Kind of subject that its entries have.
         premis: None = not about a record or its deposit, hence never in ``premis.json``.
         effects: On the search index, on the second store, on a rebuild.
-        sentence: What history shows.
+        sentence: Text in a record's history.
     """
 
     subject: Subject
@@ -116,7 +117,7 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.KEEP),
         Sentence("Réinscrit après la perte de la base, d’après sa fiche dans le magasin."),
     )
-    # Nothing writes these two yet: what a second store and a rebuild make of them comes with the
+    # Nothing writes these two yet: their effects on a second store and on a rebuild come with the
     # first disposal.
     RECORD_DISPOSED = (
         "RecordDisposed",
@@ -204,7 +205,7 @@ class EntryType(StrEnum):
         effects: Effects,
         sentence: Sentence,
     ) -> Self:
-        """Make a member of its name and its parts."""
+        """Make a member from its name and its parts."""
         member = str.__new__(cls, name)
         member._value_ = name
         member.subject, member.premis, member.effects, member.sentence = subject, premis, effects, sentence
@@ -212,12 +213,15 @@ class EntryType(StrEnum):
 
 
 def known(name: str) -> EntryType | None:
-    """The type of an entry that was read; None for one of a later version."""
+    """Return the type of an entry that was read; None for one of a later version."""
     return _BY_NAME.get(name)
 
 
 def registered(name: str) -> EntryType:
-    """The type of this name.
+    """Return the registered type of this name.
+
+    Raises:
+        ValueError: The name is not registered.
 
     Raises:
         ValueError: Nobody registered it.
@@ -229,16 +233,18 @@ def registered(name: str) -> EntryType:
 
 
 def rebuilding(*effects: RebuildEffect) -> tuple[EntryType, ...]:
-    """The types from which a rebuild makes these things."""
+    """Return the types from which a rebuild makes these things."""
     return tuple(one for one in EntryType if one.effects.rebuild in effects)
 
 
 KEPT: Final = rebuilding(RebuildEffect.KEEP)
-"""That a record is kept."""
+"""Types of entries that make a record kept."""
 CHANGES: Final = rebuilding(RebuildEffect.KEEP, RebuildEffect.DESCRIBE, RebuildEffect.COMPLETE)
-"""What a record is from there on: the last one states ``record.json`` and the inventory in force.
+"""Types of entries that state a record.
+
+The last of them states ``record.json`` and the inventory in force.
 """
 RESTORED: Final = rebuilding(RebuildEffect.RESTORE)
 RECEIVED: Final = rebuilding(RebuildEffect.RECEIVE)
-"""That a deposit was received."""
+"""Types of entries that a deposit was received."""
 _BY_NAME: Final = {one.value: one for one in EntryType}

@@ -1,1 +1,1 @@
-"""Words of the archive: records, identifiers, settings."""
+"""Model of the archive: records, description fields, identifiers, settings, vocabularies."""

@@ -1,8 +1,8 @@
-"""What may be said of a record: each field told once, with its rules. Pure.
+"""Fields of a record's description: each defined once, with its rules. Pure.
 
-Whoever receives, changes, stores, shows or searches a description reads ``DESCRIPTION_FIELDS``:
-reception, the catalogue, the database's test, the API's schemas, the pages, the command line and
-the index. A limit changed here is changed everywhere.
+All code that receives, changes, stores, shows or searches a description reads
+``DESCRIPTION_FIELDS``: reception, the catalogue, the database's test, the API's schemas, the pages,
+the command line and the index. A limit changed here is changed everywhere.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from typing import Any, Final
 from signing.ground.errors import Refused
 
 Value = str | date | None
-"""What a field holds once it is kept."""
+"""Value of a field once it is kept."""
 
 LAST_DAY: Final = date(9000, 12, 31)
-"""Of any date that is given: the longest duration after it, 999 years, still ends within the
-calendar.
+"""Latest date that a field accepts.
+
+The longest duration after it, 999 years, still ends within the calendar.
 """
 
 
 @dataclass(frozen=True)
 class Description:
-    """What people say about a record; every field may be completed later but the title."""
+    """Description of a record, by people; every field but the title may be completed later."""
 
     title: str
     description: str | None = None
@@ -41,14 +42,14 @@ class Description:
 
 
 class FieldKind(StrEnum):
-    """What a field holds, hence the control that asks for it."""
+    """Kind of value in a field, hence the control of its form."""
 
     TEXT = "text"
     """A few words on one line."""
     PROSE = "prose"
     """Sentences on several lines."""
     REFERENCE = "reference"
-    """A mark that another system or the filing plan gives."""
+    """A reference given by another system or by the filing plan."""
     CODE = "code"
     """One code of a list; a code that the list lacks is kept as given."""
     DATE = "date"
@@ -56,10 +57,10 @@ class FieldKind(StrEnum):
 
 
 class CodeList(StrEnum):
-    """Lists that codes come from."""
+    """Lists from which codes come."""
 
     DOCUMENT_TYPES = "document_types"
-    """The tenant's own."""
+    """The tenant's own list."""
     ACCESS_RULES = "access_rules"
     """The national list (code du patrimoine, art. L213-2)."""
     LANGUAGES = "languages"
@@ -76,43 +77,43 @@ class Page(StrEnum):
 
 
 class Searched(StrEnum):
-    """How the index answers for a field."""
+    """Ways in which the index searches a field."""
 
     NO = "no"
     TEXT = "text"
-    """By its words."""
+    """By the words of the field."""
     FACET = "facet"
-    """Counted, and filtered on by its exact value."""
+    """Counted, and filtered by its exact value."""
     DATE_RANGE = "date_range"
 
 
 class ChangedBy(StrEnum):
-    """Who may change a field of a record that is kept."""
+    """People who may change a field of a kept record."""
 
     NOBODY = "nobody"
     """Given at deposit, never changed."""
     DESCRIBER = "describer"
-    """Whoever holds the right ``record:describe``."""
+    """People with the right ``record:describe``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescriptionField:
-    """One field of a description, and all that is told of it.
+    """One field of a description, with all its rules.
 
     Attributes:
         limit: Most characters, counted without the blanks around the text.
         label: French name of the box, a message id.
         short: French name on a line of facts or over a filter; the label where it is empty.
         hint: French sentence under the label, a message id.
-        meaning: French description for those who call the API or the command line.
-        example: A value, for the same.
-        codes: The list that a code comes from.
-        pages: Where it appears.
-        searched: How the index answers for it.
+        meaning: French description for users of the API or the command line.
+        example: An example of a value, for the same users.
+        codes: The list from which a code comes.
+        pages: Places where it appears.
+        searched: How the index searches it.
         index_name: Its name in the index, where it differs.
-        changed_by: Who may change it once the record is kept.
-        required: A record always has one.
-        in_record: It stands under its own name in the JSON of a record.
+        changed_by: People who may change it once the record is kept.
+        required: Whether every record has a value.
+        in_record: Whether the JSON of a record has it under its own name.
     """
 
     name: str
@@ -142,11 +143,11 @@ class DescriptionField:
         return self.index_name or self.name
 
     def read(self, given: object, *, kept: str) -> Value:
-        """Judge what somebody gave and return what is to be kept; None when it is empty.
+        """Check a given value and return the value to keep; None when it is empty.
 
         Args:
             given: Text, a date, or None.
-            kept: French sentence of the refusal: what became of the rest.
+            kept: French sentence of the refusal about the state of the record or deposit.
 
         Raises:
             Refused: ``bad_field``, with the field as its pointer.
@@ -172,43 +173,41 @@ class DescriptionField:
         return value
 
     def empty(self, *, kept: str) -> Refused:
-        """The refusal of a required field left without anything."""
+        """Return the refusal of a required field left empty."""
         return bad_field(self.name, "Le champ « {name} » ne peut pas être vide.", "Écrivez quelques mots.", kept)
 
     def parsed(self, text: str | None) -> Value:
-        """Turn text that was judged already, now or under an earlier limit, into what is kept.
+        """Convert text that was checked before, now or under an earlier limit, to the kept value.
 
         Raises:
-            ValueError: Not a date, where one is wanted.
+            ValueError: The field wants a date and the text is none.
         """
         return self.from_json(text.strip() if text else None)
 
     def from_json(self, text: str | None) -> Value:
-        """Read what ``as_json`` wrote, as it stands."""
+        """Read a value that ``as_json`` wrote, without checks."""
         return date.fromisoformat(text) if text and self.kind is FieldKind.DATE else text or None
 
     def as_json(self, value: Value) -> str | None:
-        """Write a kept value as JSON carries it."""
+        """Write a kept value as JSON."""
         return value.isoformat() if isinstance(value, date) else value
 
     def unchanged(self, value: Value, given: object) -> bool:
-        """Whether what was given is what is kept already: it is then not judged again."""
+        """Whether the given value equals the kept one, which is then not checked again."""
         return (given is None or isinstance(given, str | date)) and str(given or "").strip() == str(value or "")
 
     def cut(self, text: str) -> str:
-        """Shorten text that nobody chose for this field, so that it keeps its limit."""
+        """Shorten text that nobody wrote for this field to the field's limit."""
         return text if len(text) <= self.limit else text[: self.limit - 1].rstrip() + "…"
 
 
 def is_text(given: str) -> bool:
-    """Whether a text has no NUL and no half of a character: what every store and database can
-    write.
-    """
+    """Whether a text has no NUL and no half of a character, so that any store can write it."""
     return "\0" not in given and not any("\ud800" <= sign <= "\udfff" for sign in given)
 
 
 def bad_field(name: str, detail: str, action: str, kept: str, **values: object) -> Refused:
-    """The refusal of one field, which it names."""
+    """Return the refusal of one field, with its name."""
     return Refused("bad_field", detail, kept=kept, action=action, pointer=f"/{name}", name=name, **values)
 
 
@@ -328,12 +327,12 @@ DESCRIPTION_FIELDS: Final = (
         in_record=False,
     ),
 )
-"""In the order of ``Description``, of the forms and of the documentation."""
+"""All fields, in the order of ``Description``, of the forms and of the documentation."""
 
 BY_NAME: Final[Mapping[str, DescriptionField]] = {field.name: field for field in DESCRIPTION_FIELDS}
 
 KNOWN: Final = ", ".join(BY_NAME)
-"""Their names, for those who gave another."""
+"""Names of all fields, for the refusal of an unknown one."""
 
 SEARCHED: Final = tuple(field for field in DESCRIPTION_FIELDS if field.searched is not Searched.NO)
 
@@ -341,10 +340,10 @@ TITLE: Final = BY_NAME["title"]
 
 
 def fields_on(page: Page) -> tuple[DescriptionField, ...]:
-    """The fields that appear in one place of the pages, in order."""
+    """Return the fields that appear in one place of the pages, in order."""
     return tuple(field for field in DESCRIPTION_FIELDS if page in field.pages)
 
 
 def values_of(described: Any) -> dict[str, Any]:
-    """Every field of a description, or of a row that has its columns."""
+    """Return every field's value in a description, or in a row with these columns."""
     return {field.name: getattr(described, field.name) for field in DESCRIPTION_FIELDS}

@@ -1,4 +1,4 @@
-"""What happens to a record at the end of its retention. Pure."""
+"""Final actions: keep, destroy or sort a record at the end of its retention. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 
 class FinalAction(StrEnum):
-    """Final actions."""
+    """Final actions at the end of retention."""
 
     KEEP = "keep"
     DESTROY = "destroy"
@@ -15,7 +15,7 @@ class FinalAction(StrEnum):
 
     @property
     def needs_visa(self) -> bool:
-        """Whether anything may be eliminated under it, which nobody decides alone."""
+        """Whether it may eliminate records, which needs a visa."""
         match self:
             case FinalAction.KEEP:
                 return False
@@ -26,7 +26,7 @@ class FinalAction(StrEnum):
 
     @property
     def kept_for_ever(self) -> bool:
-        """Whether the end of retention is no end of keeping."""
+        """Whether records are kept even after their retention ends."""
         match self:
             case FinalAction.KEEP:
                 return True
@@ -50,4 +50,4 @@ class FinalAction(StrEnum):
 
 
 KEPT_FOR_EVER: Final = tuple(action for action in FinalAction if action.kept_for_ever)
-"""For a question to the database."""
+"""For database queries."""

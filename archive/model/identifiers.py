@@ -10,7 +10,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 
 def new_id() -> str:
-    """A new UUIDv7, lower-case with dashes."""
+    """Return a new UUIDv7, lower-case with dashes."""
     return str(uuid7())
 
 

@@ -1,4 +1,4 @@
-"""A record and what it is made of. Pure: no store, no database."""
+"""Parts of a record and of an archival package. Pure: no store, no database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archive.model.description_fields import Description
 
 
 class Kind(StrEnum):
-    """Representation kinds."""
+    """Kinds of representations."""
 
     ORIGINAL = "original"
     """The received bytes, always present, never rewritten."""
@@ -25,19 +25,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Digests:
-    """Lower-case hex."""
+    """Digests of the same bytes, lower-case hexadecimal."""
 
     sha256: str
     sha512: str
 
     def as_json(self) -> dict[str, str]:
-        """The form of every JSON answer and stored document."""
+        """Return the form used in every JSON answer and stored document."""
         return {"sha-256": self.sha256, "sha-512": self.sha512}
 
 
 @dataclass(frozen=True)
 class Format:
-    """What PRONOM calls it; None when it is unknown."""
+    """PRONOM's identifier and name of a format; None when unknown."""
 
     puid: str | None
     name: str | None
@@ -50,7 +50,7 @@ class Remark:
     Attributes:
         code: Stable word, e.g. ``recognise_failed``, ``extension_mismatch``, ``type_unknown``.
         detail: One French sentence.
-        stage: The stage that said it, if one did.
+        stage: The stage that made the remark, or None.
     """
 
     code: str
@@ -58,7 +58,7 @@ class Remark:
     stage: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the remark as the API shows it."""
         return {"code": self.code, "detail": self.detail, "stage": self.stage}
 
 
@@ -67,13 +67,13 @@ class PackageFile:
     """One representation about to be kept.
 
     Attributes:
-        kind: Which form of the record.
-        path: Where the bytes are now; re-hashed while they are stored.
-        filename: The name people know (the received name for the original).
+        kind: Kind of representation.
+        path: Present place of the bytes; they are hashed again while they are stored.
+        filename: The name that people see (the received name for the original).
         media_type: IANA media type.
         format: PRONOM identification.
         size: Bytes.
-        digests: As computed when the bytes were first touched; storage refuses any others.
+        digests: As computed when the bytes were first read; the store refuses other bytes.
     """
 
     kind: Kind
@@ -112,11 +112,11 @@ class ArchivalPackage:
 
     Attributes:
         record_id: Chosen by ingestion once, so that a retry keeps the same record.
-        deposit_entry: Journal entry ``DepositReceived``.
+        deposit_entry: Number of the journal entry ``DepositReceived``.
         reports: Name (``pdfa.json``, ``signatures.json``) -> bytes, stored under
             ``content/reports/``.
         verdicts: As in the API: ``virus``, ``pdfa``, ``signature``, ``seal``.
-        text: ``{"words", "mean_confidence_permille"}``; None when no text could be read.
+        words: Number of words; None when no text could be read.
     """
 
     record_id: str

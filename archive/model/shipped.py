@@ -8,12 +8,12 @@ import archive
 
 
 def shipped(name: str) -> Path:
-    """Find ``rules`` or ``samples``: inside the package in a wheel, beside it in a checkout.
+    """Find ``rules`` or ``samples``: inside the package in a wheel, next to it in a checkout.
 
-    The package's own folder comes first: beside an installed package lie other people's.
+    The package's own folder comes first: folders next to an installed package belong to others.
 
     Raises:
-        FileNotFoundError: This installation came without it.
+        FileNotFoundError: This installation came without the folder.
     """
     package = Path(archive.__file__).resolve().parent
     for folder in (package / "share" / name, package.parent / name):

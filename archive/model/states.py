@@ -1,4 +1,4 @@
-"""Where a record is in its life. Pure."""
+"""States in the life of a record. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RecordState(StrEnum):
 
     @property
     def gone(self) -> bool:
-        """Whether the bytes are lawfully no longer here."""
+        """Whether the bytes were lawfully eliminated or transferred."""
         match self:
             case RecordState.KEPT | RecordState.IN_DISPOSAL:
                 return False
@@ -27,4 +27,4 @@ class RecordState(StrEnum):
 
 
 GONE: Final = tuple(state for state in RecordState if state.gone)
-"""For a question to the database; of one record, ask its state."""
+"""For database queries; for one record, use its state's property."""

@@ -1,1 +1,1 @@
-"""The object store: the port and what stands behind it."""
+"""The object store: its port, its adapters, paths, fixity and probes."""

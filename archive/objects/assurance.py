@@ -1,4 +1,4 @@
-"""What the last probe of a store showed, and for how long that is believed."""
+"""Assurance of a store: result of its last probe, and for how long it counts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from signing.ground.clock import Clock
 
 PROBE_EVERY: Final = timedelta(hours=24)
 BELIEVED: Final = timedelta(hours=48)
-"""A day and one that was missed; what is older shows nothing."""
+"""A probe counts for a day, and one more in case a probe was missed; then it shows nothing."""
 _SKEW: Final = timedelta(minutes=5)
-"""How far the clocks of two machines may differ.
+"""Largest difference between the clocks of two machines.
 
 A probe from further ahead shows nothing, however long ago it was.
 """
 SETTLED: Final = timedelta(minutes=15)
-"""A service that starts again sooner does not probe again: each probe leaves a locked version for
-two days.
+"""A service restarted within this time does not probe again.
+
+Each probe leaves a locked version for two days.
 """
 
 
 def record(session: Session, probe: Probe) -> None:
-    """Keep what a probe showed."""
+    """Store the result of a probe."""
     session.add(
         StoreProbeRow(
             at=probe.at,
@@ -43,13 +44,13 @@ def record(session: Session, probe: Probe) -> None:
 
 
 def latest(session: Session, store: str) -> StoreProbeRow | None:
-    """The last probe of the store of that name."""
+    """Return the last probe of the store of that name; None if there was none."""
     query = select(StoreProbeRow).where(StoreProbeRow.store == store)
     return session.scalar(query.order_by(StoreProbeRow.id.desc()).limit(1))
 
 
 def proven(session: Session, store: str, now: datetime) -> Assurance:
-    """What the store is known to enforce: nothing without a probe, or with an old one."""
+    """Return the proven assurance: advisory without a probe, or with an old one."""
     row = latest(session, store)
     if row is None or not -_SKEW <= now - row.at <= BELIEVED:
         return Assurance.ADVISORY
@@ -57,15 +58,13 @@ def proven(session: Session, store: str, now: datetime) -> Assurance:
 
 
 def is_due(session: Session, store: str, now: datetime, after: timedelta = PROBE_EVERY) -> bool:
-    """Whether the last probe is older than that, was noted by a clock that ran ahead, or there was
-    none.
-    """
+    """Whether there was no probe, or the last one is older than ``after`` or from the future."""
     row = latest(session, store)
     return row is None or not -_SKEW <= now - row.at < after
 
 
 def was_lost(session: Session, store: str) -> bool:
-    """Whether the store enforced once what it does not enforce now: somebody must look."""
+    """Whether the store's last probe failed after an earlier one showed it enforcing locks."""
     row = latest(session, store)
     if row is None or row.assurance == Assurance.ENFORCED:
         return False
@@ -76,18 +75,16 @@ def was_lost(session: Session, store: str) -> bool:
 
 
 def now_proven(database: Database, store: ProbedStore, clock: Clock) -> Assurance:
-    """What the store is known to enforce at this moment."""
+    """Return the assurance that the store's last probe proves now."""
     with database.read() as session:
         return proven(session, store.name, clock())
 
 
 def probe_again(database: Database, store: ProbedStore, clock: Clock, *, after: timedelta) -> Probe | None:
-    """Attack the store and keep what that showed.
-
-    None when the last probe is younger than ``after``.
+    """Probe the store and store the result; None when the last probe is younger than ``after``.
 
     Raises:
-        Unavailable: The store or the database did not answer: nothing was shown.
+        Unavailable: The store or the database did not answer: no result is stored.
     """
     with database.read() as session:
         if not is_due(session, store.name, clock(), after):

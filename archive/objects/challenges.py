@@ -1,5 +1,6 @@
-"""How a store lets itself be attacked, so that a probe can tell what it enforces
-(``archive.objects.probe``).
+"""Challenges: attacks with our own credentials, to find out what a store enforces.
+
+See ``archive.objects.probe``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from signing.ground.errors import Refused
 
 
 class Challenge(StrEnum):
-    """What is tried, in this order."""
+    """The challenges, in the order in which they are tried."""
 
     DELETE = "delete"
     BYPASS = "bypass"
@@ -47,15 +48,15 @@ REASONS: Final = {
     "no_bucket_lock": "Le seau a été créé sans verrouillage d’objets : seul ce service respecte les dates.",
     "local": "Ce sont des fichiers de cette machine : qui l’administre peut passer outre, et cela se verrait.",
 }
-"""Why an assurance is what it is."""
+"""French reasons for an assurance."""
 
 
 class Credential(Protocol):
-    """One credential of ours, turned against the store.
+    """One credential of ours, used to attack the store.
 
     Attributes:
-        credential: Whose: ``store``, ``copy``.
-        challenges: What makes sense against this kind of store.
+        credential: Owner of the credential: ``store``, ``copy``.
+        challenges: The challenges that make sense against this kind of store.
     """
 
     @property
@@ -65,30 +66,30 @@ class Credential(Protocol):
     def challenges(self) -> Sequence[Challenge]: ...  # noqa: D102
 
     def attempt(self, challenge: Challenge, target: StoredObject, until: date) -> None:
-        """Try it; what it changed beside our object is put back before this returns.
+        """Try a challenge; undo its other changes than those of our object before returning.
 
         Raises:
-            Refused: ``challenge_refused``, with the store's own ``answer``.
+            Refused: ``attack_refused``, with the store's own ``answer``.
             Unavailable: The store did not answer.
         """
 
 
 class ProbedStore(ObjectStore, Protocol):
-    """A store that can be attacked."""
+    """A store that can be probed by challenges."""
 
     @property
     def name(self) -> str:
-        """Which store this is, without any secret."""
+        """Name of the store, without any secret."""
 
     @property
     def weakness(self) -> str | None:
-        """Which of ``REASONS`` forbids to claim more, whatever the attacks show.
+        """The one of ``REASONS`` that limits the assurance, whatever the challenges show.
 
-        None when only they can tell.
+        None when the challenges alone decide.
         """
 
     def mend(self) -> None:
-        """Put back what an attack that was cut off may have left changed.
+        """Undo changes that an interrupted attack may have left.
 
         Raises:
             Corrupt: ``bucket_left_open``.
@@ -96,9 +97,9 @@ class ProbedStore(ObjectStore, Protocol):
         """
 
     def credentials(self) -> Sequence[Credential]:
-        """Every credential that the service holds."""
+        """Return every credential that the service holds."""
 
 
 def challenge_refused(answer: str | None) -> Refused:
-    """The store said no, in its own word."""
+    """Return the error for a challenge that the store refused, with the store's own word."""
     return Refused("attack_refused", "Le magasin a refusé ({answer}).", answer=answer or "?")

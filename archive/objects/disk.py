@@ -1,4 +1,4 @@
-"""Files and folders, for the local store: durable, in order, and away rather than wrong."""
+"""Files and folders for the local store: durable, in order; a failing disk is unavailable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK: Final = 1 << 20
 
 
 def walk(base: Path, prefix: str, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
-    """Files below a folder whose relative name begins with the prefix, in lexical order."""
+    """List files below a folder whose relative name begins with the prefix, in lexical order."""
     start, _ = layout.folder_and_name(prefix)
     pending: list[tuple[str, Path]] = [(f"{start}/" if start else "", base / start)]
     while pending:
@@ -37,7 +37,7 @@ def walk(base: Path, prefix: str, skip: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 def read(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
-    """A part of a file, in chunks."""
+    """Read a part of a file, in chunks."""
     with away(), path.open("rb") as source:
         source.seek(offset)
         left = length
@@ -51,7 +51,7 @@ def read(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
 
 
 def chunks(source: Path | bytes) -> Iterator[bytes]:
-    """What is to be written, in chunks."""
+    """Yield the bytes to write, in chunks."""
     if isinstance(source, bytes):
         yield source
     else:
@@ -68,7 +68,7 @@ def sync(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each durable before anything lies in it."""
+    """Make a folder and its parents, each durable before it has content."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -81,7 +81,7 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """A disk that is full or gone is an absence that may end."""
+    """Raise ``Unavailable`` for a disk that is full or gone, which may end."""
     try:
         yield
     except FileExistsError:

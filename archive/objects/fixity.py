@@ -1,4 +1,4 @@
-"""Bytes are what they were when first touched, or nobody gets them."""
+"""Fixity: return bytes only if they are still those first stored."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from archive.objects.port import ObjectStore
 from signing.ground.errors import Corrupt, Refused
 
 WHOLE: Final = 64 << 20
-"""Up to this size nothing is handed out before everything was checked."""
+"""Up to this size no byte is returned before all were checked."""
 
 IN_HAND: Final = 8 << 20
-"""Up to this size what was checked is held in memory; what is larger is read twice instead."""
+"""Up to this size checked bytes are held in memory; larger objects are read twice instead."""
 
 
 class Fixity(StrEnum):
@@ -30,18 +30,18 @@ _GRAVITY: Final = (Fixity.INTACT, Fixity.UNVERIFIABLE, Fixity.MISSING, Fixity.AL
 
 
 def gravest(verdicts: Iterator[Fixity] | list[Fixity]) -> Fixity:
-    """One verdict for many; unverifiable when there is none."""
+    """Return the gravest verdict; unverifiable when there is none."""
     return max(verdicts, key=_GRAVITY.index, default=Fixity.UNVERIFIABLE)
 
 
 def verified(store: ObjectStore, key: str, version: str, *, sha256: str, size: int) -> Iterator[bytes]:
-    """The bytes of one version, checked on the way.
+    """Yield the bytes of one version, checked on the way.
 
-    Up to ``WHOLE`` they are all checked before the first is handed out. Beyond, the last chunk is
-    held back until the digest is known: a reader of altered bytes never sees their end.
+    Up to ``WHOLE`` all bytes are checked before the first is returned. Beyond, the last chunk is
+    held back until the digest is known: a reader of altered bytes never gets their end.
 
     Raises:
-        Corrupt: ``altered``, the bytes are not those of the digest; ``missing``, they are gone.
+        Corrupt: ``altered``: the bytes do not match the digest; ``missing``: they are gone.
     """
     in_hand = size <= min(IN_HAND, WHOLE)
     if not in_hand and size <= WHOLE:
@@ -55,7 +55,7 @@ def verified(store: ObjectStore, key: str, version: str, *, sha256: str, size: i
 
 
 def _hashed(store: ObjectStore, key: str, version: str, sha256: str, size: int) -> Iterator[bytes]:
-    """Every chunk as it is read; what is wrong with the whole is raised after the last."""
+    """Yield every chunk as it is read; raise any fault of the whole after the last."""
     digest = hashlib.sha256()
     seen = 0
     try:
@@ -97,7 +97,7 @@ def verified_range(
 
 
 def check(store: ObjectStore, key: str, version: str, *, sha256: str, size: int) -> None:
-    """Read everything and say nothing if it is intact.
+    """Read one version whole; return if it is intact.
 
     Raises:
         Corrupt: As ``verified``.
@@ -107,7 +107,7 @@ def check(store: ObjectStore, key: str, version: str, *, sha256: str, size: int)
 
 
 def altered(key: str) -> Corrupt:
-    """What is raised for bytes that are not what they were."""
+    """Return the error for altered bytes."""
     return Corrupt(
         "altered",
         "Un fichier gardé ne correspond plus à son empreinte ({key}) : il n’est pas servi.",
@@ -117,7 +117,7 @@ def altered(key: str) -> Corrupt:
 
 
 def missing(key: str) -> Corrupt:
-    """What is raised for bytes that should be there and are not."""
+    """Return the error for missing bytes."""
     return Corrupt(
         "missing",
         "Un fichier gardé n’est plus dans le magasin ({key}).",

@@ -1,7 +1,7 @@
 """Build and parse every path of the store (docs/formats.md, 1 and 2). Pure.
 
-No other module writes a store path or cuts one. A parser answers None for a path that is not one of
-ours; what it does take apart, ``.key`` (or ``.path``) builds again byte for byte.
+No other module builds or parses a store path. A parser returns None for a path that is not one of
+ours; from a parsed path, ``.key`` (or ``.path``) builds the same bytes again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ JOURNAL: Final = "journal/"
 STAGING: Final = "staging/"
 PROBES: Final = "probe/"
 EVIDENCE: Final = (LAYOUT_JSON, REGISTER, JOURNAL)
-"""What the store holds beside records: copied, reconciled and locked as a whole.
+"""The store's objects outside records: copied, reconciled and locked as a whole.
 
 ``layout.json`` is locked last.
 """
 
 PROBE: Final = f"{PROBES}lock"
-"""One key: each probe adds a version and sweeps those whose lock has ended."""
+"""A single key: each probe adds a version and deletes those whose lock has ended."""
 
 TENANT_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _PART: Final = re.compile(r"[A-Za-z0-9_=%.\-]{1,200}")
@@ -34,10 +34,10 @@ _COUNT: Final = r"[1-9][0-9]{0,17}"
 
 
 def parts_of(key: str) -> list[str]:
-    """The parts of a key, each safe as the name of a file.
+    """Split a key into parts, each safe as the name of a file.
 
     Raises:
-        ValueError: If no key of ours is spelled like that.
+        ValueError: The key has a part that no key of ours has.
     """
     parts = key.split("/")
     if not all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts):
@@ -46,13 +46,13 @@ def parts_of(key: str) -> list[str]:
 
 
 def folder_and_name(path: str) -> tuple[str, str]:
-    """The folder of a path, without a slash at its end, and the name in it."""
+    """Return the folder of a path, without a slash at its end, and the name in it."""
     folder, _, name = path.rpartition("/")
     return folder, name
 
 
 def bare(prefix: str) -> str:
-    """The name of a folder, as findings show it: without the slash at its end."""
+    """Return the name of a folder as findings show it: without the slash at its end."""
     return prefix.rstrip("/")
 
 
@@ -62,12 +62,12 @@ _TENANT: Final = re.compile(r"(?:tenants|staging)/([^/]*).*", re.DOTALL)
 
 
 def root_files(tenant: str) -> dict[str, bytes]:
-    """The few files that make a tenant's folder an OCFL storage root, by key."""
+    """Return, by key, the few files that make a tenant's folder an OCFL storage root."""
     return {f"{TENANTS}{tenant}/{name}": document for name, document in ocfl.root_documents().items()}
 
 
 def tenant_of(key: str) -> str | None:
-    """The tenant in whose folder something lies, below ``tenants/`` or ``staging/``."""
+    """Return the tenant of a key below ``tenants/`` or ``staging/``, or None."""
     match = _TENANT.fullmatch(key)
     return match[1] if match else None
 
@@ -79,7 +79,7 @@ _RECORD: Final = re.compile(
     rf"(?P<root>{TENANTS}(?P<tenant>[^/]*)/(?:[^/]*/){{3}}{_ENCODED}(?P<record>[^/]*))/(?P<path>.*)", re.DOTALL
 )
 RECORD_GLOB: Final = f"{TENANTS}*/???/???/???/*/{ocfl.DECLARATION}"
-"""Declarations of all records, for whoever has the store as a folder."""
+"""Declarations of all records, in a store that is a folder."""
 
 
 @dataclass(frozen=True, order=True)
@@ -96,7 +96,7 @@ class RecordFolder:
 
     @property
     def prefix(self) -> str:
-        """What each of its keys begins with."""
+        """Prefix of each of its keys."""
         return f"{self.root}/"
 
     @property
@@ -106,15 +106,15 @@ class RecordFolder:
 
     @property
     def sidecar(self) -> str:
-        """Key of the digest beside the root inventory."""
+        """Key of the root inventory's digest."""
         return self.key(ocfl.SIDECAR)
 
     def key(self, path: str) -> str:
-        """Key of a file, from its path in the folder."""
+        """Return the key of a file, from its path in the folder."""
         return f"{self.root}/{path}"
 
     def path(self, key: str) -> str:
-        """Path of a key in the folder; a key that lies elsewhere stays whole."""
+        """Return the path of a key in the folder; a key in another folder is returned unchanged."""
         return key.removeprefix(self.prefix)
 
     def is_in_version(self, number: int, key: str) -> bool:
@@ -124,28 +124,28 @@ class RecordFolder:
 
 @dataclass(frozen=True)
 class RecordKey:
-    """One object of a record; ``path`` is what ``ocfl.object_path`` takes apart."""
+    """One object of a record; ``ocfl.object_path`` parses ``path``."""
 
     folder: RecordFolder
     path: str
 
     @property
     def key(self) -> str:
-        """The key again."""
+        """Key of the object."""
         return self.folder.key(self.path)
 
 
 def record_folder(tenant: str, record_id: str) -> RecordFolder:
-    """The folder of a record: three times three digits of a SHA-512, then its identifier."""
+    """Return a record's folder: three times three digits of a SHA-512, then its identifier."""
     digest = ocfl.sha512(ocfl.object_id(record_id).encode())
     root = f"{TENANTS}{tenant}/{digest[0:3]}/{digest[3:6]}/{digest[6:9]}/{_ENCODED}{record_id}"
     return RecordFolder(root, tenant, record_id)
 
 
 def record_key(key: str) -> RecordKey | None:
-    """What a key below ``tenants/`` says; None for what lies in no record's folder.
+    """Parse a key below ``tenants/``; None for a key in no record's folder.
 
-    A folder under wrong digits is one too: whoever reconciles must see what lies in it.
+    A folder under wrong digits is parsed as well: a reconciliation must see its content.
     """
     match = _RECORD.fullmatch(key)
     if match is None:
@@ -162,14 +162,14 @@ _STATEMENT: Final = "deposit.json"
 
 @dataclass(frozen=True, order=True)
 class DepositFolder:
-    """Where the bytes of a deposit wait."""
+    """The folder of a waiting deposit's bytes."""
 
     tenant: str
     deposit: str
 
     @property
     def root(self) -> str:
-        """Its path without a slash at the end."""
+        """Path of the folder, without a slash at the end."""
         return f"{STAGING}{self.tenant}/{self.deposit}"
 
     @property
@@ -179,34 +179,34 @@ class DepositFolder:
 
     @property
     def statement(self) -> str:
-        """Key of what was said of them."""
+        """Key of the deposit's statement: the fields given with the bytes."""
         return f"{self.root}/{_STATEMENT}"
 
     def step(self, stage: str, sha256: str) -> str:
-        """Key of what a stage made at a cost."""
+        """Return the key of a costly result of a stage."""
         return f"{self.root}/steps/{stage}/{sha256}"
 
 
 @dataclass(frozen=True)
 class StagingKey:
-    """One object of a deposit that waits."""
+    """One object of a waiting deposit."""
 
     folder: DepositFolder
     name: str
 
     @property
     def key(self) -> str:
-        """The key again."""
+        """Key of the object."""
         return f"{self.folder.root}/{self.name}"
 
     @property
     def is_acknowledged(self) -> bool:
-        """Whether a receipt vouches for it: bytes and statement, not what stages made of them."""
+        """Whether a receipt covers it: bytes and statement, but not the results of stages."""
         return self.name in {_BYTES, _STATEMENT}
 
 
 def staging_key(key: str) -> StagingKey | None:
-    """What a key below ``staging/`` says; None for what lies in no deposit's folder."""
+    """Parse a key below ``staging/``; None for a key in no deposit's folder."""
     match = _STAGED.fullmatch(key)
     return StagingKey(DepositFolder(match[1], match[2]), match[3]) if match else None
 
@@ -219,9 +219,9 @@ CHECKPOINTS: Final = f"{JOURNAL}checkpoints/"
 FIRST_VOUCHER: Final = f"{JOURNAL}log-key.p7s"
 VOUCHER_GLOB: Final = f"{JOURNAL}log-key-*.p7s"
 TILE_WIDTH: Final = 256
-"""Hashes of a full tile, entries of a full bundle; fewer make a partial one."""
+"""Number of hashes in a full tile, of entries in a full bundle; a partial one has fewer."""
 ENTRIES: Final = "entries"
-"""The row of the bundles; the rows of tiles are levels."""
+"""Row of the bundles; the rows of tiles are their levels."""
 _TILE: Final = re.compile(
     rf"{TILES}(?P<row>{ENTRIES}|0|{_COUNT})/(?P<index>(?:x[0-9]{{3}}/){{0,5}}[0-9]{{3}})(?:\.p/(?P<width>[0-9]{{1,3}}))?"
 )
@@ -236,7 +236,7 @@ class TileKey:
     Attributes:
         row: ``entries``, or the level of a tile.
         index: Its place in the row.
-        width: How many hashes or entries it holds.
+        width: Number of its hashes or entries.
     """
 
     row: str
@@ -245,12 +245,12 @@ class TileKey:
 
     @property
     def is_full(self) -> bool:
-        """Whether it is there for good: a full one takes the place of partial ones."""
+        """Whether it is full, hence final: a full one replaces partial ones."""
         return self.width == TILE_WIDTH
 
     @property
     def key(self) -> str:
-        """The key again; its index in groups of three digits, all but the last after an ``x``."""
+        """Key of the tile; its index in groups of three digits, all but the last after an ``x``."""
         digits = f"{self.index:03d}"
         digits = digits.zfill(-(-len(digits) // 3) * 3)
         groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
@@ -260,37 +260,37 @@ class TileKey:
 
 @dataclass(frozen=True)
 class StampedKey:
-    """A checkpoint that was time-stamped, or the token over it."""
+    """A time-stamped checkpoint, or the token over it."""
 
     size: int
     token: bool = False
 
     @property
     def key(self) -> str:
-        """The key again."""
+        """Key of the checkpoint or of its token."""
         return f"{CHECKPOINTS}{self.size}" + (".tsr" if self.token else "")
 
 
 @dataclass(frozen=True)
 class VoucherKey:
-    """What a seal says of the log's key.
+    """Voucher by a seal for the log's key.
 
     Attributes:
-        certificate: SHA-256 of the seal's certificate (DER); None: the first seal, whose voucher
-            names none.
+        certificate: SHA-256 of the seal's certificate (DER); None for the first seal, whose
+            voucher's key has none.
     """
 
     certificate: str | None = None
 
     @property
     def key(self) -> str:
-        """The key again."""
+        """Key of the voucher."""
         return FIRST_VOUCHER if self.certificate is None else f"{JOURNAL}log-key-{self.certificate}.p7s"
 
 
 @dataclass(frozen=True)
 class CheckpointKey:
-    """The latest checkpoint: the one key of the journal that is written again and again."""
+    """The latest checkpoint: the only key of the journal that is written again and again."""
 
     key: str = CHECKPOINT
 
@@ -299,7 +299,7 @@ JournalKey = TileKey | StampedKey | VoucherKey | CheckpointKey
 
 
 def journal_key(key: str) -> JournalKey | None:
-    """What a key below ``journal/`` says."""
+    """Parse a key below ``journal/``; None for a key that we never write."""
     found: JournalKey | None = None
     if match := _TILE.fullmatch(key):
         index = int(match["index"].replace("x", "").replace("/", ""))
@@ -311,11 +311,11 @@ def journal_key(key: str) -> JournalKey | None:
         found = VoucherKey(match["certificate"])
     elif key in {CHECKPOINT, FIRST_VOUCHER}:
         found = CheckpointKey() if key == CHECKPOINT else VoucherKey()
-    return found if found is not None and found.key == key else None  # spelled as we spell it
+    return found if found is not None and found.key == key else None  # in our spelling only
 
 
 def below_journal(key: str) -> str:
-    """The path of a key in the log's folder, as C2SP names it."""
+    """Return the path of a key in the log's folder, as C2SP names it."""
     return key.removeprefix(JOURNAL)
 
 
@@ -334,14 +334,14 @@ _HOLD: Final = re.compile(rf"{REGISTER}({TENANT_NAME.pattern})/holds/({_UUID})/(
 
 @dataclass(frozen=True)
 class RegisterKey:
-    """A file of a tenant's register; numbers are padded, so that a listing is in their order."""
+    """A file of a tenant's register; padded numbers make a listing follow their order."""
 
     tenant: str
     number: int
 
     @property
     def key(self) -> str:
-        """The key again."""
+        """Key of the file."""
         return f"{register_folder(self.tenant)}{self.number:06d}.json"
 
 
@@ -355,17 +355,17 @@ class HoldKey:
 
     @property
     def key(self) -> str:
-        """The key again."""
+        """Key of the statement."""
         return f"{register_folder(self.tenant)}holds/{self.hold}/{self.what}.json"
 
 
 def register_folder(tenant: str) -> str:
-    """What each key of a tenant's register begins with."""
+    """Return the prefix of all keys of a tenant's register."""
     return f"{REGISTER}{tenant}/"
 
 
 def register_key(key: str) -> RegisterKey | HoldKey | None:
-    """What a key below ``register/`` says."""
+    """Parse a key below ``register/``; None for a key that we never write."""
     if match := _FILE.fullmatch(key):
         return RegisterKey(match[1], int(match[2]))
     match = _HOLD.fullmatch(key)
@@ -373,5 +373,5 @@ def register_key(key: str) -> RegisterKey | HoldKey | None:
 
 
 def evidence_key(key: str) -> JournalKey | RegisterKey | HoldKey | None:
-    """What a key below one of the folders of ``EVIDENCE`` says."""
+    """Parse a key in ``EVIDENCE``; None for a key that we never write."""
     return journal_key(key) or register_key(key)

@@ -1,13 +1,13 @@
 """Objects as files on this machine. Assurance: advisory.
 
 A locked file is read-only and its modification time is midnight UTC of the last day of its lock
-(docs/decisions/005). Nothing of ours lies beside the objects, where validators would refuse it:
-``holds/`` has one empty file for each version on hold, ``superseded/`` the locked versions of keys
-whose head moved on, ``.writing/`` what is not yet an object.
+(docs/decisions/005). Our own files lie in folders apart from the objects, where validators would
+refuse them: ``holds/`` has one empty file for each version on hold, ``superseded/`` the locked
+versions of keys with a newer head, ``.writing/`` the files that are not objects yet.
 
 Versions are counted, ``v1 v2 …``, so that a listing need not read any bytes. A key that was put
 with ``replace`` and without a lock has only its head; its version is the moment of its writing, and
-an earlier one is missing, never answered with other bytes.
+an earlier version is missing, never answered with other bytes.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class _Place:
 
 
 class LocalObjectStore:
-    """Files under one folder.
+    """Store of files under one folder.
 
     Args:
         root: Made if absent, for this account only.
-        clock: Says whether a lock has ended.
+        clock: Decides whether a lock has ended.
     """
 
     def __init__(self, root: Path, clock: Clock) -> None:
@@ -64,7 +64,7 @@ class LocalObjectStore:
 
     @property
     def assurance(self) -> Assurance:
-        """Advisory: whoever administers the machine could alter a file, and would be caught."""
+        """Advisory: an administrator of the machine could alter a file; a check would show it."""
         return Assurance.ADVISORY
 
     @property
@@ -114,7 +114,7 @@ class LocalObjectStore:
                     self._supersede(present)
                     temporary.replace(target)
                 sync(target.parent)
-            except FileExistsError as error:  # somebody else was faster
+            except FileExistsError as error:  # another writer was faster
                 faster = self._current(key)
                 if faster is None or not self._same(faster, source, sha256):
                     raise exists(key) from error
@@ -124,7 +124,7 @@ class LocalObjectStore:
             return self._state(self._find(key, None))
 
     def _written(self, source: Path | bytes, sha256: str, key: str) -> Path:
-        """The bytes in a file of their own, checked against the digest; not yet an object."""
+        """Write the bytes to a temporary file, checked against the digest; not yet an object."""
         folder = self._root / ".writing"
         make_folder(folder)
         temporary = folder / uuid.uuid4().hex
@@ -143,7 +143,7 @@ class LocalObjectStore:
         return temporary
 
     def _settle(self, path: Path, until: date | None, *, head: bool, after: int) -> None:
-        """Set the time and mode that say how long the file stays, and make it durable."""
+        """Set the file's time and mode, which express its lock, and make the file durable."""
         if until is not None:
             moment = _midnight_ns(until)
         else:
@@ -167,7 +167,7 @@ class LocalObjectStore:
             os.close(descriptor)
 
     def _supersede(self, present: _Place) -> None:
-        """Keep a locked version whose key is about to name other bytes."""
+        """Keep a locked version whose key is about to get other bytes."""
         state = self._state(present)
         if not _is_locked(state, self._clock()):
             return
@@ -190,7 +190,7 @@ class LocalObjectStore:
         self._settle(place.path, until, head=False, after=0)
         again = _Place(place.key, place.version, place.path, place.path.stat())
         if place.version.startswith("m"):
-            again = self._find(place.key, None)  # a head that gets a lock is counted from now on
+            again = self._find(place.key, None)  # a head that gets a lock has a counted version from now on
         return self._state(again)
 
     def hold(self, key: str, version: str, *, on: bool) -> StoredObject:
@@ -233,7 +233,7 @@ class LocalObjectStore:
             self._prune(superseded)
 
     def _prune(self, folder: Path) -> None:
-        """Remove folders that became empty: an object store has none."""
+        """Remove folders that became empty, since an object store has none."""
         while folder != self._root and self._root in folder.parents:
             try:
                 folder.rmdir()
@@ -284,7 +284,7 @@ class LocalObjectStore:
         yield from sorted(found, key=lambda item: item[:2])
 
     def _is_head(self, key: str, path: Path) -> bool:
-        """Whether a superseded file is still the head: the writer stopped between its two steps."""
+        """Whether a superseded file is still the head: a writer stopped between two steps."""
         head = self._path(key)
         return head.exists() and head.samefile(path)
 
@@ -339,7 +339,7 @@ class LocalObjectStore:
         return self._root / "holds" / f"{place.key}@{place.version}"
 
     def _same(self, place: _Place, source: Path | bytes, sha256: str, *, replace: bool = False) -> bool:
-        """Whether a file has these bytes; with ``replace``, an unreadable one has not."""
+        """Whether a file has these bytes; with ``replace``, an unreadable file has not."""
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if size != place.state.st_size:
             return False
@@ -376,7 +376,7 @@ def _is_locked(state: StoredObject, now: datetime) -> bool:
 
 
 def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes; a sector that the disk can't read concerns this one file."""
+    """Yield the bytes; report a sector that the disk can't read as a fault of this file only."""
     try:
         yield from chunks
     except Unavailable as error:

@@ -1,5 +1,6 @@
-"""What the account of the service could do to a locked file, past the port (see
-``archive.objects.probe``).
+"""Challenges of the local store: changes to a locked file by the service's own account.
+
+They bypass the port; see ``archive.objects.probe``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from archive.objects.port import StoredObject
 
 
 class LocalCredential:
-    """The account that the service runs under, turned against its own files."""
+    """The account that the service runs under, used against its own files."""
 
     credential = "store"
     challenges: Sequence[Challenge] = (Challenge.DELETE, Challenge.SHORTEN, Challenge.OVERWRITE)

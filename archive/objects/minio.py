@@ -1,10 +1,10 @@
 """Objects in a bucket of MinIO, or of any S3 with Object Lock (docs/decisions/008).
 
-Each write is conditional: a key that appeared meanwhile refuses it, and what is there is adopted if
-it is the same. A locked version is written with its lock; what travels in parts is read back whole
-before it is locked, because an S3 vouches for the parts only; where something is to be replaced,
-what is there is read again, because it may have rotted since. What is returned is what the store
-said when it was asked afterwards.
+Each write is conditional: it is refused if the key appeared meanwhile, and an object with the same
+bytes is adopted. A locked version is written with its lock; an object sent in parts is read back
+whole before it is locked, because an S3 checks the digests of parts only; an object to be replaced
+is read again, because it may have rotted since. Returned states are read from the store after the
+write.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Refused, Unavailable
 
 WHOLE: Final = 64 << 20
-"""Up to this size an object is one request, whose bytes the server checks against our SHA-256."""
+"""Up to this size an object is one request, and the server checks it against our SHA-256."""
 PART: Final = 16 << 20
-"""Beyond, it travels in parts of this size; one is in memory at a time."""
+"""Larger objects are sent in parts of this size; one part is in memory at a time."""
 CLOCKS_DIFFER: Final = timedelta(hours=24)
-"""Locks count days: by more than one, a lock would not be the one that was meant."""
+"""Locks count days: with clocks further apart, a lock would end on another day than meant."""
 
 
 class MinioObjectStore:
     """A bucket. It is made, with Object Lock, when it is first used.
 
-    One made without is used as it is.
+    A bucket made without Object Lock is used as it is.
 
     Args:
-        settings: Which bucket of which server, with whose credential.
-        clock: Says whether a lock has ended where the store does not guard it itself.
-        proven: Given this store, says what its last probe showed; advisory while none did.
-        credentials: Others that the service holds, by name: a probe attacks with them too.
+        settings: Server, bucket and credential.
+        clock: Decides whether a lock has ended where the store does not guard it itself.
+        proven: Returns the assurance that the last probe of this store proves; advisory by default.
+        credentials: Other credentials of the service, by name: a probe attacks with them too.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class MinioObjectStore:
 
     @property
     def assurance(self) -> Assurance:
-        """Enforced only while a probe that is not old says so."""
+        """Enforced only while a recent probe proves it."""
         return self._proven(self)
 
     @property
@@ -110,7 +110,7 @@ class MinioObjectStore:
         ]
 
     def open(self) -> tuple[Connection, Locks]:
-        """The bucket as this very process sees it: a fork must not use its parent's connections.
+        """Return the connection of this process: a fork must not use its parent's.
 
         Raises:
             Refused: ``bad_endpoint``, ``bucket_unversioned``.
@@ -134,7 +134,7 @@ class MinioObjectStore:
     ) -> StoredObject:
         """See the port.
 
-        Also raises ``Corrupt`` ``lock_missing``: the bytes were taken without their lock.
+        Also raises ``Corrupt`` ``lock_missing``: the store accepted the bytes without their lock.
         """
         layout.parts_of(key)
         if _digest(disk.chunks(source)) != sha256:
@@ -147,7 +147,7 @@ class MinioObjectStore:
             raise exists(key)
         try:
             version = self._sent(key, source, size, sha256, retain_until, replace=replace)
-        except Taken as error:  # somebody else was faster
+        except Taken as error:  # another writer was faster
             faster = self._found(key)
             if faster is None or not self._same(faster, size, sha256):
                 raise exists(key) from error
@@ -164,7 +164,7 @@ class MinioObjectStore:
     def _sent(
         self, key: str, source: Path | bytes, size: int, sha256: str, until: date | None, *, replace: bool
     ) -> str:
-        """Write, unless ``replace`` only where nothing is; the version that the store gave."""
+        """Write, unless ``replace`` only to an absent key; return the store's version."""
         connection, locks = self.open()
         if until is not None:
             self._require_clock()
@@ -183,10 +183,10 @@ class MinioObjectStore:
         return result.version_id or UNVERSIONED
 
     def _lasting(self, state: StoredObject, until: date | None) -> StoredObject:
-        """The version, locked at least until a day.
+        """Return the version, locked at least until a day.
 
         Raises:
-            Corrupt: ``lock_missing``, the store said yes and did not do it.
+            Corrupt: ``lock_missing``: the store accepted the lock and did not set it.
         """
         if until is None or (state.locked_until is not None and state.locked_until >= until):
             return state
@@ -200,7 +200,7 @@ class MinioObjectStore:
         return again
 
     def _require_clock(self) -> None:
-        """Let no lock be set that nobody can take back, while one of the two clocks is far out.
+        """Refuse to set a lock, which cannot be undone, while the two clocks are far apart.
 
         Raises:
             Unavailable: ``clock_differs``.
@@ -211,7 +211,7 @@ class MinioObjectStore:
             raise clock_differs(ours, theirs.astimezone(UTC))
 
     def _forget(self, head: Head) -> None:
-        """Destroy a version that nothing guards: those that heads had before would pile up."""
+        """Destroy a version without lock or hold: former heads would pile up."""
         guard = self._guard(head)
         if guard.locked_until is None and not guard.legal_hold:
             with suppress(Refused):
@@ -223,7 +223,7 @@ class MinioObjectStore:
 
     def hold(self, key: str, version: str, *, on: bool) -> StoredObject:
         """See the port."""
-        self.stat(key, version)  # some stores say yes for what is not there
+        self.stat(key, version)  # some stores accept it for a missing version
         _, locks = self.open()
         with answered(key, version):
             locks.hold(key, version, on=on)
@@ -249,7 +249,7 @@ class MinioObjectStore:
             raise
 
     def _is_marker(self, key: str, version: str) -> bool:
-        """Some stores say of a delete marker that there is nothing."""
+        """Whether the version is a delete marker, which some stores report as missing."""
         return any(item.marker and (item.key, item.version) == (key, version) for item in self.list(key))
 
     # -- reading
@@ -285,14 +285,14 @@ class MinioObjectStore:
         with answered(prefix):
             for item, begins_page in paged(connection.pool, items):
                 if begins_page and waiting:
-                    last = max(str(one.object_name) for one in waiting)  # more of it may follow
+                    last = max(str(one.object_name) for one in waiting)  # more versions of it may follow
                     yield from in_order(one for one in waiting if one.object_name != last)
                     waiting = [one for one in waiting if one.object_name == last]
                 waiting.append(item)
         yield from in_order(waiting)
 
     def _found(self, key: str) -> Head | None:
-        """The current version, if there is one."""
+        """Return the current version, or None."""
         try:
             return self._head(key, None)
         except Marker:
@@ -303,7 +303,7 @@ class MinioObjectStore:
             return None
 
     def _head(self, key: str, version: str | None) -> Head:
-        """Ask for one version.
+        """Read the headers of one version.
 
         Raises:
             Marker: It is a delete marker.
@@ -335,11 +335,10 @@ class MinioObjectStore:
             return locks.read(head.headers, head.key, head.version)
 
     def _same(self, head: Head, size: int, sha256: str, *, replace: bool = False) -> bool:
-        """Whether a version has these bytes, as the store checked when it took them.
+        """Whether a version has these bytes, by the digest that the store checked on writing.
 
         Args:
-            replace: Read them even if the store says so: one that can't be read any more is to be
-                replaced.
+            replace: Read the bytes even so: a version that can no longer be read is to be replaced.
         """
         told = head.checksum
         if head.size != size or (told is not None and told != _base64(sha256)):

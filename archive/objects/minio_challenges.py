@@ -1,5 +1,6 @@
-"""What a credential of ours could try against a locked version, past the port (see
-``archive.objects.probe``).
+"""Challenges of an S3 store: attacks with a credential of ours on a locked version.
+
+They bypass the port; see ``archive.objects.probe``.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from signing.ground.errors import Corrupt, Unavailable
 
 _OVER: Final = b"other bytes"
 _UNSURE: Final = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}
-"""The server is away rather than refusing: the change may have been made or not."""
+"""The server is unavailable rather than refusing: the change may have been made or not."""
 _WAITS: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between two attempts to put a bucket's settings back."""
 
@@ -50,10 +51,10 @@ class _NoLock(ObjectLockConfig):
 
 
 class S3Credential:
-    """One credential, turned against one bucket.
+    """One credential, used to attack one bucket.
 
     Args:
-        credential: Whose it is.
+        credential: Owner of the credential.
         connect: Opens the bucket with it.
     """
 
@@ -64,7 +65,7 @@ class S3Credential:
         self._connect = connect
 
     def attempt(self, challenge: Challenge, target: StoredObject, until: date) -> None:
-        """See ``archive.objects.probe.Attacker``."""
+        """See ``challenges.Credential``."""
         with _refusals(target.key):
             bucket = self._connect()
             _CHALLENGES[challenge](bucket, target, until)
@@ -81,7 +82,7 @@ def _bypass(bucket: Connection, target: StoredObject, until: date) -> None:  # n
 
 
 def _shorten(bucket: Connection, target: StoredObject, until: date) -> None:
-    """By so little that no clock finds the new date past: it must be refused for being earlier."""
+    """Shorten by 12 hours: still in the future, so a refusal means that earlier is refused."""
     _retain(bucket, target, Retention(COMPLIANCE, moment(until) - timedelta(hours=12)))
 
 
@@ -118,9 +119,7 @@ def _unconfigure(bucket: Connection, target: StoredObject, until: date) -> None:
 
 @contextmanager
 def _put_back(bucket: Connection) -> Iterator[None]:
-    """What an attack changed must not stay so, nor what it may have changed when its answer was
-    lost.
-    """
+    """Undo the change of an attack, also one that may have been made when its answer was lost."""
     refused = False
     try:
         yield
@@ -133,9 +132,9 @@ def _put_back(bucket: Connection) -> Iterator[None]:
 
 
 def _insist(bucket: Connection) -> None:
-    """Put it back, also over a network that fails for some seconds.
+    """Undo the change, also over a network that fails for some seconds.
 
-    The next probe begins with the same.
+    The next probe begins by undoing it as well.
     """
     for wait in _WAITS:
         try:
@@ -148,10 +147,10 @@ def _insist(bucket: Connection) -> None:
 
 
 def mend(bucket: Connection) -> None:
-    """Keep the versions of a bucket again, and its lock where it was made with one.
+    """Switch the versions of a bucket on again, and its lock where it was made with one.
 
-    A configuration that the attack did not note, because it was of another process, is taken to
-    have had no rule.
+    A configuration that the attack did not note, because another process made the attack, is
+    assumed to have had no rule.
 
     Raises:
         Corrupt: ``bucket_left_open``.
@@ -199,7 +198,7 @@ _CHALLENGES: Final[dict[Challenge, Callable[[Connection, StoredObject, date], No
 
 @contextmanager
 def _refusals(key: str) -> Iterator[None]:
-    """Tell a refusal of the server from a server that is away."""
+    """Distinguish a refusal of the server from a server that is unavailable."""
     with answered(key):
         try:
             yield

@@ -1,5 +1,6 @@
-"""One connection to one bucket: time-outs, retries, conditional writes, and what its errors mean to
-us.
+"""One connection to one bucket: time-outs, retries, conditional writes, errors.
+
+Errors of the SDK and of the network become errors of ours.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from archive.objects.refusals import missing, wrong_digest
 from signing.ground.errors import Refused, Unavailable
 
 CONNECTIONS: Final = 32
-"""Kept open a process: the threads of an API process, and some more."""
+"""Connections kept open by a process: for the threads of an API process, and some more."""
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 60.0
-"""A server that says nothing for so long is away."""
+"""A server that sends nothing for so long is unavailable."""
 
 _TAKEN: Final = {"PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING: Final = {"NoSuchKey", "NoSuchVersion"}
@@ -38,15 +39,16 @@ _ASKING: Final = urllib3.Retry(
     total=3,
     connect=2,
     read=2,
-    status=1,  # SeaweedFS tries by itself for 13 s before it says that a disk altered what is asked for
+    status=1,  # SeaweedFS itself retries for 13 s before it reports that a disk altered an object
     backoff_factor=0.2,
     status_forcelist=(500, 502, 503, 504),
-    respect_retry_after_header=False,  # MinIO asks for a minute each time, also for a file that its disk altered
-    raise_on_status=False,  # so that the server's own word is told
+    respect_retry_after_header=False,  # MinIO requests a minute each time, also for a file that its disk altered
+    raise_on_status=False,  # so that the server's own word is reported
 )
 _CHANGING: Final = urllib3.Retry(total=2, connect=2, read=0, status=0, other=0, backoff_factor=0.2)
-"""What may have been done is not done again blindly: a head written twice would be two locked
-versions.
+"""A change that may have been made is not repeated blindly.
+
+A head written twice would be two locked versions.
 """
 
 
@@ -59,7 +61,7 @@ class Marker(Exception):
 
 
 class Unexplained(Exception):
-    """A HEAD was refused: it has no body that could say why."""
+    """A HEAD was refused without a reason, since it has no body."""
 
 
 class Pool(urllib3.PoolManager):
@@ -77,7 +79,7 @@ class Pool(urllib3.PoolManager):
 
     @property
     def requests(self) -> int:
-        """Requests of the present thread so far."""
+        """Number of requests of the present thread so far."""
         return getattr(self._here, "requests", 0)
 
     @property
@@ -87,7 +89,7 @@ class Pool(urllib3.PoolManager):
 
     @contextmanager
     def only_if_absent(self) -> Iterator[None]:
-        """What the present thread writes meanwhile is refused where the key exists already."""
+        """Have the present thread's writes refused meanwhile where the key exists already."""
         self._here.conditional = True
         try:
             yield
@@ -124,13 +126,13 @@ class Connection:
 
     Attributes:
         locks: Whether the bucket was made with Object Lock.
-        lock_config: What an attack noted of that before it changed it.
+        lock_config: The lock configuration that an attack noted before it changed it.
 
     Args:
-        settings: Which bucket of which server, with whose credential.
+        settings: Server, bucket and credential.
 
     Raises:
-        Refused: ``bad_endpoint``; ``bucket_unversioned``, when versions can't be kept there.
+        Refused: ``bad_endpoint``; ``bucket_unversioned``: the bucket can't keep versions.
         Unavailable: ``store_away``.
     """
 
@@ -175,7 +177,7 @@ class Connection:
 
 
 def client(settings: S3Store, pool: Pool) -> Minio:
-    """The SDK's client.
+    """Return the SDK's client.
 
     Raises:
         Refused: ``bad_endpoint``.
@@ -200,7 +202,7 @@ def client(settings: S3Store, pool: Pool) -> Minio:
 
 @contextmanager
 def answered(key: str = "", version: str | None = None) -> Iterator[None]:
-    """Turn what the SDK and the network raise into errors of ours."""
+    """Convert errors of the SDK and of the network to errors of ours."""
     try:
         yield
     except S3Error as error:
@@ -210,7 +212,7 @@ def answered(key: str = "", version: str | None = None) -> Iterator[None]:
 
 
 def meaning(error: S3Error, key: str, version: str | None) -> Exception:
-    """What an answer of the server means."""
+    """Return our error for an error answer of the server."""
     if error.code in _TAKEN:
         return Taken(key)
     if error.code == "MethodNotAllowed":
@@ -225,7 +227,7 @@ def meaning(error: S3Error, key: str, version: str | None) -> Exception:
 
 
 def away(reason: str) -> Unavailable:
-    """The store can't do it now."""
+    """Return the error for a store that is unavailable now."""
     return Unavailable(
         "store_away",
         "Le magasin ne répond pas ({reason}).",
@@ -235,9 +237,7 @@ def away(reason: str) -> Unavailable:
 
 
 def clock_differs(ours: datetime, theirs: datetime) -> Unavailable:
-    """One of the two clocks is wrong by so much that a lock would end on another day than it
-    should.
-    """
+    """Return the error for clocks so far apart that a lock would end on the wrong day."""
     return Unavailable(
         "clock_differs",
         "L’horloge de cette machine dit {ours}, celle du magasin {theirs} : rien n’est verrouillé sur cette foi.",
@@ -249,7 +249,7 @@ def clock_differs(ours: datetime, theirs: datetime) -> Unavailable:
 
 
 def paged(pool: Pool, items: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
-    """Items of the SDK's listing, each with whether it is the first of a page of the server's."""
+    """Yield the items of the SDK's listing, each with whether it begins a page of the server's."""
     while True:
         before = pool.requests
         try:

@@ -1,9 +1,8 @@
-"""Two ways to guard a version: the store's own lock, or, in a bucket made without, tags that only
-we heed.
+"""Guard versions by the store's own lock or, in a bucket made without, by tags.
 
-A lock of ours is a day, the store's a moment: midnight UTC after that day. A moment that somebody
-else chose is read as the last day that it covers whole, and a lock in GOVERNANCE mode, which a
-right can lift, as none.
+Tags bind only this service. A lock of ours is a day, the store's a moment: midnight UTC after that
+day. A moment chosen by others is read as the last day that it covers whole, and a lock in
+GOVERNANCE mode, which a right can lift, as none.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ _HOLD: Final = "chartrier-legal-hold"
 
 @dataclass(frozen=True)
 class Guard:
-    """What keeps a version from being destroyed.
+    """Guard of a version against its destruction.
 
     Attributes:
-        by_us: Only our own refusal keeps it; the store would destroy it.
+        by_us: Whether only our own refusal guards it; the store would destroy it.
     """
 
     locked_until: date | None
@@ -36,30 +35,30 @@ class Guard:
     by_us: bool = False
 
     def holds(self, today: date) -> bool:
-        """Whether it still does."""
+        """Whether it guards the version today."""
         return self.legal_hold or (self.locked_until is not None and today <= self.locked_until)
 
 
 class Locks(Protocol):
-    """How versions of a bucket are guarded. Methods raise what the SDK raises."""
+    """The way in which a bucket's versions are guarded. Methods raise the errors of the SDK."""
 
     def options(self, until: date | None) -> dict[str, object]:
-        """What to give with a write."""
+        """Return the SDK's options for a write with this lock."""
 
     def read(self, headers: Mapping[str, str], key: str, version: str) -> Guard:
-        """What guards a version, given the headers of its HEAD."""
+        """Return the guard of a version, from the headers of its HEAD."""
 
     def extend(self, key: str, version: str, until: date) -> None:
-        """Lock for longer."""
+        """Extend the lock."""
 
     def hold(self, key: str, version: str, *, on: bool) -> None:
         """Set or release the legal hold."""
 
 
 def moment(last_day: date) -> datetime:
-    """When a lock of ours ends: midnight after its last day.
+    """Return the moment at which a lock of ours ends: midnight after its last day.
 
-    The last that a date can be for what has no end.
+    For ``date.max``, which stands for no end, the last second of that day.
     """
     if last_day == date.max:
         return datetime.combine(last_day, time(23, 59, 59), UTC)
@@ -67,7 +66,7 @@ def moment(last_day: date) -> datetime:
 
 
 def last_day(until: str) -> date:
-    """The last day that a lock covers whole."""
+    """Return the last day that a lock covers whole."""
     ends = datetime.fromisoformat(until).astimezone(UTC)
     if ends == moment(date.max):
         return date.max
@@ -103,7 +102,7 @@ class StoreLocks:
 
 
 class TagLocks:
-    """Tags on the version: they say until when we refuse to destroy it, and bind nobody else."""
+    """Tags on the version with the end of its lock and its hold; they bind only this service."""
 
     def __init__(self, connection: Connection) -> None:
         self._client = connection.client
@@ -140,7 +139,7 @@ class TagLocks:
 
 
 def locks_of(connection: Connection) -> Locks:
-    """How this bucket guards."""
+    """Return the way in which this bucket guards its versions."""
     return StoreLocks(connection) if connection.locks else TagLocks(connection)
 
 

@@ -1,9 +1,9 @@
-"""Read a version from a bucket; tell an unreadable version from a store that is away.
+"""Read a version from a bucket; distinguish an unreadable version from an absent store.
 
 An S3 whose disk altered the bytes of a version gives none of them: it breaks its answer off, or
-says that it is busy (MinIO: ``503 SlowDownRead``; SeaweedFS: ``500 InternalError``) while it tells
-of the version as if nothing were wrong. Drives that are away for a while look the same, so nothing
-is called altered here (docs/decisions/008).
+answers that it is busy (MinIO: ``503 SlowDownRead``; SeaweedFS: ``500 InternalError``), while it
+shows the version's state as if nothing were wrong. Drives that are away for a while look the same,
+so nothing is called altered here (docs/decisions/008).
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from archive.objects.refusals import missing
 from signing.ground.errors import Refused, Unavailable
 
 _STUCK: Final = {"SlowDownRead", "InternalError"}
-"""What is answered instead of the bytes, twice (``minio_client``)."""
+"""Error codes answered instead of the bytes, twice (``minio_client``)."""
 _AGAIN: Final = 3
-"""How often a body that broke off is asked for again."""
+"""How often a body that broke off is requested again."""
 
 
 UNVERSIONED: Final = "null"
-"""What an S3 calls what was written before its bucket kept versions."""
+"""Version that an S3 gives to objects written before its bucket kept versions."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the store says of one version."""
+    """Headers of the store's answer about one version."""
 
     key: str
     headers: Mapping[str, str]
 
     @property
     def version(self) -> str:
-        """As the store names it."""
+        """Version, as the store names it."""
         return self.headers.get("x-amz-version-id") or UNVERSIONED
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return int(self.headers["content-length"])
 
     @property
     def checksum(self) -> str | None:
-        """SHA-256 in base64, as the store computed it; None where it has one of parts only."""
+        """SHA-256 in base64, as the store computed it; None where it has only those of parts."""
         found = self.headers.get("x-amz-checksum-sha256", "")
         return found if found and "-" not in found else None
 
@@ -59,11 +59,11 @@ class Head:
 def get(
     connection: Connection, key: str, version: str | None, offset: int = 0, length: int = 0
 ) -> urllib3.BaseHTTPResponse:
-    """Ask for bytes; ``length`` 0 is all that follow.
+    """Request the bytes; ``length`` 0 means all that follow.
 
     Raises:
         Refused: ``object_missing``.
-        Unreadable: The store tells of the version and does not give it.
+        Unreadable: The store shows the version's state and does not give its bytes.
     """
     try:
         with answered(key, version):
@@ -81,14 +81,14 @@ def get(
 def chunks(
     connection: Connection, response: urllib3.BaseHTTPResponse, key: str, version: str | None, offset: int, length: int
 ) -> Iterator[bytes]:
-    """Read the body, asking again from where it broke off; then free the connection.
+    """Read the body, requesting it again from where it broke off; then free the connection.
 
     Args:
-        offset: Where it begins.
-        length: How long it is to be; 0: to the end.
+        offset: First byte of the body.
+        length: Its length; 0: to the end.
 
     Raises:
-        Unreadable: It broke off twice at the same place, while the store tells of the version.
+        Unreadable: It broke off twice at the same place, while the store shows the version's state.
     """
     version = response.headers.get("x-amz-version-id") or version
     seen, broken = 0, 0
@@ -111,13 +111,13 @@ def chunks(
         finally:
             response.close()
         if length and seen >= length:
-            return  # it broke off with nothing left to give; and a length of 0 would ask for more
+            return  # it broke off after the last byte; and a length of 0 would request more
         broken += 1
         response = get(connection, key, version, offset + seen, length - seen if length else 0)
 
 
 def tells(connection: Connection, key: str, version: str | None) -> bool:
-    """Whether the store answers for a version, whatever becomes of its bytes."""
+    """Whether the store shows the state of a version, even if it can't give the bytes."""
     try:
         with answered(key, version):
             connection.client.stat_object(connection.bucket, key, version_id=version)
@@ -127,7 +127,7 @@ def tells(connection: Connection, key: str, version: str | None) -> bool:
 
 
 def unexplained(connection: Connection, key: str, version: str | None) -> Unavailable:
-    """What a HEAD that was refused without a word means: a GET says why, and raises it."""
+    """Find by a GET why a HEAD was refused: raise that error, or return that the store is away."""
     get(connection, key, version, 0, 1).close()
     return away("HEAD")
 

@@ -1,7 +1,7 @@
 """An OCFL 1.1 object: build and parse the paths in its folder; its documents. Pure.
 
-A parser answers None for a path that is not one of ours; what it does take apart, ``.path`` builds
-again.
+A parser returns None for a path that is not one of ours; from a parsed path, ``.path`` builds the
+same path again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DECLARED: Final = b"ocfl_object_1.1\n"
 RECORD_JSON: Final = "metadata/record.json"
 PREMIS_JSON: Final = "metadata/premis.json"
 ATTEMPTS: Final = "attempts"
-"""Logical folder of what interrupted attempts left."""
+"""Logical folder of files from interrupted attempts."""
 _SUFFIX: Final = re.compile(r"[a-z0-9]{1,8}")
 _REPORTS: Final = "reports/"
 _COUNT: Final = r"[1-9][0-9]{0,17}"
@@ -37,7 +37,7 @@ _OBJECT_PATH: Final = re.compile(
 
 
 class Role(StrEnum):
-    """What a file of an OCFL object is for."""
+    """Purpose of a file in an OCFL object."""
 
     CONTENT = "content"
     INVENTORY = "inventory"
@@ -50,7 +50,7 @@ class ObjectPath:
     """One file of a record's folder.
 
     Attributes:
-        version: In whose folder it lies; None: beside the versions.
+        version: Version in whose folder it lies; None: directly in the record's folder.
         logical: Its name in the state of a version; of content only.
     """
 
@@ -60,14 +60,14 @@ class ObjectPath:
 
     @property
     def path(self) -> str:
-        """The path again."""
+        """Path of the file."""
         name = {Role.INVENTORY: INVENTORY, Role.SIDECAR: SIDECAR, Role.DECLARATION: DECLARATION}.get(self.role)
         name = name or f"content/{self.logical}"
         return name if self.version is None else f"v{self.version}/{name}"
 
 
 def object_path(path: str) -> ObjectPath | None:
-    """What a path below a record's folder says."""
+    """Parse a path below a record's folder; None for a path that we never write."""
     if path == DECLARATION:
         return ObjectPath(Role.DECLARATION)
     match = _OBJECT_PATH.fullmatch(path)
@@ -80,55 +80,55 @@ def object_path(path: str) -> ObjectPath | None:
 
 
 def version_inventory(number: int) -> str:
-    """Where a version's own inventory lies."""
+    """Return the path of a version's own inventory."""
     return f"v{number}/{INVENTORY}"
 
 
 def version_sidecar(number: int) -> str:
-    """Where the digest of a version's own inventory lies."""
+    """Return the path of the digest of a version's own inventory."""
     return sidecar_of(version_inventory(number))
 
 
 def sidecar_of(inventory: str) -> str:
-    """Where the digest of an inventory lies, as a path or as a key."""
+    """Return the path of an inventory's digest; given its key, the digest's key."""
     return f"{inventory}.sha512"
 
 
 def content_path(version: int, logical: str) -> str:
-    """Where a file that is new in a version lies."""
+    """Return the path of a file that is new in a version."""
     return f"v{version}/content/{logical}"
 
 
 def is_content_of(path: str, logical: str) -> bool:
-    """Whether a path is that of a file with this name, in whichever version."""
+    """Whether a path is that of a file with this name, in any version."""
     found = object_path(path)
     return found is not None and found.logical == logical
 
 
 def attempt_name(path: str) -> str:
-    """Name of what an interrupted attempt left at a path of content."""
+    """Return the logical name of a file that an interrupted attempt left at a path of content."""
     return f"{ATTEMPTS}/{path.replace('/content/', '/')}"
 
 
 def beside(path: str, sha256: str) -> str:
-    """Another path for a file whose own is taken by what an interrupted attempt left."""
+    """Return another path for a file whose own holds bytes of an interrupted attempt."""
     folder, _, name = path.rpartition("/")
     stem, dot, extension = name.partition(".")
     return f"{folder}/{stem}-{sha256[:12]}{dot}{extension}"
 
 
 def original_name(filename: str) -> str:
-    """A safe name for the received bytes; only a plain extension survives."""
+    """Return a safe name for the received bytes; only a plain extension is kept."""
     _, dot, extension = filename.rpartition(".")
     extension = extension.lower()
     return f"original/original.{extension}" if dot and _SUFFIX.fullmatch(extension) else "original/original"
 
 
 def report_name(name: str) -> str:
-    """A safe name for a report.
+    """Return a safe name for a report.
 
     Raises:
-        ValueError: If the name is not one that we make.
+        ValueError: The name is not one that we make.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9_\-]{0,60}\.[a-z0-9]{1,8}", name):
         raise ValueError(f"not the name of a report: {name!r}")
@@ -136,7 +136,7 @@ def report_name(name: str) -> str:
 
 
 def report_of(logical: str) -> str | None:
-    """The report that a file is; None for any other file."""
+    """Return the name of a report's file; None for any other file."""
     return logical.removeprefix(_REPORTS) if logical.startswith(_REPORTS) else None
 
 
@@ -152,7 +152,7 @@ class Content:
 
     Attributes:
         logical: Its name in the state of a version, ``original/original.pdf``.
-        path: Where it lies, relative to the object, ``v1/content/original/original.pdf``.
+        path: Its path, relative to the object, ``v1/content/original/original.pdf``.
     """
 
     logical: str
@@ -162,7 +162,7 @@ class Content:
 
 
 def root_documents() -> dict[str, bytes]:
-    """The few files that make a tenant's folder an OCFL storage root, by name."""
+    """Return, by name, the few files that make a tenant's folder an OCFL storage root."""
     layout = {
         "extension": EXTENSION,
         "description": "Three tuples of three digits of the SHA-512 of the identifier, then the identifier",
@@ -181,12 +181,12 @@ def root_documents() -> dict[str, bytes]:
 
 
 def object_id(record_id: str) -> str:
-    """The identifier that outlives us."""
+    """Return the OCFL identifier of a record, a URN that depends on no system."""
     return f"{_URN}{record_id}"
 
 
 def record_of(identifier: str) -> str:
-    """The record that an object's identifier names."""
+    """Return the record's id from an object's OCFL identifier."""
     return identifier.removeprefix(_URN)
 
 
@@ -198,13 +198,13 @@ def inventory(
     message: str,
     before: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The inventory of a new version.
+    """Make the inventory of a new version.
 
     Args:
-        record_id: Which record.
+        record_id: The record.
         contents: Every file of the version's state, also those that lie in earlier versions.
         created: When the version was decided.
-        message: What it is, in one English word or two.
+        message: The kind of change, in one English word or two.
         before: The inventory of the version before, if there is one.
     """
     earlier: dict[str, Any] = dict(before["versions"]) if before else {}
@@ -236,17 +236,17 @@ def inventory(
 
 
 def sha512(content: bytes) -> str:
-    """Lower-case hex, as OCFL writes it."""
+    """Return the SHA-512 in lower-case hexadecimal, as OCFL writes it."""
     return hashlib.sha512(content).hexdigest()
 
 
 def sidecar(inventory_bytes: bytes) -> bytes:
-    """The file that vouches for an inventory."""
+    """Return the sidecar of an inventory: the file with its digest."""
     return f"{sha512(inventory_bytes)} inventory.json\n".encode()
 
 
 def contents_of(found: Mapping[str, Any], version: str | None = None) -> dict[str, Content]:
-    """The files of a version's state (None: the head), by logical name."""
+    """Return the files of a version's state (None: the head), by logical name."""
     sha256 = {path: digest for digest, paths in found["fixity"]["sha256"].items() for path in paths}
     state = found["versions"][version or found["head"]]["state"]
     result = {}

@@ -1,9 +1,10 @@
-"""Write a version of an OCFL object; what a crash leaves can be finished, and is no lie.
+"""Write a version of an OCFL object, so that an interrupted write can be finished.
 
 Order: content, version inventory and its sidecar, object declaration, root sidecar, root inventory.
-Once a version inventory is there, so is all its content: whoever comes next finishes that version
-and no other. Content that an interrupted attempt left under a name we need is locked and can't go;
-ours then lies beside it and the inventory names both, so that a validator finds no stray file.
+Once a version inventory is there, so is all its content: the next attempt finishes that version and
+no other. Content that an interrupted attempt left under a name we need is locked and can't be
+deleted; ours then gets another name and the inventory lists both, so that a validator finds no
+stray file.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Planned:
 
     @classmethod
     def of(cls, logical: str, content: bytes) -> Planned:
-        """A small file of ours."""
+        """Plan a small file from its bytes."""
         return cls(logical, content, hashlib.sha256(content).hexdigest(), hashlib.sha512(content).hexdigest())
 
 
@@ -53,7 +54,7 @@ class Version:
     Attributes:
         inventory: Root inventory, byte for byte.
         contents: The state, by logical name.
-        stored: What this version added or replaced, by key.
+        stored: Objects that this version added or replaced, by key.
     """
 
     number: int
@@ -64,11 +65,11 @@ class Version:
 
     @property
     def inventory_sha512(self) -> str:
-        """As the journal says it."""
+        """SHA-512 of the inventory, as in the journal."""
         return hashlib.sha512(self.inventory).hexdigest()
 
     def key(self, logical: str) -> str:
-        """Where a file of the state lies in the store."""
+        """Return the key of a file of the state in the store."""
         return self.folder.key(self.contents[logical].path)
 
 
@@ -79,7 +80,7 @@ def ensure_root(store: ObjectStore, tenant: str) -> None:
 
 
 def find_inventory(store: ObjectStore, folder: RecordFolder, number: int) -> bytes | None:
-    """The inventory of a version that was begun far enough to be finished."""
+    """Read a version's own inventory; None if the version was not begun so far."""
     return found(store, folder.key(ocfl.version_inventory(number)))
 
 
@@ -96,13 +97,12 @@ def write(
     """Write the next version.
 
     Args:
-        store: Where.
+        store: The store to write to.
         folder: Of the record.
-        planned: What is new; files of the version before that are not named again stay in the
-            state.
+        planned: New files; files of the version before that are not named again stay in the state.
         until: Lock of every object written.
         created: When the version was decided.
-        message: What it is.
+        message: The kind of change, for the inventory.
         before: Inventory of the version before.
     """
     number = len(before["versions"]) + 1 if before else 1
@@ -131,14 +131,14 @@ def finish(
     until: date,
     stored: dict[str, Stored] | None = None,
 ) -> Version:
-    """Write what follows the content, or what a crash left unwritten of it.
+    """Write the documents that follow the content, or those that a crash left unwritten.
 
     Args:
-        store: Where.
+        store: The store to write to.
         folder: Of the record.
         inventory: Of the version to complete.
         until: Lock of every object.
-        stored: Its content, if it was written just now; else it is looked up.
+        stored: Its content, if it was written just now; else it is read from the store.
     """
     facts = json.loads(inventory)
     number = int(facts["head"][1:])
@@ -166,7 +166,7 @@ def finish(
 
 
 def read_back(store: ObjectStore, version: Version, until: date) -> None:
-    """Check that everything written is locked, as the store states, and read it all again.
+    """Require the lock of every object written, as the store states it, and read all again.
 
     Raises:
         Corrupt: ``altered``, ``missing``, or ``lock_missing``.

@@ -17,10 +17,10 @@ from signing.ground.errors import Corrupt, Refused, Unavailable
 
 
 class Assurance(StrEnum):
-    """What the store itself guarantees; shown on record pages and in evidence."""
+    """Assurance of a store, shown on record pages and in evidence."""
 
     ADVISORY = "advisory"
-    """We refuse, but an administrator of the machine could alter the bytes (they'd be caught)."""
+    """We refuse, but an administrator of the machine could alter the bytes (checks show it)."""
     ENFORCED = "enforced"
     """The store refuses everyone before the date: proven by the probe at start-up."""
 
@@ -29,12 +29,12 @@ class Unreadable(Unavailable):
     """The store answers, and can't give the bytes of this one version.
 
     They may have rotted on its own disks, or the disk that holds them may be away: it proves no
-    alteration, and whoever needs the bytes may try again.
+    alteration, and the caller may try again.
     """
 
 
 def unreadable(key: str) -> Unreadable:
-    """What is raised for such a version."""
+    """Return the error for a version whose bytes the store can't give."""
     return Unreadable(
         "object_unreadable",
         "Le magasin répond, mais ne peut pas relire « {key} » : un de ses disques manque, ou a abîmé ces octets.",
@@ -45,7 +45,7 @@ def unreadable(key: str) -> Unreadable:
 
 
 def lock_missing(key: str, until: date | None) -> Corrupt:
-    """What is raised when a store took the bytes and not their lock."""
+    """Return the error for a store that accepted the bytes and not their lock."""
     return Corrupt(
         "lock_missing",
         "Le magasin n’a pas verrouillé « {key} » jusqu’au {until}.",
@@ -78,13 +78,13 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Listed:
-    """One version of one key, as a listing shows it: enough to find it, not what guards it.
+    """One version of one key, as a listing shows it: enough to find it, without its lock.
 
-    A listing says nothing of locks: an S3 would have to be asked once more for each version.
-    ``stat`` tells.
+    A listing has no locks: an S3 would need one more request for each version. ``stat`` returns
+    them.
 
     Attributes:
-        marker: A delete marker: bytes that were there are hidden, and nobody of ours does that.
+        marker: Whether it is a delete marker: it hides earlier bytes, and we never write one.
     """
 
     key: str
@@ -102,7 +102,7 @@ class ObjectStore(Protocol):
 
     @property
     def assurance(self) -> Assurance:
-        """What the store enforces by itself."""
+        """Assurance that the store itself gives."""
 
     def put(
         self,
@@ -113,23 +113,24 @@ class ObjectStore(Protocol):
         retain_until: date | None = None,
         replace: bool = False,
     ) -> StoredObject:
-        """Write one object, durable when this returns (file and folder synced, or acknowledged by a
-        server).
+        """Write one object, durable when this returns.
 
-        MUST refuse bytes that don't have the given digest, leaving nothing behind. Same bytes at a
-        key that holds them already: the existing version is returned, its lock extended if the new
-        date is later. Other bytes at an existing key: refused, unless ``replace`` (heads only:
-        ``journal/checkpoint``, root ``inventory.json`` and its sidecar, staging; and whatever is
-        put back beside a damaged version). With ``replace`` an existing version is returned only
+        Durable means that file and folder are synced, or that a server acknowledged it.
+
+        MUST refuse bytes that don't have the given digest, leaving nothing behind. If the key
+        already holds the same bytes, the existing version is returned, its lock extended if the new
+        date is later. Other bytes at an existing key are refused, unless ``replace`` (heads only:
+        ``journal/checkpoint``, root ``inventory.json`` and its sidecar, staging; and an object
+        restored next to a damaged version). With ``replace`` an existing version is returned only
         after its bytes were read again.
 
         Raises:
-            Corrupt: ``digest_mismatch``, the source is not what the caller said.
-            Refused: ``object_exists``, other bytes are there.
+            Corrupt: ``digest_mismatch``: the source does not have the given digest.
+            Refused: ``object_exists``: other bytes are there.
         """
 
     def stat(self, key: str, version: str | None = None) -> StoredObject:
-        """State of a version (None: the current one).
+        """Return the state of a version (None: the current one).
 
         Raises:
             Refused: ``object_missing``.
@@ -138,7 +139,9 @@ class ObjectStore(Protocol):
     def read(
         self, key: str, version: str | None = None, *, offset: int = 0, length: int | None = None
     ) -> Iterator[bytes]:
-        """Bytes in chunks of at most 1 MiB. Does not check digests: ``fixity.verified`` does.
+        """Read bytes in chunks of at most 1 MiB.
+
+        Digests are not checked: ``fixity.verified`` does.
 
         Raises:
             Refused: ``object_missing``, before the first chunk; ``bad_range`` when offset is past
@@ -148,12 +151,13 @@ class ObjectStore(Protocol):
         """
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """Every version of every key under the prefix, keys in lexical order, a key's versions
-        oldest first.
+        """List every version of every key under the prefix.
+
+        Keys come in lexical order, a key's versions oldest first.
         """
 
     def extend_lock(self, key: str, version: str, until: date) -> StoredObject:
-        """Lengthen the lock.
+        """Extend the lock.
 
         A date before the present lock changes nothing and returns the present state.
         """
@@ -170,12 +174,12 @@ class ObjectStore(Protocol):
 
 
 def read_all(store: ObjectStore, key: str, version: str | None = None) -> bytes:
-    """The whole of a small object."""
+    """Read a small object whole."""
     return b"".join(store.read(key, version))
 
 
 def found(store: ObjectStore, key: str) -> bytes | None:
-    """The bytes of a small object, or None."""
+    """Read a small object whole; None if it is missing."""
     try:
         return read_all(store, key)
     except Refused as error:

@@ -1,9 +1,8 @@
-"""Whether the store keeps what it is told to keep: a locked object is attacked with everything that
-we hold.
+"""Probe whether a store keeps its locks: attack a locked object with all our credentials.
 
-Assurance is *enforced* only when every attack was refused and the object is what it was; one that
-passes, or that could not be tried, makes it *advisory*, and the reason is said. An attack may only
-harm the probe's own object, or change what it puts back at once (docs/decisions/008).
+Assurance is *enforced* only when every attack was refused and the object is unchanged; an attack
+that passes, or that could not be tried, makes it *advisory*, with a reason. An attack may only harm
+the probe's own object, or make a change that it undoes at once (docs/decisions/008).
 """
 
 from __future__ import annotations
@@ -25,23 +24,24 @@ from signing.ground.clock import Clock, stamp
 from signing.ground.errors import Corrupt, Refused
 
 LOCK_DAYS: Final = 1
-"""The shortest lock that is whole: until the end of tomorrow."""
+"""The shortest lock of a whole day, in days: until the end of tomorrow."""
 
 
 _ON_THE_BUCKET: Final = {Challenge.SUSPEND, Challenge.UNCONFIGURE}
-"""These touch more than our object: tried only after all others were refused."""
+"""These change more than our object: tried only after all others were refused."""
 _BESIDE: Final = {Challenge.OVERWRITE, Challenge.HIDE}
-"""A store that keeps versions may say yes: something comes to lie beside our version, which must
-not change.
+"""A store that keeps versions may accept these.
+
+They add another version of the key, and our version must not change.
 """
 
 
 _CORRUPT: Final = {"lock_missing": "no_lock", "bucket_left_open": "left_open"}
-"""Why a store that broke its word in the middle of a probe enforces nothing."""
+"""Reason why a store that failed in the middle of a probe enforces nothing, by error code."""
 
 
 class Outcome(StrEnum):
-    """What became of an attack."""
+    """Result of an attack."""
 
     REFUSED = "refused"
     PASSED = "passed"
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attack and what became of it; the answer is the store's own word."""
+    """One attack and its result; the answer is the store's own word."""
 
     challenge: Challenge
     credential: str
@@ -59,11 +59,11 @@ class Attempt:
 
     @property
     def said(self) -> str:
-        """The attack in French."""
+        """The attack, in French."""
         return SAID[self.challenge]
 
     def as_json(self) -> dict[str, str]:
-        """As it is kept and shown."""
+        """Return the attempt as it is stored and shown."""
         return {
             "attack": self.challenge.value,
             "said": self.said,
@@ -75,10 +75,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a probe showed.
+    """Result of a probe.
 
     Attributes:
-        reason: One of ``challenges.REASONS``: why the assurance is what it is.
+        reason: One of ``challenges.REASONS``: the reason for the assurance.
     """
 
     at: datetime
@@ -88,7 +88,7 @@ class Probe:
     attempts: tuple[Attempt, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """As ``doctor --json`` shows it."""
+        """Return the probe as ``doctor --json`` shows it."""
         return {
             "at": stamp(self.at),
             "store": self.store,
@@ -99,10 +99,10 @@ class Probe:
 
 
 def run(store: ProbedStore, clock: Clock) -> Probe:
-    """Attack the store.
+    """Probe the store.
 
     Raises:
-        Unavailable: The store did not answer: nothing was shown.
+        Unavailable: The store did not answer: the probe has no result.
     """
     at = clock()
     course = _Course(store, at.date() + timedelta(days=LOCK_DAYS), clock)
@@ -133,14 +133,14 @@ class _Course:
         self._target: StoredObject | None = None
 
     def place(self) -> StoredObject:
-        """A locked object to attack."""
+        """Write a locked object to attack."""
         self._content = canonical({"v": 1, "type": "probe", "at": stamp(self._clock()), "salt": secrets.token_hex(16)})
         digest = hashlib.sha256(self._content).hexdigest()
         self._target = self._store.put(PROBE, self._content, sha256=digest, retain_until=self._until, replace=True)
         return self._target
 
     def intact(self) -> bool:
-        """Whether the object is what it was, and locked as it was."""
+        """Whether the object and its lock are unchanged."""
         if self._target is None:
             return False
         try:
@@ -151,11 +151,11 @@ class _Course:
         return read == self._content and now.locked_until is not None and now.locked_until >= self._until
 
     def became(self, error: Corrupt) -> Outcome:
-        """What became of the attack that ended the probe."""
+        """Return the result of the attack that ended the probe."""
         return Outcome.PASSED if self.tried and error.code == "bucket_left_open" else Outcome.NOT_TRIED
 
     def run(self) -> None:
-        """Every attack with every credential; a new object where one fell."""
+        """Try every attack with every credential, on a new object after one was destroyed."""
         made = self.made
         for holder in self._store.credentials():
             for challenge in holder.challenges:
@@ -194,7 +194,7 @@ def _judged(store: ProbedStore, attempts: Sequence[Attempt], *, held: bool) -> t
 
 
 def _sweep(store: ObjectStore) -> None:
-    """Destroy earlier probes whose lock has ended, and what attacks left beside them."""
+    """Destroy earlier probes whose lock has ended, and the versions that attacks added."""
     for item in list(store.list(PROBES)):
         with suppress(Refused):
             store.delete(item.key, item.version)

@@ -1,5 +1,6 @@
-"""From when the public may read: the national list of access rules (code du patrimoine, L213-2).
-Pure.
+"""Access delays: from when the public may read, by the national list of access rules.
+
+Code du patrimoine, art. L213-2. Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from archive.retention.sentences import HARD, NARROW, in_words
 
 @dataclass(frozen=True)
 class Access:
-    """From when the public may read."""
+    """Access to one record: the day from which the public may read, and its explanation."""
 
     communicable_on: date | None
     explanation: str
@@ -26,7 +27,7 @@ class _Delay:
     since: str
     why: str
     words: str = ""
-    """What a list of rules says of it, the delay first; the reason where it is as short."""
+    """French words for a list of rules, the delay first; empty where ``why`` is as short."""
 
 
 _DOCUMENT: Final = "document"
@@ -66,12 +67,12 @@ _DELAYS: Final = {
 
 
 def access_rules() -> dict[str, str]:
-    """The national list: code and French words of each rule, message ids, by code."""
+    """Return the national list: the French words of each rule, message ids, by code."""
     return {code: _DELAYS[code].words or _DELAYS[code].why for code in sorted(_DELAYS)}
 
 
 def access_of(code: str | None, *, document_date: date | None, closed_on: date | None) -> Access:
-    """From when the public may read, by the national list of access rules (L213-2).
+    """Return from when the public may read, by the national list of access rules (L213-2).
 
     The count starts from the most recent date known: a file opens when its last document may.
     """

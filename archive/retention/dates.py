@@ -1,7 +1,7 @@
 """Durations, start events, and the days that follow from them. Pure.
 
 Dates are computed as the national referential does: end = start + duration in calendar units, never
-from a date that nobody gave.
+from a date that was not given.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 FOREVER: Final = date(2399, 12, 31)
-"""The lock of what has no end when the horizon is 0: the file systems we know keep no date far
-beyond.
+"""End of a lock without an end when the horizon is 0.
+
+The file systems we know keep no date far beyond.
 """
 
 
 class StartField(StrEnum):
-    """Fields of a description that may tell the date of a start event."""
+    """Fields of a description with the date of a start event."""
 
     DOCUMENT_DATE = "document_date"
     CLOSED_ON = "closed_on"
@@ -35,11 +36,11 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Start:
-    """A start event: how it reads after « à compter de », and which date tells it."""
+    """A start event: its words after « à compter de », and the field with its date."""
 
     phrase: str
     known_by: StartField | None
-    """None when no field of a record tells it."""
+    """Field with the date; None when a record has no such field."""
     year_end: bool = False
 
 
@@ -66,14 +67,14 @@ START_EVENTS: Final = {
     "authorisation_end": Start("la fin de l’autorisation", _CLOSED),
     "agreement_end": Start("la fin de l’agrément", _CLOSED),
 }
-"""``closed_on`` is the end of the business case, whatever it is called.
+"""Start events, by code.
 
-Never taken for a beginning.
+``closed_on`` is the end of the business case, under any name, and never its beginning.
 """
 
 
 def end_date(start: date, duration: int, unit: Unit) -> date:
-    """Start + duration; a day that the month does not have becomes its last (29 February -> 28).
+    """Return start + duration; a day that the month lacks becomes its last (29 February -> 28).
 
     Raises:
         OverflowError: If the end lies beyond the calendar.
@@ -95,7 +96,7 @@ def end_date(start: date, duration: int, unit: Unit) -> date:
 
 
 def start_date(event: str, *, document_date: date | None, closed_on: date | None) -> date | None:
-    """The date on which the count starts; None when nobody gave what tells it."""
+    """Return the date on which the count starts; None when it was not given."""
     start = START_EVENTS.get(event)
     if start is None:
         return None
@@ -112,5 +113,5 @@ def start_date(event: str, *, document_date: date | None, closed_on: date | None
 
 
 def farthest_lock(today: date, horizon_days: int) -> date:
-    """Last day of a lock without an end of its own: the horizon; 0 = for as long as a store can."""
+    """Return the last day of an open-ended lock: the horizon; 0 = for as long as a store can."""
     return today + timedelta(days=horizon_days) if horizon_days else FOREVER

@@ -1,4 +1,4 @@
-"""What a rule and the access rules decide for one record. Pure."""
+"""Retention decisions: apply a rule and the access rules to one record. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archive.retention.rules import Retention, Rule
 
 @dataclass(frozen=True)
 class RetentionDecision:
-    """All that the schedule answers for one record."""
+    """Decision of the schedule for one record, with its reasons."""
 
     retention: Retention
     access: Access
@@ -36,7 +36,7 @@ def retention_of(
     Args:
         rule: None when the type of the document has none.
         phrase: The type with its article, « une facture »; None when the type is not in the list.
-        document_type: As given.
+        document_type: Label of the type, or its code as given when it is not in the list.
         document_date: Of the document.
         closed_on: End of the business case.
     """

@@ -1,6 +1,6 @@
-"""A retention rule and what it means for a record: until when, and what then. Pure.
+"""Retention rules and their result for a record: the end and the final action. Pure.
 
-What can't be computed has no end, and nothing without an end is ever destroyed.
+A duration that can't be computed has no end, and nothing without an end is ever destroyed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Retention:
-    """What a rule means for one record.
+    """Result of a rule for one record.
 
     Attributes:
-        ends_on: End of the time the rule asks for; None = no end yet, or never.
+        ends_on: End of the time that the rule requires; None = no end yet, or never.
         explanation: One or two French sentences.
     """
 
@@ -49,10 +49,10 @@ class Retention:
 
 
 def retain_until(retention: Retention, today: date, horizon_days: int) -> date:
-    """Last day of the store's lock: the end of retention, but no further than the horizon.
+    """Return the last day of the store's lock: the end of retention, within the horizon.
 
-    What is kept for ever has no end. A retention that is over already still gets one day, because
-    a store takes no lock in the past.
+    A record kept for ever has no end. A retention that is over already still gets one day, because
+    a store accepts no lock in the past.
     """
     limit = farthest_lock(today, horizon_days)
     kept_for_ever = retention.final_action.kept_for_ever

@@ -1,4 +1,4 @@
-"""A tenant's document types and retention rules, from the bundled pack to the dates of a record."""
+"""Retention schedule of a tenant: document types, rules, and the dates they give a record."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class _TypeLine:
 
 
 def pack_folder() -> Path:
-    """Folder of the rule packs."""
+    """Return the folder of the rule packs."""
     return shipped("rules")
 
 
 def read_pack(path: Path) -> list[tuple[Rule, str]]:
-    """The rules of a pack and their sources.
+    """Read the rules of a pack, each with its source.
 
     Raises:
-        ValueError: For a line that does not make sense; a pack is right as a whole or not loaded.
+        ValueError: A line does not make sense; a pack is loaded as a whole or not at all.
     """
     rules: dict[str, tuple[Rule, str]] = {}
     with path.open(encoding="utf-8", newline="") as lines:
@@ -77,9 +77,9 @@ def _types() -> dict[str, _TypeLine]:
 
 
 def load_pack(session: Session, tenant: str, *, pack: str = PACK, at: datetime | None = None) -> None:
-    """Give a tenant the bundled rules, as drafts, and the document types.
+    """Add the bundled rules, as drafts, and the document types to a tenant.
 
-    What it has already stays.
+    Rules and types that it has already are kept.
     """
     now = at or utc_now()
     known = set(session.scalars(select(RetentionRuleRow.code).where(RetentionRuleRow.tenant_id == tenant)))
@@ -102,13 +102,13 @@ def load_pack(session: Session, tenant: str, *, pack: str = PACK, at: datetime |
 
 
 def document_types(session: Session, tenant: str) -> Sequence[DocumentTypeRow]:
-    """The tenant's list, by label."""
+    """Return the tenant's list of document types, by label."""
     query = select(DocumentTypeRow).where(DocumentTypeRow.tenant_id == tenant)
     return session.scalars(query.order_by(DocumentTypeRow.label, DocumentTypeRow.code)).all()
 
 
 def rule(session: Session, tenant: str, code: str, version: int | None = None) -> Rule | None:
-    """One rule, in one version or the latest."""
+    """Return one rule, in one version or the latest; None if there is none."""
     query = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == tenant, RetentionRuleRow.code == code)
     if version is not None:
         query = query.where(RetentionRuleRow.version == version)
@@ -128,13 +128,13 @@ def rule(session: Session, tenant: str, code: str, version: int | None = None) -
 
 
 def rule_for(session: Session, tenant: str, document_type: str | None) -> Rule | None:
-    """The rule in force for a type of document; None when it has none or the type is unknown."""
+    """Return the rule in force for a document type; None for a type unknown or without a rule."""
     row = session.get(DocumentTypeRow, (tenant, document_type)) if document_type else None
     return rule(session, tenant, row.rule_code) if row is not None and row.rule_code else None
 
 
 def decide(session: Session, tenant: str, description: Description) -> RetentionDecision:
-    """Dates and sentences for a record, and what somebody should complete."""
+    """Decide retention and access of a record, with remarks on what should be completed."""
     code = description.document_type
     row = session.get(DocumentTypeRow, (tenant, code)) if code else None
     in_force = rule_for(session, tenant, code)
@@ -162,7 +162,7 @@ def _remarks(
 
 
 def _phrase(row: DocumentTypeRow) -> str:
-    """The type with its article; a tenant's own label has no article that we know."""
+    """Return the type with its article; without one for a label that is the tenant's own."""
     line = _types().get(row.code)
     if line is not None and line.label == row.label:
         return line.phrase

@@ -1,4 +1,4 @@
-"""Why a record is kept, until when, and what then: in French sentences. Pure."""
+"""French sentences on a record's retention: why, until when, and what then. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from archive.retention.dates import START_EVENTS, StartField, Unit
 from archive.retention.rules import Rule
 
 NARROW: Final = "\u202f"
-"""Before ``: ; ? !`` and inside « »."""
+"""Space before ``: ; ? !`` and inside « »."""
 HARD: Final = "\u00a0"
-"""In dates and durations."""
+"""Space in dates and durations."""
 MONTHS: Final = (
     "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()  # noqa: SIM905
 )
@@ -20,22 +20,22 @@ _UNITS: Final = {Unit.DAY: ("jour", "jours"), Unit.MONTH: ("mois", "mois"), Unit
 
 
 def in_words(day: date) -> str:
-    """« 31 décembre 2036 », with spaces that don't break."""
+    """Write a day as « 31 décembre 2036 », with spaces that don't break."""
     return f"{'1er' if day.day == 1 else day.day}{HARD}{MONTHS[day.month - 1]}{HARD}{day.year}"
 
 
 def because_of(rule: Rule, phrase: str) -> str:
-    """« parce que c’est une facture (règle …) »."""
+    """Write « parce que c’est une facture (règle …) »."""
     return f"parce que c’est {phrase} (règle{HARD}{rule.code})"
 
 
 def of_type(label: str | None) -> str:
-    """« un document de type … »: for a type without an article that we know."""
+    """Write « un document de type … », for a type without a known article."""
     return f"un document de type «{NARROW}{label}{NARROW}»"
 
 
 def without_limit(because: str) -> str:
-    """For a rule whose duration never ends."""
+    """Write the sentence for a rule whose duration never ends."""
     return f"Sans limite de durée, {because}."
 
 
@@ -52,7 +52,7 @@ def _since(rule: Rule) -> str:
 
 
 def dated(rule: Rule, because: str, start: date, end: date) -> str:
-    """For a rule whose end is known."""
+    """Write the sentences for a rule whose end is known."""
     count = f"{_lasting(rule)} à compter {_since(rule)} ({in_words(start)})"
     match rule.final_action:
         case FinalAction.KEEP:
@@ -72,7 +72,7 @@ def dated(rule: Rule, because: str, start: date, end: date) -> str:
 
 
 def without_start(rule: Rule, because: str) -> str:
-    """For a rule whose start event has no date here."""
+    """Write the sentence for a rule whose start event has no date here."""
     first = "Définitivement" if rule.final_action.kept_for_ever else "Sans date de fin pour l’instant"
     return f"{first}, {because}{NARROW}: {_lasting(rule)} à compter {_since(rule)}, et {_missing(rule)}."
 
@@ -91,7 +91,7 @@ def _missing(rule: Rule) -> str:
 
 
 def without_rule(phrase: str | None, document_type: str | None) -> str:
-    """For a record that no rule applies to."""
+    """Write the sentences for a record without a rule."""
     if not document_type:
         why = "le type du document n’est pas indiqué"
     elif phrase is None:
