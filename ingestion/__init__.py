@@ -1,1 +1,1 @@
-"""Turns a deposit into a record, and assembles the system."""
+"""Ingestion: turns a deposit into a record, and assembles the system."""

@@ -43,15 +43,15 @@ if TYPE_CHECKING:
     from signing.note import LogKey
 
 ORGANISATION: Final = "Chartrier"
-"""Name on the certificates that we make ourselves; a real seal carries the administration's."""
+"""Name on the certificates that we make; a real seal carries the administration's name."""
 
 
 class System:
-    """Every part of the product, made on first use and kept.
+    """System: every part of the product, made on first use and kept.
 
     Args:
-        pooled: False in workers, where a connection must not cross a fork.
-        sees: Whose rows transactions see by default (``archive.database.tenancy``).
+        pooled: Whether connections are pooled; False in workers, as none may cross a fork.
+        sees: Tenants whose rows transactions see by default (``archive.database.tenancy``).
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class System:
 
     @cached_property
     def copy_store(self) -> ProbedStore | None:
-        """Where the second copy is; None: there is none."""
+        """Store of the second copy; None if there is none."""
         chosen = self.settings.archive.copy_store
         return None if chosen is None else self._opened(chosen)
 
@@ -94,44 +94,44 @@ class System:
         return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others)
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """Probe the store again if its last probe is that old (``archive.objects.assurance``)."""
+        """Probe the store if its last probe is that old (``archive.objects.assurance``)."""
         return probe_again(self.database, self.store, self.clock, after=after)
 
     def probe_copy(self, *, after: timedelta = timedelta(0)) -> Probe | None:
-        """The same of the second store; None too where there is none."""
+        """Probe the second store in the same way; None if there is none."""
         if self.copy_store is None:
             return None
         return probe_again(self.database, self.copy_store, self.clock, after=after)
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The journal's sequencer."""
+        """Sequencer of the journal."""
         return Ledger(self.database, self.clock)
 
     @cached_property
     def stores(self) -> Stores:
-        """What the verbs of ``archive.holdings`` work on."""
+        """Stores: the object on which the verbs of ``archive.holdings`` work."""
         from archive.holdings.stores import Stores
 
         return Stores(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def register(self) -> Register:
-        """What the store is told of each tenant."""
+        """Register of tenants in the store."""
         from archive.catalogue.tenant_register import Register
 
         return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def holds(self) -> Holds:
-        """Places and releases holds."""
+        """Holds: places and releases them."""
         from archive.disposition.holds.decisions import Holds
 
         return Holds(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
 
     @cached_property
     def locks(self) -> Locks:
-        """Extends the locks of the store."""
+        """Locks: extends those of the store."""
         from archive.disposition.locks import Locks
 
         return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
@@ -140,28 +140,28 @@ class System:
 
     @cached_property
     def log_key(self) -> LogKey:
-        """Signs receipts and checkpoints."""
+        """Log key: signs receipts and checkpoints."""
         from signing.note import LogKey
 
         return LogKey.load(self.settings.signing.keys / "log.key", self.settings.archive.origin)
 
     @cached_property
     def signer(self) -> Signer:
-        """Holds the seal's key."""
+        """Signer: holds the seal's key."""
         from signing.signers.pem import load_signer
 
         return load_signer(self.settings.signing)
 
     @cached_property
     def timestamper(self) -> Timestamper:
-        """Says what time it was."""
+        """Timestamper: attests the time."""
         from signing.timestampers.rfc3161 import load_timestamper
 
         return load_timestamper(self.settings.signing, self.clock)
 
     @cached_property
     def publisher(self) -> Publisher:
-        """Seals the journal."""
+        """Publisher: seals the journal."""
         from archive.journal.publisher import Publisher
 
         return Publisher(
@@ -176,7 +176,7 @@ class System:
 
     @cached_property
     def evidence(self) -> Evidence:
-        """Makes evidence bundles."""
+        """Evidence: makes evidence bundles."""
         from archive.evidence.bundle import Evidence
 
         return Evidence(
@@ -194,7 +194,7 @@ class System:
 
     @cached_property
     def index(self) -> SearchIndex:
-        """The search index: in the home folder, or the cluster of ``CHARTRIER_SEARCH_URL``."""
+        """Search index: in the home folder, or on the cluster of ``CHARTRIER_SEARCH_URL``."""
         chosen = self.settings.search
         if chosen.url is not None:
             from search.engines.elastic import ElasticIndex
@@ -208,14 +208,14 @@ class System:
 
     @cached_property
     def follower(self) -> Follower:
-        """Brings the index up to the journal."""
+        """Follower: applies the journal to the index."""
         from search.follower import Follower
 
         return Follower(self.database, self.index, self.record_reader.entry)
 
     @cached_property
     def record_reader(self) -> RecordReader:
-        """Reads records as the index wants them."""
+        """Reader of records for the index."""
         from ingestion.tools.alto import text_of_pages
         from search.reader import RecordReader
 
@@ -225,7 +225,7 @@ class System:
 
     @cached_property
     def notifier(self) -> Notifier:
-        """Notifier of commits that leave work: in this home, or by PostgreSQL."""
+        """Notifier of commits that leave work: on this machine, or by PostgreSQL."""
         if self.database.is_sqlite:
             return LocalNotifier(self.settings.home, "committed")
         from archive.database.postgres import Listener
@@ -234,7 +234,7 @@ class System:
 
     @cached_property
     def intake(self) -> Intake:
-        """The door for deposits."""
+        """Intake: receives deposits."""
         from ingestion.reception.dry_run import DryRun
 
         return Intake(
@@ -255,14 +255,14 @@ class System:
 
     @cached_property
     def queue(self) -> TaskQueue:
-        """Celery, over the broker that was named or the Valkey of this home."""
+        """Queue: Celery over the configured broker or the Valkey of this home."""
         from ingestion.queue.celery import CeleryQueue, make_app
 
         return CeleryQueue(make_app(self.broker_url, self.settings.ingestion.broker_ca))
 
     @property
     def broker_url(self) -> str:
-        """Where wake-ups travel."""
+        """URL of the broker of wake-ups."""
         named = self.settings.ingestion.broker_url
         if named is not None:
             return named.get_secret_value()
@@ -272,7 +272,7 @@ class System:
 
     @cached_property
     def sandbox(self) -> Sandbox:
-        """Where foreign bytes are parsed; begins on its first call."""
+        """Sandbox in which foreign bytes are parsed; its process starts at the first call."""
         from ingestion.tools.sandbox import Sandbox
 
         return Sandbox()
@@ -286,7 +286,7 @@ class System:
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The pipeline with its tools."""
+        """Stages of the pipeline, with their tools."""
         from ingestion.processing.pipeline import pipeline
 
         return pipeline(
@@ -300,7 +300,7 @@ class System:
 
     @cached_property
     def runner(self) -> Runner:
-        """Advances deposits."""
+        """Runner: advances deposits."""
         from ingestion.processing.runner import Runner
 
         return Runner(
@@ -316,14 +316,14 @@ class System:
 
     @cached_property
     def relay(self) -> Relay:
-        """Sends wake-ups."""
+        """Relay: sends wake-ups."""
         from ingestion.processing.relay import Relay
 
         return Relay(self.database, self.queue, self.clock)
 
     @cached_property
     def sweeper(self) -> Sweeper:
-        """Finds lost work."""
+        """Sweeper: finds lost work."""
         from ingestion.processing.sweeper import Sweeper
 
         return Sweeper(self.database, self.queue, self.store, self.settings.home, self.clock)
@@ -342,7 +342,7 @@ class System:
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
-        """One process of this home at a time."""
+        """Let one process of this home at a time run the block."""
         run = self.settings.home / "run"
         run.mkdir(parents=True, exist_ok=True)
         with (run / f"{name}.lock").open("w") as lock:
@@ -350,7 +350,7 @@ class System:
             yield
 
     def initialise(self) -> None:
-        """Make or update everything that a start needs; several processes may call it."""
+        """Make or update all that a start needs; several processes may call it."""
         home = self.settings.home
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
@@ -367,13 +367,13 @@ class System:
             self.probe(after=PROBE_EVERY)
 
     def prepare_rebuild(self) -> None:
-        """Tables and nothing else: what ``rebuild all`` begins with."""
+        """Make the tables and nothing else, for ``rebuild all``."""
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone("initialise"):
             prepare(self.settings.archive, self.database)
 
     def create_tenant(self, tenant: str, name: str) -> bool:
-        """Open a tenant with its document types and retention rules; False if it was there already.
+        """Open a tenant with document types and retention rules; False if it existed already.
 
         Raises:
             Refused: ``bad_tenant``.
@@ -382,7 +382,7 @@ class System:
             return self.register.open_tenant(session, tenant, name)
 
     def close(self) -> None:
-        """Let go of everything that was opened."""
+        """Close everything that was opened."""
         made = vars(self)
         for name in ("sandbox", "index", "queue", "notifier"):
             if name in made:
@@ -392,5 +392,5 @@ class System:
 
 
 def assemble(settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING) -> System:
-    """The system that these settings describe; nothing is opened yet."""
+    """Make the system that these settings describe; nothing is opened yet."""
     return System(settings, pooled=pooled, clock=clock, sees=sees)

@@ -1,4 +1,4 @@
-"""Logs for operators: one JSON object a line on standard error, no personal content."""
+"""Write logs for operators: one JSON object a line on standard error, no personal content."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import structlog
 _SECRET = re.compile(r"chr_[0-9A-Za-z]{20,}")
 
 _CREDENTIALS = re.compile(r"(://[^/\s:@\"']*):[^/\s@\"']+@")
-"""Password of a URL: brokers and databases are named by one."""
+"""Password of a URL; brokers and databases have such URLs."""
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Blank whatever looks like a key or a URL's password, wherever it slipped in."""
+    """Blank everything that looks like a key or a URL's password, in any value."""
     return {key: _blanked(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
@@ -59,9 +59,9 @@ def configure_logs(*, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
-    for name in ("amqp", "urllib3"):  # a line for each request of theirs says nothing new
+    for name in ("amqp", "urllib3"):  # a line for each of their requests adds nothing
         logging.getLogger(name).setLevel(logging.WARNING)
-    # while Elasticsearch is away its client writes three tracebacks a try; who asked says it in one
-    # line
+    # while Elasticsearch does not answer, its client writes three tracebacks a try; the caller logs
+    # one line
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    logging.getLogger("uvicorn.access").disabled = True  # ours says the same with a trace and without query strings
+    logging.getLogger("uvicorn.access").disabled = True  # our line has the same facts, a trace id and no query string

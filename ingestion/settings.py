@@ -1,6 +1,4 @@
-"""The one root of settings: environment ``CHARTRIER_*``, a TOML file, ``…_FILE`` for secrets. Built
-once.
-"""
+"""Settings: environment ``CHARTRIER_*``, a TOML file, ``…_FILE`` for secrets. Built once."""
 
 from __future__ import annotations
 
@@ -22,13 +20,13 @@ from signing.settings import GeneratedSeal, Pkcs12Seal, SealSettings, SigningSet
 PREFIX = "CHARTRIER_"
 
 BROKERS = ("redis", "rediss", "valkey", "valkeys", "redis+socket", "valkey+socket", "amqp", "amqps")
-"""Schemes of broker URLs that ``ingestion.queue.brokers`` knows."""
+"""Schemes of broker URLs that ``ingestion.queue.brokers`` accepts."""
 
 
 class Names(BaseModel):
-    """The flat names that people set; ``Settings`` is made of them.
+    """Flat names that administrators set; ``Settings`` is made from them.
 
-    All optional: nothing set = embedded.
+    All are optional; without any, everything runs on one machine.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -94,14 +92,14 @@ class Names(BaseModel):
 
 
 class IngestionSettings(BaseModel):
-    """How documents travel."""
+    """Settings of ingestion: broker, workers, limits, tools."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     broker_url: SecretStr | None
-    """None: a Valkey that ``serve`` starts in ``home/run``."""
+    """None stands for the Valkey that ``serve`` starts in ``home/run``."""
     broker_ca: Path | None
-    """PEM of the authority behind a ``rediss`` or ``amqps`` URL; None: the system's."""
+    """PEM of the authority of a ``rediss`` or ``amqps`` URL; None: the system's."""
     workers: int
     max_deposit_bytes: int
     clamd_socket: str
@@ -110,23 +108,23 @@ class IngestionSettings(BaseModel):
 
 
 class SearchSettings(BaseModel):
-    """Where the index is."""
+    """Settings of search: where the index is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str | None
-    """None: tantivy in ``root``."""
+    """None stands for tantivy in ``root``."""
     root: Path
     api_key: SecretStr | None
-    """Of Elasticsearch; None: it asks for none."""
+    """API key of Elasticsearch; None if it needs none."""
     ca: Path | None
-    """PEM of the authority behind an ``https`` URL; None: the system's."""
+    """PEM of the authority of an ``https`` URL; None: the system's."""
     prefix: str
-    """Names of our indexes begin with it: several installations can share a cluster."""
+    """Beginning of the names of our indexes, so that several installations can share a cluster."""
 
 
 class SecurityContact(BaseModel):
-    """Whom to tell of a security fault, and until when that address holds (RFC 9116)."""
+    """Contact for security faults, and the day until which it is valid (RFC 9116)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -135,7 +133,7 @@ class SecurityContact(BaseModel):
 
 
 class ApiSettings(BaseModel):
-    """Where we listen."""
+    """Settings of the API: where it listens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -145,14 +143,14 @@ class ApiSettings(BaseModel):
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose ``X-Forwarded-For`` and ``-Proto`` are believed.
 
-    Empty: nobody's.
+    If empty, nobody's are.
     """
     security: SecurityContact | None = None
-    """None: ``/.well-known/security.txt`` is not there."""
+    """Without it, ``/.well-known/security.txt`` is not served."""
 
 
 class Settings(BaseModel):
-    """Complete and frozen: a half-configured store can't exist."""
+    """Settings, complete and frozen: a half-configured store can't exist."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -165,7 +163,7 @@ class Settings(BaseModel):
 
 
 def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
-    """Build the settings: file first, environment over it.
+    """Build the settings from the file and the environment, which overrides the file.
 
     Args:
         environment: Defaults to the process's own.
@@ -253,9 +251,9 @@ def _compose(names: Names) -> Settings:
 
 
 def _proxies(written: str) -> tuple[str, ...]:
-    """Addresses and networks.
+    """Read the addresses and networks of trusted proxies.
 
-    Whoever is named here may say for whom he asks, so "everybody" is refused.
+    A trusted proxy may claim any client address, so a network that holds everybody is refused.
     """
     faults, found = [], []
     for one in (part.strip() for part in written.split(",")):
@@ -275,7 +273,7 @@ def _proxies(written: str) -> tuple[str, ...]:
 
 
 def _security(names: Names) -> SecurityContact | None:
-    """Both or neither: a contact without a date is not a valid file (RFC 9116, 2.5.5)."""
+    """Read contact and date, both or neither: RFC 9116, 2.5.5 demands the date."""
     contact, until = names.security_contact, names.security_expires
     if not contact and not until:
         return None
@@ -305,7 +303,10 @@ def _database_url(names: Names, home: Path) -> SecretStr:
 
 
 def _broker_url(names: Names) -> SecretStr | None:
-    """None when the broker is ours; the URL holds a password and is never repeated in a message."""
+    """Read the broker's URL; None when the broker is ours.
+
+    It holds a password, so no message repeats it.
+    """
     url = names.broker_url.get_secret_value()
     if not url:
         return None
@@ -332,7 +333,7 @@ def _copy_store(names: Names, home: Path) -> StoreSettings | None:
 
 
 def _s3(names: Names, group: str) -> S3Store | None:
-    """The store that a group of names describes; None when the group is not set."""
+    """Read the store that a group of names describes; None when the group is not set."""
     parts = {
         "endpoint": getattr(names, f"{group}_endpoint"),
         "bucket": getattr(names, f"{group}_bucket"),
@@ -361,9 +362,7 @@ def _refused(faults: list[str]) -> Refused:
 
 
 def child_environment(config: Path | None = None) -> dict[str, str]:
-    """The environment for a process of ours: this one's, and the settings file if one was named on
-    the command line.
-    """
+    """Return the environment of a child process: this one's, with the settings file if named."""
     named = {"CHARTRIER_CONFIG": str(config.absolute())} if config is not None else {}
-    # many threads, few at work at once: one heap each would only hold on to memory
+    # many threads, few at work at once: one heap for each would only keep memory
     return {"MALLOC_ARENA_MAX": "2"} | dict(os.environ) | named

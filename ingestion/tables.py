@@ -12,7 +12,7 @@ from archive.database.engine import Base
 
 
 class DepositRow(Base):
-    """What a producer handed over, and how far it has come."""
+    """Deposit: what a producer handed over, and the state of its processing."""
 
     __tablename__ = "deposits"
     __table_args__ = (
@@ -27,7 +27,7 @@ class DepositRow(Base):
     """SHA-256 over the canonical request: fields, filename, content digest."""
     state: Mapped[str] = mapped_column(String(20))
     version: Mapped[int]
-    """Grows with every visible change: the ETag."""
+    """Number that grows with every visible change; used as the ETag."""
     agent: Mapped[str] = mapped_column(String(200))
     """``user:<id>`` or ``key:<id>``."""
     filename: Mapped[str] = mapped_column(Text)
@@ -36,28 +36,28 @@ class DepositRow(Base):
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     sha512: Mapped[str] = mapped_column(String(128))
     fields: Mapped[dict[str, Any]]
-    """The text fields as given (title, document_type …)."""
+    """Text fields as given (title, document_type …)."""
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     staging_key: Mapped[str] = mapped_column(Text)
     staging_version: Mapped[str] = mapped_column(String(200))
     entry: Mapped[int]
-    """Journal entry ``DepositReceived``."""
+    """Number of the journal entry ``DepositReceived``."""
     leaf_hash: Mapped[str] = mapped_column(String(64))
     record_id: Mapped[str | None] = mapped_column(String(36))
     problem: Mapped[dict[str, Any] | None]
     priority: Mapped[int]
-    """0 a clerk waits, 5 a batch, 9 the night (lower goes first)."""
-    # the lease: who works on it
+    """0 if a clerk waits, 5 for a batch, 9 for the night (lower goes first)."""
+    # the lease: the worker that has it
     lease_owner: Mapped[str | None] = mapped_column(String(100))
     lease_until: Mapped[datetime | None]
     fence: Mapped[int]
     attempts: Mapped[int]
-    """Claims since the last committed stage; three killed workers mean quarantine."""
+    """Claims since the last committed stage; after three killed workers comes quarantine."""
 
 
 class StageRunRow(Base):
-    """The latest run of one stage for one deposit; earlier runs are in the journal."""
+    """Latest run of one stage for one deposit; earlier runs are in the journal."""
 
     __tablename__ = "stage_runs"
     deposit_id: Mapped[str] = mapped_column(ForeignKey("deposits.id"), primary_key=True)
@@ -79,17 +79,17 @@ class StageRunRow(Base):
     """name -> {"sha256", "sha512", "size", "key", "version"}: checkpoints in staging."""
     facts: Mapped[dict[str, Any] | None]
     remarks: Mapped[list[Any] | None]
-    """``[{"code", "detail", "stage"}]``: become the record's warnings."""
+    """``[{"code", "detail", "stage"}]``: added to the record's warnings."""
 
 
 class PageTaskRow(Base):
-    """A chunk of pages recognised as a task of its own."""
+    """Page task: a chunk of pages recognised as a task of its own."""
 
     __tablename__ = "page_tasks"
     __table_args__ = (Index("ix_page_tasks_state_lease", "state", "lease_until"),)
     deposit_id: Mapped[str] = mapped_column(ForeignKey("deposits.id"), primary_key=True)
     first_page: Mapped[int] = mapped_column(primary_key=True)
-    """From 1."""
+    """Number of the page, from 1."""
     last_page: Mapped[int]
     state: Mapped[str] = mapped_column(String(10))
     """waiting running done failed."""
@@ -103,7 +103,7 @@ class PageTaskRow(Base):
 
 
 class OutboxRow(Base):
-    """A wake-up still to be sent. Written in the transaction that makes it necessary."""
+    """Wake-up to be sent, written in the transaction that makes it necessary."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("ix_outbox_sent", "sent_at", "priority", "id"),)

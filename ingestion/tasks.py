@@ -1,4 +1,4 @@
-"""What a message means: an id, and a runner that looks whether there is anything to do."""
+"""Tasks of Celery: a message is an id, and the runner sees whether there is work."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _GLANCE: Final = 0.05
-"""Seconds between two looks of a patient wake-up: is a slot free, is something urgent waiting?"""
+"""Seconds between two looks of a wake-up that waits for a slot."""
 
 _LONGEST_WAIT: Final = 300.0
-"""Seconds, well below the time limit of a task."""
+"""Seconds that a wake-up waits for a slot, well below the time limit of a task."""
 
 
 class Slots:
-    """How many processes of this machine may do patient work (registers, batches) at once.
+    """Slots: how many processes of this machine may do patient work (registers, batches).
 
     There is one process more than slots: it is free for urgent work, so that a letter never waits
-    until some page of a register is done. Registers and batches have slots of their own, so that a
-    register never holds up a letter that an application deposits either. A slot is a lock on a
-    file: the kernel frees it with its holder.
+    for the end of a register's page. Registers and batches have slots of their own, so that a
+    register does not delay a letter that an application deposits either. A slot is a lock on a
+    file: the kernel frees it when its holder ends.
 
     Args:
         folder: ``home/run/slots``.
-        count: Processes for patient work.
+        count: Number of processes for patient work.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -50,9 +50,9 @@ class Slots:
 
     @contextmanager
     def taken(self, yields: Callable[[], bool], kind: str = "pages") -> Iterator[bool]:
-        """Hold a slot of this kind while the block runs.
+        """Wait for a slot of this kind and hold it while the block runs.
 
-        False when ``yields`` says that somebody else goes first.
+        Yields False, without a slot, when ``yields`` returns True: other work goes first.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         while (held := self._try(kind)) is None and not yields():
@@ -76,10 +76,10 @@ class Slots:
 
 
 class Tasks:
-    """The tasks of one worker process, with a system of its own made after the fork.
+    """Tasks of one worker process, with a system of its own made after the fork.
 
     Args:
-        app: Where they are registered.
+        app: Application in which they are registered.
         make: Assembles the system; called in each child, never in the parent, so that no
             connection, key or sandbox is shared across a fork.
         slots: For wake-ups that are not urgent.
@@ -107,13 +107,11 @@ class Tasks:
         app.task(name=f"{APP}.pages", bind=True)(pages)
 
     def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
-        """Do what a wake-up asks. One that finds no row to claim is void: the sweeper sends
-        another.
-        """
+        """Do the work of a wake-up; if something does not answer, the sweeper sends another."""
         try:
             self._wait_and_work(task, kind, subject, work)
         except Unavailable as error:
-            if self._away != error.code:  # once, not for each message that comes meanwhile
+            if self._away != error.code:  # logged once, not for each message that comes meanwhile
                 log.warning("wake_up_void", kind=kind, subject=subject, code=error.code)
             self._away = error.code
         else:
@@ -136,7 +134,7 @@ class Tasks:
             if free:
                 work(system)
                 return
-        with suppress(Unavailable):  # the sweeper will notice
+        with suppress(Unavailable):  # the sweeper will send it again
             system.queue.send(kind, subject, priority=found.first)
 
     def _here(self) -> System:
@@ -154,15 +152,16 @@ class Tasks:
 
 
 def _share_memory(**_: object) -> None:
-    """Before each fork: what the parent loaded stays shared, as no child's collector writes into
-    it.
+    """Freeze what the parent loaded before each fork, so that it stays shared memory.
+
+    No child's garbage collector then writes into it.
     """
     gc.collect()
     gc.freeze()
 
 
 def _urgent(system: System, priority: int) -> bool:
-    """Whether this process should let go of its patient wake-up; yes if the broker can't say."""
+    """Whether to requeue a patient wake-up; True also when the broker does not answer."""
     try:
         return system.queue.waiting(before=priority) > 0
     except Unavailable:

@@ -13,16 +13,16 @@ from ingestion.logs import configure_logs
 from ingestion.settings import Settings, load_settings
 
 _NICE: Final = 5
-"""Receipts, pages and search go before reading: whoever waits at a screen waits less."""
+"""Niceness of a worker, so that receipts, pages and search go before recognition."""
 
 
 def run_worker(settings: Settings) -> int:
-    """A Celery worker with one process a core and a spare one for urgent work.
+    """Run a Celery worker with one process a core and one more for urgent work.
 
     Returns when told to end.
     """
     os.nice(_NICE)
-    os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
+    os.environ["OMP_THREAD_LIMIT"] = "1"  # for child processes: Tesseract's threads make pages slower, not faster
     import archive.holdings.keep  # noqa: F401 - these are loaded once, before the fork, and shared by every child
     import ingestion.processing.pipeline
     import ingestion.processing.runner  # noqa: F401
@@ -38,7 +38,7 @@ def run_worker(settings: Settings) -> int:
 
 
 def run_beat(settings: Settings) -> int:
-    """The periodic duties; returns after SIGTERM or SIGINT."""
+    """Run the exclusive jobs; return after SIGTERM or SIGINT."""
     from ingestion.operations.schedule import Beat
 
     system = assemble(settings)
@@ -55,7 +55,7 @@ def run_beat(settings: Settings) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what the one argument names."""
+    """Run the process that the one argument names."""
     arguments = sys.argv[1:] if arguments is None else arguments
     runs = {"worker": run_worker, "beat": run_beat}
     if len(arguments) != 1 or arguments[0] not in runs:

@@ -1,4 +1,4 @@
-"""Wake-ups that must still be sent, written in the transaction that makes them necessary."""
+"""Outbox: wake-ups to send, written in the transaction that makes them necessary."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ PAGES = "pages"
 
 
 def add(session: Session, kind: str, subject: str, priority: int, *, at: datetime) -> None:
-    """Promise a wake-up; it is sent after the commit, by the relay.
+    """Add a wake-up to the outbox; the relay sends it after the commit.
 
     Args:
         kind: ``advance`` or ``pages``.
         subject: Deposit id, or ``deposit id:first page``.
-        priority: 0 first, 9 last.
+        priority: From 0 (first) to 9 (last).
     """
-    session.flush()  # PostgreSQL lets a row in if its deposit is there already (see archive/database/row_security.py)
+    session.flush()  # PostgreSQL accepts a row only if its deposit is there already
+    # (see archive/database/row_security.py)
     session.add(OutboxRow(kind=kind, subject=subject, priority=priority, created_at=at, sent_at=None))
 
 
 class Notifier(Protocol):
-    """Tells other processes that something was committed: nobody has to poll fast.
+    """Notifier: wakes other processes after a commit, so that none has to poll fast.
 
     A notification is a hint: lost, doubled or late, nothing breaks.
     """
@@ -41,9 +42,9 @@ class Notifier(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until notified or the time is over; True if notified.
+        """Sleep until notified or until the time is over; True if notified.
 
-        Notifications that piled up count as one.
+        Several notifications that waited count as one.
         """
         ...
 
@@ -53,10 +54,10 @@ class Notifier(Protocol):
 
 
 class LocalNotifier:
-    """For the processes of one machine.
+    """Notifier for the processes of one machine.
 
-    A notification travels as a datagram to an abstract Unix socket named after the home folder: no
-    file to clean up, nothing to wait for.
+    A notification is a datagram to an abstract Unix socket named after the home folder: it leaves
+    no file, and sending never waits.
     """
 
     def __init__(self, home: Path, name: str) -> None:
@@ -72,12 +73,12 @@ class LocalNotifier:
                 sender.sendto(b"!", self._address)
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until notified or the time is over; True if notified.
+        """Sleep until notified or until the time is over; True if notified.
 
-        Notifications that piled up count as one.
+        Several notifications that waited count as one.
         """
         listening = self._listening or self._listen()
-        if listening is None:  # another process of this home listens: fall back on time
+        if listening is None:  # another process of this home listens: wait for the time only
             time.sleep(seconds)
             return False
         listening.settimeout(seconds)

@@ -1,6 +1,4 @@
-"""Questions about deposits: one by id, the newest, how many, the incomplete, those with the same
-bytes.
-"""
+"""Query deposits: by id, newest, counts, incomplete ones, those with the same bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ _Row = TypeVar("_Row")
 
 
 def find(session: Session, tenant: str, deposit_id: str) -> DepositRow:
-    """The deposit, if it is this tenant's.
+    """Return the deposit with this id, if it is this tenant's.
 
     Raises:
         Refused: ``deposit_not_found``, also for another tenant's.
@@ -41,7 +39,7 @@ def newest(
     before: tuple[datetime, str] | None = None,
     limit: int = 50,
 ) -> Sequence[DepositRow]:
-    """Deposits of a tenant, newest first.
+    """Return deposits of a tenant, newest first.
 
     Args:
         since: Only those received at or after this moment.
@@ -60,7 +58,7 @@ def newest(
 
 
 def count(session: Session, tenant: str, agent: str, state: str | None = None) -> int:
-    """How many deposits an agent of a tenant made."""
+    """Return the number of deposits that an agent of a tenant made."""
     question = select(func.count()).select_from(DepositRow)
     question = question.where(DepositRow.tenant_id == tenant, DepositRow.agent == agent)
     if state is not None:
@@ -71,7 +69,7 @@ def count(session: Session, tenant: str, agent: str, state: str | None = None) -
 def incomplete(
     session: Session, tenant: str, *, agent: str | None = None, before: str | None = None, limit: int = 50
 ) -> Sequence[DepositRow]:
-    """Deposits whose record lacks a type or a date, newest first.
+    """Return deposits whose record lacks a type or a date, newest first.
 
     Args:
         before: Id of the last row of the page before.
@@ -83,7 +81,7 @@ def incomplete(
 
 
 def count_incomplete(session: Session, tenant: str, agent: str) -> int:
-    """How many deposits of an agent have a record that lacks a type or a date."""
+    """Return the number of an agent's deposits whose record lacks a type or a date."""
     return session.scalar(_incomplete(select(func.count()).select_from(DepositRow), tenant, agent)) or 0
 
 
@@ -95,7 +93,7 @@ def _incomplete(question: Select[_Row], tenant: str, agent: str | None) -> Selec
 
 
 def duplicates(session: Session, deposit: DepositRow) -> list[str]:
-    """Ids of the tenant's records that hold the same bytes, this deposit's own apart.
+    """Return ids of the tenant's other records with the same bytes, 20 at most.
 
     Oldest first.
     """

@@ -1,4 +1,4 @@
-"""The states of a deposit and how it may pass from one to the next. Pure."""
+"""States of a deposit, and the priority of its wake-ups. Pure."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ from enum import StrEnum
 from typing import Any, Final
 
 STAGING_HOURS: Final = 24
-"""Staging is emptied this long after a deposit became a record: until then only what failed runs
-again.
+"""Hours after which staging of a deposit that became a record is emptied.
+
+Until then a retry runs only the stages that failed.
 """
 
 LEASE_SECONDS: Final = 60
-"""How long a worker that says nothing is believed to be alive."""
+"""Seconds for which a worker counts as alive after it last renewed its lease."""
 
 MAX_CLAIMS: Final = 3
-"""A document that was being worked on when this many workers died is quarantined."""
+"""Number of workers that may die on a document before it is quarantined."""
 
 
 class DepositState(StrEnum):
-    """Where a deposit is on its way."""
+    """State of a deposit."""
 
     RECEIVED = "received"
-    """Acknowledged; nobody has worked on it yet."""
+    """Acknowledged; no worker has begun."""
     WORKING = "working"
     KEPT = "kept"
     """It is a record."""
     QUARANTINED = "quarantined"
-    """Bytes kept, never served; an archivist decides."""
+    """Its bytes are kept and never served; an archivist decides."""
     REFUSED = "refused"
     """An archivist decided that it will not become a record."""
 
 
 UNFINISHED: Final = (DepositState.RECEIVED, DepositState.WORKING)
-"""States in which work is due."""
+"""States in which work remains."""
 
 
 def urgency(priority: int, pages: int | None) -> int:
-    """Priority of a wake-up, 0 first to 9 last: a long document steps aside for the letters."""
+    """Return a wake-up's priority, from 0 (first) to 9 (last); long documents go after letters."""
     if pages is None or pages <= 4:
         aside = 0
     elif pages <= 40:
@@ -47,5 +48,5 @@ def urgency(priority: int, pages: int | None) -> int:
 
 
 def problem(code: str, detail: str, *, action: str = "", values: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Problem of a deposit as stored: French message ids and the values of their places."""
+    """Make a deposit's problem as stored: French message ids and the values of their places."""
     return {"code": code, "detail": detail, "action": action, "values": values or {}}

@@ -1,7 +1,8 @@
-"""Backup of database and keys, with a signed list of both; the store is not in it.
+"""Back up database and keys, with a signed list of both; the store is not included.
 
-Records, journal and what waits lie in the store; a backup names it and what it stood at. From the
-store alone ``rebuild all`` makes records and journal again; people and API keys are only here.
+Records, journal and waiting deposits are in the store; a backup names the store and its state.
+``rebuild all`` makes records and journal again from the store alone; people and API keys are only
+in a backup.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ _LIBPQ: Final = {
     "channel_binding": "PGCHANNELBINDING",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
-"""Where PostgreSQL's tools look for what a URL says after its ``?`` (PostgreSQL 15, 34.15)."""
+"""Variables of PostgreSQL's tools for the parameters of a URL (PostgreSQL 15, 34.15)."""
 
 
 def back_up(system: System, folder: Path) -> Path:
-    """Make one backup in a new folder of its own, complete or not there; the folder.
+    """Make one backup in a new folder, which appears only when complete; return the folder.
 
     Raises:
         Refused: ``tool_missing``.
@@ -70,7 +71,7 @@ def back_up(system: System, folder: Path) -> Path:
         }
         (making / MANIFEST).write_text(system.log_key.sign_note(canonical(facts).decode() + "\n"), encoding="utf-8")
         making.rename(made)
-    except OSError as error:  # no room, no right: the service is well, the place is not
+    except OSError as error:  # no space or no right: the fault is the place, not the service
         raise Unavailable("backup_failed", "{name} a échoué : {why}", name=making.parent, why=error) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
@@ -79,10 +80,10 @@ def back_up(system: System, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Backup:
-    """One that was made.
+    """Backup that was made.
 
     Attributes:
-        facts: Its list, whose signature holds under the key that it contains.
+        facts: Its list, signed by the key that the backup contains.
     """
 
     folder: Path
@@ -90,15 +91,15 @@ class Backup:
 
     @property
     def database(self) -> Path:
-        """The dump, which may be gone."""
+        """Path of the dump, which may be gone."""
         return next(self.folder / name for name in DATABASE.values() if name in self.facts["files"])
 
 
 def latest(folder: Path) -> Backup:
-    """The latest backup in a folder, or the folder itself if it is one.
+    """Return the latest backup in a folder, or the folder itself if it is one.
 
     Raises:
-        Refused: ``backup_missing``: there is none, or its list is not what its own key signed.
+        Refused: ``backup_missing``: there is none, or its own key did not sign its list.
     """
     found = [folder] if (folder / MANIFEST).exists() else sorted(folder.glob("chartrier-*"))
     if not found:
@@ -121,7 +122,7 @@ def latest(folder: Path) -> Backup:
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -134,7 +135,7 @@ def run_tool(command: list[str], url: URL) -> None:
 
     Raises:
         Refused: ``tool_missing``.
-        Unavailable: ``backup_failed``, with what it said.
+        Unavailable: ``backup_failed``, with the tool's message.
     """
     program = shutil.which(command[0])
     if program is None:
@@ -146,7 +147,7 @@ def run_tool(command: list[str], url: URL) -> None:
         "PATH": str(Path(program).parent),
         "LANG": "C.UTF-8",
         "PGDATABASE": url.database or "",
-        "PGOPTIONS": f"-c app.tenant={EVERYTHING}",  # the owner is under row security too
+        "PGOPTIONS": f"-c app.tenant={EVERYTHING}",  # row security applies to the owner too
         **{_LIBPQ[name]: str(value) for name, value in place.items() if name in _LIBPQ and value is not None},
     }
     done = subprocess.run([program, *command[1:]], env=environment, capture_output=True, text=True, check=False)
@@ -155,7 +156,7 @@ def run_tool(command: list[str], url: URL) -> None:
 
 
 def owner_url(system: System) -> URL:
-    """Of the role that owns the tables."""
+    """Return the database URL of the role that owns the tables."""
     return make_url(system.settings.archive.database_owner_url.get_secret_value())
 
 
@@ -175,7 +176,7 @@ def _dump(system: System, folder: Path) -> None:
 
 
 def _counts(system: System) -> dict[str, int]:
-    """Rows of each table just before the dump: it holds at least these."""
+    """Count the rows of each table just before the dump, which holds at least these."""
     with acting_for(EVERYTHING), system.database.read() as session:
         return {
             table.name: session.scalar(select(func.count()).select_from(table)) or 0

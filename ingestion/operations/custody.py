@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 RECONCILE: Final = "reconcile"
 COPIES: Final = "copies"
 WHOLE_COPY: Final = "copies_whole"
-"""The latest run over everything; ``copies`` tells of the latest of either kind."""
+"""Report of the latest run over everything; ``copies`` is of the latest run of either kind."""
 
 
 class Custody:
-    """The whole of an installation's holdings.
+    """Custody of an installation's holdings as a whole.
 
     Args:
-        on_progress: Progress of a long step.
+        on_progress: Called with the progress of a long step.
         found: Called with each finding as it is made.
     """
 
@@ -61,11 +61,11 @@ class Custody:
         self._found = found
 
     def rebuild(self, *, thorough: bool = False) -> dict[str, Any]:
-        """Database, journal and index from the store alone; the report.
+        """Rebuild database, journal and index from the store alone; return the report.
 
         Raises:
             Refused: ``database_not_empty``, ``store_empty``.
-            Corrupt: ``journal_damaged``: nothing was claimed.
+            Corrupt: ``journal_damaged``; then nothing was rebuilt.
         """
         system = self._system
         recovery = Recovery(system.database, system.ledger, system.store, system.clock)
@@ -102,8 +102,8 @@ class Custody:
         """Reconcile database, journal, store, index and staging, and return the report.
 
         Args:
-            repair: Put index and staging right; evidence is never touched.
-            pause: Sleeps before a second look at what was written a moment ago.
+            repair: Whether to repair index and staging; evidence is never changed.
+            pause: Sleeps before the second look at what was written a moment ago.
         """
         system = self._system
         findings = Findings(self._found)
@@ -143,7 +143,7 @@ class Custody:
             return in_progress(session, record_id)
 
     def is_due(self, name: str, every: timedelta) -> bool:
-        """Whether the latest run ended that long ago, or there was none."""
+        """Whether the latest run ended that long ago, or none did."""
         with self._system.database.read() as session:
             row = reports.latest(session, name)
         return row is None or row.ended_at is None or self._system.clock() - row.ended_at >= every
@@ -151,7 +151,7 @@ class Custody:
     # -- second copy
 
     def follow_copies(self) -> bool:
-        """Copy what the journal names since the last time; False without a second store."""
+        """Copy what the journal names since the last time; False if there is no second store."""
         found = self._copies()
         if found is None:
             return False
@@ -169,7 +169,7 @@ class Custody:
         return True
 
     def copy_everything(self, *, check: bool = False) -> dict[str, Any]:
-        """Copy everything missed to the second store, read it all if ``check``; return the report.
+        """Copy all that was missed to the second store, then ``check`` it all; return the report.
 
         Raises:
             Refused: ``no_second_copy``.
@@ -224,7 +224,7 @@ class Custody:
         return moved
 
     def restore(self, tenant: str, record_id: str, *, agent: str) -> list[Restored]:
-        """Put back what is damaged of a record, in either store, from the other.
+        """Restore the damaged objects of a record, in either store, from the other.
 
         Raises:
             Refused: ``no_second_copy``, ``record_not_found``.
@@ -277,7 +277,7 @@ class Custody:
         }
 
     def _sets(self, stored: Sorter) -> dict[str, IdSet]:
-        """The four sets of record ids: catalogue, journal, store, index."""
+        """Return the four sets of record ids: catalogue, journal, store, index."""
         with self._system.database.read() as session:
             catalogue = summed(rebuild.in_catalogue(session))
             journal = summed(rebuild.in_journal(session))

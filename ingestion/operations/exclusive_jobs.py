@@ -1,6 +1,4 @@
-"""Exclusive jobs: relay, sweeper, publisher …, each with at most one holder in the whole
-installation.
-"""
+"""Exclusive jobs: each has at most one holder in the whole installation."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ EXCLUSIVE_JOB_SECONDS: Final = 30
 
 
 class ExclusiveJob:
-    """A named job (relay, sweeper …) with at most one holder in the whole installation.
+    """Exclusive job (relay, sweeper …): at most one holder in the whole installation.
 
     Args:
         name: Row in ``leases``.
@@ -39,7 +37,7 @@ class ExclusiveJob:
         self._until = clock() - timedelta(days=1)
 
     def hold(self) -> bool:
-        """Take or renew the job; cheap while more than half of the lease is left."""
+        """Take or renew the job; True if held. Writes only in the second half of the lease."""
         now = self._clock()
         if self._until - now > timedelta(seconds=EXCLUSIVE_JOB_SECONDS / 2):
             return True
@@ -54,7 +52,7 @@ class ExclusiveJob:
         return True
 
     def release(self) -> None:
-        """Let another take it at once."""
+        """Release the job, so that another process can hold it at once."""
         if self._fence >= 0:
             with suppress(OSError), self._database.write() as session:
                 session.execute(delete(LeaseRow).where(LeaseRow.name == self._name, LeaseRow.holder == self._holder))
@@ -62,11 +60,10 @@ class ExclusiveJob:
 
 
 def require_no_exclusive_job(session: Session, clock: Clock) -> None:
-    """Refuse while a service of this installation runs its jobs, on whatever machine or in whatever
-    container.
+    """Refuse while any service of this installation runs its jobs, on any machine.
 
     Raises:
-        Refused: ``service_running``. After a ``kill -9`` elsewhere it goes on for
+        Refused: ``service_running``; after a ``kill -9`` on another machine, for another
             ``EXCLUSIVE_JOB_SECONDS``.
     """
     held = session.scalars(select(LeaseRow).where(LeaseRow.until > clock(), LeaseRow.holder != ""))
@@ -75,7 +72,7 @@ def require_no_exclusive_job(session: Session, clock: Clock) -> None:
 
 
 def service_running() -> Refused:
-    """What is asked for needs a service that stands still."""
+    """Make the refusal of what needs a stopped service."""
     return Refused(
         "service_running",
         "Le service tourne sur ce dossier des données.",

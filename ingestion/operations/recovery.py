@@ -33,15 +33,15 @@ from signing.ground.clock import Clock, parse_stamp
 from signing.ground.errors import Refused
 
 AGENT: Final = "service:inconnu"
-"""Who deposited, when only a pseudonym is left."""
+"""Agent of a deposit when only a pseudonym is left."""
 
 
 class Recovery:
-    """Ingestion's part of a rebuild.
+    """Recovery: ingestion's part of a rebuild.
 
     Attributes:
-        recovered: Subjects of entries that were made again, up to a bound; ``recovered_count``
-            counts all.
+        recovered: Subjects of entries that were made again, limited in number;
+            ``recovered_count`` counts all.
     """
 
     def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock) -> None:
@@ -55,7 +55,7 @@ class Recovery:
     # -- deposits that are records
 
     def of_record(self, session: Session, found: Found) -> None:
-        """The deposit that a record came from: its receipt can be asked for again."""
+        """Recover the deposit of a record, so that its receipt can be asked for again."""
         record = found.record
         deposit_id = record["deposit"]["id"]
         original = next(form for form in record["representations"] if form["kind"] == "original")
@@ -93,7 +93,7 @@ class Recovery:
     # -- deposits that wait
 
     def staging(self, result: Rebuilt) -> int:
-        """Put every acknowledged deposit that is not a record yet back on its way; how many."""
+        """Resume every acknowledged deposit that is not a record yet; return their number."""
         waiting = 0
         listed = (item for item in self._store.list(STAGING) if not item.marker)
         staged = ((key.folder, item) for item in listed if (key := staging_key(item.key)))
@@ -105,7 +105,7 @@ class Recovery:
         described, content = items.get(folder.statement), items.get(folder.content)
         stated = self._statement(result, folder, described) if described is not None else None
         if stated is None:
-            return False  # cut off before it was acknowledged, or altered
+            return False  # interrupted before it was acknowledged, or altered
         with self._database.write() as session:
             known = session.get(DepositRow, stated["deposit"])
             if known is not None:
@@ -115,7 +115,7 @@ class Recovery:
                 return known.state != DepositState.KEPT
             received = _entry(session, stated["deposit"])
             if not _agrees(result, folder, stated, received, content) or content is None or _twin(session, stated):
-                return False  # a twin: the same request, received twice at once; one of the two was acknowledged
+                return False  # the same request was received twice at once; only one was acknowledged
             self._require_tenant(session, result, stated)
             if received is None:
                 digests = {name: stated[name] for name in ("sha-256", "sha-512")}
@@ -183,7 +183,7 @@ class Recovery:
         )
 
     def _require_tenant(self, session: Session, result: Rebuilt, stated: Mapping[str, Any]) -> None:
-        """Make a tenant known from its deposits alone: by name, without rules."""
+        """Make a tenant from its deposits alone: by name, with the bundled rules."""
         row = session.get(TenantRow, stated["tenant"])
         if row is None:
             session.add(TenantRow(id=stated["tenant"], name=stated["tenant_name"], created_at=self._clock()))
@@ -195,13 +195,13 @@ class Recovery:
 
 
 def in_progress(session: Session, record_id: str) -> bool:
-    """Whether an unfinished deposit will become this record, so that its objects are no strays."""
+    """Whether an unfinished deposit will become this record; then its objects are no strays."""
     query = select(DepositRow.id).where(DepositRow.record_id == record_id, DepositRow.state != DepositState.KEPT)
     return session.scalar(query.limit(1)) is not None
 
 
 def require_none_waiting(session: Session) -> None:
-    """Refuse to change stores while deposits wait in staging, which the first store holds.
+    """Refuse to exchange stores while deposits wait: staging is in the first store only.
 
     Raises:
         Refused: ``deposits_waiting``.
@@ -219,7 +219,7 @@ def require_none_waiting(session: Session) -> None:
 def _agrees(
     result: Rebuilt, folder: DepositFolder, stated: Mapping[str, Any], received: Entry | None, content: Listed | None
 ) -> bool:
-    """Whether bytes, statement and journal agree on a deposit; differences are listed."""
+    """Whether bytes, statement and journal agree on a deposit; differences become findings."""
     if received is not None and json.loads(received.body)["facts"]["sha-256"] != stated["sha-256"]:
         result.findings.add(Kind.CHANGED, "staging", folder.statement, "journal")
         return False
@@ -233,7 +233,7 @@ def _agrees(
 
 
 def _row(**values: Any) -> DepositRow:
-    """A deposit nobody holds."""
+    """Make the row of a deposit that no worker has claimed."""
     free = {
         "version": 1,
         "problem": None,
@@ -247,7 +247,7 @@ def _row(**values: Any) -> DepositRow:
 
 
 def _stage(deposit_id: str, tool: Mapping[str, Any]) -> StageRunRow:
-    """A stage run as stated in ``record.json``; its checkpoints went with staging."""
+    """Make a stage run as ``record.json`` states it; its checkpoints were removed with staging."""
 
     def moment(name: str) -> datetime | None:
         return parse_stamp(tool[name]) if tool.get(name) else None
@@ -272,7 +272,7 @@ def _stage(deposit_id: str, tool: Mapping[str, Any]) -> StageRunRow:
 
 
 def _as_given(session: Session, row: DepositRow, stated: Mapping[str, Any]) -> None:
-    """Complete a kept deposit from its staging: the caller's key and fields."""
+    """Complete a kept deposit from its staging: idempotency key and fields."""
     if not _twin(session, stated):
         row.idempotency_key = stated["idempotency_key"]
         row.request_digest = _request_digest(stated)
@@ -303,7 +303,7 @@ def _entry(session: Session, deposit_id: str) -> Entry | None:
 
 
 def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:
-    """Reason of a present quarantine, as far as the journal has it."""
+    """Return the reason of a present quarantine, as far as the journal has it; None if none."""
     query = select(JournalEntryRow.type, JournalEntryRow.body).where(
         JournalEntryRow.subject == f"deposit:{deposit_id}",
         JournalEntryRow.type.in_((EntryType.DEPOSIT_QUARANTINED, EntryType.DEPOSIT_RETRIED)),

@@ -1,7 +1,7 @@
-"""Rehearsal: restore a backup aside, compare it with journal and store, discard it.
+"""Rehearsal: restore a backup in a scratch place, compare it with journal and store.
 
-A backup that nobody ever restored is a hope. Nothing live is written to: the scratch database is a
-file in a temporary folder, or a database of its own whose name ends in ``_rehearsal``.
+A backup that was never restored proves nothing. Nothing live is written to: the scratch database is
+a file in a temporary folder, or a database of its own whose name ends in ``_rehearsal``.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     from ingestion.assembly import System
 
 SCRATCH: Final = "_rehearsal"
-"""End of the scratch database's name: nothing else is ever emptied."""
+"""End of the scratch database's name; no other database is ever emptied."""
 
 _BATCH: Final = 2000
 
 
 @dataclass
 class Rehearsal:
-    """What was found.
+    """Result of a rehearsal.
 
     Attributes:
-        checks: Name -> what was compared; ``fault`` in it when it differs.
+        checks: Name -> facts compared; with ``fault`` when they differ.
         note: The report, signed by the log key.
     """
 
@@ -57,16 +57,16 @@ class Rehearsal:
 
     @property
     def faults(self) -> list[str]:
-        """Each difference, in words."""
+        """Return each difference as a sentence."""
         return [f"{name}: {said['fault']}" for name, said in self.checks.items() if said.get("fault")]
 
 
 def rehearse(system: System, backup: Backup, *, sample: int = 50) -> Rehearsal:
-    """Restore, compare, report.
+    """Restore a backup, compare it and report.
 
     Args:
-        system: The live one: its store and its log key; its database is not asked.
-        sample: Records whose every representation is read from the store and hashed.
+        system: The live system: its store and log key are used, its database is not.
+        sample: Number of records whose every representation is read from the store and hashed.
 
     Raises:
         Refused: ``rehearsal_place``, ``tool_missing``.
@@ -78,7 +78,7 @@ def rehearse(system: System, backup: Backup, *, sample: int = 50) -> Rehearsal:
     made.checks["files"] = {"compared": len(backup.facts["files"])}
     if wrong:
         made.checks["files"]["fault"] = f"changed or gone: {', '.join(wrong)}"
-    if backup.database.name in wrong:  # there is nothing to restore that anybody vouches for
+    if backup.database.name in wrong:  # nothing is left to restore that the list vouches for
         return _reported(system, backup, made)
     with _restored(system, backup) as database:
         steps: dict[str, Callable[[Session], dict[str, Any]]] = {
@@ -138,7 +138,7 @@ def _empty(database: Database) -> None:
     """Remove every table of the scratch database.
 
     Raises:
-        Refused: ``rehearsal_place``: it is not there or not the owner's.
+        Refused: ``rehearsal_place``: it does not exist or is not the owner's.
     """
     if not (database.url.database or "").endswith(SCRATCH):
         raise AssertionError("only a scratch database is emptied")
@@ -160,7 +160,7 @@ def _empty(database: Database) -> None:
 
 
 def _wrong_files(backup: Backup) -> list[str]:
-    """What is not as the signed list has it."""
+    """Return the files that differ from the signed list."""
     listed: dict[str, str] = backup.facts["files"]
     return sorted(
         name
@@ -170,7 +170,7 @@ def _wrong_files(backup: Backup) -> list[str]:
 
 
 def _rows(session: Session, backup: Backup) -> dict[str, Any]:
-    """Tables that only grow hold at least what was counted before the dump."""
+    """Check that tables that only grow hold at least the rows counted before the dump."""
     listed: dict[str, int] = backup.facts["rows"]
     present = {
         t.name: session.scalar(select(func.count()).select_from(t)) or 0
@@ -187,7 +187,7 @@ def _rows(session: Session, backup: Backup) -> dict[str, Any]:
 
 
 def _journal(session: Session) -> dict[str, Any]:
-    """Every entry hashed again; the tree over them against each tree head that was published."""
+    """Hash every entry again and compare the tree with each published tree head."""
     leaves: list[bytes] = []
     while True:
         rows = session.execute(
@@ -211,7 +211,7 @@ def _journal(session: Session) -> dict[str, Any]:
 
 
 def _tree(leaves: list[bytes]) -> Nodes:
-    """Every whole node, computed once: a journal has many tree heads."""
+    """Compute every full node once, as a journal has many tree heads."""
     levels = [leaves]
     while len(levels[-1]) > 1:
         below = levels[-1]
@@ -220,7 +220,7 @@ def _tree(leaves: list[bytes]) -> Nodes:
 
 
 def _published(session: Session, system: System, key: LogKey) -> dict[str, Any]:
-    """The store's present tree head continues the backup's: same journal, never rewritten."""
+    """Check that the store's present tree head continues the backup's journal."""
     note = found(system.store, CHECKPOINT)
     head = session.scalar(select(CheckpointRow).order_by(CheckpointRow.number.desc()).limit(1))
     if note is None:
@@ -246,7 +246,7 @@ def _records(session: Session) -> dict[str, Any]:
 
 
 def _store(session: Session, system: System, sample: int) -> dict[str, Any]:
-    """The bytes that the restored rows name, read from the store."""
+    """Read from the store the bytes that the restored rows name."""
     records = list(session.scalars(select(RecordRow.id).where(RecordRow.state == RecordState.KEPT)))
     chosen = random.SystemRandom().sample(records, min(sample, len(records)))
     files, wrong = 0, []

@@ -1,7 +1,7 @@
 """Schedule of the exclusive jobs of ``beat``: relay, sweeper, follower, publisher.
 
-Each is a thread guarded by a lease, so that a second beat on another machine stands by. Nothing
-here knows business dates: what is due is read from the database.
+Each is a thread guarded by a lease, so that a second beat on another machine stands by. No
+business date is kept here: the jobs read from the database what is due.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ PROBE_LOOKED_AT: Final = 600.0
 LOCKS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
 CUSTODY_LOOKED_AT: Final = 60.0
-"""Seconds; a notification wakes relay and follower at once."""
+"""Seconds between two looks at custody jobs."""
 
 _LONG: Final = frozenset({"clearing", "probing", "locks", "holds", "reconciling", "copying"})
 """Jobs whose step may outlast their lease.
 
-The others' may not: one that hangs must pass to another beat.
+No other job's step may: if it hangs, another beat must take the job.
 """
 
 _RENEWED_EVERY = 5.0
-"""Seconds between two looks at the leases of long steps.
+"""Seconds between two renewals of the leases of long steps.
 
-``ExclusiveJob`` writes only when half of one has run.
+``ExclusiveJob`` writes only when half of a lease has passed.
 """
 
 
@@ -55,12 +55,12 @@ SETTLING: Final = timedelta(minutes=5)
 
 
 def _release_memory() -> None:
-    with suppress(OSError, AttributeError):  # only the GNU C library has it
+    with suppress(OSError, AttributeError):  # only the GNU C library has this function
         ctypes.CDLL(None).malloc_trim(0)
 
 
 class Beat:
-    """Runs the exclusive jobs until it is stopped."""
+    """Beat: runs the exclusive jobs until it is stopped."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -100,7 +100,7 @@ class Beat:
             thread.join(timeout=10)
 
     def stop(self) -> None:
-        """End after the present steps."""
+        """Stop after the present steps."""
         self._over.set()
         self._system.notifier.notify()
 
@@ -133,7 +133,7 @@ class Beat:
             log.warning("duty_not_released", duty=name)
 
     def _kept(self, name: str, job: ExclusiveJob, step: Callable[[], bool]) -> bool:
-        """Run a step and keep its lease, so that no second beat runs the same."""
+        """Run a step and keep its lease meanwhile, so that no second beat runs the same."""
         if name in _LONG:
             self._busy[name] = job
         try:
@@ -144,7 +144,7 @@ class Beat:
     def _renew(self) -> None:
         while not self._over.wait(_RENEWED_EVERY):
             for job in list(self._busy.values()):
-                with suppress(Unavailable):  # the database is away for everybody who would take it
+                with suppress(Unavailable):  # without a database no other beat can take the job either
                     job.hold()
 
     def _relay(self) -> bool:
@@ -154,7 +154,7 @@ class Beat:
         if self._system.follower.step() > 0:
             self._followed = True
             return True
-        if self._followed:  # an index writer takes and frees tens of megabytes: give them back to the machine
+        if self._followed:  # an index writer uses and frees tens of megabytes: give them back to the machine
             self._followed = False
             _release_memory()
         return False
@@ -176,7 +176,7 @@ class Beat:
         return False
 
     def _probe(self) -> bool:
-        """At the start, then every day."""
+        """Probe the store at the start, then every day."""
         shown = self._system.probe(after=self._probe_after)
         self._probe_after = PROBE_EVERY
         if shown is not None:
@@ -209,11 +209,11 @@ class Beat:
         return False
 
     def _settling(self, since: datetime, span: timedelta) -> bool:
-        """A service that just started has other things to do."""
+        """Whether the service started so recently that other work goes first."""
         return self._system.clock() - since < span
 
     def _extend_locks(self) -> bool:
-        """Every day; a run that the store cut short is taken up an hour later."""
+        """Extend locks every day; a run that the store interrupted is resumed an hour later."""
         today = self._system.clock().date()
         if self._extended_on == today:
             return False
@@ -226,7 +226,7 @@ class Beat:
         return False
 
     def _settle_holds(self) -> bool:
-        """Settle holds that the store has not followed yet, and end those that are over."""
+        """Apply holds that the store does not have yet, and end those whose last day is over."""
         done = self._system.holds.run()
         if done.ended or done.settled:
             log.info("holds_settled", settled=done.settled, ended=done.ended)

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from archive.holdings.keep import Kept
 
 _BREATH: Final = 0.25
-"""Seconds of work worth a commit: fewer would cost more than they save."""
+"""Seconds of work after which a commit is worth its cost."""
 
 
 def advance(context: RunContext, claim: Claim) -> None:
-    """Go as far as possible with a claimed deposit.
+    """Advance a claimed deposit as far as possible.
 
     Raises:
-        Unavailable: Something of ours is away; what was done before is committed.
+        Unavailable: Something of ours does not answer; the work done before is committed.
         LeaseLost: Another worker took the deposit over.
     """
     with Workspace(context.work, context.store) as workspace:
@@ -51,7 +51,7 @@ def put_aside(context: RunContext, claim: Claim, reason: dict[str, Any]) -> None
 
 
 class _Advance:
-    """One claim of one deposit."""
+    """Advance of one claimed deposit."""
 
     def __init__(self, context: RunContext, claim: Claim, run: DepositRun) -> None:
         self._context = context
@@ -59,12 +59,12 @@ class _Advance:
         self._run = run
 
     def to_the_end(self) -> None:
-        """All stages, then ``keep``; sooner when page tasks take over or the file is infected."""
+        """Run all stages, then ``keep``; stop when page tasks continue or the file is infected."""
         try:
             if not self._stages():
                 return
         except Unavailable:
-            if self._run.pending:  # what was done is done, whatever is away
+            if self._run.pending:  # commit what was done, even if something does not answer now
                 commits.commit(self._context, self._claim, self._run)
             raise
         if self._run.pending:
@@ -72,7 +72,7 @@ class _Advance:
         self._keep()
 
     def _stages(self) -> bool:
-        """Run what is not done yet; False when the deposit goes on elsewhere or not at all."""
+        """Run the stages not done yet; False when page tasks continue or the deposit stops here."""
         committed_at = time.monotonic()
         for stage in self._context.stages:
             if self._run.recall(stage):
@@ -90,7 +90,7 @@ class _Advance:
         return True
 
     def _stage(self, stage: Stage) -> bool:
-        """Run one stage; False when the rest is up to page tasks."""
+        """Run one stage; False when page tasks do the rest."""
         if is_paged(stage):
             return self._paged(stage)
         started_at = self._context.clock()
@@ -99,9 +99,9 @@ class _Advance:
         return True
 
     def _paged(self, stage: PagedStage) -> bool:
-        """Plan, then fan out (False) or recognise the one chunk here.
+        """Plan chunks of pages, then fan out (False) or recognise the only chunk here.
 
-        After a fan-out, gather what it left.
+        After a fan-out, gather the results of its tasks.
         """
         started_at = self._context.clock()
         run, pages = self._run, self._run.total_pages or None
@@ -147,7 +147,7 @@ class _Advance:
 
 
 def _blame_chunks(run: DepositRun, result: StageResult) -> StageResult:
-    """A chunk that failed is why the whole is not there."""
+    """Fail the stage if one of its chunks failed, and name the pages of the first such chunk."""
     broken = next((chunk for chunk in run.chunks if chunk.state == "failed"), None)
     if broken is None:
         return result

@@ -1,4 +1,4 @@
-"""Try a stage: what breaks in it fails the stage, never the document."""
+"""Try a stage: an error in it fails the stage, never the document."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 def attempt(spec: StageSpec, call: Callable[[], T]) -> T | StageResult:
-    """The call's result, or how it failed: a document is never lost to a stage that broke.
+    """Return the call's result, or how it failed; a broken stage never loses a document.
 
     Raises:
-        Unavailable: The fault is ours, not the document's; so are ``Corrupt`` and ``LeaseLost``.
+        Unavailable: The fault is ours, not the document's; ``Corrupt`` and ``LeaseLost`` pass too.
     """
     try:
         return call()
@@ -40,5 +40,5 @@ def attempt(spec: StageSpec, call: Callable[[], T]) -> T | StageResult:
 
 
 def storable(values: dict[str, object]) -> dict[str, Any]:
-    """An error's values as JSON columns take them."""
+    """Convert an error's values to what a JSON column can store."""
     return {name: value if isinstance(value, str | int) else str(value) for name, value in values.items()}

@@ -1,6 +1,6 @@
 """Claim work: a worker claims a row, not a message.
 
-Nothing here depends on what the work is.
+Nothing here depends on the kind of work.
 
 ``attempts`` counts claims since the last progress. One that was released does not count; one whose
 worker died does, unless the whole service died with it. After ``MAX_CLAIMS`` of those the deposit
@@ -28,26 +28,28 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Unavailable
 
 _BACK_OFF: Final = (1, 8, 20)
-"""Seconds of rest after a worker died on a document, so that others go first."""
+"""Seconds of rest after a worker died on a document, so that other documents go first."""
 
 
 class LeaseLost(Exception):
-    """The claim was taken over; nothing more may be written under it."""
+    """Error: the claim was taken over; nothing more may be written under it."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to write about a deposit, or about one chunk of its pages."""
+    """Claim: the right to write about a deposit, or about one chunk of its pages."""
 
     deposit_id: str
     first_page: int | None
     fence: int
 
     def touch(self, session: Session, **values: Any) -> None:
-        """First statement of every transaction under this claim: write, if the right still holds.
+        """Write values into the claimed row, if the claim still holds.
+
+        This is the first statement of every transaction under the claim.
 
         Raises:
-            LeaseLost: It does not.
+            LeaseLost: It does not hold any more.
         """
         if self.first_page is None:
             statement = update(DepositRow).where(DepositRow.id == self.deposit_id, DepositRow.fence == self.fence)
@@ -62,7 +64,7 @@ class Claim:
 
 
 def claim_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: str, clock: Clock) -> Claim | None:
-    """Claim a deposit if work on it is due and nobody else has it."""
+    """Claim a deposit; None unless work on it is due and no other worker has it."""
     with database.write() as session:
         row = session.scalar(select(DepositRow).where(DepositRow.id == deposit_id).with_for_update(skip_locked=True))
         if row is None or row.state not in UNFINISHED or _pages_open(session, deposit_id):
@@ -83,7 +85,7 @@ def claim_deposit(database: Database, ledger: Ledger, deposit_id: str, owner: st
 def claim_pages(
     database: Database, ledger: Ledger, deposit_id: str, first_page: int, owner: str, clock: Clock
 ) -> Claim | None:
-    """Claim a chunk of pages if it is still to be done and nobody else has it."""
+    """Claim a chunk of pages; None unless it is still to do and no other worker has it."""
     with database.write() as session:
         row = session.scalar(
             select(PageTaskRow)
@@ -105,10 +107,11 @@ def claim_pages(
 
 
 def release(session: Session, claim: Claim, now: datetime, *, after: float, counts: bool) -> None:
-    """Release without progress; the sweeper wakes somebody when ``after`` seconds are over.
+    """Release a claim without progress; the sweeper wakes a worker after a rest.
 
     Args:
-        counts: Whether the claim counts as one that failed.
+        after: Seconds for which nobody may claim it.
+            counts: Whether the claim counts as failed.
     """
     values: dict[str, Any] = {"lease_owner": None, "lease_until": now + timedelta(seconds=after)}
     column = DepositRow.attempts if claim.first_page is None else PageTaskRow.attempts
@@ -118,7 +121,7 @@ def release(session: Session, claim: Claim, now: datetime, *, after: float, coun
 
 
 def quarantine(session: Session, ledger: Ledger, row: DepositRow, now: datetime, reason: dict[str, Any]) -> None:
-    """Quarantine: bytes kept, never served; an archivist decides."""
+    """Quarantine a deposit: its bytes are kept and never served; an archivist decides."""
     row.state = DepositState.QUARANTINED
     row.problem = reason
     row.version += 1
@@ -136,7 +139,7 @@ def quarantine(session: Session, ledger: Ledger, row: DepositRow, now: datetime,
 
 
 def killed() -> dict[str, Any]:
-    """Reason to quarantine a deposit that killed its workers."""
+    """Make the reason for the quarantine of a deposit that killed its workers."""
     return problem(
         "workers_killed",
         "Le traitement de ce document s’est interrompu brutalement {times} fois.",
@@ -154,7 +157,7 @@ def _pages_open(session: Session, deposit_id: str) -> bool:
 
 
 def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
-    """Whether the row may be claimed; settles what an abandoned claim counts for."""
+    """Whether the row may be claimed; an abandoned claim is first ended and counted."""
     if row.lease_owner is None:
         return row.lease_until is None or row.lease_until <= now
     if row.lease_until is not None and row.lease_until > now and not died(row.lease_owner):
@@ -166,7 +169,7 @@ def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
         row.lease_until = None
         return True
     if row.attempts >= MAX_CLAIMS:
-        return True  # to be quarantined by the caller
+        return True  # the caller puts it into quarantine
     row.lease_until = now + timedelta(seconds=_BACK_OFF[min(row.attempts, len(_BACK_OFF)) - 1])
     return False
 
@@ -179,7 +182,7 @@ def _occupy(row: DepositRow | PageTaskRow, owner: str, now: datetime) -> None:
 
 
 class Heartbeat:
-    """Extends a claim's lease from a thread of its own while a long call runs."""
+    """Heartbeat: extends a claim's lease from a thread of its own while a long call runs."""
 
     def __init__(self, database: Database, claim: Claim, clock: Clock) -> None:
         self._database = database

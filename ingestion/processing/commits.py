@@ -1,6 +1,4 @@
-"""The commits of a claim: stage rows, journal entries, the deposit and its wake-ups, all together
-or not at all.
-"""
+"""Commit what a claim did: stage rows, journal entries, deposit and wake-ups, all or none."""
 
 from __future__ import annotations
 
@@ -30,12 +28,12 @@ def commit(
     pages: int | None = None,
     in_transaction: Callable[[Session], None] | None = None,
 ) -> None:
-    """Checkpoint and commit what ran.
+    """Checkpoint and commit the stages that ran.
 
     Args:
-        running: What starts now.
-        pages: Its pages, if known.
-        in_transaction: More to write in the same transaction; the claim ends with it.
+        running: Stage that starts now.
+        pages: Number of its pages, if known.
+        in_transaction: Writes more in the same transaction; the claim ends with it.
     """
     changed = run.checkpoint(context.store, everything=in_transaction is not None)
     now = context.clock()
@@ -60,7 +58,7 @@ def commit(
 def fan_out(
     context: RunContext, claim: Claim, run: DepositRun, running: Step, chunks: Sequence[tuple[int, int]]
 ) -> None:
-    """Commit what ran and one task a chunk of pages; the last of them wakes the deposit again."""
+    """Commit the stages that ran and one task a chunk; the last task wakes the deposit."""
     pages = pages_in(chunks)
     priority = urgency(run.deposit.priority, pages)
 
@@ -86,7 +84,7 @@ def fan_out(
 
 
 def commit_pages(context: RunContext, claim: Claim, run: DepositRun, ended: dict[str, Any]) -> None:
-    """Commit how a chunk ended; after the last one, wake the deposit."""
+    """Commit the result of a chunk; after the last one, wake the deposit."""
     deposit, now = run.deposit, context.clock()
     with context.database.write() as session:
         claim.touch(session, lease_owner=None, lease_until=None, **ended)

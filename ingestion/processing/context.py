@@ -1,4 +1,4 @@
-"""What every claim works with: the same for all deposits of a worker."""
+"""Context of a worker's claims, the same for all its deposits."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What every claim works with.
+    """Objects that every claim of a worker uses.
 
     Attributes:
-        stages: In order, up to ``keep``.
+        stages: The stages in order, up to ``keep``.
         work: Folder of workspaces.
     """
 

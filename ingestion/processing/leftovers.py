@@ -1,6 +1,6 @@
-"""Leftovers of crashed claims and cut deposits on a machine's own disk.
+"""Clear what crashed claims and interrupted deposits left on a machine's disk.
 
-Every machine clears its own.
+Every machine clears its own disk.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Final
 SHARED_KEPT: Final = 15 * 60
 JOBS_KEPT: Final = 24 * 3600
 SPOOL_KEPT: Final = 24 * 3600
-"""Seconds since the last write after which nobody works with it any more."""
+"""Seconds since the last write after which no work on a file goes on."""
 
 CLEAR_EVERY: Final = 3600.0
-"""Seconds between two rounds of a machine's supervisor."""
+"""Seconds between two rounds by a machine's supervisor."""
 
 
 def clear(home: Path) -> None:
-    """Remove what is older than any work on it may last."""
+    """Remove everything that is older than the longest work."""
     now = time.time()
     for path, kept in (
         (home / "work" / "shared", SHARED_KEPT),

@@ -1,4 +1,4 @@
-"""From what the stages found to the package that the archive keeps.
+"""Make the archival package from the results of the stages.
 
 Reads files, writes nothing.
 """
@@ -25,14 +25,14 @@ Facts = Mapping[str, Mapping[str, Any]]
 def pack(
     deposit: DepositRow, facts: Facts, files: Files, runs: Sequence[ToolRun], remarks: Sequence[Remark]
 ) -> ArchivalPackage:
-    """Everything the archive needs, in the words of the archive.
+    """Make the archival package of a deposit.
 
     Args:
         deposit: The row, with the record id that was chosen for it.
-        facts: By stage.
-        files: What the stages left; ``received`` is the original.
+        facts: Facts by stage.
+        files: Files that the stages left; ``received`` is the original.
         runs: The stages as they ran, in order.
-        remarks: Become warnings.
+        remarks: Become the record's warnings.
     """
     recognised = facts.get(RECOGNISE.name, {})
     read = recognised.get("words")
@@ -57,8 +57,8 @@ def pack(
 
 
 def describe(fields: Mapping[str, str], filename: str, language: str | None = None) -> Description:
-    """What the producer said; the title falls back on the file's name."""
-    # judged when it was received, maybe under an earlier limit: not judged again
+    """Make the description from the producer's fields; the default title is the file's name."""
+    # checked when it was received, perhaps under an earlier limit, so not checked again
     given: dict[str, Any] = {field.name: field.parsed(fields.get(field.name)) for field in DESCRIPTION_FIELDS}
     given["title"] = given["title"] or TITLE.cut(title_of(filename))
     given["language"] = given["language"] or language
@@ -66,13 +66,13 @@ def describe(fields: Mapping[str, str], filename: str, language: str | None = No
 
 
 def title_of(filename: str) -> str:
-    """A file's name as a title: no folder, no extension."""
+    """Make a title from a file's name: no folder, no extension."""
     name = PurePath(filename.replace("\\", "/")).name
     return PurePath(name).stem.strip() or name or filename
 
 
 def verdicts(facts: Facts) -> dict[str, Any]:
-    """The four verdicts; what nobody looked at is unverified, never fine."""
+    """Return the four verdicts; what was not checked is never valid."""
     validated = facts.get(VALIDATE.name, {})
     return {
         "virus": facts.get(SCREEN.name, {}).get("virus") or {"verdict": "unverified", "tool": None, "at": None},
@@ -83,7 +83,7 @@ def verdicts(facts: Facts) -> dict[str, Any]:
 
 
 def archival_name(files: Files) -> str | None:
-    """The best PDF/A at hand: sealed, else as converted."""
+    """Return the name of the best PDF/A: sealed, else as converted; None without one."""
     return next((name for name in ("sealed.pdf", "archival.pdf") if name in files), None)
 
 
@@ -118,7 +118,7 @@ def _derived(files: Files, name: str, kind: Kind, filename: str, media_type: str
 
 
 def _pages(facts: Facts) -> int | None:
-    """As the last stage counted that counted them."""
+    """Return the number of pages by the last stage that counted them; None if none did."""
     for spec in reversed(STAGES):
         pages = facts.get(spec.name, {}).get("pages")
         if isinstance(pages, list):

@@ -14,10 +14,10 @@ from ingestion.stages.port import PagedStage, StageResult, is_paged
 
 
 def recognise_pages(context: RunContext, claim: Claim, first: int) -> None:
-    """Recognise the claimed chunk that begins at this page and commit how that ended.
+    """Recognise the claimed chunk that begins at this page and commit the result.
 
     Raises:
-        Unavailable: Something of ours is away; nothing was committed.
+        Unavailable: Something of ours does not answer; nothing was committed.
         LeaseLost: Another worker took the chunk over.
     """
     with Workspace(context.work, context.store, shared=True) as workspace:
@@ -35,7 +35,7 @@ def recognise_pages(context: RunContext, claim: Claim, first: int) -> None:
 
 
 def _paged_stage(context: RunContext, run: DepositRun) -> PagedStage:
-    """The stage that is cut into pages; what came before it is recalled on the way."""
+    """Return the paged stage, after recalling the results of the stages before it."""
     for stage in context.stages:
         if is_paged(stage):
             return stage

@@ -1,7 +1,7 @@
-"""The ordered stages with their tools: the table of contents of the product.
+"""Pipeline: the ordered stages with their tools, the table of contents of the product.
 
-What each is called, promises and states is in ``ingestion.stages.registry``. After these come
-``keep`` (the runner hands the package to the archive) and ``index`` (the follower reads the
+Name, promise and PREMIS event of each are in ``ingestion.stages.registry``. After these stages
+come ``keep`` (the runner passes the package to the archive) and ``index`` (the follower reads the
 journal).
 """
 
@@ -32,12 +32,12 @@ def pipeline(
     *,
     roots: Sequence[bytes] = (),
 ) -> tuple[Stage, ...]:
-    """Every stage between reception and keeping, in order.
+    """Make every stage between reception and keeping, in order.
 
     Args:
         sandbox: Where foreign bytes are parsed.
         signer: Holds the seal's key; it never enters the sandbox.
-        roots: DER of the authorities whose signatures we may call valid; any other stays
+        roots: DER of the authorities whose signatures may be valid; any other signature stays
             indeterminate.
     """
     return checked(

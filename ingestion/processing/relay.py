@@ -1,6 +1,6 @@
-"""Sends what the outbox holds.
+"""Relay: send the wake-ups in the outbox.
 
-A crash before noting it sends twice, which wakes somebody for nothing.
+After a crash between sending and noting it, a wake-up is sent twice, which does no harm.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from signing.ground.errors import Unavailable
 
 
 class Relay:
-    """From the outbox to the queue, most urgent first."""
+    """Relay from the outbox to the queue, most urgent first."""
 
     def __init__(self, database: Database, queue: TaskQueue, clock: Clock) -> None:
         self._database = database
@@ -23,10 +23,10 @@ class Relay:
         self._clock = clock
 
     def step(self, limit: int = 200) -> int:
-        """Send what waits; the number of wake-ups sent.
+        """Send waiting wake-ups; return the number sent.
 
         Raises:
-            Unavailable: The broker is away; what was sent before is noted, the rest stays.
+            Unavailable: The broker does not answer; what was sent before is noted, the rest stays.
         """
         with self._database.read() as session:
             rows = session.scalars(

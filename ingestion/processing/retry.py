@@ -1,4 +1,4 @@
-"""An archivist asks for another try: of a quarantined deposit, or of the stages that failed."""
+"""Retry a quarantined deposit, or the stages that failed, when an archivist asks for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Refused
 
 ALWAYS_AGAIN: Final = SCREEN.name
-"""A quarantined file is looked at again first: the antivirus may know more today."""
+"""Stage that runs again first for a quarantined file, as virus signatures may be newer."""
 
 
 def retry(
@@ -33,7 +33,7 @@ def retry(
     deposit_id: str,
     agent: str,
 ) -> DepositRow:
-    """Put the deposit back on its way, without what failed and what depended on it.
+    """Run failed stages again, and all that depended on them.
 
     Raises:
         Refused: ``deposit_not_found``; ``nothing_to_retry``.
@@ -54,7 +54,7 @@ def retry(
         now = clock()
         again = _again(row.state, runs, failed)
         if row.state == DepositState.KEPT and now - row.updated_at > timedelta(hours=STAGING_HOURS - 1):
-            again = list(STEP_NAMES)  # staging was emptied or soon will be: everything, from the record's original
+            again = list(STEP_NAMES)  # staging is or soon will be empty: start again from the record's original
             session.execute(delete(PageTaskRow).where(PageTaskRow.deposit_id == deposit_id))
         session.execute(delete(StageRunRow).where(StageRunRow.deposit_id == deposit_id, StageRunRow.name.in_(again)))
         row.state = DepositState.WORKING
@@ -79,7 +79,11 @@ def retry(
 
 
 def _again(state: str, runs: dict[str, str], failed: list[str]) -> list[str]:
-    """What failed and everything after it; what was cut; the screening if it was in quarantine."""
+    """Return the stages to run again.
+
+    These are the first that failed and all after it, interrupted ones, and the screening of a
+    quarantined deposit.
+    """
     first = STEP_NAMES.index(failed[0]) if failed else len(STEP_NAMES)
     again = [
         name
@@ -92,7 +96,7 @@ def _again(state: str, runs: dict[str, str], failed: list[str]) -> list[str]:
 
 
 def _reopen_pages(session: Session, row: DepositRow) -> bool:
-    """Give page tasks that did not end well another chance; False if there are none."""
+    """Reset the page tasks that are not done; False if there are none."""
     tasks = session.scalars(
         select(PageTaskRow).where(PageTaskRow.deposit_id == row.id, PageTaskRow.state != "done")
     ).all()

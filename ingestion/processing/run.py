@@ -1,4 +1,4 @@
-"""One claim's knowledge of one deposit: files, facts, what ran, and what is not committed yet."""
+"""Deposit run: the files, facts and stages of one deposit under one claim."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OVER: Final = frozenset({"done", "skipped", "failed"})
 
 @dataclass
 class StageRun:
-    """One stage that ran, committed or not."""
+    """Stage run: one stage that ran, committed or not."""
 
     spec: StageSpec
     state: str
@@ -44,11 +44,11 @@ class StageRun:
 
     @property
     def name(self) -> str:
-        """The stage's."""
+        """Name of the stage."""
         return self.spec.name
 
     def row(self, deposit_id: str) -> StageRunRow:
-        """As stored."""
+        """Make the row to store."""
         return StageRunRow(
             deposit_id=deposit_id,
             name=self.name,
@@ -69,7 +69,7 @@ class StageRun:
 
     @classmethod
     def of_row(cls, row: StageRunRow, spec: StageSpec) -> StageRun:
-        """As read back."""
+        """Make the stage run from its row."""
         outputs = {name: Output.from_json(value) for name, value in (row.outputs or {}).items()}
         return cls(
             spec=spec,
@@ -88,9 +88,7 @@ class StageRun:
         )
 
     def journal_facts(self) -> dict[str, Any]:
-        """What the journal says of it: words of ours, versions and digests; nothing of the
-        document.
-        """
+        """Return the facts for the journal: our own words, versions, digests; no content."""
         facts: dict[str, Any] = {"stage": self.name, "state": self.state}
         if self.tool:
             facts["tool"] = f"{self.tool} {self.tool_version or ''}".strip()
@@ -101,7 +99,7 @@ class StageRun:
         return facts
 
     def tool_run(self) -> ToolRun:
-        """As the archive writes it into the record."""
+        """Return the tool run in the form that the archive writes into the record."""
         sentence = self.detail["text"].format(**self.detail["values"]) if self.detail else None
         return ToolRun(
             stage=self.name,
@@ -119,12 +117,12 @@ class StageRun:
 
 
 class DepositRun:
-    """The state of one deposit in the hands of one worker.
+    """Deposit run: the state of one deposit while one worker works on it.
 
     Attributes:
-        chunks: Page tasks, when the deposit fanned out.
+        chunks: Page tasks; empty unless the deposit fanned out.
         pending: Stages that ran and are not committed yet.
-        kept_before: There is a record already; what is made now completes it.
+        kept_before: Whether there is a record already; new results then complete it.
     """
 
     def __init__(
@@ -153,7 +151,7 @@ class DepositRun:
 
     @classmethod
     def load(cls, session: Session, deposit_id: str, workspace: Workspace) -> DepositRun:
-        """As committed so far."""
+        """Load the state committed so far."""
         return cls(
             session.get_one(DepositRow, deposit_id),
             session.scalars(select(StageRunRow).where(StageRunRow.deposit_id == deposit_id)).all(),
@@ -169,15 +167,14 @@ class DepositRun:
         )
 
     def given(self, spec: StageSpec) -> StageInput:
-        """What a stage gets: a folder of its own and everything found so far."""
+        """Make the input of a stage: a folder of its own and everything found so far."""
         self.files.begin()
         return StageInput(folder=self.workspace.room(spec.name), files=self.files, facts=self.facts)
 
     def recall(self, stage: Stage) -> bool:
         """Take over a stage that an earlier claim committed; False if there is none.
 
-        A file that was not worth a checkpoint is made again by the stage, when somebody asks for
-        it.
+        A file without a checkpoint is made again by its stage when it is asked for.
         """
         row = self._rows.get(stage.spec.name)
         if row is None or row.state not in OVER:
@@ -189,7 +186,7 @@ class DepositRun:
         return True
 
     def add(self, spec: StageSpec, result: StageResult, started_at: datetime, ended_at: datetime) -> StageRun:
-        """Take in what a stage just found."""
+        """Add the result of a stage."""
         inputs = self.files.digests(self.files.used)
         outputs = {}
         for name, path in result.files.items():
@@ -214,14 +211,14 @@ class DepositRun:
         return stage_run
 
     def add_pages(self, first: int, path: Path) -> None:
-        """Take in the words of one chunk that was recognised under this claim."""
+        """Add the words of one chunk that was recognised under this claim."""
         self.files.add(f"pages/{first}", Output.of(path), path)
 
     def checkpoint(self, store: ObjectStore, *, everything: bool = False) -> list[StageRun]:
-        """Put into staging what would be costly to make again; return the stages to be written.
+        """Put costly files into staging; return the stage runs to be written.
 
         Args:
-            everything: Also what is cheap: other tasks are about to need it.
+            everything: Whether to put cheap files too, as other tasks need them next.
         """
         changed = list(self.pending)
         made_now = {stage_run.name for stage_run in self.pending if stage_run.outputs}
@@ -241,12 +238,12 @@ class DepositRun:
 
     @property
     def total_pages(self) -> int:
-        """Pages of all chunks; 0 when the deposit did not fan out."""
+        """Number of pages of all chunks; 0 when the deposit did not fan out."""
         return pages_in([(chunk.first_page, chunk.last_page) for chunk in self.chunks])
 
     @property
     def remarks(self) -> list[Remark]:
-        """Of every stage, in order; a stage that failed without a word is told all the same."""
+        """Remarks of every stage, in order; a stage that failed without one gets one here."""
         said: list[Remark] = []
         for stage_run in self.runs.values():
             said += [Remark(remark["code"], remark["detail"], remark["stage"]) for remark in stage_run.remarks]
@@ -274,7 +271,7 @@ class DepositRun:
 
 
 def pages_in(chunks: Sequence[tuple[int, int]]) -> int:
-    """Pages of chunks, each (first, last)."""
+    """Return the number of pages in chunks, each (first, last)."""
     return sum(last - first + 1 for first, last in chunks)
 
 

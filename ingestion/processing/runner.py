@@ -1,4 +1,4 @@
-"""Claim a deposit or a chunk of its pages, do the work, and settle how it ended."""
+"""Claim a deposit or a chunk of its pages, do the work, and commit how it ended."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _REST: Final = 5.0
 
 
 class Runner:
-    """Advances deposits. One a worker; safe to call with any id at any time.
+    """Runner: advances deposits. One a worker; safe to call with any id at any time.
 
     Args:
-        stages: In order, up to ``keep``; one that the registry does not know is refused.
+        stages: In order, up to ``keep``; one that is not in the registry is refused.
         work: Folder of workspaces.
         notify: Called after each commit that leaves something to send or to follow.
-        owner: Names the worker that claims.
+        owner: Name of the worker that claims.
 
     Raises:
-        ValueError: A stage that may not start (see ``ingestion.stages.port.checked``).
+        ValueError: For a stage that may not start (see ``ingestion.stages.port.checked``).
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Runner:
         self._owner = owner
 
     def advance(self, deposit_id: str) -> bool:
-        """Claim the deposit and go as far as possible; False if there was nothing to claim."""
+        """Claim the deposit and advance it as far as possible; False if it can't be claimed."""
         context = self._context
         claim = claim_deposit(context.database, context.ledger, deposit_id, self._owner(), context.clock)
         if claim is None:
@@ -71,7 +71,7 @@ class Runner:
         return True
 
     def pages(self, deposit_id: str, first: int) -> bool:
-        """Claim one chunk of pages and recognise it; False if there was nothing to claim."""
+        """Claim one chunk of pages and recognise it; False if it can't be claimed."""
         context = self._context
         claim = claim_pages(context.database, context.ledger, deposit_id, first, self._owner(), context.clock)
         if claim is None:
@@ -80,7 +80,7 @@ class Runner:
         return True
 
     def _guarded(self, claim: Claim, work: Callable[[], None]) -> None:
-        """Run the work of a claim and settle how it ended."""
+        """Run the work of a claim and end the claim as the outcome requires."""
         bound = log.bind(deposit_id=claim.deposit_id, first_page=claim.first_page, fence=claim.fence)
         try:
             with Heartbeat(self._context.database, claim, self._context.clock):
@@ -104,4 +104,4 @@ class Runner:
             with self._context.database.write() as session:
                 release(session, claim, self._context.clock(), after=after, counts=counts)
         except (LeaseLost, Unavailable):
-            log.warning("take_not_given_back", deposit_id=claim.deposit_id)  # the lease will run out
+            log.warning("take_not_given_back", deposit_id=claim.deposit_id)  # the lease will expire

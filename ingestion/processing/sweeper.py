@@ -1,4 +1,4 @@
-"""Finds what was left lying: work whose wake-up was lost, workers that died, files nobody needs."""
+"""Sweeper: finds lost wake-ups, dead workers and files that nothing needs."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from signing.ground.errors import Corrupt, Refused, Unavailable
 log = structlog.get_logger(__name__)
 
 STALE: Final = timedelta(minutes=10)
-"""A wake-up this old is sent again even if it may still be in the queue."""
+"""Age at which a wake-up is sent again even if it may still be in the queue."""
 
 LOST: Final = timedelta(seconds=60)
-"""The same when the queue holds fewer messages than rows wait."""
+"""The same age, when the queue holds fewer messages than rows wait."""
 
 IN_HAND: Final = 4
-"""Messages that workers may hold without having claimed their rows yet."""
+"""Number of messages that workers may hold without having claimed their rows yet."""
 
 YOUNG: Final = timedelta(seconds=2)
-"""A wake-up younger than this is on its way."""
+"""Age up to which a wake-up counts as on its way."""
 
 SENT_KEPT: Final = timedelta(minutes=10)
 
@@ -46,7 +46,7 @@ STAGING_KEPT: Final = timedelta(hours=STAGING_HOURS)
 
 
 class Sweeper:
-    """Puts lost work back on its way and clears away what is proven useless."""
+    """Sweeper: wakes workers for lost work and removes what is proven useless."""
 
     def __init__(self, database: Database, queue: TaskQueue, store: ObjectStore, home: Path, clock: Clock) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class Sweeper:
         self._clock = clock
 
     def wake(self) -> int:
-        """Wake-ups for rows that wait with none on its way; the number of rows."""
+        """Add wake-ups for waiting rows that have none on its way; return the number of rows."""
         now = self._clock()
         with self._database.read() as session:
             due = list(_due_deposits(session, now)) + list(_due_pages(session, now))
@@ -79,7 +79,7 @@ class Sweeper:
         return len(lost)
 
     def clear_outbox(self) -> None:
-        """Forget wake-ups that were sent a while ago."""
+        """Delete wake-ups that were sent long ago."""
         limit = self._clock() - SENT_KEPT
         old = exists().where(OutboxRow.sent_at < limit)
         with self._database.read() as session:
@@ -89,12 +89,11 @@ class Sweeper:
             session.execute(delete(OutboxRow).where(OutboxRow.sent_at < limit))
 
     def clear_folders(self) -> None:
-        """Remove what crashed claims and cut deposits left on this machine's disk."""
+        """Remove what crashed claims and interrupted deposits left on this machine's disk."""
         leftovers.clear(self._home)
 
     def clear_staging(self) -> int:
-        """Delete staging of deposits whose record is stored and intact, and of those never
-        acknowledged.
+        """Delete staging of deposits that are intact records or were never acknowledged.
 
         Returns:
             Number of deposits cleared.
@@ -116,7 +115,7 @@ class Sweeper:
         return cleared
 
     def _record_holds(self, deposit: DepositRow, kept: list[RepresentationRow]) -> bool:
-        """Whether every byte of the record can be read back and is what was kept."""
+        """Whether every byte of the record can be read back and is unchanged."""
         try:
             for file in kept:
                 for _ in verified(self._store, file.key, file.version, sha256=file.sha256, size=file.size):
@@ -127,8 +126,9 @@ class Sweeper:
         return any(file.sha256 == deposit.sha256 for file in kept)
 
     def _patience(self, rows: int) -> timedelta:
-        """How long a wake-up may take: a queue with fewer messages than rows that wait has lost
-        some.
+        """Return the age at which a wake-up counts as lost.
+
+        A queue with fewer messages than waiting rows has lost some.
         """
         try:
             waiting = self._queue.waiting()
@@ -145,7 +145,7 @@ def _kept_for(session: Session, deposit_id: str) -> list[RepresentationRow]:
 
 
 Due = tuple[str, str, int, datetime]
-"""Kind, subject, priority, since when."""
+"""Due work: kind, subject, priority, due since."""
 
 
 def _due_deposits(session: Session, now: datetime) -> Iterable[Due]:
@@ -175,7 +175,7 @@ def _due_pages(session: Session, now: datetime) -> Iterable[Due]:
 def _due_since(
     owner: str | None, until: datetime | None, updated_at: datetime | None, now: datetime
 ) -> datetime | None:
-    """Since when somebody could work on it; None while somebody does or it rests."""
+    """Return since when work is possible; None while a worker does it or it rests."""
     long_ago = now - timedelta(days=1)
     if owner is not None and died(owner):
         return long_ago
@@ -185,14 +185,12 @@ def _due_since(
 
 
 def _after(times: int, enough: timedelta) -> timedelta:
-    """Twice as patient after each wake-up: workers hold messages that the queue counts no more."""
+    """Double the wait after each wake-up: the queue does not count messages in workers' hands."""
     return max(enough, min(LOST, enough * (1 << min(times, 10) - 1)))
 
 
 def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[datetime, bool, int]]:
-    """Of each subject that has any: when the last was made, whether one is still to be sent, how
-    many lately.
-    """
+    """Return for each subject: time of the last wake-up, whether one is unsent, their number."""
     unsent = func.max(case((OutboxRow.sent_at.is_(None), 1), else_=0))
     rows = session.execute(
         select(OutboxRow.subject, func.max(OutboxRow.created_at), unsent, func.count())
@@ -203,10 +201,10 @@ def _last_wake_ups(session: Session, subjects: list[str]) -> dict[str, tuple[dat
 
 
 def _by_deposit(items: Iterable[Listed]) -> Iterable[tuple[str, list[Listed]]]:
-    """Group ``staging/<tenant>/<deposit>/…`` by deposit; keys come in order.
+    """Group keys of ``staging/<tenant>/<deposit>/…`` by deposit; they come in order.
 
-    Other keys, such as the empty ``staging/`` that consoles of stores show a folder by, are not
-    ours to delete.
+    Other keys are not ours to delete, such as the empty ``staging/`` by which consoles of stores
+    show a folder.
     """
     staged = ((key.folder, item) for item in items if (key := staging_key(item.key)))
     for folder, group in groupby(staged, key=lambda one: one[0]):

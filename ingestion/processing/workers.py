@@ -1,4 +1,4 @@
-"""Names of workers, and whether the processes behind them still live."""
+"""Name workers, and see whether the processes behind the names still live."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 
 def this_worker() -> str:
-    """Name of this very process: machine, pid, start time, and the same of its parent.
+    """Return the name of this process: machine, pid, start time, and those of its parent.
 
-    The start time tells a process from a later one with the same pid; the parent tells a worker
-    that died by itself (its document may be to blame) from one that went down with the whole
-    service (it is not).
+    The start time distinguishes a process from a later one with the same pid. The parent
+    distinguishes a worker that died alone (its document may be the cause) from one that ended with
+    the whole service (it is not).
     """
     pid, parent = os.getpid(), os.getppid()
     return f"{_machine()}:{pid}:{_started(pid)}:{parent}:{_started(parent)}"
 
 
 def died(owner: str) -> bool:
-    """Whether the process is known to be gone. False for another machine: only time will tell."""
+    """Whether the process is known to be gone; False for another machine, as that is unknown."""
     machine, _, rest = owner.partition(":")
     if machine != _machine():
         return False
@@ -27,7 +27,7 @@ def died(owner: str) -> bool:
 
 
 def died_alone(owner: str) -> bool:
-    """Whether the process is gone while its parent lives on; True also when nobody can tell."""
+    """Whether the process is gone and its parent lives; True also when that is unknown."""
     machine, _, rest = owner.partition(":")
     if machine != _machine():
         return True
@@ -36,13 +36,16 @@ def died_alone(owner: str) -> bool:
 
 
 def _machine() -> str:
-    """Changes at each boot and between containers, so that pids are never compared across them."""
+    """Return a name that changes at each boot and in each container.
+
+    So pids are never compared across them.
+    """
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
     return f"{boot}-{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
 def _started(pid: int) -> str:
-    """Start time of a living process in clock ticks since boot.
+    """Return the start time of a living process, in clock ticks since boot.
 
     Empty when it is gone or a zombie.
     """

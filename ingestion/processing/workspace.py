@@ -1,4 +1,4 @@
-"""Workspace: the folder in which one claim of one deposit does its work; gone afterwards."""
+"""Workspace: the folder in which one claim of one deposit works; removed afterwards."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from archive.objects.port import ObjectStore
 
 
 class MissingFile(KeyError):
-    """A stage asked for a file that no earlier stage left."""
+    """Error: a stage asked for a file that no earlier stage left."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file that a stage left: what it is, and where it is checkpointed, if it is."""
+    """Output: a file that a stage left; its digests, size and checkpoint, if it has one."""
 
     sha256: str
     sha512: str
@@ -32,7 +32,7 @@ class Output:
     version: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As stored in ``stage_runs.outputs``."""
+        """Return the JSON stored in ``stage_runs.outputs``."""
         return {
             "sha256": self.sha256,
             "sha512": self.sha512,
@@ -43,7 +43,7 @@ class Output:
 
     @classmethod
     def of(cls, path: Path) -> Output:
-        """Digest a file."""
+        """Make an output from a file by its size and digests."""
         sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
         with path.open("rb") as source:
             while chunk := source.read(1 << 20):
@@ -59,18 +59,18 @@ class Output:
 
     @property
     def digests(self) -> Digests:
-        """Both digests."""
+        """Both digests, SHA-256 and SHA-512."""
         return Digests(self.sha256, self.sha512)
 
 
 class Workspace:
-    """A private folder below ``root``.
+    """Workspace: a private folder below ``root``.
 
     Args:
-        root: ``home/work``.
-        store: Where checkpoints and received bytes come from.
-        shared: Fetch into a cache that the other tasks of this machine use too: a register's pages
-            are recognised in many tasks, and each needs the whole file.
+        root: Folder of workspaces, ``home/work``.
+        store: Holds checkpoints and received bytes.
+        shared: Whether to fetch into a cache that other tasks of this machine use too. A register's
+            pages are recognised in many tasks, and each needs the whole file.
     """
 
     def __init__(self, root: Path, store: ObjectStore, *, shared: bool = False) -> None:
@@ -89,14 +89,14 @@ class Workspace:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def room(self, name: str) -> Path:
-        """An empty folder for one stage."""
+        """Make an empty folder for one stage."""
         return Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{name}-"))
 
     def fetch(self, output: Output) -> Path:
-        """Bytes from staging, verified on the way.
+        """Fetch a file from staging, with its digest verified.
 
         Raises:
-            Corrupt: They are not what was put there.
+            Corrupt: The bytes are not those that were put there.
         """
         place = self._cache / output.sha256
         if place.exists() and place.stat().st_size == output.size:
@@ -120,7 +120,7 @@ class Workspace:
 
 
 class Files(Mapping[str, Path]):
-    """What a stage sees of earlier stages' files: fetched or made again only when it asks.
+    """Files of earlier stages: fetched or made again only when a stage asks for them.
 
     Attributes:
         used: Names asked for since the last ``begin``: the inputs of the stage that is running.
@@ -140,7 +140,7 @@ class Files(Mapping[str, Path]):
     def add(
         self, name: str, output: Output, path: Path | None = None, remake: Callable[[], None] | None = None
     ) -> None:
-        """Register a file: here already, or in staging, or to be made again by ``remake``."""
+        """Add a file: here already, or in staging, or to be made again by ``remake``."""
         self._outputs[name] = output
         self._paths.pop(name, None)
         if path is not None:
@@ -149,11 +149,11 @@ class Files(Mapping[str, Path]):
             self._remake[name] = remake
 
     def output(self, name: str) -> Output:
-        """What is known of a file."""
+        """Return the output of this name."""
         return self._outputs[name]
 
     def digests(self, names: set[str]) -> dict[str, str]:
-        """Name -> SHA-256."""
+        """Return the SHA-256 of each named file."""
         return {name: self._outputs[name].sha256 for name in sorted(names)}
 
     def __getitem__(self, name: str) -> Path:

@@ -1,1 +1,1 @@
-"""Wake-up messages to workers."""
+"""Queue: wake-up messages to workers."""

@@ -1,4 +1,4 @@
-"""What each kind of broker needs, derived from the scheme of its URL and from nothing else."""
+"""Derive Celery's settings for a broker from the scheme of its URL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 VISIBILITY: Final = 3600
-"""Seconds after which Redis gives an unacknowledged message to somebody else.
+"""Seconds after which Redis delivers an unacknowledged message again.
 
 Above every task's time limit.
 """
@@ -16,7 +16,7 @@ Above every task's time limit.
 CONFIRM_WITHIN: Final = 5.0
 """Seconds that RabbitMQ has to confirm a message.
 
-A node whose disk is full stops answering without a word.
+A node whose disk is full stops answering, without an error.
 """
 
 _REDIS: Final = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
@@ -26,14 +26,14 @@ _AMQP: Final = {"amqp": "amqp", "amqps": "amqps"}
 
 @dataclass(frozen=True)
 class Broker:
-    """How Celery reaches one broker.
+    """Broker: how Celery connects to it.
 
     Attributes:
-        url: As kombu spells it.
-        is_redis: Redis or Valkey; otherwise RabbitMQ.
+        url: URL as kombu spells it.
+        is_redis: True for Redis or Valkey, False for RabbitMQ.
         transport: Options of the transport.
-        tls: Options of the encrypted connection; None without.
-        queue_arguments: Of every queue.
+        tls: Options of the encrypted connection; None if it is not encrypted.
+        queue_arguments: Arguments of every queue.
     """
 
     url: str
@@ -44,12 +44,12 @@ class Broker:
 
 
 def broker_of(url: str, ca: Path | None = None) -> Broker:
-    """The broker that a URL names.
+    """Return the broker that a URL names.
 
     Args:
         url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``redis+socket``, ``valkey+socket``,
-            ``amqp`` or ``amqps``. The certificate of an encrypted broker is always verified, its
-            name too.
+            ``amqp`` or ``amqps``. An encrypted broker's certificate and name are always
+                verified.
         ca: PEM of the authority behind it; None: the system's.
 
     Raises:
@@ -57,7 +57,7 @@ def broker_of(url: str, ca: Path | None = None) -> Broker:
     """
     scheme, separator, rest = url.partition("://")
     if scheme in _AMQP:
-        tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}  # None: the URL's own
+        tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}  # None leaves it to the URL
         tls |= {"ca_certs": str(ca)} if ca else {}
         return Broker(
             url,
@@ -83,7 +83,7 @@ def _redis() -> dict[str, Any]:
     return {
         "visibility_timeout": VISIBILITY,
         "unacked_restore_interval": 10,
-        "queue_order_strategy": "priority",  # the queues in their order, not in turn
+        "queue_order_strategy": "priority",  # queues in strict order, not round robin
         "priority_steps": [0],
         "socket_timeout": 5,
         "socket_connect_timeout": 3,
@@ -96,8 +96,7 @@ def _rabbitmq() -> dict[str, Any]:
     return {
         "confirm_publish": True,
         "client_properties": {"connection_name": "chartrier"},
-        # whoever sends gives up at once and leaves the outbox row; only workers wait, with their
-        # own patience
+        # a sender gives up at once and leaves the outbox row; only workers wait, by their own rules
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0.2,

@@ -1,6 +1,7 @@
-"""Wake-ups over Celery, with settings that survive killed workers and a forgetful broker.
+"""Send wake-ups over Celery, with settings for killed workers and a broker that forgets.
 
-Message = wake-up, row = truth: acknowledged late, re-sent by the sweeper, never trusted
+A message is only a wake-up; the row holds the truth. It is acknowledged late and sent again by the
+sweeper
 (docs/operations.md).
 """
 
@@ -30,7 +31,7 @@ APP: Final = "chartrier"
 TIME_LIMIT: Final = 1800
 """Seconds after which a task is killed.
 
-Below the visibility timeout: no living task is delivered twice.
+Less than the visibility timeout, so that no running task is delivered twice.
 """
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ _ERRORS: Final = (OperationalError, KombuError, OSError, RedisError, AMQPError)
 
 
 def make_app(broker_url: str, ca: Path | None = None) -> Celery:
-    """A Celery application on this broker; tasks are registered by ``ingestion.tasks``.
+    """Make a Celery application on this broker; ``ingestion.tasks`` registers the tasks.
 
     Args:
         broker_url: See ``broker_of``.
@@ -71,12 +72,12 @@ def make_app(broker_url: str, ca: Path | None = None) -> Celery:
         broker_connection_timeout=4,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_channel_error_retry=True,  # RabbitMQ closes the channel of a consumer that it calls too slow
+        broker_channel_error_retry=True,  # RabbitMQ closes the channel of a consumer that it considers too slow
         broker_heartbeat=0 if broker.is_redis else 60,
         worker_consumer=f"{__name__}:PlainConsumer",
         worker_prefetch_multiplier=1,
-        # what runs goes on: cancelling would kill the process, and a killed process counts against
-        # its document
+        # running tasks go on: cancelling would kill the process, and a killed process counts
+        # against its document
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_tasks_per_child=50,
         worker_max_memory_per_child=600_000,
@@ -90,7 +91,7 @@ def make_app(broker_url: str, ca: Path | None = None) -> Celery:
 
 
 def _queues(broker: Broker) -> list[Queue]:
-    """Queues in order of urgency: Redis consumes and a worker's line starts them in it."""
+    """Return the queues in order of urgency: the order in which workers begin their messages."""
     everyone = Exchange("", type="direct")  # type: ignore[no-untyped-call]
     return [
         Queue(work.queue, everyone, routing_key=work.queue, queue_arguments=broker.queue_arguments)  # type: ignore[no-untyped-call]
@@ -99,10 +100,10 @@ def _queues(broker: Broker) -> list[Queue]:
 
 
 class PlainConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer without delayed delivery, which makes 28 quorum queues on RabbitMQ."""
+    """Consumer of Celery without delayed delivery, which makes 28 quorum queues on RabbitMQ."""
 
     class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
-        """The same steps but one."""
+        """Blueprint of the consumer without the step of delayed delivery."""
 
         default_steps: ClassVar[list[str]] = [
             step for step in Consumer.Blueprint.default_steps if "DelayedDelivery" not in step
@@ -110,16 +111,16 @@ class PlainConsumer(Consumer):  # type: ignore[misc]
 
 
 def order_waiting(app: Celery, line: Line) -> None:
-    """Let the messages that this worker holds beyond its processes wait in this line."""
+    """Make messages wait in this line while all processes of this worker are busy."""
 
     class Ordered(bootsteps.Step):  # type: ignore[misc]
-        """Puts the line into the semaphore that Celery's pool takes its places from."""
+        """Worker step: puts the line into the semaphore of Celery's pool."""
 
         requires = ("celery.worker.components:Pool",)
 
         def create(self, parent: Any) -> None:
             semaphore = parent.semaphore
-            if semaphore is not None:  # none for pools without processes
+            if semaphore is not None:  # pools without processes have none
                 semaphore._waiting = line
                 semaphore._add_waiter, semaphore._pop_waiter = line.append, line.popleft
 
@@ -127,7 +128,7 @@ def order_waiting(app: Celery, line: Line) -> None:
 
 
 def run_worker(app: Celery, processes: int) -> None:
-    """Work with this many processes until stopped."""
+    """Run a worker with this many processes until it is stopped."""
     app.worker_main(
         [
             "--quiet",
@@ -143,7 +144,7 @@ def run_worker(app: Celery, processes: int) -> None:
 
 
 class CeleryQueue:
-    """Sends wake-ups with an application of ``make_app``. Safe to use from several threads."""
+    """Queue: sends wake-ups with an application of ``make_app``; safe in several threads."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -165,12 +166,15 @@ class CeleryQueue:
         self._out.use(publish)
 
     def waiting(self, *, before: int | None = None) -> int:
-        """Messages in the queues, those that a worker holds already not counted."""
+        """Return the number of messages in the queues, without those that workers hold."""
         asked = CLASSES if before is None else more_urgent_than(before)
         return self._in.use(lambda connection: sum(self._size(connection, work.queue) for work in asked))
 
     def _size(self, connection: Any, name: str) -> int:
-        """Declared as a worker would: a broker that forgot its queues has them again."""
+        """Return the number of messages in a queue.
+
+        The queue is declared as by a worker, so a broker that forgot its queues has them again.
+        """
         queue = self._app.amqp.queues[name]
         found = connection.default_channel.queue_declare(
             name, durable=queue.durable, auto_delete=queue.auto_delete, arguments=queue.queue_arguments
@@ -193,7 +197,7 @@ class CeleryQueue:
 
 
 class _Wire:
-    """One connection, made when first used and again when it broke, one user at a time."""
+    """One connection, made at first use and again after it broke; one user at a time."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
@@ -211,7 +215,7 @@ class _Wire:
                 fresh = self._connection is None
                 try:
                     return self._once(what)
-                except TimeoutError:  # a broker that says nothing says nothing twice
+                except TimeoutError:  # a broker that does not answer would not answer a second time
                     raise
                 except _ERRORS:
                     if fresh:
@@ -229,7 +233,7 @@ class _Wire:
         return what(self._connection)
 
     def close(self) -> None:
-        """Let go of the connection, politely."""
+        """Close the connection in good order."""
         with self._turn:
             connection, self._connection = self._connection, None
             if connection is not None:
@@ -237,7 +241,7 @@ class _Wire:
                     connection.release()
 
     def _drop(self) -> None:
-        """Cut the connection without a farewell, which would wait for a silent broker."""
+        """Cut the connection; closing in good order would wait for a silent broker."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(*_ERRORS):

@@ -1,7 +1,7 @@
-"""Classes of work, each with a queue of its own; urgency decides the queue.
+"""Classes of work: each has its own queue; urgency decides the queue.
 
-A quorum queue of RabbitMQ knows no priorities and Redis only imitates them; queues side by side
-both have.
+RabbitMQ's quorum queues have no priorities and Redis only imitates them; both can have
+several queues.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from typing import Final, NamedTuple
 
 
 class WorkClass(NamedTuple):
-    """One class of work.
+    """Class of work.
 
     Attributes:
         queue: Name of its queue.
-        first: Lowest priority that falls into it; it ends where the next begins.
-        slots: Kind of slot that its work takes on a machine; empty: none, it never waits.
+        first: Lowest priority number in it; it ends where the next class begins.
+        slots: Kind of slot that its work needs on a machine; empty if it needs none and never
+            waits.
     """
 
     queue: str
@@ -29,22 +30,23 @@ CLASSES: Final = (
     WorkClass("chartrier.registers", 6, "pages"),
     WorkClass("chartrier.night", 9, "pages"),
 )
-"""Most urgent first: somebody waits at a screen; letters of a batch and short documents; pages of
-long documents; what has until tomorrow. The priorities are those of
-``ingestion.deposits.states.urgency``.
+"""Classes, most urgent first.
+
+Somebody waits at a screen; letters of a batch and short documents; pages of long documents; work
+that has until tomorrow. ``ingestion.deposits.states.urgency`` gives the priorities.
 """
 
 
 def class_of(priority: int) -> WorkClass:
-    """The class that a priority (0 first, 9 last) falls into."""
+    """Return the class of a priority (0 first, 9 last)."""
     return max((work for work in CLASSES if work.first <= priority), key=lambda work: work.first)
 
 
 def class_named(queue: str) -> WorkClass:
-    """Class of a queue; the most urgent one for an unknown queue."""
+    """Return the class of a queue; the most urgent one for an unknown queue."""
     return next((work for work in CLASSES if work.queue == queue), CLASSES[0])
 
 
 def more_urgent_than(priority: int) -> tuple[WorkClass, ...]:
-    """The classes that go before a priority's own."""
+    """Return the classes that are more urgent than a priority's own."""
     return tuple(work for work in CLASSES if work.first < class_of(priority).first)

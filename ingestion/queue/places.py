@@ -1,10 +1,9 @@
-"""Places of a worker for Redis messages, freed even while the broker is away.
+"""Free a worker's places for Redis messages even while the broker does not answer.
 
-Kombu keeps a message's place until Redis has taken its acknowledgement. If Redis is away just then,
-the failure is logged and the place is lost; once every place is, the worker asks for nothing any
-more, so that it never notices that its connection broke either: it stays deaf until somebody
-restarts it (seen with kombu 5.7.0, whenever the broker was killed while as many tasks ran as the
-worker takes).
+Kombu keeps a message's place until Redis has accepted its acknowledgement. If Redis does not answer
+just then, the failure is logged and the place is lost. Once every place is lost, the worker asks
+for no message any more and does not notice that its connection broke: it gets nothing until it is
+restarted (seen with kombu 5.7.0, whenever the broker was killed while every place was in use).
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from kombu.transport import redis, virtual
 class Places(redis.QoS):
     """Count of messages in hand; a place is free once its work is over, acknowledged or not.
 
-    The message stays with the broker and comes again after the visibility timeout: a wake-up for a
-    row that is done already.
+    An unacknowledged message stays with the broker and comes again after the visibility timeout;
+    its row is then done already.
     """
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge; the place is free in any case."""
+        """Acknowledge a message; its place is free in any case."""
         try:
             super().ack(delivery_tag)  # type: ignore[no-untyped-call]
         except self.channel.connection_errors:
@@ -30,7 +29,7 @@ class Places(redis.QoS):
             raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Give back; the place is free in any case."""
+        """Reject a message; its place is free in any case."""
         try:
             super().reject(delivery_tag, requeue=requeue)  # type: ignore[no-untyped-call]
         except self.channel.connection_errors:

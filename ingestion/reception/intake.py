@@ -34,13 +34,12 @@ from signing.ground.errors import Refused, Unavailable
 
 @dataclass(frozen=True)
 class Received:
-    """The answer to a deposit.
+    """Answer to a deposit.
 
     Attributes:
         deposit: The row as committed; None after a dry run.
-        replayed: The same key and the same content had been received before: this is that answer
-            again.
-        plan: What would happen, after a dry run.
+        replayed: Whether the same key and content were received before; then this is that answer.
+        plan: What would happen; only after a dry run.
     """
 
     deposit: DepositRow | None
@@ -49,12 +48,12 @@ class Received:
 
 
 DryRunner = Callable[[Path, Submission, Digests], dict[str, Any]]
-"""What would become of these bytes, for a dry run."""
+"""Function that answers a dry run: what would become of these bytes."""
 
 
 @dataclass(frozen=True)
 class _Arrival:
-    """A submission with its bytes, and the names that were chosen for it."""
+    """Submission with its bytes, and the names chosen for it."""
 
     deposit_id: str
     record_id: str
@@ -63,11 +62,11 @@ class _Arrival:
     size: int
     digests: Digests
     request: str
-    """Digest of what makes two requests the same."""
+    """Digest that is equal for equal requests."""
 
 
 class Intake:
-    """The only door for deposits.
+    """Intake: the only way in for deposits.
 
     Args:
         spool: Folder for files being received.
@@ -98,7 +97,7 @@ class Intake:
         self._dry_run = dry_runner
 
     def open_spool(self) -> Spool:
-        """Begin to receive; the caller writes, then hands it to ``accept`` or discards it.
+        """Open a spool; the caller writes to it, then gives it to ``accept`` or discards it.
 
         Raises:
             Unavailable: ``spool_full``.
@@ -119,7 +118,7 @@ class Intake:
         priority: int = 0,
         dry_run: bool = False,
     ) -> Received:
-        """Receive from an iterable: ``open_spool``, ``write``, ``accept`` in one call."""
+        """Receive chunks: ``open_spool``, ``write``, ``accept`` in one call."""
         submission = Submission(tenant, agent, idempotency_key, filename, media_type, fields, expected_sha256, priority)
         with self.open_spool() as spool:
             for chunk in chunks:
@@ -127,7 +126,7 @@ class Intake:
             return self.accept(spool, submission, dry_run=dry_run)
 
     def accept(self, spool: Spool, submission: Submission, *, dry_run: bool = False) -> Received:
-        """Acknowledge what was spooled; the spool is gone afterwards, whatever happens.
+        """Acknowledge a spooled deposit; the spool is removed in any case.
 
         Raises:
             Refused: ``empty_file``, ``digest_mismatch``, ``idempotency_key_reused``,
@@ -158,7 +157,7 @@ class Intake:
         staged = self._stage(spool.path, arrival, tenant_name)
         try:
             received = self._commit(arrival, staged[0])
-        except IntegrityError as error:  # another process was faster by an instant (PostgreSQL)
+        except IntegrityError as error:  # another process was faster (PostgreSQL)
             with self._database.read() as session:
                 known = self._replay(session, submission, request)
             if known is None:
@@ -252,7 +251,7 @@ class Intake:
 
 
 def _read_back(store: ObjectStore, content: StoredObject, sha256: str, size: int) -> None:
-    """What the store holds is what we hashed; read in small pieces, whatever the size."""
+    """Check that the store holds what we hashed; read in small pieces."""
     digest = hashlib.sha256()
     for chunk in store.read(content.key, content.version):
         digest.update(chunk)

@@ -1,4 +1,4 @@
-"""A file being received: written and hashed at once, on a disk of this machine, gone afterwards."""
+"""Spool: a file being received, hashed while written, on a disk of this machine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from signing.ground.errors import Refused, Unavailable
 
 
 class Spool:
-    """A file being received; leaving its block throws it away.
+    """Spool: a file being received; it is deleted at the end of its block.
 
     Args:
-        path: A name of ours; nothing is there yet.
+        path: A name that we chose; no file is there yet.
         max_bytes: Largest file accepted.
 
     Attributes:
@@ -44,7 +44,7 @@ class Spool:
         self.discard()
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes.
+        """Write and hash the next bytes.
 
         Raises:
             Refused: ``too_large``.
@@ -70,11 +70,11 @@ class Spool:
 
     @property
     def digests(self) -> Digests:
-        """Of all bytes written so far."""
+        """Digests of all bytes written so far."""
         return Digests(self._sha256.hexdigest(), self._sha512.hexdigest())
 
     def sync(self) -> None:
-        """Make what was written survive a power cut.
+        """Write everything to disk, so that it survives a power cut.
 
         Raises:
             Unavailable: ``spool_full``.
@@ -90,7 +90,7 @@ class Spool:
             raise _full() from error
 
     def discard(self) -> None:
-        """Throw the file away; harmless when it is gone already."""
+        """Delete the file; harmless when it is gone already."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -1,4 +1,4 @@
-"""Compare staging with the deposits: all that wait have their bytes, and nothing strays."""
+"""Compare staging with deposits: each waiting one has its bytes, and no other bytes remain."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Refused
 
 _LEFT: Final = timedelta(hours=STAGING_HOURS)
-"""Until then, what has no deposit may be one that is being received."""
+"""Age up to which bytes without a deposit may belong to one that is being received."""
 
 
 class Staging:
-    """Looks at ``staging/``."""
+    """Comparison of ``staging/`` with the deposits."""
 
     def __init__(self, database: Database, store: ObjectStore, clock: Clock) -> None:
         self._database = database
@@ -32,13 +32,13 @@ class Staging:
         self._clock = clock
 
     def check(self, findings: Findings, *, clear: Callable[[], int] | None = None) -> None:
-        """Compare both ways.
+        """Compare in both directions and add findings.
 
         Args:
-            clear: Sweeps what nobody needs; None: only look.
+            clear: Removes what nothing needs; None only compares.
         """
         with self._database.read() as session:
-            record = exists().where(RecordRow.deposit_id == DepositRow.id)  # then its bytes are the record's original
+            record = exists().where(RecordRow.deposit_id == DepositRow.id)  # if so, its bytes are the record's original
             query = select(DepositRow).where(DepositRow.state != DepositState.KEPT, ~record)
             for row in session.scalars(query.order_by(DepositRow.id).execution_options(yield_per=500)):
                 self._waiting(findings, row)
@@ -73,6 +73,6 @@ class Staging:
 
 
 def _folder_of(key: str) -> DepositFolder | str:
-    """The deposit's folder that a key lies in, or the key of what lies in none."""
+    """Return the deposit's folder of a key, or the key itself if it is in none."""
     found = staging_key(key)
     return found.folder if found is not None else key

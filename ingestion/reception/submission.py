@@ -1,4 +1,4 @@
-"""What a producer hands over, and what can be refused of it at once. Pure."""
+"""Submission: what a producer hands over, and its checks. Pure."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ CALLBACK: Final = DescriptionField(
     meaning="Adresse appelée à la fin du traitement.",
     in_record=False,
 )
-"""Says nothing of the record: whom to call when the deposit has ended."""
+"""Field that is no part of the description: whom to call when the deposit has ended."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a producer hands over, bytes apart; one that exists was checked.
+    """Submission: what a producer hands over, without the bytes; checked when made.
 
     Attributes:
         idempotency_key: Chosen by the caller; the same key never makes two deposits.
         fields: Text fields by name, as given.
-        expected_sha256: Hex digest the caller announced, if any.
-        priority: 0 somebody waits, 5 a batch, 9 the night.
+        expected_sha256: Hexadecimal digest that the caller announced, if any.
+        priority: 0 if somebody waits, 5 for a batch, 9 for the night.
     """
 
     tenant: str
@@ -48,7 +48,7 @@ class Submission:
     priority: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what can be refused without the bytes.
+        """Check everything that can be checked without the bytes.
 
         Raises:
             Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
@@ -78,7 +78,7 @@ def _check(submission: Submission) -> None:
 
 
 def request_digest(filename: str, fields: Mapping[str, str], size: int, digests: Digests) -> str:
-    """What makes two requests the same: content, name and fields."""
+    """Return a digest over content, name and fields: equal for equal requests."""
     request = {
         "v": 1,
         "filename": filename,
@@ -98,7 +98,7 @@ def _check_field(name: str, value: str) -> None:
 
 
 def check_bytes(size: int, digests: Digests, submission: Submission) -> None:
-    """Refuse bytes that are none, or not those announced.
+    """Refuse an empty file, or bytes other than those announced.
 
     Raises:
         Refused: ``empty_file``, ``digest_mismatch``.
@@ -130,10 +130,10 @@ def statement(
     digests: Digests,
     received_at: datetime,
 ) -> bytes:
-    """``deposit.json``: with the bytes beside it, a lost database loses no acknowledged deposit.
+    """Write ``deposit.json``, from which a lost database gets its acknowledged deposits back.
 
-    It names the record to be, so that what was begun of it in the store is finished and not made
-    twice.
+    It names the future record, so that objects of it that are in the store already are completed
+    and not made twice.
     """
     return canonical(
         {

@@ -1,1 +1,1 @@
-"""The stages of a document's way: files and facts in, files and facts out."""
+"""Stages: files and facts in, files and facts out."""

@@ -1,4 +1,4 @@
-"""The archival form: PDF/A-2b with the recognised text behind the image."""
+"""Convert to the archival form: PDF/A-2b with the recognised text behind the image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROFILE = "2b"
 
 
 class Convert:
-    """Images stay byte for byte what they were."""
+    """Stage that converts; images stay unchanged, byte for byte."""
 
     spec = CONVERT
 
@@ -20,7 +20,7 @@ class Convert:
         self._sandbox = sandbox
 
     def run(self, given: StageInput) -> StageResult:
-        """``archival.pdf``."""
+        """Make ``archival.pdf``."""
         source = pdf_of(given)
         if source is None:
             return no_pages(profile=PROFILE, made=False)

@@ -1,4 +1,4 @@
-"""What was received: format by its bytes, pages, encryption, signatures."""
+"""Identify what was received: format by its bytes, pages, encryption, signatures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LIMITS = Limits(cpu=60, wall=90)
 
 
 class Identify:
-    """PRONOM for the name, the file itself for the rest."""
+    """Stage that identifies: PRONOM names the format, the file itself gives the rest."""
 
     spec = IDENTIFY
 
@@ -20,7 +20,7 @@ class Identify:
         self._sandbox = sandbox
 
     def run(self, given: StageInput) -> StageResult:
-        """Facts only."""
+        """Return facts; no file is made."""
         try:
             facts = self._sandbox.call(
                 "identify",

@@ -1,4 +1,4 @@
-"""Images become one PDF; a PDF stays what it is."""
+"""Normalise: images become one PDF; a PDF stays unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _IMAGES = frozenset({"jpeg", "png", "tiff"})
 
 
 class Normalise:
-    """The image's own bytes go into the PDF."""
+    """Stage that normalises; the image's own bytes go into the PDF."""
 
     spec = NORMALISE
 
@@ -21,7 +21,7 @@ class Normalise:
         self._sandbox = sandbox
 
     def run(self, given: StageInput) -> StageResult:
-        """``normalised.pdf`` for images; the count of pages for all."""
+        """Make ``normalised.pdf`` for images; count the pages for all."""
         found = given.facts[IDENTIFY.name]
         family = found["family"]
         if family == "pdf":

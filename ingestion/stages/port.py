@@ -1,4 +1,4 @@
-"""What a stage is: files and facts in, files and facts out. No store, no database, no queue."""
+"""Port of a stage: files and facts in, files and facts out; no store, database or queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingestion.stages.registry import StageSpec, require_known
 
 @dataclass(frozen=True)
 class Detail:
-    """One sentence for a reader.
+    """Detail: one sentence for readers.
 
     Attributes:
         code: Stable snake_case word.
@@ -29,19 +29,19 @@ class Detail:
         return self.text.format(**self.values)
 
     def as_json(self) -> dict[str, Any]:
-        """As stored in ``stage_runs.detail``."""
+        """Return the JSON stored in ``stage_runs.detail``."""
         return {"code": self.code, "text": self.text, "values": self.values}
 
 
 @dataclass(frozen=True)
 class StageInput:
-    """What a stage may use.
+    """Input of a stage: all that it may use.
 
     Attributes:
         folder: The workspace: the stage writes its files here and nowhere else.
         files: Name -> path of every file that earlier stages left (``received`` is the deposit's
             bytes).
-        facts: Everything earlier stages found, one mapping: ``facts["identify"]["puid"]``;
+        facts: All facts of earlier stages in one mapping: ``facts["identify"]["puid"]``;
             ``facts["deposit"]`` holds id, tenant, filename, media_type, size, sha256, sha512,
             fields, received_at.
     """
@@ -53,7 +53,7 @@ class StageInput:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage found and made.
+    """Result of a stage: facts and files.
 
     Attributes:
         state: ``done``, ``skipped`` (there was nothing to do) or ``failed`` (the record is kept
@@ -61,9 +61,9 @@ class StageResult:
         facts: JSON values; become ``facts[stage name]`` of later stages.
         files: Name -> path in the workspace; each becomes a checkpoint and an input of later
             stages.
-        tool: The program that did it, with its version and the parameters that matter.
-        detail: Why it was skipped or failed, or what a reader should know.
-        remarks: Become the record's ``warnings``.
+        tool: The program that was used, with its version and the parameters that matter.
+        detail: Why it was skipped or failed, or another fact for readers.
+        remarks: Added to the record's ``warnings``.
     """
 
     state: Literal["done", "skipped", "failed"]
@@ -77,33 +77,33 @@ class StageResult:
 
 
 class Stage(Protocol):
-    """One step of a document's way.
+    """Stage: one step of processing.
 
     ``run`` MUST be a function of its input: same files and facts, same result. It MUST NOT change a
-    file it was given. It answers ``failed`` for what is wrong with the document, and raises
-    ``Unavailable`` for what is wrong with us (the runner tries again).
+    file it was given. It returns ``failed`` for a fault of the document, and raises ``Unavailable``
+    for a fault of ours (the runner tries again).
     """
 
     @property
     def spec(self) -> StageSpec:
-        """What the registry says of it."""
+        """Entry of the stage in the registry."""
 
     def run(self, given: StageInput) -> StageResult:
-        """Do it."""
+        """Run the stage."""
 
 
 @runtime_checkable
 class PagedStage(Stage, Protocol):
-    """A stage whose work is done by page tasks (its spec is ``paged``).
+    """Paged stage: its work is done by page tasks (its spec is ``paged``).
 
-    ``run`` gathers what they left.
+    ``run`` gathers their results.
     """
 
     def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
-        """Chunks of pages, (first, last) from 1; empty when there is nothing to recognise."""
+        """Plan chunks of pages, (first, last) from 1; empty if there is nothing to recognise."""
 
     def run_pages(self, given: StageInput, first: int, last: int) -> Path:
-        """Recognise pages first..last into one file in the workspace (name fixed by the stage).
+        """Recognise pages first..last into one file in the workspace; the stage names it.
 
         ``run`` later finds the chunk files in ``given.files`` under ``pages/<first>``.
         """
@@ -115,10 +115,10 @@ def is_paged(stage: Stage) -> TypeGuard[PagedStage]:
 
 
 def checked(stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """The stages, if they may start: known to the registry, in its order, and paged if it says so.
+    """Return the stages after checking each with the registry: known, in order, paged or not.
 
     Raises:
-        ValueError: Which stage is wrong, and how.
+        ValueError: Names the stage and its fault.
     """
     require_known([stage.spec for stage in stages])
     for stage in stages:

@@ -1,6 +1,4 @@
-"""Every word of every page with its place: page tasks read, ``run`` gathers them into one ALTO
-file.
-"""
+"""Recognise every word with its place: page tasks read, ``run`` makes one ALTO file."""
 
 from __future__ import annotations
 
@@ -20,23 +18,21 @@ from signing.ground.errors import Refused
 LANGUAGE = "fra"
 
 _SINGLE = 16
-"""Up to so many pages, each is a task of its own."""
+"""Most pages of a document of which each page is a task of its own."""
 _CHUNK = 4
 _CHUNK_OF_TEXT = 50
-"""Pages that hold their text already are read a hundred times faster."""
+"""Pages of a chunk when all hold their text already: reading them is a hundred times faster."""
 _NICE = 5
-"""A register's pages stand back a little, so that a letter is read at once although every core is
-at work.
-"""
+"""Niceness for a register's pages, so that a letter is read at once although every core is busy."""
 _DOUBTFUL = 700
-"""Permille of confidence below which somebody should look."""
+"""Permille of confidence below which the record gets a remark."""
 
 _VERSIONS: Final[dict[str, str]] = {}
 """Engine -> version."""
 
 
 class Recognise:
-    """Reading in the sandbox, with an engine that stays warm there."""
+    """Stage that recognises, in the sandbox, with an engine that stays loaded there."""
 
     spec = RECOGNISE
 
@@ -45,9 +41,7 @@ class Recognise:
         self._engine = settings.ocr_engine
 
     def plan(self, given: StageInput) -> tuple[tuple[int, int], ...]:
-        """One page a chunk in a short document, a few in a long one, many where text is already
-        there.
-        """
+        """Plan one page a chunk in a short document, a few in a long one, many with text."""
         pages = page_count(given) if pdf_of(given) is not None else 0
         with_fonts = int(given.facts.get(IDENTIFY.name, {}).get("pages_with_fonts") or 0)
         size = 1 if pages <= _SINGLE else _CHUNK
@@ -56,7 +50,7 @@ class Recognise:
         return tuple((first, min(first + size - 1, pages)) for first in range(1, pages + 1, size))
 
     def run_pages(self, given: StageInput, first: int, last: int) -> Path:
-        """Read these pages into ``words-<first>.jsonl``, one line a page.
+        """Recognise these pages into ``words-<first>.jsonl``, one line a page.
 
         Raises:
             Refused: ``pages_unread``: the tool failed on them.
@@ -87,7 +81,7 @@ class Recognise:
         return made
 
     def run(self, given: StageInput) -> StageResult:
-        """``alto.xml`` from what the page tasks left."""
+        """Make ``alto.xml`` from the results of the page tasks."""
         wanted = self.plan(given)
         if not wanted:
             return no_pages()
@@ -117,7 +111,7 @@ class Recognise:
         )
 
     def _tool(self) -> tuple[str, str]:
-        """Asked once a process: what is installed doesn't change under it."""
+        """Return engine and version; asked once a process, as the installed version stays."""
         if self._engine not in _VERSIONS:
             try:
                 said = self._sandbox.call("engine_version", {"engine": self._engine})
@@ -147,7 +141,7 @@ def _facts(page: PageText) -> dict[str, Any]:
 
 
 def _summed(pages: list[dict[str, Any]]) -> dict[str, Any]:
-    """Pages whose text was in the file count as certain."""
+    """Sum up the pages; text that was in the file counts as certain."""
     words = sum(page["words"] for page in pages)
     weighed = sum(
         page["words"] * (1000 if page["confidence_permille"] is None else page["confidence_permille"]) for page in pages

@@ -1,8 +1,9 @@
-"""The registry of stages: every fact about a stage, told once. Pure.
+"""Registry of stages: every fact about a stage, in one place. Pure.
 
-The pipeline, the pages, the API's schemas, the history, ``premis.json`` and the retry ask here. A
-stage that is not here can't start (``require_known``). Every table that must know each stage is
-listed in ``tests/unit/ingestion/stages/test_registry.py``, which fails when one misses it. French
+The pipeline, the pages, the API's schemas, the history, ``premis.json`` and the retry use it. A
+stage that is not here can't start (``require_known``).
+``tests/unit/ingestion/stages/test_registry.py`` lists every table that needs each stage, and fails
+when one lacks it. French
 texts are message ids of the catalogue.
 """
 
@@ -15,14 +16,14 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a deposit as a clerk follows it.
+    """Step: a part of a deposit's processing, as clerks see it.
 
     Attributes:
-        name: For ever: in the database, the journal, ``record.json`` and the API.
+        name: Never changes: it is in the database, the journal, ``record.json`` and the API.
         label: The act, as a noun: « Recherche de virus » (history, « … en cours »).
-        task: The same as something to be done: « Chercher les virus » (list of steps).
-        promise: What the clerk may expect of it, before it is done.
-        outcome: What is true once it is done.
+        task: The act as a task: « Chercher les virus » (list of steps).
+        promise: What the clerk may expect, before the step is done.
+        outcome: What is true once the step is done.
     """
 
     name: str
@@ -34,18 +35,18 @@ class Step:
 
 @dataclass(frozen=True)
 class StageSpec(Step):
-    """A step that a stage of the pipeline does.
+    """Entry of a stage in the registry: a step that the pipeline does.
 
     Attributes:
-        failing: What it means for the record when the stage fails: the record is kept all the same.
+        failing: Meaning for the record when the stage fails; the record is kept nevertheless.
         event: PREMIS event type (vocabulary of the Library of Congress), stated in ``premis.json``.
-        paged: Its work is cut into chunks of pages, each a task of its own. At most one stage is.
-        checkpointed: Its files are costly, so they are kept in staging; others are made again when
-            asked for.
-        replaced_by: A later stage whose file stands for this one's: made in one breath, only the
-            later is kept.
-        partial: A detail on the finished stage means that not all of it was done: never shown as a
-            plain pass.
+        paged: Whether its work is cut into chunks of pages, each a task. At most one stage is.
+        checkpointed: Whether its files are costly and so kept in staging; others are made again
+            when asked for.
+        replaced_by: A later stage whose file replaces this one's: when both ran in the same commit,
+            only the later file is kept.
+        partial: Whether a detail on the finished stage means that not all was done; then it is
+            never shown as a plain pass.
     """
 
     failing: str
@@ -128,7 +129,7 @@ SEAL: Final = StageSpec(
 )
 
 STAGES: Final = (SCREEN, IDENTIFY, NORMALISE, RECOGNISE, CONVERT, VALIDATE, SEAL)
-"""In the order in which they run."""
+"""Stages in the order in which they run."""
 
 KEEP: Final = Step(
     name="keep",
@@ -137,7 +138,7 @@ KEEP: Final = Step(
     promise="Plus personne ne pourra le modifier sans que cela se voie.",
     outcome="L’original et ses copies sont dans le coffre.",
 )
-"""The runner hands the package to the archive."""
+"""Step of the runner: it passes the package to the archive."""
 INDEX: Final = Step(
     name="index",
     label="Mise à jour de la recherche",
@@ -145,10 +146,10 @@ INDEX: Final = Step(
     promise="Chaque mot de chaque page.",
     outcome="Le document se trouve par chacun de ses mots.",
 )
-"""The follower reads the journal."""
+"""Step of the follower: it reads the journal."""
 
 STEPS: Final[tuple[Step, ...]] = (*STAGES, KEEP, INDEX)
-"""In order, as the API and the pages show them."""
+"""Steps in order, as the API and the pages show them."""
 
 STEP_NAMES: Final = tuple(step.name for step in STEPS)
 
@@ -156,16 +157,16 @@ _STEPS: Final = {step.name: step for step in STEPS}
 
 
 def step_named(name: str) -> Step:
-    """The step of this name.
+    """Return the step of this name.
 
     Raises:
-        KeyError: There is none.
+        KeyError: If there is none.
     """
     return _STEPS[name]
 
 
 def label_of(name: str) -> str:
-    """What a step is called in French; the bare name of one that only an older journal knows."""
+    """Return a step's French label; its bare name if only an older journal has it."""
     step = _STEPS.get(name)
     return step.label if step is not None else name
 
@@ -177,11 +178,10 @@ def counts_pages(name: str) -> bool:
 
 
 def require_known(specs: Iterable[StageSpec]) -> None:
-    """Refuse to start with stages that the registry does not know, or in another order than its
-    own.
+    """Refuse stages that are not in the registry or not in its order.
 
     Raises:
-        ValueError: Which.
+        ValueError: Names the stages.
     """
     found = list(specs)
     unknown = [spec.name for spec in found if spec not in STAGES]

@@ -1,4 +1,4 @@
-"""First look: malware, if there is somebody to ask."""
+"""Screen for malware, if a scanner answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from signing.ground.clock import Clock, stamp
 
 
 class Screen:
-    """ClamAV when a daemon answers; else the document goes on, *unverified*."""
+    """Stage that screens, with ClamAV if a daemon answers; else the verdict is *unverified*."""
 
     spec = SCREEN
 
@@ -19,7 +19,7 @@ class Screen:
         self._clock = clock
 
     def run(self, given: StageInput) -> StageResult:
-        """The verdict on viruses.
+        """Return the verdict on viruses.
 
         Raises:
             Unavailable: ``clamd_away``: a daemon was named in the settings and does not answer.

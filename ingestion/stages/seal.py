@@ -1,6 +1,4 @@
-"""The administration's seal on the archival form: prepared behind the bars, completed beside the
-key.
-"""
+"""Seal the archival PDF: prepared in the sandbox, signed outside, where the key is."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ _LIMITS = Limits(cpu=180, wall=300)
 
 
 class Seal:
-    """PAdES with a signature time-stamp; the key's process sees bytes, never a PDF parser."""
+    """Stage that seals: PAdES with a time-stamp; the process with the key parses no PDF."""
 
     spec = SEAL
 
@@ -31,7 +29,7 @@ class Seal:
         self._clock = clock
 
     def run(self, given: StageInput) -> StageResult:
-        """``sealed.pdf``.
+        """Make ``sealed.pdf``.
 
         Raises:
             Unavailable: The key or the time-stamping authority does not answer.

@@ -1,6 +1,4 @@
-"""Two judgements: is the archival form PDF/A, and what of the signatures that the original came
-with.
-"""
+"""Validate: whether the archival form is PDF/A, and the signatures of the original."""
 
 from __future__ import annotations
 
@@ -21,10 +19,10 @@ PROFILE = "2b"
 
 
 class Validate:
-    """pikepdf's approval counts; where veraPDF is installed, it is the judge.
+    """Stage that validates, with veraPDF where it is installed, else by pikepdf's approval.
 
     Args:
-        roots: DER certificates that signers of received documents may chain up to.
+        roots: DER certificates of the authorities trusted for received documents.
     """
 
     spec = VALIDATE
@@ -38,7 +36,7 @@ class Validate:
         self._roots = [root.hex() for root in roots]
 
     def run(self, given: StageInput) -> StageResult:
-        """Facts and both reports."""
+        """Return facts and both reports."""
         pdfa, findings = self._pdfa(given)
         signature = self._signatures(given)
         reports = {

@@ -1,4 +1,4 @@
-"""Why a stage could not do its work, in words for a reader; and what the document's PDF is."""
+"""Word the reasons why a stage could not do its work; find the document's PDF."""
 
 from __future__ import annotations
 
@@ -30,29 +30,32 @@ _OF_REASON: Final = {
 
 
 def failed(error: ToolFailed, **facts: Any) -> StageResult:
-    """A stage that the document was too much for."""
+    """Make the result of a stage that failed on the document."""
     text = _OF_CODE.get(error.code) or _OF_REASON[error.reason]
     code = error.code if error.code in _OF_CODE else f"tool_{error.reason}"
     return StageResult("failed", facts=facts, detail=Detail(code, text, {"tool_said": error.detail}))
 
 
 def failed_because(code: str, **facts: Any) -> StageResult:
-    """The same for a fault that was found earlier."""
+    """Make the result of a stage that fails because of a fault found earlier."""
     return StageResult("failed", facts=facts, detail=Detail(code, _OF_CODE[code]))
 
 
 def skipped(code: str, text: str, **facts: Any) -> StageResult:
-    """There was nothing to do, and why."""
+    """Make the result of a stage that had nothing to do, with the reason."""
     return StageResult("skipped", facts=facts, detail=Detail(code, text))
 
 
 def no_pages(**facts: Any) -> StageResult:
-    """What every later stage says of a file without pages that we can show."""
+    """Make the result of a later stage for a file without pages that we can show."""
     return skipped("no_pages", "Ce fichier n’a pas de pages à traiter : l’original est conservé tel quel.", **facts)
 
 
 def pdf_of(given: StageInput) -> Path | None:
-    """The PDF that later stages work on: the one made from images, or the received file itself."""
+    """Return the PDF for later stages: the one made from images, or the received file.
+
+    None when the file is neither an image nor a readable PDF.
+    """
     if "normalised.pdf" in given.files:
         return given.files["normalised.pdf"]
     identified = given.facts.get(IDENTIFY.name, {})
@@ -62,6 +65,6 @@ def pdf_of(given: StageInput) -> Path | None:
 
 
 def page_count(given: StageInput) -> int:
-    """Pages of that PDF; 0 when there is none."""
+    """Return the number of pages of that PDF; 0 when there is none."""
     counted = given.facts.get(NORMALISE.name, {}).get("pages") or given.facts.get(IDENTIFY.name, {}).get("pages")
     return int(counted or 0)

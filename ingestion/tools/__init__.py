@@ -1,1 +1,1 @@
-"""One wrapper a program; every parser of foreign bytes runs in the sandbox."""
+"""Tools: one wrapper a program; every parser of foreign bytes runs in the sandbox."""

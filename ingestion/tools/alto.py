@@ -1,7 +1,7 @@
 """ALTO 4.4: the text of a record with the place of every word, page by page.
 
-All lengths are in 1/1200 inch from the top left corner of the page as shown: no resolution to
-remember.
+All lengths are in 1/1200 inch from the top left corner of the page as shown, so no resolution need
+be stored.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SOURCE_OF: Final = {"ocr": "ocr", "text": "text", "blank": "blank"}
 
 @dataclass(frozen=True)
 class Word:
-    """One word, or one half of a word that was cut at a line's end.
+    """Word, or one half of a word that was cut at a line's end.
 
     Attributes:
-        confidence: 0 to 100; None for text that was in the file.
+        confidence: From 0 to 100; None for text that was in the file.
         part: 0 for a whole word, 1 and 2 for the halves.
         whole: The word that the halves make.
     """
@@ -61,23 +61,23 @@ class PageText:
 
     @property
     def lines(self) -> Iterator[tuple[Word, ...]]:
-        """All lines."""
+        """All lines, in order."""
         for block in self.blocks:
             yield from block
 
     @property
     def words(self) -> Iterator[Word]:
-        """All words and halves of words."""
+        """All words and halves of words, in order."""
         for line in self.lines:
             yield from line
 
     @property
     def text(self) -> str:
-        """Plain text of the page: a line a line, cut words joined, blank lines between blocks."""
+        """Plain text of the page: a line for each, cut words joined, blank lines between blocks."""
         return "\n\n".join("\n".join(_spoken(line) for line in block).strip() for block in self.blocks)
 
     def as_line(self) -> str:
-        """One line of JSON: what a page task leaves."""
+        """Write the page as one line of JSON, the result of a page task."""
         blocks = [
             [[[w.x, w.y, w.width, w.height, w.text, w.confidence, w.part, w.whole] for w in line] for line in block]
             for block in self.blocks
@@ -87,7 +87,7 @@ class PageText:
 
     @classmethod
     def from_line(cls, line: str) -> PageText:
-        """The reverse of ``as_line``; anything else is a ``ValueError``."""
+        """Read what ``as_line`` wrote; raise ``ValueError`` for anything else."""
         try:
             values = json.loads(line)
             blocks = tuple(tuple(tuple(_word(word) for word in line) for line in block) for block in values["blocks"])
@@ -111,12 +111,12 @@ def _spoken(line: tuple[Word, ...]) -> str:
 
 
 class AltoWriter:
-    """Writes one document, a page at a time.
+    """Writer of one document, a page at a time.
 
     Args:
-        out: Where to.
-        software: Name and version of what read the pages.
-        language: Of the text, as BCP 47.
+        out: Stream to write to.
+        software: Name and version of the program that read the pages.
+        language: Language of the text, as BCP 47.
     """
 
     def __init__(self, out: BinaryIO, software: tuple[str, str], language: str = "fr") -> None:
@@ -134,7 +134,7 @@ class AltoWriter:
         )
 
     def add(self, page: PageText) -> None:
-        """The next page."""
+        """Write the next page."""
         size = f'HEIGHT="{page.height}" WIDTH="{page.width}"'
         number = page.page
         self._write(f'<Page ID="p{number}" PHYSICAL_IMG_NR="{number}" {size} PAGECLASS="{page.source}">')
@@ -144,7 +144,7 @@ class AltoWriter:
         self._write("</PrintSpace></Page>\n")
 
     def end(self) -> None:
-        """Close the document (the stream stays open)."""
+        """End the document; the stream stays open."""
         self._write("</Layout>\n</alto>\n")
 
     def _block(self, name: str, block: tuple[tuple[Word, ...], ...]) -> None:
@@ -186,7 +186,7 @@ def _box(words: Iterable[Word]) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what XML can't hold."""
+    """Remove the characters that XML can't hold."""
     return "".join(
         c
         for c in text
@@ -202,7 +202,7 @@ def _escaped(text: str) -> str:
 
 
 Written = Path | bytes | IO[bytes] | Iterator[bytes]
-"""A document as a file, whole, opened, or as it comes out of the store."""
+"""Document as a path, as bytes, as an open file, or in chunks from the store."""
 
 
 class _Arriving:
@@ -228,10 +228,10 @@ def _chunks(source: Written) -> Iterator[bytes]:
 
 
 def pages_of(source: Written) -> Generator[PageText, None, None]:
-    """Every page, one in memory at a time.
+    """Yield every page, one in memory at a time.
 
     Raises:
-        ValueError: This is not an ALTO document of ours.
+        ValueError: If this is not an ALTO document of ours.
     """
     opened: Any = _Arriving(_chunks(source))
     tag = f"{{{NAMESPACE}}}Page"
@@ -249,10 +249,10 @@ def pages_of(source: Written) -> Generator[PageText, None, None]:
 
 
 def words_of_page(source: Written, page: int) -> PageText | None:
-    """One page with its words; None if there is no such page.
+    """Return one page with its words; None if there is no such page.
 
-    The others are passed over without being parsed, yet everything is read: bytes that come out of
-    the store are only known to be good at their end.
+    The others are skipped without being parsed, but everything is read: the digest of bytes from
+    the store can only be checked at their end.
     """
     begin, end = f'<Page ID="p{page}" '.encode(), b"</Page>"
     seen, inside, found = b"", False, None
@@ -272,7 +272,7 @@ def words_of_page(source: Written, page: int) -> PageText | None:
 
 
 def text_of_pages(source: Written) -> Iterator[tuple[int, str]]:
-    """Page number and text, in order."""
+    """Yield page number and text, in order."""
     for page in pages_of(source):
         yield page.page, page.text
 

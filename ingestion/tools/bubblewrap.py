@@ -1,4 +1,4 @@
-"""Build the sandbox around a process: bubblewrap if the machine allows it, else resource limits."""
+"""Build the sandbox of a process: bubblewrap where it works, else resource limits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Final
 import ingestion
 
 CODE: Final = Path(ingestion.__file__).resolve().parents[1]
-"""Where our packages lie, a checkout or ``site-packages``.
+"""Folder of our packages, a checkout or ``site-packages``.
 
-A sandboxed process sees them at ``/code``.
+A sandboxed process sees it at ``/code``.
 """
 
 _SEEN: Final = ("ingestion", "archive", "signing")
@@ -23,14 +23,14 @@ _SEEN: Final = ("ingestion", "archive", "signing")
 
 _SHARE: Final = "archive/share"
 _UNSEEN: Final = ("api", "search", _SHARE)
-"""What a wheel puts into ``site-packages``, which the sandbox sees and does not need."""
+"""Folders of a wheel in ``site-packages`` that the sandbox would see and does not need."""
 
 _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "HOME": "/tmp",  # noqa: S108 - the sandbox's own
-    # The reader of PRONOM's signatures lives for one file: it collects garbage when there is much,
-    # not on the way.
+    # The reader of PRONOM's signatures lives for one file: it collects garbage only when there is
+    # much.
     "GOGC": "off",
     "GOMEMLIMIT": "512MiB",
     "OMP_THREAD_LIMIT": "1",
@@ -41,7 +41,7 @@ _ENVIRONMENT: Final = {
 
 
 def bwrap_program() -> str | None:
-    """The machine's own bubblewrap, else the wheel's; None when there is neither."""
+    """Find the machine's own bubblewrap, else the wheel's; None when there is neither."""
     found = shutil.which("bwrap")
     if found is not None:
         return found
@@ -57,7 +57,7 @@ def bwrap_program() -> str | None:
 
 @cache
 def usable_bwrap() -> str | None:
-    """A bubblewrap that can make namespaces here; tried once a process."""
+    """Find a bubblewrap that can make namespaces here; tried once a process. None without."""
     program = bwrap_program()
     if program is None:
         return None
@@ -70,14 +70,14 @@ def usable_bwrap() -> str | None:
 
 
 def sandboxed_environment(code: str) -> dict[str, str]:
-    """All that a sandboxed process may read from its environment."""
+    """Return the whole environment of a sandboxed process."""
     if Path(code) == Path(sysconfig.get_path("purelib")).resolve():
-        return dict(_ENVIRONMENT)  # Python looks there by itself, after its own library and not before
+        return dict(_ENVIRONMENT)  # Python adds this folder by itself, after its own library and not before
     return {**_ENVIRONMENT, "PYTHONPATH": code}
 
 
 def _hidden(seen: list[Path]) -> list[str]:
-    """Cover with empty folders what a wheel put into the folders that the sandbox sees."""
+    """Return arguments that cover a wheel's unneeded folders with empty ones."""
     places = [folder / CODE.relative_to(folder.resolve()) for folder in seen if CODE.is_relative_to(folder.resolve())]
     covered = [str(place / name) for name in _UNSEEN if (CODE / name).is_dir() for place in places]
     if (CODE / _SHARE).is_dir():
@@ -86,7 +86,7 @@ def _hidden(seen: list[Path]) -> list[str]:
 
 
 def sandboxed_command(program: str, scratch: Path, arguments: list[str]) -> list[str]:
-    """A Python command line under bubblewrap.
+    """Return a Python command line under bubblewrap.
 
     No network, no home, no other process, an empty environment, read-only system and code;
     ``scratch`` is the sandbox's ``/tmp``: on disk, because a converted register is larger than the

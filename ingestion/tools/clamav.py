@@ -1,4 +1,4 @@
-"""Asks a ClamAV daemon, over its socket. The daemon parses; we only send bytes."""
+"""Ask a ClamAV daemon over its socket. The daemon parses; we only send bytes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _USUAL: Final = (
     "/run/clamav/clamd.sock",
 )
 _FRESH: Final = timedelta(hours=48)
-"""Signatures older than this miss what is going round.
+"""Age up to which virus signatures count.
 
-"clean" would be a claim without evidence.
+Older ones miss current viruses, so "clean" would be a claim without evidence.
 """
 
 _CHUNK: Final = 1 << 20
 _REPLY: Final = re.compile(rb"stream: (?:(?P<name>.+) FOUND|(?P<ok>OK))\0?$")
 _TOO_LARGE: Final = re.compile(rb"size limit exceeded|^stream: Heuristics\.Limits\.Exceeded")
-"""Said of the stream as a whole, or (``AlertExceedsMax``) of something in it that was not looked at
-to its end.
+"""Answers for a stream that is too large, or (``AlertExceedsMax``) whose contents were not examined
+to their end.
 """
 
 
@@ -38,9 +38,9 @@ class Answer:
 
     Attributes:
         verdict: ``clean`` needs fresh signatures.
-        name: Of the malware.
-        why: What makes it ``unverified``: ``too_large`` for the daemon's limits, ``old_signatures``
-            (or without a date), ``not_examined`` (the daemon could not).
+        name: Name of the malware.
+        why: Reason of ``unverified``: ``too_large`` for the daemon's limits, ``old_signatures`` (or
+            without a date), ``not_examined`` (the daemon could not read it).
     """
 
     verdict: Literal["clean", "infected", "unverified"]
@@ -51,7 +51,7 @@ class Answer:
 
 
 class ClamAv:
-    """A daemon, if there is one.
+    """ClamAV daemon, if there is one.
 
     Args:
         address: Socket path or ``host:port`` from the settings; empty: the usual places.
@@ -61,11 +61,11 @@ class ClamAv:
         self._named = address
 
     def scan(self, path: Path, now: datetime) -> Answer | None:
-        """Have a file scanned; None when no daemon was named and none is there.
+        """Have a file scanned; None when no daemon was configured and none is found.
 
         Raises:
-            Unavailable: ``clamd_away``: the one that was named does not answer, or one that did
-                fell silent.
+            Unavailable: ``clamd_away``: the configured daemon does not answer, or one stopped
+                answering.
         """
         address = self._address()
         if address is None:
@@ -80,7 +80,7 @@ class ClamAv:
             said = _streamed(address, path)
         except OSError as error:
             raise _away(error) from error
-        if not version or not said:  # killed in the middle: the document waits for the next one
+        if not version or not said:  # killed in the middle: the document waits until a daemon answers
             raise _away(ConnectionError("connection closed without an answer"))
         return _understood(said, version, now)
 
@@ -126,7 +126,7 @@ def _asked(address: str, question: bytes) -> bytes:
 def _streamed(address: str, path: Path) -> bytes:
     with _connected(address) as connection, path.open("rb") as file:
         connection.sendall(b"zINSTREAM\0")
-        # The daemon hangs up on a stream over its limit, after saying so.
+        # The daemon answers that a stream is over its limit, and closes the connection.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             while chunk := file.read(_CHUNK):
                 connection.sendall(len(chunk).to_bytes(4, "big") + chunk)
@@ -142,7 +142,10 @@ def _all(connection: socket.socket) -> bytes:
 
 
 def _fresh(version: str, now: datetime) -> bool:
-    """From ``ClamAV 1.4.3/27793/Tue Oct 14 09:56:55 2025``; without signatures' date: no."""
+    """Whether signatures are recent, from ``ClamAV 1.4.3/27793/Tue Oct 14 09:56:55 2025``.
+
+    False without a date.
+    """
     parts = version.split("/")
     if len(parts) < 3:
         return False

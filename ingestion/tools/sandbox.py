@@ -1,9 +1,8 @@
-"""The sandbox, where foreign bytes are parsed: a warm process that forks one child a call.
+"""Sandbox in which foreign bytes are parsed: a warm process that forks one child a call.
 
-The process is started at the first call and ends after some idle time. It is handed open
-descriptors and nothing
-else: it can't name, let alone open, any file of ours. A child that crashes, hangs or swells takes
-only its own call with it.
+The process is started at the first call and ends after some idle time. It gets open descriptors and
+nothing else: it can't name or open any file of ours. A child that crashes, hangs or uses too much
+memory fails only its own call.
 """
 
 from __future__ import annotations
@@ -34,22 +33,22 @@ T = TypeVar("T")
 
 _ANSWER_LIMIT: Final = 16 * 1024**2
 _GRACE: Final = 5.0
-"""Seconds after a call's own limit until the whole sandbox is torn down."""
+"""Seconds after a call's own limit until the whole sandbox is ended."""
 _SANDBOX: Final = "sandbox"
 """Code of a failure of the sandbox as a whole, not of the child."""
 _KILLED: Final = "killed"
-"""Somebody else killed the child (an operator, a machine short of memory): the file is not to blame
-yet.
+"""Code of a child killed from outside (an operator, a machine short of memory): the file may not be
+the cause.
 """
 
 
 class ToolFailed(Exception):
-    """The tool could not do it, and how.
+    """Error: the tool could not do its work.
 
     Attributes:
-        reason: ``crashed``, ``timeout``, ``memory``, ``refused`` (the tool said no) or ``output``
+        reason: ``crashed``, ``timeout``, ``memory``, ``refused`` (by the tool) or ``output``
             (too much of it).
-        detail: For operators, in the tool's words.
+        detail: Message for operators, in the tool's words.
         code: Stable word when the sandboxed function gave one, e.g. ``encrypted``.
     """
 
@@ -62,14 +61,14 @@ class ToolFailed(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one call may spend.
+    """Limits of one call.
 
     Attributes:
         cpu: Seconds of processor.
         wall: Seconds on the clock.
         memory: Bytes of address space.
         file_size: Bytes of any one file it writes.
-        nice: How far it stands back when others want the processor.
+        nice: Niceness: how far it lets others go first on the processor.
     """
 
     cpu: int = 120
@@ -80,13 +79,13 @@ class Limits:
 
 
 class Sandbox:
-    """A sandboxed process, one call at a time; as many instances as one likes.
+    """Sandbox: a sandboxed process, one call at a time; any number of instances.
 
-    An instance that crosses a fork starts a process of its own in the new process.
+    After a fork, an instance starts a sandboxed process of its own in the new process.
 
     Args:
         idle: Seconds without a call after which the process ends by itself.
-        bubblewrap: False to do without namespaces although the machine has them.
+        bubblewrap: False to use no namespaces although the machine has them.
     """
 
     def __init__(self, *, idle: int = 30, bubblewrap: bool = True) -> None:
@@ -95,12 +94,12 @@ class Sandbox:
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._running: _Sandboxed | None = None
-        # bwrap dies with the *thread* that started it: one that lasts as long as we do.
+        # bwrap dies with the *thread* that started it, so the thread must last as long as we do
         self._starter: ThreadPoolExecutor | None = None
 
     @property
     def kind(self) -> Literal["bwrap", "rlimits"]:
-        """``bwrap``, or ``rlimits`` where no user namespaces can be had."""
+        """Kind of sandbox: ``bwrap``, or ``rlimits`` without user namespaces."""
         return "bwrap" if self._bubblewrap and usable_bwrap() else "rlimits"
 
     def call(
@@ -111,17 +110,18 @@ class Sandbox:
         outputs: Mapping[str, Path] | None = None,
         limits: Limits | None = None,
     ) -> dict[str, Any]:
-        """Run one of the sandboxed functions.
+        """Call one of the sandboxed functions.
 
         Args:
             function: A name of ``ingestion.tools.sandboxed.functions``.
             arguments: JSON values.
-            inputs: Opened for reading and handed over.
-            outputs: Created, opened for writing and handed over; removed again when the call fails.
-            limits: The default ones if None.
+            inputs: Files that are opened for reading and passed on.
+            outputs: Files that are created, opened for writing and passed on; removed again when
+                the call fails.
+            limits: None stands for the default ones.
 
         Raises:
-            ToolFailed: The file was too much for the tool.
+            ToolFailed: The tool failed on the file.
             Unavailable: ``sandbox_away``: the process could not be started.
         """
         limits = limits or Limits()
@@ -166,7 +166,7 @@ class Sandbox:
                 if error.code != _KILLED or attempt == 2:
                     raise
             for descriptor in descriptors[len(request["inputs"]) :]:
-                os.ftruncate(descriptor, 0)  # what the first attempt left
+                os.ftruncate(descriptor, 0)  # remove what the first attempt left
         raise AssertionError("unreachable")
 
     def _sandboxed(self) -> _Sandboxed:
@@ -191,7 +191,7 @@ class Sandbox:
 
 
 class _Gone(Exception):
-    """The sandboxed process is not there any more."""
+    """Error: the sandboxed process has ended."""
 
     def __init__(self, detail: str, *, before_work: bool) -> None:
         self.before_work = before_work
@@ -199,7 +199,7 @@ class _Gone(Exception):
 
 
 class _Sandboxed:
-    """The warm process, as its host sees it."""
+    """Host side of the warm process."""
 
     def __init__(self, kind: str, idle: int) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="chartrier-sandbox-"))
@@ -228,7 +228,7 @@ class _Sandboxed:
             theirs.close()
 
     def ask(self, request: dict[str, Any], descriptors: list[int], limits: Limits) -> dict[str, Any]:
-        """One call: send, read the child's answer, then how the child ended."""
+        """Send one call, read the child's answer, then how the child ended."""
         deadline = time.monotonic() + limits.wall + _GRACE
         answer_end, their_end = os.pipe()
         try:
@@ -280,7 +280,7 @@ class _Sandboxed:
             except OSError:
                 part = b""
             if not part:
-                # Nothing at all: it ended of idleness while our request was on its way.
+                # No answer at all: it ended, idle, while our request was on its way.
                 raise _Gone(f"the sandbox ended ({self._process.poll()})", before_work=not received)
             received += part
         ending: dict[str, Any] = json.loads(received)

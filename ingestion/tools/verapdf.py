@@ -1,4 +1,4 @@
-"""veraPDF, where it is installed: the judge of PDF/A."""
+"""Judge PDF/A with veraPDF, where it is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS: Final = 300
 
 
 class VeraPdf:
-    """The official command line.
+    """Command line of veraPDF.
 
     Args:
         command: Program and first arguments.
@@ -25,14 +25,14 @@ class VeraPdf:
 
     @classmethod
     def found(cls, setting: str) -> VeraPdf | None:
-        """The one of the settings, or on the PATH; None when there is none."""
+        """Find the command in the settings or on the PATH; None when there is none."""
         if setting:
             return cls(shlex.split(setting))
         program = shutil.which("verapdf")
         return cls([program]) if program else None
 
     def judge(self, path: Path, profile: str) -> tuple[dict[str, Any], list[dict[str, str]]] | None:
-        """Verdict facts and failed rules; None when it gave no verdict."""
+        """Return verdict facts and failed rules; None when it gave no verdict."""
         command = [*self._command, "--format", "xml", "-f", profile, str(path)]
         try:
             ended = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)

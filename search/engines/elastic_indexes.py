@@ -146,7 +146,7 @@ class Indexes:
         return {record_id: change for record_id, (change, _) in last.items()}
 
     def _newest(self, writing: str, changes: Sequence[Change]) -> dict[str, tuple[Change, int]]:
-        """Return last change and last page of each record; leave out entries older than held ones."""
+        """Return each record's last change and last page, without entries older than held ones."""
         ids = list(dict.fromkeys(_record_id(change) for change in changes))
         revisions, pages = self._held(writing, ids)
         chosen: dict[str, tuple[Change, int]] = {}

@@ -1,1 +1,1 @@
-"""Sandboxed code: one module a tool. Its host imports nothing of it."""
+"""Sandboxed code: one module a tool. The host imports nothing of it."""

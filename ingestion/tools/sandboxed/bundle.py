@@ -1,4 +1,4 @@
-"""A stranger's evidence bundle, checked where foreign bytes belong."""
+"""Check a foreign evidence bundle in the sandbox."""
 
 from __future__ import annotations
 

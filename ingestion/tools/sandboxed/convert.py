@@ -1,4 +1,4 @@
-"""To PDF/A-2b: the text layer, then the smallest repair that makes the file conform."""
+"""Convert to PDF/A-2b: add the text layer, then the smallest repair that conforms."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ingestion.tools.sandboxed.render import shown
 PROFILE: Final = "2b"
 
 _SURVIVING: Final = 0.99
-"""Share of the words that a conversion by another program must leave as they were."""
+"""Share of the words that must be unchanged after a conversion by another program."""
 
 _NOT_OF_THE_PAGE: Final = ("/Trans", "/Dur", "/AA", "/PieceInfo")
-"""How a slide show turns the page, and what other programs remember: no part of what is seen."""
+"""Keys of a page that are not visible: slide show transitions, data of other programs."""
 
 
 def warm() -> None:
-    """Convert one file of our own, so that the PDF/A rules and font reader are loaded."""
+    """Convert one file of our own, so that PDF/A rules and font reader are loaded."""
     with pikepdf.new() as pdf:
         page = pdf.add_blank_page()
         TextLayer(pdf).add(page, PageText(1, 1000, 1000, "ocr", (((Word("a", 0, 0, 9, 9),),),)))
@@ -36,9 +36,9 @@ def warm() -> None:
 
 
 def convert(job: Job) -> dict[str, Any]:
-    """``source`` and ``alto`` (if any) to ``archival``.
+    """Convert ``source``, with ``alto`` if given, to ``archival``.
 
-    Answers ``profile, way, tool_version, dropped_signatures``.
+    Returns ``profile, way, tool_version, dropped_signatures``.
     """
     facts: dict[str, Any] = {"profile": PROFILE, "dropped_signatures": 0, "way": "pikepdf", "findings": []}
     with pikepdf.open(job.inputs["source"]) as pdf:
@@ -61,7 +61,7 @@ def convert(job: Job) -> dict[str, Any]:
 
 
 def pdfa_check(job: Job) -> dict[str, Any]:
-    """Pikepdf's verdict on ``archival``: an approval counts, a denial may be a false alarm."""
+    """Check ``archival`` with pikepdf: an approval counts, a denial may be a false alarm."""
     with job.inputs["archival"].open("rb") as file:
         report = pdfa.validate_written(file, PROFILE)
     return {
@@ -74,10 +74,10 @@ def pdfa_check(job: Job) -> dict[str, Any]:
 
 
 def _saved(pdf: pikepdf.Pdf, out: BinaryIO) -> list[dict[str, str]]:
-    """Write it as PDF/A; return the obstacle, if any, and then write nothing."""
+    """Write it as PDF/A; if that is impossible, write nothing and return the findings."""
     if "/Version" in pdf.Root:
         del pdf.Root["/Version"]
-    newest = "1.7"  # a file that says 2.0 seldom means it; what PDF/A-2 doesn't know is found by the validation
+    newest = "1.7"  # files marked as version 2.0 seldom use it; validation finds what PDF/A-2 does not allow
     settings: dict[str, Any] = {"force_version": newest} if pdf.pdf_version > newest else {}
     try:
         pdfa.save(pdf, out, PROFILE, **settings)
@@ -95,7 +95,7 @@ def _add_text(pdf: pikepdf.Pdf, alto: Path) -> None:
 
 
 def _forget_form(pdf: pikepdf.Pdf) -> int:
-    """Forms become what they show; signatures can't survive a conversion and must not seem to."""
+    """Flatten forms; remove signatures, which a conversion breaks. Return their number."""
     form = pdf.Root.get("/AcroForm")
     if form is None:
         return 0
@@ -109,7 +109,7 @@ def _forget_form(pdf: pikepdf.Pdf) -> int:
     for page in pdf.pages:
         left = [one for one in page.obj.get("/Annots", []) if one.get("/Subtype") != Name.Widget]
         if "/Annots" in page.obj:
-            page.obj.Annots = pikepdf.Array(left)  # an invisible field has no look that could be flattened
+            page.obj.Annots = pikepdf.Array(left)  # an invisible field has no appearance to flatten
     for key in ("/AcroForm", "/Perms", "/DSS", "/Extensions"):
         if key in pdf.Root:
             del pdf.Root[key]
@@ -117,7 +117,7 @@ def _forget_form(pdf: pikepdf.Pdf) -> int:
 
 
 def _with_ghostscript(job: Job, layered: Path, findings: list[dict[str, str]]) -> dict[str, Any]:
-    """What pikepdf can't mend (a font that is not embedded): Ghostscript, then validated again."""
+    """Convert with Ghostscript what pikepdf can't repair (a missing font); then validate."""
     command = program("gs")
     if command is None:
         raise Rejected("not_convertible", _words(findings))
@@ -142,7 +142,7 @@ def _with_ghostscript(job: Job, layered: Path, findings: list[dict[str, str]]) -
 
 
 def _says_the_same(before: Path, after: Path) -> bool:
-    """Whether the words survived: subset fonts may lose their mapping to letters."""
+    """Whether the words are unchanged: subset fonts may lose their mapping to letters."""
     known, found = _words_of(before), _words_of(after)
     return (known & found).total() >= _SURVIVING * known.total()
 

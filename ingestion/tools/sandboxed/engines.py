@@ -1,4 +1,4 @@
-"""Two recognition engines, one interface: Tesseract with the bundled French model."""
+"""Engines of recognition: Tesseract with the bundled French model, called in two ways."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODEL: Final = "fra best_int 4.0.0"
 
 @dataclass(frozen=True)
 class Bitmap:
-    """Black and white pixels (0 and 255) to be read."""
+    """Bitmap of black and white pixels (0 and 255) to be read."""
 
     pixels: Grey
     dpi: int
@@ -33,11 +33,11 @@ class Bitmap:
 
 @dataclass(frozen=True)
 class Seen:
-    """One word, in pixels of the bitmap.
+    """Word that was read, in pixels of the bitmap.
 
     Attributes:
-        line: Block, paragraph and line it stands in.
-        confidence: 0 to 100.
+        line: Its block, paragraph and line.
+        confidence: From 0 to 100.
     """
 
     line: tuple[int, int, int]
@@ -50,18 +50,18 @@ class Seen:
 
 
 class Engine(Protocol):
-    """Reads bitmaps."""
+    """Engine: reads bitmaps."""
 
     @property
     def version(self) -> str:
-        """Of the program and what drives it."""
+        """Version of the program and of its wrapper."""
 
     def read(self, bitmaps: Sequence[Bitmap], folder: Path) -> list[list[Seen]]:
-        """The words of each bitmap, in reading order; MUST NOT write outside ``folder``."""
+        """Return the words of each bitmap, in reading order; MUST NOT write outside ``folder``."""
 
 
 class Tesserocr:
-    """Tesseract in the process, its model loaded once."""
+    """Tesseract in this process, its model loaded once."""
 
     def __init__(self) -> None:
         import tesserocr
@@ -73,17 +73,16 @@ class Tesserocr:
 
     @property
     def version(self) -> str:
-        """Wheel and library."""
+        """Version of wheel and library."""
         return self._version
 
     def read(self, bitmaps: Sequence[Bitmap], folder: Path) -> list[list[Seen]]:  # noqa: ARG002 - needs no files
-        """One page after the other."""
+        """Read one page after the other."""
         return [self._read(bitmap) for bitmap in bitmaps]
 
     def _read(self, bitmap: Bitmap) -> list[Seen]:
         high, wide = bitmap.pixels.shape
-        # One bit a pixel: Tesseract compresses every line it crops, and that is what it costs least
-        # for.
+        # One bit a pixel: Tesseract compresses every line that it crops, and this form costs least.
         packed = np.packbits(bitmap.pixels >= 128, axis=1)
         self._api.SetImageBytes(packed.tobytes(), wide, high, 0, packed.shape[1])
         self._api.SetSourceResolution(bitmap.dpi)
@@ -94,7 +93,7 @@ class Tesserocr:
 
 
 class Pytesseract:
-    """The ``tesseract`` program, a list of pages a call."""
+    """The ``tesseract`` program, with a list of pages in each call."""
 
     def __init__(self) -> None:
         import pytesseract
@@ -109,11 +108,11 @@ class Pytesseract:
 
     @property
     def version(self) -> str:
-        """Package and program."""
+        """Version of package and program."""
         return self._version
 
     def read(self, bitmaps: Sequence[Bitmap], folder: Path) -> list[list[Seen]]:
-        """All pages in one run of the program."""
+        """Read all pages in one run of the program."""
         if not bitmaps:
             return []
         names = []
@@ -138,12 +137,12 @@ class Pytesseract:
 
 @cache
 def engine(name: str) -> Engine:
-    """The engine of that name, made once a process."""
+    """Return the engine of that name, made once a process."""
     return Pytesseract() if name == "pytesseract" else Tesserocr()
 
 
 def _words(text: str, page: int) -> Iterable[Seen]:
-    """Words of a page in Tesseract's TSV; pages count from 1 there too."""
+    """Return the words of one page of Tesseract's TSV; pages count from 1."""
     for row in csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE):
         if len(row) < 12 or row[0] != "5" or int(row[1]) != page or not row[11].strip():
             continue

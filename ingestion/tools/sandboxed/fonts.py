@@ -1,4 +1,4 @@
-"""Unused fonts, which report generators leave and PDF/A would want embedded."""
+"""Remove unused fonts, which report generators leave and PDF/A would require embedded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _of_page(pdf: pikepdf.Pdf, page: pikepdf.Page) -> int:
         return 0
     kept = [one for one in instructions if not (str(one.operator) == "Tf" and str(one.operands[0]) in idle)]
     page.Contents = pdf.make_stream(pikepdf.unparse_content_stream(kept))
-    # Pages may share one dictionary of fonts: the others still need theirs.
+    # Pages may share one dictionary of fonts, and the other pages still need it.
     page.obj.Resources = pikepdf.Dictionary(resources)
     page.obj.Resources.Font = pikepdf.Dictionary({name: font for name, font in fonts.items() if name not in idle})
     return len(idle)
@@ -37,7 +37,7 @@ def _absent(font: pikepdf.Object) -> bool:
 
 
 def _shown(instructions: list[pikepdf.ContentStreamInstruction | pikepdf.ContentStreamInlineImage]) -> set[str]:
-    """Names of the fonts in which something is shown."""
+    """Return the names of the fonts in which something is shown."""
     current, kept, shown = "", [], set()
     for one in instructions:
         operator = str(one.operator)

@@ -1,4 +1,4 @@
-"""Functions that a host may call in the sandbox, by name. The only way in."""
+"""Functions that a host may call in the sandbox, by name; the only way in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FUNCTIONS: Final = {
     "engine_version": f"{_HERE}.recognise:engine_version",
     "misbehave": f"{_HERE}.misbehave:misbehave",
 }
-"""Name -> ``module:function`` of one ``Job`` that answers JSON values."""
+"""Name -> ``module:function``, which gets one ``Job`` and returns JSON values."""
 
 WARM: Final = {
     "identify": f"{_HERE}.identify:warm",
@@ -32,4 +32,4 @@ WARM: Final = {
     "pdf_prepare_seal": f"{_HERE}.signatures:warm",
     "pdf_signatures": f"{_HERE}.signatures:warm",
 }
-"""Name -> what to load once in the process that all children of that function are forked from."""
+"""Name -> function that loads modules once, before all children of that name are forked."""

@@ -25,11 +25,11 @@ _EXTENSION: Final = re.compile(r"\.([A-Za-z0-9]{1,8})$")
 
 
 def warm() -> None:
-    """Importing this module was all."""
+    """Do nothing more: importing this module loaded everything."""
 
 
 def identify(job: Job) -> dict[str, Any]:
-    """Facts of the ``identify`` stage; only the extension of ``filename`` is used."""
+    """Return the facts of the ``identify`` stage; only the extension of ``filename`` is used."""
     path = job.inputs["received"]
     with path.open("rb") as file:
         head = file.read(1024)
@@ -47,8 +47,7 @@ def identify(job: Job) -> dict[str, Any]:
 
 
 def _pronom(job: Job, path: Path) -> dict[str, Any]:
-    # Only here, in the child: it is a Go runtime with threads, which must never be there before a
-    # fork.
+    # Imported in the child only: its Go runtime has threads, and none may exist before a fork.
     import pygfried
 
     found = _EXTENSION.search(job.arguments.get("filename", ""))
@@ -57,8 +56,7 @@ def _pronom(job: Job, path: Path) -> dict[str, Any]:
     said = pygfried.identify(str(named), detailed=True)
     match = said["files"][0]["matches"][0]
     known = match["id"] != "UNKNOWN"
-    # A file whose format is known by its extension alone is not identified: the name is a claim,
-    # not a finding.
+    # A format known by the extension alone is not identified: the name is a claim, not a finding.
     by_bytes = known and "match" in match["basis"].replace("extension match", "")
     version = f" {match['version']}" if match["version"] else ""
     return {
@@ -109,7 +107,7 @@ def _has_fonts(page: pikepdf.Page) -> bool:
 
 
 def _signatures(pdf: pikepdf.Pdf) -> int:
-    """Signed fields, wherever they hang in the form."""
+    """Count the signed fields, at any depth of the form."""
     form = pdf.Root.get("/AcroForm")
     if form is None:
         return 0

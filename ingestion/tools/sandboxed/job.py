@@ -1,4 +1,4 @@
-"""Job of a sandboxed function, and how it says no."""
+"""Job of a sandboxed function, and its refusal."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 MAX_PIXELS: Final = 100_000_000
-"""Beyond this an image is a bomb, or a map that OCR can't read anyway."""
+"""Most pixels of an image; a larger one is an attack, or a map that OCR can't read."""
 
 
 class Rejected(Exception):
-    """The tool says no to this file.
+    """Error: the tool refuses this file.
 
     Attributes:
         code: Stable word: ``encrypted``, ``unreadable``, ``too_large`` …
-        detail: For operators.
+        detail: Message for operators.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -28,13 +28,13 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """One call.
+    """Job: one call of a sandboxed function.
 
     Attributes:
         arguments: JSON values.
         inputs: Name -> path that can be opened for reading.
         outputs: Name -> path that can be opened for writing, *not* replaced or removed.
-        folder: Scratch, emptied afterwards.
+        folder: Scratch folder, emptied afterwards.
     """
 
     arguments: dict[str, Any]
@@ -65,5 +65,5 @@ def run_program(command: list[str], job: Job, *, check: bool = True) -> subproce
 
 
 def program(name: str) -> str | None:
-    """Where a program is, if the machine has it."""
+    """Return the path of a program; None if the machine does not have it."""
     return shutil.which(name)

@@ -1,4 +1,4 @@
-"""The invisible text over a scanned page: selectable, searchable, in reading order."""
+"""Add invisible text to a scanned page: selectable, searchable, in reading order."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ end
 
 
 class TextLayer:
-    """Adds pages' text to one document; the font is written once."""
+    """Text layer of one document; the font is written once."""
 
     def __init__(self, pdf: pikepdf.Pdf) -> None:
         self._pdf = pdf
         self._font: pikepdf.Object | None = None
 
     def add(self, page: pikepdf.Page, text: PageText) -> None:
-        """Put the words of one page below what is drawn on it."""
+        """Add the words of one page below what is drawn on it."""
         if self._font is None:
             self._font = _font(self._pdf)
         page.contents_add(content(Sheet(page), text), prepend=True)
-        resources = page.resources  # inherited ones were copied down by now, or are the page's own
+        resources = page.resources  # inherited resources were copied to the page before, or are its own
         if "/Font" not in resources:
             resources["/Font"] = Dictionary()
         resources["/Font"][_NAME] = self._font
 
 
 def content(sheet: Sheet, text: PageText) -> bytes:
-    """Operators of a text layer: one text object, words of a line on one baseline."""
+    """Return the operators of a text layer: one text object, one baseline a line."""
     a, b, c, d, e, f = sheet.placement
     start = f"q {a:g} {b:g} {c:g} {d:g} {e:.3f} {f:.3f} cm BT 3 Tr"
     return "\n".join([start, *_lines(sheet.height, text), "ET Q"]).encode("ascii")
@@ -82,7 +82,7 @@ def _foot(word: Word) -> int:
 
 
 def _font(pdf: pikepdf.Pdf) -> pikepdf.Object:
-    """Tesseract's glyphless font: every character half an em wide, nothing to see."""
+    """Make Tesseract's glyphless font: every character half an em wide and invisible."""
     program = _FONT.read_bytes()
     descriptor = Dictionary(
         Type=Name.FontDescriptor,

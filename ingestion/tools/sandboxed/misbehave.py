@@ -13,7 +13,7 @@ from ingestion.tools.sandboxed.job import Job, Rejected
 
 
 def misbehave(job: Job) -> dict[str, Any]:
-    """Do what ``arguments["how"]`` says."""
+    """Misbehave in the way that ``arguments["how"]`` names."""
     how = job.arguments["how"]
     if how == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -34,7 +34,7 @@ def misbehave(job: Job) -> dict[str, Any]:
 
 
 def _reach(path: str) -> dict[str, Any]:
-    """What can be seen from here."""
+    """Report what a sandboxed process can reach."""
     try:
         with socket.create_connection(("127.0.0.1", 9), timeout=1):
             network = "open"

@@ -17,17 +17,20 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 _A4: Final = (595.276, 841.890)
 _LONGEST: Final = 3400.0
-"""Points: A0 and a bit. A longer page means that the resolution in the file is not meant."""
+"""Most points of a page's side, a little over A0.
+
+A longer page means that the resolution in the file is wrong.
+"""
 _SHORTEST: Final = 20.0
 _SIDE: Final = 32_767
 
 
 def warm() -> None:
-    """Importing this module was all."""
+    """Do nothing more: importing this module loaded everything."""
 
 
 def normalise(job: Job) -> dict[str, Any]:
-    """``received`` (JPEG, PNG or TIFF) to ``normalised``; answers ``{"pages"}``."""
+    """Convert ``received`` (JPEG, PNG or TIFF) to ``normalised``; return ``{"pages"}``."""
     source = job.inputs["received"]
     pages, clear = _examine(source)
     with job.outputs["normalised"].open("wb") as out:
@@ -46,7 +49,7 @@ def normalise(job: Job) -> dict[str, Any]:
 
 
 def _examine(source: Path) -> tuple[int, bool]:
-    """Number of frames, and whether some have an alpha channel; every frame's size is checked."""
+    """Return the number of frames and whether any has an alpha channel; check each size."""
     clear = False
     with Image.open(source, formats=["JPEG", "PNG", "TIFF"]) as image:
         pages = getattr(image, "n_frames", 1)
@@ -65,7 +68,7 @@ def _write(source: str | bytes, out: BinaryIO) -> None:
 
 
 def _without_alpha(source: Path, out: BinaryIO) -> None:
-    """PDF/A has no use for a see-through page: lay it on white paper, without loss."""
+    """Put a transparent image on white, without loss."""
     with Image.open(source, formats=["PNG", "TIFF"]) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise Rejected("unreadable", "transparent pages in a TIFF")
@@ -78,11 +81,11 @@ def _without_alpha(source: Path, out: BinaryIO) -> None:
 
 
 def layout(width: int, height: int, resolution: tuple[float, float]) -> tuple[float, float, float, float]:
-    """Size of page and image in points, by a plausible resolution of the file, else as on A4."""
+    """Return page and image size in points, by the file's resolution if plausible, else A4."""
     points = [72.0 * pixels / dpi if dpi > 0 else 0.0 for pixels, dpi in zip((width, height), resolution, strict=True)]
     telling = min(resolution) >= 90 and max(points) <= _LONGEST and min(points) >= _SHORTEST
     if not telling:
-        # A photograph says 72 dpi, or nothing: what it shows was a sheet.
+        # A photograph has 72 dpi or none; it shows a sheet of paper.
         long_side, short_side = max(width, height), min(width, height)
         scale = min(_A4[1] / long_side, _A4[0] / short_side) if long_side > 600 else 72 / 150
         points = [max(_SHORTEST, width * scale), max(_SHORTEST, height * scale)]

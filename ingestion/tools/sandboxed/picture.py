@@ -15,14 +15,13 @@ cv2.setNumThreads(1)
 Affine = NDArray[np.float64]
 
 _SPECK: Final = 0.0004
-"""Share of ink on a quarter-size page below which it holds no text (the emptiest text page seen:
-0.0193).
+"""Share of ink on a quarter-size page below which it holds no text (lowest seen with text: 0.0193).
 """
 _LEAST_TURN: Final = 0.15
 
 
 def even_light(grey: Grey) -> Grey:
-    """Divide by the paper's own brightness: shadows and yellowed paper become white."""
+    """Even out the light: divide by the paper's brightness, so that shadows become white."""
     small = cv2.resize(grey, None, fx=1 / 16, fy=1 / 16, interpolation=cv2.INTER_AREA)
     paper = cv2.medianBlur(cv2.dilate(small, np.ones((5, 5), np.uint8)), 9)
     paper = cv2.resize(paper, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -30,12 +29,12 @@ def even_light(grey: Grey) -> Grey:
 
 
 def black_and_white(grey: Grey) -> Grey:
-    """Otsu: 0 for ink, 255 for paper."""
+    """Make ink 0 and paper 255, by Otsu's threshold."""
     return np.asarray(cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1], np.uint8)
 
 
 def blank(grey: Grey) -> bool:
-    """Whether there is nothing to read, on a quarter-size copy with the scanner's edges cut off."""
+    """Whether there is nothing to read, judged on a quarter-size copy without its edges."""
     if min(grey.shape) < 64:
         return True
     small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
@@ -46,13 +45,13 @@ def blank(grey: Grey) -> bool:
         9,
     )
     paper = cv2.resize(paper, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
-    # Ink is much darker than the paper around it; what shows through from the other side is not.
+    # Ink is much darker than the paper around it; ink that shows through from the back is not.
     ink = small < (paper * 0.6).astype(np.uint8)
     return float(np.count_nonzero(ink)) / ink.size < _SPECK
 
 
 def skew(grey: Grey) -> float:
-    """Degrees by which the lines rise or fall: the angle at which the rows of ink are sharpest."""
+    """Return the degrees by which lines rise or fall: where the rows of ink are sharpest."""
     small = cv2.resize(grey, None, fx=800 / max(grey.shape), fy=800 / max(grey.shape), interpolation=cv2.INTER_AREA)
     rows, columns = np.nonzero(black_and_white(np.asarray(small, np.uint8)) == 0)
     if rows.size < 50 or rows.size > small.size // 2:
@@ -69,7 +68,7 @@ def skew(grey: Grey) -> float:
 
 
 def turn(grey: Grey, degrees: float) -> tuple[Grey, Affine]:
-    """Straighten; also the way back, from a point of the result to one of ``grey``."""
+    """Turn the picture; return also the map from points of the result to points of ``grey``."""
     high, wide = grey.shape
     there = cv2.getRotationMatrix2D((wide / 2, high / 2), -degrees, 1)
     straight = cv2.warpAffine(grey, there, (wide, high), flags=cv2.INTER_LINEAR, borderValue=255)
@@ -77,14 +76,14 @@ def turn(grey: Grey, degrees: float) -> tuple[Grey, Affine]:
 
 
 def sheet_corners(grey: Grey) -> Affine | None:
-    """Corners of a bright sheet on something darker, as a telephone sees it; None for a scan.
+    """Find the corners of a bright sheet on a darker desk, in a photograph; None for a scan.
 
     Top left, top right, bottom right, bottom left, in pixels.
     """
     factor = 600 / max(grey.shape)
     small = cv2.GaussianBlur(cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), (5, 5), 0)
-    # Closing takes the text away; what is left bright in one piece is the sheet. A shadow across it
-    # makes any one threshold cut it in two: try several, and believe the largest outline that looks
+    # Closing removes the text; the bright piece that remains is the sheet. With a shadow across it,
+    # a single threshold would cut it in two: try several, and use the largest outline that looks
     # like a sheet.
     bright = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
     darkest, lightest = (int(level) for level in np.percentile(bright, (2, 95)))
@@ -118,7 +117,7 @@ def _four_corners(paper: NDArray[np.uint8]) -> Affine | None:
         return None
     high, wide = paper.shape
     if (points < 2).any() or (points[:, 0] > wide - 3).any() or (points[:, 1] > high - 3).any():
-        return None  # it runs out of the picture: the desk is as bright as the sheet there
+        return None  # the outline leaves the picture: there the desk is as bright as the sheet
     points = points[order]
     sides = np.linalg.norm(np.roll(points, -1, axis=0) - points, axis=1)
     alike = all(0.6 < sides[one] / sides[one + 2] < 1.67 for one in (0, 1))
@@ -126,7 +125,7 @@ def _four_corners(paper: NDArray[np.uint8]) -> Affine | None:
 
 
 def flattened(grey: Grey, corners: Affine) -> tuple[Grey, Affine]:
-    """The sheet as if seen from straight above, and the (projective) way back."""
+    """Flatten the sheet as if seen from above; return also the projective map back."""
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     wide, high = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
     square = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
@@ -136,6 +135,6 @@ def flattened(grey: Grey, corners: Affine) -> tuple[Grey, Affine]:
 
 
 def resized(grey: Grey, factor: float) -> Grey:
-    """Larger or smaller."""
+    """Resize the picture by a factor."""
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(grey, None, fx=factor, fy=factor, interpolation=way), np.uint8)

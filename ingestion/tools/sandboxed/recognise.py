@@ -1,4 +1,4 @@
-"""Read pages: text as it is, blank pages skipped, the others by the engine."""
+"""Read pages: text in the file as it is, blank pages skipped, others by the engine."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ from ingestion.tools.sandboxed.render import shown
 from ingestion.tools.sandboxed.sheet import Raster, Sheet
 
 _FEW_WORDS: Final = 25
-"""A scanned page with fewer words in the file has a stamp or a header, not its text."""
+"""Least words of a scanned page's own text; fewer are only a stamp or a header."""
 
 _FINE, _COARSE, _WANTED = 420, 170, 300
-"""Resolutions: above the first a page is made smaller, below the second larger, both to the third.
-"""
+"""Resolutions in dpi: above the first or below the second, a page is resized to the third."""
 
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the engine is given, and the way back.
+    """Bitmap for the engine, and the way back to the page.
 
     Attributes:
-        back: A box in pixels of the bitmap (x, y, width, height) to one in points of the displayed
-            page.
+        back: Maps a box in pixels of the bitmap (x, y, width, height) to one in points of the
+            displayed page.
     """
 
     bitmap: Bitmap
@@ -51,12 +50,12 @@ def warm() -> None:
 
 
 def engine_version(job: Job) -> dict[str, Any]:
-    """What would read: for ``doctor``."""
+    """Return name and version of the engine, for ``doctor``."""
     return {"version": engine(job.arguments["engine"]).version, "model": MODEL, "language": LANGUAGE}
 
 
 def recognise_pages(job: Job) -> dict[str, Any]:
-    """Pages ``first`` to ``last`` of ``source`` into ``words``, one JSON line a page."""
+    """Read pages ``first`` to ``last`` of ``source`` into ``words``, one JSON line a page."""
     first, last = job.arguments["first"], job.arguments["last"]
     reader = engine(job.arguments["engine"])
     path = job.inputs["source"]
@@ -80,7 +79,7 @@ def recognise_pages(job: Job) -> dict[str, Any]:
 
 
 def _look(pdf: pikepdf.Pdf, document: pdfium.PdfDocument, number: int) -> PageText | Prepared:
-    """What is on the page, up to the point where the engine is needed."""
+    """Return the page's text if no engine is needed, else the bitmap for the engine."""
     sheet = Sheet(pdf.pages[number - 1])
     lines = word_boxes.in_file(document, number - 1, sheet)
     if word_boxes.makes_sense(lines):
@@ -94,7 +93,7 @@ def _look(pdf: pikepdf.Pdf, document: pdfium.PdfDocument, number: int) -> PageTe
 
 
 def prepared(raster: Raster) -> Prepared:
-    """Flat, even light, a resolution that suits the engine, straight lines, black on white."""
+    """Prepare a picture: flat, even light, a suitable resolution, straight lines, two colours."""
     grey, ways = raster.pixels, []
     if not raster.bilevel:
         corners = picture.sheet_corners(grey)
@@ -119,7 +118,7 @@ def prepared(raster: Raster) -> Prepared:
 
 
 def _back(way: NDArray[np.float64], box: Box) -> Box:
-    """The middle of a box goes back, and its size as measured there.
+    """Map the middle of a box back, with its size as measured there.
 
     A box around the turned box would touch its neighbours.
     """

@@ -1,4 +1,4 @@
-"""A picture of one page for reading on screen."""
+"""Render one page for reading on screen."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _PIXELS: Final = 25_000_000
 
 
 def warm() -> None:
-    """Importing this module was all."""
+    """Do nothing more: importing this module loaded everything."""
 
 
 def shown(path: Path) -> pdfium.PdfDocument:
-    """The document, opened by a path that must not be resolved (it is a descriptor's).
+    """Open the document by its path, which must not be resolved (it is a descriptor's).
 
     Raises:
         Rejected: ``unreadable``.

@@ -1,4 +1,4 @@
-"""One PDF page: its displayed geometry, and the image itself if it is a scan.
+"""Sheet: one PDF page, its displayed geometry, and its image if it is a scan.
 
 Displayed space: points from the top left corner of the page as shown (crop box, rotation applied),
 y downwards.
@@ -27,18 +27,16 @@ _RENDER_PIXELS: Final = 40_000_000
 _PAINTS: Final = frozenset({"f", "F", "f*", "S", "s", "B", "B*", "b", "b*", "sh", "INLINE IMAGE"})
 _SHOWS: Final = frozenset({"Tj", "TJ", "'", '"'})
 _QUARTERS: Final = {(1, 0, 0, 1): 0, (0, 1, -1, 0): -1, (-1, 0, 0, -1): 2, (0, -1, 1, 0): 1}
-"""Directions of the image's own right and down on the displayed page -> quarter turns for
-``numpy.rot90``.
-"""
+"""Directions of an image's right and down on the displayed page -> turns for ``numpy.rot90``."""
 
 
 @dataclass(frozen=True)
 class Raster:
-    """A picture of a page or of its main part.
+    """Picture of a page or of its main part.
 
     Attributes:
         pixels: Grey, one byte a pixel.
-        bilevel: Whether it only holds 0 and 255.
+        bilevel: Whether it holds only 0 and 255.
         left: Displayed x of its left edge, in points.
         top: Displayed y of its top edge.
         across: Points a pixel, horizontally.
@@ -60,14 +58,14 @@ class Raster:
 
 @dataclass(frozen=True)
 class Placed:
-    """An image drawn on the page."""
+    """Image drawn on the page."""
 
     image: pikepdf.Object
     matrix: pikepdf.Matrix
 
 
 class Sheet:
-    """One page of an open document."""
+    """Sheet: one page of an open document."""
 
     def __init__(self, page: pikepdf.Page) -> None:
         self._page = page
@@ -75,7 +73,7 @@ class Sheet:
         media = [float(edge) for edge in page.mediabox]
         left, right = sorted((box[0], box[2]))
         bottom, top = sorted((box[1], box[3]))
-        # A crop box reaches no further than the sheet.
+        # A crop box may not reach beyond the sheet.
         self._left, self._right = max(left, min(media[0], media[2])), min(right, max(media[0], media[2]))
         self._bottom, self._top = max(bottom, min(media[1], media[3])), min(top, max(media[1], media[3]))
         self.turned = int(page.rotation) % 360
@@ -84,7 +82,7 @@ class Sheet:
 
     @property
     def placement(self) -> tuple[float, float, float, float, float, float]:
-        """``cm`` operands that place upright text, in points from the displayed bottom left."""
+        """Operands of ``cm`` that place upright text, in points from the displayed bottom left."""
         return {
             0: (1, 0, 0, 1, self._left, self._bottom),
             90: (0, 1, -1, 0, self._right, self._bottom),
@@ -93,7 +91,7 @@ class Sheet:
         }.get(self.turned, (1, 0, 0, 1, self._left, self._bottom))
 
     def displayed(self, x: float, y: float) -> tuple[float, float]:
-        """From user space to displayed space."""
+        """Convert from user space to displayed space."""
         if self.turned == 90:
             return y - self._bottom, x - self._left
         if self.turned == 180:
@@ -104,7 +102,7 @@ class Sheet:
 
     @cached_property
     def painted(self) -> tuple[list[Placed], bool, bool]:
-        """Images drawn, whether text is shown, whether anything else is painted."""
+        """Return images drawn, whether text is shown, whether anything else is painted."""
         images: list[Placed] = []
         shows = paints = False
         matrix, kept = pikepdf.Matrix(), []
@@ -130,7 +128,7 @@ class Sheet:
         return images, shows, paints
 
     def box_of(self, placed: Placed) -> tuple[float, float, float, float]:
-        """Displayed left, top, right, bottom of an image."""
+        """Return displayed left, top, right, bottom of an image."""
         corners = [self._corner(placed.matrix, u, v) for u in (0, 1) for v in (0, 1)]
         across, down = [x for x, _ in corners], [y for _, y in corners]
         return min(across), min(down), max(across), max(down)
@@ -154,7 +152,7 @@ class Sheet:
         return area > 0 and covered / area >= 0.5
 
     def own_image(self) -> Raster | None:
-        """The page's only image, decoded once, if it is alone on the page and upright."""
+        """Return the page's only image, decoded once; None unless alone on the page and upright."""
         try:
             images, shows, paints = self.painted
         except pikepdf.PdfError:
@@ -181,7 +179,7 @@ class Sheet:
         return Raster(pixels, bilevel, left, top, across, down)
 
     def rendered(self, document: pdfium.PdfDocument, index: int) -> Raster:
-        """The page as PDFium shows it, 300 dpi or what memory allows."""
+        """Render the page with PDFium at 300 dpi, or less if memory requires it."""
         scale = min(_RENDER_DPI / 72, (_RENDER_PIXELS / max(1.0, self.width * self.height)) ** 0.5)
         page = document[index]
         try:
@@ -199,7 +197,7 @@ class Sheet:
 
 
 def _direction(start: tuple[float, float], end: tuple[float, float]) -> tuple[int, int]:
-    """A unit step along an axis; (0, 0) when it is neither."""
+    """Return a unit step along an axis; (0, 0) when it is along neither."""
     x, y = end[0] - start[0], end[1] - start[1]
     length = max(abs(x), abs(y))
     if length == 0 or min(abs(x), abs(y)) > 0.01 * length:
@@ -208,7 +206,7 @@ def _direction(start: tuple[float, float], end: tuple[float, float]) -> tuple[in
 
 
 def _decode(image: Any) -> tuple[Grey, bool] | None:  # noqa: PLR0911 - each return is one thing we don’t decode
-    """Grey pixels of a plain image; None for what only a renderer gets right."""
+    """Decode a plain image to grey pixels; None for one that needs a renderer."""
     if image.get("/ImageMask") or "/SMask" in image or "/Mask" in image or "/Decode" in image:
         return None
     wide, high = int(image.Width), int(image.Height)

@@ -1,4 +1,4 @@
-"""Signatures found in a PDF, and the place for our own seal. No key ever comes here."""
+"""Judge signatures of a PDF, prepare one for our seal. No key ever comes here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signing.ground.errors import Refused
 
 
 def warm() -> None:
-    """Load pyHanko, which is slow to come."""
+    """Load pyHanko, which is slow to import."""
     import pyhanko.sign.validation  # noqa: F401
 
 
@@ -40,7 +40,7 @@ def pdf_signatures(job: Job) -> dict[str, Any]:
 
 
 def pdf_prepare_seal(job: Job) -> dict[str, Any]:
-    """Write ``source`` with an empty seal field to ``target``; answers what ``complete`` needs."""
+    """Write ``source`` with an empty seal field to ``target``; return facts for ``complete``."""
     try:
         prepared = pdf.prepare(
             job.inputs["source"],

@@ -1,4 +1,4 @@
-"""From letters to words and lines: those that a file holds, and those cut at a line's end."""
+"""Build words and lines from letters; join words that are cut at a line's end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ingestion.tools.alto import UNITS_PER_INCH, Word
 from ingestion.tools.sandboxed.sheet import Sheet
 
 UNITS: Final = UNITS_PER_INCH / 72
-"""Of our 1/1200 inch in a point."""
+"""Units of 1/1200 inch in a point."""
 
 CUT: Final = "\ufffe"
-"""What PDFium gives for a hyphen that cuts a word."""
+"""Character that PDFium gives for a hyphen that cuts a word."""
 
 _CUTS: Final = frozenset({CUT, "\x02"})
 _PIECE: Final = re.compile(r"([^\s\0\x02\ufffe]*)([\s\0\x02\ufffe]|$)")
-"""A word, maybe empty, and what ends it."""
+"""A word, maybe empty, and the sign that ends it."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _HYPHENS: Final = "-\u2010\u00ad"
@@ -69,13 +69,13 @@ _COMPOUND: Final = frozenset(
         "nord",
     ]
 )
-"""First halves after which a hyphen at a line's end is more often part of the word."""
+"""First halves after which a hyphen at a line's end is mostly part of the word."""
 
 _LEAST_SENSE: Final = 0.7
 
 
 def in_file(document: pdfium.PdfDocument, index: int, sheet: Sheet) -> list[list[Word]]:
-    """Lines of words that the page's own text holds."""
+    """Return the lines of words in the page's own text."""
     page = document[index]
     text = page.get_textpage()
     try:
@@ -86,7 +86,7 @@ def in_file(document: pdfium.PdfDocument, index: int, sheet: Sheet) -> list[list
 
 
 def makes_sense(lines: Sequence[Sequence[Word]]) -> bool:
-    """Whether these are words, and not the numbers of glyphs in some font."""
+    """Whether these are words, and not the numbers of glyphs in a font."""
     letters = "".join(word.text for line in lines for word in line)
     if not letters:
         return False
@@ -118,7 +118,7 @@ Edges = tuple[float, float, float, float]
 
 
 def _letters(page: pdfium.PdfTextPage) -> str:
-    """One character for each that PDFium counts: asked for all at once where that is the same."""
+    """Return one character for each that PDFium counts; in one call where that is the same."""
     count = raw.FPDFText_CountChars(page)
     buffer = (ctypes.c_ushort * (count + 1))()
     given = raw.FPDFText_GetText(page, 0, count, buffer) - 1
@@ -139,7 +139,7 @@ class _Boxes:
         self._pointers = [ctypes.byref(edge) for edge in self._edges]
 
     def around(self, start: int, count: int) -> list[Edges]:
-        """All rectangles of these characters; none if they take no place."""
+        """Return all rectangles of these characters; none if they have no place."""
         left, top, right, bottom = self._edges
         found = [
             (left.value, top.value, right.value, bottom.value)
@@ -149,7 +149,7 @@ class _Boxes:
         return found or self._of_each(start, count)
 
     def _of_each(self, start: int, count: int) -> list[Edges]:
-        """Letters too flat for a rectangle still have a place."""
+        """Return one box a letter, as letters too flat for a rectangle still have a place."""
         left, top, right, bottom = self._edges
         of_left, of_top, of_right, of_bottom = self._pointers
         return [
@@ -160,14 +160,14 @@ class _Boxes:
 
 
 class _Lines:
-    """Collects PDFium's characters."""
+    """Collector of PDFium's characters into lines of words."""
 
     def __init__(self, sheet: Sheet) -> None:
         self._displayed: Callable[[float, float], tuple[float, float]] = sheet.displayed
         self._lines: list[list[Word]] = [[]]
 
     def collect(self, page: pdfium.PdfTextPage) -> list[list[Word]]:
-        """All lines."""
+        """Return all lines of the page."""
         boxes = _Boxes(page)
         letters = _letters(page)
         first_half: Word | None = None
@@ -197,7 +197,7 @@ class _Lines:
         return word
 
     def _join(self, first: Word | None, second: Word | None) -> Word | None:
-        """Both halves learn the whole word; None: nothing waits for its other half any more."""
+        """Give both halves the whole word; return a half that still waits for the other."""
         if second is None:
             return first
         if first is not None:

@@ -1,6 +1,6 @@
 """Zygote: waits for calls, forks a child for each, reports how it ended.
 
-It never touches foreign bytes itself. ``python -m ingestion.tools.sandboxed.zygote CONTROL_FD
+It never parses foreign bytes itself. ``python -m ingestion.tools.sandboxed.zygote CONTROL_FD
 IDLE_SECONDS``.
 """
 
@@ -27,17 +27,18 @@ from ingestion.tools.sandboxed.functions import FUNCTIONS, WARM
 from ingestion.tools.sandboxed.job import Job, Rejected
 
 _DIE_WITH_PARENT: Final = (1, int(signal.SIGKILL))
-"""prctl(PR_SET_PDEATHSIG): without namespaces nothing else ends a child that waits when this
-process was killed.
+"""prctl(PR_SET_PDEATHSIG): ends a waiting child when this process is killed.
+
+Without namespaces nothing else does.
 """
 _NOT_DUMPABLE: Final = (4, 0)
-"""prctl(PR_SET_DUMPABLE, 0): a child can't write into the memory of the process that all later
-calls come from.
+"""prctl(PR_SET_DUMPABLE, 0): a child can't write into the memory of this process, which forks all
+later ones.
 """
 
 
 def main(control_descriptor: int, idle: int) -> None:
-    """Answer calls until nobody calls any more."""
+    """Answer calls until none comes any more."""
     ctypes.CDLL(None).prctl(*_NOT_DUMPABLE, 0, 0, 0)
     control = socket.socket(fileno=control_descriptor)
     warmed: set[str] = set()
@@ -74,20 +75,20 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
 
 
 def _warm(function: str, warmed: set[str]) -> None:
-    """Load what every child of this function would load again: modules, and the reading engine."""
+    """Load once what every child of this function needs: modules, the engine."""
     if function in warmed or function not in WARM:
         return
     _resolve(WARM[function])()
     warmed.add(function)
     gc.collect()
-    gc.freeze()  # a child that collects leaves these pages shared
+    gc.freeze()  # a child's garbage collection leaves these pages shared
 
 
 def _watch(child: int, wall: int) -> dict[str, Any]:
     handle = os.pidfd_open(child)
     late = not select.select([handle], [], [], wall)[0]
     os.close(handle)
-    # The child leads a group: what it started goes with it, however it ended.
+    # The child leads a process group, so that all it started ends with it, in any case.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
     if late:
@@ -107,7 +108,7 @@ def _child(request: dict[str, Any], descriptors: list[int], folder: Path, zygote
     try:
         ctypes.CDLL(None).prctl(*_DIE_WITH_PARENT, 0, 0, 0)
         if os.getppid() != zygote:
-            return  # it died before the call above
+            return  # it ended before the call above
         os.setpgid(0, 0)
         os.chdir(folder)
         tempfile.tempdir = str(folder)
@@ -128,7 +129,7 @@ def _limit(limits: dict[str, int]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits["file_size"], limits["file_size"]))
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails with EFBIG and can be told
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write then fails with EFBIG and can be reported
 
 
 def _answer(request: dict[str, Any], descriptors: list[int], folder: Path) -> dict[str, Any]:
