@@ -1,4 +1,4 @@
-"""The application: HTTP in, HTTP out. Everything it does is done by the system it is given."""
+"""The HTTP application: routes, pages and error answers around an assembled system."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ VERIFICATION_BODY = 512 * 1024 * 1024
 
 
 def create_app(system: System) -> FastAPI:
-    """The whole HTTP side of a system.
+    """Make the HTTP application of a system: API, pages, health and documentation.
 
     Raises:
-        RuntimeError: If a route has no declared permission.
+        RuntimeError: A route has no declared permission.
     """
     settings = system.settings
     app = FastAPI(

@@ -1,4 +1,4 @@
-"""What surrounds every request: its trace, its host, its size, its headers, and the last catch."""
+"""Middleware around every request: trace, host, body size, headers and unexpected errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from signing.ground.errors import Refused
 log = structlog.get_logger("api.request")
 
 SMALL_BODY = 1024 * 1024
-"""Bytes of a request body where nothing else is said."""
+"""Largest request body in bytes, where ``large_bodies`` sets no other limit."""
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -42,7 +42,7 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def allowed_hosts(settings: ApiSettings) -> frozenset[str]:
-    """Host names that are answered: loopback, the listening address, the machine's, the URL's."""
+    """Return the host names answered: loopback, listening address, machine and public URL."""
     names = {"127.0.0.1", "localhost", "::1", settings.host, socket.gethostname().lower()}
     public = urlsplit(settings.public_url).hostname
     if public:
@@ -51,14 +51,14 @@ def allowed_hosts(settings: ApiSettings) -> frozenset[str]:
 
 
 class Middleware:
-    """Outermost ASGI layer.
+    """The outermost ASGI layer.
 
     Args:
         app: The application.
         hosts: Host names we answer to.
-        large_bodies: Path -> bytes, where more than ``SMALL_BODY`` may be sent.
+        large_bodies: Largest body in bytes by path, where more than ``SMALL_BODY`` is accepted.
         secure: Whether people reach us by HTTPS.
-        traffic: Counts each request.
+        traffic: The counter of requests.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Middleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        confined()  # no row of any tenant until it is known who asks
+        confined()  # no row of any tenant is visible until the caller is authenticated
         request = Request(scope)
         given = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
         request.state.trace_id = given[1] if given else secrets.token_hex(16)
@@ -101,12 +101,12 @@ class Middleware:
             if not self._host_is_ours(request):
                 raise Refused("wrong_host", "Ce service ne répond pas sous ce nom.", action="Vérifiez l’adresse.")
             await self.app(scope, self._counted(scope, receive), send_dressed)
-        except ClientDisconnect:  # nobody is left to answer; what was not whole was not acknowledged
+        except ClientDisconnect:  # nobody is left to answer; an incomplete request was never acknowledged
             log.info("gone", path=_loggable(scope["path"]), trace_id=request.state.trace_id)
             self.traffic.count(scope, 0, time.perf_counter() - started_at)
             return
         except Exception as error:
-            if status:  # too late to say so: cut the connection, so that nobody takes half a file for a whole
+            if status:  # the answer has begun: cut the connection, so that half a file never passes for a whole
                 log.error("cut", path=_loggable(scope["path"]), trace_id=request.state.trace_id, exc_info=error)
                 self.traffic.count(scope, 500, time.perf_counter() - started_at)
                 raise
@@ -130,7 +130,9 @@ class Middleware:
         headers.setdefault("x-trace-id", request.state.trace_id)
 
     def _host_is_ours(self, request: Request) -> bool:
-        """Prometheus asks by address and brings a key, which no page of another site could make a
+        """Return whether the request names a host of ours; ``/metrics`` with a key is exempt.
+
+        Prometheus asks by address and brings a key, which no page of another site could make a
         browser send.
         """
         if request.scope["path"] == "/metrics" and "authorization" in request.headers:
@@ -164,5 +166,5 @@ class Middleware:
 
 
 def _loggable(path: str) -> str:
-    """The path without what opens a session."""
+    """Return the path for the log, without the token that opens a session."""
     return re.sub(r"^(/connexion/).+", r"\1…", path)

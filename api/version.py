@@ -1,4 +1,4 @@
-"""What this is a version of."""
+"""The version of Chartrier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who makes a request: an application by its key, or a person by their session."""
+"""Find who makes a request: an application by its key, or a person by their session."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from signing.ground.errors import Refused
 
 
 def session_token(request: Request) -> str | None:
-    """The session cookie of a request, if it brings one."""
+    """Return the session cookie of a request; None when it brings none."""
     return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
 
 
 def current_caller(request: Request) -> Caller | None:
-    """Who makes the request: by bearer key if it brings one, else by session.
+    """Return who makes the request: by bearer key if it brings one, else by session.
 
-    Looked up once a request.
+    The answer is looked up once a request. None when the request brings neither a key nor a valid
+    session.
 
     Raises:
-        Refused: ``not_authenticated`` for a key that opens nothing (a bad key is never silently a
-            stranger).
+        Refused: ``not_authenticated`` for a key that opens nothing: a caller with a bad key is
+            never treated as an anonymous one.
     """
     if not hasattr(request.state, "caller"):
-        with acting_for(EVERYTHING):  # whose the key or the session is can't be known before
+        with acting_for(EVERYTHING):  # the tenant is found by this very look-up
             request.state.caller = _look_up(request)
         if request.state.caller is not None:
             found_to_be(request.state.caller.tenant)
@@ -35,7 +36,7 @@ def current_caller(request: Request) -> Caller | None:
 
 
 def current_person(request: Request) -> Caller | None:
-    """The person logged in on this request, if any; a key is not a person."""
+    """Return the person logged in on this request; None for a key or for nobody."""
     caller = current_caller(request)
     return caller if caller is not None and caller.kind == "user" else None
 
@@ -68,7 +69,7 @@ def _look_up(request: Request) -> Caller | None:
 
 
 def not_authenticated() -> Refused:
-    """The refusal of a caller whom we don't know (401)."""
+    """Return the refusal of an unknown caller (401)."""
     return Refused(
         "not_authenticated",
         "Cette demande ne dit pas qui la fait, ou la clé n’est pas valable.",

@@ -1,4 +1,4 @@
-"""Who may call, and what for: scopes, roles, and a caller once known."""
+"""Scopes, the roles that grant them, and an authenticated caller."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ ROLES: dict[str, frozenset[str]] = {
         {"deposit:write", "record:read", "record:describe", "hold:write", "journal:read", "admin"}
     ),
 }
-"""What each role of people may do. Nobody who drafts a disposal gives its visa."""
+"""Scopes of each role. No role both drafts a disposal and gives its visa."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request, and what they may do.
+    """The person or application that makes a request, with its scopes.
 
     Attributes:
         kind: ``user`` or ``key``.
@@ -51,9 +51,9 @@ class Caller:
 
     @property
     def agent(self) -> str:
-        """As rows and pseudonyms name it."""
+        """Return the agent name used in rows and pseudonyms: ``kind:id``."""
         return f"{self.kind}:{self.id}"
 
     def may(self, scope: str) -> bool:
-        """Whether the caller holds a scope."""
+        """Return whether the caller holds a scope."""
         return scope in self.scopes

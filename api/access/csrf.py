@@ -1,4 +1,4 @@
-"""Whether a change was asked for by one of our own pages, and not by another site's."""
+"""Refuse changes that a page of another site makes a browser send."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from signing.ground.errors import Refused
 
 
 def same_origin(request: Request) -> bool:
-    """Whether the browser says that the request was made by a page of ours.
+    """Return whether the browser's headers show that a page of ours made the request.
 
-    A browser that sends neither header is treated as a stranger: all since 2020 send ``Origin`` on
-    POST.
+    False when it sends neither ``Sec-Fetch-Site`` nor ``Origin``: every browser since 2020 sends
+    ``Origin`` on POST.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -25,7 +25,7 @@ def same_origin(request: Request) -> bool:
 
 
 def require_same_origin(request: Request) -> None:
-    """Refuse what another site's page makes a browser send.
+    """Refuse a request that a page of another site made a browser send.
 
     Raises:
         Refused: ``cross_site``.

@@ -24,15 +24,16 @@ _CHECKSUM_LENGTH = 6
 
 
 def new_key() -> str:
-    """A new key: ``chr_``, 190 random bits, and a checksum by which scanners and we know a mistyped
-    one.
+    """Make a new key: ``chr_``, 190 random bits and a checksum.
+
+    By the checksum, secret scanners and we recognise a mistyped key.
     """
     body = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
     return f"chr_{body}{_checksum(body)}"
 
 
 def is_key(text: str) -> bool:
-    """Whether the text has the form and checksum of a key."""
+    """Return whether a text has the form and the checksum of a key."""
     body = text.removeprefix("chr_")
     return (
         text.startswith("chr_")
@@ -60,7 +61,9 @@ def create_key(
     now: datetime,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKeyRow, str]:
-    """Make a key for an application of a tenant; the text is shown once and never kept.
+    """Make a key for an application of a tenant; return its row and its text.
+
+    The text is shown once and never kept.
 
     Raises:
         Refused: ``scope_unknown``, ``tenant_not_found``.
@@ -95,15 +98,17 @@ def create_key(
 
 
 def keys_of(session: Session, tenant: str) -> Sequence[ApiKeyRow]:
-    """Every key of a tenant, revoked ones too, oldest first."""
+    """Return every key of a tenant, revoked ones too, oldest first."""
     return session.scalars(select(ApiKeyRow).where(ApiKeyRow.tenant_id == tenant).order_by(ApiKeyRow.id)).all()
 
 
 def revoke_key(session: Session, key_id: str, now: datetime, *, tenant: str | None = None) -> bool:
-    """Revoke a key at once and for ever; False if there is none, or if it is not this tenant's.
+    """Revoke a key at once and for ever.
+
+    Returns False when there is no such key, or when it belongs to another tenant.
 
     Args:
-        tenant: Whose it must be; None: anybody's, for an operator of the machine.
+        tenant: The tenant that must own the key; None: any tenant, for an operator of the machine.
     """
     row = session.get(ApiKeyRow, key_id)
     if row is None or tenant not in {None, row.tenant_id}:
@@ -113,9 +118,9 @@ def revoke_key(session: Session, key_id: str, now: datetime, *, tenant: str | No
 
 
 def key_caller(session: Session, plain: str, now: datetime) -> tuple[Caller, bool] | None:
-    """The application behind a key, and whether its use should be noted.
+    """Return the application behind a key, and whether its use should be noted now.
 
-    None if it opens nothing.
+    None when the key is malformed, unknown, revoked or expired.
     """
     if not is_key(plain):
         return None
@@ -128,5 +133,5 @@ def key_caller(session: Session, plain: str, now: datetime) -> tuple[Caller, boo
 
 
 def note_key_use(session: Session, key_id: str, now: datetime) -> None:
-    """Remember when a key was last used (to the nearest ten minutes)."""
+    """Store when a key was last used (callers note it at most every ten minutes)."""
     session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=now))

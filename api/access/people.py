@@ -1,4 +1,4 @@
-"""People who may log in, each with one role in one tenant."""
+"""People with a login, each with one role in one tenant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from signing.ground.errors import Refused
 def create_user(
     session: Session, *, tenant: str, name: str, role: str, now: datetime, service: str | None = None
 ) -> UserRow:
-    """Make a person who may log in to a tenant.
+    """Create a person with a login to a tenant; return the row.
 
     Raises:
         Refused: ``role_unknown``, ``tenant_not_found``.
@@ -42,5 +42,5 @@ def create_user(
 
 
 def people_of(session: Session, tenant: str) -> Sequence[UserRow]:
-    """Everybody of a tenant, oldest first."""
+    """Return every person of a tenant, disabled ones too, oldest first."""
     return session.scalars(select(UserRow).where(UserRow.tenant_id == tenant).order_by(UserRow.id)).all()

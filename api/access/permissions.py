@@ -1,4 +1,4 @@
-"""Every route says who may use it. One that doesn't keeps the application from starting."""
+"""Permissions: each route declares one, else the application refuses to start."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Permission:
-    """Base of what a route may declare, as ``Depends(…)``."""
+    """Base class of the permissions that a route declares as ``Depends(…)``."""
 
 
 class Needs(Permission):
-    """The caller, who must hold a scope: an application by its key, or a person by their session.
+    """Require a scope of the caller: an application by its key, a person by their session.
 
     A change made by a session must also carry its CSRF token (``X-CSRF-Token``): a page of another
     site can send a cookie, never that header.
@@ -36,7 +36,7 @@ class Needs(Permission):
         self.scope = scope
 
     def __call__(self, request: Request) -> Caller:
-        """The caller.
+        """Return the caller.
 
         Raises:
             Refused: ``not_authenticated`` (401), ``scope_missing`` (403), ``csrf_refused``.
@@ -51,10 +51,10 @@ class Needs(Permission):
 
 
 class AnyCaller(Permission):
-    """Any known caller, whatever the scopes (``/me``)."""
+    """Require an authenticated caller, whatever the scopes (``/me``)."""
 
     def __call__(self, request: Request) -> Caller:
-        """The caller.
+        """Return the caller.
 
         Raises:
             Refused: ``not_authenticated`` (401).
@@ -66,10 +66,10 @@ class AnyCaller(Permission):
 
 
 class PageNeeds(Permission):
-    """The person logged in, who must hold a scope (None: any person).
+    """Require a person logged in who holds a scope (None: any person).
 
-    For pages: a form's ``csrf`` field is checked by the route itself with ``csrf.require_csrf``,
-    since only it knows when the form has been read.
+    For pages: the route itself checks a form's ``csrf`` field with ``csrf.require_csrf``, since
+    the form is read in the route.
     """
 
     def __init__(self, scope: str | None = None) -> None:
@@ -78,7 +78,7 @@ class PageNeeds(Permission):
         self.scope = scope
 
     def __call__(self, request: Request) -> Caller:
-        """The person.
+        """Return the person.
 
         Raises:
             Refused: ``not_authenticated`` (pages then send to the login page), ``scope_missing``.
@@ -92,13 +92,13 @@ class PageNeeds(Permission):
 
 
 class Public(Permission):
-    """Anybody, and why."""
+    """Permit anybody; the reason is written in the route."""
 
     def __init__(self, why: str) -> None:
         self.why = why
 
     def __call__(self) -> None:
-        """Nothing to check."""
+        """Check nothing."""
 
 
 def _require(caller: Caller, scope: str) -> None:
@@ -112,7 +112,7 @@ def _require(caller: Caller, scope: str) -> None:
 
 
 def permission_of(route: RouteContext) -> Permission | None:
-    """What a route declares, in itself, in its router or in what it depends on."""
+    """Return the permission that a route, its router or its dependencies declare, or None."""
     found: list[Any] = [child.call for child in _walk(route.dependant)]
     return next((call for call in found if isinstance(call, Permission)), None)
 
@@ -124,14 +124,14 @@ def _walk(dependant: Dependant) -> Iterator[Dependant]:
 
 
 def check_permissions(app: FastAPI, open_mounts: Iterable[str] = ()) -> None:
-    """Refuse to start with a route that anybody could use because nobody thought of it.
+    """Refuse to start with a route that declares no permission: anybody could use it.
 
     Args:
-        app: With all its routes.
+        app: The application with all its routes.
         open_mounts: Paths of static folders, which hold nothing but our own assets.
 
     Raises:
-        RuntimeError: Naming each route without a permission.
+        RuntimeError: At least one route has no permission; the message names each of them.
     """
     allowed = frozenset(open_mounts)
     missing = [name for route in iter_route_contexts(app.routes) for name in _undeclared(route, allowed)]

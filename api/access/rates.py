@@ -1,4 +1,4 @@
-"""How often a stranger may ask: what costs us work or could be guessed at."""
+"""Rate limits for anonymous requests that cost work or could be used to guess."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ LIMITS: dict[str, RateLimitItem] = {
     "login": RateLimitItemPerMinute(10),
     "verification": RateLimitItemPerMinute(20),
 }
-"""Requests a minute and an address."""
+"""Requests per minute and per address."""
 
 
 class Rates:
-    """Counts in memory: one API process serves one machine."""
+    """Count requests in memory: one API process serves one machine."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def check(self, request: Request, what: str) -> None:
-        """Count one request.
+        """Count one request against ``LIMITS[what]``.
 
         Raises:
             Refused: ``rate_limited``, with the seconds to wait.
@@ -44,6 +44,10 @@ class Rates:
 
 
 def check_rate(request: Request, what: str) -> None:
-    """Count one request against ``LIMITS[what]``."""
+    """Count one request against ``LIMITS[what]``.
+
+    Raises:
+        Refused: ``rate_limited``, with the seconds to wait.
+    """
     rates: Rates = request.app.state.rates
     rates.check(request, what)

@@ -25,10 +25,7 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 
 def login_link(session: Session, user: UserRow, now: datetime, life: timedelta = LINK_LIFE) -> str:
-    """Make a one-time login link.
-
-    Returns the token that stands in its address (``/connexion/<token>``).
-    """
+    """Make a one-time login link; return the token of its address (``/connexion/<token>``)."""
     token = secrets.token_urlsafe(32)
     session.add(LoginLinkRow(token_sha256=secret_digest(token), user_id=user.id, expires_at=now + life, used_at=None))
     session.flush()
@@ -40,7 +37,7 @@ class Opened:
     """A session just opened.
 
     Attributes:
-        token: For the cookie, and nowhere else.
+        token: The secret of the session; it goes into the cookie and nowhere else.
     """
 
     token: str
@@ -48,9 +45,9 @@ class Opened:
 
 
 def link_is_good(session: Session, token: str, now: datetime) -> bool:
-    """Whether a link would still open a session.
+    """Return whether a link would still open a session.
 
-    Changes nothing: a mail program's preview costs nothing.
+    Changes nothing: the preview of a mail program must not spend the link.
     """
     row = session.get(LoginLinkRow, secret_digest(token))
     return row is not None and row.used_at is None and row.expires_at > now
@@ -60,7 +57,8 @@ def use_login_link(session: Session, token: str, now: datetime) -> Opened:
     """Open a session with a link, once.
 
     Raises:
-        Refused: ``login_link_spent``.
+        Refused: ``login_link_spent`` for a link that is unknown, used, expired or of a disabled
+            person.
     """
     spent = Refused(
         "login_link_spent",
@@ -86,7 +84,7 @@ def use_login_link(session: Session, token: str, now: datetime) -> Opened:
 
 
 def open_session(session: Session, user: UserRow, now: datetime) -> Opened:
-    """A new session for a person."""
+    """Open a session for a person."""
     cookie = secrets.token_urlsafe(32)
     row = SessionRow(
         token_sha256=secret_digest(cookie),
@@ -102,16 +100,16 @@ def open_session(session: Session, user: UserRow, now: datetime) -> Opened:
 
 
 def close_session(session: Session, token: str) -> None:
-    """Log out: the session is gone from the server, not only from the browser."""
+    """Close a session: it is deleted on the server, not only in the browser."""
     row = session.get(SessionRow, secret_digest(token))
     if row is not None:
         session.delete(row)
 
 
 def session_caller(session: Session, token: str, now: datetime) -> tuple[Caller, bool] | None:
-    """The person behind a session cookie, and whether the visit should be noted.
+    """Return the person behind a session cookie, and whether the visit should be noted now.
 
-    None if it opens nothing.
+    None when the session is unknown, expired or idle for too long, or the person is disabled.
     """
     row = session.get(SessionRow, secret_digest(token))
     if row is None or row.expires_at <= now or now - row.seen_at > SESSION_IDLE:
@@ -123,7 +121,7 @@ def session_caller(session: Session, token: str, now: datetime) -> tuple[Caller,
 
 
 def note_visit(session: Session, token: str, now: datetime) -> None:
-    """Keep a session alive."""
+    """Store the time of a visit, which keeps the session alive."""
     session.execute(update(SessionRow).where(SessionRow.token_sha256 == secret_digest(token)).values(seen_at=now))
 
 

@@ -13,14 +13,14 @@ from archive.database.engine import Base
 
 
 class UserRow(Base):
-    """A person who may log in to one tenant."""
+    """A person with a login to one tenant."""
 
     __tablename__ = "users"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
-    """clerk reader archivist controller tenant_admin platform_admin."""
+    """One of clerk, reader, archivist, controller, tenant_admin, platform_admin."""
     service: Mapped[str | None] = mapped_column(String(200))
     """The producing service the person deposits for."""
     created_at: Mapped[datetime]
@@ -66,5 +66,5 @@ class ApiKeyRow(Base):
 
 
 def secret_digest(secret: str) -> str:
-    """What is kept of a key, a link or a cookie: all that is needed to know it again."""
+    """Return the SHA-256 of a key, a link or a cookie: enough to recognise the secret later."""
     return sha256(secret.encode()).hexdigest()

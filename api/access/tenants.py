@@ -1,4 +1,4 @@
-"""The tenants that share the installation: those to whom keys and people are given."""
+"""Tenants of the installation, to which keys and people belong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from signing.ground.errors import Refused
 
 
 def require_tenant(session: Session, tenant: str) -> TenantRow:
-    """The tenant, or a refusal in words.
+    """Return a tenant's row.
 
     Raises:
         Refused: ``tenant_not_found``.
@@ -30,5 +30,5 @@ def require_tenant(session: Session, tenant: str) -> TenantRow:
 
 
 def all_tenants(session: Session) -> Sequence[TenantRow]:
-    """Every tenant, by name in addresses."""
+    """Return every tenant, sorted by identifier."""
     return session.scalars(select(TenantRow).order_by(TenantRow.id)).all()

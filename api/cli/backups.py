@@ -1,4 +1,4 @@
-"""``backup`` and ``rehearse-restore``: what the store does not hold, saved and tried."""
+"""``backup`` and ``rehearse-restore``: save the database and keys, and test the restore."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def rehearse_restore(
 
     if report is not None:
         try:
-            report.touch()  # before an hour's work, not after it
+            report.touch()  # a path that can't be written fails now, not after an hour's work
         except OSError as error:
             raise typer.BadParameter(f"{report} : {error.strerror}", param_hint="--report") from error
     found = latest(folder)

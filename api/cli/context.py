@@ -1,4 +1,4 @@
-"""What the commands share: the system they work on, and how they speak."""
+"""Context of the commands: settings, system, tenant and output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingestion.assembly import System
 
 AGENT = "service:cli"
-"""Who acts in the journal when an operator uses the command line."""
+"""Agent of journal entries when an operator uses the command line."""
 
 DONE, REFUSED, USAGE, ALTERED, AWAY = 0, 1, 2, 3, 4
 """Exit codes of API.md."""
@@ -26,24 +26,24 @@ _chosen: dict[str, Path | None] = {"config": None}
 
 
 def use_config(path: Path | None) -> None:
-    """Remember ``--config`` for this run."""
+    """Set the settings file (``--config``) of this run."""
     _chosen["config"] = path
 
 
 def config() -> Path | None:
-    """The settings file named on the command line."""
+    """Return the settings file named on the command line; None when none is."""
     return _chosen["config"]
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this run."""
+    """Return the settings of this run, loaded once."""
     return load_settings(config=config())
 
 
 @lru_cache(maxsize=1)
 def system() -> System:
-    """The system of this home, made ready at its first use."""
+    """Return the system of this home, assembled once; a new home is initialised first."""
     from ingestion.assembly import assemble
 
     made = assemble(settings())
@@ -53,7 +53,7 @@ def system() -> System:
 
 
 def choose_tenant(given: str | None) -> str:
-    """The tenant to work for: the one given, or the only one there is.
+    """Return the id of the tenant to work for: the one given, or the only one there is.
 
     Raises:
         Refused: ``tenant_not_found``, ``tenant_unclear``.
@@ -81,7 +81,7 @@ def choose_tenant(given: str | None) -> str:
 
 
 def tenant_of_record(record_id: str) -> str:
-    """The tenant of a record; an operator of the machine serves all tenants.
+    """Return the tenant of a record; an operator of the machine serves all tenants.
 
     Raises:
         Refused: ``record_not_found``.
@@ -96,13 +96,13 @@ def tenant_of_record(record_id: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON on standard output."""
+    """Print a value as one line of JSON on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where people read; colours only on a terminal and never against ``NO_COLOR``."""
+    """Return a console for people; colours only on a terminal and without ``NO_COLOR``."""
     from rich.console import Console
 
     made = Console(stderr=stderr, highlight=False, soft_wrap=True)
@@ -112,12 +112,15 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """One line for people."""
+    """Print a text for people on standard output."""
     console().print(text, markup=False)
 
 
 def running_service() -> dict[str, Any] | None:
-    """Content of ``run/service.json`` (of one part: ``service-api.json``) of a live service."""
+    """Return the content of ``run/service.json`` of a live service; None when none runs.
+
+    A service of one part has a file of its own, such as ``service-api.json``.
+    """
     from api.server.processes import start_ticks
 
     for path in sorted((settings().home / "run").glob("service*.json"), key=lambda path: len(path.name)):
@@ -132,7 +135,7 @@ def running_service() -> dict[str, Any] | None:
 
 
 def base_url() -> str:
-    """Where people reach the pages."""
+    """Return the address of the pages: the public URL, the running service's, or the settings'."""
     if settings().api.public_url:
         return settings().api.public_url
     running = running_service()

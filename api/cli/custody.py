@@ -1,4 +1,4 @@
-"""``rebuild all``, ``reconcile``, ``copies``: the holdings as a whole."""
+"""``rebuild all``, ``reconcile``, ``copies``: commands on the holdings as a whole."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ KINDS = {
     "stale": "périmé",
     "duplicate": "en double",
 }
-"""What each kind of finding is called in French."""
+"""French word for each kind of finding."""
 
 OnProgress = Callable[[str, int, int | None], None]
 
 
 @contextmanager
 def progress() -> Iterator[OnProgress]:
-    """A bar a step, with documents a second and time left, when a terminal looks on."""
+    """Show a progress bar for each step on a terminal, with its speed and the time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.progress import TimeRemainingColumn as Left
     from rich.text import Text
@@ -194,7 +194,7 @@ def _say_counts(report: dict[str, Any]) -> None:
 
 
 def _teller(as_json: bool) -> Callable[[Finding], None]:
-    """Each finding as it is made: a line of JSON, or a sentence."""
+    """Return a function that prints each finding as it is made: a JSON line, or a sentence."""
 
     def on_finding(finding: Finding) -> None:
         if as_json:

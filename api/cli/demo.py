@@ -47,7 +47,7 @@ _INTACT = "intacte (1)"
 
 @dataclass
 class Line:
-    """One sample on its way, and what went wrong with it."""
+    """One line of the table: a sample, its deposit, its record and its faults."""
 
     path: Path
     expected: dict[str, Any]
@@ -83,7 +83,7 @@ def demo(
 
 
 def _serve() -> subprocess.Popen[bytes] | None:
-    """Start the service unless one serves this home already."""
+    """Start the service; None when one serves this home already."""
     if running_service() is not None:
         say("Un service tourne déjà sur ce dossier : la démonstration s’en sert.")
         return None
@@ -236,7 +236,7 @@ def _follow(client: httpx2.Client, deposit_id: str, line: Line, progress: Progre
 
 
 def _seconds(deposit: dict[str, Any], waited: float) -> float:
-    """From receipt to kept, as the service itself dated it."""
+    """Return the seconds from receipt to kept by the service's own dates, else ``waited``."""
     from ingestion.stages.registry import KEEP
     from signing.ground.clock import parse_stamp
 
@@ -247,7 +247,7 @@ def _seconds(deposit: dict[str, Any], waited: float) -> float:
 
 
 def _find(client: httpx2.Client, line: Line) -> None:
-    """Check that the record is found by its text, or by its title when it has none."""
+    """Check that a search finds the record by words of its text, else by its title."""
     record_id = line.record["id"]
     words: list[str] = []
     if line.record["text"] and line.record["text"]["words"]:
@@ -304,7 +304,11 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 
 def _signatures(found: dict[str, Any]) -> str:
-    """Word both halves of an intact signature by an unknown authority: neither valid nor false."""
+    """Return the French word for a signature verdict.
+
+    Signatures that are intact, but by an unknown authority, have a word of their own: they are
+    neither valid nor invalid.
+    """
     signatures = found.get("signatures", [])
     if found.get("verdict") == "indeterminate" and signatures and all(one.get("intact") for one in signatures):
         return _INTACT

@@ -23,9 +23,7 @@ P = ParamSpec("P")
 
 
 def _with_description(command: Callable[P, None]) -> Callable[P, None]:
-    """Give a command one option for each field of the description, in place of its keyword
-    arguments.
-    """
+    """Give a command an option for each field of the description, instead of its ``**given``."""
     own = inspect.signature(command, eval_str=True)
     options = [
         inspect.Parameter(

@@ -1,4 +1,4 @@
-"""``doctor``: each part, its real version, whether it answers, and what to do."""
+"""``doctor``: check each part, with its real version, its answer and what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Finding:
     Attributes:
         state: ``ok``, ``optional`` (absent, and what it would add) or ``wrong`` (exit 1).
         action: What to do; empty when there is nothing to do.
-        facts: For machines: what stands behind the detail.
+        facts: The figures behind the detail, for programs.
     """
 
     part: str
@@ -114,7 +114,7 @@ def _database() -> Finding:
 
 
 def _postgres(server: Server, *, separate: bool) -> Finding:
-    """What holds on PostgreSQL and what does not, the gravest first."""
+    """Report on a PostgreSQL server: the gravest fault, else that all is well."""
     part, version = "Base de données", f"PostgreSQL {server.version.partition(' ')[0]}, rôle {server.role}"
     if server.unsafe:
         return Finding(part, WRONG, version, f"{', '.join(server.unsafe)} : off", "Mettez-les à on.")
@@ -177,7 +177,7 @@ def _copied() -> Finding:
 
 
 def _run(part: str, name: str, action: str) -> Finding:
-    """The latest run of a look at the whole holdings."""
+    """Report on the latest reconciliation or copy run."""
     from archive.custody import reports
 
     with system().database.read() as session:

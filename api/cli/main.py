@@ -45,7 +45,7 @@ def serve(
 
     from api.server.supervisor import PARTS
 
-    context.settings()  # a bad setting is told here, in words, before anything starts
+    context.settings()  # a bad setting is refused here, in words, before anything starts
     unknown = [part for part in only.split(",") if part and part not in PARTS]
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)} : choisissez parmi {', '.join(PARTS)}", param_hint="--only")
@@ -98,10 +98,10 @@ app.add_typer(access.user, name="user")
 
 
 def main() -> None:
-    """Run a command; errors of ours become one message and an exit code.
+    """Run a command; one of our errors becomes a message and an exit code.
 
-    Warnings of the log go to standard error: standard output holds what was asked for, JSON lines
-    for example.
+    Warnings of the log go to standard error: standard output holds only the result of the command,
+    JSON lines for example.
     """
     configure_logs(level=logging.WARNING)
     try:

@@ -98,7 +98,7 @@ def fetch(
 
 
 def _write_whole(target: Path, chunks: Iterator[bytes]) -> None:
-    """Write under another name, then rename: a file of that name is whole and verified."""
+    """Write under another name, then rename: a file of the final name is whole and verified."""
     beside = target.with_name(f".{target.name}.part")
     try:
         with beside.open("wb") as out:

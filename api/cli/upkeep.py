@@ -1,4 +1,4 @@
-"""``checkpoint`` and ``rebuild``: what keeps proofs and the index in shape."""
+"""``checkpoint`` and ``rebuild``: commands that maintain the proofs and the index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ETag``, ``If-None-Match``, ``If-Match`` and ``Prefer`` (RFC 9110, RFC 7240)."""
+"""Read ``If-None-Match``, ``If-Match`` and ``Prefer`` (RFC 9110, RFC 7240)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ LONGEST_WAIT = 25.0
 
 
 def none_match(request: Request, tag: str) -> bool:
-    """Whether the caller already has what the tag names (answer 304)."""
+    """Return whether the caller already has the version of this tag (answer 304)."""
     header = request.headers.get("if-none-match")
     return header is not None and (header.strip() == "*" or tag in _tags(header, weak=True))
 
 
 def require_match(request: Request, tag: str) -> None:
-    """Refuse a change by somebody who has not seen the present state.
+    """Refuse a change whose ``If-Match`` does not name the present state.
 
     Raises:
         Refused: ``precondition_required`` (428), ``precondition_failed`` (412).
@@ -48,7 +48,7 @@ def _tags(header: str, *, weak: bool) -> set[str]:
 
 
 def preferred_wait(request: Request) -> float | None:
-    """Seconds that the caller will wait for news, at most ``LONGEST_WAIT``; None: none."""
+    """Return the seconds that the caller will wait, at most ``LONGEST_WAIT``; None: no wait."""
     for preference in request.headers.get("prefer", "").split(","):
         name, _, value = preference.strip().partition("=")
         if name.strip().lower() == "wait" and value.strip().isdigit():

@@ -1,4 +1,4 @@
-"""Opaque, signed places in a list: a caller can send them back, not make them up."""
+"""Cursors: opaque, signed places in a list, which a caller can send back but not make up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAC = 12
 
 
 class Cursors:
-    """Signs cursors with a key that every process of the installation derives alike.
+    """Write and read cursors, signed with a key that every process derives alike.
 
     Args:
         secret: Any secret of the installation; only a digest of it is used.
@@ -31,16 +31,19 @@ class Cursors:
 
     @classmethod
     def of_installation(cls, log_key: Path) -> Cursors:
-        """From the installation's log key."""
+        """Make the cursors of an installation from its log key."""
         return cls(log_key.read_bytes() if log_key.exists() else b"")
 
     def write(self, purpose: str, place: list[Any]) -> str:
-        """Place in the list called ``purpose``, bound to a tenant so that no cursor travels."""
+        """Return a cursor: a signed place in the list called ``purpose``.
+
+        ``purpose`` names the tenant too, so that no cursor is valid for another tenant.
+        """
         body = json.dumps(place, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._mac(purpose, body) + body).rstrip(b"=").decode()
 
     def read(self, purpose: str, cursor: str) -> list[Any]:
-        """What ``write`` was given.
+        """Return the place that ``write`` was given.
 
         Raises:
             Refused: ``bad_cursor``.
@@ -65,7 +68,7 @@ class Cursors:
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Add ``Link: rel="next"`` when there is more."""
+    """Add ``Link: rel="next"`` when there is a cursor of a next page."""
     if cursor is None:
         return
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]

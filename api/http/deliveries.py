@@ -1,4 +1,4 @@
-"""Deliver bytes: the digest is checked on the way, and a mismatch breaks the answer off."""
+"""Deliver representations; the digest is checked on the way and a mismatch stops the answer."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def attachment(filename: str) -> str:
-    """``Content-Disposition`` that any file name survives (RFC 6266)."""
+    """Return a ``Content-Disposition`` header that carries any file name (RFC 6266)."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", filename) or "fichier"
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def repr_digest(sha256: str) -> str:
-    """``Repr-Digest`` of a hex digest (RFC 9530)."""
+    """Return the ``Repr-Digest`` header of a hexadecimal SHA-256 (RFC 9530)."""
     return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
 
 
 def parse_range(request: Request, size: int, tag: str) -> tuple[int, int] | None:
-    """First byte and length that the caller asks for; None for the whole.
+    """Return the first byte and the length that the caller asks for; None for the whole.
 
-    Several ranges at once are answered with the whole, as RFC 9110 allows: nobody we know needs
-    them, and they are a way to make a server work.
+    Several ranges at once are answered with the whole, as RFC 9110 allows: no known caller needs
+    them, and an attacker could use them to load the server.
 
     Raises:
         Refused: ``bad_range``.
@@ -67,11 +67,11 @@ def parse_range(request: Request, size: int, tag: str) -> tuple[int, int] | None
 
 
 def deliver(request: Request, system: System, row: RepresentationRow, headers: Mapping[str, str]) -> Response:
-    """One representation, whole or in part.
+    """Answer with a representation, whole or in part, or with 304.
 
     Raises:
-        Corrupt: ``altered`` or ``missing``, before the first byte of anything up to 64 MiB; a
-            larger one that turns out altered has its connection cut before its last byte.
+        Corrupt: ``altered`` or ``missing``: before the first byte for anything up to 64 MiB; for a
+            larger one found altered, the connection is cut before its last byte.
         Refused: ``bad_range``.
     """
     tag = f'"{row.sha256}"'
@@ -100,6 +100,6 @@ def deliver(request: Request, system: System, row: RepresentationRow, headers: M
 
 
 def _begun(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Fetch the first bytes now, so that an error is an answer and not a broken stream."""
+    """Fetch the first bytes now, so that an early error becomes an answer, not a broken stream."""
     first = next(chunks, b"")
     return chain((first,), chunks)

@@ -1,4 +1,4 @@
-"""What every endpoint may ask for."""
+"""Dependencies shared by the endpoints: the assembled system, and moments with a zone."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from starlette.requests import Request
 if TYPE_CHECKING:
     from ingestion.assembly import System
 else:
-    # FastAPI evaluates annotations: the name is enough, the module need not be loaded for it.
+    # FastAPI evaluates annotations: the name suffices, without loading the module.
     System = Any
 
 
 def system_of(request: Request) -> System:
-    """The assembled system that serves this request."""
+    """Return the assembled system that serves this request."""
     system: System = request.app.state.system
     return system
 
@@ -35,4 +35,4 @@ def _zoned(moment: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_zoned)]
-"""A moment as a caller writes it; UTC when no zone is given."""
+"""A moment in UTC, from what a caller writes; without a zone it is read as UTC."""

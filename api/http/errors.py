@@ -1,4 +1,7 @@
-"""Errors as ``application/problem+json`` (RFC 9457); the only place with HTTP statuses."""
+"""Answer errors as ``application/problem+json`` (RFC 9457).
+
+This is the only place with HTTP statuses.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ STATUSES: dict[str, int] = {
 
 
 def status_of(error: ChartrierError) -> int:
-    """HTTP status of one of our errors."""
+    """Return the HTTP status of one of our errors."""
     if isinstance(error, Unavailable):
         return 503
     if isinstance(error, Corrupt):
@@ -99,7 +102,7 @@ def problem(
     errors: Sequence[Mapping[str, str]] = (),
     values: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
-    """The body of a problem, in the caller's language."""
+    """Return the body of a problem, in the caller's language."""
     language = preferred_language(request)
     filled = dict(values or {})
 
@@ -121,7 +124,7 @@ def problem(
 
 
 PageOf = Callable[[Request, dict[str, Any]], Response]
-"""Shows a problem as a page; given to ``install`` by the pages."""
+"""A function that shows a problem as a page; the pages set it as ``app.state.problem_page``."""
 
 
 def _respond(request: Request, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
@@ -137,12 +140,12 @@ def _respond(request: Request, body: dict[str, Any], headers: Mapping[str, str] 
 
 
 def wants_page(request: Request) -> bool:
-    """Whether the caller is a browser on a page, not a program on the API."""
+    """Return whether the caller is a browser on a page, not a program on the API."""
     return not request.scope["path"].startswith(MACHINE_PATHS)
 
 
 def chartrier_error(request: Request, error: Exception) -> Response:
-    """Refused, Unavailable and Corrupt, each with its own status."""
+    """Answer Refused, Unavailable or Corrupt with its own status and headers."""
     if not isinstance(error, ChartrierError):
         raise error
     status = status_of(error)
@@ -191,7 +194,7 @@ _OF_STATUS: dict[int, tuple[str, str, str]] = {
 
 
 def http_error(request: Request, error: Exception) -> Response:
-    """What FastAPI and Starlette refuse by themselves: 404, 405, 413, unreadable bodies."""
+    """Answer what FastAPI and Starlette refuse by themselves: 404, 405, 413, unreadable bodies."""
     if not isinstance(error, HTTPException):
         raise error
     if isinstance(error.__cause__, ChartrierError):  # raised while the body was being read
@@ -204,7 +207,7 @@ def http_error(request: Request, error: Exception) -> Response:
 
 
 def validation_error(request: Request, error: Exception) -> Response:
-    """FastAPI's own 422, with a JSON Pointer for each fault."""
+    """Answer FastAPI's own 422, with a JSON Pointer for each fault."""
     if not isinstance(error, RequestValidationError):
         raise error
     faults = [
@@ -247,7 +250,7 @@ def _french(kind: str, message: str) -> str:
 
 
 def unexpected_error(request: Request, error: Exception) -> Response:
-    """Answer an unforeseen error in general words, and log it whole."""
+    """Answer an unforeseen error in general words; log it in full."""
     log.error(
         "unexpected_error",
         path=request.scope["path"],
@@ -266,7 +269,7 @@ def unexpected_error(request: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application as a problem."""
+    """Register the handlers that answer every error of the application as a problem."""
     app.add_exception_handler(ChartrierError, chartrier_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)

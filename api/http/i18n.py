@@ -1,4 +1,4 @@
-"""The texts of pages: French message ids, an English catalogue, French typography."""
+"""Translate the texts of pages: French message ids, an English catalogue, French typography."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 
 def current_language() -> str:
-    """The language in which this page is being made."""
+    """Return the language in which this page is being made."""
     return _language.get()
 
 
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
-    """Make everything inside in one language."""
+    """Set the language of everything made inside this context; an unknown one means French."""
     token = _language.set(language if language in LANGUAGES else "fr")
     try:
         yield
@@ -43,12 +43,12 @@ def speaking(language: str) -> Iterator[None]:
 
 
 def translate(message: str, language: str) -> str:
-    """Translate a French message id if the catalogue has it; places stay open."""
+    """Translate a French message id, if the catalogue has it; placeholders stay unfilled."""
     return _catalogue(language).gettext(message) if message else message
 
 
 def translated(message: str) -> str:
-    """A stored French sentence in the page's language; places are left open."""
+    """Translate a stored French sentence into the page's language; placeholders stay unfilled."""
     return translate(message, current_language())
 
 
@@ -57,11 +57,11 @@ def _set(text: str) -> str:
 
 
 def _(message: str, **values: object) -> Markup:
-    """Translate a sentence of ours, fill its places with escaped values, set its typography.
+    """Translate a sentence of ours, set its typography and fill it with escaped values.
 
     Args:
-        message: French, may hold HTML tags; never anything that came from outside.
-        values: Escaped unless they are ``Markup`` already.
+        message: French text, HTML tags allowed; never a text that came from outside.
+        values: Values of the placeholders, escaped unless they are ``Markup`` already.
     """
     text = Markup(_set(translate(message, current_language())))  # noqa: S704  (ours: a literal of a template or module)
     return text.format(**values) if values else text
@@ -85,6 +85,6 @@ def ngettext(one: str, many: str, n: int, **values: object) -> Markup:
 def said(message: str, **values: object) -> Markup:
     """Translate and escape a sentence that another part stored or raised."""
     text = translate(message, current_language())
-    with suppress(KeyError, IndexError, ValueError):  # a sentence with braces of its own: shown as it stands
+    with suppress(KeyError, IndexError, ValueError):  # a sentence with braces of its own is shown unchanged
         text = text.format(**values)
     return escape(_set(text))

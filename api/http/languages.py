@@ -1,4 +1,4 @@
-"""French first, English on request."""
+"""Choose the language of an answer: French first, English on request."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ MACHINE_PATHS = ("/api/", "/health/", "/metrics", "/openapi.json")
 
 
 def preferred_language(request: Request) -> str:
-    """``fr`` or ``en``: by the ``lang`` cookie of the pages, else ``Accept-Language``, else French.
+    """Return ``fr`` or ``en``: from the ``lang`` cookie, else ``Accept-Language``, else French.
 
-    Pages stay French until somebody chooses otherwise: many a clerk has a browser that says it
-    prefers English because nobody ever set it.
+    ``Accept-Language`` counts only where programs call. Pages stay French until somebody chooses
+    otherwise: the browsers of many clerks ask for English only because nobody ever set them up.
     """
     chosen = request.cookies.get("lang")
     if chosen in LANGUAGES:

@@ -1,4 +1,4 @@
-"""Which form of an answer the caller accepts (RFC 9110, 12.5.1)."""
+"""Choose the form of an answer by what the caller accepts (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from signing.ground.errors import Refused
 
 
 def accepted(request: Request, offered: tuple[str, ...]) -> str:
-    """The first offered type that the caller accepts; without a header, the first offered.
+    """Return the offered type that the caller prefers; without a header, the first offered.
 
     Raises:
         Refused: ``not_acceptable``.

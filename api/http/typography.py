@@ -28,9 +28,9 @@ _TAG = re.compile(r"(<[^>]*>)")
 
 
 def french(text: str) -> str:
-    """Set a French text as a French printer would.
+    """Set the spaces of a French text by the rules of French typography.
 
-    Only spaces that are there are changed: ``10:30`` and ``https://…`` stay as they are.
+    Only existing spaces (and apostrophes inside words) change: ``10:30`` and ``https://…`` stay.
 
     Args:
         text: Plain text, or HTML whose tags are left alone.

@@ -1,4 +1,4 @@
-"""Receive a file over HTTP: streamed into a spool, never held whole in memory."""
+"""Receive files over HTTP: streamed into a spool, never held whole in memory."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Upload:
     """A file received, and the text fields that came with it.
 
     Attributes:
-        spool: Where the bytes are; whoever holds this finishes or discards it.
-        filename: As the sender named it, folders cut off.
-        fields: Text fields.
+        spool: The received bytes; the caller must finish or discard it.
+        filename: The sender's file name, without folders.
+        fields: Text fields by name.
     """
 
     spool: Spool
@@ -44,7 +44,7 @@ class Upload:
 
 
 async def blocks(request: Request) -> AsyncIterator[bytes]:
-    """The body in blocks of about a mebibyte, so that a large file costs few turns of the loop."""
+    """Yield the body in blocks of about 1 MiB, so that a large file costs few turns of the loop."""
     gathered = bytearray()
     async for chunk in request.stream():
         gathered += chunk
@@ -86,7 +86,7 @@ async def receive_raw(request: Request, intake: Intake, *, named: bool = True) -
 
 
 async def receive_form(request: Request, intake: Intake, *, file_field: str = "file") -> Upload:
-    """A ``multipart/form-data`` body: one file and a few text fields, in any order.
+    """Read a ``multipart/form-data`` body: one file and a few text fields, in any order.
 
     Raises:
         Refused: ``bad_form``, ``file_missing``, ``too_large``.
@@ -169,7 +169,7 @@ def _end(parser: MultipartParser) -> None:
 
 
 class _Form:
-    """Callbacks of the multipart parser: the file goes to the spool, fields to a mapping."""
+    """Callbacks of the multipart parser: files go to spools, text fields to a mapping."""
 
     def __init__(self, intake: Intake, file_field: str, most: int = 1) -> None:
         self._intake = intake
@@ -186,7 +186,7 @@ class _Form:
         self._in_file = False
 
     def callbacks(self) -> dict[str, Any]:
-        """By the parser's names."""
+        """Return the callbacks by the parser's names for them."""
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._name,
@@ -200,11 +200,11 @@ class _Form:
 
     @property
     def upload(self) -> Upload | None:
-        """The file being received, or the last one."""
+        """Return the file being received, or the last one; None before the first."""
         return self.uploads[-1] if self.uploads else None
 
     def discard(self) -> None:
-        """Throw away what was received."""
+        """Discard every spool."""
         for upload in self.uploads:
             upload.spool.discard()
 
@@ -290,7 +290,7 @@ def _parameter(header: str, name: str) -> str | None:
 
 
 def disposition_filename(header: str) -> str | None:
-    """File name of a ``Content-Disposition`` header without folders, or None (RFC 6266)."""
+    """Return the file name of a ``Content-Disposition`` header, without folders, or None."""
     name: str | None = None
     extended = re.search(r";\s*filename\*\s*=\s*([\w-]+)'[^']*'([^;\s]+)", header)
     if extended and extended[1].lower() in {"utf-8", "iso-8859-1"}:
@@ -315,7 +315,7 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,59}")
 
 
 def plain_media_type(header: str) -> str:
-    """The media type alone, lower-case; ``application/octet-stream`` when it is not one."""
+    """Return the media type alone, in lower case; ``application/octet-stream`` for no valid one."""
     media_type = header.partition(";")[0].strip().lower()
     return media_type if _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream"
 
@@ -324,7 +324,9 @@ _SHA256 = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 
 
 def announced_sha256(request: Request) -> str | None:
-    """Hex digest announced by ``Repr-Digest``, or ``Content-Digest`` of a raw body (RFC 9530).
+    """Return the hexadecimal SHA-256 that the caller announces (RFC 9530), or None.
+
+    It is read from ``Repr-Digest``, or from ``Content-Digest`` for a raw body.
 
     Raises:
         Refused: ``bad_digest_header`` for a sha-256 member that can't be read.

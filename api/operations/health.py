@@ -1,4 +1,4 @@
-"""How each part is doing, in words: for ``/health/ready``, the page « État » and ``doctor``."""
+"""Health of each part, in words: for ``/health/ready``, the page « État » and the metrics."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _SLOW_WORK = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Component:
-    """One part of the system.
+    """The health of one part of the system.
 
     Attributes:
         state: ``ok``, ``degraded`` (works, but somebody should look) or ``away``.
         detail: One French sentence.
-        since: Since when it has been in this state, as far as this process saw.
+        since: Start of the present state, as far as this process has seen.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Component:
     since: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As ``/health/ready`` shows it."""
+        """Return the JSON form that ``/health/ready`` shows."""
         return {
             "state": self.state,
             "detail": self.detail,
@@ -54,7 +54,7 @@ class Component:
 
 
 class Health:
-    """Asks each part and remembers since when it has been as it is."""
+    """Check each part, and remember since when it has been in its state."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -62,7 +62,7 @@ class Health:
         self._lock = threading.Lock()
 
     def components(self) -> tuple[Component, ...]:
-        """Every part, now."""
+        """Check every part now."""
         checks: dict[str, Callable[[], tuple[str, str]]] = {
             "database": self._database,
             "store": self._store,
@@ -90,7 +90,7 @@ class Health:
         system = self._system
         head = system.store.stat(LAYOUT_JSON)
         today, horizon = system.clock().date(), system.settings.archive.lock_horizon_days
-        with acting_for(EVERYTHING), system.database.read() as session:  # a number, of no tenant
+        with acting_for(EVERYTHING), system.database.read() as session:  # only numbers, no tenant's data
             lost = assurance.was_lost(session, system.store.name)
             late = locks.overdue(session, today, horizon)
             unsettled = holds.overdue(session, system.clock())
@@ -105,7 +105,10 @@ class Health:
         return OK, "Le magasin répond ; ses verrous sont imposés."
 
     def probe(self) -> dict[str, Any] | None:
-        """What the last probe of the store showed, without its name; None when there was none."""
+        """Return the result of the store's last probe; None when there was none.
+
+        It does not hold the name of the store.
+        """
         try:
             with self._system.database.read() as session:
                 row = assurance.latest(session, self._system.store.name)
@@ -148,7 +151,7 @@ class Health:
         with self._system.database.read() as session:
             tenants = session.scalars(select(TenantRow.id)).all()
             last = session.scalar(select(func.max(JournalEntryRow.n)))
-        self._system.index.condition()  # a server that hangs is found out by this one, in seconds
+        self._system.index.condition()  # this call detects a server that hangs, within seconds
         for tenant in tenants:
             self._system.index.position(tenant)
         return OK, f"L’index répond ; le journal compte {(last if last is not None else -1) + 1} entrées."
@@ -165,14 +168,14 @@ class Health:
 
 def _asked(check: Callable[[], tuple[str, str]]) -> tuple[str, str]:
     try:
-        with acting_for(EVERYTHING):  # how the installation is doing: numbers, of no tenant
+        with acting_for(EVERYTHING):  # only numbers of the installation, no tenant's data
             return check()
     except ChartrierError as error:
         return AWAY, str(error)
 
 
 def overall(components: tuple[Component, ...]) -> str:
-    """State of the whole: unavailable without database or store, degraded by any faulty part."""
+    """Return the state of the whole: away without database or store, degraded by any fault."""
     states = {component.name: component.state for component in components}
     if AWAY in (states.get("database"), states.get("store")):
         return AWAY

@@ -1,4 +1,4 @@
-"""What the database says of a tenant's queue and of its holdings, for the administrator."""
+"""The state of a tenant's queue and holdings, read from the database for the administrator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingestion.tables import DepositRow
 
 _SHOWN_DAMAGES = 10
 BANDS = ((0, 4), (5, 8), (9, 9))
-"""Priorities of deposits: somebody who waits, deposits in number, work of the night."""
+"""Bands of priorities: somebody is waiting, deposits in batches, work for the night."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,17 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class HoldingsState:
-    """A tenant's queue and holdings; the defaults are what is shown while the database is away.
+    """The state of a tenant's queue and holdings.
+
+    The defaults are shown while the database is away.
 
     Attributes:
-        queue: One for each of ``BANDS``.
+        queue: The unfinished deposits of each of ``BANDS``.
+        records: Number of records.
         verified: How many of ``records`` were ever verified.
-        damaged: Altered or missing; the first ones.
-        doubtful: Unverifiable; the first ones.
-        entries: Lines of the journal, of all tenants.
+        damaged: The first records found altered or missing.
+        doubtful: The first unverifiable records.
+        entries: Number of journal entries, of all tenants.
     """
 
     queue: tuple[Waiting, ...] = ()

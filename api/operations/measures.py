@@ -1,8 +1,8 @@
 """Measures for operators, read from the tables that the work itself writes.
 
-Every API process gives the same answer, whichever is asked: they are states of the installation,
-not counters of a process. ``deploy/alerts/chartrier.yml`` says which of them are alarms,
-``docs/operations/alarms.md`` what to do then.
+Every API process gives the same answer: these are states of the installation, not counters of a
+process. The alarms on them are in ``deploy/alerts/chartrier.yml``, and what to do then is in
+``docs/operations/alarms.md``.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ if TYPE_CHECKING:
 
 _WINDOW: Final = timedelta(hours=1)
 _RUNS: Final = 5000
-"""Stage runs looked at for durations: the latest of the hour."""
+"""How many stage runs are read at most: the latest of the hour."""
 
 AUDIT: Final = timedelta(days=90)
-"""Every byte is to be read again within this time."""
+"""Time within which every byte should be read again."""
 
 
 class Measures:
-    """Gauges of one exposition."""
+    """The gauges of one exposition."""
 
     def __init__(self, system: System, registry: CollectorRegistry) -> None:
         self._system = system
         self._registry = registry
 
     def of_tables(self, session: Session) -> None:
-        """Measures read from the database."""
+        """Set the gauges that are read from the database."""
         now = self._system.clock()
         self._work(session, now)
         self._stages(session, now)
@@ -66,11 +66,13 @@ class Measures:
         self._custody(session, now)
 
     def of_parts(self, session: Session, away: Set[str]) -> None:
-        """What other servers must be asked for; a part that is away leaves its numbers out.
+        """Set the gauges that other servers must be asked for.
+
+        The gauges of a part that is away are left out.
 
         Args:
-            away: Components known to be: asked again, each would use up the caller's patience once
-                more.
+            away: Components known to be away. They are not asked again, since each would make the
+                caller wait for one more time-out.
         """
         free = shutil.disk_usage(self._system.settings.home).free
         self._gauge("chartrier_home_free_bytes", "Room left where deposits are received and worked on.").set(free)
@@ -147,7 +149,7 @@ class Measures:
     def _duties(self, session: Session, now: datetime) -> None:
         held = self._gauge("chartrier_duty_held", "1 while somebody holds the lease of a duty.", ["duty"])
         for row in session.scalars(select(LeaseRow)):
-            if not row.name.startswith("publisher"):  # taken for moments only; the duty is called publishing
+            if not row.name.startswith("publisher"):  # held for moments only; the duty is called publishing
                 held.labels(row.name).set(row.until > now)
 
     def _fixity(self, session: Session, now: datetime) -> None:
@@ -166,7 +168,7 @@ class Measures:
             verdicts.labels(verdict).set(count)
 
     def _custody(self, session: Session, now: datetime) -> None:
-        """When the store was last tried, and what the second one holds."""
+        """Set the age of the store's last probe and the numbers of the replica."""
         probed = self._gauge("chartrier_store_probe_age_seconds", "Since the store was last tried.")
         copies = self._gauge("chartrier_copies", "Objects of the second store by its last check.", ["verdict"])
         missing = self._gauge("chartrier_copies_missing", "Objects of records that the second store does not have.")
@@ -182,7 +184,7 @@ class Measures:
     # -- parts
 
     def _behind(self, session: Session) -> Iterable[tuple[int, datetime]]:
-        """Entries that each tenant's index must still show, and the oldest one's time."""
+        """Yield the number of waiting entries and the oldest's time of each index that is late."""
         followed = JournalEntryRow.type.in_(FOLLOWED)
         latest = select(JournalEntryRow.tenant_id, func.max(JournalEntryRow.n)).where(followed)
         for tenant, last in session.execute(latest.group_by(JournalEntryRow.tenant_id)):
@@ -199,21 +201,22 @@ class Measures:
         return Gauge(name, says, tuple(labels), registry=self._registry)
 
     def _age(self, at: datetime | None, now: datetime | None = None, *, never: float = 0.0) -> float:
-        """Seconds since a moment.
+        """Return the seconds since a moment, or ``never`` when there is none.
 
-        ``never`` is 0 where nothing waits, infinity where it must have been.
+        ``never`` is 0 where None means that nothing waits, infinity where it means that something
+        due has not happened.
         """
         return max(0.0, ((now or self._system.clock()) - at).total_seconds()) if at is not None else never
 
 
 class Requests(Collector):
-    """The traffic of this process, as Prometheus reads it."""
+    """The traffic of this process, in Prometheus's form."""
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
 
     def collect(self) -> Iterator[Metric]:
-        """A counter by method, route and status, and a histogram by method and route."""
+        """Yield a counter by method, route and status, and a histogram by method and route."""
         total = CounterMetricFamily(
             "chartrier_http_requests", "Requests answered.", labels=["method", "route", "status"]
         )

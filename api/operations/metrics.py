@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 def exposition(system: System, health: Health, traffic: Traffic) -> tuple[bytes, str]:
-    """The present numbers, and the media type they are written in.
+    """Return the present metrics as bytes, and their media type.
 
-    Without the database, what it knows is left out: that a part is away can be read all the same.
+    While the database is away, its metrics are left out; the state of each part is still there.
     """
     registry = CollectorRegistry()
     registry.register(Requests(traffic))
@@ -57,7 +57,7 @@ def _of_the_database(system: System, registry: CollectorRegistry, away: Set[str]
     enforced = Gauge("chartrier_store_enforced", "1 while a recent probe shows enforced locks.", registry=registry)
     late = Gauge("chartrier_locks_overdue", "Records whose locks should have been extended.", registry=registry)
     unsettled = Gauge("chartrier_holds_overdue", "Holds that the store should follow and does not.", registry=registry)
-    with acting_for(EVERYTHING), system.database.read() as session:  # numbers of the installation
+    with acting_for(EVERYTHING), system.database.read() as session:  # only numbers of the installation
         horizon = system.settings.archive.lock_horizon_days
         late.set(locks.overdue(session, system.clock().date(), horizon))
         unsettled.set(holds.overdue(session, system.clock()))

@@ -1,1 +1,1 @@
-"""The JSON API, a module a resource."""
+"""The JSON API, one module for each resource."""

@@ -1,4 +1,4 @@
-"""Deposits: handed over, followed, acknowledged."""
+"""Routes of deposits: hand over, follow, list, fetch the receipt, retry."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ async def create_deposit(request: Request, caller: Depositor, system: Assembled)
 def _accept(
     intake: Intake, caller: Caller, upload: Upload, key: str, expected: str | None, *, dry_run: bool
 ) -> Received:
-    """Hand a received file to the intake; the upload is gone afterwards.
+    """Hand a received file to the intake; the spool is gone afterwards.
 
     Raises:
-        Refused: Whatever the intake refuses, and ``not_available`` for a callback.
+        Refused: Any refusal of the intake, and ``not_available`` for a callback.
     """
     upload.fields.pop("dry_run", None)
     upload.fields.pop("csrf", None)
@@ -129,8 +129,12 @@ async def _receive(request: Request, system: System) -> Upload:
 
 
 def _refuse_early(request: Request, system: System) -> None:
-    """Say no before the first byte to what announces itself as too large (what comes is counted
-    anyway).
+    """Refuse a body that announces itself as too large, before its first byte.
+
+    The bytes that arrive are counted as well.
+
+    Raises:
+        Refused: ``too_large``.
     """
     announced = request.headers.get("content-length", "")
     limit = system.settings.ingestion.max_deposit_bytes
@@ -168,10 +172,10 @@ def _is_dry_run(request: Request, upload: Upload) -> bool:
 
 
 def show(system: System, tenant: str, deposit_id: str, request: Request) -> tuple[dict[str, Any], str]:
-    """A deposit as the caller reads it, with its ETag.
+    """Return the JSON of a deposit in the caller's language, and its ETag.
 
     Raises:
-        Refused: ``deposit_not_found``, also for another tenant's.
+        Refused: ``deposit_not_found``, also for a deposit of another tenant.
     """
     say = partial(translate, language=preferred_language(request))
     with system.database.read() as session:
@@ -214,7 +218,7 @@ async def get_deposit(deposit_id: str, request: Request, caller: Reader, system:
 
 
 def has_ended(body: dict[str, Any]) -> bool:
-    """Whether nothing more will happen to a deposit by itself."""
+    """Return whether nothing more will happen to a deposit by itself."""
     return body["state"] in _ENDED or (body["state"] == DepositState.KEPT and body["stages"][-1]["state"] == "done")
 
 

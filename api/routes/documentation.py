@@ -1,4 +1,7 @@
-"""``/openapi.json`` and plain pages that explain it: the usual ones load scripts from elsewhere."""
+"""``/openapi.json`` and plain pages that explain it.
+
+FastAPI's own pages are not used: they load scripts from other sites.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _DESCRIPTION = (
 
 
 def description_of(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI description, made once."""
+    """Return the OpenAPI description of the application, made once."""
     if app.openapi_schema is None:
         schema = get_openapi(
             title=app.title,
@@ -56,7 +59,7 @@ def description_of(app: FastAPI) -> dict[str, Any]:
 
 
 def _add_model(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Describe a body that no route names as its only answer."""
+    """Add the schema of a body that no route declares as its only answer."""
     made = model.model_json_schema(ref_template="#/components/schemas/{model}")
     components = schema["components"].setdefault("schemas", {})
     for name, definition in made.pop("$defs", {}).items():
@@ -65,8 +68,10 @@ def _add_model(schema: dict[str, Any], model: type[BaseModel]) -> None:
 
 
 def _tidy(schema: dict[str, Any]) -> None:
-    """Errors in the one form they have, our language, and no ``anyOf null`` where a list of types
-    will do.
+    """Tidy the generated description.
+
+    Errors get the one form that they have, "Successful Response" becomes French, and ``anyOf`` with
+    null becomes a list of types where that suffices.
     """
     for operations in schema["paths"].values():
         for operation in operations.values():
@@ -98,7 +103,7 @@ def _plain_nulls(node: Any) -> None:
 
 
 def _secure(app: FastAPI, schema: dict[str, Any]) -> None:
-    """Say of each operation who may call it, from the permission that its route declares."""
+    """Write into each operation the access that its route's permission requires."""
     from fastapi.routing import APIRoute, iter_route_contexts
 
     from api.access.permissions import AnyCaller, Needs, permission_of

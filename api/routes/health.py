@@ -1,4 +1,4 @@
-"""Whether the process lives, whether each part answers, and numbers for operators."""
+"""Routes for operators: liveness, readiness of each part, and metrics."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ router = APIRouter(tags=["service"])
 
 
 class LoopbackOrAdmin(Permission):
-    """From this machine, or with the right ``admin``."""
+    """Permit a caller on this machine, or one with the scope ``admin``."""
 
     def __call__(self, request: Request) -> None:
-        """Check it.
+        """Check the caller's address, then the scope.
 
         Raises:
             Refused: ``not_authenticated``, ``scope_missing``.

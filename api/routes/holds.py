@@ -1,4 +1,4 @@
-"""Holds: what is not disposed of, whatever the date."""
+"""Routes of holds: place, list, show, release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal: entries for those who may read them, checkpoints and proofs for everybody."""
+"""Routes of the journal: entries for callers with ``journal:read``, proofs for everybody."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def inclusion_proof(
     from api.views.proofs import inclusion
     from archive.journal.merkle import tlog_proof
 
-    with acting_for(EVERYTHING), system.database.read() as session:  # a leaf's hash is public, whoever's it is
+    with acting_for(EVERYTHING), system.database.read() as session:  # a leaf's hash is public, for every tenant
         row, hashes = inclusion(system.store, session, entry, checkpoint)
         leaf = system.ledger.entries(session, after=entry - 1, limit=1)[0].leaf_hash
     return {

@@ -1,4 +1,4 @@
-"""Keys of other applications."""
+"""Routes of the keys of other applications: create, list, revoke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who the caller is."""
+"""Route ``/me``: the caller, their tenant and their scopes."""
 
 from __future__ import annotations
 

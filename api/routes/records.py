@@ -1,4 +1,4 @@
-"""Records: what is kept, read, described, checked and proven."""
+"""Routes of records: show, deliver, describe, verify and prove."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def get_record(record_id: str, request: Request, caller: Reader, system: Assembl
         row = find_record(session, caller.tenant, record_id)
         tag = entity_tag(row)
         body = view(session, row, system, position_of(system))
-    # The revision says nothing of index and proof, which come later: without them a 304 would hide
-    # them.
+    # The revision does not change when the record is indexed and its proof published: a 304 before
+    # then would hide both.
     settled = body["index"]["state"] == "indexed" and body["proof"]["checkpoint"] is not None
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if settled and none_match(request, tag):

@@ -1,6 +1,6 @@
-"""Finding records. The index says which.
+"""Route of the search: the index finds the records, the catalogue describes them.
 
-The catalogue says what they are and who may see them.
+A hit that the catalogue does not have for the caller's tenant is left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Filters = dict[str, tuple[str, ...]]
 
 
 def _filters(**given: list[str]) -> Filters:
-    """The facets that were asked for: a parameter each."""
+    """Return the values asked for by facet; each facet is a query parameter."""
     return {name: tuple(values) for name, values in given.items() if values}
 
 

@@ -1,4 +1,4 @@
-"""``/.well-known/security.txt``: whom to tell of a security fault (RFC 9116)."""
+"""Route ``/.well-known/security.txt``: the contact for security faults (RFC 9116)."""
 
 from __future__ import annotations
 

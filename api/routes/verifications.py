@@ -1,4 +1,4 @@
-"""Public verification: a file in, a verdict out, nothing kept."""
+"""Route of the public verification: a file in, a verdict out, nothing kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that must run: each is started, started again when it dies, and ended."""
+"""Child processes of the supervisor: started, restarted when they die, and ended."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from api.server.processes import die_with_parent, kill_group
 from ingestion.settings import child_environment
 
 END_WITHIN = 12.0
-"""Seconds that a process has to finish what it does.
-
-Its work is under a lease and survives it.
-"""
+"""Seconds that a process has to finish its work; work under a lease survives the process."""
 _CALM = 60.0
 _LONGEST_WAIT = 30.0
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a child runs.
+    """The folder, settings and log files with which children run.
 
     Attributes:
+        home: The data folder, where children run.
         config: The settings file that children must read too.
         logs: Folder for what children print; None: the supervisor's own standard error.
     """
@@ -37,7 +35,7 @@ class Surroundings:
     logs: Path | None = None
 
     def spawn(self, name: str, command: list[str], descriptors: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
-        """Start a process that ends with this one and keeps the given descriptors."""
+        """Start a process that inherits the given descriptors and ends with this one."""
         log: TextIO | None = None
         if self.logs is not None:
             self.logs.mkdir(parents=True, exist_ok=True)
@@ -61,7 +59,7 @@ class Surroundings:
 
 @dataclass
 class Child:
-    """One process that must run."""
+    """One child process, kept running."""
 
     name: str
     command: list[str]
@@ -74,16 +72,19 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs."""
+        """Return the process id; None while it does not run."""
         return self.running.pid if self.running is not None else None
 
     def launch(self) -> None:
-        """Start it."""
+        """Start the process."""
         self.running = self.surroundings.spawn(self.name, self.command, self.descriptors)
         self.started = time.monotonic()
 
     def tend(self) -> bool:
-        """Restart it if it died, later and later if it keeps dying; whether anything changed."""
+        """Restart the process if it died; return whether anything changed.
+
+        The wait before a restart grows while the process keeps dying.
+        """
         now = time.monotonic()
         if self.running is None:
             if now < self.start_at:
@@ -103,7 +104,7 @@ class Child:
 
 
 def end_all(children: Iterable[Child]) -> None:
-    """End every child and what it started, politely first."""
+    """End every child and its process group: by SIGTERM first, then by SIGKILL."""
     running = [child.running for child in children if child.running is not None]
     for process in running:
         with suppress(ProcessLookupError):

@@ -1,9 +1,9 @@
-"""Whether parts of the service live on this machine: the health check of containers.
+"""The health check of containers: whether parts of the service run on this machine.
 
 ``python -m api.server.healthcheck [api] [worker] [beat]``, all three when none is named, ends with
-0 when the supervisor and each of these processes run and the API answers. It asks nothing of
-database, store or broker: a container is not started again because something else is away. Work
-that does not move is an alarm of ``/metrics``.
+0 when the supervisor and each of these processes run and the API answers. It doesn't ask the
+database, the store or the broker: a container must not be restarted because another server is
+away. Work that does not move is an alarm of ``/metrics``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PARTS: Final = ("api", "worker", "beat")
 
 
 def faults(home: Path, parts: tuple[str, ...]) -> list[str]:
-    """What is wrong, in words; empty when every part lives."""
+    """Return one sentence for each part that does not run; empty when all do."""
     found: dict[str, str] = dict.fromkeys(parts, "was not started here")
     for path in sorted((home / "run").glob("service*.json")):
         try:
@@ -59,7 +59,7 @@ def _fault(state: dict[str, Any], part: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Say what is wrong, one line each; 1 if anything is."""
+    """Print each fault on a line of standard error; return 1 if there is any, else 0."""
     asked = tuple(sys.argv[1:] if arguments is None else arguments) or PARTS
     try:
         said = faults(load_settings().home, asked)

@@ -1,4 +1,4 @@
-"""One supervisor serves a home: a lock file held as long as it runs."""
+"""The lock of a home: one supervisor holds it as long as it runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from signing.ground.errors import Refused
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Hold a lock file.
+    """Hold a lock file, alone.
 
     Raises:
-        Refused: ``already_served``.
+        Refused: ``already_served`` while another process holds it.
     """
     with path.open("w") as lock:
         try:

@@ -1,5 +1,6 @@
-"""Accents typed into an address: browsers write them ``%C3%A9``, ``curl "…?q=délibération"`` sends
-them bare.
+"""Accept bare accents in an address.
+
+Browsers write them ``%C3%A9``; ``curl "…?q=délibération"`` sends them bare.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class LenientUrls(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it, with bare accents of a request line written as a browser
-    would.
-    """
+    """HTTP/1.1 protocol of uvicorn that encodes bare accents of a request line."""
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; only the first line of a new request is looked at."""
+        """Receive bytes; only the first line of a new request is changed."""
         if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
             line, end, rest = data.partition(b"\r\n")
             if end and not line.isascii():
@@ -23,5 +22,5 @@ class LenientUrls(H11Protocol):
 
 
 def percent_encoded(line: bytes) -> bytes:
-    """The line with every byte beyond ASCII as ``%XX``."""
+    """Return the line with every byte beyond ASCII written as ``%XX``."""
     return b"".join(bytes([byte]) if byte < 0x80 else b"%%%02X" % byte for byte in line)

@@ -1,4 +1,4 @@
-"""What the supervisor prints for operators: one line of JSON an event."""
+"""Print events of the supervisor for operators, one line of JSON each."""
 
 from __future__ import annotations
 

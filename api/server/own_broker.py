@@ -1,4 +1,4 @@
-"""The broker of one machine, run beside the parts of the service."""
+"""The broker of an installation on one machine, run by the supervisor."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from signing.ground.errors import ChartrierError
 
 @dataclass
 class OwnBroker:
-    """A Valkey of this home: started here, or adopted from a supervisor that was killed."""
+    """The Valkey of this home: started here, or adopted from a supervisor that was killed."""
 
     home: Path
     running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, unless one answers already.
+        """Start the broker, unless one answers already.
 
         Raises:
             Unavailable: ``broker_away``.
@@ -29,7 +29,7 @@ class OwnBroker:
         self.running = valkey.start(self.home)
 
     def tend(self) -> bool:
-        """Restart it if it died; whether anything changed."""
+        """Restart the broker if it died; return whether anything changed."""
         from ingestion.queue import valkey
 
         gone = self.running is not None and self.running.poll() is not None
@@ -44,13 +44,13 @@ class OwnBroker:
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs, asked of itself if it was adopted."""
+        """Return its process id, asked of an adopted broker itself; None when it is gone."""
         from ingestion.queue import valkey
 
         return self.running.pid if self.running is not None else valkey.process_id(self.home)
 
     def end(self) -> None:
-        """End it: it holds nothing that the database doesn't know."""
+        """End the broker; nothing is lost, since everything in it is in the database too."""
         from ingestion.queue import valkey
 
         adopted = valkey.process_id(self.home)

@@ -1,6 +1,4 @@
-"""Facts about processes that outlive ours: which are alive, which are those we started, how to end
-them.
-"""
+"""Find and end processes that outlive the one that started them."""
 
 from __future__ import annotations
 
@@ -19,16 +17,15 @@ _BROKER: Final = "valkey"
 
 
 def die_with_parent() -> None:
-    """In a child: SIGTERM when the supervisor is gone, however it went."""
+    """Ask the kernel, in a child, for SIGTERM as soon as the supervisor is gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot: with its pid, a name that is never given
-    twice.
+    """Return when a process began, in clock ticks since boot; None when it is gone.
 
-    None when it is gone; one that has ended but that its parent never asked after (a zombie) is
-    gone too.
+    The pid and this number together are never given twice. A zombie (ended, but its parent has not
+    asked after it) counts as gone.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
@@ -38,11 +35,11 @@ def start_ticks(pid: int) -> int | None:
 
 
 def end_orphans(home: Path, record: Path) -> list[int]:
-    """End what an earlier supervisor of this home left behind when it was killed.
+    """End the processes that an earlier supervisor of this home left when it was killed.
 
-    The broker is left alone: one that answers is adopted. A process is ours if the record names it
-    with its start, or if it is of the process group of one that the record names and stands in our
-    home.
+    Returns their pids. The broker is left alone: one that answers is adopted. A process is ours if
+    the record names it with its start, or if it belongs to the process group of one that the record
+    names and our home is its working folder.
     """
     try:
         state = json.loads(record.read_text(encoding="utf-8"))
@@ -64,7 +61,7 @@ def end_orphans(home: Path, record: Path) -> list[int]:
 
 
 def wait_gone(pids: Iterable[int], within: float) -> None:
-    """Wait until none of these runs any more, but not for ever."""
+    """Wait until none of these processes runs any more, at most ``within`` seconds."""
     limit = time.monotonic() + within
     waiting = list(pids)
     while time.monotonic() < limit and any(_is_running(pid) for pid in waiting):
@@ -80,7 +77,7 @@ def _is_running(pid: int) -> bool:
 
 
 def _processes_in(home: Path) -> Iterable[tuple[int, int]]:
-    """(pid, process group) of processes whose working folder is the home."""
+    """Yield the pid and process group of each process whose working folder is the home."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -91,6 +88,6 @@ def _processes_in(home: Path) -> Iterable[tuple[int, int]]:
 
 
 def kill_group(pid: int) -> None:
-    """End what is left of a process group whose leader, a child of ours, has ended."""
+    """End the rest of a process group whose leader, a child of ours, has ended."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

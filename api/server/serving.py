@@ -1,4 +1,4 @@
-"""What the API process and the first process of a start do."""
+"""Run the API process, and the process that initialises the home at a start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ingestion.settings import Settings
 
 
 def serve_api(settings: Settings, descriptor: int) -> int:
-    """The API process: answers on the socket it was given until SIGTERM."""
+    """Serve the API on the given socket until SIGTERM; return the exit code 0."""
     import uvicorn
 
     from api.app import create_app
@@ -42,9 +42,9 @@ def serve_api(settings: Settings, descriptor: int) -> int:
 
 
 def initialise(settings: Settings) -> int:
-    """Make or bring up to date the home.
+    """Create the home, or bring it up to date; return the exit code 0.
 
-    A process of its own, so that nothing of it stays in memory.
+    This runs in a process of its own, so that nothing of it stays in memory.
     """
     from ingestion.assembly import assemble
 

@@ -1,7 +1,7 @@
-"""One supervisor for every process of the service: starts, restarts and ends them.
+"""The supervisor of the service: starts, restarts and ends every process.
 
 ``python -m api.server.supervisor serve|api|initialise``. The supervisor itself stays small: it
-loads neither the application nor the archive, and holds the listening socket, so that a caller who
+loads neither the application nor the archive. It holds the listening socket, so that a caller who
 comes while the API restarts waits a moment instead of being turned away.
 """
 
@@ -41,8 +41,7 @@ class Supervisor:
         only: Which of ``PARTS`` to run here.
         config: The settings file that children must read too.
         logs: Folder for what children print; None: the supervisor's own standard error.
-        broker: The one that is ours to run; None where settings name another, or where no beat
-            runs.
+        broker: The broker that we run; None where settings name another, or where no beat runs.
     """
 
     settings: Settings
@@ -57,7 +56,7 @@ class Supervisor:
 
     @property
     def home(self) -> Path:
-        """The data folder."""
+        """Return the data folder."""
         return self.settings.home
 
     def __post_init__(self) -> None:
@@ -89,7 +88,7 @@ class Supervisor:
         return "service" if self.only == PARTS else "service-" + "-".join(self.only)
 
     def _is_over(self) -> bool:
-        """Asked again after each wait: a signal may have come in it."""
+        """Return whether to end; asked after each wait, since a signal may have come meanwhile."""
         return self.ending
 
     def _told_to_end(self, *_: object) -> None:
@@ -155,9 +154,9 @@ class Supervisor:
                 self.clear_at = time.monotonic() + leftovers.CLEAR_EVERY
 
     def _record(self) -> None:
-        """Write ``run/service.json`` whole.
+        """Write ``run/service.json`` whole, with the pid and the start of each process.
 
-        With the start of each process, so that a pid can be trusted.
+        The start makes a pid trustworthy: pids are given again.
         """
         pids: dict[str, int] = {"supervisor": os.getpid()}
         pids |= {child.name: child.pid for child in self.children if child.pid is not None}
@@ -186,7 +185,7 @@ def _own_command(*arguments: str) -> list[str]:
 
 
 def _signals_wake(end: Any) -> int:
-    """Let signals wake the loop; returns the descriptor to wait on."""
+    """Let signals wake the loop; return the descriptor to wait on."""
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, end)
@@ -196,7 +195,7 @@ def _signals_wake(end: Any) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one of the processes; errors of ours are told in words."""
+    """Run one of the processes; print an error of ours in words and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m api.server.supervisor")
     parser.add_argument("process", choices=("serve", "api", "initialise"))
     parser.add_argument("--fd", type=int, default=-1)

@@ -1,4 +1,4 @@
-"""The JSON of a deposit, as the API and the pages show it."""
+"""The JSON of a deposit, for the API and the pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from signing.ground.canonical import canonical
 from signing.ground.clock import stamp
 
 Position = Callable[[str], int]
-"""Tenant -> journal entry up to which its search index has followed."""
+"""A function: tenant -> the last journal entry that its search index has followed."""
 
 Translate = Callable[[str], str]
 
@@ -26,12 +26,12 @@ Translate = Callable[[str], str]
 def view(
     session: Session, deposit: DepositRow, *, position: Position | None = None, translate: Translate = str
 ) -> dict[str, Any]:
-    """The JSON of a deposit, as the API promises it.
+    """Return the JSON of a deposit, in the form that the API promises.
 
     Args:
-        position: Where each tenant's index is; without it a kept deposit shows ``index`` as
-            running.
-        translate: Message id -> text in the reader's language.
+        position: The position of each tenant's index; without it, the stage ``index`` of a kept
+            deposit is shown as running.
+        translate: A function: message id -> text in the reader's language.
     """
     record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == deposit.id))
     return {
@@ -57,7 +57,7 @@ def view(
 
 
 def entity_tag(shown: Mapping[str, Any]) -> str:
-    """Strong ETag of a view: the same exactly as long as what it shows is the same."""
+    """Return the strong ETag of a view: a digest of its content."""
     return f'"{hashlib.sha256(canonical(dict(shown))).hexdigest()[:32]}"'
 
 

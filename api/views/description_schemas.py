@@ -1,4 +1,4 @@
-"""A description as the API reads and writes it, made from the registry of its fields."""
+"""Schemas of a description in the API, made from the registry of its fields."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class _Change(Body):
 
 
 def _given(field: DescriptionField) -> Any:
-    """A field of a change: any text, since the archive judges it, whichever way it came."""
+    """Return a field of a change: any text, since the archive itself judges every change."""
     schema = {name: value for name, value in schema_of(field).items() if name != "type"}
     return (str | None, Field(default=None, json_schema_extra=schema))
 
 
 def _shown(field: DescriptionField) -> Any:
-    """A field of a record that is kept."""
+    """Return a field of a kept record."""
     return (str if field.required else str | None, Field(description=field.meaning))
 
 

@@ -1,4 +1,4 @@
-"""The evidence bundle as an answer: made whole and checked first, then sent."""
+"""Answer with an evidence bundle: it is made whole and checked first, then sent."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _CHUNK = 1024 * 1024
 
 
 def make_bundle(system: System, tenant: str, record_id: str, *, content: bool) -> IO[bytes]:
-    """The bundle in a file without a name, at its beginning; the caller closes it.
+    """Make the bundle in a file without a name, placed at its beginning; the caller closes it.
 
     Raises:
         Refused: ``record_not_found``.
-        Corrupt: ``altered``: evidence of altered bytes is not evidence.
+        Corrupt: ``altered``: a bundle with altered bytes would prove nothing.
     """
-    folder = system.settings.home / "spool"  # a temporary folder of the machine's may itself be memory
+    folder = system.settings.home / "spool"  # the machine's temporary folder may itself lie in memory
     folder.mkdir(parents=True, exist_ok=True)
     made: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder))  # noqa: SIM115 - the caller closes it
     try:
@@ -35,7 +35,12 @@ def make_bundle(system: System, tenant: str, record_id: str, *, content: bool) -
 
 
 def evidence_response(system: System, tenant: str, record_id: str, *, content: bool) -> Response:
-    """Send it as an attachment."""
+    """Answer with the bundle of a record as an attachment.
+
+    Raises:
+        Refused: ``record_not_found``.
+        Corrupt: ``altered``.
+    """
     made = make_bundle(system, tenant, record_id, content=content)
     made.seek(0, 2)
     size = made.tell()

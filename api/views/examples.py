@@ -11,7 +11,7 @@ _TEXT: dict[str, Any] = {"type": "string"}
 
 
 def schema_of(field: DescriptionField) -> dict[str, Any]:
-    """The JSON Schema of a field of the description, as callers give it."""
+    """Return the JSON Schema of a description field in a request."""
     schema = _TEXT | ({"format": "date"} if field.kind is FieldKind.DATE else {"maxLength": field.limit})
     schema["description"] = field.meaning
     if field.example:
@@ -27,7 +27,7 @@ DESCRIPTION: dict[str, Any] = {name: BY_NAME[name].example for name in ("title",
 
 
 def problem(description: str, code: str) -> dict[str, Any]:
-    """One documented error."""
+    """Return the description of one error, with an example."""
     return {
         "description": description,
         "content": {

@@ -1,4 +1,4 @@
-"""A record's journal entries, each as one sentence and as JSON."""
+"""The history of a record: its journal entries, each as one sentence and as JSON."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ VERDICTS = {"intact": "intact", "altered": "altéré", "missing": "manquant", "u
 
 
 def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Every entry about a record and about the deposit it came from, oldest first.
+    """Return every entry about a record and about its deposit, oldest first.
 
     Args:
-        say: Message id -> text in the reader's language.
+        say: A function: message id -> text in the reader's language.
     """
     subjects = (f"record:{record.id}", f"deposit:{record.deposit_id}")
     rows = session.scalars(
@@ -50,7 +50,7 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
 
 
 def sentence(name: str, facts: dict[str, Any], say: Callable[[str], str]) -> str:
-    """One entry in words: those of its type, or that its type is not one that we know."""
+    """Return one entry as a sentence: that of its type, or that its type is unknown here."""
     entry_type = known(name)
     if entry_type is None:
         return say("Événement « {name} » : cette version du logiciel ne sait pas ce qu’il dit.").format(name=name)
@@ -61,12 +61,12 @@ def sentence(name: str, facts: dict[str, Any], say: Callable[[str], str]) -> str
         values["verdict"] = say(VERDICTS.get(str(values["verdict"]), str(values["verdict"])))
     try:
         return say(entry_type.sentence.of(facts)).format(**values)
-    except KeyError:  # an entry of an earlier version may lack a fact: say less, never fail
+    except KeyError:  # an entry of an earlier version may lack a fact: a shorter sentence, never an error
         return say("Événement {kind} inscrit au journal.").format(kind=name)
 
 
 def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
-    """The agent behind a pseudonym, for readers of the record; None once its key was destroyed."""
+    """Return the name behind a pseudonym; None once its row is gone or for another tenant's."""
     row = session.get(PseudonymRow, pseudonym)
     if row is None or row.tenant_id != tenant:
         return None
@@ -74,7 +74,7 @@ def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
 
 
 def name_of(session: Session, agent: str) -> str | None:
-    """Name of ``user:<id>``, ``key:<id>`` or ``service:<name>``; None when it is gone."""
+    """Return the name of ``user:<id>``, ``key:<id>`` or ``service:<name>``; None if it is gone."""
     kind, _, identity = agent.partition(":")
     if kind == "user":
         user = session.get(UserRow, identity)

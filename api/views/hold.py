@@ -1,4 +1,4 @@
-"""Holds placed and released for a caller, and as the API writes them."""
+"""Place and release holds for a caller, and write the JSON of a hold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 def place(system: System, tenant: str, records: Sequence[str], *, reason: str, until: date | None, agent: str) -> str:
-    """Decide a hold, settle it now or once the store answers, and return its id.
+    """Decide a hold, settle it now or once the store answers; return its id.
 
     Raises:
         Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``.
@@ -43,7 +43,10 @@ def release(system: System, tenant: str, hold_id: str, *, reason: str, agent: st
 
 
 def _settle(system: System, hold_id: str) -> None:
-    """Settle a decided hold; on failure it shows as not in step and is retried every minute."""
+    """Settle a decided hold in the store.
+
+    If this fails, the hold is shown as not in step, and is tried again every minute.
+    """
     system.notifier.notify()
     try:
         failed = system.holds.settle(hold_id)
@@ -55,7 +58,7 @@ def _settle(system: System, hold_id: str) -> None:
 
 
 def view(session: Session, row: HoldRow) -> dict[str, Any]:
-    """The JSON of a hold."""
+    """Return the JSON of a hold."""
     state = "active" if row.released_at is None else "expired" if row.released_by is None else "released"
     return {
         "id": row.id,

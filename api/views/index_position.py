@@ -1,4 +1,4 @@
-"""How far the index has followed the journal, for views that say whether a record is findable."""
+"""The position of the index in the journal: views show by it whether a record is findable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def position_of(system: System) -> Callable[[str], int]:
-    """Where each tenant's index is; one that is away has indexed nothing yet: no reason to fail."""
+    """Return a function: tenant -> the last journal entry that its index has followed.
+
+    It returns -1 for an index that is away: a view must not fail because of the index.
+    """
 
     def ask(tenant: str) -> int:
         try:

@@ -1,4 +1,4 @@
-"""Proofs from the published log: its tiles in the store, nothing else."""
+"""Make proofs from the published journal: from its tiles in the store alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def checkpoint(session: Session, number: int | None) -> CheckpointRow:
-    """A published checkpoint; None asks for the latest.
+    """Return the published checkpoint of a number; None asks for the latest.
 
     Raises:
         Refused: ``checkpoint_not_found``.
@@ -36,14 +36,14 @@ def checkpoint(session: Session, number: int | None) -> CheckpointRow:
 
 
 def published_size(session: Session) -> int:
-    """Entries under the latest checkpoint."""
+    """Return the number of entries under the latest checkpoint; 0 when there is none."""
     return session.scalar(select(func.max(CheckpointRow.size))) or 0
 
 
 def inclusion(
     store: ObjectStore, session: Session, entry: int, number: int | None
 ) -> tuple[CheckpointRow, list[bytes]]:
-    """The checkpoint, and the hashes that lead from an entry to its head.
+    """Return a checkpoint, and the hashes that lead from an entry to its tree head.
 
     Raises:
         Refused: ``checkpoint_not_found``, ``entry_not_published``.
@@ -64,7 +64,7 @@ def inclusion(
 def consistency(
     store: ObjectStore, session: Session, older: int, newer: int
 ) -> tuple[CheckpointRow, CheckpointRow, list[bytes]]:
-    """Two checkpoints, and the hashes that show that the second only added to the first.
+    """Return two checkpoints, and the hashes that prove that the second only adds to the first.
 
     Raises:
         Refused: ``checkpoint_not_found``, ``checkpoints_reversed``.

@@ -1,4 +1,4 @@
-"""The receipt as one PDF/A page, with the signed text in a QR code."""
+"""Typeset a receipt as one PDF/A page, with the signed text in a QR code."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ _TEMPLATE = Path(__file__).with_name("receipt.typ")
 
 
 def receipt_pdf(signed: dict[str, Any], *, public_url: str = "", language: str = "fr") -> bytes:
-    """Typeset a receipt.
+    """Typeset a receipt; return the PDF. The same facts give the same bytes.
 
     Args:
-        signed: ``{"receipt": {…}, "note": "…"}``: the same facts give the same bytes.
-        public_url: Where a reader can verify it; left out when the service has no public address.
+        signed: The signed receipt: ``{"receipt": {…}, "note": "…"}``.
+        public_url: The address of the service, where a reader can verify a file; left out of the
+            page when it is empty.
+        language: Language of the page.
     """
     say: Callable[[str], str] = partial(translate, language=language)
     facts = json.dumps(_facts(signed, public_url, language, say), ensure_ascii=False)
-    # The moment of receipt, so that the same receipt is the same file at any time.
+    # Dated with the moment of receipt, so that the same receipt gives the same file at any time.
     moment = parse_stamp(signed["receipt"]["received_at"])
     made: bytes = typst.compile(
         str(_TEMPLATE),

@@ -1,4 +1,4 @@
-"""Receipts of deposits, signed when asked: the same facts always give the same signature."""
+"""Receipts of deposits, signed on request: the same facts always give the same signature."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 
 def receipt_json(system: System, tenant: str, deposit_id: str) -> dict[str, Any]:
-    """The signed receipt, and whether its journal entry is published yet.
+    """Return the signed receipt, with the state of its journal entry.
+
+    The state is ``published`` once a checkpoint covers the entry, else ``sequenced``.
 
     Raises:
-        Refused: ``deposit_not_found``, also for another tenant's.
+        Refused: ``deposit_not_found``, also for a deposit of another tenant.
     """
     with system.database.read() as session:
         row = find(session, tenant, deposit_id)

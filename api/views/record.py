@@ -1,4 +1,4 @@
-"""The JSON of a record: the catalogue's view, completed by facts of the running service."""
+"""The JSON of a record: the catalogue's view, completed with facts of the running service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def view(session: Session, row: RecordRow, system: System, position: Callable[[str], int]) -> dict[str, Any]:
-    """The JSON of a record."""
+    """Return the JSON of a record."""
     body = catalogue.view(
         session,
         row.tenant_id,
@@ -46,13 +46,13 @@ def view(session: Session, row: RecordRow, system: System, position: Callable[[s
 
 
 def records_by_id(session: Session, tenant: str, ids: Iterable[str]) -> dict[str, RecordRow]:
-    """Those of the records that are this tenant's, by id."""
+    """Return the records with these ids that belong to this tenant, by id."""
     question = select(RecordRow).where(RecordRow.id.in_(ids), RecordRow.tenant_id == tenant)
     return {row.id: row for row in session.scalars(question)}
 
 
 def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:
-    """Status of the record in the first store, and in the second if there is one."""
+    """Return the record's status in the first store, and in the second if there is one."""
     second = system.copy_store
     return status(
         session,
@@ -67,5 +67,5 @@ def _kind(name: str) -> str:
 
 
 def entity_tag(row: RecordRow) -> str:
-    """Strong ETag of a record: its revision."""
+    """Return the strong ETag of a record: its revision."""
     return f'"{row.revision}"'

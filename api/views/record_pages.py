@@ -27,7 +27,7 @@ _PICTURED = ("application/pdf",)
 
 @dataclass(frozen=True)
 class PageImage:
-    """One page as a picture.
+    """The image of one page.
 
     Attributes:
         tag: Strong ETag.
@@ -39,7 +39,7 @@ class PageImage:
 
 
 def plain_text(system: System, row: RepresentationRow, page: int | None) -> str:
-    """The text of one page, or of all, pages parted by form feeds.
+    """Return the text of one page, or of all pages (None), separated by form feeds.
 
     Raises:
         Corrupt: ``altered``.
@@ -51,7 +51,7 @@ def plain_text(system: System, row: RepresentationRow, page: int | None) -> str:
 
 
 def page_words(system: System, row: RepresentationRow, page: int, width: int = IMAGE_WIDTH) -> dict[str, Any]:
-    """The words of one page, placed in pixels of its image at the given width.
+    """Return the words of one page with their places, in pixels of its image at a given width.
 
     Raises:
         Corrupt: ``altered``.
@@ -87,7 +87,7 @@ def _page(system: System, row: RepresentationRow, page: int) -> PageText:
 
 
 def no_page(page: int) -> Refused:
-    """The refusal of a page that the record does not have."""
+    """Return the refusal of a page that the record does not have."""
     return Refused(
         "page_not_found",
         "Ce document n’a pas de page {page}.",
@@ -102,7 +102,7 @@ def _chunks(system: System, row: RepresentationRow) -> Iterator[bytes]:
 
 
 def page_image(system: System, record_id: str, page: int, width: int) -> PageImage:
-    """Picture one page of the archival form, else of the original; cached.
+    """Return the image of one page of the archival form, else of the original; cached.
 
     Raises:
         Corrupt: ``altered``.
@@ -138,7 +138,7 @@ def _render(system: System, source: RepresentationRow, page: int, width: int, ta
 
 
 def _make_room(folder: Path) -> None:
-    """Drop the pictures that were made longest ago once the cache is full."""
+    """Delete the oldest images once the cache is larger than ``_CACHE_BYTES``."""
     found = sorted(os.scandir(folder), key=lambda entry: entry.stat().st_mtime)
     excess = sum(entry.stat().st_size for entry in found) - _CACHE_BYTES
     for entry in found:

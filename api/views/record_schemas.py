@@ -14,7 +14,7 @@ from archive.model.states import RecordState
 
 
 def _words(vocabulary: type[StrEnum], title: str) -> WithJsonSchema:
-    """A vocabulary in the description of the API: its words in place, without a name of its own."""
+    """Return the schema of a vocabulary: its words in place, not a component with a name."""
     return WithJsonSchema({"enum": [word.value for word in vocabulary], "title": title, "type": "string"})
 
 

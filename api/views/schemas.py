@@ -1,4 +1,4 @@
-"""Bodies as the API writes and reads them."""
+"""Schemas of the bodies that the API reads and writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Body(BaseModel):
     @field_validator("*")
     @classmethod
     def _is_text(cls, value: Any) -> Any:
-        """No NUL and no half of a character: what no database and no journal could write."""
+        """Refuse NUL and lone surrogates, which neither database nor journal can store."""
         if isinstance(value, str) and ("\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value)):
             raise ValueError("texte illisible")
         return value

@@ -1,4 +1,4 @@
-"""Checks on request: a record of ours with everything about it, or a stranger's file."""
+"""Verify on request: a whole record of ours, or a file that anybody sends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def verify(system: System, tenant: str, record_id: str, agent: str | None = None) -> dict[str, Any]:
-    """Every check of one record, recorded; ``{"verdict", "checks"}``.
+    """Run every check of one record, store the result and return it: ``{"verdict", "checks"}``.
 
     Raises:
         Refused: ``record_not_found``.
@@ -34,7 +34,7 @@ def verify(system: System, tenant: str, record_id: str, agent: str | None = None
 
 
 def seal_check(system: System, path: Path) -> Check:
-    """Judge the seal of one of our archival PDFs, parsed in the sandbox."""
+    """Judge the seal of one of our archival PDFs; the file is parsed in the sandbox."""
     report = signature_report(system, path)
     words = {
         "valid": (Fixity.INTACT, "Le cachet est valide."),
@@ -47,13 +47,13 @@ def seal_check(system: System, path: Path) -> Check:
 
 
 def _known_roots(system: System) -> list[str]:
-    """Trusted authorities in hex: our own, and those that the administrator added."""
+    """Return the trusted root certificates (DER in hexadecimal): our own and the added ones."""
     own = (*system.signer.chain[-1:], *system.timestamper.chain[-1:])
     return [der.hex() for der in (*own, *system.trusted_roots)]
 
 
 def signature_report(system: System, path: Path) -> dict[str, Any]:
-    """Judge the signatures of a PDF; an unreadable file is indeterminate."""
+    """Judge the signatures of a PDF in the sandbox; an unreadable file is indeterminate."""
     from ingestion.tools.sandbox import ToolFailed
 
     roots = _known_roots(system)
@@ -65,15 +65,16 @@ def signature_report(system: System, path: Path) -> dict[str, Any]:
         return {"verdict": "indeterminate", "signatures": []}
 
 
-# --- a stranger's file ----------------------------------------------------------------------------
+# --- a file that anybody sends --------------------------------------------------------------------
 
 
 def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[str, Any]:
-    """Verify a file that somebody shows: evidence bundle, bytes of a record, PDF or other.
+    """Verify a file that somebody sends: evidence bundle, bytes of a record, PDF or other.
 
     Args:
-        tenant: Of a caller who may read its records; None for a stranger, who learns the verdict,
-            the dates and who sealed, and a title only where the law already lets everybody read.
+        tenant: The tenant of a caller with ``record:read``. None for anybody else: the answer then
+            holds the verdict, the dates and the seal, and a title only where the law already lets
+            everybody read the record.
     """
     if zipfile.is_zipfile(path):
         bundle = _judge_bundle(system, path)
@@ -82,7 +83,8 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[s
     with path.open("rb") as source:
         is_pdf = source.read(1024).lstrip().startswith(b"%PDF")
     signatures = signature_report(system, path) if is_pdf else None
-    # A stranger's question is asked of all: the answer is a verdict and dates (see ``_known``).
+    # An anonymous caller belongs to no tenant, so all are searched; the answer is a verdict and
+    # dates (see ``_known``).
     with acting_for(EVERYTHING), system.database.read() as session:
         record = _holder(session, sha256, tenant)
         if record is not None:
@@ -91,7 +93,7 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[s
 
 
 def _holder(session: Session, sha256: str, tenant: str | None) -> RecordRow | None:
-    """The record that holds these bytes: the caller's own first, else the oldest."""
+    """Return the record with these bytes: the caller's own first, else the oldest; else None."""
     rows = session.scalars(
         select(RecordRow)
         .join(RepresentationRow, RepresentationRow.record_id == RecordRow.id)

@@ -1,1 +1,1 @@
-"""The pages."""
+"""Pages: HTML for people, in French first."""

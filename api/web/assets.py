@@ -1,5 +1,6 @@
-"""Static files: names that change with their content, kept for ever by browsers, compressed once at
-start.
+"""Static files, compressed once at start.
+
+Their names change with their content, so that browsers can keep them for ever.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from starlette.responses import Response
 STATIC = Path(__file__).parent / "static"
 PREFIX = "/static"
 HTMX_INTEGRITY = "sha384-Qp9rdC8H7EqOoX+nR0P3RPG2Noji+qdwJlGpfzwQJsfOpp3sGwIdSP9xO3+UlEhn"
-"""Of ``htmx.min.js`` as its makers published it; a browser refuses any other bytes."""
+"""Digest of ``htmx.min.js`` as its makers published it; a browser refuses any other bytes."""
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".txt": "text/plain"}
 _COMPRESSED = frozenset({".js", ".css", ".svg", ".txt"})
@@ -27,7 +28,12 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class Asset:
-    """One file, ready to go."""
+    """One static file, ready to send.
+
+    Attributes:
+        path: Its path below ``/static/``, with its digest.
+        packed: The file compressed by gzip; None for a type that is already compressed.
+    """
 
     path: str
     media_type: str
@@ -39,7 +45,7 @@ class Assets:
     """The static folder in memory (some 60 kB).
 
     Args:
-        folder: Read once; ``.md`` files are notes for us and are not served.
+        folder: The folder, read once; ``.md`` files are our own notes and are not served.
     """
 
     def __init__(self, folder: Path = STATIC) -> None:
@@ -52,11 +58,11 @@ class Assets:
                 self._by_path[asset.path] = asset
 
     def url(self, name: str) -> str:
-        """Where a browser finds a file: ``style.css`` as ``/static/style.3f9c….css``."""
+        """Return the address of a file: ``/static/style.3f9c….css`` for ``style.css``."""
         return f"{PREFIX}/{self._by_name[name].path}"
 
     def answer(self, request: Request, path: str) -> Response:
-        """The file under its hashed name.
+        """Answer with the file of a hashed name.
 
         Raises:
             HTTPException: 404 for any other name, also an outdated one.
@@ -83,7 +89,7 @@ def _load(file: Path, name: Path) -> Asset:
 
 
 def _tight(style: bytes) -> bytes:
-    """A style sheet without comments and idle white space; never touches what a selector needs."""
+    """Return a style sheet without comments and idle white space; selectors keep their spaces."""
     text = re.sub(r"/\*.*?\*/", "", style.decode(), flags=re.DOTALL)
     text = re.sub(r"\s+", " ", text)
     return re.sub(r" ?([{};,]) ?", r"\1", text).replace(";}", "}").strip().encode()

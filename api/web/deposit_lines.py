@@ -1,4 +1,4 @@
-"""Deposits in a list, each as one line."""
+"""Lines of a list of deposits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Line:
 
 
 def line(session: Session, row: DepositRow, now: datetime) -> Line:
-    """A deposit as a list shows it."""
+    """Return the line of a deposit in a list."""
     shown = view(session, row, translate=translated)
     record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == row.id)) if row.state == "kept" else None
     pages = ngettext("{n} page", "{n} pages", record.pages) if record is not None and record.pages else None

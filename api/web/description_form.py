@@ -1,4 +1,4 @@
-"""The forms that describe: their boxes, what these show, and what was typed into them."""
+"""The forms for a description: their boxes, the values shown, and the values typed."""
 
 from __future__ import annotations
 
@@ -19,23 +19,20 @@ from archive.retention.access import access_rules
 from signing.ground.errors import Refused
 
 _IDS: Final = {"title": "titre", "document_type": "type", "producer": "service", "classification": "cote"}
-"""Elements that pages and bookmarks lead to by a French name.
-
-Any other bears its field's own.
-"""
+"""French ids of elements that pages and bookmarks link to; others have their field's name."""
 
 _UNCHOSEN: Final = {
     CodeList.DOCUMENT_TYPES: "Je ne sais pas",
     CodeList.ACCESS_RULES: "Celle du type",
     CodeList.LANGUAGES: "Je ne sais pas",
 }
-"""French name of choosing none."""
+"""French label of the empty choice of each list."""
 
 BOXES: Final = fields_on(Page.RECORD_FORM)
 
 
 class Control(StrEnum):
-    """How a field is typed in."""
+    """The kind of control in which a field is typed."""
 
     LINE = "line"
     LINES = "lines"
@@ -44,7 +41,7 @@ class Control(StrEnum):
 
 
 def control_of(kind: FieldKind) -> Control:
-    """The control that asks for a kind of field."""
+    """Return the control for a kind of field."""
     match kind:
         case FieldKind.TEXT | FieldKind.REFERENCE:
             return Control.LINE
@@ -59,19 +56,19 @@ def control_of(kind: FieldKind) -> Control:
 
 
 def id_of(box: DescriptionField) -> str:
-    """The id of a field's element; what the ids of a date's three elements begin with."""
+    """Return the id of a field's element; for a date, the prefix of its three elements' ids."""
     if box.kind is FieldKind.DATE:
         return _prefix(box)
     return _IDS.get(box.name, box.name)
 
 
 def anchor_of(box: DescriptionField) -> str:
-    """Where a fault of a field leads."""
+    """Return the anchor to which a fault of a field links."""
     return f"#{id_of(box)}day" if box.kind is FieldKind.DATE else f"#{id_of(box)}"
 
 
 def _prefix(box: DescriptionField) -> str:
-    """Prefix of the names of a date's three elements; empty for the date of the document."""
+    """Return the prefix of a date's three names; empty for the date of the document."""
     return "" if box.name == "document_date" else f"{box.name}-"
 
 
@@ -86,17 +83,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Box:
-    """A field as a form shows it.
+    """A field in a form.
 
     Attributes:
-        name: Of the field, and of its element.
+        name: Name of the field and of its element.
         hint: One sentence under the label; may be empty.
-        limit: Most signs.
+        limit: Largest number of characters.
         required: Whether the form must not be sent without it.
-        value: Of a line, or of several.
-        choices: Of a choice.
-        parts: Of a date.
-        fault: What was wrong with it when the form was last sent.
+        value: Text of a line, or of several lines.
+        choices: Options of a choice.
+        parts: Day, month and year of a date.
+        fault: The error of this field when the form was last sent.
     """
 
     name: str
@@ -114,13 +111,13 @@ class Box:
 
 @dataclass(frozen=True)
 class TypedDescription:
-    """A form that was sent and refused.
+    """A description form that was sent and refused.
 
     Attributes:
-        faults: What was wrong.
-        form: As it was filled, to be shown again; None where somebody else's change must be read
-            first.
-        box: The field at fault, if one is.
+        faults: The errors.
+        form: The values as typed, to be shown again; None where somebody else's change must be
+            read first.
+        box: Name of the field at fault; empty when there is none.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -130,12 +127,12 @@ class TypedDescription:
 
 @dataclass(frozen=True)
 class DescriptionForm:
-    """The form as a record's page shows it.
+    """The description form on a record's page.
 
     Attributes:
-        revision: What the person has read: a change meanwhile is not overwritten.
-        boxes: Lines and choices, then ``dates``.
-        faults: What was wrong when it was last sent.
+        revision: The revision that the person has read, so that a later change is not overwritten.
+        boxes: Lines and choices; ``dates`` follow them.
+        faults: The errors when it was last sent.
         open: Whether it is shown unfolded.
     """
 
@@ -148,10 +145,11 @@ class DescriptionForm:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a record's description, as its form shows it and a browser sends it back.
+    """The kept description of a record, in the texts that a form shows and a browser sends back.
 
     Attributes:
-        inherited: The access rule of its document type.
+        texts: Text of each field by its name.
+        inherited: The access rule of the record's document type; empty when there is none.
     """
 
     texts: Mapping[str, str]
@@ -159,7 +157,7 @@ class Kept:
 
     @classmethod
     def of(cls, row: RecordRow, types: Iterable[DocumentTypeRow]) -> Kept:
-        """What a row says; an access rule that the type gives stands as no choice of its own."""
+        """Read a row; an access rule equal to that of the document type counts as no choice."""
         inherited = next((kind.access_rule for kind in types if kind.code == row.document_type), None) or ""
         texts = {box.name: _one_line(box, box.as_json(getattr(row, box.name)) or "") for box in BOXES}
         if texts["access_rule"] == inherited:
@@ -168,7 +166,7 @@ class Kept:
 
 
 def _one_line(box: DescriptionField, text: str) -> str:
-    """The text as its element sends it back: a line of a form takes no line ends."""
+    """Return the text as its element sends it back: a one-line element drops line ends."""
     if control_of(box.kind) is Control.LINES:
         return text
     return "".join(text.splitlines()).strip()
@@ -177,12 +175,12 @@ def _one_line(box: DescriptionField, text: str) -> str:
 def description_form(
     row: RecordRow, types: Iterable[DocumentTypeRow], typed: TypedDescription | None = None
 ) -> DescriptionForm:
-    """The form of a record, filled with what is kept, or as it was just sent and refused.
+    """Return the form of a record, filled with the kept values or with those just refused.
 
     Args:
         row: The record.
         types: The tenant's document types, in their order.
-        typed: The form that was sent.
+        typed: The form that was sent and refused, if one was.
     """
     typed = typed or TypedDescription()
     types = tuple(types)
@@ -198,13 +196,13 @@ def description_form(
 
 
 def deposit_boxes(types: Iterable[DocumentTypeRow]) -> tuple[Box, ...]:
-    """The empty boxes of the form that deposits; none of them is required there."""
+    """Return the empty boxes of the deposit form; none of them is required there."""
     codes = _codes(tuple(types), "")
     return tuple(_box(box, "", codes, TypedDescription(), required=False) for box in fields_on(Page.DEPOSIT_FORM))
 
 
 Codes = Mapping[CodeList, Mapping[str, Markup]]
-"""What each list offers: code -> label; the empty code chooses none."""
+"""Options of each list: code -> label; the empty code chooses none."""
 
 
 def _codes(types: tuple[DocumentTypeRow, ...], inherited: str) -> Codes:
@@ -250,13 +248,13 @@ def _parts(box: DescriptionField, kept: str, typed: TypedDescription) -> tuple[D
 
 
 def _choices(value: str, known: Mapping[str, Markup]) -> tuple[Choice, ...]:
-    """Every option; a value that is on the list no more stays an option of its record."""
+    """Return every option; a value no longer on the list stays an option of its record."""
     listed = known if value in known else {**known, value: Markup.escape(value)}
     return tuple(Choice(code, label, code == value) for code, label in listed.items())
 
 
 def typed_changes(form: Mapping[str, str], kept: Kept) -> dict[str, Any]:
-    """What a form that was sent changes: what comes back as it was shown is no change.
+    """Return the changes in a form that was sent; a value sent back as it was shown is none.
 
     Raises:
         Refused: ``bad_field``.
@@ -275,28 +273,25 @@ def typed_changes(form: Mapping[str, str], kept: Kept) -> dict[str, Any]:
         else:
             changes[box.name] = text or None
     if "document_type" in changes and form.get("access_rule") == "":
-        changes["access_rule"] = None  # as the form says: that of the type, which is another now
+        changes["access_rule"] = None  # an empty choice means the rule of the type, and the type has changed
     return changes
 
 
 def _typed(box: DescriptionField, form: Mapping[str, str]) -> str | None:
-    """The text of a box as it was sent; None when the form has no such box."""
+    """Return the text of a box as it was sent; None when the form has no such box."""
     if box.kind is not FieldKind.DATE:
         return form[box.name].strip() if box.name in form else None
     return written_date(form, _prefix(box)) if f"{_prefix(box)}year" in form else None
 
 
 def typed_at_deposit(form: Mapping[str, str]) -> dict[str, str]:
-    """What the form that deposits says of each field that was filled."""
+    """Return the filled fields of a deposit form: name -> text."""
     typed = {box.name: _typed(box, form) for box in fields_on(Page.DEPOSIT_FORM)}
     return {name: text for name, text in typed.items() if text}
 
 
 def refused_description(error: Refused, form: Mapping[str, str]) -> TypedDescription:
-    """A refused form, with the refusal leading to its field.
-
-    To the first one if it names none of them.
-    """
+    """Return a refused form; its error links to the field at fault, else to the first field."""
     at_fault = next((box for box in BOXES if error.pointer == f"/{box.name}"), None)
     fault = Fault(anchor_of(at_fault or BOXES[0]), in_words(error))
     if at_fault is None:

@@ -1,4 +1,4 @@
-"""What was wrong with a form that was sent: a sentence, and the field it is about."""
+"""Errors of a form that was sent: a sentence, and a link to the field at fault."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Fault:
 
 
 def in_words(error: ChartrierError) -> Markup:
-    """A refusal in the page's language: what happened, then what to do.
+    """Return a refusal in the page's language: what happened, then what to do.
 
-    A field under the name of its box.
+    A field is named by its label in the form.
     """
     field = BY_NAME.get(str(error.values.get("name")))
     values = error.values | ({"name": said(field.label)} if field is not None else {})

@@ -1,4 +1,4 @@
-"""What a person calls a file."""
+"""Short names for kinds of files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ _KNOWN = {
 
 
 def kind_of(media_type: str, filename: str) -> str:
-    """``PDF``, ``JPEG`` …: by the media type, else by the name's ending."""
+    """Return ``PDF``, ``JPEG`` and so on: by the media type, else by the name's ending."""
     suffix = filename.rpartition(".")[2].upper() if "." in filename else ""
     return _KNOWN.get(media_type) or (suffix if 1 < len(suffix) <= 5 else str(_("Fichier")))

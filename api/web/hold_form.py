@@ -1,6 +1,4 @@
-"""Holds on a record's page: those in force, the forms that place and release one, and what was
-typed.
-"""
+"""Holds on a record's page: those in force, and the forms that place and release one."""
 
 from __future__ import annotations
 
@@ -24,15 +22,15 @@ from archive.model.states import RecordState
 from signing.ground.errors import Refused
 
 _IDS = "terme-"
-"""What the ids of a hold's last day begin with."""
+"""Prefix of the ids of the elements for a hold's last day."""
 
 
 @dataclass(frozen=True)
 class TypedHold:
-    """A form that was sent and refused, shown again as it was filled.
+    """A hold form that was sent and refused, to be shown again as it was filled.
 
     Attributes:
-        hold_id: Which hold it would have released; empty: it would have placed one.
+        hold_id: The hold to be released; empty when the form was to place a new one.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -41,7 +39,7 @@ class TypedHold:
 
     @property
     def reason(self) -> str:
-        """The reason as typed."""
+        """Return the reason as typed."""
         return self.form.get("reason", "")
 
 
@@ -51,9 +49,9 @@ class ShownHold:
 
     Attributes:
         others: How many other records it covers.
-        in_step: Whether the store does what was decided.
-        typed_reason: For its release, when that form comes back.
-        open: Whether the form of its release is shown unfolded.
+        in_step: Whether the store follows the decision.
+        typed_reason: The reason typed for its release, when that form was refused.
+        open: Whether its release form is shown unfolded.
     """
 
     id: str
@@ -67,13 +65,13 @@ class ShownHold:
 
 @dataclass(frozen=True)
 class HoldForm:
-    """What a record's page shows of holds.
+    """The holds on a record's page, and the form of a new one.
 
     Attributes:
-        allowed: Whether this person may place and release them here.
-        faults: What was wrong with the form that was just sent.
-        typed_reason: For a new hold, when that form comes back.
-        until: The last day of a new hold.
+        allowed: Whether this person may place and release holds here.
+        faults: The errors of the form that was just sent.
+        typed_reason: The reason typed for a new hold, when that form was refused.
+        until: Day, month and year of the last day of a new hold.
         open: Whether the form of a new hold is shown unfolded.
     """
 
@@ -86,7 +84,7 @@ class HoldForm:
 
 
 def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold) -> HoldForm:
-    """The holds of a record, as one person sees them."""
+    """Return the holds of a record, as one person sees them."""
     placing = not typed.hold_id
     return HoldForm(
         holds=tuple(_shown(session, hold, typed) for hold in holds_on(session, row.id)),
@@ -123,7 +121,7 @@ def _sentence(row: HoldRow) -> Markup:
 
 
 def typed_end(form: Mapping[str, str]) -> date | None:
-    """The last day that a new hold was given, if any.
+    """Return the last day typed for a new hold; None when none was.
 
     Raises:
         Refused: ``bad_hold``.
@@ -132,6 +130,6 @@ def typed_end(form: Mapping[str, str]) -> date | None:
 
 
 def refused_hold(error: Refused, form: Mapping[str, str], hold_id: str = "") -> TypedHold:
-    """A refused form, with the refusal leading to its field."""
+    """Return a refused form; its error links to the field at fault."""
     field = "#gel" if hold_id or error.pointer is None else f"#{_IDS}day" if error.pointer == "/until" else "#motif"
     return TypedHold((Fault(field, in_words(error)),), hold_id, form)

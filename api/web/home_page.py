@@ -1,6 +1,4 @@
-"""All that the home page shows, made without HTTP: the deposit form, what is left to do, my last
-deposits.
-"""
+"""The view-model of the home page, without HTTP: deposit form, to-do list, last deposits."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Todo:
-    """Counts for this person: records to complete, deposits quarantined and refused."""
+    """Numbers for this person: records to complete, deposits quarantined and refused."""
 
     incomplete: int
     aside: int
@@ -35,15 +33,16 @@ class Todo:
 
 @dataclass(frozen=True)
 class HomePage:
-    """The page that a clerk starts from.
+    """The home page, from which a clerk starts.
 
     Attributes:
-        total: How many deposits are this person's; ``lines`` are the newest.
-        boxes: What may be said of the files at once.
-        limit: The largest file, in words.
-        idempotency_key: A second click on the same form makes no second deposit.
-        faults: What went wrong in the sending just made.
-        received: How many files of it were received.
+        lines: The newest deposits of this person.
+        total: Number of all deposits of this person.
+        boxes: Description fields of the deposit form.
+        limit: Size of the largest accepted file, in words.
+        idempotency_key: Key of this form, so that a second click makes no second deposit.
+        faults: The errors of the deposit form just sent.
+        received: How many files of that form were received.
     """
 
     template: ClassVar[str] = "accueil.html"
@@ -62,12 +61,12 @@ class HomePage:
 
     @property
     def json_href(self) -> str:
-        """The newest deposits from the API."""
+        """Return the API's address of the newest deposits."""
         return f"/api/v1/deposits?limit={SHOWN}"
 
 
 def home_page(system: System, person: Caller, faults: tuple[Fault, ...] = (), received: int = 0) -> HomePage:
-    """The home page of a person, in the language being spoken."""
+    """Return the home page of a person, in the current language."""
     now = system.clock()
     tenant, agent = person.tenant, person.agent
     with system.database.read() as session:

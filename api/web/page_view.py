@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 IMAGE_WIDTH = 900
 MOST_COUNTED_PAGES = 200
-"""Longer documents are not searched through while somebody waits for one page."""
+"""Above this number of pages, hits are not counted: somebody is waiting for one page."""
 
 _FULL_LINE = 0.9
 """Share of a block's width from which a line counts as full."""
@@ -33,7 +33,7 @@ Wanted = Callable[[str], bool]
 
 @dataclass(frozen=True)
 class Box:
-    """Where a searched word stands, in pixels of the image."""
+    """The place of a searched word, in pixels of the image."""
 
     x: int
     y: int
@@ -43,16 +43,17 @@ class Box:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the page shows of one leaf.
+    """One page of a record, ready to be shown.
 
     Attributes:
-        image: Its address; empty when this format has no image.
-        paragraphs: Lines of text, searched words marked.
+        image: Address of the image; empty when this format has no image.
+        paragraphs: Lines of text, with the searched words marked.
         source: ``ocr``, ``text`` (it was in the file) or ``blank``.
         confidence: Mean over the words of this page, 0 to 1.
-        hits: Page -> number of searched words on it, for the pages that were looked at.
-        total: Over the whole document; None when it is too long to count while somebody waits.
-        reason: Why there is nothing to read.
+        hits: Page -> number of searched words on it, for the pages that were read.
+        here: Number of searched words on this page.
+        total: Number in the whole document; None when it is too long to count.
+        reason: Why the text could not be read; empty when it could.
     """
 
     image: str = ""
@@ -69,7 +70,10 @@ class Reading:
 
 
 def read(system: System, row: RecordRow, forms: Mapping[str, RepresentationRow], page: int, q: str) -> Reading:
-    """Read one page of a record; what can't be read is said, never raised."""
+    """Read one page of a record.
+
+    An error of the archive is never raised: its sentence becomes ``Reading.reason``.
+    """
     text = forms.get(Kind.TEXT)
     has_pages = bool(row.pages) and (Kind.ARCHIVAL in forms or text is not None)
     image = f"/api/v1/records/{row.id}/pages/{page}/image?width={IMAGE_WIDTH}" if has_pages else ""
@@ -101,7 +105,7 @@ def read(system: System, row: RecordRow, forms: Mapping[str, RepresentationRow],
 def _look(
     system: System, text: RepresentationRow, page: int, wanted: Wanted | None, count: int
 ) -> tuple[PageText | None, dict[int, int]]:
-    """The page, and how often the searched words stand on each page that was looked at."""
+    """Return the page (or None), and the number of searched words on each page that was read."""
     from ingestion.tools.alto import pages_of, words_of_page
 
     chunks = verified(system.store, text.key, text.version, sha256=text.sha256, size=text.size)
@@ -118,8 +122,9 @@ def _look(
 
 
 def searched(q: str) -> Wanted:
-    """Whether a written word is one of those a question asks for, by the rules of the search
-    itself.
+    """Return a function that recognises the words of a question by the rules of the search.
+
+    A malformed question matches no word.
     """
     try:
         question = parse_query(q)
@@ -149,7 +154,7 @@ def _box(word: Word, scale: float) -> Box:
 
 
 def _paragraph(block: tuple[tuple[Word, ...], ...], wanted: Wanted) -> tuple[Markup, ...]:
-    """Lines of a block.
+    """Return the lines of a block, joined where the text runs on.
 
     A line that fills the block runs on into the next, as it does on the paper.
     """

@@ -1,6 +1,4 @@
-"""How far a deposit has come, in words: from the JSON view of a deposit to the steps that a page
-shows.
-"""
+"""The progress of a deposit in words: from its JSON view to the steps that a page shows."""
 
 from __future__ import annotations
 
@@ -31,8 +29,8 @@ class Badge:
     """A state: an icon, a word, then a reason.
 
     Attributes:
-        kind: ``ok warn bad wait none``: the colour.
-        icon: Name in ``icons.svg``.
+        kind: The colour: ``ok``, ``warn``, ``bad``, ``wait`` or ``none``.
+        icon: Name of the icon in ``icons.svg``.
     """
 
     kind: str
@@ -56,11 +54,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the followed block shows.
+    """The block that follows a deposit on its page.
 
     Attributes:
-        over: Nothing will change by itself any more.
-        share: 0, 25, 50, 75 or 100: a screen reader is told only when this changes.
+        over: Whether nothing will change by itself any more.
+        share: 0, 25, 50, 75 or 100 per cent; screen readers announce only changes of this number.
     """
 
     steps: tuple[Step, ...]
@@ -74,7 +72,7 @@ class Progress:
 
 
 def progress(view: View) -> Progress:
-    """Read a deposit's view."""
+    """Make the steps and the headline from a deposit's view."""
     stages: list[View] = view["stages"]
     steps = (_received(view), *(_step(stage) for stage in stages))
     finished = sum(stage["state"] in {"done", "skipped", "failed"} for stage in stages)
@@ -128,12 +126,12 @@ def _step(stage: View) -> Step:
 
 
 def pages_read(done: int, total: int) -> Markup:
-    """``34 pages sur 120``."""
+    """Return a sentence such as ``34 pages lues sur 120.``."""
     return ngettext("{n} page lue sur {total}.", "{n} pages lues sur {total}.", done, total=number(total))
 
 
 def badge(view: View) -> Badge:
-    """The state of a deposit in one word and one reason."""
+    """Return the state of a deposit: one word and one reason."""
     state = view["state"]
     if state == "quarantined":
         return Badge("bad", "lock", _("Mis à part"), problem_of(view) or _("Un archiviste doit décider."))
@@ -160,7 +158,7 @@ def _kept_badge(view: View) -> Badge:
 
 
 def problem_of(view: View) -> Markup:
-    """Why a deposit stopped, and what to do."""
+    """Return why a deposit stopped, and what to do; empty when it has no problem."""
     problem = view["problem"]
     if not problem:
         return Markup()

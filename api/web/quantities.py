@@ -27,7 +27,7 @@ _DAYS = {
 def _zone() -> ZoneInfo | None:
     try:
         return ZoneInfo("Europe/Paris")
-    except ZoneInfoNotFoundError:  # a machine without a time zone base: UTC, and the page says so
+    except ZoneInfoNotFoundError:  # a machine without a time zone database shows UTC, as the page states
         return None
 
 
@@ -35,19 +35,19 @@ PARIS = _zone()
 
 
 def local(moment: datetime | str) -> datetime:
-    """A moment on the wall clocks of France."""
+    """Return a moment in the time zone of Paris; unchanged where that zone is missing."""
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
     return moment.astimezone(PARIS) if PARIS is not None else moment
 
 
 def zone_name() -> Markup:
-    """Which clock the pages show."""
+    """Return the name of the time zone that the pages show."""
     return _("heure de Paris") if PARIS is not None else _("temps universel")
 
 
 def decimal(value: float, digits: int = 1) -> str:
-    """With the language's decimal sign, without an idle zero."""
+    """Format a number with the language's decimal sign, without trailing zeros."""
     text = f"{value:.{digits}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -55,13 +55,13 @@ def decimal(value: float, digits: int = 1) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.94`` as ``94 %``; never rounded up to a certainty that is not there."""
+    """Format ``0.94`` as ``94 %``; always rounded down, so that 100 % is never shown too early."""
     value = int(share * 100 + 1e-9)
     return f"{value}{HARD}%" if current_language() == "fr" else f"{value}%"
 
 
 def size(octets: int) -> str:
-    """``48211`` as ``48 ko``."""
+    """Format a number of bytes: ``48211`` as ``48 ko``."""
     french = current_language() == "fr"
     amount: float = octets
     if octets < 1000:
@@ -75,7 +75,7 @@ def size(octets: int) -> str:
 
 
 def day(value: date | datetime | str | None) -> str:
-    """``2026-03-12`` as ``12 mars 2026``."""
+    """Format a date: ``2026-03-12`` as ``12 mars 2026``; None as an empty text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -88,14 +88,14 @@ def day(value: date | datetime | str | None) -> str:
 
 
 def weekday(value: date | datetime) -> str:
-    """``mardi``."""
+    """Return the day of the week, such as ``mardi``."""
     if isinstance(value, datetime):
         value = local(value)
     return _DAYS[current_language()][value.weekday()]
 
 
 def hour(moment: datetime | str, *, seconds: bool = False) -> str:
-    """``9 h 12`` or ``9 h 12 min 04 s``."""
+    """Format a time of day: ``9 h 12`` or ``9 h 12 min 04 s``."""
     at = local(moment)
     if current_language() != "fr":
         return at.strftime("%H:%M:%S" if seconds else "%H:%M")
@@ -104,7 +104,7 @@ def hour(moment: datetime | str, *, seconds: bool = False) -> str:
 
 
 def near_day(moment: datetime | str, now: datetime) -> str:
-    """``Aujourd’hui``, ``Hier`` or the date."""
+    """Return ``Aujourd’hui``, ``Hier`` or the date."""
     at, today = local(moment).date(), local(now).date()
     distance = (today - at).days
     if distance == 0:
@@ -115,12 +115,12 @@ def near_day(moment: datetime | str, now: datetime) -> str:
 
 
 def moment(value: datetime | str) -> str:
-    """``12 mars 2026 à 9 h 12``."""
+    """Format a date and time: ``12 mars 2026 à 9 h 12``."""
     return str(_("{day} à {hour}", day=day(local(value)), hour=hour(value)))
 
 
 def span(seconds: float) -> str:
-    """A duration in the two largest units that matter."""
+    """Format a duration in its two largest units that are not zero."""
     whole = int(seconds)
     if whole < 1:
         return str(_("moins d’une seconde"))
@@ -133,5 +133,5 @@ def span(seconds: float) -> str:
 
 
 def digest(text: str) -> str:
-    """Hex in groups of four, so that an eye can follow it."""
+    """Format a hexadecimal digest in groups of four, so that an eye can follow it."""
     return " ".join(text[i : i + 4] for i in range(0, len(text), 4))

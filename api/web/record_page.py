@@ -1,6 +1,4 @@
-"""All that a record's page shows, made without HTTP: rows of the catalogue in, words and badges
-out.
-"""
+"""The view-model of a record's page, made without HTTP from rows of the catalogue."""
 
 from __future__ import annotations
 
@@ -38,19 +36,19 @@ if TYPE_CHECKING:
     from ingestion.assembly import System
 
 _SAID_ELSEWHERE = ("seal_not_probative", "start_missing")
-"""Remarks that the page already makes in its own rows: the seal's verdict, and how long to keep."""
+"""Remarks left out, since rows of the page show them: the seal's verdict, the retention."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What the visitor asked for, and what came of a form that was sent.
+    """The visitor's request, and the outcome of a form that was sent.
 
     Attributes:
-        page: Which page of the document to read.
+        page: Number of the document's page to read.
         q: Words to mark on it.
-        checked: The checks of a verification that was just made.
-        description: A description that was sent and refused.
-        hold: A hold that was sent and refused.
+        checked: The checks of a verification that was just made; None when none was.
+        description: A description form that was sent and refused.
+        hold: A hold form that was sent and refused.
     """
 
     page: int = 1
@@ -65,11 +63,11 @@ class RecordPage:
     """The page of one record, as one person sees it.
 
     Attributes:
-        shelfmark: Its place in the filing plan, else its reference elsewhere.
+        shelfmark: The record's place in the filing plan, else its external reference.
         lines: Type, date and service, as far as they are known.
         summary: The one line under the title.
-        remarks: Reservations about this document.
-        description: The form; None for who may not describe.
+        remarks: Remarks about this record.
+        description: The description form; None without the scope ``record:describe``.
     """
 
     template: ClassVar[str] = "document.html"
@@ -93,12 +91,12 @@ class RecordPage:
 
     @property
     def json_href(self) -> str:
-        """The same record from the API."""
+        """Return the API's address of the same record."""
         return f"/api/v1/records/{self.id}"
 
 
 def record_page(system: System, person: Caller, record_id: str, visit: Visit) -> RecordPage:
-    """The page of a record, in the language being spoken.
+    """Return the page of a record, in the current language.
 
     Raises:
         Refused: ``record_not_found``.
@@ -112,7 +110,7 @@ def record_page(system: System, person: Caller, record_id: str, visit: Visit) ->
         holding = hold_form(session, row, person, visit.hold)
         proofs = proofs_of(session, row, forms, last, visit.checked)
         history = events_of(session, row)
-        session.expunge_all()  # they are shown after the snapshot is given back: reading a page takes time
+        session.expunge_all()  # rows are used after the transaction ends: reading a page takes time
     describes = person.may("record:describe")
     return RecordPage(
         id=row.id,
@@ -142,7 +140,7 @@ def _lines(row: RecordRow, types: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _summary(row: RecordRow, last: VerificationRow | None) -> Badge:
-    """The worst that is known comes first."""
+    """Return the state of a record in one line; damage comes before all else."""
     if last is not None and last.verdict in {"altered", "missing"}:
         found = fixity_badge(last.verdict)
         word = _("{state} : ce n’est plus ce qui a été reçu et gardé", state=found.word)

@@ -1,4 +1,4 @@
-"""The sections of a record's page: what is read, kept, verified, taken away and told of it."""
+"""Sections of a record's page: one page read, keeping, proofs, downloads and history."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ SHOWN_EVENTS = 8
 _ON_THE_DEPOSIT = (EntryType.STAGE_COMPLETED, EntryType.STAGE_FAILED)
 """Events that the deposit's page shows as steps."""
 _STRIP = 9
-"""Pages shown at once in the strip."""
+"""Number of neighbouring pages in the strip."""
 
 
 @dataclass(frozen=True)
 class PageLink:
-    """A page of the document in the strip; ``hits``: how many searched words stand on it."""
+    """A link to a page of the document; ``hits`` is the number of searched words on it."""
 
     number: int
     href: str
@@ -50,10 +50,10 @@ class PageLink:
 
 @dataclass(frozen=True)
 class Leaf:
-    """The page of the document that is read.
+    """The page of the document that is shown.
 
     Attributes:
-        pages: How many the document has; None when it has none to show.
+        pages: Number of pages of the document; None when it has none to show.
         strip: Links to the pages around this one.
     """
 
@@ -65,9 +65,9 @@ class Leaf:
 
 
 def leaf_of(system: System, row: RecordRow, forms: Forms, page: int, q: str) -> Leaf:
-    """One page of the document, with the searched words marked.
+    """Return one page of the document, with the searched words marked.
 
-    The nearest one if it has no such page.
+    If the document has no such page, it is the nearest one.
     """
     number = min(max(page, 1), max(row.pages or 1, 1))
     reading = read(system, row, forms, number, q)
@@ -75,7 +75,7 @@ def leaf_of(system: System, row: RecordRow, forms: Forms, page: int, q: str) -> 
 
 
 def _strip(row: RecordRow, page: int, q: str, reading: Reading) -> list[PageLink]:
-    """Links to the pages around this one, first and last always."""
+    """Return links to the pages around this one, and always to the first and the last."""
     count = row.pages or 0
     if count < 2:
         return []
@@ -93,7 +93,7 @@ def _strip(row: RecordRow, page: int, q: str, reading: Reading) -> list[PageLink
 
 @dataclass(frozen=True)
 class StoredCopy:
-    """One of the two stores: its name, its state, when it was last read whole."""
+    """The record in one of the two stores: name, state, and when it was last read whole."""
 
     name: Markup
     badge: Badge
@@ -102,13 +102,13 @@ class StoredCopy:
 
 @dataclass(frozen=True)
 class Keeping:
-    """How long, for whom, and where it is kept.
+    """The section on retention, access and stores.
 
     Attributes:
-        until: Until when, and ``why``: one sentence, cut where its reason begins.
-        public_on: The day from which everybody may read it, in words.
-        described: Name and value of each field of the description that has a line of its own.
-        locked_until: In words; empty when nothing is locked.
+        until: First half of the sentence on retention; ``why`` is the second, its reason.
+        public_on: The day from which everybody may read the record, in words.
+        described: Name and value of each description field that has a line of its own.
+        locked_until: End of the lock in words; empty when nothing is locked.
         enforced: Whether the store itself refuses a removal.
     """
 
@@ -123,7 +123,7 @@ class Keeping:
 
 
 def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -> Keeping:
-    """How long, for whom and where a record is kept."""
+    """Return the section on retention, access and stores of a record."""
     until, why = _retention(row)
     original = forms.get("original")
     locked = original is not None and original.locked_until is not None
@@ -140,7 +140,7 @@ def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -
 
 
 def _described(row: RecordRow) -> Iterator[tuple[Markup, str]]:
-    """The fields that have a line of their own, but for those that say nothing."""
+    """Yield name and value of the fields with a line of their own, except the empty ones."""
     for field in fields_on(Page.RECORD_FACTS):
         value = getattr(row, field.name)
         if value:
@@ -168,16 +168,17 @@ def _copy(one: dict[str, Any]) -> StoredCopy:
 
 @dataclass(frozen=True)
 class Proofs:
-    """What was verified.
+    """The section on verification and proof.
 
     Attributes:
-        checked_at: When the record was last verified, in words; empty: never.
+        checked_at: When the record was last verified, in words; empty when it never was.
         kept_at: When it was put into the store and read back, in words.
-        fixity: Whether the file is the one received.
-        checks: Of the last verification.
-        fresh: Whether that was made for this answer.
-        digest: SHA-256 of the original, set in groups.
-        entry: Its line of the journal, under ``checkpoint`` if one covers it.
+        fixity: Badge of the last verification's verdict.
+        checks: Checks of the last verification.
+        fresh: Whether that verification was made for this answer.
+        digest: SHA-256 of the original, in groups of digits.
+        entry: Number of the record's journal entry.
+        checkpoint: Number of the first checkpoint that covers it; None when none does yet.
     """
 
     checked_at: str
@@ -198,11 +199,11 @@ def proofs_of(
     last: VerificationRow | None,
     checked: Sequence[Mapping[str, Any]] | None,
 ) -> Proofs:
-    """What was verified of a record.
+    """Return the section on verification and proof of a record.
 
     Args:
-        last: Its last verification on record.
-        checked: The checks of one that was just made.
+        last: Its last stored verification, if any.
+        checked: The checks of a verification that was just made, if one was.
     """
     original = forms.get("original")
     checks = checked if checked is not None else last.checks if last is not None else ()
@@ -225,7 +226,7 @@ def _check(check: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Download:
-    """One thing to take away."""
+    """One file to download."""
 
     href: str
     name: Markup
@@ -233,7 +234,7 @@ class Download:
 
 
 def downloads_of(row: RecordRow, forms: Forms) -> list[Download]:
-    """The forms of a record, then its proof."""
+    """Return the downloads of a record: its representations, then its evidence bundle."""
     texts = {
         "original": (_("Le document reçu"), _("L’original, jamais modifié.")),
         "archival": (_("La copie durable"), _("PDF/A avec son cachet, à transmettre à quelqu’un.")),
@@ -263,14 +264,14 @@ class Event:
 
 @dataclass(frozen=True)
 class History:
-    """What happened to a record: the newest events, of ``total`` in all."""
+    """The history of a record: its newest events, of ``total`` in all."""
 
     events: tuple[Event, ...]
     total: int
 
 
 def events_of(session: Session, row: RecordRow) -> History:
-    """The newest events of a record, but for the steps that its deposit's page shows."""
+    """Return the newest events of a record, without the steps that its deposit's page shows."""
     found = history_of(session, row, translated)[::-1]
     shown = [event for event in found if event["type"] not in _ON_THE_DEPOSIT][:SHOWN_EVENTS]
     return History(

@@ -38,7 +38,7 @@ ROLE_NAMES = {
 
 
 class View(Protocol):
-    """All that one page shows: a frozen view-model, made without HTTP."""
+    """A frozen view-model: all that one page shows, made without HTTP."""
 
     template: ClassVar[str]
     tab: ClassVar[str]
@@ -46,11 +46,11 @@ class View(Protocol):
 
     @property
     def json_href(self) -> str:
-        """Where the API says the same."""
+        """Return the API's address of the same content."""
 
 
 class Pages:
-    """Makes every HTML answer."""
+    """Make every HTML answer."""
 
     def __init__(self, assets: Assets) -> None:
         self.assets = assets
@@ -74,7 +74,7 @@ class Pages:
         )
 
     def show(self, request: Request, view: View, *, block: str | None = None, status: int = 200) -> Response:
-        """The page of a view-model, which its template finds under ``view``."""
+        """Answer with the page of a view-model; its template reads it as ``view``."""
         return self.answer(
             request,
             view.template,
@@ -96,15 +96,15 @@ class Pages:
         headers: Mapping[str, str] | None = None,
         **context: Any,
     ) -> Response:
-        """A whole page, or one block of it when htmx asked for no more.
+        """Answer with a whole page, or with one block of it to a fragment request of htmx.
 
         Args:
-            request: Whose language, session and path the frame shows.
-            template: File name.
-            block: Name of the block that a fragment request gets.
+            request: The request; the frame shows its language, session and path.
+            template: File name of the template.
+            block: Name of the block for a fragment request; None: always the whole page.
             status: HTTP status.
             headers: More headers.
-            context: What the template shows.
+            context: Variables of the template.
         """
         fragment = block is not None and request.headers.get("hx-request") == "true"
         with speaking(preferred_language(request)):
@@ -139,24 +139,24 @@ class Pages:
 
 
 def pages_of(request: Request) -> Pages:
-    """The pages of the application that serves this request."""
+    """Return the page maker of the application that serves this request."""
     pages: Pages = request.app.state.pages
     return pages
 
 
 def system_of(request: Request) -> System:
-    """The assembled system."""
+    """Return the assembled system that serves this request."""
     system: System = request.app.state.system
     return system
 
 
 def in_language(request: Request) -> Any:
-    """Context in which sentences made by a page module come out in the visitor's language."""
+    """Return a context in which sentences are made in the visitor's language."""
     return speaking(preferred_language(request))
 
 
 def mark(text: str, ranges: tuple[tuple[int, int], ...]) -> Markup:
-    """A passage of a document with the searched words marked."""
+    """Return a passage of a document with the given ranges marked."""
     parts: list[Markup | str] = []
     at = 0
     for start, end in sorted(ranges):
@@ -169,7 +169,7 @@ def mark(text: str, ranges: tuple[tuple[int, int], ...]) -> Markup:
 
 
 def _back(request: Request) -> str:
-    """The address to come back to after a change of language."""
+    """Return the address to come back to after a change of language."""
     if request.method != "GET":
         return "/"
     query = request.url.query
@@ -179,7 +179,7 @@ def _back(request: Request) -> str:
 def _person(request: Request) -> Caller | None:
     try:
         return current_person(request)
-    except ChartrierError:  # an error page must come out even if the database is away or the key is bad
+    except ChartrierError:  # an error page must be shown even if the database is away or the key is bad
         return None
 
 

@@ -1,4 +1,4 @@
-"""The pages of the service, put into the application."""
+"""Register the pages of the service in the application."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _static = APIRouter(include_in_schema=False)
 
 @_static.get(PREFIX + "/{path:path}", dependencies=[Depends(Public("our own style, icons and scripts"))])
 def static(request: Request, path: str) -> Response:
-    """A file of ours, under the name that carries its digest."""
+    """Serve a static file, under the name that carries its digest."""
     return pages_of(request).assets.answer(request, path)
 
 
 @_static.get("/favicon.ico", dependencies=[Depends(Public("browsers ask for it by themselves"))])
 def favicon(request: Request) -> Response:
-    """Where browsers look on answers that are not pages."""
+    """Redirect to the icon; browsers ask here on answers that are not pages."""
     return RedirectResponse(pages_of(request).assets.url("favicon.svg"), 308)
 
 
@@ -50,7 +50,7 @@ def register(app: FastAPI) -> None:
 
 
 def problem_page(request: Request, body: dict[str, Any]) -> Response:
-    """A problem as a page; a stranger is led to the login page instead."""
+    """Answer with a problem as a page; redirect to the login page if nobody is logged in."""
     if body["code"] == "not_authenticated":
         if request.headers.get("hx-request") == "true":
             return Response(status_code=401, headers={"HX-Redirect": "/connexion"})

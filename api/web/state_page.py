@@ -1,6 +1,4 @@
-"""All that the administrator's page shows, made without HTTP: parts, queue, disk, what the proofs
-rest on.
-"""
+"""The view-model of the administrator's page, made without HTTP: parts, queue, disk, proofs."""
 
 from __future__ import annotations
 
@@ -39,14 +37,14 @@ _BADGES = {
     AWAY: ("bad", "cross", "Ne répond pas"),
 }
 _BANDS = ("Un agent devant son écran", "Dépôts en nombre", "Travaux de nuit")
-"""What people call each band of priorities of the queue."""
+"""French name of each band of priorities of the queue."""
 _EXPIRY_WARNING = timedelta(days=90)
 _RUNS = {"reconcile": "Rapprochement", "copies": "Seconde copie", "rebuild": "Reconstruction"}
 
 
 @dataclass(frozen=True)
 class ShownComponent:
-    """One part of the service: whether it works, since when, and what was measured."""
+    """One part of the service: its state, since when, and the figures behind it."""
 
     name: Markup
     badge: Badge
@@ -56,7 +54,7 @@ class ShownComponent:
 
 @dataclass(frozen=True)
 class ShownWaiting:
-    """Who waits, how many deposits, and for how long the oldest."""
+    """One band of the queue: its name, its number of deposits, and the age of the oldest."""
 
     name: Markup
     number: int
@@ -74,7 +72,7 @@ class ShownRecord:
 
 @dataclass(frozen=True)
 class Integrity:
-    """How many records there are, how many were verified, and which are not intact."""
+    """Number of records, number ever verified, and the records found not intact."""
 
     records: int
     verified: int
@@ -84,7 +82,7 @@ class Integrity:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The latest look at the whole holdings, of one kind."""
+    """The latest run of one kind over the whole holdings: reconciliation, copy or rebuild."""
 
     name: Markup
     badge: Badge
@@ -93,7 +91,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Seal:
-    """Who seals, until when, and whether it would convince a judge."""
+    """The seal certificate: its subject, its end, and whether it is probative."""
 
     badge: Badge
     subject: str
@@ -103,7 +101,7 @@ class Seal:
 
 @dataclass(frozen=True)
 class Disk:
-    """Room on the disk of the home, in words."""
+    """Space on the disk of the data folder, in words."""
 
     used: str
     total: str
@@ -115,11 +113,11 @@ class StatePage:
     """The state of the installation, as the administrator of a tenant sees it.
 
     Attributes:
-        hour: When it was read.
-        title: The worst that is known.
-        oldest: For how long the oldest deposit has waited; empty: none waits.
-        probe: When the store was last tried, and what came of it; None: not yet.
-        entries: Lines of the journal.
+        hour: Time of day of this reading.
+        title: The worst known state, in words.
+        oldest: Age of the oldest waiting deposit; empty when none waits.
+        probe: Time and result of the store's last probe; None before the first.
+        entries: Number of journal entries.
     """
 
     template: ClassVar[str] = "etat.html"
@@ -146,12 +144,12 @@ class StatePage:
 
     @property
     def troubles(self) -> tuple[ShownComponent, ...]:
-        """The parts that don't work as they should."""
+        """Return the parts that don't work as they should."""
         return tuple(item for item in self.components if item.badge.kind != "ok")
 
 
 def state_page(system: System, health: Health, tenant: str) -> StatePage:
-    """The state of the installation, in the language being spoken."""
+    """Return the state of the installation, in the current language."""
     now = system.clock()
     components = health.components()
     state = _read(system, tenant)
@@ -183,7 +181,7 @@ def state_page(system: System, health: Health, tenant: str) -> StatePage:
 
 
 def _read(system: System, tenant: str) -> HoldingsState:
-    """Empty when the database is away, since the page must still come out."""
+    """Read the state of the holdings; empty when the database is away: the page is still shown."""
     try:
         with system.database.read() as session:
             return holdings_state(session, tenant)
@@ -226,7 +224,7 @@ def _counts(components: tuple[Component, ...]) -> str:
 
 
 def _queue(state: HoldingsState, now: datetime) -> tuple[ShownWaiting, ...]:
-    """Nothing while the database is away."""
+    """Return the bands of the queue; none while the database is away."""
     if not state.queue:
         return ()
     return tuple(
@@ -244,7 +242,7 @@ def _record(found: NotIntact) -> ShownRecord:
 
 
 def _inspections(system: System) -> list[Inspection]:
-    """Empty when the database is away."""
+    """Return the latest run of each kind; none while the database is away."""
     try:
         with system.database.read() as session:
             rows = [reports.latest(session, name) for name in _RUNS]

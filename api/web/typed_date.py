@@ -1,4 +1,4 @@
-"""A date typed as day, month and year: its three controls, and what was typed into them."""
+"""A date typed as day, month and year: its three controls, and the reading of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from signing.ground.errors import Refused
 
 @dataclass(frozen=True)
 class DatePart:
-    """One of the three controls.
+    """One of the three controls of a date.
 
     Attributes:
-        id: Of the element.
-        name: In the form that is sent.
-        width: Most digits.
+        id: Id of the element.
+        name: Name in the form that is sent.
+        width: Largest number of digits.
     """
 
     id: str
@@ -32,13 +32,13 @@ class DatePart:
 def date_parts(
     *, ids: str = "", names: str = "", value: date | None = None, typed: Mapping[str, str] | None = None
 ) -> tuple[DatePart, ...]:
-    """Day, month and year of a form.
+    """Return the controls of day, month and year.
 
     Args:
-        ids: Beginning of the elements' ids, where a page holds several dates.
-        names: Beginning of their names, where a form holds several dates.
+        ids: Prefix of the elements' ids, where a page holds several dates.
+        names: Prefix of their names, where a form holds several dates.
         value: The date that is kept.
-        typed: The form as it was sent, when it comes back with an error.
+        typed: The form as it was sent, when it is shown again with an error.
     """
     kept = (value.day, value.month, f"{value.year:04}") if value is not None else ("", "", "")
     parts = (("day", _("Jour"), 2), ("month", _("Mois"), 2), ("year", _("Année"), 4))
@@ -55,10 +55,10 @@ def date_parts(
 
 
 def written_date(form: Mapping[str, str], names: str = "") -> str:
-    """Day, month and year as typed, as ``2024-12-31``; empty when all three are.
+    """Return day, month and year as typed, such as ``2024-12-31``; empty when all three are.
 
-    A date that does not exist is left to the intake or the archive, which refuse it in words. So is
-    a year of two figures: no document is of the year 24.
+    Nothing is checked here: the intake or the archive refuse, in words, a date that does not exist.
+    So they do a year of two digits: no document is of the year 24.
     """
     day, month, year = (form.get(f"{names}{name}", "").strip() for name in ("day", "month", "year"))
     return f"{year}-{month:0>2}-{day:0>2}" if day or month or year else ""
@@ -67,15 +67,15 @@ def written_date(form: Mapping[str, str], names: str = "") -> str:
 def typed_date(
     form: Mapping[str, str], names: str = "", *, code: str, kept: str, pointer: str, name: str = ""
 ) -> date | None:
-    """The date of a form, None when nothing was typed.
+    """Return the date typed in a form; None when nothing was typed.
 
     Args:
-        form: As it was sent.
-        names: Beginning of the three names.
-        code: Of the refusal of a date that does not exist.
-        kept: What that refusal left as it was.
-        pointer: The field it points to.
-        name: The same in words, where a form holds several dates.
+        form: The form as it was sent.
+        names: Prefix of the three names.
+        code: Code of the refusal of a date that does not exist.
+        kept: Sentence of that refusal on what stays unchanged.
+        pointer: Pointer of that refusal to the field.
+        name: The field in words, where a form holds several dates.
 
     Raises:
         Refused: ``code``.

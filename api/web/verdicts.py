@@ -1,4 +1,4 @@
-"""What was checked about a record, in words. Absence of evidence is never shown as a pass."""
+"""The verdicts about a record, in words. Absence of evidence is never shown as a pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Verdicts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of « Ce qui a été vérifié »: a question, an answer, and what it rests on."""
+    """One line of « Ce qui a été vérifié »: a question, an answer, and its grounds."""
 
     question: Markup
     badge: Badge
@@ -25,7 +25,7 @@ class Finding:
 
 
 def findings(verdicts: Verdicts) -> list[Finding]:
-    """Seal, PDF/A, signatures and virus of a record."""
+    """Return the findings on seal, PDF/A, signatures and viruses of a record."""
     return [seal_finding(_of(verdicts, "seal")), _pdfa(verdicts), *_signatures(verdicts), _virus(verdicts)]
 
 
@@ -35,7 +35,7 @@ def _of(verdicts: Verdicts, name: str) -> Mapping[str, Any]:
 
 
 def seal_finding(seal: Mapping[str, Any]) -> Finding:
-    """What the seal of a record's archival form is worth."""
+    """Return the finding on the seal of a record's archival form."""
     question = _("Le cachet du service")
     proof: list[Markup] = []
     if seal.get("sealed_at"):
@@ -93,7 +93,7 @@ _SIGNATURE_BADGES = {
 
 
 def signature_badge(verdict: str) -> Badge:
-    """The verdict of one signature."""
+    """Return the badge of one signature's verdict."""
     kind, icon, word = _SIGNATURE_BADGES.get(verdict, ("none", "none", "Non vérifiée"))
     return Badge(kind, icon, _(word))
 
@@ -160,6 +160,6 @@ CHECK_BADGES = {
 
 
 def fixity_badge(verdict: str) -> Badge:
-    """Intact altered missing unverifiable."""
+    """Return the badge of a fixity verdict; an unknown one counts as unverifiable."""
     kind, icon, word = CHECK_BADGES.get(verdict, CHECK_BADGES["unverifiable"])
     return Badge(kind, icon, _(word))

@@ -1,1 +1,1 @@
-"""The pages, a module a page."""
+"""Routes of the pages, one module for each page."""

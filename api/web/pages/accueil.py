@@ -1,4 +1,4 @@
-"""The page that a clerk starts from."""
+"""Route of the home page, from which a clerk starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def home(request: Request, person: Annotated[Caller, Depends(PageNeeds())]) -> Response:
-    """Deposit, what is left to do, my last deposits."""
+    """Show the deposit form, what is left to do, and my last deposits."""
     with in_language(request):
         page = home_page(system_of(request), person)
     return pages_of(request).show(request, page)

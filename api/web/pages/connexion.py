@@ -1,4 +1,4 @@
-"""Log in with a one-time link, log out, choose the language."""
+"""Routes to log in with a one-time link, log out and choose the language."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STRANGERS = Depends(Public("whoever logs in is a stranger until then"))
 
 @router.get("/connexion", dependencies=[_STRANGERS])
 def ask(request: Request) -> Response:
-    """Explain how to get in."""
+    """Explain how to log in; redirect a person already logged in to the home page."""
     if current_person(request) is not None:
         return RedirectResponse("/", 303)
     return pages_of(request).answer(request, "connexion.html", help_anchor="connexion", fault=None)
@@ -34,7 +34,7 @@ def ask(request: Request) -> Response:
 
 @router.post("/connexion", dependencies=[_STRANGERS])
 def follow_pasted_link(request: Request, link: Annotated[str, Form()] = "") -> Response:
-    """Take a link that was pasted instead of clicked."""
+    """Accept a link that was pasted instead of clicked."""
     require_same_origin(request)
     token = urlsplit(link.strip()).path.rstrip("/").rpartition("/")[2]
     if not token or not token.replace("-", "").replace("_", "").isalnum():
@@ -46,9 +46,12 @@ def follow_pasted_link(request: Request, link: Annotated[str, Form()] = "") -> R
 
 @router.get("/connexion/{token}", dependencies=[_STRANGERS])
 def confirm(request: Request, token: str) -> Response:
-    """Ask for one click more: programs that look at links in mails must not spend them."""
+    """Ask for one click more: programs that open links in mails must not spend them."""
     system = system_of(request)
-    with acting_for(EVERYTHING), system.database.read() as session:  # a link says whose it is only once found
+    with (
+        acting_for(EVERYTHING),
+        system.database.read() as session,
+    ):  # its tenant is in its row
         good = link_is_good(session, token, system.clock())
     return pages_of(request).answer(
         request,
@@ -62,7 +65,7 @@ def confirm(request: Request, token: str) -> Response:
 
 @router.post("/connexion/{token}", dependencies=[_STRANGERS])
 def enter(request: Request, token: str) -> Response:
-    """Open a session, once."""
+    """Open a session with the link, once."""
     require_same_origin(request)
     check_rate(request, "login")
     system = system_of(request)
@@ -94,7 +97,7 @@ def enter(request: Request, token: str) -> Response:
 
 @router.post("/deconnexion", dependencies=[Depends(PageNeeds())])
 def leave(request: Request, csrf: Annotated[str, Form()] = "") -> Response:
-    """Close the session, here and on the server."""
+    """Close the session, in the browser and on the server."""
     require_csrf(request, csrf)
     token = session_token(request)
     if token is not None:

@@ -1,4 +1,4 @@
-"""Receive from a form, follow a deposit, list deposits, show a receipt."""
+"""Routes to receive a form, follow a deposit, list deposits and show a receipt."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STATES = ("received", "working", "kept", "quarantined", "refused")
 async def receive(request: Request, person: Annotated[Caller, Depends(PageNeeds("deposit:write"))]) -> Response:
     """Receive one or many files, streamed.
 
-    What was received stays received if another file is at fault.
+    The files received stay received even if another one is refused.
     """
     require_same_origin(request)
     uploads, form = await receive_files(request, system_of(request).intake)
@@ -83,7 +83,7 @@ def _submission(person: Caller, upload: Upload, form: dict[str, str], number: in
     return Submission(
         tenant=person.tenant,
         agent=person.agent,
-        # the page's own key: a second click on « Envoyer » is answered by the first deposit
+        # the form's own key: a second click on « Envoyer » gets the first deposit as its answer
         idempotency_key=f"page:{form.get('idempotency_key', '')[:100]}:{number}",
         filename=upload.filename,
         media_type=upload.media_type,
@@ -103,7 +103,7 @@ def deposits(
     tous: str = "",
     avant: str = "",
 ) -> Response:
-    """My deposits, or everybody's of the tenant, newest first."""
+    """List my deposits, or all of the tenant, newest first."""
     system = system_of(request)
     now = system.clock()
     everybody = bool(tous)
@@ -144,7 +144,7 @@ def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant
 
 @router.get("/depots/{deposit_id}")
 def follow(request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]) -> Response:
-    """One deposit and how far it has come; asked again by the page while it is open."""
+    """Show the progress of one deposit; the page asks again while it is open."""
     system = system_of(request)
     with in_language(request), system.database.read() as session:
         row = find(session, person.tenant, deposit_id)
@@ -181,7 +181,7 @@ def _may_retry(person: Caller, shown: Mapping[str, Any], found: Progress) -> boo
 def receipt(
     request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
 ) -> Response:
-    """The receipt as a page that prints on one sheet."""
+    """Show the receipt as a page that prints on one sheet."""
     system = system_of(request)
     with in_language(request), system.database.read() as session:
         row = find(session, person.tenant, deposit_id)
@@ -203,7 +203,7 @@ def receipt(
 def receipt_pdf(
     request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
 ) -> Response:
-    """The receipt as one PDF/A page with its code."""
+    """Deliver the receipt as one PDF/A page with its QR code."""
     from api.views.receipt_pdf import receipt_pdf as typeset
     from api.views.receipts import receipt_json
 
@@ -221,7 +221,7 @@ def retry(
     person: Annotated[Caller, Depends(PageNeeds("deposit:write"))],
     csrf: Annotated[str, Form()] = "",
 ) -> Response:
-    """Run the failed stages again; what was set aside is for an archivist to decide."""
+    """Run the failed stages again; only an archivist decides on a quarantined deposit."""
     require_csrf(request, csrf)
     system = system_of(request)
     with system.database.read() as session:

@@ -1,4 +1,4 @@
-"""A record's page: shown, verified, described, its forms taken away."""
+"""Routes of a record's page: show, download, verify, describe."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def show(
     page: int = 1,
     q: str = "",
 ) -> Response:
-    """The record page."""
+    """Show the page of a record."""
     return _shown(request, person, record_id, Visit(page, q), block="feuille")
 
 
@@ -51,7 +51,7 @@ def download(
     kind: str,
     person: Annotated[Caller, Depends(PageNeeds("record:read"))],
 ) -> Response:
-    """The same bytes as the API gives, checked on the way; what is wrong is said on a page."""
+    """Deliver the same bytes as the API, checked on the way; an error becomes a page."""
     system = system_of(request)
     if kind == "preuve":
         from api.views.evidence import evidence_response
@@ -87,7 +87,7 @@ def verify(
 async def describe(
     request: Request, record_id: str, person: Annotated[Caller, Depends(PageNeeds("record:describe"))]
 ) -> Response:
-    """Complete or correct the description: a new revision, a new line of the journal."""
+    """Complete or correct the description: a new revision and a new journal entry."""
     async with request.form() as given:
         form = {name: value for name, value in given.items() if isinstance(value, str)}
     return await run_in_threadpool(_describe, request, person, record_id, form)

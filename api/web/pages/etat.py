@@ -1,4 +1,4 @@
-"""The administrator's page."""
+"""Route of the administrator's page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/etat")
 def state(request: Request, person: Annotated[Caller, Depends(PageNeeds("admin"))]) -> Response:
-    """The state of the installation."""
+    """Show the state of the installation."""
     with in_language(request):
         page = state_page(system_of(request), request.app.state.health, person.tenant)
     return pages_of(request).show(request, page)

@@ -1,4 +1,4 @@
-"""Holds on a record's page: placed and released by who may, with or without scripts."""
+"""Routes that place and release holds from a record's page; they work without scripts too."""
 
 from __future__ import annotations
 

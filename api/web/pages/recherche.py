@@ -1,4 +1,4 @@
-"""Search: one box, facets in the margin, exact counts."""
+"""Route of the search page: one box, facets in the margin, exact counts."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ _SHOWN_VALUES = 12
 
 @dataclass(frozen=True)
 class Found:
-    """A hit as the page shows it, with what the catalogue says of it."""
+    """A hit on the page, completed from the catalogue."""
 
     href: str
     title: str
     meta: str
     passages: tuple[tuple[str, Markup, Markup], ...]
-    """(address, name of the page, passage)."""
+    """For each passage: its address, the name of its page, and its text."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The question as the address carries it; the names are the API's."""
+    """The question in the address of the page; parameters are named as in the API."""
 
     q: str
     filters: dict[str, tuple[str, ...]]
@@ -67,7 +67,7 @@ class Asked:
 
     @classmethod
     def of(cls, request: Request) -> Asked:
-        """Read the address; what is not understood counts as not said."""
+        """Read the address; a parameter that can't be read counts as absent."""
         given = request.query_params
         sort = given.get("sort", "")
         page = given.get("page", "1")
@@ -82,7 +82,10 @@ class Asked:
         )
 
     def parameters(self, **changes: Any) -> str:
-        """The address of this question, changed; a page and cursor belong to one question only."""
+        """Return the query string of this question, with changes.
+
+        Page and cursor are left out, since they belong to one question only.
+        """
         values = {"q": self.q, **self.filters, "date_from": self.date_from, "date_to": self.date_to}
         if self.sort is not Sort.RELEVANCE:
             values["sort"] = self.sort.value
@@ -90,7 +93,7 @@ class Asked:
         return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
     def query(self, tenant: str) -> Query:
-        """For the index."""
+        """Return the query for the index."""
         return Query(
             tenant=tenant,
             text=self.q,
@@ -104,7 +107,7 @@ class Asked:
 
 
 def _date(text: str, *, end: bool = False) -> date | None:
-    """A date, or a year for its first or last day."""
+    """Read a date, or a year as its first or last day; None for anything else."""
     text = text.strip()
     if len(text) == 4 and text.isascii() and text.isdigit():
         text += "-12-31" if end else "-01-01"
@@ -129,7 +132,7 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
         with system.database.read() as session:
             labels = {kind.code: kind.label for kind in document_types(session, person.tenant)}
             rows = records_by_id(session, person.tenant, [hit.record_id for hit in answer.hits])
-            session.expunge_all()  # they are shown after the snapshot is given back
+            session.expunge_all()  # rows are used after the transaction ends
         context: dict[str, Any] = {
             "asked": asked,
             "fault": fault,
@@ -184,7 +187,7 @@ def _found(hit: Hit, row: RecordRow, asked: Asked, labels: Mapping[str, str]) ->
 
 
 def value_name(facet: str, value: str, labels: Mapping[str, str]) -> str:
-    """What people call a value of a facet."""
+    """Return the displayed name of a facet's value."""
     if facet == "document_type":
         return labels.get(value, value)
     if facet == "final_action" and value in set(FinalAction):

@@ -1,4 +1,4 @@
-"""Pages of words: help for each page, and the accessibility statement."""
+"""Routes of the fixed texts: help for each page, and the accessibility statement."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ANYBODY = Depends(Public("words about the service itself, the same for everybod
 
 @router.get("/aide", dependencies=[_ANYBODY])
 def help_page(request: Request) -> Response:
-    """Help, one section a page."""
+    """Show the help, with one section for each page."""
     return pages_of(request).answer(request, "aide.html")
 
 
 @router.get("/accessibilite", dependencies=[_ANYBODY])
 def accessibility(request: Request) -> Response:
-    """What was checked about accessibility, and what was not."""
+    """Show what was checked about accessibility, and what was not."""
     return pages_of(request).answer(request, "accessibilite.html")

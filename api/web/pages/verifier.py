@@ -1,6 +1,4 @@
-"""Public verification: whoever holds a document, or an evidence bundle, may ask whether it is
-authentic.
-"""
+"""Routes of the public verification: anybody may check a document or an evidence bundle."""
 
 from __future__ import annotations
 
@@ -56,13 +54,13 @@ _STAMPS = {
 
 @router.get("/verifier", dependencies=[_ANYBODY])
 def ask(request: Request) -> Response:
-    """The form."""
+    """Show the form."""
     return _page(request)
 
 
 @router.post("/verifier", dependencies=[_ANYBODY])
 async def answer(request: Request) -> Response:
-    """Judge the file sent, and throw it away."""
+    """Judge the file that was sent, then discard it."""
     require_same_origin(request)
     check_rate(request, "verification")
     uploads, _form = await receive_files(request, system_of(request).intake)
@@ -129,8 +127,9 @@ def _title(finding: Mapping[str, Any] | None) -> Markup:
 
 
 def _verdict(finding: Mapping[str, Any]) -> str:
-    """Of a file that is not a record of ours there is nothing to verify: that is not a failed
-    check.
+    """Return the verdict to show; ``unknown`` for a file that is no record of ours.
+
+    For such a file there is nothing to verify, which is not a failed check.
     """
     if finding["kind"] == "file" and finding["verdict"] == "unverifiable":
         return "unknown"
@@ -145,7 +144,7 @@ def _stamp(finding: Mapping[str, Any] | None) -> Badge | None:
 
 
 def _checks(finding: Mapping[str, Any] | None) -> list[tuple[Markup, Badge, Markup]]:
-    """Each check as a line, then each signature that the file carries."""
+    """Return a line for each check, for the record's seal and for each signature of the file."""
     if finding is None:
         return []
     shown = [
