@@ -1,7 +1,6 @@
-"""Make what is published of a version: sdist, wheel, bill of materials, notes, checksums,
-signature.
+"""Make a release: sdist, wheel, bill of materials, notes, checksums and signature.
 
-``make release`` runs it; ``docs/operations/release.md`` tells how a stranger checks the outcome.
+``make release`` runs it; ``docs/operations/release.md`` explains how anybody can check the result.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PIP = next((ROOT / "deploy" / "bootstrap").glob("pip-*.whl"))
 SUMS = "SHA256SUMS"
 NAMESPACE = "chartrier-release"
-"""What an SSH signature of ours is for: the same key signs commits, and one can't pass for the
-other.
+"""Namespace of our SSH signatures.
+
+The same key also signs commits; by the namespace, one signature can't pass for the other.
 """
 
 VENDORED = {
@@ -32,14 +32,14 @@ VENDORED = {
     "fra.traineddata": ("tessdata-fra", "1.0.0", "Apache-2.0", "pkg:npm/%40tesseract.js-data/fra@1.0.0"),
     "glyphless.ttf": ("tesseract-pdf-font", "", "Apache-2.0", ""),
 }
-"""Files of others inside our packages, which no package index tells.
+"""Files of other projects inside our packages, which no package index lists.
 
-Each has its ``ORIGIN.md`` beside it.
+The folder of each holds an ``ORIGIN.md``.
 """
 
 
 def main() -> int:
-    """Make a release into a folder; 0 when all of it was made."""
+    """Make a release in a folder; return 0 when all of it was made, else 1."""
     parser = argparse.ArgumentParser(description="Make what is published of a version.")
     parser.add_argument("--into", type=Path, default=ROOT / "dist", help="an empty or absent folder")
     parser.add_argument("--key", type=Path, help="SSH key that signs the checksums; none: they are not signed")
@@ -65,18 +65,18 @@ def main() -> int:
 
 
 def version() -> str:
-    """The version, from its one source (``[tool.hatch.version]``)."""
+    """Return the version, from its one source (``[tool.hatch.version]``)."""
     return _run(sys.executable, "-m", "hatchling", "version").strip()
 
 
 def build(folder: Path) -> Path:
-    """Build the sdist, and the wheel from the sdist alone; the path of the wheel."""
+    """Build the sdist, then the wheel from the sdist alone; return the path of the wheel."""
     _hatchling(ROOT, "sdist", folder)
     return wheel_of(folder / f"chartrier-{version()}.tar.gz", folder)
 
 
 def wheel_of(sdist: Path, folder: Path) -> Path:
-    """Build the wheel from an sdist."""
+    """Build the wheel from an sdist; return its path."""
     with tempfile.TemporaryDirectory() as scratch:
         with tarfile.open(sdist) as packed:
             packed.extractall(scratch, filter="data")
@@ -89,7 +89,7 @@ def _hatchling(source: Path, target: str, folder: Path) -> None:
 
 
 def empty_environment(wheel: Path, folder: Path) -> Path:
-    """Install the wheel and the pinned packages where nothing else is; the Python of that place."""
+    """Install the wheel and the pinned packages in an empty environment; return its Python."""
     venv.EnvBuilder(symlinks=True).create(folder)
     python = folder / "bin" / "python"
     pip = (str(python), f"{PIP}/pip", "install", "--quiet", "--disable-pip-version-check")
@@ -99,8 +99,9 @@ def empty_environment(wheel: Path, folder: Path) -> Path:
 
 
 def materials(python: Path, folder: Path) -> Path:
-    """Write the CycloneDX bill of what is installed with the product, and of what it carries of
-    others.
+    """Write the CycloneDX bill of materials; return its path.
+
+    It lists the packages installed with the product, and the files of others inside it.
     """
     target = folder / f"chartrier-{version()}.cdx.json"
     command = [sys.executable, "-m", "cyclonedx_py", "environment", str(python), "--output-reproducible"]
@@ -114,10 +115,10 @@ def materials(python: Path, folder: Path) -> Path:
 
 
 def check_bill(bill: dict[str, Any]) -> None:
-    """Compare a bill with CycloneDX's own schema, as nothing but that schema allows.
+    """Check a bill of materials strictly against CycloneDX's own schema.
 
     Raises:
-        ValueError: Where it differs.
+        ValueError: The bill does not follow the schema.
     """
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
@@ -142,8 +143,9 @@ def _vendored(file: str) -> dict[str, Any]:
 
 
 def notes(folder: Path) -> Path:
-    """Write the news of this version: its section of ``CHANGELOG.md``, else what ``changelog/``
-    holds.
+    """Write the release notes of this version; return their path.
+
+    They are its section of ``CHANGELOG.md``, else a draft made of the fragments in ``changelog/``.
     """
     target = folder / "NOTES.md"
     section = re.compile(rf"^## {re.escape(version())} .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -158,7 +160,7 @@ def notes(folder: Path) -> Path:
 
 
 def checksums(folder: Path) -> Path:
-    """Write the digest of every file, in the form ``sha256sum --check`` reads."""
+    """Write the digest of every file, in the form of ``sha256sum --check``; return the path."""
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith(SUMS))
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
@@ -166,16 +168,16 @@ def checksums(folder: Path) -> Path:
 
 
 def sign(folder: Path, key: Path) -> Path:
-    """Sign the checksums with an SSH key.
+    """Sign the checksums with an SSH key; return the path of the signature.
 
-    A public key whose private half is in an agent will do.
+    The key may be a public one, if an SSH agent holds its private half.
     """
     _run("ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", NAMESPACE, str(folder / SUMS))
     return folder / f"{SUMS}.sig"
 
 
 def _run(*command: str, cwd: Path = ROOT) -> str:
-    """Run a program at the commit's time, so that builds of one commit have equal bytes."""
+    """Run a program at the commit's time, so that one commit gives equal bytes; return output."""
     at = (
         os.environ.get("SOURCE_DATE_EPOCH")
         or subprocess.run(

@@ -1,6 +1,6 @@
 """Make this checkout importable from its virtual environment, and `chartrier` its command.
 
-What an editable install does, without a build back-end to download.
+It does the work of an editable install, without a build back-end to download.
 """
 
 import sys

@@ -1,8 +1,7 @@
-"""Prepares MinIO for Chartrier: a bucket made with locks, and a user who may use it but not
-administer it.
+"""Prepare MinIO for Chartrier: a bucket made with locks, and a user without admin rights.
 
-Run once a start by ``docker-compose.yml``; harmless when everything is there. The root account is
-known to this program and to MinIO only: the service never holds it, so no credential of the service
+``docker-compose.yml`` runs it at every start; it is harmless when everything is there. Only this
+program and MinIO have the root account: the service never holds it, so no credential of the service
 could change a policy.
 """
 
@@ -21,12 +20,12 @@ POLICY = Path(__file__).with_name("policy.json")
 
 
 def secret(name: str) -> str:
-    """A file of /run/secrets."""
+    """Return the content of a file of /run/secrets."""
     return (Path("/run/secrets") / name).read_text(encoding="utf-8").strip()
 
 
 def main() -> int:
-    """Bucket, policy, user; 1 when the bucket is there but was made without locks."""
+    """Make bucket, policy and user; return 1 for an existing bucket without locks, else 0."""
     endpoint = urlsplit(os.environ["MINIO_ENDPOINT"])
     bucket = os.environ["MINIO_BUCKET"]
     root = (secret("minio_root_user"), secret("minio_root_password"))
@@ -36,7 +35,7 @@ def main() -> int:
         store.make_bucket(bucket_name=bucket, object_lock=True)
     try:
         store.get_object_lock_config(bucket_name=bucket)
-    except Exception as error:  # noqa: BLE001 - whatever it says, the bucket is not fit
+    except Exception as error:  # noqa: BLE001 - after any error the bucket is not fit
         sys.stderr.write(f"The bucket {bucket} was made without object locks, which cannot be added: {error}\n")
         return 1
     admin = MinioAdmin(endpoint=endpoint.netloc, credentials=StaticProvider(*root), secure=secure)

@@ -1,6 +1,4 @@
-"""What every S3 of the tests offers: its address, a credential that may do everything, a bucket a
-test.
-"""
+"""An S3 server for tests: its address, a credential with every right, buckets for tests."""
 
 from __future__ import annotations
 
@@ -18,12 +16,12 @@ ACCESS, SECRET = "chartrier-tests", "chartrier-tests-secret"
 
 
 class S3Server:
-    """One S3 with its process.
+    """One S3 server with its process.
 
     Attributes:
-        name: For messages.
+        name: Name of the server in messages.
         endpoint: Its URL on loopback.
-        ca: PEM of the authority behind it, if it speaks TLS.
+        ca: PEM file of its certificate authority, if it speaks TLS.
     """
 
     def __init__(self, name: str, process: ServerProcess, port: int, *, ca: Path | None = None) -> None:
@@ -34,7 +32,7 @@ class S3Server:
         self.endpoint = f"{'https' if ca else 'http'}://127.0.0.1:{port}"
 
     def settings(self, bucket: str | None = None) -> S3Store:
-        """A bucket of its own, not made yet."""
+        """Return the settings of a bucket, by default a new one, which is not made yet."""
         return S3Store(
             endpoint=self.endpoint,
             bucket=bucket or f"test-{uuid.uuid4().hex[:20]}",
@@ -43,7 +41,7 @@ class S3Server:
         )
 
     def client(self) -> Minio:
-        """The vendor's own client, to ask past our adapter."""
+        """Return the vendor's own client, to ask the server without our adapter."""
         return Minio(
             f"127.0.0.1:{self.port}",
             access_key=ACCESS,
@@ -55,10 +53,10 @@ class S3Server:
 
 
 def rot(server: S3Server, bucket: str, content: bytes) -> None:
-    """Flip one bit of these bytes where the server keeps them on its disk, as a failing disk does.
+    """Flip one bit of a stored object on the server's disk, as a failing disk does.
 
     Raises:
-        AssertionError: They are not there as they were sent.
+        AssertionError: The server does not keep the bytes in one piece.
     """
     middle = len(content) // 2
     piece = content if len(content) < 128 else content[middle : middle + 64]
@@ -77,6 +75,6 @@ def rot(server: S3Server, bucket: str, content: bytes) -> None:
 
 
 def made(folder: Path) -> Path:
-    """The folder, there."""
+    """Make a folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,8 +1,7 @@
 """ClamAV: a real ``clamd`` with one signature of our own, that of the EICAR test file.
 
-No mirror of signatures is reachable where the tests run: the daemon has no date to show for its
-base, so that what it does not find is *unverified*. That is the product's own rule, and a test of
-it.
+No mirror of signatures is reachable where the tests run, so the daemon's base has no date. By the
+product's own rule, a file in which such a daemon finds nothing is *unverified*.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
 
 class Clamd:
-    """One daemon, on TCP and on a Unix socket.
+    """One ``clamd``, on TCP and on a Unix socket.
 
-    It has a folder of its own outside pytest's, which every run of pytest closes to other accounts.
+    Its folder lies outside pytest's, which every run of pytest closes to other accounts.
 
     Args:
         options: Lines for ``clamd.conf``: name -> value.
@@ -65,27 +64,30 @@ class Clamd:
 
     @property
     def address(self) -> str:
-        """As the setting names it."""
+        """Return the TCP address in the form of the setting."""
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, or start it again."""
+        """Start the daemon, or start it again."""
         self.process.start()
 
     def stop(self) -> None:
-        """End it and remove its folder."""
+        """End the daemon and remove its folder."""
         self.process.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def asked(self, question: bytes) -> bytes:
-        """What it answers."""
+        """Send a question to the daemon; return its answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as link:
             link.sendall(question)
             return link.recv(1000)
 
 
 def _account(folder: Path) -> str | None:
-    """An ordinary account for a daemon that should not parse as root; it gets the folder."""
+    """Give the folder to the account ``clamav`` and return its name, so that root never parses.
+
+    None when the tests don't run as root, or when there is no such account.
+    """
     if os.geteuid() != 0:
         return None
     try:

@@ -1,11 +1,10 @@
-"""Starts the services of a compose file without a container engine, with the very commands that it
-declares.
+"""Start the services of a compose file without a container engine, by their own commands.
 
-What an engine does with namespaces is done here with the same: each service has a root of its own
-in which only its stand-in's programs, its volumes and its secrets exist, read-only where the file
-says so; its user, without any capability or new privilege; its own processes; its addresses on its
-networks, and the names of its neighbours. Needs root, as an engine does. What is not imitated:
-processor shares, logging, restart policy, AppArmor.
+Linux namespaces are used as an engine uses them. Each service has a root of its own in which only
+its stand-in's programs, its volumes and its secrets exist, read-only where the file asks for it;
+its user, without any capability or new privilege; its own processes; its addresses on its networks,
+and the names of its neighbours. It needs root, as an engine does. Not imitated: processor shares,
+logging, restart policy, AppArmor.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ class Composed:
     """The services of one project, started and stopped together.
 
     Args:
-        project: As ``compose_file.load`` gives it.
-        folder: For volumes and logs.
+        project: The project, as ``compose_file.load`` returns it.
+        folder: Folder for volumes and logs.
     """
 
     def __init__(self, project: Mapping[str, Any], folder: Path) -> None:
@@ -67,11 +66,11 @@ class Composed:
     # -- life
 
     def start(self) -> None:
-        """Every service in the order that the file asks for, then each declared health check.
+        """Start every service in the order that the file asks for, then await each health check.
 
         Raises:
             AssertionError: A service ended, or is not healthy within the time its check allows;
-                with its log.
+                the message holds the end of its log.
         """
         for name in order(self.services):
             for other, condition in (self.services[name].get("depends_on") or {}).items():
@@ -97,7 +96,7 @@ class Composed:
             )
 
     def stop(self) -> None:
-        """End every service, the last started first, and take the networks down."""
+        """End every service, the last started first, and remove the networks."""
         for relay in self._relays:
             relay.kill()
             relay.wait()
@@ -117,7 +116,7 @@ class Composed:
             running.wait()
 
     def log(self, name: str) -> Path:
-        """What a service printed."""
+        """Return the file with the output of a service."""
         return self.folder / f"{name}.log"
 
     # -- asking
@@ -125,7 +124,7 @@ class Composed:
     def healthy(self, name: str) -> str:
         """Run the declared health check in the service, as its user.
 
-        Empty when it passes, else what it said.
+        Returns an empty text when it passes, else its exit code and output, or why it failed.
         """
         check_ = self.services[name]["healthcheck"]
         kind, *test = check_["test"]
@@ -138,7 +137,7 @@ class Composed:
         return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}"
 
     def execute(self, name: str, command: Sequence[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """What ``docker compose exec`` does: a command in a running service, as its user."""
+        """Run a command in a running service, as its user, like ``docker compose exec``."""
         inside = self._first_process(self.running[name])
         enter = ["nsenter", f"--target={inside}", "--net", "--mount", "--pid", "--ipc", "--wd", "--"]
         return subprocess.run(
@@ -153,8 +152,10 @@ class Composed:
     def run(
         self, name: str, command: Sequence[str], folders: Mapping[Path, str], timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """What ``docker compose run --rm -v …`` does: a service once more, with another command and
-        folders.
+        """Run another command in a new instance of a service, like ``docker compose run --rm``.
+
+        Args:
+            folders: Folder on this machine -> where it is mounted in the service.
         """
         image = stand_in(self.services[name]["image"])
         jail = self._jail(name, image)
@@ -172,9 +173,7 @@ class Composed:
         )
 
     def published(self, name: str, port: int) -> Path:
-        """A Unix socket that leads to a port that the file publishes, by way of the service's
-        network.
-        """
+        """Return a Unix socket that leads to a published port, through the service's network."""
         targets = {item["published"]: item["target"] for item in self.services[name].get("ports") or []}
         assert str(port) in targets, f"{name} does not publish {port}"
         outside = next(n for n in self.services[name]["networks"] if not self.project["networks"][n].get("internal"))
@@ -199,7 +198,7 @@ class Composed:
         return socket
 
     def volume(self, name: str) -> Path:
-        """Where a named volume is on this machine."""
+        """Return the folder of a named volume on this machine."""
         return self.folder / "volumes" / name
 
     # -- waiting
@@ -246,8 +245,8 @@ class Composed:
             bwrap += ["--symlink", str(native), f"/image/{inside}"]
             if not native.is_relative_to("/usr") and not any(native.is_relative_to(seen) for seen in image.seen):
                 brought[str(native)] = native
-        # what an image has of its own stands below its mounts, but for a checkout in /tmp, which
-        # they would cover
+        # an image's own files are mounted before the service's mounts, except a checkout in /tmp,
+        # which those would cover
         covered = [t for t in brought if any(Path(t).is_relative_to(mounted) for mounted, _ in mounts)]
         for target in (t for t in brought if t not in covered):
             bwrap += [*_folders(target), "--ro-bind", str(brought[target]), target]
@@ -278,7 +277,7 @@ class Composed:
                 assert source.exists(), f"{name}: {source} is not there: an engine would make an empty folder"
             else:
                 source = self.volume(volume.get("source") or f"{name}-{number}")
-                if not source.exists():  # a new volume is given to whom the image's folder belongs to
+                if not source.exists():  # a new volume belongs to the owner of the image's folder
                     source.mkdir(parents=True)
                     os.chown(source, user, group)
             mounts.append((volume["target"], ["--ro-bind" if volume.get("read_only") else "--bind", str(source)]))
@@ -298,7 +297,7 @@ class Composed:
         )
 
     def _first_process(self, running: subprocess.Popen[bytes]) -> int:
-        """bwrap, its own first process inside, then the service's."""
+        """Return the pid of the service's own first process, the grandchild of bwrap."""
         pid = running.pid
         for _ in range(2):
             pid = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
@@ -312,8 +311,9 @@ def _command(service: Mapping[str, Any], image: StandIn) -> list[str]:
 
 
 def _whole_proc(service: Mapping[str, Any]) -> list[str]:
-    """With ``systempaths=unconfined``: a /proc of which nothing is covered, as only such a one may
-    be mounted anew.
+    """Return a command prefix that mounts a full /proc, for ``systempaths=unconfined`` only.
+
+    A sandbox inside the service can mount a /proc of its own only where nothing of /proc is hidden.
     """
     if "systempaths=unconfined" not in service["security_opt"]:
         return []
@@ -321,7 +321,7 @@ def _whole_proc(service: Mapping[str, Any]) -> list[str]:
 
 
 def _usr(opened: bool) -> list[str]:
-    """The system's programs; ``opened``: in pieces, where something must be mounted among them."""
+    """Return the mounts of /usr; ``opened``: in pieces, so that others fit among them."""
     if not opened:
         return ["--ro-bind", "/usr", "/usr"]
     pieces = [path for path in sorted(Path("/usr").iterdir()) if path.name != "share"]
@@ -334,8 +334,9 @@ def _usr(opened: bool) -> list[str]:
 
 
 def _folders(target: str) -> list[str]:
-    """The folders above a mount, open to every account: bubblewrap by itself makes them for root
-    alone.
+    """Return options that make the folders above a mount, open to every account.
+
+    By itself bubblewrap would make them for root alone.
     """
     above = [str(parent) for parent in reversed(Path(target).parents) if str(parent) != "/"]
     return [word for folder in above for word in ("--perms", "0755", "--dir", folder)]
@@ -348,7 +349,7 @@ def _bwrap() -> str:
 
 
 def secrets_made(folder: Path) -> None:
-    """The secrets of a copy of the compose file, by the script that makes them for everybody."""
+    """Make the secrets for a copy of the compose file, with the script that users run."""
     done = subprocess.run(
         [str(folder / "deploy" / "make-secrets.sh")], capture_output=True, text=True, check=False, cwd=folder
     )

@@ -1,6 +1,4 @@
-"""A compose file as Docker Compose itself reads it, and the part of it that the starter
-understands: all of it.
-"""
+"""Read a compose file as Docker Compose does, and refuse what the starter can't do."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ VERSION = "v2.16.2"
 _LOADER = HERE / "compose_loader"
 
 SERVICE_KEYS = {
-    "build",  # what makes the image; its stand-in is in compose_images.py
+    "build",  # how the image is built; its stand-in is in compose_images.py
     "cap_drop",
     "command",
     "cpus",
@@ -50,11 +48,11 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 class NotUnderstood(AssertionError):
-    """The file says something that the starter would have to pass over."""
+    """The file holds something that the starter would have to ignore."""
 
 
 def loader() -> Path:
-    """The program around compose-go: from the cache, else built once by Go (a few seconds)."""
+    """Return the program around compose-go: from the cache, else built once by Go (seconds)."""
     found = CACHE / f"compose-loader-{VERSION}"
     if found.is_file():
         return found
@@ -74,10 +72,10 @@ def loader() -> Path:
 
 
 def load(*files: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The project that these files make, interpolated and in long form.
+    """Return the project that these files make, interpolated and in long form.
 
     Raises:
-        NotUnderstood: compose-go refuses it; with its own words.
+        NotUnderstood: compose-go refuses it; the message is compose-go's.
     """
     done = subprocess.run(
         [str(loader()), *map(str, files)],
@@ -94,10 +92,10 @@ def load(*files: Path, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check(project: Mapping[str, Any]) -> None:
-    """Refuse what the starter would have to pass over.
+    """Refuse a project with anything that the starter would have to ignore.
 
     Raises:
-        NotUnderstood: Naming every such place.
+        NotUnderstood: There is such a place; the message names each of them.
     """
     faults = [f"{key}: unknown" for key in set(project) - PROJECT_KEYS if not key.startswith("x-")]
     for name, service in project["services"].items():
@@ -158,16 +156,16 @@ def _faults(service: Mapping[str, Any], project: Mapping[str, Any]) -> list[str]
 
 
 def seconds(written: str) -> float:
-    """``1m30s`` as seconds."""
+    """Return a duration such as ``1m30s`` in seconds."""
     assert "".join(f"{n}{u}" for n, u in _PIECES.findall(written)) == written, written
     return sum(int(number) * _UNITS[unit] for number, unit in _PIECES.findall(written))
 
 
 def order(services: Mapping[str, Any]) -> list[str]:
-    """Names, each after those it depends on.
+    """Return the names of the services, each after those it depends on.
 
     Raises:
-        NotUnderstood: They wait for each other in a circle.
+        NotUnderstood: Services depend on each other in a circle.
     """
     placed: list[str] = []
     waiting = dict.fromkeys(services)
@@ -182,8 +180,9 @@ def order(services: Mapping[str, Any]) -> list[str]:
 
 
 def copied(repository: Path, folder: Path) -> Path:
-    """The compose file and what it names, where secrets may be made without
-    touching the checkout.
+    """Copy the compose file and the files it names; return the path of the copy.
+
+    There, secrets can be made without changing the checkout.
     """
     shutil.copytree(repository / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("secrets", "bootstrap"))
     for name in ("docker-compose.yml", "compose.dev.yml"):

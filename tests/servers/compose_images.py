@@ -1,4 +1,4 @@
-"""Which native program stands for which image of the compose file.
+"""Native programs that replace the images of the compose file.
 
 An image that is not here fails the test.
 """
@@ -21,15 +21,14 @@ MINIO = "RELEASE.2025-09-07T16-13-09Z"
 
 @dataclass(frozen=True)
 class StandIn:
-    """What a service of this image runs on here.
+    """The native programs, environment and files that replace an image.
 
     Attributes:
-        programs: Name inside -> native program; nothing else of ours is in its PATH beside the
-            system's.
-        environment: What the image itself sets.
-        entrypoint: What the image puts before a command, as a stand-in; also its command when the
-            file gives none.
-        seen: Folder or file -> where it stands inside, read-only.
+        programs: Name inside -> native program; the PATH holds these and the system's programs.
+        environment: Variables that the image itself sets.
+        entrypoint: Script in place of the image's entry point; also the command when the file gives
+            none.
+        seen: Folder or file -> its place inside, read-only.
     """
 
     programs: dict[str, Path]
@@ -39,10 +38,10 @@ class StandIn:
 
 
 def stand_in(image: str) -> StandIn:
-    """The stand-in of an image.
+    """Return the stand-in of an image.
 
     Raises:
-        AssertionError: Nobody stands for it.
+        AssertionError: The image has none.
     """
     name = image.rpartition(":")[0]
     assert name in _TABLE, f"no native program stands for the image {image}"
@@ -62,11 +61,11 @@ def _ours() -> StandIn:
     environment = Path(sys.prefix)
     return StandIn(
         {},
-        # by its path, not through a link: Python looks for its environment beside the name it was
+        # by its path, not through a link: Python looks for its environment next to the path it was
         # called by
         {"PATH": f"{environment}/bin:{SYSTEM_PATH}"},
-        # the checkout at the image's own place, and at its own: the environment's files name that
-        # one
+        # the checkout is mounted at its own path, which the environment's files name, and its
+        # deploy folder also at the image's path
         seen={
             REPOSITORY: str(REPOSITORY),
             environment: str(environment),

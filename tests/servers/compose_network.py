@@ -1,9 +1,8 @@
-"""The networks of a compose file, made of Linux bridges: each service has addresses and sees its
-neighbours only.
+"""The networks of a compose file as Linux bridges: a service reaches its neighbours only.
 
-What Docker does with the same means, so that "nothing is published but the proxy" and "the index is
-on a network of its own" are facts of a test and not only lines of a file. Nothing of it is seen
-outside its own namespaces.
+Docker does the same with the same means. So a test can show that only the proxy is published and
+that the index has a network of its own: the file alone would not prove it. Nothing of this is
+visible outside its own namespaces.
 """
 
 from __future__ import annotations
@@ -36,21 +35,25 @@ class Namespace:
 
     @property
     def pid(self) -> int:
-        """A process in it."""
+        """Return the pid of a process in the namespace."""
         return self._keeper.pid
 
     @property
     def enter(self) -> list[str]:
-        """What runs a command in it."""
+        """Return the prefix that runs a command in the namespace."""
         return ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--"]
 
     def run(self, *command: str) -> None:
-        """A command that must succeed."""
+        """Run a command in the namespace.
+
+        Raises:
+            AssertionError: The command failed.
+        """
         done = subprocess.run([*self.enter, *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
 
     def close(self) -> None:
-        """Let the kernel take it back."""
+        """End the keeper; the kernel then removes the namespace."""
         self._keeper.kill()
         self._keeper.wait()
 
@@ -59,7 +62,7 @@ class Networks:
     """Every network of a project, and a place in them for each service.
 
     Args:
-        project: As compose-go gives it.
+        project: The project, as compose-go returns it.
     """
 
     def __init__(self, project: Mapping[str, Any]) -> None:
@@ -94,7 +97,7 @@ class Networks:
         place.run("ip", "link", "set", f"e{number}", "up")
 
     def hosts(self, service: str) -> str:
-        """``/etc/hosts`` of a service: itself, and those it shares a network with."""
+        """Return ``/etc/hosts`` of a service: itself, and the services on its networks."""
         lines = ["127.0.0.1 localhost", "::1 localhost"]
         for members in self.addresses.values():
             if service in members:
@@ -102,6 +105,6 @@ class Networks:
         return "\n".join(lines) + "\n"
 
     def close(self) -> None:
-        """Take all of them down."""
+        """Close every namespace."""
         for place in [*self.places.values(), self.switch]:
             place.close()

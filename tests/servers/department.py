@@ -1,8 +1,8 @@
-"""The servers of a department, together: PostgreSQL, MinIO, Redis or RabbitMQ, Elasticsearch.
+"""The servers of a department: PostgreSQL, MinIO, Redis or RabbitMQ, and Elasticsearch.
 
-A *profile* hands out the settings of a service: a database, a bucket, a namespace of the broker and
-a prefix of indexes that nobody else uses. Any of its servers can be killed and started again while
-services run on them.
+``Department.settings`` returns the settings of a new installation: a database, a bucket, a
+namespace of the broker and a prefix of indexes that nobody else uses. Any of the servers can be
+killed and started again while services run on them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BrokerKind = Literal["redis", "rabbitmq"]
 
 @dataclass(frozen=True)
 class Server:
-    """One of them, as a test that breaks things sees it."""
+    """One server of the department, for tests that kill it and start it again."""
 
     name: str
     kill: Callable[[], None]
@@ -37,10 +37,10 @@ class Server:
 
 @dataclass
 class Department:
-    """All of them, running.
+    """All servers of the department, running.
 
     Attributes:
-        brokers: By kind; those that were asked for.
+        brokers: The brokers started so far, by kind.
     """
 
     postgres: Postgres
@@ -49,7 +49,7 @@ class Department:
     brokers: dict[BrokerKind, Redis | RabbitMQ] = field(default_factory=dict)
 
     def settings(self, broker: BrokerKind) -> dict[str, str]:
-        """What a new installation on these servers is told."""
+        """Return the settings of a new installation on these servers."""
         bucket = self.minio.settings()
         return {
             **self.postgres.fresh().settings,
@@ -63,7 +63,7 @@ class Department:
         }
 
     def servers(self, broker: BrokerKind) -> tuple[Server, ...]:
-        """Each server that a service on this profile talks to."""
+        """Return each server that a service with this broker talks to."""
         link = self.brokers[broker]
         return (
             Server("PostgreSQL", self.postgres.kill, self.postgres.start, lambda: self.postgres.server.pid),
@@ -78,7 +78,7 @@ class Department:
         )
 
     def broker(self, kind: BrokerKind, folder: Path) -> Redis | RabbitMQ:
-        """The broker of this kind, started when first asked for."""
+        """Return the broker of this kind; it is started when first asked for."""
         if kind not in self.brokers:
             made = Redis(folder / kind) if kind == "redis" else RabbitMQ(folder / kind)
             made.start()
@@ -88,9 +88,9 @@ class Department:
 
 @pytest.fixture(scope="session")
 def department(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Department]:
-    """PostgreSQL, MinIO and Elasticsearch for the session, not shared with gentler tests.
+    """Start PostgreSQL, MinIO and Elasticsearch for the session; brokers start on demand.
 
-    Brokers on demand.
+    They are not shared with the tests that kill no server.
     """
     require()
     folder = tmp_path_factory.mktemp("department")
@@ -112,6 +112,6 @@ def department(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Department]
 def department_broker(
     department: Department, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[BrokerKind], Redis | RabbitMQ]:
-    """Makes sure that a broker of a kind runs."""
+    """Return a function: kind -> a running broker of this kind."""
     folder = tmp_path_factory.mktemp("brokers")
     return lambda kind: department.broker(kind, folder)

@@ -1,5 +1,6 @@
-"""A real Elasticsearch node, put together from published jars (see ``elasticsearch_node/README.md``
-for its limits).
+"""A real Elasticsearch node, assembled from published jars.
+
+Its limits are in ``elasticsearch_node/README.md``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _OLDEST_JAVA = 21
 
 
 def java_home() -> Path | None:
-    """A JDK that is new enough: ``ES_JAVA_HOME``, else the newest that is installed."""
+    """Return a JDK that is new enough: ``ES_JAVA_HOME``, else the newest installed; else None."""
     named = os.environ.get("ES_JAVA_HOME")
     places = [Path(named)] if named else sorted(Path("/usr/lib/jvm").glob("*"))
     found = [(version, place) for place in places if (version := _java_version(place)) >= _OLDEST_JAVA]
@@ -43,7 +44,7 @@ def _java_version(place: Path) -> int:
 
 
 def missing() -> str:
-    """What this machine lacks to have a node; empty when nothing is."""
+    """Return what this machine lacks for a node; empty when nothing is missing."""
     if java_home() is None:
         return f"Elasticsearch {VERSION} (it needs a JDK {_OLDEST_JAVA} or newer: ES_JAVA_HOME, or one in /usr/lib/jvm)"
     if not _assembled() and shutil.which("mvn") is None:
@@ -52,7 +53,7 @@ def missing() -> str:
 
 
 def _stamp() -> str:
-    """What a home was made of; another stamp, and it is made again."""
+    """Return the digests of a home's sources; when they change, the home is assembled again."""
     files = sorted(path for path in SOURCES.rglob("*") if path.suffix in {".java", ".xml", ".sh"})
     return "\n".join(str(hash_of(path)) for path in files)
 
@@ -69,12 +70,12 @@ def _assembled() -> bool:
 
 
 def home() -> Path:
-    """The programs, put together once a machine (30 s, 60 MB to fetch).
+    """Return the folder of the programs, assembled once per machine (30 s, 60 MB to fetch).
 
     A second caller waits for the first.
 
     Raises:
-        RuntimeError: It could not be put together.
+        RuntimeError: The programs could not be assembled.
     """
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"elasticsearch-{VERSION}.lock").open("w") as lock:
@@ -95,7 +96,7 @@ def _assemble() -> None:
     if done.returncode:
         raise RuntimeError(f"Elasticsearch could not be put together: {(done.stdout + done.stderr)[-800:]}")
     first = CACHE / f"elasticsearch-{VERSION}.first"
-    node = Node(first, ES_CLASS_ARCHIVE="write")  # its clean end leaves an archive of classes: later starts take half
+    node = Node(first, ES_CLASS_ARCHIVE="write")  # a clean end writes an archive of classes, which halves later starts
     try:
         node.start()
     finally:
@@ -105,7 +106,7 @@ def _assemble() -> None:
 
 
 class Node:
-    """One node: its folder and port stay, so that it can be killed and started again."""
+    """One node; it keeps its folder and port, so that it can be killed and started again."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.port = free_port()
@@ -129,16 +130,16 @@ class Node:
         self.process.start()
 
     def stop(self) -> None:
-        """End it politely."""
+        """End the node by SIGTERM, or by SIGKILL when that takes too long."""
         self.process.stop()
 
     def kill(self) -> None:
-        """``kill -9``."""
+        """Kill the node by SIGKILL."""
         self.process.kill()
 
 
 def require() -> None:
-    """A counted skip where no node can be had."""
+    """Skip the test, counted, where there can be no node."""
     lacking = missing()
     if lacking:
         absent(lacking)
@@ -150,7 +151,7 @@ def require() -> None:
 
 @pytest.fixture(scope="session")
 def elasticsearch_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node for the whole session; tests that kill one start their own."""
+    """Start a node for the whole session; tests that kill a node start their own."""
     require()
     node = Node(tmp_path_factory.mktemp("elasticsearch"))
     node.start()
@@ -160,7 +161,7 @@ def elasticsearch_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nod
 
 @pytest.fixture(scope="session")
 def search_prefix(elasticsearch_node: Node) -> Callable[[], str]:
-    """A prefix for index names that no other test has."""
+    """Return a function that makes a prefix for index names, used by no other test."""
 
     def make() -> str:
         return f"t{uuid.uuid4().hex[:16]}"

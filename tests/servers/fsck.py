@@ -1,6 +1,4 @@
-"""Tessera's ``fsck``: checks a tiled transparency log from nothing but its files and its public
-key.
-"""
+"""Tessera's ``fsck``, which checks a tiled transparency log by its files and public key."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ _MODULE = f"github.com/transparency-dev/tessera/cmd/fsck@{VERSION}"
 
 
 def fsck() -> Path:
-    """The program: from the cache, else built once (a minute) by Go."""
+    """Return the path of the program: from the cache, else built once by Go (a minute)."""
     found = CACHE / f"tessera-fsck-{VERSION}"
     if found.is_file():
         return found
@@ -36,9 +34,9 @@ def fsck() -> Path:
 
 
 def accepts(journal: Path, vkey: str, folder: Path, *, seconds: float = 30) -> bool:
-    """Whether fsck accepts the log.
+    """Return whether fsck accepts the log.
 
-    On a damaged bundle it never ends, so a time-out is a refusal.
+    On a damaged bundle it never ends, so a time-out (``seconds``) counts as a refusal.
     """
     public = folder / "log.vkey"
     public.write_text(vkey)

@@ -1,6 +1,4 @@
-"""A door before a real HTTP server: passes everything on, unless a test tells it to answer
-otherwise.
-"""
+"""A proxy before a real HTTP server, by which a test can change or cut the answers."""
 
 from __future__ import annotations
 
@@ -14,23 +12,22 @@ from typing import Any
 
 Answer = tuple[int, dict[str, str], bytes]
 Change = Callable[[str, str, Answer], Answer]
-"""(method, path, the server's answer) -> what the caller gets."""
+"""A function: (method, path, the server's answer) -> the answer that the caller gets."""
 
 
 class Gate:
-    """One door on a free loopback port.
+    """One proxy on a free loopback port.
 
     Args:
-        port: Of the real server on this machine.
-        certificate: PEM file with certificate and key: the door then speaks TLS.
-
-        keep_host: Pass on the name under which the caller asked, where a signature covers it.
+        port: Port of the real server on this machine.
+        certificate: PEM file with certificate and key; the proxy then speaks TLS.
+        keep_host: Whether to pass on the caller's ``Host`` header, where a signature covers it.
 
     Attributes:
-        change: Applied to each answer; None: as it is. One that raises ``ConnectionError`` hangs up
-            instead.
-        shut: Hang up without passing anything on.
-        cut: Bytes of a GET's body after which it hangs up; None: never.
+        change: A function applied to each answer; None: answers are unchanged. If it raises
+            ``ConnectionError``, the proxy hangs up instead.
+        shut: Whether to hang up without passing anything on.
+        cut: Number of bytes of a GET's body after which to hang up, once; None: never.
         seen: Headers of every request, names in lower case.
     """
 

@@ -1,6 +1,4 @@
-"""A wheel of the project in an environment of its own, with what the wheel asks for and nothing
-else.
-"""
+"""Install a wheel of the project in an environment with only the packages that it needs."""
 
 from __future__ import annotations
 
@@ -18,10 +16,11 @@ PIP = next((ROOT / "deploy" / "bootstrap").glob("pip-*.whl"))
 
 
 def install(wheel: Path, folder: Path) -> Path:
-    """Make an environment in ``folder`` around a wheel; its Python.
+    """Make an environment in ``folder`` around a wheel; return the path of its Python.
 
     The pinned packages of ``requirements/runtime.txt`` are there as files shared with the tests'
-    environment: the same bytes, without fetching them again. What only the tests need is not.
+    environment: the same bytes, without fetching them again. Packages that only the tests need are
+    not there.
     """
     venv.EnvBuilder(symlinks=True).create(folder)
     python = folder / "bin" / "python"
@@ -32,7 +31,7 @@ def install(wheel: Path, folder: Path) -> Path:
             continue  # pinned for another system or Python
         for file in files:
             source = Path(str(file.locate()))
-            if ".." not in file.parts and source.exists():  # above: commands, written for the other environment
+            if ".." not in file.parts and source.exists():  # "..": commands, made for the other environment
                 _share(source, folder / source.relative_to(sys.prefix))
     subprocess.run(
         [str(python), f"{PIP}/pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)],
@@ -48,17 +47,17 @@ def _share(source: Path, target: Path) -> None:
         return
     try:
         os.link(source, target)
-    except OSError:  # another disk
+    except OSError:  # the target is on another disk
         shutil.copy2(source, target)
 
 
 def pinned() -> list[str]:
-    """Names of the packages that an installation needs."""
+    """Return the names of the packages that an installation needs."""
     text = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
     return re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", text, re.MULTILINE)
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """What a user has set who never saw the checkout."""
+    """Return the environment of a user who never saw the checkout, with the given settings."""
     foreign = ("CHARTRIER_", "PYTHON", "PIP_", "VIRTUAL_ENV")
     return {k: v for k, v in os.environ.items() if not k.startswith(foreign)} | {"HOME": str(home)} | settings

@@ -1,4 +1,4 @@
-"""MinIO: the last release whose source the Go module proxy serves, built once by ``install.sh``."""
+"""MinIO: the last release with its source on the Go module proxy, built by ``install.sh``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ RELEASE = "RELEASE.2025-09-07T16-13-09Z"
 
 
 def server(folder: Path, port: int | None = None, *, tls: Path | None = None) -> S3Server:
-    """A server on one folder, not started.
+    """Return a server on one folder, not started.
 
     Args:
-        folder: Objects and log.
-        port: To start again where it was.
-        tls: Folder with ``public.crt`` and ``private.key``.
+        folder: Folder for objects and log.
+        port: Port of an earlier server, to start again there; None: a free one.
+        tls: Folder with ``public.crt`` and ``private.key``; None: no TLS.
     """
     program = CACHE / f"minio-{RELEASE}" / "minio"
     if not program.exists():
@@ -37,7 +37,7 @@ def server(folder: Path, port: int | None = None, *, tls: Path | None = None) ->
             *(["--certs-dir", str(tls)] if tls else []),
         ],
         folder,
-        lambda: isinstance(found.client().list_buckets(), list),  # its health page says ready too early
+        lambda: isinstance(found.client().list_buckets(), list),  # its health page answers too early
         environment={"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off"},
     )
     found = S3Server("MinIO", process, port, ca=tls / "public.crt" if tls else None)
@@ -46,7 +46,7 @@ def server(folder: Path, port: int | None = None, *, tls: Path | None = None) ->
 
 @pytest.fixture(scope="session")
 def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A running MinIO; each test takes a bucket of its own (``minio.settings()``)."""
+    """Start MinIO; each test makes a bucket of its own (``minio.settings()``)."""
     running = server(tmp_path_factory.mktemp("minio"))
     running.process.start()
     yield running

@@ -1,8 +1,7 @@
-"""PostgreSQL 15: one server a run, a fresh database a test, cloned from a migrated template in a
-moment.
+"""PostgreSQL: one server for a run, and a fresh database for a test, cloned from a template.
 
-Two roles, as an administrator makes them (docs/operations.md): ``keeper`` owns and migrates,
-``clerk`` serves. ``fsync`` stays on.
+There are two roles, as an administrator makes them (docs/operations.md): ``keeper`` owns and
+migrates, ``clerk`` serves. ``fsync`` stays on.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ class Fresh:
     """A database that nobody else uses.
 
     Attributes:
-        url: Under the role that serves.
-        owner_url: Under the role that owns the tables; on SQLite the same.
+        url: Its URL for the role that serves.
+        owner_url: Its URL for the role that owns the tables; on SQLite the same.
     """
 
     url: str
@@ -49,12 +48,12 @@ class Fresh:
 
     @property
     def settings(self) -> dict[str, str]:
-        """As the service is told."""
+        """Return the service's settings for this database."""
         return {"CHARTRIER_DATABASE_URL": self.url, "CHARTRIER_DATABASE_OWNER_URL": self.owner_url}
 
 
 class Postgres:
-    """A server of our own, on loopback, with a password of its own."""
+    """A PostgreSQL server of ours, on loopback, with a password of its own."""
 
     def __init__(self) -> None:
         self.programs = _programs()
@@ -99,7 +98,7 @@ class Postgres:
             return True
 
     def superuser(self, database: str = "postgres") -> psycopg.Connection[Any]:
-        """A connection that may do anything, each statement by itself."""
+        """Return a connection with every right; each statement commits by itself."""
         return psycopg.connect(
             host="127.0.0.1",
             port=self.port,
@@ -111,7 +110,7 @@ class Postgres:
         )
 
     def start(self) -> None:
-        """Start, and make the two roles at the first time."""
+        """Start the server; the first time, create the two roles."""
         self.server.start()
         with self.superuser() as connection:
             if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (OWNER,)).fetchone() is None:
@@ -121,7 +120,7 @@ class Postgres:
                     )
 
     def kill(self) -> None:
-        """``kill -9`` of the server; its backends notice and end, and then it may start again."""
+        """Kill the server by SIGKILL and wait until its backends are gone, as a new start needs."""
         pid = self.server.pid
         backends = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         self.server.kill()
@@ -130,27 +129,27 @@ class Postgres:
                 time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it; whoever is connected is cut off."""
+        """End the server, which closes every connection, and remove its folder."""
         self.server.stop(signal.SIGINT)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def address(self, database: str, role: str) -> str:
-        """SQLAlchemy URL."""
+        """Return the SQLAlchemy URL of a database for a role."""
         return f"postgresql+psycopg://{role}:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def superuser_address(self, database: str) -> str:
-        """SQLAlchemy URL of the role that nothing binds."""
+        """Return the SQLAlchemy URL of a database for the superuser."""
         return self.address(database, "postgres")
 
     def empty(self, name: str | None = None) -> Fresh:
-        """A database without tables."""
+        """Create a database without tables."""
         name = name or f"test_{secrets.token_hex(6)}"
         with self.superuser() as connection:
             connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE template0 LOCALE 'C.UTF-8'")
         return self._fresh(name)
 
     def fresh(self) -> Fresh:
-        """A migrated database."""
+        """Create a migrated database."""
         if self._template is None:
             template = self.empty("migrated")
             owner = Database(template.owner_url, pooled=False, owner=True)
@@ -163,7 +162,7 @@ class Postgres:
         return self._fresh(name)
 
     def drop(self, fresh: Fresh) -> None:
-        """Forget a database, whoever is still connected."""
+        """Drop a database, even with open connections."""
         with self.superuser() as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {fresh.url.rpartition('/')[2]} WITH (FORCE)")
 
@@ -184,7 +183,7 @@ def _programs() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A running server."""
+    """Start a server for the session."""
     made = Postgres()
     try:
         made.start()
@@ -197,7 +196,7 @@ class Databases:
     """Fresh databases with every table, on one of the two engines.
 
     Attributes:
-        server: None on SQLite.
+        server: The PostgreSQL server; None on SQLite.
     """
 
     def __init__(self, server: Postgres | None, template: Path) -> None:
@@ -206,7 +205,7 @@ class Databases:
         self._made: list[Fresh] = []
 
     def fresh(self, folder: Path) -> Fresh:
-        """An own database; on SQLite a file in the folder, where a home would have it."""
+        """Create a database; on SQLite a file in the folder, where a home would have it."""
         if self.server is not None:
             made = self.server.fresh()
             self._made.append(made)
@@ -221,7 +220,7 @@ class Databases:
         return Fresh(url, url)
 
     def drop(self) -> None:
-        """Forget all of them."""
+        """Drop every database made on PostgreSQL."""
         for made in self._made:
             assert self.server is not None
             self.server.drop(made)
@@ -230,7 +229,7 @@ class Databases:
 
 @contextmanager
 def owned(database: Database) -> Iterator[Session]:
-    """A transaction of whoever owns the tables.
+    """Open a transaction as the owner of the tables.
 
     On SQLite that is anybody who can write the file.
     """
@@ -246,7 +245,7 @@ def owned(database: Database) -> Iterator[Session]:
 
 @contextmanager
 def unguarded(database: Database) -> Iterator[Session]:
-    """The same, once the journal's guards are dropped: an attacker who has the whole database."""
+    """Open such a transaction without the journal's guards: an attacker with the whole database."""
     with owned(database) as session:
         if database.is_sqlite:
             for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
@@ -257,20 +256,18 @@ def unguarded(database: Database) -> Iterator[Session]:
 
 
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.services))
-"""For ``params`` of a fixture: both databases, the second one among the tests that start real
-servers.
-"""
+"""Both engines, for ``params`` of a fixture; the second is marked as a test with real servers."""
 
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a migrated SQLite file stands once it is needed."""
+    """Return the path of the migrated SQLite template, which is made when first needed."""
     return tmp_path_factory.mktemp("migrated") / "template.db"
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def databases(request: pytest.FixtureRequest, migrated_file: Path) -> Iterator[Databases]:
-    """What the tests of a module take their databases from: each engine in turn."""
+    """Yield the databases of a module's tests, on each engine in turn."""
     made = Databases(request.getfixturevalue("postgres") if request.param == "postgresql" else None, migrated_file)
     yield made
     made.drop()

@@ -1,4 +1,4 @@
-"""What real servers, browsers and validators this machine has: found, or made once in a cache."""
+"""Real programs and validators on this machine: found, or made once in a cache."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ HERE = Path(__file__).resolve().parent
 
 
 def absent(what: str) -> None:
-    """Skip with a reason that is counted and printed; a failure when services are required."""
+    """Skip the test with a reason that is counted and printed; fail when services are required."""
     if os.environ.get("REQUIRE_SERVICES") == "1":
         pytest.fail(f"REQUIRE_SERVICES=1 and {what} is absent")
     pytest.skip(f"{what} is absent on this machine")
 
 
 def program(name: str) -> str:
-    """Path of a program, or a counted skip."""
+    """Return the path of a program; skip the test, counted, when it is absent."""
     found = shutil.which(name)
     if found is None:
         absent(name)
@@ -34,9 +34,10 @@ def program(name: str) -> str:
 
 
 def verapdf(paths: Sequence[Path], flavour: str = "2b") -> list[dict[str, Any]]:
-    """Judge files with veraPDF 1.30.2, one JSON object each (``compliant``: true, false or null).
+    """Judge files with veraPDF 1.30.2; return one JSON object for each.
 
-    Built once with Maven into the cache; skipped where Java or Maven is absent.
+    Its ``compliant`` is true, false or null. The program is built once with Maven into the cache;
+    the test is skipped where Java or Maven is absent.
     """
     for needed in ("java", "mvn"):
         program(needed)
@@ -50,7 +51,7 @@ def verapdf(paths: Sequence[Path], flavour: str = "2b") -> list[dict[str, Any]]:
             subprocess.run(["sh", str(folder / "run.sh"), "-f", flavour], capture_output=True, check=False)
     done = subprocess.run(
         ["sh", str(folder / "run.sh"), "-f", flavour, *map(str, paths)],
-        env={"JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"} | os.environ,  # it ends in seconds
+        env={"JAVA_OPTS": "-Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1"} | os.environ,  # it runs for seconds only
         capture_output=True,
         text=True,
         timeout=600,

@@ -1,6 +1,4 @@
-"""A real server as a process of ours: started on a free loopback port, waited for, stopped by its
-pid.
-"""
+"""A real server as a child process: started, awaited and stopped by its pid."""
 
 from __future__ import annotations
 
@@ -18,33 +16,35 @@ from api.server.processes import die_with_parent
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on now.
+    """Return a loopback port on which nothing listens now.
 
-    Below those that the kernel hands out: a server that is killed and started again finds its port
-    still free.
+    It lies below the ports that the kernel gives to clients, so that a server that is killed and
+    started again finds its port still free.
     """
     while True:
-        port = random.SystemRandom().randrange(10_240, 32_000)  # the tests' own generator begins alike in each worker
+        port = random.SystemRandom().randrange(10_240, 32_000)  # the shared one has the same seed in each worker
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
 
 
 def listens(port: int) -> bool:
-    """Whether something accepts connections on a loopback port."""
+    """Return whether something accepts connections on a loopback port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class ServerProcess:
-    """One server. It keeps its folder and its port, so that it can be killed and started again.
+    """One server; it keeps its folder and port, so that it can be killed and started again.
 
     Args:
-        name: Of the log file.
+        name: Name of the server and of its log file.
         command: Program and arguments.
-        folder: Where it works and logs.
-        answers: Whether it is ready; exceptions of the network count as not yet.
+        folder: Its working folder, with the log.
+        answers: A function that returns whether it is ready; an exception counts as not yet.
+        environment: More environment variables.
+        within: Seconds that it has to become ready.
         user: Account it runs as, for servers that refuse root.
     """
 
@@ -71,7 +71,7 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id while it runs."""
+        """Return the process id of the running server."""
         assert self.running is not None, f"{self.name} is not running"
         return self.running.pid
 
@@ -97,10 +97,11 @@ class ServerProcess:
             )
 
     def wait(self) -> None:
-        """Until it answers.
+        """Wait until the server answers.
 
         Raises:
-            AssertionError: It ended, or did not answer in time; with the end of its log.
+            AssertionError: It ended, or did not answer in time; the message holds the end of its
+                log.
         """
         limit = time.monotonic() + self._within
         while time.monotonic() < limit:
@@ -113,23 +114,22 @@ class ServerProcess:
         raise AssertionError(f"{self.name} did not answer within {self._within} s: {self._tail()}")
 
     def answers(self) -> bool:
-        """Whether it is ready now."""
+        """Return whether the server is ready now."""
         try:
             return self._answers()
         except Exception:
             return False
 
     def kill(self) -> None:
-        """``kill -9``, its children included."""
+        """Kill the server and its children by SIGKILL."""
         self._signal(signal.SIGKILL)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Alive, its connections open, and saying nothing: stopped, every thread of it, until the
-        block ends.
+        """Freeze the server inside this context: alive, connections open, but silent.
 
-        The signal stops a process only once the thread that gets it runs; on a busy machine others
-        answer meanwhile.
+        The signal stops a process only once the thread that gets it runs, and on a busy machine
+        other threads answer meanwhile. So this waits until every thread is stopped.
         """
         group = self.pid
         os.killpg(group, signal.SIGSTOP)
@@ -143,7 +143,7 @@ class ServerProcess:
             os.killpg(group, signal.SIGCONT)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it politely, then not."""
+        """End the server by a signal, or by SIGKILL after 20 seconds."""
         try:
             self._signal(how)
         except subprocess.TimeoutExpired:
@@ -166,7 +166,7 @@ class ServerProcess:
 
 
 def _states(group: int) -> Iterator[str]:
-    """State of each thread of a process group: one letter (proc(5))."""
+    """Yield the state of each thread of a process group: one letter (proc(5))."""
     for task in Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, _, of = task.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]

@@ -1,8 +1,8 @@
-"""RabbitMQ from the distribution's package: a node of its own, a virtual host a test.
+"""RabbitMQ from the distribution's package: one node, and a virtual host for each test.
 
-Node name, ports, cookie, port mapper (epmd) and data are the fixture's own: nodes of parallel runs
-don't meet. The management plugin makes and removes virtual hosts in milliseconds; ``rabbitmqctl``
-would take seconds each.
+Node name, ports, cookie, port mapper (epmd) and data are the fixture's own, so that nodes of
+parallel runs don't meet. The management plugin makes and removes virtual hosts in milliseconds;
+``rabbitmqctl`` would need seconds for each.
 """
 
 from __future__ import annotations
@@ -20,17 +20,14 @@ from tests.servers.presence import absent, program
 from tests.servers.process import ServerProcess, free_port, listens
 
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-"""The server's own script.
-
-The one in the PATH changes to an account that can't read our folder.
-"""
+"""The server's own script; the one in the PATH changes to an account that can't read our folder."""
 
 
 class RabbitMQ:
     """One node.
 
     Args:
-        folder: Its data, cookie and log.
+        folder: Folder for its data, cookie and log.
         certificates: Folder with ``server.pem``, ``server.key`` and ``ca.pem``; None: no TLS.
         configuration: More lines of ``rabbitmq.conf``.
     """
@@ -106,7 +103,7 @@ class RabbitMQ:
         return listens(self.port) and self.admin("GET", "/api/overview").status_code == 200
 
     def admin(self, method: str, path: str, **body: Any) -> httpx2.Response:
-        """One call of the management API."""
+        """Call the management API; return its answer."""
         return httpx2.request(
             method,
             f"http://127.0.0.1:{self._admin_port}{path}",
@@ -116,14 +113,12 @@ class RabbitMQ:
         )
 
     def url(self, vhost: str) -> str:
-        """Broker URL of one virtual host."""
+        """Return the broker URL of a virtual host."""
         scheme = "amqps" if self._certificates else "amqp"
         return f"{scheme}://{self.user}:{self.password}@127.0.0.1:{self.port}/{vhost}"
 
     def add_vhost(self, vhost: str) -> None:
-        """Make a virtual host that our user may use, with the rights that docs/operations.md asks
-        for and no more.
-        """
+        """Make a virtual host; our user gets only the rights that docs/operations.md asks for."""
         self.admin("PUT", f"/api/vhosts/{vhost}").raise_for_status()
         ours = r"chartrier\..*"
         rights = {"configure": f"^{ours}$", "write": rf"^(amq\.default|{ours})$", "read": f"^{ours}$"}
@@ -131,12 +126,12 @@ class RabbitMQ:
         self.vhosts.add(vhost)
 
     def remove_vhost(self, vhost: str) -> None:
-        """Remove it with all its queues."""
+        """Remove a virtual host with all its queues."""
         self.admin("DELETE", f"/api/vhosts/{vhost}")
         self.vhosts.discard(vhost)
 
     def new_url(self) -> str:
-        """A virtual host of its own for one test."""
+        """Make a virtual host for one test; return its URL."""
         vhost = f"test-{secrets.token_hex(4)}"
         self.add_vhost(vhost)
         return self.url(vhost)
@@ -148,18 +143,19 @@ class RabbitMQ:
         self.process.start()
 
     def kill(self) -> None:
-        """``kill -9``."""
+        """Kill the node by SIGKILL."""
         self.process.kill()
 
     def stop(self) -> None:
-        """End it and its port mapper, without the farewell that takes it seconds: its data goes
-        with the test.
+        """Kill the node and its port mapper.
+
+        A clean end would need seconds, and the data goes with the test anyway.
         """
         self.process.kill()
         self._mapper.kill()
 
     def forget(self) -> None:
-        """Lose everything that it held: killed, data deleted, started empty with the same names."""
+        """Kill the node, delete its data and start it empty, with the same virtual hosts."""
         self.kill()
         shutil.rmtree(self.folder / "data")
         self.process.start()
@@ -169,7 +165,7 @@ class RabbitMQ:
 
 @pytest.fixture(scope="session")
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    """One RabbitMQ for the session. A test that kills it starts it again."""
+    """Start one RabbitMQ for the session; a test that kills it must start it again."""
     server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
     server.start()
     yield server

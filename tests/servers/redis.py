@@ -1,6 +1,4 @@
-"""Redis from the distribution's package: durable, with a password, over TCP, and over TLS when
-asked.
-"""
+"""Redis from the distribution's package: durable, with a password, over TCP or TLS."""
 
 from __future__ import annotations
 
@@ -17,10 +15,10 @@ from tests.servers.process import ServerProcess, free_port
 
 
 class Redis:
-    """One server with 16 databases: a namespace each.
+    """One server with 16 databases, each a namespace.
 
     Args:
-        folder: Its data and log.
+        folder: Folder for its data and log.
         certificates: Folder with ``server.pem``, ``server.key`` and ``ca.pem``; None: no TLS.
     """
 
@@ -55,11 +53,11 @@ class Redis:
         self.process = ServerProcess("redis", command, folder, lambda: self.ask("PING") == "+PONG", within=20)
 
     def url(self, database: int = 0) -> str:
-        """Broker URL of one database."""
+        """Return the broker URL of a database."""
         return f"{'rediss' if self._certificates else 'redis'}://:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def ask(self, words: str) -> str:
-        """One inline command; its first line of answer."""
+        """Send one inline command; return the first line of the answer."""
         link = socket.create_connection(("127.0.0.1", self.port), timeout=5)
         if self._certificates:
             context = ssl.create_default_context(cafile=str(self._certificates / "ca.pem"))
@@ -76,26 +74,26 @@ class Redis:
         self.process.start()
 
     def kill(self) -> None:
-        """``kill -9``."""
+        """Kill the server by SIGKILL."""
         self.process.kill()
 
     def stop(self) -> None:
-        """End it politely."""
+        """End the server by SIGTERM, or by SIGKILL when that takes too long."""
         self.process.stop()
 
     def forget(self) -> None:
-        """Lose everything that it held."""
+        """Delete everything in the server."""
         assert self.ask("FLUSHALL") == "+OK"
 
     def new_url(self) -> str:
-        """An empty namespace: database 0, emptied; one test uses it at a time."""
+        """Empty the server and return the URL of database 0; only one test may use it at a time."""
         self.forget()
         return self.url()
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """One Redis for the session. A test that kills it starts it again."""
+    """Start one Redis for the session; a test that kills it must start it again."""
     server = Redis(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server

@@ -1,4 +1,4 @@
-"""Passes a Unix socket on to a TCP address: the published port of a service in a network namespace.
+"""Relay a Unix socket to a TCP address: the published port in a service's network namespace.
 
 ``python relay.py SOCKET HOST PORT``
 """
@@ -20,7 +20,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def main(socket: str, host: str, port: int) -> None:
-    """Serve until killed."""
+    """Relay connections until killed."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

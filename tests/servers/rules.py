@@ -1,4 +1,4 @@
-"""Prometheus's own reader of rules and expressions, around its published Go packages."""
+"""Read rules and expressions with Prometheus's own reader, built from its Go packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = "v0.316.0"
 
 
 def _checker() -> Path:
-    """From the cache, else built once by Go (a minute)."""
+    """Return the path of the program: from the cache, else built once by Go (a minute)."""
     found = CACHE / f"rules-checker-{VERSION}"
     if found.is_file():
         return found
@@ -35,7 +35,7 @@ def _checker() -> Path:
 
 
 def rules(path: Path) -> list[dict[str, Any]]:
-    """Each rule of a file: ``alert``, ``expr`` and the ``metrics`` that it asks for.
+    """Return each rule of a file: ``alert``, ``expr`` and the ``metrics`` that it asks for.
 
     Raises:
         AssertionError: Prometheus refuses the file.
@@ -44,7 +44,11 @@ def rules(path: Path) -> list[dict[str, Any]]:
 
 
 def expressions(lines: Sequence[str]) -> list[dict[str, Any]]:
-    """The same of expressions by themselves."""
+    """Return the same of single expressions.
+
+    Raises:
+        AssertionError: Prometheus refuses one of them.
+    """
     return _read(["-"], "".join(f"{line}\n" for line in lines))
 
 

@@ -19,7 +19,7 @@ _PARTS = ("master", "volume", "filer", "s3")
 
 
 def server(folder: Path) -> S3Server:
-    """A server on one folder, not started: master, volumes, names and S3 in one process."""
+    """Return a server on one folder, not started: master, volumes, filer and S3 in one process."""
     beside = Path(sys.executable).parent / "weed"
     program = str(beside) if beside.exists() else shutil.which("weed")
     if program is None:
@@ -47,7 +47,7 @@ def server(folder: Path) -> S3Server:
             "-s3.iam=false",
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
-            "-volume.max=3000",  # each bucket takes some
+            "-volume.max=3000",  # each bucket needs some volumes
             "-master.volumeSizeLimitMB=32",
             *(f"-{part}.port={plain}" for part, (plain, _) in ports.items()),
             *(f"-{part}.port.grpc={grpc}" for part, (_, grpc) in ports.items()),
@@ -61,7 +61,7 @@ def server(folder: Path) -> S3Server:
 
 
 def _lists(found: S3Server) -> bool:
-    """Ready is when it takes an object: the S3 answers before its volumes are there."""
+    """Return whether the server accepts an object: its S3 answers before its volumes are there."""
     client = found.client()
     if not client.bucket_exists("ready"):
         client.make_bucket("ready")
@@ -70,8 +70,8 @@ def _lists(found: S3Server) -> bool:
 
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A running SeaweedFS; each test takes a bucket of its own (``seaweedfs.settings()``)."""
+    """Start SeaweedFS; each test makes a bucket of its own (``seaweedfs.settings()``)."""
     running = server(tmp_path_factory.mktemp("seaweedfs"))
     running.process.start()
     yield running
-    running.process.kill()  # asked politely it takes twenty seconds
+    running.process.kill()  # SIGTERM would need twenty seconds

@@ -22,7 +22,7 @@ class Service:
     """``chartrier serve`` on a home of its own, on a free port.
 
     Attributes:
-        home: Its ``CHARTRIER_HOME``.
+        home: Its data folder (``CHARTRIER_HOME``).
         address: ``http://127.0.0.1:port`` once started.
         only: Parts to run, separated by commas; empty: all of them.
     """
@@ -37,17 +37,21 @@ class Service:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a user would have set, and nothing of the developer's own."""
+        """Return the environment of a user, without the developer's own settings."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHARTRIER_")}
         return kept | {"CHARTRIER_HOME": str(self.home), "CHARTRIER_PORT": "0"} | self.settings
 
     @property
     def environment_of_settings(self) -> dict[str, str]:
-        """Its settings alone, for a system over the same home in the test's own process."""
+        """Return its settings alone, for a system on the same home in the test's own process."""
         return {name: value for name, value in self.environment.items() if name.startswith("CHARTRIER_")}
 
     def start(self, *, within: float = 60) -> None:
-        """Start and wait until every component is ready."""
+        """Start the service and wait until every component is ready.
+
+        Raises:
+            AssertionError: It ended, or was not ready ``within`` these seconds.
+        """
         self.home.mkdir(parents=True, exist_ok=True)
         log = (self.home / "serve.log").open("ab")
         begun = time.monotonic()
@@ -82,13 +86,13 @@ class Service:
             return False
 
     def processes(self) -> dict[str, Any]:
-        """What ``run/service.json`` says, or its like of some parts."""
+        """Return the content of ``run/service.json``, or of ``service-<parts>.json``."""
         name = f"service-{self.only.replace(',', '-')}" if self.only else "service"
         found: dict[str, Any] = json.loads((self.home / "run" / f"{name}.json").read_text(encoding="utf-8"))
         return found
 
     def stop(self) -> int:
-        """SIGTERM, and the exit code."""
+        """End the service by SIGTERM; return its exit code."""
         assert self.running is not None
         self.running.send_signal(signal.SIGTERM)
         code = self.running.wait(30)
@@ -96,7 +100,7 @@ class Service:
         return code
 
     def kill_everything(self) -> None:
-        """``kill -9`` of every process of the service, at once."""
+        """Kill every process of the service by SIGKILL, at once."""
         pids = _flat(self.processes()["pids"])
         for pid in pids:
             for one in [*_children(pid), pid]:
@@ -107,12 +111,16 @@ class Service:
             self.running = None
 
     def log(self) -> str:
-        """All that the supervisor and its processes printed."""
+        """Return all that the supervisor and its processes printed."""
         texts = [self.home / "serve.log", *sorted((self.home / "logs").glob("*.log"))]
         return "\n".join(t.read_text(encoding="utf-8", errors="replace") for t in texts if t.exists())
 
     def chartrier(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """Run a command against this home."""
+        """Run a command against this home.
+
+        Raises:
+            AssertionError: It failed, and ``check`` is true.
+        """
         done = subprocess.run(
             [str(COMMAND), *arguments],
             env=self.environment,
@@ -130,20 +138,20 @@ class Service:
         tenant: str = "demo",
         scopes: str = "deposit:write,record:read,record:describe,journal:read,admin",
     ) -> str:
-        """A new API key."""
+        """Make an API key; return its text."""
         made: dict[str, str] = json.loads(
             self.chartrier("key", "create", "--tenant", tenant, "--scopes", scopes, "--json").stdout
         )
         return made["key"]
 
     def client(self, key: str | None = None) -> httpx2.Client:
-        """An HTTP client with a key."""
+        """Return an HTTP client of the service, with a key or without one."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx2.Client(base_url=self.address, headers=headers, timeout=60)
 
 
 def deposit(client: httpx2.Client, path: Path, *, key: str, wait: float = 120, **fields: str) -> dict[str, Any]:
-    """Deposit a file and wait until it is kept and indexed, or has ended otherwise."""
+    """Deposit a file, wait until it is kept and indexed or has ended otherwise; return its view."""
     answer = client.post(
         "/api/v1/deposits",
         headers={"Idempotency-Key": key},
@@ -155,7 +163,11 @@ def deposit(client: httpx2.Client, path: Path, *, key: str, wait: float = 120, *
 
 
 def follow(client: httpx2.Client, deposit_id: str, *, wait: float = 120) -> dict[str, Any]:
-    """Ask until nothing more will happen to the deposit."""
+    """Ask until nothing more will happen to the deposit; return its last view.
+
+    Raises:
+        AssertionError: It was not kept and indexed after ``wait`` seconds.
+    """
     limit = time.monotonic() + wait
     while True:
         view: dict[str, Any] = client.get(f"/api/v1/deposits/{deposit_id}").json()
