@@ -51,7 +51,7 @@ def confirm(request: Request, token: str) -> Response:
     with (
         acting_for(EVERYTHING),
         system.database.read() as session,
-    ):  # its tenant is in its row
+    ):  # the tenant is in the link's row
         good = link_is_good(session, token, system.clock())
     return pages_of(request).answer(
         request,
