@@ -1,1 +1,1 @@
-"""Records: what is kept, for how long, with which proof."""
+"""The archive: records, their retention and their proof."""

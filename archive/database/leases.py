@@ -17,7 +17,7 @@ def locked_lease(session: Session, name: str, now: datetime) -> LeaseRow:
     Args:
         session: A write transaction.
         name: Name of the lease.
-        now: End of the lease that is made when it was absent.
+        now: End of the new lease, where the lease was absent.
     """
     row = session.get(LeaseRow, name, with_for_update=True)
     if row is not None:

@@ -17,7 +17,7 @@ from signing.ground.errors import Refused
 CHANNEL: Final = "chartrier"
 """Channel that the database notifies when a commit leaves work to send or to follow.
 
-See migration 0005.
+See migration 0004.
 """
 
 _CONNECT_SECONDS: Final = 5

@@ -50,7 +50,7 @@ _CHANGE: Final = (*_GROW, "UPDATE")
 _FULL: Final = (*_CHANGE, "DELETE")
 
 DECLARED: Final[dict[str, Rows]] = {
-    # of the archive: what was kept only grows
+    # of the archive: records are added and changed, never removed
     "tenants": _of("id", *_CHANGE),
     "pseudonyms": _of("tenant_id", *_GROW, "DELETE"),  # destroying a key unlinks its subject; none is ever changed
     "records": _of("tenant_id", *_CHANGE),
@@ -70,7 +70,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
     "copies": _with("records", "record_id", *_FULL),  # copies of the journal and of staging belong to no tenant
     "custody_reports": Rows(None, _FULL),  # of the installation as a whole
-    "store_probes": Rows(None, _GROW),  # what the shared store enforces: records and evidence repeat it
+    "store_probes": Rows(None, _GROW),  # assurance of the shared store: records and evidence repeat it
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
     # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),

@@ -87,7 +87,7 @@ class RecordRow(Base):
     kept_entry: Mapped[int]
     """Journal entry ``RecordKept``."""
     last_entry: Mapped[int]
-    """Latest journal entry that changes what the index shows."""
+    """Latest journal entry that changes the record in the index."""
 
 
 class RepresentationRow(Base):

@@ -20,7 +20,7 @@ def open_form(
 ) -> tuple[RepresentationRow, Iterator[bytes]]:
     """Return the bytes of one representation, whole or in part, checked on the way.
 
-    See ``fixity`` for a part.
+    For a part, too, the whole is checked first (see ``fixity``).
 
     Raises:
         Refused: ``record_not_found``, ``representation_missing``; ``bad_range`` with the first

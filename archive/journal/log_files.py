@@ -45,7 +45,7 @@ class LogFiles:
         """Write a file that never changes."""
         return self._put(key, content, self._horizon_days)
 
-    # -- first: what a checkpoint is over
+    # -- first: the files under a checkpoint
 
     def write_bundles(self, old: int, new: int) -> dict[int, list[bytes]]:
         """Write the bundles that grew; return leaf hashes computed from the stored bytes."""

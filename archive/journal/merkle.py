@@ -2,9 +2,9 @@
 
 Pure.
 
-A node is named by ``(level, index)``: the hash of the perfect subtree over leaves ``index *
-2**level`` to ``(index + 1) * 2**level - 1``. The caller provides the nodes (from tiles in a store,
-a list in a test); the rules below never read anything.
+A node is named by ``(level, index)``: the hash of the perfect subtree over the leaves from
+``index * 2**level`` to ``(index + 1) * 2**level - 1``. The caller provides the nodes (from tiles in
+a store, from a list in a test); the rules below never read anything.
 """
 
 from __future__ import annotations

@@ -222,9 +222,6 @@ def registered(name: str) -> EntryType:
 
     Raises:
         ValueError: The name is not registered.
-
-    Raises:
-        ValueError: Nobody registered it.
     """
     found = known(name)
     if found is None:
@@ -246,5 +243,5 @@ The last of them states ``record.json`` and the inventory in force.
 """
 RESTORED: Final = rebuilding(RebuildEffect.RESTORE)
 RECEIVED: Final = rebuilding(RebuildEffect.RECEIVE)
-"""Types of entries that a deposit was received."""
+"""Types of entries that state the receipt of a deposit."""
 _BY_NAME: Final = {one.value: one for one in EntryType}

@@ -88,12 +88,12 @@ class Searched(StrEnum):
 
 
 class ChangedBy(StrEnum):
-    """People who may change a field of a kept record."""
+    """Right to change a field of a kept record: nobody, or any holder of the right to describe."""
 
     NOBODY = "nobody"
     """Given at deposit, never changed."""
     DESCRIBER = "describer"
-    """People with the right ``record:describe``."""
+    """Any holder of the right ``record:describe``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ class DescriptionField:
         pages: Places where it appears.
         searched: How the index searches it.
         index_name: Its name in the index, where it differs.
-        changed_by: People who may change it once the record is kept.
+        changed_by: Those who may change it once the record is kept.
         required: Whether every record has a value.
         in_record: Whether the JSON of a record has it under its own name.
     """

@@ -55,7 +55,7 @@ class Credential(Protocol):
     """One credential of ours, used to attack the store.
 
     Attributes:
-        credential: Owner of the credential: ``store``, ``copy``.
+        credential: Its name: ``store``, ``copy``.
         challenges: The challenges that make sense against this kind of store.
     """
 

@@ -1,4 +1,4 @@
-"""Fixity: return bytes only if they are still those first stored."""
+"""Fixity: check stored bytes by their digest, and return only bytes that match it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _hashed(store: ObjectStore, key: str, version: str, sha256: str, size: int) 
 def verified_range(
     store: ObjectStore, key: str, version: str, *, sha256: str, size: int, offset: int, length: int
 ) -> Iterator[bytes]:
-    """A part of one version; the whole is checked before its first byte is handed out.
+    """Yield a part of one version; the whole is checked before its first byte is returned.
 
     Raises:
         Corrupt: As ``verified``.

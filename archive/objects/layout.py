@@ -179,7 +179,7 @@ class DepositFolder:
 
     @property
     def statement(self) -> str:
-        """Key of the deposit's statement: the fields given with the bytes."""
+        """Key of the deposit's statement, which describes the bytes."""
         return f"{self.root}/{_STATEMENT}"
 
     def step(self, stage: str, sha256: str) -> str:

@@ -54,7 +54,7 @@ class S3Credential:
     """One credential, used to attack one bucket.
 
     Args:
-        credential: Owner of the credential.
+        credential: Its name.
         connect: Opens the bucket with it.
     """
 

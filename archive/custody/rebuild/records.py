@@ -34,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Pinned:
-    """One object of a record: which version of which key, and what its bytes must be."""
+    """One object of a record: its key, its version in the store, and the digest of its bytes."""
 
     key: str
     sha256: str
@@ -135,7 +135,7 @@ def read_record(
     _read_records(store, result)
     if result.record:
         _compare(result)
-    if result.ahead and not result.whole and stated(events) is not None:  # what claims to come later contradicts
+    if result.ahead and not result.whole and stated(events) is not None:  # the later state contradicts the journal
         told = read_record(store, folder, listed, events, thorough=thorough, told_only=True)
         told.faults = list(dict.fromkeys([*result.faults, *told.faults]))
         return told
@@ -203,7 +203,7 @@ def _is_inventory(folder: RecordFolder, key: str) -> bool:
 
 
 def _unread(listed: Versions, key: str) -> Kind:
-    """Return what is wrong with a key of which no version could be read."""
+    """Return the kind of fault of a key of which no version could be read."""
     return Kind.MISSING if all(item.marker for item in listed.get(key, [])) else Kind.UNREADABLE
 
 
@@ -299,7 +299,7 @@ def _with_digest(store: ObjectStore, versions: list[Listed], digest: str, unread
     return None
 
 
-# -- what it says
+# -- its content
 
 
 def _read_records(store: ObjectStore, result: Found) -> None:

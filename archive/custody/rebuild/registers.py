@@ -60,7 +60,7 @@ def vouched(file: RegisterFile, claims: Claims) -> bool:
 
 
 def compare(there: Iterable[RegisterFile], claims: Claims) -> list[tuple[Kind, str]]:
-    """Return each faulty key with what is wrong with it. Pure.
+    """Return each faulty key with its kind of fault. Pure.
 
     A file that no entry claims, older than a claimed one, is left from a change that was
     interrupted: it is not in force, and no fault.

@@ -38,7 +38,7 @@ class _Told:
 
 
 class JournalReconciliation:
-    """Check that each record has its entries and each entry its record.
+    """Check that each record has its entries, each entry its record, and none is kept twice.
 
     Args:
         pause: Sleeps before a second look.

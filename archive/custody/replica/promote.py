@@ -62,7 +62,7 @@ def promote(session: Session, clock: Clock) -> int:
         HeldRecordRow.hold_id == HoldRow.id,
         HoldRow.settled_at.is_(None),
     )
-    session.execute(  # the next full check asks the former store for its locks
+    session.execute(  # the next full run reads the locks from the former store
         update(CopyRow)
         .values(
             version=CopyRow.copy_version,

@@ -218,7 +218,7 @@ class Restoring:
     def _whole(self, store: ObjectStore, item: Placed, version: str) -> bool:
         try:
             fixity.check(store, item.key, version, sha256=item.sha256, size=item.size)
-        except (Corrupt, Unreadable):  # what can't be read is not whole, whether or not it changed
+        except (Corrupt, Unreadable):  # an unreadable object is not whole, whether or not it changed
             return False
         return True
 

@@ -273,7 +273,7 @@ class Copies:
             verdict="intact",
         )
 
-    # -- what belongs to no record
+    # -- objects of no record
 
     def _loose(self, findings: Findings, *, locks: bool = False) -> None:
         """Copy layout, register, tenants' files and journal; the checkpoint read first goes last.
