@@ -22,7 +22,7 @@ def run_worker(settings: Settings) -> int:
     Returns when told to end.
     """
     os.nice(_NICE)
-    os.environ["OMP_THREAD_LIMIT"] = "1"  # for child processes: Tesseract's threads make pages slower, not faster
+    os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster
     import archive.holdings.keep  # noqa: F401 - these are loaded once, before the fork, and shared by every child
     import ingestion.processing.pipeline
     import ingestion.processing.runner  # noqa: F401
