@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Any, Final
 
 from search.analysis import fold, nfc
-from search.port import Entry, Sort
+from search.port import ASKED_ALONE, TEXTS, Entry, Sort
 
 RECORD, PAGE, POSITION = "record", "page", "position"
 """Kinds of documents in one index: one a record, one a page of a long record, one position."""
@@ -40,9 +41,9 @@ def sort_keys(entry: Entry) -> dict[str, str]:
     }
 
 
-def around(entry: Entry) -> tuple[str, str, str, str]:
-    """Return the texts searched besides the pages: title, description, reference, file name."""
-    return nfc(entry.title), nfc(entry.description), nfc(entry.reference), nfc(entry.filename)
+def texts(entry: Entry) -> dict[str, str]:
+    """Return the texts searched besides the pages, by field, in the order of ``TEXTS``."""
+    return {name: nfc(getattr(entry, name)) for name in TEXTS}
 
 
 def written_pages(entry: Entry) -> list[tuple[int, str]]:
@@ -55,10 +56,8 @@ def written_pages(entry: Entry) -> list[tuple[int, str]]:
 class Shown:
     """Fields of a record that an index keeps to show it."""
 
-    title: str
-    description: str
-    reference: str
-    filename: str
+    texts: Mapping[str, str]
+    """By field, in the order of ``TEXTS``."""
     document_type: str | None
     document_date: date | None
     page: tuple[int, str] | None
@@ -66,14 +65,17 @@ class Shown:
     pages: int
     """Number of pages with text."""
 
+    @property
+    def title(self) -> str:
+        """The record's title."""
+        return self.texts["title"]
+
     def around(self) -> tuple[tuple[str | None, str], ...]:
-        """Texts that are not on a page, as (field, text), likeliest first."""
-        return (
-            ("title", self.title),
-            (None, self.description),
-            ("reference", self.reference),
-            (None, self.filename),
-        )
+        """Texts that are not on a page, as (field or None, text), likeliest first.
+
+        The field is there where a question may name it.
+        """
+        return tuple((name if name in ASKED_ALONE else None, text) for name, text in self.texts.items())
 
 
 def write_shown(entry: Entry, pages: list[tuple[int, str]]) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def write_shown(entry: Entry, pages: list[tuple[int, str]]) -> dict[str, Any]:
         pages: ``written_pages`` of the entry.
     """
     return {
-        "around": around(entry),
+        "around": list(texts(entry).values()),
         "type": entry.document_type,
         "date": entry.document_date.isoformat() if entry.document_date else None,
         "page": pages[0] if len(pages) == 1 else None,
@@ -93,12 +95,8 @@ def write_shown(entry: Entry, pages: list[tuple[int, str]]) -> dict[str, Any]:
 
 def read_shown(stored: dict[str, Any]) -> Shown:
     """Read what ``write_shown`` wrote."""
-    title, description, reference, filename = stored["around"]
     return Shown(
-        title=title,
-        description=description,
-        reference=reference,
-        filename=filename,
+        texts=dict(zip(TEXTS, stored["around"], strict=True)),
         document_type=stored["type"],
         document_date=date.fromisoformat(stored["date"]) if stored["date"] else None,
         page=(stored["page"][0], stored["page"][1]) if stored["page"] else None,

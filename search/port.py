@@ -6,12 +6,18 @@ One index a tenant. Each index stores, inside itself, the journal position it ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
 from archive.model.description_fields import SEARCHED, Searched
+
+TEXTS = (*(field.indexed_as for field in SEARCHED if field.searched is Searched.TEXT), "filename")
+"""Fields searched by their words besides the pages, likeliest first."""
+
+ASKED_ALONE = ("title", "reference")
+"""Those of ``TEXTS`` that a question may name: ``title:voirie``."""
 
 FACETS = (*(field.indexed_as for field in SEARCHED if field.searched is Searched.FACET), "final_action", "rule")
 """Fields that can be counted and filtered on."""
@@ -52,6 +58,21 @@ class Entry:
     document_date: date | None
     kept_at: datetime
     pages: tuple[str, ...]
+
+
+def _require_whole() -> None:
+    """Refuse to start with a field that is searched and that an entry does not carry.
+
+    Raises:
+        TypeError: Which.
+    """
+    carried = {attribute.name for attribute in fields(Entry)}
+    missing = [one.name for one in SEARCHED if one.indexed_as not in carried]
+    if missing:
+        raise TypeError(f"fields that are searched and that search.port.Entry lacks: {', '.join(missing)}")
+
+
+_require_whole()
 
 
 @dataclass(frozen=True)

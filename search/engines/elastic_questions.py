@@ -8,7 +8,7 @@ from typing import Any, Final
 from search.analysis import nfc
 from search.entry_layout import PAGE, RECORD
 from search.loosening import allowance, confusions, near
-from search.port import FACETS, Query
+from search.port import ASKED_ALONE, FACETS, Query
 from search.questions import Item, ParsedQuery
 
 Json = dict[str, Any]
@@ -20,7 +20,7 @@ For a form that is absent, the server looks for near words.
 
 _TITLE_WEIGHT: Final = 2.0
 _CODE_WEIGHT: Final = 4.0
-_FIELDS: Final = {None: "text", "title": "title", "reference": "reference"}
+_FIELDS: Final[dict[str | None, str]] = {None: "text", **{name: name for name in ASKED_ALONE}}
 _NO_HITS: Final[Json] = {"size": 0, "track_total_hits": False, "query": {"term": {"kind": RECORD}}}
 _MOST_NEAR: Final = 1000
 """Most near words of one word that are asked for."""

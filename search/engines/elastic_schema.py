@@ -20,8 +20,8 @@ from typing import Any, Final
 import structlog
 
 from search.analysis import codes, nfc, tokens
-from search.entry_layout import GAP, ORDER, PAGE, POSITION, RECORD, around, sort_keys, write_shown, written_pages
-from search.port import FACETS, Entry
+from search.entry_layout import GAP, ORDER, PAGE, POSITION, RECORD, sort_keys, texts, write_shown, written_pages
+from search.port import ASKED_ALONE, FACETS, Entry
 
 FORMAT: Final = 1
 """Version of mapping and analysis, part of the index names: an index of an older version counts as
@@ -101,11 +101,11 @@ def mappings(writing: str, builder: dict[str, Any]) -> dict[str, Any]:
             }
         },
     }
-    texts = ("text", "title", "reference", "page_text")
+    words_of = ("text", *ASKED_ALONE, "page_text")
     return {
         "dynamic": "strict",
         "_meta": {"writing": writing, "builder": builder},
-        "_source": {"excludes": [*texts, *_ORDERS]},  # fields to be shown are in "shown"
+        "_source": {"excludes": [*words_of, *_ORDERS]},  # fields to be shown are in "shown"
         "properties": {
             "kind": keyword,
             "record": keyword,
@@ -114,7 +114,7 @@ def mappings(writing: str, builder: dict[str, Any]) -> dict[str, Any]:
             "pages": {"type": "integer", "index": False},
             "code": keyword,
             "date": {"type": "date", "format": "strict_date"},
-            **dict.fromkeys(texts, words),
+            **dict.fromkeys(words_of, words),
             **dict.fromkeys(FACETS, keyword),
             **dict.fromkeys(_ORDERS, order),
             "shown": {"type": "object", "enabled": False},
@@ -144,9 +144,9 @@ def page_id(record_id: str, number: int) -> str:
 def documents(entry: Entry, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (id, document) of one entry: the record, then its pages if it has several."""
     pages = written_pages(entry)
-    beside = around(entry)
-    searched = [*beside, *_searched(entry.record_id, pages)]
-    numbers = {code.text for text in (*searched, beside[3].rpartition(".")[0]) for code in codes(text)}
+    around = texts(entry)
+    searched = [*around.values(), *_searched(entry.record_id, pages)]
+    numbers = {code.text for text in (*searched, around["filename"].rpartition(".")[0]) for code in codes(text)}
     several = len(pages) > 1
     shown = _shown(entry, pages, version)
     yield (
@@ -157,8 +157,7 @@ def documents(entry: Entry, version: int) -> Iterator[tuple[str, dict[str, Any]]
             "revision": entry.revision,
             "pages": pages[-1][0] if several else 0,
             "text": _encoded_all(searched),
-            "title": _encoded_all(beside[:1]),
-            "reference": _encoded_all(beside[2:3]),
+            **{name: _encoded_all([around[name]]) for name in ASKED_ALONE},
             "code": sorted(numbers),
             **{facet: nfc(value) for facet in FACETS if (value := getattr(entry, facet))},
             **({"date": entry.document_date.isoformat()} if entry.document_date else {}),

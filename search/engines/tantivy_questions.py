@@ -14,15 +14,14 @@ from search.analysis import nfc
 from search.entry_layout import PAGE, RECORD
 from search.loosening import allowance, confusions
 from search.passages import loosenable
-from search.port import FACETS, Query
+from search.port import ASKED_ALONE, FACETS, Query
 from search.questions import Item, ParsedQuery
 
 _TITLE_WEIGHT: Final = 2.0
 _CODE_WEIGHT: Final = 4.0
-_FIELDS: Final = {
+_FIELDS: Final[dict[str | None, tuple[str, str]]] = {
     None: ("text", "forms"),
-    "title": ("title", "title_forms"),
-    "reference": ("reference", "reference_forms"),
+    **{name: (name, f"{name}_forms") for name in ASKED_ALONE},
 }
 _PAGE_FIELDS: Final = ("page_text", "page_forms")
 

@@ -19,7 +19,7 @@ import tantivy
 from search import entry_layout
 from search.analysis import codes, nfc, tokens
 from search.entry_layout import GAP, PAGE, POSITION, RECORD, Shown
-from search.port import FACETS, Entry
+from search.port import ASKED_ALONE, FACETS, Entry
 
 FORMAT: Final = 1
 """Version of schema and analysis: an index of an older version counts as absent and is built again.
@@ -39,9 +39,9 @@ def make_schema() -> tantivy.Schema:
     builder.add_text_field("record", tokenizer_name="raw", index_option="basic", stored=True)
     for name in FACETS:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
-    for name in ("text", "title", "reference", "page_text"):
+    for name in ("text", *ASKED_ALONE, "page_text"):
         builder.add_text_field(name, tokenizer_name="whitespace")
-    for name in ("forms", "title_forms", "reference_forms", "page_forms"):
+    for name in ("forms", *(f"{name}_forms" for name in ASKED_ALONE), "page_forms"):
         builder.add_text_field(name, tokenizer_name="whitespace")
     builder.add_integer_field("date", indexed=True, fast=True)
     for name in ("revision", "position", "number"):
@@ -53,17 +53,17 @@ def make_schema() -> tantivy.Schema:
 def documents(entry: Entry) -> list[tantivy.Document]:
     """Make the documents of one entry."""
     written = entry_layout.written_pages(entry)
-    around = entry_layout.around(entry)
+    texts = entry_layout.texts(entry)
     document = tantivy.Document()
     document.add_text("kind", RECORD)
     document.add_text("record", entry.record_id)
     document.add_integer("revision", entry.revision)
-    stem = around[3].rpartition(".")[0]
-    numbers = _add_words(document, "text", "forms", [*around, *(text for _, text in written)])
+    stem = texts["filename"].rpartition(".")[0]
+    numbers = _add_words(document, "text", "forms", [*texts.values(), *(text for _, text in written)])
     for number in numbers | {code.text for code in codes(stem)}:
         document.add_text("code", number)
-    _add_words(document, "title", "title_forms", [around[0]])
-    _add_words(document, "reference", "reference_forms", [around[2]])
+    for name in ASKED_ALONE:
+        _add_words(document, name, f"{name}_forms", [texts[name]])
     for facet in FACETS:
         value = getattr(entry, facet)
         if value:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from search.port import FACETS, Answer, Change, Entry, Match, Query, Remove, SearchIndex, Sort, Upsert
+from search.port import FACETS, TEXTS, Answer, Change, Entry, Match, Query, Remove, SearchIndex, Sort, Upsert
 from signing.ground.errors import Refused
 
 TENANT = "felletin"
@@ -186,6 +186,15 @@ class SearchIndexContract:
             "ormeau page peuplier",
         ):
             assert ids(ask(index, text)) == [record_id(1)], text
+
+    @pytest.mark.parametrize("name", TEXTS)
+    def test_a_word_of_every_text_field_is_found_and_shown(self, index: SearchIndex, name: str) -> None:
+        put(index, entry(1, "page", **{name: "hippocampe"}), entry(2, "page"))
+        answer = ask(index, "hippocampe")
+        assert ids(answer) == [record_id(1)]
+        assert not answer.loosened
+        (match,) = answer.hits[0].matches
+        assert (match.page, marked(match)) == (0, ["hippocampe"])
 
     def test_a_title_counts_more_than_a_page(self, index: SearchIndex) -> None:
         put(

@@ -88,6 +88,12 @@ def test_the_index_knows_what_is_searched(field: DescriptionField) -> None:
     assert (field.indexed_as in FACETS) is (field.searched is Searched.FACET)
 
 
+def test_one_day_is_searched_by_range() -> None:
+    """An index keeps one day of a record, and orders records by it: the date of the document."""
+    days = [field.name for field in DESCRIPTION_FIELDS if field.searched is Searched.DATE_RANGE]
+    assert days == ["document_date"]
+
+
 @pytest.mark.parametrize("field", DESCRIPTION_FIELDS, ids=named)
 def test_a_code_comes_from_a_list_and_only_a_code(field: DescriptionField) -> None:
     assert (field.codes is not None) is (field.kind is FieldKind.CODE)
