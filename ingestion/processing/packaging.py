@@ -13,7 +13,7 @@ from archive.model.description_fields import DESCRIPTION_FIELDS, TITLE, Descript
 from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile, Remark, ToolRun
 from archive.objects.ocfl import report_of
 from ingestion.processing.workspace import Files
-from ingestion.stages.registry import CONVERT, IDENTIFY, RECOGNISE, SCREEN, SEAL, STAGES, VALIDATE
+from ingestion.stages.registry import CONVERT, IDENTIFY, NORMALISE, RECOGNISE, SCREEN, SEAL, VALIDATE
 from ingestion.tables import DepositRow
 
 PDF_A: Final = {"2b": Format("fmt/477", "Acrobat PDF/A - Portable Document Format 2b")}
@@ -118,11 +118,12 @@ def _derived(files: Files, name: str, kind: Kind, filename: str, media_type: str
 
 
 def _pages(facts: Facts) -> int | None:
-    """Return the number of pages by the last stage that counted them; None if none did."""
-    for spec in reversed(STAGES):
-        pages = facts.get(spec.name, {}).get("pages")
-        if isinstance(pages, list):
-            return len(pages)
-        if isinstance(pages, int):
-            return pages
+    """Return how many pages were read, else prepared, else found; None when nobody counted."""
+    read = facts.get(RECOGNISE.name, {}).get("pages")
+    if read is not None:
+        return len(read)
+    for spec in (NORMALISE, IDENTIFY):
+        counted = facts.get(spec.name, {}).get("pages")
+        if counted is not None:
+            return int(counted)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from archive.model.records import Remark
 from ingestion.settings import IngestionSettings
@@ -16,6 +16,16 @@ from ingestion.tools.verapdf import VeraPdf
 from signing.ground.clock import Clock
 
 PROFILE = "2b"
+
+
+class Tool(NamedTuple):
+    """A program that gave a verdict, by its own word; without a name, none did."""
+
+    name: str | None
+    version: str | None
+
+
+NOBODY: Final = Tool(None, None)
 
 
 class Validate:
@@ -38,7 +48,8 @@ class Validate:
     def run(self, given: StageInput) -> StageResult:
         """Return facts and both reports."""
         pdfa, findings = self._pdfa(given)
-        signature = self._signatures(given)
+        signature, judge = self._signatures(given)
+        ran = Tool(pdfa["tool"], pdfa["tool_version"]) if pdfa["tool"] is not None else judge
         reports = {
             "reports/pdfa.json": _written(given.folder / "pdfa.json", {**pdfa, "findings": findings}),
             "reports/signatures.json": _written(given.folder / "signatures.json", signature),
@@ -47,8 +58,8 @@ class Validate:
             "done",
             facts={"pdfa": pdfa, "signature": signature},
             files=reports,
-            tool=pdfa["tool"] or "pyhanko",
-            tool_version=pdfa["tool_version"],
+            tool=ran.name,
+            tool_version=ran.version,
             parameters={"profile": PROFILE, "trusted_roots": len(self._roots)},
             remarks=_remarks(signature),
         )
@@ -64,22 +75,24 @@ class Validate:
         try:
             said = self._sandbox.call("pdfa_check", {}, {"archival": path}, limits=Limits(cpu=300, wall=400))
         except ToolFailed as error:
-            said = {"passed": None, "findings": [{"rule": error.reason, "detail": error.detail}]}
-        verdict = {True: "compliant", False: "non_compliant", None: "unverified"}[said["passed"]]
-        tool, version = said.get("tool", "pikepdf"), said.get("tool_version")
-        return {"verdict": verdict, "profile": PROFILE, "tool": tool, "tool_version": version}, said["findings"]
+            findings = [{"rule": error.reason, "detail": error.detail}]
+            return {"verdict": "unverified", "profile": PROFILE, "tool": None, "tool_version": None}, findings
+        verdict = "compliant" if said["passed"] else "non_compliant"
+        judged_by = {"tool": said["tool"], "tool_version": said["tool_version"]}
+        return {"verdict": verdict, "profile": PROFILE, **judged_by}, said["findings"]
 
-    def _signatures(self, given: StageInput) -> dict[str, Any]:
+    def _signatures(self, given: StageInput) -> tuple[dict[str, Any], Tool]:
         if given.facts.get(IDENTIFY.name, {}).get("family") != "pdf":
-            return {"verdict": "none", "signatures": []}
+            return {"verdict": "none", "signatures": []}, NOBODY
         try:
-            return self._sandbox.call(
+            said = self._sandbox.call(
                 "pdf_signatures",
                 {"roots": self._roots, "at": self._clock().isoformat()},
                 {"received": given.files["received"]},
             )
         except ToolFailed as error:
-            return {"verdict": "indeterminate", "signatures": [], "reason": f"tool_{error.reason}"}
+            return {"verdict": "indeterminate", "signatures": [], "reason": f"tool_{error.reason}"}, NOBODY
+        return said, Tool(said.pop("tool"), said.pop("tool_version"))
 
 
 def _written(path: Path, report: dict[str, Any]) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pyhanko.version import __version__
+
 from ingestion.tools.sandboxed.job import Job, Rejected
 from signing import pdf
 from signing.ground.errors import Refused
@@ -36,6 +38,8 @@ def pdf_signatures(job: Job) -> dict[str, Any]:
             }
             for finding in report.findings
         ],
+        "tool": "pyhanko",
+        "tool_version": __version__,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archive.database.tables import RecordRow
-from ingestion.processing.packaging import verdicts
+from ingestion.processing.packaging import _pages, verdicts
 from tests.unit.ingestion.processing.making import Made, Works, ordinary, says
 
 FOUND = {
@@ -53,6 +53,21 @@ def test_what_was_found_is_told_as_it_was_found() -> None:
 def test_one_stage_vouches_for_no_other(stage: str, told: set[str]) -> None:
     made = verdicts({stage: FOUND[stage]})
     assert {name for name, value in made.items() if value != UNSEEN[name]} == told
+
+
+@pytest.mark.parametrize(
+    ("facts", "counted"),
+    [
+        ({"recognise": {"pages": [{}, {}]}, "normalise": {"pages": 3}, "identify": {"pages": 4}}, 2),
+        ({"recognise": {}, "normalise": {"pages": 3}, "identify": {"pages": 4}}, 3),
+        ({"normalise": {"pages": None}, "identify": {"pages": 4}}, 4),
+        ({"identify": {"pages": None}}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("stranger", ["convert", "validate", "seal", "a stage to come"])
+def test_pages_are_counted_by_who_counts_them(facts: dict[str, Any], counted: int | None, stranger: str) -> None:
+    assert _pages({**facts, stranger: {"pages": 99}}) == counted
 
 
 def test_a_record_that_no_antivirus_saw_says_so(bench: Any) -> None:

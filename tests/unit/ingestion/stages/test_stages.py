@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pikepdf
@@ -102,6 +103,38 @@ def test_the_archival_form_is_sealed_and_says_the_same(way: Way, expected: Expec
     subprocess.run([program("qpdf"), "--check", path], check=True, capture_output=True)
     text = subprocess.run([program("pdftotext"), "-raw", path, "-"], check=True, capture_output=True, text=True).stdout
     assert recall(" ".join(expected.truth), text) >= expected.recall - 0.5
+
+
+@each
+def test_a_tool_is_named_where_one_gave_a_verdict(way: Way, expected: Expected) -> None:
+    """The format's judge, else that of the signatures; nobody where nothing could be judged."""
+    result, pdfa, signature = way.results["validate"], way.facts["validate"]["pdfa"], way.facts["validate"]["signature"]
+    assert (pdfa["tool"] is None) is (pdfa["verdict"] == "unverified")
+    assert set(signature) <= {"verdict", "signatures", "reason"}
+    if pdfa["tool"] is not None:
+        assert (result.tool, result.tool_version) == (pdfa["tool"], pdfa["tool_version"])
+    elif expected.family == "pdf" and "reason" not in signature:
+        assert (result.tool, result.tool_version) == ("pyhanko", version("pyhanko"))
+    else:
+        assert (result.tool, result.tool_version) == (None, None)
+
+
+class Crashing(Sandbox):
+    """A sandbox in which every tool dies."""
+
+    def call(self, *_args: object, **_options: object) -> dict[str, object]:
+        raise ToolFailed("crashed", "signal 11")
+
+
+def test_a_tool_that_fails_is_not_said_to_have_judged(tmp_path: Path) -> None:
+    received = tmp_path / "received.pdf"
+    received.write_bytes(b"%PDF-1.7")
+    validate = Validate(Crashing(), load_settings({"CHARTRIER_VERAPDF": "/no/such/program"}).ingestion, utc_now)
+    files = {"received": received, "archival.pdf": received}
+    result = validate.run(StageInput(tmp_path, files, {"identify": {"family": "pdf"}}))
+    assert (result.facts["pdfa"]["verdict"], result.facts["pdfa"]["tool"]) == ("unverified", None)
+    assert result.facts["signature"]["verdict"] == "indeterminate"
+    assert (result.tool, result.tool_version) == (None, None)
 
 
 @pytest.mark.parametrize("expected", [one for one in CORPUS if not one.archival], ids=lambda one: one.file)
