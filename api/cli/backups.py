@@ -14,10 +14,7 @@ Folder = Annotated[Path, typer.Argument(help="Dossier des sauvegardes.", file_ok
 
 
 def backup(folder: Folder, as_json: AsJson = False) -> None:
-    """Sauvegarde la base et les clés, avec une liste signée .
-
-    Les documents sont dans le magasin.
-    """
+    """Sauvegarde base et clés, avec une liste signée ; les documents sont dans le magasin."""
     from ingestion.operations.backup import back_up
 
     made = back_up(system(), folder)

@@ -64,10 +64,7 @@ def serve(
 
 @app.command()
 def initialise() -> None:
-    """Prépare ou met à jour la base, le magasin et les clés, puis s’arrête .
-
-    « serve » le fait aussi.
-    """
+    """Prépare ou met à jour base, magasin et clés, puis s’arrête ; « serve » le fait aussi."""
     from ingestion.assembly import assemble
 
     made = assemble(context.settings())

@@ -54,9 +54,9 @@ def live() -> dict[str, str]:
     responses={503: {"description": "La base ou le magasin ne répond pas."}},
 )
 def ready(request: Request) -> JSONResponse:
-    """L’état de chaque partie (`ok`, `degraded`, `away`), depuis quand, en une phrase .
+    """L’état de chaque partie (`ok`, `degraded`, `away`), depuis quand, en une phrase.
 
-    L’épreuve du magasin.
+    Aussi l’épreuve du magasin.
     """
     health: Health = request.app.state.health
     components = health.components()

@@ -172,7 +172,7 @@ def get_page_image(
 def describe_record(
     record_id: str, change: DescriptionChange, request: Request, caller: Describer, system: Assembled
 ) -> Response:
-    """Chaque changement est une révision et une entrée du journal .
+    """Chaque changement est une révision et une entrée du journal.
 
     Les octets ne changent jamais.
     """

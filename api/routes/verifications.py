@@ -45,9 +45,9 @@ router = APIRouter(tags=["preuve"])
     dependencies=[Depends(Public("anybody who holds a file may ask whether it is authentic; rate-limited"))],
 )
 async def verify_file(request: Request, system: Assembled) -> Response:
-    """Sans clé : le verdict, les dates et qui a scellé .
+    """Sans clé : le verdict, les dates et qui a scellé.
 
-    Le titre seulement de ce qui est communicable.
+    Le titre n’est donné que pour ce qui est communicable.
     """
     from api.views.verification import judge
 
