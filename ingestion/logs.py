@@ -64,4 +64,4 @@ def configure_logs(*, level: int = logging.INFO) -> None:
     # while Elasticsearch does not answer, its client writes three tracebacks a try; the caller logs
     # one line
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    logging.getLogger("uvicorn.access").disabled = True  # our line has the same facts, a trace id and no query string
+    logging.getLogger("uvicorn.access").disabled = True  # our line has it all but query strings

@@ -97,7 +97,7 @@ class IngestionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     broker_url: SecretStr | None
-    """None stands for the Valkey that ``serve`` starts in ``home/run``."""
+    """Broker URL; None: the Valkey that ``serve`` starts in ``home/run``."""
     broker_ca: Path | None
     """PEM of the authority of a ``rediss`` or ``amqps`` URL; None: the system's."""
     workers: int
@@ -113,7 +113,7 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str | None
-    """None stands for tantivy in ``root``."""
+    """URL of Elasticsearch; None: tantivy in ``root``."""
     root: Path
     api_key: SecretStr | None
     """API key of Elasticsearch; None if it needs none."""

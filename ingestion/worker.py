@@ -19,7 +19,7 @@ _NICE: Final = 5
 def run_worker(settings: Settings) -> int:
     """Run a Celery worker with one process a core and one more for urgent work.
 
-    Returns when told to end.
+    Returns when the worker is stopped.
     """
     os.nice(_NICE)
     os.environ["OMP_THREAD_LIMIT"] = "1"  # child's environment: Tesseract's threads make pages slower, not faster

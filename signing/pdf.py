@@ -1,6 +1,6 @@
 """Prepare, complete and judge seals in PDF files. The only user of pyHanko.
 
-Sealing takes three steps, so that no parser of foreign bytes runs beside the key::
+Sealing takes three steps, so that no parser of foreign bytes runs where the key is::
 
     prepare    in the sandbox   adds an empty, invisible field; states which bytes are to be sealed
     complete   where the key is hashes those bytes, seals the digest, fills the hole; parses no PDF

@@ -169,7 +169,10 @@ class Custody:
         return True
 
     def copy_everything(self, *, check: bool = False) -> dict[str, Any]:
-        """Copy all that was missed to the second store, then ``check`` it all; return the report.
+        """Copy all that was missed to the second store; return the report.
+
+        Args:
+            check: Whether to read everything there afterwards.
 
         Raises:
             Refused: ``no_second_copy``.

@@ -1,6 +1,6 @@
 """Schedule of the exclusive jobs of ``beat``: relay, sweeper, follower, publisher.
 
-Each is a thread guarded by a lease, so that a second beat on another machine stands by. No
+Each is a thread guarded by a lease, so that a second beat on another machine waits. No
 business date is kept here: the jobs read from the database what is due.
 """
 

@@ -35,7 +35,7 @@ class Submission:
         idempotency_key: Chosen by the caller; the same key never makes two deposits.
         fields: Text fields by name, as given.
         expected_sha256: Hexadecimal digest that the caller announced, if any.
-        priority: 0 if somebody waits, 5 for a batch, 9 for the night.
+        priority: 0 if a person waits, 5 for a batch, 9 for the night.
     """
 
     tenant: str

@@ -118,7 +118,7 @@ class Sandbox:
             inputs: Files that are opened for reading and passed on.
             outputs: Files that are created, opened for writing and passed on; removed again when
                 the call fails.
-            limits: None stands for the default ones.
+            limits: Limits of this call; None: the default ones.
 
         Raises:
             ToolFailed: The tool failed on the file.

@@ -142,7 +142,7 @@ def _with_ghostscript(job: Job, layered: Path, findings: list[dict[str, str]]) -
 
 
 def _says_the_same(before: Path, after: Path) -> bool:
-    """Whether the words are unchanged: subset fonts may lose their mapping to letters."""
+    """Whether almost all words are unchanged: subset fonts may lose their mapping to letters."""
     known, found = _words_of(before), _words_of(after)
     return (known & found).total() >= _SURVIVING * known.total()
 
