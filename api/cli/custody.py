@@ -65,10 +65,7 @@ def rebuild_all(
     verify: Annotated[bool, typer.Option(help="Relire aussi chaque octet de chaque document.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Refait base, journal et index depuis le seul magasin ; reprend où il fut interrompu.
-
-    0 tout est là, 3 non.
-    """
+    """Refait base, journal et index depuis le seul magasin, ou reprend. 0 tout est là, 3 non."""
     from ingestion.assembly import assemble
     from ingestion.operations.custody import Custody
 

@@ -38,9 +38,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port d’écoute ; 0 : un port libre.")] = None,
     only: Annotated[str, typer.Option(help="Une partie seulement : api,worker,beat.")] = "",
 ) -> None:
-    """Tout le service sur cette machine : API, pages, traitement, courtier, sous un seul
-    superviseur.
-    """
+    """Tout le service sur cette machine : API, pages, traitement, courtier, un seul superviseur."""
     import os
 
     from api.server.supervisor import PARTS

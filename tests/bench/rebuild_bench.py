@@ -68,7 +68,7 @@ def measure(count: int, kind: str, folder: Path, *, writers: int = 4) -> dict[st
 
         begun = time.monotonic()
         after.prepare_rebuild()
-        report = Custody(after, told=told).rebuild()
+        report = Custody(after, on_progress=told).rebuild()
         took = time.monotonic() - begun
         after.close()
     last = begun

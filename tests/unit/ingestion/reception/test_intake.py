@@ -155,7 +155,7 @@ def test_a_dry_run_keeps_nothing(bench: Any) -> None:
         bench.home / "spool",
         bench.intake._clock,
         1 << 20,
-        dry_runner=lambda path, offer, digests: {"read": path.read_bytes() == CONTENT},
+        dry_runner=lambda path, _submission, digests: {"read": path.read_bytes() == CONTENT},
     )
     received = bench.receive(CONTENT, dry_run=True)
     assert received.deposit is None
