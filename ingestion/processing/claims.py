@@ -111,7 +111,7 @@ def release(session: Session, claim: Claim, now: datetime, *, after: float, coun
 
     Args:
         after: Seconds for which nobody may claim it.
-            counts: Whether the claim counts as failed.
+        counts: Whether the claim counts as failed.
     """
     values: dict[str, Any] = {"lease_owner": None, "lease_until": now + timedelta(seconds=after)}
     column = DepositRow.attempts if claim.first_page is None else PageTaskRow.attempts
