@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
@@ -31,21 +31,25 @@ def favicon(request: Request) -> Response:
     return RedirectResponse(pages_of(request).assets.url("favicon.svg"), 308)
 
 
+ROUTERS: Final = (
+    _static,
+    connexion.router,
+    accueil.router,
+    depots.router,
+    recherche.router,
+    documents.router,
+    gels.router,
+    verifier.router,
+    etat.router,
+    textes.router,
+)
+
+
 def register(app: FastAPI) -> None:
     """Add every page, the static files and the page form of errors."""
     app.state.pages = Pages(Assets())
     app.state.problem_page = problem_page
-    for router in (
-        _static,
-        connexion.router,
-        accueil.router,
-        depots.router,
-        recherche.router,
-        documents.router,
-        gels.router,
-    ):
-        app.include_router(router)
-    for router in (verifier.router, etat.router, textes.router):
+    for router in ROUTERS:
         app.include_router(router)
 
 
