@@ -12,9 +12,9 @@ from markupsafe import Markup
 from api.http.i18n import _, said
 from api.web.faults import Fault, in_words
 from api.web.typed_date import DatePart, date_parts, typed_date, written_date
-from archive.catalogue.description import KEPT
+from archive.catalogue.description import UNCHANGED
 from archive.database.tables import DocumentTypeRow, RecordRow
-from archive.model.description_fields import CodeList, DescriptionField, FieldKind, Page, fields_on
+from archive.model.description_fields import CodeList, DescriptionField, FieldKind, Spot, fields_on
 from archive.retention.access import access_rules
 from signing.ground.errors import Refused
 
@@ -28,7 +28,7 @@ _UNCHOSEN: Final = {
 }
 """French label of the empty choice of each list."""
 
-BOXES: Final = fields_on(Page.RECORD_FORM)
+BOXES: Final = fields_on(Spot.RECORD_FORM)
 
 
 class Control(StrEnum):
@@ -198,7 +198,7 @@ def description_form(
 def deposit_boxes(types: Iterable[DocumentTypeRow]) -> tuple[Box, ...]:
     """Return the empty boxes of the deposit form; none of them is required there."""
     codes = _codes(tuple(types), "")
-    return tuple(_box(box, "", codes, TypedDescription(), required=False) for box in fields_on(Page.DEPOSIT_FORM))
+    return tuple(_box(box, "", codes, TypedDescription(), required=False) for box in fields_on(Spot.DEPOSIT_FORM))
 
 
 Codes = Mapping[CodeList, Mapping[str, Markup]]
@@ -265,10 +265,10 @@ def typed_changes(form: Mapping[str, str], kept: Kept) -> dict[str, Any]:
         if text is None or text == kept.texts[box.name]:
             continue
         if box.required and not text:
-            raise box.empty(kept=KEPT)
+            raise box.empty(kept=UNCHANGED)
         if text and box.kind is FieldKind.DATE:
             changes[box.name] = typed_date(
-                form, _prefix(box), code="bad_field", kept=KEPT, pointer=f"/{box.name}", name=box.name
+                form, _prefix(box), code="bad_field", kept=UNCHANGED, pointer=f"/{box.name}", name=box.name
             )
         else:
             changes[box.name] = text or None
@@ -286,7 +286,7 @@ def _typed(box: DescriptionField, form: Mapping[str, str]) -> str | None:
 
 def typed_at_deposit(form: Mapping[str, str]) -> dict[str, str]:
     """Return the filled fields of a deposit form: name -> text."""
-    typed = {box.name: _typed(box, form) for box in fields_on(Page.DEPOSIT_FORM)}
+    typed = {box.name: _typed(box, form) for box in fields_on(Spot.DEPOSIT_FORM)}
     return {name: text for name, text in typed.items() if text}
 
 

@@ -21,7 +21,7 @@ from api.web.progress import Badge
 from api.web.verdicts import Finding, findings, fixity_badge
 from archive.database.tables import RecordRow, RepresentationRow, VerificationRow
 from archive.journal.types import EntryType
-from archive.model.description_fields import Page, fields_on
+from archive.model.description_fields import Spot, fields_on
 from signing.ground.clock import parse_stamp
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -
 
 def _described(row: RecordRow) -> Iterator[tuple[Markup, str]]:
     """Yield name and value of the fields with a line of their own, except the empty ones."""
-    for field in fields_on(Page.RECORD_FACTS):
+    for field in fields_on(Spot.RECORD_FACTS):
         value = getattr(row, field.name)
         if value:
             yield said(field.heading), quantities.day(value) if isinstance(value, date) else value

@@ -10,7 +10,7 @@ from archive.model.description_fields import BY_NAME, KNOWN, ChangedBy, Descript
 from archive.model.states import RecordState
 from signing.ground.errors import Refused
 
-KEPT: Final = "La description est inchangée."
+UNCHANGED: Final = "La description est inchangée."
 
 
 def changed(current: Description, changes: Mapping[str, Any]) -> Description:
@@ -25,14 +25,16 @@ def changed(current: Description, changes: Mapping[str, Any]) -> Description:
     for name, given in changes.items():
         field = BY_NAME.get(name)
         if field is None:
-            raise bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", KEPT, known=KNOWN)
+            raise bad_field(
+                name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", UNCHANGED, known=KNOWN
+            )
         if field.unchanged(getattr(current, name), given):
             continue
         if field.changed_by is ChangedBy.NOBODY:
-            raise bad_field(name, "Le champ « {name} » ne change plus après le dépôt.", "Laissez-le.", KEPT)
-        clean[name] = field.read(given, kept=KEPT)
+            raise bad_field(name, "Le champ « {name} » ne change plus après le dépôt.", "Laissez-le.", UNCHANGED)
+        clean[name] = field.read(given, kept=UNCHANGED)
         if field.required and clean[name] is None:
-            raise field.empty(kept=KEPT)
+            raise field.empty(kept=UNCHANGED)
     return replace(current, **clean)
 
 

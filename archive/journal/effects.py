@@ -107,17 +107,17 @@ class Sentence:
     """Text of an entry in a record's history: French message ids.
 
     Attributes:
-        unless: (fact, value, text): the text where that fact has that value.
+        otherwise: (fact, value, text): the text where that fact has that value.
     """
 
     text: str
-    unless: tuple[tuple[str, str, str], ...] = ()
+    otherwise: tuple[tuple[str, str, str], ...] = ()
 
     def of(self, facts: Mapping[str, Any]) -> str:
         """Return the text for these facts."""
-        return next((text for fact, value, text in self.unless if facts.get(fact) == value), self.text)
+        return next((text for fact, value, text in self.otherwise if facts.get(fact) == value), self.text)
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every possible text."""
-        return (self.text, *(text for _, _, text in self.unless))
+        return (self.text, *(text for _, _, text in self.otherwise))

@@ -67,7 +67,7 @@ class CodeList(StrEnum):
     """ISO 639-2."""
 
 
-class Page(StrEnum):
+class Spot(StrEnum):
     """Places of the web pages where a field appears."""
 
     DEPOSIT_FORM = "deposit_form"
@@ -108,7 +108,7 @@ class DescriptionField:
         meaning: French description for users of the API or the command line.
         example: An example of a value, for the same users.
         codes: The list from which a code comes.
-        pages: Places where it appears.
+        spots: Places where it appears.
         searched: How the index searches it.
         index_name: Its name in the index, where it differs.
         changed_by: Those who may change it once the record is kept.
@@ -125,7 +125,7 @@ class DescriptionField:
     hint: str = ""
     example: str = ""
     codes: CodeList | None = None
-    pages: frozenset[Page] = frozenset()
+    spots: frozenset[Spot] = frozenset()
     searched: Searched = Searched.NO
     index_name: str = ""
     changed_by: ChangedBy = ChangedBy.DESCRIBER
@@ -211,8 +211,8 @@ def bad_field(name: str, detail: str, action: str, kept: str, **values: object) 
     return Refused("bad_field", detail, kept=kept, action=action, pointer=f"/{name}", name=name, **values)
 
 
-_FORMS: Final = frozenset({Page.DEPOSIT_FORM, Page.RECORD_FORM})
-_RECORD: Final = frozenset({Page.RECORD_FORM, Page.RECORD_FACTS})
+_FORMS: Final = frozenset({Spot.DEPOSIT_FORM, Spot.RECORD_FORM})
+_RECORD: Final = frozenset({Spot.RECORD_FORM, Spot.RECORD_FACTS})
 
 DESCRIPTION_FIELDS: Final = (
     DescriptionField(
@@ -223,7 +223,7 @@ DESCRIPTION_FIELDS: Final = (
         hint="Court et parlant : c’est lui qu’on lira dans 30 ans",
         meaning="Titre ; à défaut, le nom du fichier.",
         example="Arrêté de voirie n° 114",
-        pages=_FORMS,
+        spots=_FORMS,
         searched=Searched.TEXT,
         required=True,
     ),
@@ -233,7 +233,7 @@ DESCRIPTION_FIELDS: Final = (
         limit=10_000,
         label="Description",
         meaning="Ce que le titre ne dit pas.",
-        pages=frozenset({Page.RECORD_FACTS}),
+        spots=frozenset({Spot.RECORD_FACTS}),
         searched=Searched.TEXT,
     ),
     DescriptionField(
@@ -246,7 +246,7 @@ DESCRIPTION_FIELDS: Final = (
         meaning="Code de la liste de la collectivité.",
         example="arrete",
         codes=CodeList.DOCUMENT_TYPES,
-        pages=_FORMS,
+        spots=_FORMS,
         searched=Searched.FACET,
     ),
     DescriptionField(
@@ -256,7 +256,7 @@ DESCRIPTION_FIELDS: Final = (
         label="Cote",
         short="Classement",
         meaning="Cote dans le plan de classement.",
-        pages=_RECORD,
+        spots=_RECORD,
         searched=Searched.FACET,
     ),
     DescriptionField(
@@ -265,7 +265,7 @@ DESCRIPTION_FIELDS: Final = (
         limit=200,
         label="Service",
         meaning="Service producteur.",
-        pages=_RECORD,
+        spots=_RECORD,
         searched=Searched.FACET,
     ),
     DescriptionField(
@@ -276,7 +276,7 @@ DESCRIPTION_FIELDS: Final = (
         hint="Par exemple : 31 12 2024",
         meaning="Date du document, AAAA-MM-JJ.",
         example="2026-03-12",
-        pages=_FORMS,
+        spots=_FORMS,
         searched=Searched.DATE_RANGE,
     ),
     DescriptionField(
@@ -291,7 +291,7 @@ DESCRIPTION_FIELDS: Final = (
         ),
         meaning="Clôture du dossier ou autre fin de l’affaire, AAAA-MM-JJ.",
         example="2026-06-30",
-        pages=_RECORD,
+        spots=_RECORD,
     ),
     DescriptionField(
         name="external_reference",
@@ -301,7 +301,7 @@ DESCRIPTION_FIELDS: Final = (
         hint="Son numéro dans votre logiciel, par exemple MAR-2021-07. Le même pour tous les documents de l’affaire.",
         meaning="Numéro de l’affaire dans le logiciel qui l’a produite.",
         example="MAR-2021-07",
-        pages=_RECORD,
+        spots=_RECORD,
         searched=Searched.TEXT,
         index_name="reference",
     ),
@@ -323,7 +323,7 @@ DESCRIPTION_FIELDS: Final = (
         meaning="Code de la liste nationale ; à défaut, celui du type de document.",
         example="AR048",
         codes=CodeList.ACCESS_RULES,
-        pages=frozenset({Page.RECORD_FORM}),
+        spots=frozenset({Spot.RECORD_FORM}),
         in_record=False,
     ),
 )
@@ -339,9 +339,9 @@ SEARCHED: Final = tuple(field for field in DESCRIPTION_FIELDS if field.searched 
 TITLE: Final = BY_NAME["title"]
 
 
-def fields_on(page: Page) -> tuple[DescriptionField, ...]:
+def fields_on(spot: Spot) -> tuple[DescriptionField, ...]:
     """Return the fields that appear in one place of the pages, in order."""
-    return tuple(field for field in DESCRIPTION_FIELDS if page in field.pages)
+    return tuple(field for field in DESCRIPTION_FIELDS if spot in field.spots)
 
 
 def values_of(described: Any) -> dict[str, Any]:

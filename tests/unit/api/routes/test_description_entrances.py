@@ -30,8 +30,8 @@ from archive.model.description_fields import (
     TITLE,
     DescriptionField,
     FieldKind,
-    Page,
     Searched,
+    Spot,
     fields_on,
 )
 from ingestion.assembly import System
@@ -204,8 +204,8 @@ ENTRANCES: dict[str, tuple[Callable[..., Answer], tuple[DescriptionField, ...]]]
     "dry_run": (Entrances.dry_run, DESCRIPTION_FIELDS),
     "patch": (Entrances.patch, DESCRIPTION_FIELDS),
     "command_line": (Entrances.command_line, DESCRIPTION_FIELDS),
-    "deposit_page": (Entrances.deposit_page, fields_on(Page.DEPOSIT_FORM)),
-    "record_page": (Entrances.record_page, fields_on(Page.RECORD_FORM)),
+    "deposit_page": (Entrances.deposit_page, fields_on(Spot.DEPOSIT_FORM)),
+    "record_page": (Entrances.record_page, fields_on(Spot.RECORD_FORM)),
 }
 
 

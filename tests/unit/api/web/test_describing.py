@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from api.access.tables import UserRow
 from archive.database.tables import DocumentTypeRow, RecordRow
-from archive.model.description_fields import Page, fields_on
+from archive.model.description_fields import Spot, fields_on
 from archive.retention.access import access_rules
 from archive.retention.dates import START_EVENTS
 from archive.retention.schedule import PACK, load_pack, pack_folder, read_pack
@@ -105,7 +105,7 @@ def test_every_rule_that_a_field_starts_is_completed_from_the_page(page: Describ
     assert len(completed) == 54
     assert Counter(rule.start_event for rule in RULES if rule not in completed) == NO_FIELD
     assert {start.known_by for start in START_EVENTS.values() if start.known_by} <= {
-        field.name for field in fields_on(Page.RECORD_FORM)
+        field.name for field in fields_on(Spot.RECORD_FORM)
     }
 
 

@@ -133,7 +133,7 @@ def test_sentences_show_facts_that_the_document_names(entry_type: EntryType) -> 
     for other in re.findall(r"as `(\w+)`", facts):
         facts += rows()[other][1]
     shown = {name for text in entry_type.sentence.all for _, name, _, _ in Formatter().parse(text) if name}
-    shown |= {fact for fact, _, _ in entry_type.sentence.unless}
+    shown |= {fact for fact, _, _ in entry_type.sentence.otherwise}
     assert {name for name in shown if f"`{name}`" not in facts} == set()
 
 
