@@ -19,7 +19,7 @@ from archive.journal.types import EntryType, registered
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.ground.errors import Unavailable
 
-FOLLOWED: Final = tuple(one for one in EntryType if one.effects.index is not IndexEffect.NONE)
+FOLLOWED: Final = tuple(one for one in EntryType if one.effects.index.changes_the_index)
 """Entry types that change the index."""
 
 _BATCH_ENTRIES: Final = 200

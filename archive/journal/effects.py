@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, assert_never
+
+from archive.model.premis_types import PremisType
+from archive.model.vocabularies import require_complete
 
 
 class Subject(StrEnum):
@@ -24,22 +27,6 @@ class Subject(StrEnum):
         kind, colon, identity = subject.partition(":")
         named = self in {Subject.DEPOSIT, Subject.RECORD}
         return kind == self and bool(colon) == named and bool(identity) == named
-
-
-class PremisType(StrEnum):
-    """Event types that ``premis.json`` states for entries; those of stages come with their runs."""
-
-    INGESTION = "ingestion"
-    REGISTRATION = "registration"
-    METADATA_MODIFICATION = "metadata modification"
-    DERIVATION = "derivation"
-    REPLICATION = "replication"
-    FIXITY_CHECK = "fixity check"
-    POLICY_ASSIGNMENT = "policy assignment"
-    DELETION = "deletion"
-    TRANSFER = "transfer"
-    OTHER = "other"
-    """Chosen where no other term fits; never a default."""
 
 
 class Outcome(Enum):
@@ -69,12 +56,34 @@ class IndexEffect(Enum):
     REMOVE = "the record is not found any more"
     NONE = "nothing"
 
+    @property
+    def changes_the_index(self) -> bool:
+        """Whether the follower has anything to do."""
+        match self:
+            case IndexEffect.UPSERT | IndexEffect.REMOVE:
+                return True
+            case IndexEffect.NONE:
+                return False
+            case _:
+                assert_never(self)
+
 
 class ReplicaEffect(Enum):
     """Effect of an entry on the second store; the journal itself is always copied."""
 
     RECORD = "the record is copied again: new versions, locks, holds"
     JOURNAL = "the journal alone"
+
+    @property
+    def copies(self) -> bool:
+        """Whether the record is copied again."""
+        match self:
+            case ReplicaEffect.RECORD:
+                return True
+            case ReplicaEffect.JOURNAL:
+                return False
+            case _:
+                assert_never(self)
 
 
 class RebuildEffect(Enum):
@@ -91,6 +100,24 @@ class RebuildEffect(Enum):
     QUARANTINE = "a deposit's quarantine"
     RETRY = "the end of a quarantine"
     NONE = "nothing"
+
+    @property
+    def states_the_record(self) -> bool:
+        """Whether the entry states ``record.json`` and the inventory in force from there on."""
+        match self:
+            case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE:
+                return True
+            case RebuildEffect.RESTORE | RebuildEffect.HOLD | RebuildEffect.RELEASE:
+                return False
+            case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
+                return False
+            case RebuildEffect.NONE:
+                return False
+            case _:
+                assert_never(self)
+
+
+require_complete(IndexEffect, ReplicaEffect, RebuildEffect)
 
 
 @dataclass(frozen=True)

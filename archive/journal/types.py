@@ -17,12 +17,12 @@ from archive.journal.effects import (
     IndexEffect,
     Outcome,
     Premis,
-    PremisType,
     RebuildEffect,
     ReplicaEffect,
     Sentence,
     Subject,
 )
+from archive.model.premis_types import PremisType
 
 
 class EntryType(StrEnum):
@@ -236,7 +236,7 @@ def rebuilding(*effects: RebuildEffect) -> tuple[EntryType, ...]:
 
 KEPT: Final = rebuilding(RebuildEffect.KEEP)
 """Types of entries that make a record kept."""
-CHANGES: Final = rebuilding(RebuildEffect.KEEP, RebuildEffect.DESCRIBE, RebuildEffect.COMPLETE)
+CHANGES: Final = tuple(one for one in EntryType if one.effects.rebuild.states_the_record)
 """Types of entries that state a record.
 
 The last of them states ``record.json`` and the inventory in force.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, assert_never
 
+from archive.model.vocabularies import require_complete
+
 
 class FinalAction(StrEnum):
     """Final actions at the end of retention."""
@@ -48,6 +50,8 @@ class FinalAction(StrEnum):
             case _:
                 assert_never(self)
 
+
+require_complete(FinalAction)
 
 KEPT_FOR_EVER: Final = tuple(action for action in FinalAction if action.kept_for_ever)
 """For database queries."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.model.description_fields import Description
+from archive.model.premis_types import PremisType
 
 
 class Kind(StrEnum):
@@ -103,7 +104,7 @@ class ToolRun:
     inputs: dict[str, str]
     outputs: dict[str, str]
     detail: str | None = None
-    event: str = field(kw_only=True)
+    event: PremisType = field(kw_only=True)
 
 
 @dataclass(frozen=True)

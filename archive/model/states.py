@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, assert_never
 
+from archive.model.vocabularies import require_complete
+
 
 class RecordState(StrEnum):
     """States of a record."""
@@ -25,6 +27,8 @@ class RecordState(StrEnum):
             case _:
                 assert_never(self)
 
+
+require_complete(RecordState)
 
 GONE: Final = tuple(state for state in RecordState if state.gone)
 """For database queries; for one record, use its state's property."""

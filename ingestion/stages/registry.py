@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from archive.model.premis_types import PremisType
+
 
 @dataclass(frozen=True)
 class Step:
@@ -50,7 +52,7 @@ class StageSpec(Step):
     """
 
     failing: str
-    event: str
+    event: PremisType
     paged: bool = False
     checkpointed: bool = True
     replaced_by: str | None = None
@@ -64,7 +66,7 @@ SCREEN: Final = StageSpec(
     promise="Avant d’ouvrir le fichier.",
     outcome="Le contrôle est fait.",
     failing="Le fichier n’a pas été contrôlé : un logiciel malveillant n’est pas exclu.",
-    event="virus check",
+    event=PremisType.VIRUS_CHECK,
     checkpointed=False,
     partial=True,
 )
@@ -75,7 +77,7 @@ IDENTIFY: Final = StageSpec(
     promise="D’après son contenu, pas d’après son nom.",
     outcome="Le format est reconnu.",
     failing="Le format n’est pas reconnu : l’original est conservé tel quel.",
-    event="format identification",
+    event=PremisType.FORMAT_IDENTIFICATION,
     checkpointed=False,
 )
 NORMALISE: Final = StageSpec(
@@ -85,7 +87,7 @@ NORMALISE: Final = StageSpec(
     promise="Une image par page, sans perte.",
     outcome="Les pages sont prêtes.",
     failing="Les pages n’ont pas pu être préparées : l’original est conservé tel quel.",
-    event="normalization",
+    event=PremisType.NORMALIZATION,
     checkpointed=False,
 )
 RECOGNISE: Final = StageSpec(
@@ -95,7 +97,7 @@ RECOGNISE: Final = StageSpec(
     promise="Chaque mot, avec sa place sur la page.",
     outcome="Le texte est lu.",
     failing="Le texte n’a pas été lu : le document ne se trouve que par sa description.",
-    event="transcription",
+    event=PremisType.TRANSCRIPTION,
     paged=True,
     partial=True,
 )
@@ -106,7 +108,7 @@ CONVERT: Final = StageSpec(
     promise="Un format fait pour durer.",
     outcome="La copie durable est faite.",
     failing="Il n’y a pas de copie durable : seul l’original est conservé.",
-    event="derivation",
+    event=PremisType.DERIVATION,
     replaced_by="seal",
 )
 VALIDATE: Final = StageSpec(
@@ -116,7 +118,7 @@ VALIDATE: Final = StageSpec(
     promise="Le PDF/A est-il conforme ? Le document était-il signé ?",
     outcome="Les contrôles sont faits.",
     failing="Le format et les signatures n’ont pas été contrôlés.",
-    event="validation",
+    event=PremisType.VALIDATION,
 )
 SEAL: Final = StageSpec(
     name="seal",
@@ -125,7 +127,7 @@ SEAL: Final = StageSpec(
     promise="Le cachet du service et une date.",
     outcome="La copie durable est scellée.",
     failing="La copie durable n’est pas scellée.",
-    event="digital signature generation",
+    event=PremisType.DIGITAL_SIGNATURE_GENERATION,
 )
 
 STAGES: Final = (SCREEN, IDENTIFY, NORMALISE, RECOGNISE, CONVERT, VALIDATE, SEAL)

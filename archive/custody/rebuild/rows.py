@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from sqlalchemy.orm import Session
 
@@ -89,14 +89,15 @@ def _revisions(found: Found) -> list[RevisionRow]:
         if event.type not in CHANGES:
             continue
         after = found.earlier.get(event.facts["record"])
-        if event.type not in KEPT and before is not None and after is not None:
+        changes = _changes(registered(event.type), before, after) if before is not None and after is not None else None
+        if changes is not None:
             rows.append(
                 RevisionRow(
                     record_id=found.record_id,
                     revision=event.facts["revision"],
                     at=event.at,
                     agent=event.agent or _UNKNOWN_AGENT,
-                    changes=_changes(registered(event.type), before, after),
+                    changes=changes,
                     entry=event.n,
                 )
             )
@@ -104,11 +105,19 @@ def _revisions(found: Found) -> list[RevisionRow]:
     return rows
 
 
-def _changes(told: EntryType, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    match told.effects.rebuild:
+def _changes(told: EntryType, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what an entry changed, as its revision tells it; None when it makes no revision."""
+    effect = told.effects.rebuild
+    match effect:
         case RebuildEffect.COMPLETE:
             return {"representations": [sorted(f["kind"] for f in one["representations"]) for one in (before, after)]}
         case RebuildEffect.DESCRIBE:
             return dict(differences(before["description"], after["description"]))
-        case other:
-            raise ValueError(f"{told} makes no revision: {other}")
+        case RebuildEffect.KEEP | RebuildEffect.RESTORE | RebuildEffect.HOLD | RebuildEffect.RELEASE:
+            return None
+        case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
+            return None
+        case RebuildEffect.NONE:
+            return None
+        case _:
+            assert_never(effect)

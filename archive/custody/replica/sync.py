@@ -27,7 +27,6 @@ from archive.custody.replica.transfer import Fetched, Source, running
 from archive.custody.replica.versions import BATCH, behind, forget_former, rows_of
 from archive.database.engine import Database
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, TenantRow
-from archive.journal.effects import ReplicaEffect
 from archive.journal.types import EntryType
 from archive.objects import fixity, layout, ocfl
 from archive.objects.layout import CHECKPOINT, RecordFolder
@@ -37,7 +36,7 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
 _WRITERS: Final = 4
-FOLLOWED: Final = tuple(one for one in EntryType if one.effects.replica is ReplicaEffect.RECORD)
+FOLLOWED: Final = tuple(one for one in EntryType if one.effects.replica.copies)
 
 OnProgress = Callable[[str, int, int | None], None]
 

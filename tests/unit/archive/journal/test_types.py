@@ -12,6 +12,7 @@ from typing import assert_never
 
 import pytest
 
+from archive.custody.rebuild.rows import _changes
 from archive.custody.replica.sync import FOLLOWED as COPIED
 from archive.evidence import verify
 from archive.journal.effects import IndexEffect, Premis, RebuildEffect, ReplicaEffect, Sentence, Subject
@@ -96,6 +97,12 @@ def test_effects_go_with_the_subject(entry_type: EntryType) -> None:
     assert entry_type.effects.rebuild is RebuildEffect.NONE or entry_type.subject is of_rebuild(
         entry_type.effects.rebuild
     )
+
+
+def test_only_what_restates_a_record_that_was_kept_makes_a_revision() -> None:
+    form = {"representations": [{"kind": "original"}], "description": {"title": "x"}}
+    revisions = {one for one in EntryType if _changes(one, form, form) is not None}
+    assert revisions == set(CHANGES) - set(KEPT)
 
 
 def of_rebuild(effect: RebuildEffect) -> Subject | None:

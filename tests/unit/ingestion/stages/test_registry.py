@@ -14,6 +14,7 @@ from api.views.history import sentence
 from api.views.schemas import StageView
 from api.web.progress import badge, progress
 from archive.catalogue.premis import premis, stage_events
+from archive.model.premis_types import PremisType
 from archive.model.records import ToolRun
 from ingestion.processing.pipeline import pipeline
 from ingestion.processing.retry import _again
@@ -107,7 +108,7 @@ def test_the_pipeline_has_every_stage_once_in_order(stages: tuple[Stage, ...]) -
     ("given", "said"),
     [
         ([Whole(replace(SCREEN, name="polish"))], "does not know: polish"),
-        ([Whole(replace(SCREEN, event="other"))], "does not know: screen"),
+        ([Whole(replace(SCREEN, event=PremisType.OTHER))], "does not know: screen"),
         ([Whole(IDENTIFY), Whole(SCREEN)], "out of order"),
         ([Whole(SCREEN), Whole(SCREEN)], "out of order"),
         ([Whole(next(spec for spec in STAGES if spec.paged))], "paged is True"),
