@@ -43,6 +43,25 @@ def died(child: Child) -> None:
     child.running.wait(20)
 
 
+def started_by(around: Surroundings) -> int:
+    """The process that a worker has started."""
+    log = around.home / "logs" / "worker.log"
+    until = time.monotonic() + 20
+    while not log.read_text().strip() and time.monotonic() < until:
+        time.sleep(0.05)
+    other = int(log.read_text())
+    assert start_ticks(other) is not None
+    return other
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends, in good time."""
+    until = time.monotonic() + 20
+    while start_ticks(pid) is not None and time.monotonic() < until:
+        time.sleep(0.05)
+    return start_ticks(pid) is None
+
+
 def test_a_child_that_runs_is_left_alone(around: Surroundings, started: list[Child]) -> None:
     child = Child("api", SLEEPS, around)
     started.append(child)
@@ -78,17 +97,31 @@ def test_a_child_that_waits_is_not_started_before_its_time(around: Surroundings,
 def test_the_end_takes_what_a_child_started(around: Surroundings) -> None:
     child = Child("worker", [sys.executable, "-c", STARTS_ANOTHER], around)
     child.launch()
-    log = around.home / "logs" / "worker.log"
-    until = time.monotonic() + 20
-    while not log.read_text().strip() and time.monotonic() < until:
-        time.sleep(0.05)
-    other = int(log.read_text())
-    assert start_ticks(other) is not None
+    other = started_by(around)
     end_all([child])
-    until = time.monotonic() + 20
-    while start_ticks(other) is not None and time.monotonic() < until:
-        time.sleep(0.05)
-    assert start_ticks(other) is None
+    assert ends(other)
+
+
+def test_a_child_that_dies_takes_what_it_started(around: Surroundings, started: list[Child]) -> None:
+    child = Child("worker", [sys.executable, "-c", STARTS_ANOTHER], around)
+    started.append(child)
+    child.launch()
+    other = started_by(around)
+    assert child.running is not None
+    child.running.kill()
+    died(child)
+    assert child.tend()
+    assert ends(other)
+
+
+def test_a_death_after_a_calm_time_is_made_good_at_once(around: Surroundings, started: list[Child]) -> None:
+    child = Child("worker", DIES, around, failures=5)
+    started.append(child)
+    child.launch()
+    died(child)
+    child.started -= 3600  # it ran for an hour
+    assert child.tend()
+    assert child.start_at <= time.monotonic()
 
 
 def test_one_supervisor_serves_a_home(tmp_path: Path) -> None:

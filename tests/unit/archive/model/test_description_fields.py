@@ -145,6 +145,7 @@ def test_what_is_no_day_is_refused(field: DescriptionField, value: str) -> None:
 @pytest.mark.parametrize("field", DATES, ids=named)
 def test_a_day_beyond_which_no_duration_could_be_counted_is_refused(field: DescriptionField) -> None:
     assert end_date(LAST_DAY, 999, Unit.YEAR) == date(9999, 12, 31)
+    assert field.read(LAST_DAY.isoformat(), kept="") == LAST_DAY
     for value in ("9001-01-01", date.max):
         assert refusal(field, value).code == "bad_field"
 

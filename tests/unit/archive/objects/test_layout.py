@@ -246,3 +246,13 @@ def test_names_of_files_are_ours() -> None:
     with pytest.raises(ValueError, match="not the name of a report"):
         ocfl.report_name("../x.json")
     assert ocfl.attempt_name("v2/content/text/alto.xml") == "attempts/v2/text/alto.xml"
+
+
+@given(tenant=TENANTS, record=IDS, number=COUNTS, logical=LOGICAL)
+def test_a_version_does_not_own_what_lies_in_the_tenth_after_it(
+    tenant: str, record: str, number: int, logical: str
+) -> None:
+    folder = layout.record_folder(tenant, record)
+    own, other = (folder.key(f"v{n}/content/{logical}") for n in (number, number * 10))
+    assert folder.is_in_version(number, own)
+    assert not folder.is_in_version(number, other)
