@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NARROW, WIDE, Site
+from tests.browser.every_page import PAGES, address_of
 
 pytestmark = pytest.mark.browser
 
@@ -18,42 +19,9 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
-def pages(site: Site) -> dict[str, tuple[str | None, str]]:
-    """Name -> (role, address)."""
-    registre, convention = site.kept["registre"], site.kept["convention"]
-    return {
-        "connexion": (None, "/connexion"),
-        "lien": (None, "/connexion/inconnu"),
-        "verifier": (None, "/verifier"),
-        "accueil": ("platform_admin", "/"),
-        "depots": ("platform_admin", "/depots?tous=1"),
-        "depot": ("platform_admin", f"/depots/{registre['id']}"),
-        "depot avec réserve": ("platform_admin", f"/depots/{site.kept['chiffre']['id']}"),
-        "recepisse": ("platform_admin", f"/depots/{registre['id']}/recepisse"),
-        "recherche": ("platform_admin", "/recherche"),
-        "résultats": ("platform_admin", "/recherche?q=commune&document_type=registre"),
-        "aucun résultat": ("platform_admin", "/recherche?q=xylophonequadrature"),
-        "document": ("platform_admin", f"/documents/{registre['record_id']}?q=commune"),
-        "document gelé": ("archivist", f"/documents/{site.kept['chiffre']['record_id']}"),
-        "document signé": ("platform_admin", f"/documents/{convention['record_id']}"),
-        "etat": ("platform_admin", "/etat"),
-        "aide": (None, "/aide"),
-        "accessibilite": (None, "/accessibilite"),
-        "introuvable": ("platform_admin", "/rien-ici"),
-    }
-
-
-NAMES = [
-    "connexion", "lien", "verifier", "accueil", "depots", "depot", "depot avec réserve", "recepisse", "recherche",
-    "résultats", "aucun résultat", "document", "document gelé", "document signé", "etat", "aide", "accessibilite",
-    "introuvable",
-]  # fmt: skip
-
-
 def open_page(site: Site, visit: Visit, name: str, **options: object) -> Page:
-    role, path = pages(site)[name]
-    page = visit(role, **options)
-    page.goto(site.address + path)
+    page = visit(PAGES[name][0], **options)
+    page.goto(site.address + address_of(name, site.kept))
     page.complaints[:] = [c for c in page.complaints if "404" not in c]  # type: ignore[attr-defined]  # the error pages
     for details in page.locator("main details").all():
         details.evaluate("e => e.open = true")
@@ -61,7 +29,7 @@ def open_page(site: Site, visit: Visit, name: str, **options: object) -> Page:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(site: Site, visit: Visit, name: str, scheme: str) -> None:
     page = open_page(site, visit, name, color_scheme=scheme)
     page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -81,7 +49,7 @@ def test_axe_would_find_a_fault(site: Site, visit: Visit) -> None:
     assert "label" in {fault["id"] for fault in found["violations"]}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_nothing_scrolls_sideways_at_320_pixels(site: Site, visit: Visit, name: str) -> None:
     page = open_page(site, visit, name, viewport=NARROW)
     beyond = page.evaluate(
@@ -91,7 +59,7 @@ def test_nothing_scrolls_sideways_at_320_pixels(site: Site, visit: Visit, name: 
     assert page.evaluate("document.documentElement.scrollWidth") <= 320, beyond
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_main_targets_can_be_hit_by_a_thumb(site: Site, visit: Visit, name: str) -> None:
     page = open_page(site, visit, name, viewport=NARROW)
     small = page.evaluate(
@@ -107,7 +75,7 @@ def test_no_link_is_dead(site: Site, visit: Visit) -> None:
     page = visit("platform_admin", java_script_enabled=False)
     seen: dict[str, int] = {}
     dead = []
-    for _, path in pages(site).values():
+    for path in (address_of(name, site.kept) for name in PAGES):
         if path in {"/rien-ici", "/connexion/inconnu"}:
             continue
         page.goto(site.address + path)

@@ -1,0 +1,37 @@
+"""Every page that the browser looks at, told once: name, role of the visitor, address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+PAGES: Final[dict[str, tuple[str | None, str]]] = {
+    "connexion": (None, "/connexion"),
+    "lien": (None, "/connexion/inconnu"),
+    "verifier": (None, "/verifier"),
+    "accueil": ("platform_admin", "/"),
+    "depots": ("platform_admin", "/depots?tous=1"),
+    "depot": ("platform_admin", "/depots/{registre[id]}"),
+    "depot avec réserve": ("platform_admin", "/depots/{chiffre[id]}"),
+    "recepisse": ("platform_admin", "/depots/{registre[id]}/recepisse"),
+    "recherche": ("platform_admin", "/recherche"),
+    "résultats": ("platform_admin", "/recherche?q=commune&document_type=registre"),
+    "aucun résultat": ("platform_admin", "/recherche?q=xylophonequadrature"),
+    "document": ("platform_admin", "/documents/{registre[record_id]}?q=commune"),
+    "document gelé": ("archivist", "/documents/{chiffre[record_id]}"),
+    "document signé": ("platform_admin", "/documents/{convention[record_id]}"),
+    "etat": ("platform_admin", "/etat"),
+    "aide": (None, "/aide"),
+    "accessibilite": (None, "/accessibilite"),
+    "introuvable": ("platform_admin", "/rien-ici"),
+}
+"""Name -> (role, address); ``{registre[id]}`` is a member of the view of a kept sample."""
+
+
+def address_of(name: str, kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the address of a page.
+
+    Args:
+        kept: Deposit views of the samples, by name.
+    """
+    return PAGES[name][1].format(**kept)
