@@ -169,3 +169,13 @@ def test_a_type_of_a_later_version_is_not_taken_for_one_of_ours() -> None:
     assert known("RecordBurnt") is None
     with pytest.raises(ValueError, match="RecordBurnt"):
         registered("RecordBurnt")
+
+
+@pytest.mark.parametrize("kind", list(Subject))
+def test_a_subject_is_of_its_kind_and_names_what_must_have_a_name(kind: Subject) -> None:
+    named = kind in {Subject.DEPOSIT, Subject.RECORD}
+    assert kind.fits(f"{kind}:1") is named
+    assert kind.fits(kind) is not named
+    assert not kind.fits(f"{kind}:")
+    assert not kind.fits("other:1")
+    assert not kind.fits("")
