@@ -1,7 +1,7 @@
 """A real worker with the product's own settings, whose tasks only write down what they were given.
 
 As a program: ``python -m tests.contract.queue_worker URL OUT PROCESSES [CA]``. A subject ``slow…``
-takes a second.
+takes a second, ``slowest…`` four.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def main() -> None:
         os.write(descriptor, f"{kind} {subject}\n".encode())
         os.close(descriptor)
         if subject.startswith("slow"):
-            time.sleep(SLOW)
+            time.sleep(4 * SLOW if subject.startswith("slowest") else SLOW)
 
     def advance(subject: str) -> None:
         note("advance", subject)

@@ -88,7 +88,8 @@ class TaskQueueContract:
     ) -> None:
         working = worker(2)
         for number in range(8):
-            queue.send("pages", f"slow register:{number}", priority=6)
+            # both processes stay busy until batch and letter have reached the worker
+            queue.send("pages", f"{'slowest' if number < 2 else 'slow'} register:{number}", priority=6)
         working.wait(2)
         queue.send("advance", "slow batch", priority=5)
         queue.send("advance", "letter", priority=0)
