@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from api.access.tables import UserRow
 from api.web.assets import HTMX_INTEGRITY, STATIC, Assets
+from archive.database.tables import RecordRow
 from ingestion.assembly import System
+from ingestion.deposits.states import DepositState
+from ingestion.tables import DepositRow
 from signing.authority import ensure_generated
+from tests.holdings import keep
 
 Person = Callable[[str, str], tuple[UserRow, str]]
 OURS = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}
@@ -143,6 +148,21 @@ def test_a_page_asked_again_with_its_etag_is_not_sent_again(clerk: TestClient) -
     again = clerk.get(place, headers={"HX-Request": "true", "If-None-Match": tag})
     assert again.status_code == 304
     assert again.text == ""
+
+
+def test_a_document_kept_and_not_yet_findable_can_be_looked_at_and_asked_about_again(
+    clerk: TestClient, bare_system: System, tmp_path: Path
+) -> None:
+    place = send(clerk, ("a.pdf", b"%PDF-1.4 a")).headers["location"]
+    deposit = place.rpartition("/")[2]
+    record = keep(bare_system, tmp_path, 1, "a")
+    with bare_system.database.write() as session:
+        session.execute(update(RecordRow).where(RecordRow.id == record).values(deposit_id=deposit))
+        session.execute(update(DepositRow).where(DepositRow.id == deposit).values(state=DepositState.KEPT))
+    page = clerk.get(place).text
+    assert "data-over" not in page
+    assert f'href="/documents/{record}"' in page
+    assert f'href="{place}">Actualiser la page</a>' in page
 
 
 def test_htmx_gets_the_block_alone(clerk: TestClient) -> None:
