@@ -30,9 +30,7 @@ def rehearse_restore(
     report: Annotated[Path | None, typer.Option(help="Fichier du compte rendu signé.", dir_okay=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Restaure la dernière sauvegarde à côté, la compare au journal et au magasin, et rend un
-    compte rendu signé.
-    """
+    """Restaure la dernière sauvegarde à côté, la compare à ce qui tourne, signe le résultat."""
     from ingestion.operations.backup import latest
     from ingestion.operations.rehearsal import rehearse
 

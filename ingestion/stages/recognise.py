@@ -110,13 +110,16 @@ class Recognise:
             remarks=_remarks(facts),
         )
 
-    def _tool(self) -> tuple[str, str]:
-        """Return engine and version; asked once a process, as the installed version stays."""
+    def _tool(self) -> tuple[str, str | None]:
+        """Return engine and version; asked once a process, as the installed version stays.
+
+        The version is None if the engine could not be asked: nothing else is one.
+        """
         if self._engine not in _VERSIONS:
             try:
                 said = self._sandbox.call("engine_version", {"engine": self._engine})
-            except ToolFailed as error:
-                return self._engine, error.reason
+            except ToolFailed:
+                return self._engine, None
             _VERSIONS[self._engine] = str(said["version"])
         return self._engine, _VERSIONS[self._engine]
 

@@ -115,21 +115,22 @@ class AltoWriter:
 
     Args:
         out: Stream to write to.
-        software: Name and version of the program that read the pages.
+        software: Name of the program that read the pages, and its version where it is known.
         language: Language of the text, as BCP 47.
     """
 
-    def __init__(self, out: BinaryIO, software: tuple[str, str], language: str = "fr") -> None:
+    def __init__(self, out: BinaryIO, software: tuple[str, str | None], language: str = "fr") -> None:
         self._out = out
         self._language = language
-        name, version = (_clean(text) for text in software)
+        name = _escaped(_clean(software[0]))
+        version = "" if software[1] is None else f"<softwareVersion>{_escaped(_clean(software[1]))}</softwareVersion>"
         self._write(
             f'<?xml version="1.0" encoding="UTF-8"?>\n<alto xmlns="{NAMESPACE}" '
             'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
             f'xsi:schemaLocation="{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-4.xsd" '
             'SCHEMAVERSION="4.4">\n<Description><MeasurementUnit>inch1200</MeasurementUnit>'
             '<Processing ID="reading"><processingSoftware>'
-            f"<softwareName>{_escaped(name)}</softwareName><softwareVersion>{_escaped(version)}</softwareVersion>"
+            f"<softwareName>{name}</softwareName>{version}"
             "</processingSoftware></Processing></Description>\n<Layout>\n"
         )
 
@@ -285,7 +286,9 @@ def _page(element: Any) -> PageText:
         )
         for block in element.iter(f"{{{NAMESPACE}}}TextBlock")
     )
-    source: Any = _SOURCE_OF.get(element.get("PAGECLASS", "ocr"), "ocr")
+    source: Any = _SOURCE_OF.get(element.get("PAGECLASS"))
+    if source is None:  # how a page was read is stated, never supposed
+        raise ValueError("a page that does not say how it was read")
     number = int(element.get("PHYSICAL_IMG_NR"))
     return PageText(number, int(element.get("WIDTH")), int(element.get("HEIGHT")), source, blocks)
 

@@ -86,7 +86,7 @@ class Composed:
         inside = [*_whole_proc(service), *self._as_user(name), *_command(service, image)]
         with self.log(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [*self.networks.places[name].enter, *self._jail(name, image), *inside],
+                [*self.networks.places[name].enter, *self._enclosure(name, image), *inside],
                 env=self._environment(name, image),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -158,13 +158,13 @@ class Composed:
             folders: Folder on this machine -> where it is mounted in the service.
         """
         image = stand_in(self.services[name]["image"])
-        jail = self._jail(name, image)
-        at = jail.index("--remount-ro")
+        enclosure = self._enclosure(name, image)
+        at = enclosure.index("--remount-ro")
         for source, target in folders.items():
-            jail[at:at] = [*_folders(target), "--bind", str(source), target]
+            enclosure[at:at] = [*_folders(target), "--bind", str(source), target]
         inside = [*_whole_proc(self.services[name]), *self._as_user(name), *command]
         return subprocess.run(
-            [*self.networks.places[name].enter, *jail, *inside],
+            [*self.networks.places[name].enter, *enclosure, *inside],
             env=self._environment(name, image),
             capture_output=True,
             text=True,
@@ -225,7 +225,7 @@ class Composed:
 
     # -- a service's own world
 
-    def _jail(self, name: str, image: StandIn) -> list[str]:
+    def _enclosure(self, name: str, image: StandIn) -> list[str]:
         service = self.services[name]
         bwrap = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", name, "--die-with-parent"]
         mounts = sorted(self._mounts(service, name))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,24 @@ def test_bytes_are_counted_and_hashed_while_they_are_written(tmp_path: Path) -> 
         assert spool.digests.sha512 == hashlib.sha512(b"un courrier").hexdigest()
     assert list((tmp_path / "spool").iterdir()) == []
     spool.discard()
+
+
+def test_bytes_and_their_folder_are_on_disk_before_anybody_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, int]] = []
+    real = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        real(descriptor)
+        status = os.fstat(descriptor)
+        synced.append((status.st_ino, status.st_size if stat.S_ISREG(status.st_mode) else -1))
+
+    with Spool(tmp_path / "a.part", 4) as spool:
+        spool.write(b"1234")
+        monkeypatch.setattr(os, "fsync", recorded)
+        spool.sync()
+        assert synced == [(spool.path.stat().st_ino, 4), (tmp_path.stat().st_ino, -1)]
 
 
 def test_the_limit_is_the_last_byte_taken(tmp_path: Path) -> None:

@@ -194,6 +194,18 @@ def test_long_documents_go_in_chunks(sandbox: Sandbox, tmp_path: Path) -> None:
     assert plan(60, with_fonts=60) == ((1, 50), (51, 60))
 
 
+def test_an_engine_that_cannot_be_asked_has_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(Sandbox):
+        def call(self, *_: object, **__: object) -> dict[str, object]:
+            raise ToolFailed("crashed", "SIGKILL")
+
+    monkeypatch.setattr("ingestion.stages.recognise._VERSIONS", {})
+    identified = {"family": "pdf", "readable": True, "pages": 1, "pages_with_fonts": 0}
+    stage = Recognise(Silent(), load_settings({}).ingestion)
+    result = stage.run(StageInput(tmp_path, {"received": tmp_path}, {"identify": identified}))
+    assert (result.state, result.tool, result.tool_version) == ("failed", "tesserocr", None)
+
+
 def test_a_page_task_that_was_lost_fails_the_stage_but_keeps_the_rest(
     stages: tuple[Stage, ...], tmp_path: Path
 ) -> None:

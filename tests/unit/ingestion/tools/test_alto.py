@@ -15,9 +15,9 @@ from ingestion.tools.sandboxed.word_boxes import joined, makes_sense
 NAMES = {"a": NAMESPACE}
 
 
-def written(*pages: PageText) -> bytes:
+def written(*pages: PageText, version: str | None = "2.13 <&>") -> bytes:
     out = io.BytesIO()
-    writer = AltoWriter(out, ("tesserocr", "2.13 <&>"))
+    writer = AltoWriter(out, ("tesserocr", version))
     for page in pages:
         writer.add(page)
     writer.end()
@@ -41,6 +41,19 @@ CUT = PageText(
         ((word("<&\"'>", 0, 200),),),
     ),
 )
+
+
+def test_a_version_that_nobody_knows_is_not_written() -> None:
+    software = etree.fromstring(written(CUT, version=None)).find(".//a:processingSoftware", NAMES)
+    assert software is not None
+    assert [etree.QName(child).localname for child in software] == ["softwareName"]
+
+
+@pytest.mark.parametrize("stated", [b"", b' PAGECLASS="print"'])
+def test_how_a_page_was_read_is_never_supposed(stated: bytes) -> None:
+    silent = written(CUT).replace(b' PAGECLASS="ocr"', stated)
+    with pytest.raises(ValueError, match="how it was read"):
+        list(pages_of(silent))
 
 
 def test_it_is_what_alto_4_4_asks_for() -> None:
