@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
+from archive.catalogue.premis_xml import premis_xml
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, TenantRow
 from archive.evidence import verify
@@ -170,7 +171,9 @@ class Evidence:
         record = json.loads(record_json)
         told = _Contents()
         told.add("record.json", record_json)
-        told.add("premis.json", self._whole(known, folder.key(state[ocfl.PREMIS_JSON].path)))
+        premis_json = self._whole(known, folder.key(state[ocfl.PREMIS_JSON].path))
+        told.add("premis.json", premis_json)
+        told.add("premis.xml", premis_xml(record, json.loads(premis_json)))
         told.add("inventory.json", inventory)
         for name, pem in self._certificates().items():
             told.add(f"certificates/{name}.pem", pem)

@@ -85,7 +85,7 @@ def run(folder: Path, *arguments: str, python: str = sys.executable, before: tup
 def test_names_are_in_the_order_of_the_format(bundle: bytes, record: str) -> None:
     names = zipfile.ZipFile(io.BytesIO(bundle)).namelist()
     assert names[:5] == ["LISEZMOI.txt", "README.txt", "verify.py", "manifest.json", "manifest.note"]
-    assert names[5:8] == ["record.json", "premis.json", "inventory.json"]
+    assert names[5:9] == ["record.json", "premis.json", "premis.xml", "inventory.json"]
     assert names[-1] == "receipt.json"
     assert {
         "representations/original.pdf",
