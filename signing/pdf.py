@@ -27,6 +27,7 @@ from signing.cms import signature_of, signed_message, with_token
 from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Corrupt, Refused
 from signing.port import Signer, Timestamper
+from signing.validity import require_valid_seal
 from signing.verdict import SignatureFinding, SignatureReport
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def complete(
     timestamper: Timestamper | None,
     *,
     source: Path | None = None,
+    clock: Clock = utc_now,
 ) -> SealFacts:
     """Seal a prepared file in place; runs where the key is and works on bytes only.
 
@@ -194,11 +196,13 @@ def complete(
         signer: Holds the seal's key.
         timestamper: Attests the time; without one the seal is only B-B.
         source: The file before; when given, it is compared with the result.
+        clock: The moment at which the seal's certificates must be good.
 
     Raises:
         Corrupt: If the file is not what ``prepare`` described.
-        Unavailable: If the signer or the authority does not answer.
+        Unavailable: If the signer or the authority does not answer, or is outside its validity.
     """
+    require_valid_seal(signer, clock())
     with target.open("r+b") as file:
         room = _checked_hole(file, target, prepared, signer)
         if source is not None and not _starts_with(file, source):
@@ -231,7 +235,7 @@ def seal_file(
 ) -> SealFacts:
     """Prepare and complete in one process; only for files of our own."""
     prepared = prepare(source, target, certificate=signer.certificate, chain=signer.chain, at=clock())
-    return complete(target, prepared, signer, timestamper, source=source)
+    return complete(target, prepared, signer, timestamper, source=source, clock=clock)
 
 
 def validate(path: Path, roots: Sequence[bytes], at: datetime) -> SignatureReport:

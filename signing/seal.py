@@ -15,6 +15,7 @@ from signing.ground.clock import utc_now
 from signing.port import Signer, Timestamper
 from signing.reasons import sentence
 from signing.timestampers.rfc3161 import verify_token
+from signing.validity import require_valid_seal
 from signing.verdict import SignatureFinding, Verdict
 
 
@@ -30,9 +31,11 @@ def detached(
         at: Claimed time; by default the present.
 
     Raises:
-        Unavailable: If the signer or the authority does not answer.
+        Unavailable: If the signer or the authority does not answer, or is outside its validity.
     """
-    sealed = signed_message(signer, digest=hashlib.sha256(message).digest(), signing_time=at or utc_now())
+    moment = at or utc_now()
+    require_valid_seal(signer, moment)
+    sealed = signed_message(signer, digest=hashlib.sha256(message).digest(), signing_time=moment)
     if timestamper is not None:
         sealed = with_token(sealed, timestamper.token(hashlib.sha256(signature_of(sealed)).digest()))
     return bytes(sealed.dump())

@@ -282,6 +282,20 @@ def _timestamps() -> Finding:
     return Finding("Horodatage", WIDER, "local", "non probatif", "Donnez CHARTRIER_TSA_URLS pour une vraie autorité.")
 
 
+def _deadlines() -> Finding:
+    from api.operations.deadlines import NAMES, deadlines
+
+    now, part = system().clock(), "Échéances"
+    found = deadlines(system())
+    said = " ; ".join(
+        f"{NAMES[one.what].lower()} : {one.validity.ends:%Y-%m-%d} ({one.days_left(now)} jours)" for one in found
+    )
+    level = max((one.level(now) for one in found), default=0)
+    facts = {"days_left": {one.what: one.days_left(now) for one in found}}
+    action = "Remplacez à temps ce qui expire : « chartrier seal replace », ou une autre autorité." if level else ""
+    return Finding(part, (GOOD, WIDER, WIDER, WRONG)[level], "", said, action, facts)
+
+
 def _antivirus() -> Finding:
     named = settings().ingestion.clamd_socket
     places = [named] if named else ["/run/clamav/clamd.ctl", "/var/run/clamav/clamd.ctl", "/run/clamd.scan/clamd.sock"]
@@ -349,6 +363,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "Index": _index,
     "Cachet": _seal,
     "Horodatage": _timestamps,
+    "Échéances": _deadlines,
     "Antivirus": _antivirus,
     "veraPDF": _verapdf,
     "Ghostscript": _program(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
 from datetime import datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
@@ -31,11 +32,12 @@ from archive.database.tables import (
     StoreProbeRow,
     VerificationRow,
 )
+from archive.journal.proof_calendar import calendar
 from archive.model.states import RecordState
 from ingestion.deposits.states import UNFINISHED
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow, StageRunRow
 from search.follower import FOLLOWED
-from signing.ground.errors import Unavailable
+from signing.ground.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -64,6 +66,7 @@ class Measures:
         self._duties(session, now)
         self._fixity(session, now)
         self._custody(session, now)
+        self._deadlines(session, now)
 
     def of_parts(self, session: Session, away: Set[str]) -> None:
         """Set the gauges that other servers must be asked for.
@@ -180,6 +183,12 @@ class Measures:
         kept = sum(session.scalar(select(func.count()).select_from(t)) or 0 for t in (RepresentationRow, StoredFileRow))
         there = session.scalar(select(func.count()).select_from(CopyRow).where(CopyRow.record_id.is_not(None))) or 0
         missing.set(max(0, kept - there))
+
+    def _deadlines(self, session: Session, now: datetime) -> None:
+        left = self._gauge("chartrier_proof_days_left", "Days until a certificate of proofs ends.", ["what"])
+        with suppress(Refused):  # a seal that can't be read is told by doctor
+            for deadline in calendar(session, self._system.signer, self._system.timestamper):
+                left.labels(deadline.what).set(deadline.days_left(now))
 
     # -- parts
 

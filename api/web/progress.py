@@ -141,6 +141,10 @@ def badge(view: View) -> Badge:
         return _kept_badge(view)
     running = next((stage for stage in view["stages"] if stage["state"] == "running"), None)
     if running is None:
+        held = next((stage for stage in view["stages"] if stage["state"] == "waiting" and stage["detail"]), None)
+        if held is not None:
+            act = said(step_named(held["name"]).label)
+            return Badge("warn", "clock", _("{act} en attente", act=act), said(held["detail"]))
         return Badge("wait", "clock", _("Reçu, en attente"), _("Vous pouvez fermer cette page."))
     reason = pages_read(running["done"] or 0, running["total"]) if running["total"] else NOTHING
     return Badge("wait", "clock", _("{act} en cours", act=said(step_named(running["name"]).label)), reason)

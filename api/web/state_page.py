@@ -11,6 +11,7 @@ from cryptography import x509
 from markupsafe import Markup
 
 from api.http.i18n import _, ngettext, said
+from api.operations.deadlines import NAMES, deadlines
 from api.operations.health import AWAY, DEGRADED, OK, Component, Health
 from api.operations.holdings_state import Checkpoint, HoldingsState, NotIntact, holdings_state
 from api.web import quantities
@@ -39,6 +40,12 @@ _BADGES = {
 _BANDS = ("Un agent devant son écran", "Dépôts en nombre", "Travaux de nuit")
 """French name of each band of priorities of the queue."""
 _EXPIRY_WARNING = timedelta(days=90)
+_DEADLINES = (
+    ("ok", "check", "Lointaine"),
+    ("none", "clock", "Dans l’année"),
+    ("warn", "warn", "Proche"),
+    ("bad", "cross", "À remplacer"),
+)
 _RUNS = {"reconcile": "Rapprochement", "copies": "Seconde copie", "rebuild": "Reconstruction"}
 
 
@@ -100,6 +107,16 @@ class Seal:
 
 
 @dataclass(frozen=True)
+class ShownDeadline:
+    """A certificate that ends: what rests on it, its last day, and the days left."""
+
+    name: Markup
+    badge: Badge
+    until: str
+    left: Markup
+
+
+@dataclass(frozen=True)
 class Disk:
     """Space on the disk of the data folder, in words."""
 
@@ -135,6 +152,7 @@ class StatePage:
     integrity: Integrity
     inspections: tuple[Inspection, ...]
     seal: Seal
+    deadlines: tuple[ShownDeadline, ...]
     timestamper: str
     timestamps_probative: bool
     enforced: bool
@@ -171,6 +189,7 @@ def state_page(system: System, health: Health, tenant: str) -> StatePage:
         ),
         inspections=tuple(_inspections(system)),
         seal=_seal(system, now),
+        deadlines=tuple(_deadlines(system, now)),
         timestamper=system.timestamper.name,
         timestamps_probative=system.timestamper.probative,
         enforced=str(system.store.assurance) == "enforced",
@@ -285,3 +304,20 @@ def _seal(system: System, now: datetime) -> Seal:
     else:
         badge = Badge("ok", "seal", _("Valable"))
     return Seal(badge, subject, quantities.day(until), probative)
+
+
+def _deadlines(system: System, now: datetime) -> list[ShownDeadline]:
+    """Return what ends and when; nothing while the database or the signer is away."""
+    try:
+        found = deadlines(system)
+    except ChartrierError:
+        return []
+    shown = []
+    for one in found:
+        kind, icon, word = _DEADLINES[one.level(now)]
+        days = one.days_left(now)
+        left = ngettext("{n} jour restant", "{n} jours restants", days) if days >= 0 else _("Expiré")
+        shown.append(
+            ShownDeadline(_(NAMES[one.what]), Badge(kind, icon, _(word)), quantities.day(one.validity.ends), left)
+        )
+    return shown

@@ -18,7 +18,7 @@ from ingestion.processing.packaging import pack, verdicts
 from ingestion.processing.run import DepositRun, pages_in
 from ingestion.processing.workspace import Workspace
 from ingestion.stages.port import Detail, PagedStage, Stage, StageResult, is_paged
-from ingestion.stages.registry import KEEP
+from ingestion.stages.registry import KEEP, Step
 from ingestion.tables import DepositRow
 from signing.ground.errors import Unavailable
 
@@ -57,15 +57,17 @@ class _Advance:
         self._context = context
         self._claim = claim
         self._run = run
+        self._now: Step = KEEP
 
     def to_the_end(self) -> None:
         """Run all stages, then ``keep``; stop when page tasks continue or the file is infected."""
         try:
             if not self._stages():
                 return
-        except Unavailable:
+        except Unavailable as error:
             if self._run.pending:  # commit what was done, even if something does not answer now
                 commits.commit(self._context, self._claim, self._run)
+            commits.note_waiting(self._context, self._claim, self._now, error)
             raise
         if self._run.pending:
             commits.commit(self._context, self._claim, self._run, running=KEEP)
@@ -77,6 +79,7 @@ class _Advance:
         for stage in self._context.stages:
             if self._run.recall(stage):
                 continue
+            self._now = stage.spec
             if self._run.pending and time.monotonic() - committed_at > _BREATH:
                 commits.commit(self._context, self._claim, self._run, running=stage.spec)
                 committed_at = time.monotonic()

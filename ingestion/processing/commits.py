@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +13,13 @@ from sqlalchemy.orm import Session
 from archive.journal.types import EntryType
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState, urgency
+from ingestion.processing.attempt import storable
 from ingestion.processing.claims import Claim
 from ingestion.processing.context import RunContext
-from ingestion.processing.run import DepositRun, StageRun, pages_in
+from ingestion.processing.run import OVER, DepositRun, StageRun, pages_in
 from ingestion.stages.registry import KEEP, Step
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
+from signing.ground.errors import Unavailable
 
 
 def commit(
@@ -53,6 +56,22 @@ def commit(
         if in_transaction is not None:
             in_transaction(session)
     run.pending.clear()
+
+
+def note_waiting(context: RunContext, claim: Claim, step: Step, error: Unavailable) -> None:
+    """Store why a stage waits, for the deposit's page; the stage stays to be done."""
+    reason = {"code": error.code, "text": error.detail, "values": storable(error.values)}
+    with suppress(Unavailable), context.database.write() as session:
+        row = session.get(StageRunRow, (claim.deposit_id, step.name))
+        if row is not None and (row.state in OVER or row.detail == reason):
+            return
+        now = context.clock()
+        claim.touch(session, version=DepositRow.version + 1, updated_at=now)
+        if row is None:
+            row = _running(claim.deposit_id, step, now, None)
+            row.started_at = None
+            session.add(row)
+        row.state, row.detail = "waiting", reason
 
 
 def fan_out(

@@ -32,7 +32,8 @@ class Seal:
         """Make ``sealed.pdf``.
 
         Raises:
-            Unavailable: The key or the time-stamping authority does not answer.
+            Unavailable: The key or the time-stamping authority does not answer, or is outside its
+                validity.
         """
         if "archival.pdf" not in given.files:
             return skipped("nothing_to_seal", "Il n’y a pas de version PDF/A à sceller.")
@@ -49,7 +50,7 @@ class Seal:
             return failed(error)
         except ValueError:
             return failed_because("pdf_unreadable")
-        sealed = complete(made, prepared, self._signer, self._timestamper, source=source)
+        sealed = complete(made, prepared, self._signer, self._timestamper, source=source, clock=self._clock)
         with made.open("rb") as file:
             os.fsync(file.fileno())
         seal = {

@@ -11,6 +11,7 @@ from asn1crypto import cms, core, tsp
 from signing.cms import signed_message
 from signing.ground.clock import Clock, utc_now
 from signing.signers.pem import PemSigner
+from signing.validity import broken_link
 
 POLICY = "2.25.207473613908187213586021563841170231049"
 """Policy of the local authority: an identifier drawn from a UUID, registered with nobody."""
@@ -51,12 +52,15 @@ class LocalAuthority:
             return _refusal("bad_data_format")
         if algorithm not in {"sha256", "sha384", "sha512"} or size != hashlib.new(algorithm).digest_size:
             return _refusal("bad_alg")
+        now = self._clock()
+        if broken_link((self._signer.certificate, *self._signer.chain), now) is not None:
+            return _refusal("time_not_available")
         statement: dict[str, Any] = {
             "version": "v1",
             "policy": POLICY,
             "message_imprint": imprint,
             "serial_number": secrets.randbits(127) | 1,
-            "gen_time": self._clock(),
+            "gen_time": now,
             "accuracy": {"seconds": 1},
         }
         if nonce is not None:

@@ -18,6 +18,7 @@ from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Unavailable
 from signing.settings import SigningSettings
 from signing.timestampers.local import LocalAuthority, TimeStampAnswer
+from signing.validity import require_valid_authority
 from signing.verdict import Verdict
 
 Transport = Callable[[bytes], bytes]
@@ -133,7 +134,8 @@ class Rfc3161Timestamper:
         probative: Whether the authority is an outside one.
         clock: A token far from this time is refused.
         policy: Policy to ask for; a token under another one is refused.
-        known: DER certificates that tokens will carry, if they are known before the first token.
+        known: DER certificates that tokens will carry, if they are known before the first token:
+            none is asked for while one of them is not good.
     """
 
     def __init__(
@@ -153,7 +155,8 @@ class Rfc3161Timestamper:
         self._probative = probative and bool(roots)
         self._clock = clock
         self._policy = policy
-        self._seen = tuple(known)
+        self._known = tuple(known)
+        self._seen = self._known
 
     @property
     def name(self) -> str:
@@ -174,8 +177,9 @@ class Rfc3161Timestamper:
         """Return a checked token over a SHA-256 digest.
 
         Raises:
-            Unavailable: If no authority gave one that holds.
+            Unavailable: If no authority gave one that holds, or ours is outside its validity.
         """
+        require_valid_authority(self._known, self._clock())
         faults: list[str] = []
         for transport in self._transports:
             try:
@@ -277,5 +281,5 @@ def load_timestamper(settings: SigningSettings, clock: Clock = utc_now) -> Rfc31
         name="Horodatage local — non probant",
         probative=False,
         clock=clock,
-        known=[stamper.public_bytes(Encoding.DER)],
+        known=[stamper.public_bytes(Encoding.DER), anchor],
     )

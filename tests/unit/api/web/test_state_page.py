@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from api.web.state_page import state_page
 from archive.database.tables import VerificationRow
 from ingestion.assembly import System
 from ingestion.tables import DepositRow
+from signing.validity import Validity
 from tests.holdings import keep, receive
 
 
@@ -41,6 +43,22 @@ def test_what_waits_is_counted_by_who_waits(house: System) -> None:
     assert [item.number for item in page.queue] == [1, 0, 1]
     assert [item.age == "–" for item in page.queue] == [False, True, False]
     assert page.oldest != ""
+
+
+def test_what_ends_is_said_with_its_days(house: System) -> None:
+    page = state_page(house, Health(house), "a")
+    assert [str(item.name) for item in page.deadlines] == ["Cachet", "Autorité d’horodatage", "Racine"]
+    assert [item.badge.kind for item in page.deadlines] == ["ok"] * 3
+    house.publisher.publish(force_token=True)
+    names = [str(item.name) for item in state_page(house, Health(house), "a").deadlines]
+    assert names[-1] == "Horodatage des scellements"
+    end = Validity.of(house.signer.certificate).ends
+    for days, kind in ((366, "ok"), (364, "none"), (89, "warn"), (29, "bad"), (-1, "bad")):
+        house.clock = lambda days=days: end - timedelta(days=days)  # type: ignore[misc]
+        seal = state_page(house, Health(house), "a").deadlines[0]
+        assert seal.badge.kind == kind, days
+        expected = f"{days} jours restants" if days > 0 else "Expiré"
+        assert str(seal.left).replace("\u202f", " ").replace("\xa0", " ") == expected
 
 
 def test_what_is_not_intact_is_named(house: System, tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from api.web.progress import badge
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
 from archive.holdings.verify import verify
 from archive.model.records import Remark
@@ -17,6 +19,9 @@ from ingestion.stages.port import Detail, StageInput, StageResult
 from ingestion.tables import DepositRow, OutboxRow, PageTaskRow, StageRunRow
 from signing.ground.clock import utc_now
 from signing.ground.errors import Corrupt, Refused, Unavailable
+from signing.settings import SigningSettings
+from signing.signers.pem import load_signer
+from signing.validity import Validity, require_valid_seal
 from tests.unit.ingestion.processing.making import Made, Works, leaves, made, ordinary, says
 
 
@@ -154,6 +159,37 @@ def test_what_is_away_is_tried_again_and_costs_no_attempt(works: Works) -> None:
     assert row.lease_until is not None
     assert row.lease_until > utc_now()
     assert not works.runner(list(stages.values())).advance(deposit_id), "it rests"
+
+
+def test_a_seal_outside_its_validity_lets_a_deposit_wait_and_its_page_says_why(works: Works, keys: Path) -> None:
+    signer = load_signer(SigningSettings(keys=keys))
+    after = Validity.of(signer.certificate).ends + timedelta(days=1)
+
+    def expired(given: StageInput) -> StageResult:
+        require_valid_seal(signer, after)
+        raise AssertionError("sealed outside validity")
+
+    stages = ordinary()
+    deposit_id = works.bench.receive(b"received").deposit.id
+    works.runner([*list(stages.values())[:-1], Made("seal", expired)]).advance(deposit_id)
+    row, shown = works.bench.deposit(deposit_id), works.shown(deposit_id)
+    assert (row.state, row.attempts, row.problem) == ("working", 0, None)
+    assert row.lease_until is not None
+    assert row.lease_until > utc_now() + timedelta(seconds=30), "it does not ask again at once"
+    seal = next(stage for stage in shown["stages"] if stage["name"] == "seal")
+    assert seal["state"] == "waiting"
+    assert "rien n’est scellé en dehors" in seal["detail"]
+    assert badge(shown).kind == "warn"
+    assert "rien n’est scellé en dehors" in badge(shown).reason
+    assert {stage["state"] for stage in shown["stages"]} == {"done", "waiting"}
+    assert "StageFailed" not in works.journal()
+
+    with works.bench.database.write() as session:
+        session.get_one(DepositRow, deposit_id).lease_until = None
+    works.drain(works.runner(list(stages.values())))
+    shown = works.shown(deposit_id)
+    assert shown["state"] == "kept"
+    assert [stage["detail"] for stage in shown["stages"] if stage["name"] == "seal"] == [None]
 
 
 def test_costly_work_is_not_done_twice(works: Works) -> None:
