@@ -4,16 +4,19 @@ sample.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.e2e.schemas import strict
 from tests.servers.fsck import accepts
 from tests.servers.presence import absent, program, verapdf
 from tests.servers.service import Service, deposit
@@ -120,3 +123,15 @@ def _only_cryptography(venv: Path) -> None:
         shutil.copytree(here / package, there / package)
     for extension in here.glob("_cffi_backend*"):
         shutil.copy(extension, there)
+
+
+def test_every_bundle_is_what_the_published_schemas_say(
+    client: httpx2.Client, records: dict[str, dict[str, Any]]
+) -> None:
+    for name, record in records.items():
+        content = client.get(f"/api/v1/records/{record['id']}/evidence", params={"content": "digests"}).content
+        with zipfile.ZipFile(io.BytesIO(content)) as bundle:
+            for schema in ("record", "manifest"):
+                told = json.loads(bundle.read(f"{schema}.json"))
+                faults = [f"{fault.json_path}: {fault.message}" for fault in strict(schema).iter_errors(told)]
+                assert faults == [], (name, schema)
