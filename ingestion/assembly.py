@@ -113,7 +113,8 @@ class System:
         """Stores: the object on which the verbs of ``archive.holdings`` work."""
         from archive.holdings.stores import Stores
 
-        return Stores(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+        horizon = self.settings.archive.lock_horizon_days
+        return Stores(self.database, self.ledger, self.store, self.clock, horizon, self.log_key.vkey)
 
     @cached_property
     def register(self) -> Register:

@@ -30,6 +30,7 @@ class Stores:
         ledger: The journal's sequencer.
         store: Objects with the bytes of the records.
         horizon: How many days ahead locks reach; 0 = the whole retention at once.
+        vkey: Verifier key of the journal; None: no published journal can be believed.
     """
 
     database: Database
@@ -37,6 +38,7 @@ class Stores:
     store: ObjectStore
     clock: Clock
     horizon: int
+    vkey: str | None = None
 
     @property
     def today(self) -> date:

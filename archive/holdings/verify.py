@@ -19,6 +19,7 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
 from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
+from archive.holdings.inclusion import Sequenced, check_inclusion
 from archive.holdings.stores import Stores
 from archive.journal.merkle import leaf_hash
 from archive.journal.sequencer import Ledger
@@ -83,6 +84,7 @@ class Promise:
     Attributes:
         values: Columns of the catalogue's row.
         entries: Entries about the record: number, body, leaf hash.
+        sequenced: The same with those about its deposit, to be found in the published journal.
     """
 
     record_id: str
@@ -90,6 +92,7 @@ class Promise:
     values: Mapping[str, Any]
     objects: tuple[Placed, ...]
     entries: tuple[tuple[int, bytes, str], ...]
+    sequenced: Sequenced
 
     @classmethod
     def load(cls, session: Session, row: RecordRow) -> Promise:
@@ -102,6 +105,7 @@ class Promise:
             {column.key: getattr(row, column.key) for column in RecordRow.__table__.columns},
             tuple(catalogue.placed(session, row.id)),
             tuple((e.n, e.body, e.leaf_hash) for e in entries),
+            Sequenced.load(session, row.id, row.deposit_id),
         )
 
     @property
@@ -132,10 +136,10 @@ def verify(
         Refused: ``record_not_found``.
     """
     promise = _promised(stores, tenant, record_id)
-    result = _run_checks(stores.store, promise, stores.clock(), validate_seal)
+    result = _run_checks(stores, promise, validate_seal)
     while result.verdict is not fixity.Fixity.INTACT and (now := _promised(stores, tenant, record_id)) != promise:
         promise = now  # described, held or released while it was read: a real fault shows again
-        result = _run_checks(stores.store, promise, stores.clock(), validate_seal)
+        result = _run_checks(stores, promise, validate_seal)
     with stores.database.write() as session:
         _record_result(session, stores.ledger, promise, result, agent=agent, asked=asked)
     return result
@@ -149,8 +153,9 @@ def _promised(stores: Stores, tenant: str, record_id: str) -> Promise:
         return Promise.load(session, row)
 
 
-def _run_checks(store: ObjectStore, promise: Promise, at: datetime, validate_seal: SealCheck | None) -> Verification:
+def _run_checks(stores: Stores, promise: Promise, validate_seal: SealCheck | None) -> Verification:
     """Run every check, reading every byte of the record."""
+    store, at = stores.store, stores.clock()
     checks = [_object(store, promise, item) for item in promise.objects]
     forms = [c for c, item in zip(checks, promise.objects, strict=True) if item.kind is not None]
     rest = [c for c, item in zip(checks, promise.objects, strict=True) if item.kind is None]
@@ -160,6 +165,7 @@ def _run_checks(store: ObjectStore, promise: Promise, at: datetime, validate_sea
         _inventory(store, promise),
         _catalogue(store, promise),
         _journal(promise),
+        Check("Journal publié", *check_inclusion(store, stores.vkey, promise.sequenced, at)),
     ]
     archival = next((i for i in promise.objects if i.kind == Kind.ARCHIVAL.value), None)
     if validate_seal is not None and archival is not None:

@@ -24,16 +24,16 @@ from archive.database.leases import locked_lease
 from archive.database.tables import CheckpointRow, LeaseRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.journal.log_files import LogFiles, forked
-from archive.journal.merkle import EMPTY_ROOT, checkpoint_text, parse_checkpoint, verify_consistency
+from archive.journal.merkle import checkpoint_text, verify_consistency
 from archive.journal.opening import Opening
+from archive.journal.published import stored_head
 from archive.journal.sequencer import size
-from archive.journal.tiles import StoredTree, journal_damaged
+from archive.journal.tiles import StoredTree
 from archive.model.identifiers import new_id
-from archive.objects.layout import CHECKPOINT
-from archive.objects.port import ObjectStore, found
+from archive.objects.port import ObjectStore
 from signing.ground.clock import Clock
 from signing.ground.errors import Unavailable
-from signing.note import LogKey, verify_note
+from signing.note import LogKey
 from signing.port import Signer, Timestamper
 
 LEASE: Final = "publisher"
@@ -140,7 +140,8 @@ class Publisher:
             return _checkpoint(row) if row is not None else None
 
     def _publish(self, fence: int, *, force_token: bool) -> Checkpoint | None:
-        old_size, old_root, old_note = self._stored_head()
+        old = stored_head(self._store, self._log_key.vkey)
+        old_size, old_root, old_note = old.size, old.root, old.note
         with self._database.read() as session:
             new_size = size(session)
             row = _latest(session)
@@ -168,19 +169,6 @@ class Publisher:
             self._files.write_token(new_size, note, token)
         self._files.write_checkpoint(note)
         return _checkpoint(self._record(new_size, root, note, token))
-
-    # -- the head in the store
-
-    def _stored_head(self) -> tuple[int, bytes, str]:
-        stored = found(self._store, CHECKPOINT)
-        if stored is None:
-            return 0, EMPTY_ROOT, ""
-        try:
-            note = stored.decode()
-            size_, root = parse_checkpoint(verify_note(note, self._log_key.vkey), self._log_key.origin)
-        except ValueError as error:
-            raise journal_damaged(CHECKPOINT) from error
-        return size_, root, note
 
     def _token(self, size_: int, note: str, *, force: bool) -> bytes | None:
         """Return a token over the note if one is forced or due, else None.

@@ -52,7 +52,7 @@ class World:
         settings = SigningSettings(keys=keys)
         self.timestamper = load_timestamper(settings, self.clock)
         self.log_key = LogKey.load(keys / "log.key", "chartrier.test")
-        self.stores = Stores(self.database, self.ledger, self.store, self.clock, horizon)
+        self.stores = Stores(self.database, self.ledger, self.store, self.clock, horizon, self.log_key.vkey)
         self.seal_with(load_signer(settings))
         with self.database.write() as session:
             session.add(TenantRow(id="demo", name="Démo", created_at=self.clock()))
