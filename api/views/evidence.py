@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from starlette.responses import Response, StreamingResponse
@@ -11,27 +12,23 @@ from starlette.responses import Response, StreamingResponse
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
-_IN_MEMORY = 8 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
 
 def make_bundle(system: System, tenant: str, record_id: str, *, content: bool) -> IO[bytes]:
-    """Make the bundle in a file without a name, placed at its beginning; the caller closes it.
+    """Make the bundle in a file without a name, once it was verified; the caller closes it.
 
     Raises:
         Refused: ``record_not_found``.
-        Corrupt: ``altered``: a bundle with altered bytes would prove nothing.
+        Corrupt: ``altered``: a bundle with altered bytes would prove nothing;
+            ``evidence_contradicts``: our own verifier calls the bundle altered.
     """
     folder = system.settings.home / "spool"  # the machine's temporary folder may itself lie in memory
     folder.mkdir(parents=True, exist_ok=True)
-    made: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder))  # noqa: SIM115 - the caller closes it
-    try:
-        system.evidence.bundle(tenant, record_id, made, content=content)
-    except BaseException:
-        made.close()
-        raise
-    made.seek(0)
-    return made
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part") as made:
+        path = Path(made.name)
+        system.evidence.checked_bundle(tenant, record_id, path, content=content)
+        return path.open("rb")
 
 
 def evidence_response(system: System, tenant: str, record_id: str, *, content: bool) -> Response:
@@ -39,7 +36,7 @@ def evidence_response(system: System, tenant: str, record_id: str, *, content: b
 
     Raises:
         Refused: ``record_not_found``.
-        Corrupt: ``altered``.
+        Corrupt: ``altered``, ``evidence_contradicts``.
     """
     made = make_bundle(system, tenant, record_id, content=content)
     made.seek(0, 2)

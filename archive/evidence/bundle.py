@@ -31,7 +31,7 @@ from archive.objects.fixity import Fixity, missing, verified
 from archive.objects.port import ObjectStore
 from signing.ground.canonical import canonical
 from signing.ground.clock import Clock, parse_stamp, stamp
-from signing.ground.errors import Refused, Unavailable
+from signing.ground.errors import Corrupt, Refused, Unavailable
 from signing.note import LogKey
 from signing.port import Signer, Timestamper
 
@@ -137,6 +137,30 @@ class Evidence:
                 with archive.open(item, "w") as member:
                     for chunk in chunks():
                         member.write(chunk)
+
+    def checked_bundle(self, tenant: str, record_id: str, path: Path, *, content: bool = True) -> None:
+        """Write the bundle of a record to a file, and let ``verify.py`` judge it as a reader would.
+
+        The chain of certificates is left to the reader, who alone knows whom to believe.
+
+        Raises:
+            Corrupt: ``evidence_contradicts``: our own verifier calls it altered; and as ``bundle``.
+            Refused: As ``bundle``.
+            Unavailable: As ``bundle``.
+        """
+        with path.open("wb") as target:
+            self.bundle(tenant, record_id, target, content=content)
+        checks = verify.Verifier(path, (), self._clock()).run()
+        wrong = [check for check in checks if check.verdict == verify.ALTERED]
+        if wrong:
+            raise Corrupt(
+                "evidence_contradicts",
+                "Ce dossier de preuve se contredit ({what}) : il n’est pas délivré.",
+                kept="Rien n’a été changé.",
+                action="Prévenez l’administrateur : « chartrier verify » dit ce qui ne concorde pas.",
+                record=record_id,
+                what=" ; ".join(f"{_NAMES[check.number]} : {check.detail}" for check in wrong),
+            )
 
     def _known(self, session: Session, tenant: str, record_id: str) -> _Known:
         row = catalogue.get(session, tenant, record_id)

@@ -19,6 +19,7 @@ from archive.objects import ocfl
 from archive.objects.fixity import Fixity
 from archive.objects.layout import CHECKPOINT
 from signing.ground.canonical import canonical
+from signing.ground.errors import Corrupt
 from tests.holdings import alter, flipped
 from tests.servers.postgres import unguarded
 from tests.unit.archive.world import Watch, World
@@ -100,6 +101,16 @@ def test_a_title_falsified_in_store_catalogue_and_entry_at_once_is_found(
     found = verdicts(world, record)
     assert {name for name, verdict in found.items() if verdict is not Fixity.INTACT} == {"Journal publié"}
     assert found["Journal publié"] is Fixity.ALTERED
+
+
+def test_no_bundle_is_delivered_that_our_own_verifier_calls_altered(world: World, tmp_path: Path, record: str) -> None:
+    target = tmp_path / "preuve.zip"
+    world.evidence.checked_bundle("demo", record, target)
+    falsify(world, tmp_path, record, "Délibération n° 13")
+    with pytest.raises(Corrupt) as caught:
+        world.evidence.checked_bundle("demo", record, target)
+    assert caught.value.code == "evidence_contradicts"
+    assert "Journal : " in caught.value.values["what"]
 
 
 def test_a_falsified_receipt_of_the_deposit_is_found(world: World, record: str) -> None:
