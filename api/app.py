@@ -24,6 +24,7 @@ from api.routes import (
     records,
     search,
     security,
+    trust,
     verifications,
 )
 from api.version import VERSION
@@ -62,6 +63,7 @@ def create_app(system: System) -> FastAPI:
     app.include_router(health.router)
     app.include_router(documentation.router)
     app.include_router(security.router)
+    app.include_router(trust.router)
     large_bodies = {
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,

@@ -137,7 +137,7 @@ def _signed_attributes(
     ]
     if signing_time is not None:
         # CMS requires the two-digit year up to 2049 and the long form after (RFC 5652, 11.3).
-        form = "utc_time" if signing_time.year < 2050 else "general_time"
+        form = "utc_time" if signing_time.year < 2050 else "generalized_time"
         claimed = cms.Time({form: signing_time.replace(microsecond=0)})
         attributes.append(_attribute("signing_time", claimed))
     return attributes

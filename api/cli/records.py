@@ -167,16 +167,17 @@ def _say_result(name: str, result: dict[str, Any]) -> None:
 
 def verify_bundle(
     bundle: Annotated[Path, typer.Argument(help="Dossier de preuve (zip).", exists=True, dir_okay=False)],
-    root: Annotated[Path | None, typer.Option(help="Certificat racine (PEM) ; à défaut celui de ce service.")] = None,
+    trust: Annotated[Path | None, typer.Option(help="Fichier de confiance ; à défaut celui de ce service.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Vérifie un dossier de preuve avec le même programme que celui qu’il contient."""
+    from api.views.trust import trust_file_of
     from archive.evidence.bundle import looks_like_bundle
     from archive.evidence.bundle import verify_bundle as run
 
     if not looks_like_bundle(bundle):
         raise Refused("not_a_bundle", "Ce fichier n’est pas un dossier de preuve.", action="Donnez le zip reçu.")
-    result = run(bundle, root=_der(root) if root is not None else system().signer.chain[-1])
+    result = run(bundle, trust=trust.read_bytes() if trust is not None else trust_file_of(system()))
     if as_json:
         print_json(result)
     else:
@@ -184,13 +185,6 @@ def verify_bundle(
             say(f"{check['verdict']:<13} {check['name']} : {check['detail']}")
         say(f"Verdict : {result['verdict']}")
     raise typer.Exit(_worse(DONE, result["verdict"]))
-
-
-def _der(path: Path) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
 
 
 def evidence(

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.views.record import checkpoint_over
+from api.views.trust import trust_file_of
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.holdings import verify as holdings
@@ -165,9 +166,9 @@ def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
 
     if not looks_like_bundle(path):
         return None
-    roots = _known_roots(system)
+    trust = trust_file_of(system).decode()
     try:
-        result = system.sandbox.call("verify_bundle", {"roots": roots}, {"received": path})
+        result = system.sandbox.call("verify_bundle", {"trust": trust}, {"received": path})
     except ToolFailed:
         detail = "Ce dossier de preuve n’a pas pu être lu."
         result = {"verdict": "unverifiable", "checks": [_check("Dossier", Fixity.UNVERIFIABLE, detail)]}

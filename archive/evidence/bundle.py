@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +51,7 @@ _NAMES: Final = {
 _SAID: Final = {
     Fixity.INTACT: "Contrôlé et intact.",
     Fixity.ALTERED: "Modifié ou incomplet ({detail}).",
-    Fixity.UNVERIFIABLE: "La chaîne de certificats ne mène pas à une autorité connue ici ({detail}).",
+    Fixity.UNVERIFIABLE: "Rien n’établit ici que ce soit l’œuvre de qui l’on attend ({detail}).",
 }
 
 
@@ -150,7 +150,7 @@ class Evidence:
         """
         with path.open("wb") as target:
             self.bundle(tenant, record_id, target, content=content)
-        checks = verify.Verifier(path, (), self._clock()).run()
+        checks = verify.Verifier(path, verify.Trust(), self._clock()).run()
         wrong = [check for check in checks if check.verdict == verify.ALTERED]
         if wrong:
             raise Corrupt(
@@ -304,28 +304,35 @@ def looks_like_bundle(path: Path) -> bool:
         return False
 
 
-def verify_bundle(path: Path, *, root: bytes | None = None, roots: Sequence[bytes] = ()) -> dict[str, Any]:
+def verify_bundle(path: Path, *, trust: bytes) -> dict[str, Any]:
     """Run the checks of ``verify.py`` in this process.
 
     Args:
         path: A zip or a folder.
-        root: DER of the root to trust.
-        roots: DER of further roots to trust.
+        trust: The trust file (``archive.evidence.trust``): who must have sealed and logged.
 
     Returns:
-        ``{"verdict", "checks": [{"name", "verdict", "detail"}]}`` in French; checks that found
-            nothing to check are left out.
+        ``{"verdict", "moment", "checks": [{"name", "verdict", "detail"}]}`` in French; checks that
+            found nothing to check are left out. ``moment`` is when the bundle's checkpoint was
+            stamped; None if that is unknown.
 
     Raises:
-        Refused: ``bad_root``: a given root is no certificate.
+        Refused: ``bad_trust_file``.
     """
     try:
-        trusted = [x509.load_der_x509_certificate(der) for der in (*([root] if root else []), *roots)]
-    except ValueError as error:
-        raise Refused("bad_root", "Le certificat racine n’est pas lisible.", pointer="root") from error
-    checks = verify.Verifier(path, trusted, datetime.now(UTC)).run()
+        expected = verify.read_trust(trust)
+    except verify.FAULTS as error:
+        raise Refused(
+            "bad_trust_file",
+            "Ce fichier de confiance n’est pas lisible.",
+            action="Demandez-le de nouveau à l’administration : « chartrier trust export ».",
+            pointer="trust",
+        ) from error
+    verifier = verify.Verifier(path, expected, datetime.now(UTC))
+    checks = verifier.run()
     return {
         "verdict": verify.verdict_of(checks),
+        "moment": stamp(verifier.stamped) if verifier.moment else None,
         "checks": [
             {
                 "name": _NAMES[check.number],

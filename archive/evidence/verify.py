@@ -2,7 +2,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Checks an evidence bundle offline, without the service that made it.
 
-    python3 verify.py [DIR | ZIP] [--root ROOT.pem] [--receipt FILE [--original FILE] [--key FILE]]
+    python3 verify.py [DIR | ZIP] --trust trust.json
+    python3 verify.py [DIR | ZIP] --root CA.pem --signer WHO
+    python3 verify.py --receipt FILE [--original FILE] (--trust trust.json | --key FILE)
+
+A bundle can't say by itself who must have made it: ``trust.json`` says so, and has to reach you by
+another way than the bundle. A root alone says who issued the seal, not whose it is; the answer is
+then a question, and the exit status 4.
 
 Needs Python 3.11 or later and the package ``cryptography``. One line a check, then a verdict.
 Exit status: 0 intact, 3 altered or missing, 4 unverifiable.
@@ -19,16 +25,23 @@ import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+try:
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+    from cryptography.x509.oid import ExtensionOID
+except ImportError:
+    if __name__ != "__main__":
+        raise
+    print("UNVERIFIABLE: nothing was checked, as this needs Python 3.11 and the package cryptography (pip install it).")
+    sys.exit(4)
 
 INTACT, ALTERED, UNVERIFIABLE, NOTHING = "intact", "altered", "unverifiable", "nothing"
 EXIT = {INTACT: (0, "INTACT"), ALTERED: (3, "ALTERED / ALTÉRÉ"), UNVERIFIABLE: (4, "UNVERIFIABLE / INVÉRIFIABLE")}
@@ -45,6 +58,23 @@ ECDSA = {f"2a8648ce3d0403{n:02x}" for n in (2, 3, 4)}  # 1.2.840.10045.4.3
 DATA, SIGNED_DATA, TST_INFO = f"{PKCS}0701", f"{PKCS}0702", f"{PKCS}09100104"
 CONTENT_TYPE, MESSAGE_DIGEST = f"{PKCS}0903", f"{PKCS}0904"
 REFERENCE_V1, TOKEN, REFERENCE_V2 = (f"{PKCS}091002{n:02x}" for n in (12, 14, 47))
+PSS, MGF1 = f"{PKCS}010a", f"{PKCS}0108"
+ANY = "2.5.29.37.0"
+# What a certificate may be for, to sign documents: e-mail, documents (RFC 9336), documents (Adobe, Microsoft).
+DOCUMENTS = {"1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.2.840.113583.1.1.5", "1.3.6.1.4.1.311.10.3.12", ANY}
+BESIDE = {"1.3.6.1.5.5.7.3.2"}  # TLS clients: granted with signing by some authorities, permits none by itself
+STAMPS = {"1.3.6.1.5.5.7.3.8"}
+UNDERSTOOD = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
+UNDERSTOOD |= {ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.SUBJECT_ALTERNATIVE_NAME}
+STRONG = {"sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"}
+LONGEST, MOST = 8, 500  # certificates in a chain, and steps to look for one
+WORDS = {
+    "untrusted_chain": "its chain does not lead to a root that you gave",
+    "key_usage": "its certificate may not be used to sign this",
+    "weak_algorithm": "its chain rests on an algorithm or key that is too weak",
+    "expired": "its certificate, or one above it, had expired",
+    "not_yet_valid": "its certificate, or one above it, was not valid yet",
+}
 Digest = Callable[[str], str]  # hex of a content's digest, by name of the algorithm
 Chain = Sequence[x509.Certificate]
 
@@ -56,6 +86,32 @@ class Check(NamedTuple):
     name: str
     verdict: str
     detail: str
+
+
+class Trust(NamedTuple):
+    """Whom the reader expects: from a trust file, or from roots and names given by hand.
+
+    ``seals`` holds SHA-256 digests of certificates, or subjects; empty: nobody was named. ``vkey`` is the
+    journal's key, "" when the seal has to vouch for it.
+    """
+
+    roots: Chain = ()
+    stamps: Chain = ()
+    seals: frozenset[str] = frozenset()
+    vkey: str = ""
+
+
+def read_trust(content: bytes) -> Trust:
+    """Read a trust file; it must have reached the reader by another way than the bundle."""
+    told = json.loads(content)
+    _require((told["v"], told["type"]) == (1, "trust"), "not a trust file of this version")
+    roots, stamps = (
+        [x509.load_der_x509_certificate(strict_base64(given["certificate"])) for given in told[name]]
+        for name in ("seal_roots", "timestamp_roots")
+    )
+    seals = frozenset(_matched("[0-9a-f]{64}", given["sha-256"], "a SHA-256")[0] for given in told["seals"])
+    _require(seals and told["log"]["vkey"].startswith(f"{told['log']['origin']}+"), "a trust file that names nobody")
+    return Trust(roots, stamps, seals, told["log"]["vkey"])
 
 
 def _require(condition: object, what: str) -> None:
@@ -195,6 +251,8 @@ def open_cms(der: bytes, kind: str, detached: Digest | None, known: Chain) -> Si
     key, value, oid = fitting[0].public_key(), signature.typed(4), algorithm.inside(0x30)[0].body.hex()
     if isinstance(key, rsa.RSAPublicKey) and oid in RSA:
         key.verify(value, message, padding.PKCS1v15(), chosen)
+    elif isinstance(key, rsa.RSAPublicKey) and oid == PSS:
+        key.verify(value, message, pss_of(algorithm, chosen), chosen)
     else:
         _require(isinstance(key, ec.EllipticCurvePublicKey) and oid in ECDSA, "signature algorithm not accepted")
         key.verify(value, message, ec.ECDSA(chosen))  # type: ignore[union-attr, call-arg, arg-type]
@@ -210,17 +268,105 @@ def read_attributes(given: _Der, tag: int) -> dict[str, _Der]:
     return found
 
 
-def leads_to(leaf: x509.Certificate, others: Chain, at: datetime, roots: Chain, depth: int = 6) -> bool:
-    """Whether a chain of authorities, all good at that moment, leads from the leaf to one of the roots."""
-    if not depth or not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
+def pss_of(algorithm: _Der, chosen: hashes.HashAlgorithm) -> padding.PSS:
+    """Parameters of RSASSA-PSS as CMS has them (RFC 4056): the message's own hash, and a salt."""
+    given = {part.tag: _element(part.body) for part in algorithm.inside(0x30)[1].inside(0x30)}
+    same, (function, hashing) = given[0xA0].inside(0x30)[0], given[0xA1].inside(0x30)
+    _require(HASHES[same.body.hex()].name == chosen.name and function.body.hex() == MGF1, "not PSS as CMS has it")
+    salt = int.from_bytes(given[0xA2].typed(2), "big", signed=True) if 0xA2 in given else 20
+    _require(salt >= 0 and (0xA3 not in given or given[0xA3].typed(2) == b"\1"), "not PSS as CMS has it")
+    return padding.PSS(padding.MGF1(HASHES[hashing.inside(0x30)[0].body.hex()]), salt)
+
+
+def _extension(certificate: x509.Certificate, kind: Any) -> Any:
+    """An extension of a certificate; None when it has none of that kind."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _extended(certificate: x509.Certificate) -> set[str] | None:
+    found = _extension(certificate, x509.ExtendedKeyUsage)
+    return None if found is None else {usage.dotted_string for usage in found.value}
+
+
+def _is_strange(certificate: x509.Certificate) -> bool:
+    """Whether a certificate makes a demand that is not understood here, or can't be read."""
+    try:
+        return any(e.critical and e.oid not in UNDERSTOOD for e in certificate.extensions)
+    except FAULTS:
+        return True
+
+
+def may_sign(leaf: x509.Certificate, wanted: set[str]) -> bool:
+    """Whether key usage and extended usages permit signatures on documents, or time-stamps."""
+    usage, extended = _extension(leaf, x509.KeyUsage), _extended(leaf)
+    if usage is None or not (usage.value.digital_signature or usage.value.content_commitment):
         return False
-    for issuer in (*roots, *others):
-        with suppress(*FAULTS):
-            leaf.verify_directly_issued_by(issuer)
-            authority = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-            if authority and issuer != leaf and leads_to(issuer, others, at, roots, depth - 1):
-                return True
-    return leaf in roots
+    if wanted == STAMPS:
+        return extended == STAMPS
+    return extended is None or bool(extended & DOCUMENTS and extended <= DOCUMENTS | BESIDE)
+
+
+def may_issue(issuer: x509.Certificate, path: Chain, wanted: set[str]) -> bool:
+    """Whether a certificate is an authority that may stand above this path, for this purpose."""
+    constraints, usage = _extension(issuer, x509.BasicConstraints), _extension(issuer, x509.KeyUsage)
+    below = sum(1 for c in path[1:] if c.issuer != c.subject)  # RFC 5280, 6.1: a new key of the same does not count
+    if constraints is None or not constraints.value.ca:
+        return False
+    if constraints.value.path_length is not None and below > constraints.value.path_length:
+        return False
+    extended = _extended(issuer)
+    fits = extended is None or bool(extended & (wanted | {ANY}))
+    return fits and (usage is None or usage.value.key_cert_sign) and not _is_strange(issuer)
+
+
+def is_weak(certificate: x509.Certificate) -> bool:
+    """Whether a certificate's key, or the digest under its issuer's signature, is too weak."""
+    key, algorithm = certificate.public_key(), certificate.signature_hash_algorithm
+    least = 2048 if isinstance(key, rsa.RSAPublicKey) else 224 if isinstance(key, ec.EllipticCurvePublicKey) else 0
+    return getattr(key, "key_size", 0) < least or (algorithm is not None and algorithm.name not in STRONG)
+
+
+def _period_fault(certificate: x509.Certificate, at: datetime) -> str:
+    if at < certificate.not_valid_before_utc:
+        return "not_yet_valid"
+    return "expired" if at > certificate.not_valid_after_utc else ""
+
+
+def chain_fault(leaf: x509.Certificate, others: Chain, at: datetime, roots: Chain, wanted: set[str]) -> str:
+    """Why a signer can't be trusted at that moment: a key of ``WORDS``; empty when a chain holds."""
+    if _is_strange(leaf):
+        return "untrusted_chain"
+    authority = _extension(leaf, x509.BasicConstraints)
+    if not may_sign(leaf, wanted) or (leaf not in roots and authority is not None and authority.value.ca):
+        return "key_usage"
+    if leaf in roots:
+        return _period_fault(leaf, at)
+    found: list[str] = []
+    steps = iter(range(MOST))  # certificates of a stranger may form a maze
+
+    def climb(path: Chain) -> bool:
+        for issuer in (*roots, *others) if len(path) < LONGEST else ():
+            if issuer in path or issuer.subject != path[-1].issuer or next(steps, None) is None:
+                continue
+            with suppress(*FAULTS):
+                path[-1].verify_directly_issued_by(issuer)
+                if not may_issue(issuer, path, wanted):
+                    continue
+                if issuer not in roots:
+                    if climb((*path, issuer)):
+                        return True
+                    continue
+                faults = [fault for c in (*path, issuer) if (fault := _period_fault(c, at))]
+                faults += ["weak_algorithm" for c in path if is_weak(c)]
+                if not faults:
+                    return True
+                found.extend(faults)
+        return False
+
+    return "" if climb((leaf,)) else (found or ["untrusted_chain"])[0]
 
 
 def files_of(path: Path) -> dict[str, Callable[[], Any]]:
@@ -262,10 +408,16 @@ def read_receipt(content: bytes, vkey: str) -> dict[str, Any]:
 class Verifier:
     """Runs the eight checks over a bundle; each adds one line or more."""
 
-    def __init__(self, path: Path, roots: Chain, now: datetime) -> None:
-        self.path, self.roots, self.now, self.note, self.stamped = path, roots, now, "", now
+    def __init__(self, path: Path, trust: Trust, now: datetime) -> None:
+        self.path, self.trust, self.now, self.note, self.stamped = path, trust, now, "", now
         self.checks: list[Check] = []
         self.entries: dict[int, dict[str, Any]] = {}
+        self.moment = ""  # of which moment the bundle is
+
+    def doubt(self, number: int, name: str, detail: str) -> None:
+        """Add a line about what can't be established; the same is said once."""
+        if detail not in {check.detail for check in self.checks}:
+            self.checks.append(Check(number, name, UNVERIFIABLE, detail))
 
     def _read(self, name: str) -> bytes:
         with self.files[name]() as file:
@@ -322,18 +474,34 @@ class Verifier:
         """2. The seal vouches for the log key; its chain leads to a root that the reader gave."""
         line = f"{self.manifest['log']['vkey']}\n".encode()
         signed = open_cms(self._read("journal/log-key.p7s"), DATA, _over(line), self.known)
-        self.sealed_at(signed)
-        if not self.roots:
-            self.checks.append(Check(2, "seal chain", UNVERIFIABLE, "chain not anchored: give --root"))
+        self.sealed_at(2, signed)
+        if self.trust.vkey not in {"", self.manifest["log"]["vkey"]}:
+            told = f"this is the journal of {self.manifest['log']['origin']} by another key than in your trust file"
+            self.doubt(2, "journal", f"{told}, which is about {self.trust.vkey.partition('+')[0]}")
         outside = "" if self.manifest["probative"]["seal"] else "; self-made seal, not probative"
         return f"vouched for by the seal of {signed.certificate.subject.rfc4514_string()}{outside}"
 
-    def sealed_at(self, signed: Signed) -> datetime:
-        """When a seal was made, by its token or else the checkpoint's; its chain must lead to a given root."""
+    def sealed_at(self, number: int, signed: Signed) -> datetime:
+        """When a seal was made, by its token or else the checkpoint's; adds a line if its maker is in doubt."""
         at = self.token_time(signed.token, _over(signed.signature), "seal") if signed.token else self.stamped
-        if self.roots and not leads_to(signed.certificate, signed.others, at, self.roots):
-            raise ValueError("the seal's chain does not lead to the given root")
+        if told := self.doubt_of(signed, at):
+            self.doubt(number, "who sealed", told)
         return at
+
+    def doubt_of(self, signed: Signed, at: datetime) -> str:
+        """What speaks against the maker of a seal; empty when it is whom the reader expects."""
+        leaf, trust = signed.certificate, self.trust
+        name, digest = leaf.subject.rfc4514_string(), leaf.fingerprint(hashes.SHA256()).hex()
+        sealed = f"sealed by {name}, certificate {digest}"
+        # Who is named by the digest and under no root is anchored: the reader got the certificate itself elsewhere.
+        anchors = trust.roots or ((leaf,) if digest in trust.seals else ())
+        if not anchors:
+            return f"{sealed}: chain not anchored: give --trust trust.json, or --root CA.pem with --signer"
+        if fault := chain_fault(leaf, signed.others, at, anchors, DOCUMENTS):
+            return f"{sealed}: {WORDS[fault]}"
+        if not trust.seals:
+            return f"{sealed}, under your root. Is that whom you expect? Then say so: --signer {digest}"
+        return "" if {name, digest} & trust.seals else f"{sealed}: not whom you named"
 
     def check_entries(self) -> str:
         """3. Every entry is under the checkpoint, and entries say what record.json says."""
@@ -395,15 +563,16 @@ class Verifier:
         algorithm, imprint = info[2].inside(0x30)
         expected = digest(HASHES[algorithm.inside(0x30)[0].body.hex()].name)
         _require(imprint.typed(4).hex() == expected, f"the token is not over the {what}")
-        usage = signed.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-        only = usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]
+        usage = _extension(signed.certificate, x509.ExtendedKeyUsage)
+        only = usage is not None and usage.critical and _extended(signed.certificate) == STAMPS
         _require(only, "the token's signer is no time-stamping authority")
         told = _matched(r"(\d{14})(\.\d+)?Z", info[4].typed(0x18).decode(), "a time in UTC")
         at = datetime.strptime(told[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
         _require(at <= self.now + SKEW, "the token is from the future")
-        if self.roots and not leads_to(signed.certificate, signed.others, at, self.roots):
-            detail = "chain not anchored: give --root of the time-stamping authority too"
-            self.checks.append(Check(5, f"token of the {what}", UNVERIFIABLE, detail))
+        fault = chain_fault(signed.certificate, signed.others, at, self.trust.stamps, STAMPS)
+        if fault and any(self.trust):  # to a reader who named nobody that is said once, of the seal
+            stamper = signed.certificate.subject.rfc4514_string()
+            self.doubt(5, f"token of the {what}", f"stamped by {stamper}: {WORDS[fault]} for time-stamps")
         return at
 
     def check_token(self) -> str:
@@ -412,6 +581,8 @@ class Verifier:
         latest = max(datetime.fromisoformat(entry["at"]) for entry in self.entries.values())
         _require(at + SKEW >= latest, "the token is older than the entries")
         self.stamped = at
+        size = self.note.split("\n")[1]
+        self.moment = f"{at:%Y-%m-%d %H:%M:%S} UTC, {size} entries of the journal: what came later is not in it"
         outside = "" if self.manifest["probative"]["time"] else "; local authority, not probative"
         return f"the checkpoint existed on {at:%Y-%m-%d %H:%M:%S} UTC{outside}"
 
@@ -435,7 +606,7 @@ class Verifier:
         _require(start == 0 and not filled[length:].strip(b"\0"), "bytes hidden beside the seal")
         covered: Digest = lambda name: digest_of(opened, name, low, high)[0]  # noqa: E731
         signed = open_cms(filled[:length], DATA, covered, self.known)
-        at = self.sealed_at(signed)
+        at = self.sealed_at(6, signed)
         return f"{signed.certificate.subject.rfc4514_string()}, {at:%Y-%m-%d} (level and revocation are left to pdfsig)"
 
     def check_receipt(self) -> str:
@@ -457,16 +628,19 @@ class Verifier:
         return "the certificate is what the journal says"
 
 
-def verify_receipt(given: argparse.Namespace) -> str:
-    """A receipt by itself, against a log key from elsewhere or that of the bundle."""
+def verify_receipt(given: argparse.Namespace, trust: Trust) -> str:
+    """A receipt by itself, against a log key from elsewhere; that of the bundle vouches for nobody."""
     manifest = given.bundle / "manifest.json"
-    if not given.key and not manifest.is_file():
-        return "unverifiable without the log key: give --key"
-    vkey = given.key.read_text().strip() if given.key else json.loads(manifest.read_bytes())["log"]["vkey"]
-    told = read_receipt(given.receipt.read_bytes(), vkey)
+    expected = given.key.read_text().strip() if given.key else trust.vkey
+    if not expected and not manifest.is_file():
+        return "unverifiable without the log key: give --trust trust.json or --key"
+    vkey = expected or json.loads(manifest.read_bytes())["log"]["vkey"]
+    content = given.receipt.read_bytes()
+    told = read_receipt(content, vkey)
     found = digest_of(partial(given.original.open, "rb")) if given.original else (told["sha-256"], told["size"])
     _require(found == (told["sha-256"], told["size"]), "these are not the bytes received")
-    return f"{vkey.partition('+')[0]} received {told['sha-256']} on {told['received_at']}"
+    said = f"{vkey.partition('+')[0]} received {told['sha-256']} on {told['received_at']}"
+    return said if expected else f"unverifiable without --trust trust.json: {said}, by the key that this bundle names"
 
 
 def verdict_of(checks: Sequence[Check]) -> str:
@@ -474,24 +648,43 @@ def verdict_of(checks: Sequence[Check]) -> str:
     return next((v for v in (ALTERED, UNVERIFIABLE, INTACT) if v in {c.verdict for c in checks}), UNVERIFIABLE)
 
 
+def _had(read: Callable[[bytes], Any], path: str) -> Any:
+    """Read a file named on the command line; if it can't be, that is a wrong argument."""
+    try:
+        return read(Path(path).read_bytes())
+    except FAULTS as fault:
+        raise argparse.ArgumentTypeError(f"{path}: {type(fault).__name__} {fault}") from fault
+
+
+def trust_of(given: argparse.Namespace) -> Trust:
+    """Whom the arguments name; roots given by hand also count for the time-stamping authority."""
+    told, roots = given.trust, [certificate for found in given.root for certificate in found]
+    plain = (who.strip() for who in given.signer)
+    named = (who.replace(":", "").lower() if re.fullmatch("[0-9A-Fa-f:]{64,95}", who) else who for who in plain)
+    return Trust((*told.roots, *roots), (*told.stamps, *roots), told.seals | frozenset(named), told.vkey)
+
+
 def _main() -> int:
     parser = argparse.ArgumentParser(description="Check evidence offline. Vérifier une preuve hors ligne.")
     parser.add_argument("bundle", nargs="?", type=Path, default=Path(__file__).resolve().parent)
-    parser.add_argument("--root", type=Path, action="append", default=[], help="root (PEM), had elsewhere")
+    trusted, rooted = partial(_had, read_trust), partial(_had, x509.load_pem_x509_certificates)
+    parser.add_argument("--trust", type=trusted, default=Trust(), help="trust.json, had elsewhere: who has to seal")
+    parser.add_argument("--root", type=rooted, action="append", default=[], help="root (PEM), had elsewhere")
+    parser.add_argument("--signer", action="append", default=[], help="who must have sealed: subject or SHA-256")
     parser.add_argument("--receipt", type=Path, help="check a receipt (JSON) instead")
     parser.add_argument("--original", type=Path, help="the file that the receipt is about")
     parser.add_argument("--key", type=Path, help="file with the log key line, for --receipt")
     given = parser.parse_args()
-    try:
-        roots = [c for path in given.root for c in x509.load_pem_x509_certificates(path.read_bytes())]
-    except (OSError, ValueError) as fault:
-        parser.error(f"--root: {fault}")
-    verifier = Verifier(given.bundle, roots, datetime.now(UTC))
+    trust = trust_of(given)
+    verifier = Verifier(given.bundle, trust, datetime.now(UTC))
     if given.receipt:
-        verifier.line(7, "receipt", lambda: verify_receipt(given))
-    print(*(f"{v.upper():<12} {n} {name}: {d}" for n, name, v, d in verifier.checks or verifier.run()), sep="\n")
-    print((status := EXIT[verdict_of(verifier.checks)])[1])
-    return status[0]
+        verifier.line(7, "receipt", lambda: verify_receipt(given, trust))
+    lines = [f"{v.upper():<12} {n} {name}: {d}" for n, name, v, d in verifier.checks or verifier.run()]
+    lines += [f"As of {verifier.moment}."] if verifier.moment else []
+    status, said = EXIT[verdict_of(verifier.checks)]
+    # Names of strangers stand in these lines: none may begin a line of its own.
+    print(*("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in (*lines, said)), sep="\n")
+    return status
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ class StoredTree:
         self._size = size
         self._tiles: dict[Tile, bytes] = {}
 
+    @property
+    def size(self) -> int:
+        """Entries of the tree."""
+        return self._size
+
     def add(self, tile: Tile, hashes: bytes) -> None:
         """Use these bytes, just written and read back, instead of reading the store."""
         self._tiles[tile] = hashes

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signing.chains import MALFORMED, chain_fault, readable_name, trusted_roots
+from signing.chains import MALFORMED, Purpose, chain_fault, readable_name, trusted_roots
 from signing.cms import CmsError, opened
 from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Unavailable
@@ -100,7 +100,7 @@ def _judge(
         verdict, reason = Verdict.INDETERMINATE, "in_the_future"
     elif roots is None:
         verdict, reason = Verdict.INDETERMINATE, "not_anchored"
-    elif doubt := chain_fault(certificate, others, trusted, at or time):
+    elif doubt := chain_fault(certificate, others, trusted, at or time, purpose=Purpose.TIME_STAMPS):
         verdict, reason = Verdict.INDETERMINATE, doubt
     carried = (certificate, *others)
     report = TokenReport(

@@ -60,8 +60,9 @@ def receipt_of(client: httpx2.Client, deposit_id: str) -> Any:
 def bundle_holds(client: httpx2.Client, record_id: str, folder: Path) -> None:
     content = client.get(f"/api/v1/records/{record_id}/evidence").content
     zipfile.ZipFile(io.BytesIO(content)).extractall(folder)
-    root = next((folder / "certificates").glob("*root*.pem"))
-    command = [sys.executable, "-I", "verify.py", "--root", str(root)]
+    trust = folder.with_name(f"{folder.name}-trust.json")
+    trust.write_bytes(client.get("/.well-known/chartrier.json").content)
+    command = [sys.executable, "-I", "verify.py", "--trust", str(trust)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

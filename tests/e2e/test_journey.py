@@ -111,8 +111,11 @@ def test_the_evidence_is_checked_offline_without_us(
     bundle = client.get(f"/api/v1/records/{record['id']}/evidence")
     assert bundle.headers["Content-Type"] == "application/zip"
     zipfile.ZipFile(io.BytesIO(bundle.content)).extractall(tmp_path)
-    root = next((tmp_path / "certificates").glob("*root*.pem"))
-    command = [sys.executable, "-I", "verify.py", "--root", str(root)]
+    trust = tmp_path.parent / f"{record['id']}-trust.json"
+    said = service.chartrier("trust", "export", "-o", str(trust)).stdout
+    assert client.get("/.well-known/chartrier.json").content == trust.read_bytes()
+    assert hashlib.sha256(trust.read_bytes()).hexdigest() in said
+    command = [sys.executable, "-I", "verify.py", "--trust", str(trust)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     without_root = subprocess.run(command[:3], cwd=tmp_path, capture_output=True, text=True, check=False)

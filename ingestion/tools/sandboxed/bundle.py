@@ -9,6 +9,5 @@ from ingestion.tools.sandboxed.job import Job
 
 
 def verify_bundle(job: Job) -> dict[str, Any]:
-    """Check the zip ``received`` against the ``roots`` (DER, hex)."""
-    roots = [bytes.fromhex(root) for root in job.arguments["roots"]]
-    return evidence.verify_bundle(job.inputs["received"], roots=roots)
+    """Check the zip ``received`` against the trust file ``trust``."""
+    return evidence.verify_bundle(job.inputs["received"], trust=job.arguments["trust"].encode())

@@ -11,16 +11,19 @@ import pikepdf
 from archive.database.engine import Database
 from archive.database.tables import TenantRow
 from archive.evidence.bundle import Evidence
+from archive.evidence.trust import trust_file
 from archive.holdings.keep import keep
 from archive.holdings.stores import Stores
 from archive.journal.publisher import Publisher
 from archive.journal.sequencer import Ledger
+from archive.journal.tiles import StoredTree
 from archive.model.description_fields import Description
 from archive.model.identifiers import new_id
 from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import ObjectStore
 from archive.retention import schedule
+from signing.chains import own_roots
 from signing.ground.clock import Clock, utc_now
 from signing.note import LogKey
 from signing.pdf import seal_file
@@ -45,6 +48,7 @@ class World:
         horizon: int = 400,
     ) -> None:
         self.clock: Clock = clock
+        self.keys = keys
         self.horizon = horizon
         self.database = Database(databases.fresh(home).url)
         self.ledger = Ledger(self.database, self.clock)
@@ -132,6 +136,14 @@ class World:
             tools=(),
             reports={"pdfa.json": b'{"verdict":"valid"}', "signatures.json": b"{}"},
         )
+
+    def trust(self) -> bytes:
+        """What a reader was given: the trust file."""
+        latest = self.publisher.latest()
+        published = StoredTree(self.store, latest.size) if latest is not None else None
+        roots = own_roots(self.keys)
+        with self.database.read() as session:
+            return trust_file(session, self.ledger, published, self.log_key, self.signer, self.timestamper, roots)
 
     def bundle(self, record: str, *, content: bool = True) -> bytes:
         target = io.BytesIO()

@@ -115,7 +115,7 @@ def test_who_does_not_say_to_be_an_authority_is_none(
 def test_a_signer_whose_extensions_can_not_be_read_is_not_trusted() -> None:
     garbage = x509.UnrecognizedExtension(ExtensionOID.EXTENDED_KEY_USAGE, b"\xff\xff")
     assert fault(issue("cachet", ROOT, extra=garbage)) == "untrusted_chain"
-    assert fault(issue("cachet", ROOT, extra=x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]))) is None
+    assert fault(issue("cachet", ROOT, extra=x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]))) is None
 
 
 def test_a_chain_out_of_its_time_is_told_by_the_nearest_fault() -> None:
@@ -128,7 +128,9 @@ def test_a_chain_out_of_its_time_is_told_by_the_nearest_fault() -> None:
 def _dated(issuer: Pair, begin: datetime, end: datetime) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cachet")])
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return x509.CertificateBuilder(issuer[0].subject, subject, key, 2, begin, end).sign(issuer[1], hashes.SHA256())
+    builder = x509.CertificateBuilder(issuer[0].subject, subject, key, 2, begin, end)
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    return builder.add_extension(usage, critical=True).sign(issuer[1], hashes.SHA256())
 
 
 def test_a_holder_is_called_by_name_and_organisation() -> None:

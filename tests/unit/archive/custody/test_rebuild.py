@@ -519,6 +519,7 @@ def _record(system: System, record_id: str) -> RecordRow:
 
 
 def _bundle_verdict(system: System, record_id: str, folder: Path) -> str:
+    from api.views.trust import trust_file_of
     from archive.evidence.bundle import verify_bundle
 
     with system.database.read() as session:
@@ -526,6 +527,6 @@ def _bundle_verdict(system: System, record_id: str, folder: Path) -> str:
     path = folder / "bundle.zip"
     with path.open("wb") as out:
         system.evidence.bundle(tenant, record_id, out, content=True)
-    result = verify_bundle(path, root=system.signer.chain[-1])
+    result = verify_bundle(path, trust=trust_file_of(system))
     assert result["verdict"] == "intact", result
     return str(result["verdict"])

@@ -452,7 +452,7 @@ def test_a_check_that_crosses_a_decision_tells_nothing_wrong(
     assert crossed
 
 
-def test_evidence_carries_the_hold_and_its_checker_agrees(world: World, keys: Path, tmp_path: Path) -> None:
+def test_evidence_carries_the_hold_and_its_checker_agrees(world: World, tmp_path: Path) -> None:
     record = world.keep(tmp_path)
     hold = place(world, record)
     run(world)
@@ -464,7 +464,8 @@ def test_evidence_carries_the_hold_and_its_checker_agrees(world: World, keys: Pa
     told = [json.loads(path.read_bytes())["type"] for path in sorted(folder.glob("journal/*.json"))]
     assert {"HoldPlaced", "HoldReleased"} <= set(told)
     assert not [path for path in folder.rglob("*") if path.is_file() and b"DUPOND" in path.read_bytes()]
-    done = checked(folder, "--root", str(keys / "root.pem"))
+    (tmp_path / "trust.json").write_bytes(world.trust())
+    done = checked(folder, "--trust", str(tmp_path / "trust.json"))
     assert done.returncode == 0, done.stdout
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives import hashes
 
 from archive.evidence import verify
 from archive.evidence.bundle import looks_like_bundle, verify_bundle
@@ -68,13 +68,16 @@ def folder(bundle: bytes, tmp_path: Path) -> Path:
     return target
 
 
-@pytest.fixture
-def root(keys_now: Path) -> bytes:
-    return _der(keys_now / "root.pem")
+@pytest.fixture(scope="module")
+def trust(world: World, bundle: bytes) -> bytes:
+    return world.trust()
 
 
-def _der(path: Path) -> bytes:
-    return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
+@pytest.fixture(scope="module")
+def trust_path(trust: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("elsewhere") / "trust.json"
+    path.write_bytes(trust)
+    return path
 
 
 def run(folder: Path, *arguments: str, python: str = sys.executable, before: tuple[str, ...] = ()) -> Any:
@@ -96,34 +99,63 @@ def test_names_are_in_the_order_of_the_format(bundle: bytes, record: str) -> Non
     assert (HERE.read_bytes()) == zipfile.ZipFile(io.BytesIO(bundle)).read("verify.py")
 
 
-def test_a_stranger_says_intact(folder: Path, keys_now: Path) -> None:
-    done = run(folder, "--root", str(keys_now / "root.pem"))
+def test_a_stranger_says_intact(folder: Path, trust_path: Path) -> None:
+    done = run(folder, "--trust", str(trust_path))
     assert done.returncode == 0, done.stdout + done.stderr
     for number in range(1, 9):
         assert f" {number} " in done.stdout
     assert "UNVERIFIABLE" not in done.stdout
     assert "not probative" in done.stdout
+    assert re.search(r"^As of [0-9-]{10} [0-9:]{8} UTC, [0-9]+ entries of the journal: ", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("content", [None, b"no certificate"])
-def test_a_root_that_cannot_be_read_is_a_wrong_argument(folder: Path, tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize("option", ["--root", "--trust"])
+@pytest.mark.parametrize("content", [None, b"no certificate", b"{}", b"[]", b'{"v":1,"type":"trust"}'])
+def test_trust_that_cannot_be_read_is_a_wrong_argument(
+    folder: Path, tmp_path: Path, content: bytes | None, option: str
+) -> None:
     if content is not None:
-        (tmp_path / "root.pem").write_bytes(content)
-    done = run(folder, "--root", str(tmp_path / "root.pem"))
+        (tmp_path / "given").write_bytes(content)
+    done = run(folder, option, str(tmp_path / "given"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "error: --root: " in done.stderr
+    assert f"error: argument {option}: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_root_only_the_chain_is_missing(folder: Path) -> None:
-    done = run(folder)
-    assert done.returncode == 4, done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines()[:-1] if not line.startswith(("INTACT", "NOTHING"))]
-    assert len(lines) == 1
-    assert lines[0].endswith("chain not anchored: give --root")
+def doubts(done: Any) -> list[str]:
+    return [line for line in done.stdout.splitlines() if line.startswith("UNVERIFIABLE ") and "/" not in line[:16]]
 
 
-def test_it_needs_only_cryptography_and_no_network(folder: Path, keys_now: Path, tmp_path: Path) -> None:
+def test_who_names_nobody_is_told_who_sealed_and_asked(folder: Path, world: World, keys_now: Path) -> None:
+    """A root says who issued a seal, not whose it is: never a plain intact, also for our own."""
+    seal = x509.load_der_x509_certificate(world.signer.certificate)
+    digest = seal.fingerprint(hashes.SHA256()).hex()
+    for arguments in ([], ["--root", str(keys_now / "root.pem")]):
+        done = run(folder, *arguments)
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert "ALTERED" not in done.stdout
+        (line,) = doubts(done)
+        assert seal.subject.rfc4514_string() in line
+        assert digest in line
+        assert ("Is that whom you expect?" in line) == bool(arguments)
+        assert f"--signer {digest}" in line if arguments else "--trust trust.json" in line
+
+
+def test_a_root_and_whose_the_seal_must_be_are_enough(folder: Path, world: World, keys_now: Path) -> None:
+    seal = x509.load_der_x509_certificate(world.signer.certificate)
+    digest = seal.fingerprint(hashes.SHA256())
+    root = ["--root", str(keys_now / "root.pem")]
+    for who in (digest.hex(), digest.hex(":").upper(), seal.subject.rfc4514_string()):
+        done = run(folder, *root, "--signer", who)
+        assert done.returncode == 0, done.stdout + done.stderr
+    for who in (digest.hex()[:-1] + "0", "Commune de Test", seal.subject.rfc4514_string() + " ", ""):
+        expected = 0 if who.strip() == seal.subject.rfc4514_string() else 4
+        done = run(folder, *root, "--signer", who)
+        assert done.returncode == expected, who + done.stdout
+    assert run(folder, "--signer", seal.subject.rfc4514_string()).returncode == 4, "a name alone is no chain"
+
+
+def test_it_needs_only_cryptography_and_no_network(folder: Path, trust_path: Path, tmp_path: Path) -> None:
     """A fresh environment holding nothing but ``cryptography`` and what that needs, in an empty
     network.
     """
@@ -140,14 +172,14 @@ def test_it_needs_only_cryptography_and_no_network(folder: Path, keys_now: Path,
     shutil.copy(_cffi_backend.__file__, packages)
     python = str(place / "bin" / "python")
     alone = ("unshare", "-n") if subprocess.run(["unshare", "-n", "true"], check=False).returncode == 0 else ()
-    done = run(folder, "--root", str(keys_now / "root.pem"), python=python, before=alone)
+    done = run(folder, "--trust", str(trust_path), python=python, before=alone)
     assert done.returncode == 0, done.stdout + done.stderr
-    imports = [line for line in HERE.read_text().splitlines() if line.startswith(("import ", "from "))]
+    imports = [line for line in HERE.read_text().splitlines() if line.strip().startswith(("import ", "from "))]
     roots = {line.split()[1].split(".")[0] for line in imports}
     assert roots - set(sys.stdlib_module_names) == {"cryptography"}
 
 
-def test_two_hundred_flipped_bits_are_refused(folder: Path, root: bytes) -> None:
+def test_two_hundred_flipped_bits_are_refused(folder: Path, trust: bytes) -> None:
     """Any file, readmes and the verifier's own copy included."""
     chance = random.Random(20260312)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -157,24 +189,24 @@ def test_two_hundred_flipped_bits_are_refused(folder: Path, root: bytes) -> None
         before = path.read_bytes()
         at, bit = chance.randrange(len(before)), chance.randrange(8)
         path.write_bytes(before[:at] + bytes([before[at] ^ 1 << bit]) + before[at + 1 :])
-        if verify_bundle(folder, root=root)["verdict"] != "altered":
+        if verify_bundle(folder, trust=trust)["verdict"] != "altered":
             accepted.append(f"{path.relative_to(folder)} byte {at} bit {bit}")
         path.write_bytes(before)
     assert accepted == []
-    assert verify_bundle(folder, root=root)["verdict"] == "intact"
+    assert verify_bundle(folder, trust=trust)["verdict"] == "intact"
 
 
-def test_every_last_bit_of_the_note_counts(folder: Path, root: bytes) -> None:
+def test_every_last_bit_of_the_note_counts(folder: Path, trust: bytes) -> None:
     path = folder / "manifest.note"
     before = path.read_bytes()
     for at in range(len(before)):
         for bit in range(8):
             path.write_bytes(before[:at] + bytes([before[at] ^ 1 << bit]) + before[at + 1 :])
-            assert verify_bundle(folder, root=root)["verdict"] == "altered", (at, bit)
+            assert verify_bundle(folder, trust=trust)["verdict"] == "altered", (at, bit)
 
 
 @pytest.mark.parametrize("change", ["added", "removed", "longer", "empty", "linked"])
-def test_other_changes_of_the_folder_are_refused(folder: Path, root: bytes, change: str) -> None:
+def test_other_changes_of_the_folder_are_refused(folder: Path, trust: bytes, change: str) -> None:
     path = folder / "journal" / "checkpoint.tsr"
     if change == "added":
         (folder / "note.txt").write_text("de plus")
@@ -187,16 +219,16 @@ def test_other_changes_of_the_folder_are_refused(folder: Path, root: bytes, chan
     else:
         path.rename(folder.parent / "elsewhere")
         path.symlink_to(folder.parent / "elsewhere")
-    assert verify_bundle(folder, root=root)["verdict"] == "altered"
+    assert verify_bundle(folder, trust=trust)["verdict"] == "altered"
 
 
-def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_now: Path) -> None:
+def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, trust: bytes) -> None:
     """Who can sign a new list still can't change the record: journal, seal and token contradict
     him.
 
     Each forgery is caught by the check that is there for it, not only by some other.
     """
-    roots = x509.load_pem_x509_certificates((keys_now / "root.pem").read_bytes())
+    expected = verify.read_trust(trust)
 
     def caught(name: str, change: Callable[[bytes], bytes]) -> set[int]:
         before = {p: (folder / p).read_bytes() for p in (name, "manifest.json", "manifest.note")}
@@ -210,7 +242,7 @@ def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_n
         statement["sha-256"] = hashlib.sha256(signed).hexdigest()
         (folder / "manifest.json").write_bytes(signed)
         (folder / "manifest.note").write_text(world.log_key.sign_note(canonical(statement).decode() + "\n"))
-        checks = verify.Verifier(folder, roots, utc_now()).run()
+        checks = verify.Verifier(folder, expected, utc_now()).run()
         for path, old in before.items():
             (folder / path).write_bytes(old)
         assert verify.verdict_of(checks) == "altered", name
@@ -247,44 +279,48 @@ def test_a_forger_with_the_log_key_is_refused(folder: Path, world: World, keys_n
     assert caught("journal/log-key.p7s", lambda _: other) == {2}
     other = world.timestamper.token(bytes(32))
     assert 5 in caught("journal/checkpoint.tsr", lambda _: other)
-    assert verify.verdict_of(verify.Verifier(folder, roots, utc_now()).run()) == "intact"
+    assert verify.verdict_of(verify.Verifier(folder, expected, utc_now()).run()) == "intact"
 
 
-def test_times_that_can_not_be_are_refused(folder: Path, keys_now: Path) -> None:
-    roots = x509.load_pem_x509_certificates((keys_now / "root.pem").read_bytes())
+def test_times_that_can_not_be_are_refused(folder: Path, trust: bytes) -> None:
+    expected = verify.read_trust(trust)
     early = utc_now() - timedelta(hours=2)
-    checks = verify.Verifier(folder, roots, early).run()
+    checks = verify.Verifier(folder, expected, early).run()
     assert any(check.number == 5 and "future" in check.detail for check in checks)
 
 
-def test_somebody_elses_whole_bundle_does_not_lead_to_the_root(
-    tmp_path: Path, root: bytes, record: str, databases: Databases
+def test_somebody_elses_whole_bundle_is_not_whom_the_reader_named(
+    tmp_path: Path, trust: bytes, record: str, databases: Databases
 ) -> None:
-    """The forger makes every key anew: everything agrees with itself, but not with the reader's
-    root.
+    """The forger makes every key anew: everything agrees with itself, and nothing with the reader's
+    trust file. So it is nobody's evidence here; that bytes were altered would be a claim too many.
     """
     keys = tmp_path / "keys"
     ensure_generated(keys, organisation="Commune de Test")
     forger = World(tmp_path, keys, databases)
     target = tmp_path / "forged.zip"
     target.write_bytes(forger.bundle(forger.keep(tmp_path)))
-    assert verify_bundle(target, root=_der(keys / "root.pem"))["verdict"] == "intact"
-    assert verify_bundle(target, root=root)["verdict"] == "altered"
+    assert verify_bundle(target, trust=forger.trust())["verdict"] == "intact"
+    result = verify_bundle(target, trust=trust)
+    assert result["verdict"] == "unverifiable"
+    told = " ".join(check["detail"] for check in result["checks"] if check["verdict"] == "unverifiable")
+    assert "another key than in your trust file" in told
+    assert "does not lead to a root that you gave" in told
     forger.database.dispose()
 
 
-def test_zip_is_checked_as_it_is(bundle: bytes, tmp_path: Path, root: bytes) -> None:
+def test_zip_is_checked_as_it_is(bundle: bytes, tmp_path: Path, trust: bytes) -> None:
     path = tmp_path / "preuve.zip"
     path.write_bytes(bundle)
     assert looks_like_bundle(path)
-    result = verify_bundle(path, root=root)
+    result = verify_bundle(path, trust=trust)
     assert result["verdict"] == "intact", result
     chance = random.Random(7)
     start = bundle.index(b"record.json")
     for _ in range(60):  # any content byte; unused bytes of the container apart
         at = chance.randrange(start, len(bundle) - 4000)
         path.write_bytes(bundle[:at] + bytes([bundle[at] ^ 0x10]) + bundle[at + 1 :])
-        verdict = verify_bundle(path, root=root)["verdict"]
+        verdict = verify_bundle(path, trust=trust)["verdict"]
         with zipfile.ZipFile(io.BytesIO(bundle)) as good:
             try:
                 with zipfile.ZipFile(path) as flipped:
@@ -294,24 +330,24 @@ def test_zip_is_checked_as_it_is(bundle: bytes, tmp_path: Path, root: bytes) -> 
         assert verdict == ("intact" if same else "altered"), at
     for cut in (100, 5000, len(bundle) // 2, len(bundle) - 1):
         path.write_bytes(bundle[:cut])
-        assert verify_bundle(path, root=root)["verdict"] == "altered"
+        assert verify_bundle(path, trust=trust)["verdict"] == "altered"
 
 
-def test_digests_only(world: World, record: str, tmp_path: Path, root: bytes) -> None:
+def test_digests_only(world: World, record: str, tmp_path: Path, trust: bytes) -> None:
     path = tmp_path / "preuve.zip"
     path.write_bytes(world.bundle(record, content=False))
     assert not [n for n in zipfile.ZipFile(path).namelist() if n.startswith("representations/")]
-    assert verify_bundle(path, root=root)["verdict"] == "intact"
-    checks = verify.Verifier(path, [], utc_now()).run()
+    assert verify_bundle(path, trust=trust)["verdict"] == "intact"
+    checks = verify.Verifier(path, verify.Trust(), utc_now()).run()
     assert any(check.number == 4 and "content=digests" in check.detail for check in checks)
 
 
-def test_a_described_record_and_one_without_pdf(world: World, tmp_path: Path, root: bytes) -> None:
+def test_a_described_record_and_one_without_pdf(world: World, tmp_path: Path, trust: bytes) -> None:
     bare = world.keep(tmp_path, archival=False)
     describe(world.stores, "demo", bare, {"title": "Autre titre"}, agent="user:1", expected_revision=1)
     path = tmp_path / "preuve.zip"
     path.write_bytes(world.bundle(bare))
-    result = verify_bundle(path, root=root)
+    result = verify_bundle(path, trust=trust)
     assert result["verdict"] == "intact", result
 
 
@@ -359,18 +395,23 @@ def test_openssl_agrees_on_the_token_and_the_voucher(folder: Path, keys_now: Pat
     assert done.returncode == 0
 
 
-def test_receipt_by_itself(folder: Path, world: World, tmp_path: Path) -> None:
+def test_receipt_by_itself(folder: Path, world: World, trust_path: Path, tmp_path: Path) -> None:
     original = folder / "representations" / "original.pdf"
     receipt = tmp_path / "receipt.json"
     receipt.write_bytes((folder / "receipt.json").read_bytes())
-    assert run(folder, "--receipt", str(receipt), "--original", str(original)).returncode == 0
-    assert run(folder, "--receipt", str(receipt), "--original", str(folder / "README.txt")).returncode == 3
+    named = ("--trust", str(trust_path), "--receipt", str(receipt))
+    assert run(folder, *named, "--original", str(original)).returncode == 0
+    assert run(folder, *named, "--original", str(folder / "README.txt")).returncode == 3
+    own = run(folder, "--receipt", str(receipt), "--original", str(original))
+    assert own.returncode == 4, "the key that a bundle names vouches for nobody"
+    assert "--trust trust.json" in own.stdout
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(HERE, alone)
     assert run(alone, "--receipt", str(receipt)).returncode == 4
     (tmp_path / "vkey").write_text(world.log_key.vkey + "\n")
     assert run(alone, "--receipt", str(receipt), "--key", str(tmp_path / "vkey")).returncode == 0
+    assert run(alone, *named).returncode == 0
     receipt.write_bytes(receipt.read_bytes().replace(b"demo", b"damo").replace(b"2026", b"2025", 1))
     assert run(alone, "--receipt", str(receipt), "--key", str(tmp_path / "vkey")).returncode == 3
 

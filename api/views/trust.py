@@ -1,0 +1,25 @@
+"""Trust file of this installation: for the command line, and for ``/.well-known``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+
+def trust_file_of(system: System) -> bytes:
+    """Return the trust file (``archive.evidence.trust``) as canonical JSON."""
+    from archive.database.tenancy import EVERYTHING, acting_for
+    from archive.evidence.trust import trust_file
+    from archive.journal.tiles import StoredTree
+    from signing.chains import own_roots
+
+    known = [*own_roots(system.settings.signing.keys), *system.trusted_roots]
+    with acting_for(EVERYTHING):  # the seal and the journal belong to the installation, to no tenant
+        latest = system.publisher.latest()
+        published = StoredTree(system.store, latest.size) if latest is not None else None
+        with system.database.read() as session:
+            return trust_file(
+                session, system.ledger, published, system.log_key, system.signer, system.timestamper, known
+            )
