@@ -13,6 +13,7 @@ from archive.database.engine import Database
 from archive.database.tenancy import EVERYTHING
 from archive.database.upgrade import prepare
 from archive.journal.sequencer import Ledger, has_a_journal
+from archive.model.days import DEFAULT_ZONE
 from archive.model.settings import LocalStore, S3Store, StoreSettings
 from archive.objects.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.objects.challenges import ProbedStore
@@ -373,14 +374,14 @@ class System:
         with self._alone("initialise"):
             prepare(self.settings.archive, self.database)
 
-    def create_tenant(self, tenant: str, name: str) -> bool:
+    def create_tenant(self, tenant: str, name: str, time_zone: str = DEFAULT_ZONE) -> bool:
         """Open a tenant with document types and retention rules; False if it existed already.
 
         Raises:
-            Refused: ``bad_tenant``.
+            Refused: ``bad_tenant``, ``bad_time_zone``.
         """
         with self.database.write() as session:
-            return self.register.open_tenant(session, tenant, name)
+            return self.register.open_tenant(session, tenant, name, time_zone)
 
     def close(self) -> None:
         """Close everything that was opened."""

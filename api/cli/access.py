@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli.context import base_url, choose_tenant, print_json, say, system
+from archive.model.days import DEFAULT_ZONE
 from signing.ground.clock import stamp
 from signing.ground.errors import Refused
 
@@ -76,15 +77,30 @@ def key_revoke(key_id: str) -> None:
 def tenant_create(
     identifier: Annotated[str, typer.Argument(help="Nom court : a-z, 0-9, « - ».")],
     name: Annotated[str, typer.Option(help="Nom de la collectivité.")],
+    time_zone: Annotated[str, typer.Option(help="Fuseau où commencent ses jours.")] = DEFAULT_ZONE,
     as_json: AsJson = False,
 ) -> None:
     """Crée une collectivité avec ses types de documents et ses règles de conservation."""
     system().initialise()
-    made = system().create_tenant(identifier, name)
+    made = system().create_tenant(identifier, name, time_zone)
     if as_json:
         print_json({"id": identifier, "name": name, "created": made})
     else:
         say(f"Collectivité « {identifier} » {'créée' if made else 'déjà là, inchangée'}.")
+
+
+@tenant.command("time-zone")
+def tenant_time_zone(
+    identifier: Annotated[str, typer.Argument(help="Nom court de la collectivité.")],
+    time_zone: Annotated[str, typer.Argument(help="Par exemple America/Guadeloupe.")],
+) -> None:
+    """Change le fuseau où commencent les jours d’une collectivité, et l’inscrit au registre."""
+    from api.access.tenants import require_tenant
+
+    with system().database.write() as session:
+        require_tenant(session, identifier)
+        moved = system().register.move_to(session, identifier, time_zone)
+    say(f"Collectivité « {identifier} » : {time_zone}{'' if moved else ', inchangé'}.")
 
 
 @tenant.command("list")
@@ -96,9 +112,11 @@ def tenant_list(as_json: AsJson = False) -> None:
         rows = all_tenants(session)
     for row in rows:
         if as_json:
-            print_json({"id": row.id, "name": row.name, "created_at": stamp(row.created_at)})
+            print_json(
+                {"id": row.id, "name": row.name, "created_at": stamp(row.created_at), "time_zone": row.time_zone}
+            )
         else:
-            say(f"{row.id}  {row.name}")
+            say(f"{row.id}  {row.name}  {row.time_zone}")
 
 
 @user.command("create")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -13,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.cursors import Cursors, link_next
-from api.http.dependencies import Assembled
+from api.http.dependencies import Assembled, Day
 from api.views import examples
 from api.views import hold as hold_views
 from api.views.schemas import Body, Hold, HoldPage
@@ -47,7 +46,7 @@ class HoldRequest(Body):
     reason: str = Field(min_length=1, max_length=LONGEST_REASON)
     records: list[str] | None = Field(default=None, min_length=1, max_length=MOST_RECORDS)
     query: str | None = Field(default=None, description="Pas encore proposé : nommez les documents.")
-    until: date | None = Field(default=None, description="Dernier jour ; null : jusqu’à sa levée.")
+    until: Day | None = Field(default=None, description="Dernier jour ; null : jusqu’à sa levée.")
 
 
 class ReleaseRequest(Body):

@@ -6,7 +6,6 @@ A hit that the catalogue does not have for the caller's tenant is left out.
 from __future__ import annotations
 
 import time
-from datetime import date
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from starlette.responses import Response
 from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.cursors import link_next
-from api.http.dependencies import Assembled
+from api.http.dependencies import Assembled, Day
 from api.views import examples
 from api.views.record import records_by_id
 from api.views.schemas import SearchAnswer
@@ -57,8 +56,8 @@ def search(
     system: Assembled,
     q: Annotated[str, Query(max_length=2000, description="Mots, « phrases », `-sans`, `début*`, `OR`.")] = "",
     filters: Annotated[Filters, Depends(_filters)],
-    date_from: Annotated[date | None, Query(description="Datés de ce jour ou après.")] = None,
-    date_to: Annotated[date | None, Query(description="Datés de ce jour ou avant.")] = None,
+    date_from: Annotated[Day | None, Query(description="Datés de ce jour ou après.")] = None,
+    date_to: Annotated[Day | None, Query(description="Datés de ce jour ou avant.")] = None,
     sort: Sort = Sort.RELEVANCE,
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
     cursor: str | None = None,

@@ -16,6 +16,7 @@ from archive.database.tenancy import EVERYTHING, acting_for
 from archive.holdings import verify as holdings
 from archive.holdings.verify import Check
 from archive.objects.fixity import Fixity
+from archive.retention.civil import today_of
 from signing.ground.clock import iso, stamp
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _known(
         ),
     ]
     readable = row.tenant_id == tenant or (
-        row.communicable_on is not None and row.communicable_on <= system.clock().date()
+        row.communicable_on is not None and row.communicable_on <= today_of(session, row.tenant_id, system.clock()).day
     )
     record: dict[str, Any] = {
         "kept_at": stamp(row.kept_at),

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from api.http.i18n import _, said
 from api.web.faults import Fault, in_words
-from api.web.typed_date import DatePart, date_parts, typed_date, written_date
+from api.web.typed_date import DatePart, date_parts, written_date
 from archive.catalogue.description import UNCHANGED
 from archive.database.tables import DocumentTypeRow, RecordRow
 from archive.model.description_fields import CodeList, DescriptionField, FieldKind, Spot, fields_on
@@ -125,6 +125,9 @@ class TypedDescription:
     box: str = ""
 
 
+EMPTY: Final = TypedDescription()
+
+
 @dataclass(frozen=True)
 class DescriptionForm:
     """The description form on a record's page.
@@ -182,7 +185,7 @@ def description_form(
         types: The tenant's document types, in their order.
         typed: The form that was sent and refused, if one was.
     """
-    typed = typed or TypedDescription()
+    typed = typed or EMPTY
     types = tuple(types)
     kept = Kept.of(row, types)
     shown = [_box(box, kept.texts[box.name], _codes(types, kept.inherited), typed) for box in BOXES]
@@ -195,10 +198,10 @@ def description_form(
     )
 
 
-def deposit_boxes(types: Iterable[DocumentTypeRow]) -> tuple[Box, ...]:
-    """Return the empty boxes of the deposit form; none of them is required there."""
+def deposit_boxes(types: Iterable[DocumentTypeRow], typed: TypedDescription = EMPTY) -> tuple[Box, ...]:
+    """Return the boxes of the deposit form, with the values just refused; none is required."""
     codes = _codes(tuple(types), "")
-    return tuple(_box(box, "", codes, TypedDescription(), required=False) for box in fields_on(Spot.DEPOSIT_FORM))
+    return tuple(_box(box, "", codes, typed, required=False) for box in fields_on(Spot.DEPOSIT_FORM))
 
 
 Codes = Mapping[CodeList, Mapping[str, Markup]]
@@ -257,7 +260,7 @@ def typed_changes(form: Mapping[str, str], kept: Kept) -> dict[str, Any]:
     """Return the changes in a form that was sent; a value sent back as it was shown is none.
 
     Raises:
-        Refused: ``bad_field``.
+        Refused: ``bad_field``: a required box is empty; the archive judges everything else.
     """
     changes: dict[str, Any] = {}
     for box in BOXES:
@@ -266,12 +269,7 @@ def typed_changes(form: Mapping[str, str], kept: Kept) -> dict[str, Any]:
             continue
         if box.required and not text:
             raise box.empty(kept=UNCHANGED)
-        if text and box.kind is FieldKind.DATE:
-            changes[box.name] = typed_date(
-                form, _prefix(box), code="bad_field", kept=UNCHANGED, pointer=f"/{box.name}", name=box.name
-            )
-        else:
-            changes[box.name] = text or None
+        changes[box.name] = text or None
     if "document_type" in changes and form.get("access_rule") == "":
         changes["access_rule"] = None  # an empty choice means the rule of the type, and the type has changed
     return changes
@@ -292,8 +290,13 @@ def typed_at_deposit(form: Mapping[str, str]) -> dict[str, str]:
 
 def refused_description(error: Refused, form: Mapping[str, str]) -> TypedDescription:
     """Return a refused form; its error links to the field at fault, else to the first field."""
-    at_fault = next((box for box in BOXES if error.pointer == f"/{box.name}"), None)
+    at_fault = at_fault_in(BOXES, error)
     fault = Fault(anchor_of(at_fault or BOXES[0]), in_words(error))
     if at_fault is None:
         return TypedDescription((fault,))
     return TypedDescription((fault,), form, at_fault.name)
+
+
+def at_fault_in(boxes: Iterable[DescriptionField], error: Refused) -> DescriptionField | None:
+    """Return the box that a refusal names; None where it names another part of the request."""
+    return next((box for box in boxes if error.pointer == f"/{box.name}"), None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from api.access.callers import Caller
 from api.web import quantities
 from api.web.deposit_lines import Line, line
-from api.web.description_form import Box, deposit_boxes
+from api.web.description_form import EMPTY, Box, TypedDescription, deposit_boxes
 from api.web.faults import Fault
 from archive.model.identifiers import new_id
 from archive.retention.schedule import document_types
@@ -42,6 +42,7 @@ class HomePage:
         limit: Size of the largest accepted file, in words.
         idempotency_key: Key of this form, so that a second click makes no second deposit.
         faults: The errors of the deposit form just sent.
+        described: Whether that form had a description, which is then shown again.
         received: How many files of that form were received.
     """
 
@@ -57,6 +58,7 @@ class HomePage:
     limit: str
     idempotency_key: str
     faults: tuple[Fault, ...]
+    described: bool
     received: int
 
     @property
@@ -65,11 +67,12 @@ class HomePage:
         return f"/api/v1/deposits?limit={SHOWN}"
 
 
-def home_page(system: System, person: Caller, faults: tuple[Fault, ...] = (), received: int = 0) -> HomePage:
-    """Return the home page of a person, in the current language."""
+def home_page(system: System, person: Caller, typed: TypedDescription = EMPTY, received: int = 0) -> HomePage:
+    """Return the home page of a person, in the current language, with the form just refused."""
     now = system.clock()
     tenant, agent = person.tenant, person.agent
     with system.database.read() as session:
+        boxes = deposit_boxes(document_types(session, tenant), typed)
         return HomePage(
             today=now,
             lines=tuple(line(session, row, now) for row in newest(session, tenant, agent=agent, limit=SHOWN)),
@@ -79,9 +82,10 @@ def home_page(system: System, person: Caller, faults: tuple[Fault, ...] = (), re
                 aside=count(session, tenant, agent, DepositState.QUARANTINED),
                 refused=count(session, tenant, agent, DepositState.REFUSED),
             ),
-            boxes=deposit_boxes(document_types(session, tenant)),
+            boxes=boxes,
             limit=quantities.size(system.settings.ingestion.max_deposit_bytes),
             idempotency_key=new_id(),
-            faults=faults,
+            faults=typed.faults,
+            described=any(box.fault or box.value or any(p.value for p in box.parts) for box in boxes),
             received=received,
         )

@@ -9,6 +9,7 @@ from datetime import date
 from markupsafe import Markup
 
 from api.http.i18n import _
+from archive.model.days import iso_day
 from signing.ground.errors import Refused
 
 
@@ -64,9 +65,7 @@ def written_date(form: Mapping[str, str], names: str = "") -> str:
     return f"{year}-{month:0>2}-{day:0>2}" if day or month or year else ""
 
 
-def typed_date(
-    form: Mapping[str, str], names: str = "", *, code: str, kept: str, pointer: str, name: str = ""
-) -> date | None:
+def typed_date(form: Mapping[str, str], names: str = "", *, code: str, kept: str, pointer: str) -> date | None:
     """Return the date typed in a form; None when nothing was typed.
 
     Args:
@@ -75,21 +74,19 @@ def typed_date(
         code: Code of the refusal of a date that does not exist.
         kept: Sentence of that refusal on what stays unchanged.
         pointer: Pointer of that refusal to the field.
-        name: The field in words, where a form holds several dates.
 
     Raises:
         Refused: ``code``.
     """
     written = written_date(form, names)
     try:
-        return date.fromisoformat(written) if written else None
+        return iso_day(written) if written else None
     except ValueError as error:
         raise Refused(
             code,
-            "{name} : la date « {written} » n’existe pas." if name else "La date « {written} » n’existe pas.",
+            "La date « {written} » n’existe pas.",
             kept=kept,
             action="Écrivez le jour, le mois et l’année, par exemple 31 12 2024.",
             pointer=pointer,
             written=written,
-            name=name,
         ) from error

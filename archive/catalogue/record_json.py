@@ -17,7 +17,9 @@ from archive.objects import ocfl
 from archive.retention.decisions import RetentionDecision
 from signing.ground.clock import iso, parse_stamp, stamp
 
-RETENTION_REMARKS: Final = frozenset({"type_missing", "type_unknown", "rule_missing", "start_missing"})
+RETENTION_REMARKS: Final = frozenset(
+    {"type_missing", "type_unknown", "rule_missing", "start_missing", "end_beyond_calendar", "date_ahead"}
+)
 """Remarks that a new description may answer."""
 
 

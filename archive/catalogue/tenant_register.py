@@ -21,9 +21,11 @@ from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionR
 from archive.journal.effects import Subject
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
+from archive.model.days import DEFAULT_ZONE
 from archive.objects import layout
 from archive.objects.layout import TENANT_NAME, RegisterKey
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
+from archive.retention.civil import known_zone
 from archive.retention.dates import farthest_lock
 from archive.retention.schedule import load_pack
 from signing.ground.canonical import canonical, parse_canonical
@@ -49,11 +51,11 @@ class Register:
         self._clock = clock
         self._horizon = horizon_days
 
-    def open_tenant(self, session: Session, tenant: str, name: str) -> bool:
+    def open_tenant(self, session: Session, tenant: str, name: str, time_zone: str = DEFAULT_ZONE) -> bool:
         """Open and register a tenant with the bundled types and rules; return False if it exists.
 
         Raises:
-            Refused: ``bad_tenant``.
+            Refused: ``bad_tenant``, ``bad_time_zone``.
         """
         if not TENANT_NAME.fullmatch(tenant) or not name.strip() or len(name) > 200:
             raise Refused(
@@ -63,9 +65,20 @@ class Register:
             )
         if session.get(TenantRow, tenant) is not None:
             return False
-        session.add(TenantRow(id=tenant, name=name.strip(), created_at=self._clock()))
+        zone = known_zone(time_zone)
+        session.add(TenantRow(id=tenant, name=name.strip(), created_at=self._clock(), time_zone=zone))
         session.flush()
         load_pack(session, tenant)
+        return self.enter(session, tenant)
+
+    def move_to(self, session: Session, tenant: str, time_zone: str) -> bool:
+        """Change the time zone in which a tenant's days begin; return False if nothing changed.
+
+        Raises:
+            Refused: ``bad_time_zone``.
+        """
+        session.get_one(TenantRow, tenant, with_for_update=True).time_zone = known_zone(time_zone)
+        session.flush()
         return self.enter(session, tenant)
 
     def enter(self, session: Session, tenant: str) -> bool:
@@ -172,7 +185,8 @@ def restore(session: Session, content: bytes) -> None:
     """Restore a tenant from its register: row, document types, rules in all versions."""
     told = parse_canonical(content)
     tenant = told["tenant"]
-    session.add(TenantRow(id=tenant, name=told["name"], created_at=parse_stamp(told["created_at"])))
+    created, zone = parse_stamp(told["created_at"]), told.get("time_zone", DEFAULT_ZONE)
+    session.add(TenantRow(id=tenant, name=told["name"], created_at=created, time_zone=zone))
     session.flush()
     for given in told["document_types"]:
         session.add(DocumentTypeRow(tenant_id=tenant, **{k: given[k] for k in _TYPE}))
@@ -197,6 +211,8 @@ def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
         "tenant": tenant,
         "name": owner.name,
         "created_at": stamp(owner.created_at),
+        # told where it is not that of most: so a register of before it existed still says the same
+        **({"time_zone": owner.time_zone} if owner.time_zone != DEFAULT_ZONE else {}),
         "document_types": sorted(
             ({name: getattr(row, name) for name in _TYPE} for row in session.scalars(types)),
             key=lambda line: line["code"],

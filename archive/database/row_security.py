@@ -71,6 +71,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "copies": _with("records", "record_id", *_FULL),  # copies of the journal and of staging belong to no tenant
     "custody_reports": Rows(None, _FULL),  # of the installation as a whole
     "store_probes": Rows(None, _GROW),  # assurance of the shared store: records and evidence repeat it
+    "clock": Rows(None, _CHANGE),  # one clock for all tenants
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
     # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),

@@ -9,6 +9,7 @@ from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database.engine import Base
+from archive.model.days import DEFAULT_ZONE
 
 
 class TenantRow(Base):
@@ -19,6 +20,8 @@ class TenantRow(Base):
     """Slug, ``[a-z][a-z0-9-]{0,62}``; also the folder name in the store."""
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
+    time_zone: Mapped[str] = mapped_column(String(64), default=DEFAULT_ZONE)
+    """Time zone in which its days begin."""
 
 
 class PseudonymRow(Base):
@@ -305,6 +308,31 @@ class LeaseRow(Base):
     holder: Mapped[str] = mapped_column(String(100))
     until: Mapped[datetime]
     fence: Mapped[int]
+
+
+class ClockRow(Base):
+    """The sense of time of the installation: one row (``archive.journal.clock``)."""
+
+    __tablename__ = "clock"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Always 1."""
+    seen_at: Mapped[datetime]
+    """Latest moment that fitted the entries and the looks before it."""
+    certain_at: Mapped[datetime]
+    """Latest moment by which what can't be undone may be judged."""
+    gaps: Mapped[int]
+    """Seconds that passed while nothing ran, since they were last made up for."""
+    ran: Mapped[int]
+    """Seconds of running since then."""
+    distrusted_at: Mapped[datetime | None]
+    """What the clock showed when it was first distrusted; None: it is trusted."""
+    reason: Mapped[str | None] = mapped_column(String(20))
+    difference: Mapped[int | None] = mapped_column(BigInteger)
+    """Seconds by which the clock is ahead; negative: behind."""
+    first_entry: Mapped[int | None]
+    """First journal entry made under the distrusted clock."""
+    witnessed_at: Mapped[datetime | None]
+    """When an outside clock was last asked, by its own time."""
 
 
 class CopyRow(Base):

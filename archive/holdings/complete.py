@@ -95,7 +95,7 @@ def _add(
     agent: str,
 ) -> None:
     description = metadata.description_from(current["description"])
-    decision = schedule.decide(session, row.tenant_id, description)
+    decision = schedule.decide(session, row.tenant_id, description, stores.clock())
     record = next_record(current, package, decision, added)
     until = lock_for(stores, session, row.id, decision)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]

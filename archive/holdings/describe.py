@@ -49,7 +49,8 @@ def describe(
         differences = description.differences(current["description"], metadata.description_json(wanted))
         if not differences:
             return row
-        decision = schedule.decide(session, tenant, wanted)
+        schedule.admit(session, tenant, wanted, differences, stores.clock(), kept=description.UNCHANGED)
+        decision = schedule.decide(session, tenant, wanted, stores.clock())
         record = metadata.next_record(current, wanted, decision)
         until = lock_for(stores, session, record_id, decision)
         version = write_version(stores, session, row, record, before, until, message="Describe")

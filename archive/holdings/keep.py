@@ -66,7 +66,7 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
     """
     with stores.database.read() as session:
         row = session.get(RecordRow, package.record_id)
-        decision = schedule.decide(session, package.tenant, package.description)
+        decision = schedule.decide(session, package.tenant, package.description, stores.clock())
         events = events_of(stores, session, package.record_id, package.deposit_id)
     if row is not None:
         return _kept_already(stores, package, in_transaction)

@@ -92,6 +92,7 @@ class RebuildEffect(Enum):
     KEEP = "a record"
     DESCRIBE = "a revision of its description"
     COMPLETE = "a revision of its forms"
+    RECOMPUTE = "a revision of its dates"
     RESTORE = "one more version of an object is right"
     HOLD = "a hold"
     RELEASE = "the end of a hold"
@@ -105,7 +106,7 @@ class RebuildEffect(Enum):
     def states_the_record(self) -> bool:
         """Whether the entry states ``record.json`` and the inventory in force from there on."""
         match self:
-            case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE:
+            case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE | RebuildEffect.RECOMPUTE:
                 return True
             case RebuildEffect.RESTORE | RebuildEffect.HOLD | RebuildEffect.RELEASE:
                 return False

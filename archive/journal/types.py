@@ -110,6 +110,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.COMPLETE),
         Sentence("Formes du document complétées par un nouveau traitement."),
     )
+    RECORD_RECOMPUTED = (
+        "RecordRecomputed",
+        Subject.RECORD,
+        Premis(PremisType.METADATA_MODIFICATION),
+        Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.RECOMPUTE),
+        Sentence("Dates de conservation ou de communicabilité recalculées."),
+    )
     RECORD_RECOVERED = (
         "RecordRecovered",
         Subject.RECORD,

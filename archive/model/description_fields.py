@@ -13,16 +13,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from archive.model.days import FIRST_DAY, LAST_DAY, iso_day
 from signing.ground.errors import Refused
 
 Value = str | date | None
 """Value of a field once it is kept."""
-
-LAST_DAY: Final = date(9000, 12, 31)
-"""Latest date that a field accepts.
-
-The longest duration after it, 999 years, still ends within the calendar.
-"""
 
 
 @dataclass(frozen=True)
@@ -162,15 +157,33 @@ class DescriptionField:
             raise bad_field(
                 self.name, "Le champ « {name} » est trop long.", "Au plus {limit} caractères.", kept, limit=self.limit
             )
+        if self.kind is FieldKind.DATE:
+            return self._day(given.strip(), kept)
+        return self.parsed(given)
+
+    def _day(self, text: str, kept: str) -> date | None:
+        """Read a day that a person or a program gives.
+
+        Raises:
+            Refused: ``bad_field``.
+        """
         try:
-            value = self.parsed(given)
+            day = iso_day(text) if text else None
         except ValueError as error:
             raise bad_field(
-                self.name, "Le champ « {name} » n’est pas une date.", "Écrivez la date ainsi : 2026-03-12.", kept
+                self.name,
+                "Le champ « {name} » n’est pas une date.",
+                "Écrivez l’année, le mois et le jour en entier, ainsi : 2026-03-12.",
+                kept,
             ) from error
-        if isinstance(value, date) and value > LAST_DAY:
-            raise bad_field(self.name, "Le champ « {name} » est trop loin dans l’avenir.", "Vérifiez l’année.", kept)
-        return value
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+            raise bad_field(
+                self.name,
+                "L’année du champ « {name} » n’est pas entre 1000 et 9000.",
+                "Écrivez l’année en entier, par exemple 2024.",
+                kept,
+            )
+        return day
 
     def empty(self, *, kept: str) -> Refused:
         """Return the refusal of a required field left empty."""
@@ -180,12 +193,16 @@ class DescriptionField:
         """Convert text that was checked before, now or under an earlier limit, to the kept value.
 
         Raises:
-            ValueError: The field wants a date and the text is none.
+            ValueError: The field holds a date and the text is none.
         """
         return self.from_json(text.strip() if text else None)
 
     def from_json(self, text: str | None) -> Value:
-        """Read a value that ``as_json`` wrote, without checks."""
+        """Read a value that ``as_json`` wrote, without checks of its limits.
+
+        Raises:
+            ValueError: The field holds a date and the text is none.
+        """
         return date.fromisoformat(text) if text and self.kind is FieldKind.DATE else text or None
 
     def as_json(self, value: Value) -> str | None:

@@ -1,7 +1,8 @@
 """Durations, start events, and the days that follow from them. Pure.
 
-Dates are computed as the national referential does: end = start + duration in calendar units, never
-from a date that was not given.
+``starts_on`` is not counted; ``ends_on`` is the last day kept, the same day number after the
+duration; what follows begins on the next day. Nothing is counted from a date that was not given,
+and an end beyond the calendar is no end.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Start:
     known_by: StartField | None
     """Field with the date; None when a record has no such field."""
     year_end: bool = False
+    fixed_ahead: bool = False
+    """Whether it is an end fixed in advance, which may be told before it comes."""
 
 
 _DOCUMENT: Final = StartField.DOCUMENT_DATE
@@ -54,18 +57,18 @@ START_EVENTS: Final = {
     "procedure_closing": Start("la clôture de la procédure", _CLOSED),
     "final_decision": Start("la décision définitive", _CLOSED),
     "last_decision": Start("la dernière décision", _CLOSED),
-    "last_decision_expiry": Start("la fin de validité de la dernière décision", _CLOSED),
+    "last_decision_expiry": Start("la fin de validité de la dernière décision", _CLOSED, fixed_ahead=True),
     "last_measure_end": Start("la fin de la dernière mesure", _CLOSED),
     "contract_notification": Start("la notification du marché", None),
     "final_payment": Start("le solde du marché", _CLOSED),
-    "contract_end": Start("la fin du contrat", _CLOSED),
+    "contract_end": Start("la fin du contrat", _CLOSED, fixed_ahead=True),
     "works_acceptance": Start("la réception des travaux", _CLOSED),
     "birth_date": Start("la date de naissance de la personne", None),
     "death_date": Start("la date du décès de la personne", None),
     "end_of_duties": Start("la fin des fonctions", _CLOSED),
-    "leave_end": Start("la fin du congé", _CLOSED),
-    "authorisation_end": Start("la fin de l’autorisation", _CLOSED),
-    "agreement_end": Start("la fin de l’agrément", _CLOSED),
+    "leave_end": Start("la fin du congé", _CLOSED, fixed_ahead=True),
+    "authorisation_end": Start("la fin de l’autorisation", _CLOSED, fixed_ahead=True),
+    "agreement_end": Start("la fin de l’agrément", _CLOSED, fixed_ahead=True),
 }
 """Start events, by code.
 
@@ -73,26 +76,34 @@ START_EVENTS: Final = {
 """
 
 
-def end_date(start: date, duration: int, unit: Unit) -> date:
+def end_date(start: date, duration: int, unit: Unit) -> date | None:
     """Return start + duration; a day that the month lacks becomes its last (29 February -> 28).
 
-    Raises:
-        OverflowError: If the end lies beyond the calendar.
+    None where the end lies beyond the calendar: nothing then ever ends.
     """
-    match unit:
-        case Unit.DAY:
-            return start + timedelta(days=duration)
-        case Unit.MONTH:
-            months = duration
-        case Unit.YEAR:
-            months = 12 * duration
-        case _:
-            assert_never(unit)
+    try:
+        match unit:
+            case Unit.DAY:
+                return start + timedelta(days=duration)
+            case Unit.MONTH:
+                return _months_after(start, duration)
+            case Unit.YEAR:
+                return _months_after(start, 12 * duration)
+            case _:
+                assert_never(unit)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _months_after(start: date, months: int) -> date:
     years, month = divmod(start.month - 1 + months, 12)
     year, month = start.year + years, month + 1
-    if year > date.max.year:
-        raise OverflowError("the end lies beyond the calendar")
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
+
+
+def day_after(day: date) -> date | None:
+    """Return the first day after a last one; None after the last day of the calendar."""
+    return day + timedelta(days=1) if day < date.max else None
 
 
 def start_date(event: str, *, document_date: date | None, closed_on: date | None) -> date | None:

@@ -52,5 +52,8 @@ def retention_of(
         text = sentences.without_start(rule, because)
         return Retention(rule.code, rule.version, None, None, rule.final_action, text)
     end = end_date(start, rule.duration, rule.unit)
+    if end is None:
+        text = sentences.beyond_calendar(rule, because, start)
+        return Retention(rule.code, rule.version, start, None, rule.final_action, text)
     text = sentences.dated(rule, because, start, end)
     return Retention(rule.code, rule.version, start, end, rule.final_action, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,6 +19,8 @@ from archive.model.final_actions import FinalAction
 from archive.model.records import Remark
 from archive.model.shipped import shipped
 from archive.retention.access import access_of
+from archive.retention.admission import admit_dates, ahead_remark, days_ahead
+from archive.retention.civil import today_of
 from archive.retention.dates import START_EVENTS, Unit
 from archive.retention.decisions import RetentionDecision, retention_of
 from archive.retention.rules import Retention, Rule
@@ -133,11 +135,55 @@ def rule_for(session: Session, tenant: str, document_type: str | None) -> Rule |
     return rule(session, tenant, row.rule_code) if row is not None and row.rule_code else None
 
 
-def decide(session: Session, tenant: str, description: Description) -> RetentionDecision:
+def admit(
+    session: Session, tenant: str, description: Description, given: Collection[str], now: datetime, *, kept: str
+) -> None:
+    """Refuse a description given now whose dates can't be true.
+
+    Raises:
+        Refused: ``bad_field``.
+    """
+    in_force = rule_for(session, tenant, description.document_type)
+    event = in_force.start_event if in_force is not None else None
+    admit_dates(description, given, event, today_of(session, tenant, now), kept=kept)
+
+
+def decide(session: Session, tenant: str, description: Description, now: datetime) -> RetentionDecision:
     """Decide retention and access of a record, with remarks on what should be completed."""
+    row = _type_of(session, tenant, description)
+    access_rule = description.access_rule or (row.access_rule if row is not None else None)
+    return _decided(
+        session, tenant, description, rule_for(session, tenant, description.document_type), access_rule, now
+    )
+
+
+def decide_again(
+    session: Session,
+    tenant: str,
+    description: Description,
+    *,
+    under: Rule | None,
+    access_rule: str | None,
+    now: datetime,
+) -> RetentionDecision:
+    """Decide again under the version of the rule and the access rule that a record has."""
+    return _decided(session, tenant, description, under, access_rule, now)
+
+
+def _type_of(session: Session, tenant: str, description: Description) -> DocumentTypeRow | None:
     code = description.document_type
-    row = session.get(DocumentTypeRow, (tenant, code)) if code else None
-    in_force = rule_for(session, tenant, code)
+    return session.get(DocumentTypeRow, (tenant, code)) if code else None
+
+
+def _decided(
+    session: Session,
+    tenant: str,
+    description: Description,
+    in_force: Rule | None,
+    access_rule: str | None,
+    now: datetime,
+) -> RetentionDecision:
+    code, row = description.document_type, _type_of(session, tenant, description)
     retention = retention_of(
         in_force,
         phrase=_phrase(row) if row is not None else None,
@@ -145,9 +191,13 @@ def decide(session: Session, tenant: str, description: Description) -> Retention
         document_date=description.document_date,
         closed_on=description.closed_on,
     )
-    access_rule = description.access_rule or (row.access_rule if row is not None else None)
     access = access_of(access_rule, document_date=description.document_date, closed_on=description.closed_on)
-    return RetentionDecision(retention, access, access_rule, tuple(_remarks(code, row, in_force, retention)))
+    remarks = _remarks(code, row, in_force, retention)
+    event = in_force.start_event if in_force is not None else None
+    ahead = days_ahead(description, event, today_of(session, tenant, now).day)
+    if ahead:
+        remarks.append(ahead_remark(ahead))
+    return RetentionDecision(retention, access, access_rule, tuple(remarks))
 
 
 def _remarks(
@@ -158,6 +208,8 @@ def _remarks(
         return [Remark(missing, retention.explanation)]
     if in_force.duration is not None and retention.starts_on is None:
         return [Remark("start_missing", retention.explanation)]
+    if in_force.duration is not None and retention.ends_on is None:
+        return [Remark("end_beyond_calendar", retention.explanation)]
     return []
 
 

@@ -71,6 +71,13 @@ def dated(rule: Rule, because: str, start: date, end: date) -> str:
     return f"Jusqu’au {in_words(end)}, {because}{NARROW}: {count}. {afterwards}"
 
 
+def beyond_calendar(rule: Rule, because: str, start: date) -> str:
+    """Write the sentence for a rule whose end lies beyond the calendar."""
+    count = f"{_lasting(rule)} à compter {_since(rule)} ({in_words(start)})"
+    first = "Définitivement" if rule.final_action.kept_for_ever else "Sans date de fin"
+    return f"{first}, {because}{NARROW}: {count} dépassent le calendrier. Vérifiez cette date."
+
+
 def without_start(rule: Rule, because: str) -> str:
     """Write the sentence for a rule whose start event has no date here."""
     first = "Définitivement" if rule.final_action.kept_for_ever else "Sans date de fin pour l’instant"

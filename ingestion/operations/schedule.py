@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from archive.holdings.recompute import recompute
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.operations.exclusive_jobs import ExclusiveJob
@@ -36,7 +37,7 @@ HOLDS_LOOKED_AT: Final = 60.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
 
-_LONG: Final = frozenset({"clearing", "probing", "locks", "holds", "reconciling", "copying"})
+_LONG: Final = frozenset({"clearing", "probing", "locks", "recomputing", "holds", "reconciling", "copying"})
 """Jobs whose step may outlast their lease.
 
 No other job's step may: if it hangs, another beat must take the job.
@@ -70,6 +71,7 @@ class Beat:
         self._busy: dict[str, ExclusiveJob] = {}
         self._probe_after = SETTLED
         self._extended_on: date | None = None
+        self._recomputed_on: date | None = None
         self._started = system.clock()
 
     def run(self) -> None:
@@ -82,6 +84,7 @@ class Beat:
             ("clearing", CLEAR_EVERY, self._clear),
             ("probing", PROBE_LOOKED_AT, self._probe),
             ("locks", LOCKS_LOOKED_AT, self._extend_locks),
+            ("recomputing", LOCKS_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
             ("copying", CUSTODY_LOOKED_AT, self._copy),
@@ -223,6 +226,18 @@ class Beat:
         if done.failed:
             first = dict(list(done.failed.items())[:10])
             log.error("locks_not_extended", count=len(done.failed), first=first)
+        return False
+
+    def _recompute(self) -> bool:
+        """Revise, once a day, records whose dates are computed differently now."""
+        today = self._system.clock().date()
+        if self._recomputed_on == today or self._settling(self._started, SETTLING):
+            return False
+        revised, failed = recompute(self._system.stores)
+        self._recomputed_on = today
+        if revised or failed:
+            write = log.error if failed else log.info
+            write("dates_recomputed", records=revised, failed=len(failed), first=dict(list(failed.items())[:10]))
         return False
 
     def _settle_holds(self) -> bool:

@@ -39,7 +39,8 @@ class DryRun:
         """Return the plan for one spooled file."""
         found = self._format(path, submission, digests)
         with self._database.read() as session:
-            decision = decide(session, submission.tenant, describe(submission.fields, submission.filename))
+            described = describe(submission.fields, submission.filename)
+            decision = decide(session, submission.tenant, described, self._clock())
             return {
                 "filename": submission.filename,
                 "media_type": found.get("media_type") or submission.media_type,

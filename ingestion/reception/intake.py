@@ -23,8 +23,10 @@ from archive.model.records import Digests
 from archive.objects.fixity import altered
 from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore, StoredObject
+from archive.retention.schedule import admit
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState
+from ingestion.processing.packaging import describe
 from ingestion.reception.spool import Spool
 from ingestion.reception.submission import ALONE, Submission, check_bytes, request_digest, statement
 from ingestion.tables import DepositRow
@@ -130,12 +132,14 @@ class Intake:
 
         Raises:
             Refused: ``empty_file``, ``digest_mismatch``, ``idempotency_key_reused``,
-                ``tenant_unknown``.
+                ``tenant_unknown``, ``bad_field``.
             Unavailable: Nothing was acknowledged.
         """
         with spool:
             check_bytes(spool.size, spool.digests, submission)
             if dry_run:
+                with self._database.read() as session:
+                    self._check_new(session, submission)
                 return self._planned(spool, submission)
             spool.sync()
             return self._acknowledged(spool, submission)
@@ -151,6 +155,8 @@ class Intake:
         with self._database.read() as session:
             tenant_name = _tenant_name(session, submission.tenant)
             known = self._replay(session, submission, request)
+            if known is None:
+                self._check_new(session, submission)
         if known is not None:
             return Received(known, replayed=True)
         arrival = _Arrival(new_id(), new_id(), self._clock(), submission, size, digests, request)
@@ -170,6 +176,16 @@ class Intake:
         else:
             self._notify()
         return received
+
+    def _check_new(self, session: Session, submission: Submission) -> None:
+        """Refuse a description that no new deposit may have; one received already keeps its answer.
+
+        Raises:
+            Refused: ``bad_field``.
+        """
+        submission.check_fields()
+        described = describe(submission.fields, submission.filename)
+        admit(session, submission.tenant, described, submission.fields, self._clock(), kept=ALONE)
 
     def _replay(self, session: Session, submission: Submission, request: str) -> DepositRow | None:
         known = session.scalar(

@@ -29,7 +29,10 @@ CALLBACK: Final = DescriptionField(
 
 @dataclass(frozen=True)
 class Submission:
-    """Submission: what a producer hands over, without the bytes; checked when made.
+    """Submission: what a producer hands over, without the bytes.
+
+    When made, it is checked that it can be told apart and written down; the limits of its fields
+    are for a new deposit alone (``check_fields``), since one received already has its answer.
 
     Attributes:
         idempotency_key: Chosen by the caller; the same key never makes two deposits.
@@ -48,12 +51,21 @@ class Submission:
     priority: int = 0
 
     def __post_init__(self) -> None:
-        """Check everything that can be checked without the bytes.
+        """Check what no deposit ever had otherwise.
 
         Raises:
             Refused: ``bad_idempotency_key``, ``bad_filename``, ``bad_field``.
         """
         _check(self)
+
+    def check_fields(self) -> None:
+        """Check each field by its limits of today.
+
+        Raises:
+            Refused: ``bad_field``.
+        """
+        for name, value in self.fields.items():
+            _field(name).read(value, kept=ALONE)
 
 
 def _check(submission: Submission) -> None:
@@ -74,7 +86,9 @@ def _check(submission: Submission) -> None:
             pointer="file",
         )
     for name, value in submission.fields.items():
-        _check_field(name, value)
+        field = _field(name)
+        if not is_text(value):
+            field.read(value, kept=ALONE)
 
 
 def request_digest(filename: str, fields: Mapping[str, str], size: int, digests: Digests) -> str:
@@ -89,12 +103,17 @@ def request_digest(filename: str, fields: Mapping[str, str], size: int, digests:
     return hashlib.sha256(canonical(request)).hexdigest()
 
 
-def _check_field(name: str, value: str) -> None:
+def _field(name: str) -> DescriptionField:
+    """Return the field of this name.
+
+    Raises:
+        Refused: ``bad_field``.
+    """
     field = BY_NAME.get(name) or (CALLBACK if name == CALLBACK.name else None)
     if field is None:
         known = f"{KNOWN}, {CALLBACK.name}"
         raise bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", ALONE, known=known)
-    field.read(value, kept=ALONE)
+    return field
 
 
 def check_bytes(size: int, digests: Digests, submission: Submission) -> None:

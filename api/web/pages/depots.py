@@ -21,12 +21,13 @@ from api.http.uploads import Upload, receive_files
 from api.views.deposit import entity_tag, view
 from api.views.index_position import position_of
 from api.web.deposit_lines import line
-from api.web.description_form import typed_at_deposit
+from api.web.description_form import TypedDescription, anchor_of, at_fault_in, typed_at_deposit
 from api.web.faults import Fault, in_words
 from api.web.home_page import home_page
 from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
 from archive.database.tables import RecordRow, TenantRow
+from archive.model.description_fields import DescriptionField, Spot, fields_on
 from ingestion.deposits.queries import find, incomplete, newest
 from ingestion.deposits.states import DepositState
 from ingestion.reception.submission import Submission
@@ -54,6 +55,7 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
     intake = system_of(request).intake
     received: list[DepositRow] = []
     faults: list[Fault] = []
+    box = ""
     try:
         require_csrf(request, form.get("csrf", ""))
         with in_language(request):
@@ -61,7 +63,9 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
                 try:
                     answer = intake.accept(upload.spool, _submission(person, upload, form, number))
                 except Refused as error:
-                    faults.append(_fault(upload, error))
+                    at_fault = at_fault_in(fields_on(Spot.DEPOSIT_FORM), error)
+                    faults.append(_fault(upload, error, at_fault))
+                    box = at_fault.name if at_fault is not None else box
                 else:
                     received += [answer.deposit] if answer.deposit is not None else []
             if not uploads:
@@ -71,7 +75,8 @@ def _acknowledge(request: Request, person: Caller, uploads: list[Upload], form: 
             upload.spool.discard()
     if faults:
         with in_language(request):
-            page = home_page(system_of(request), person, tuple(faults), len(received))
+            typed = TypedDescription(tuple(faults), form, box)
+            page = home_page(system_of(request), person, typed, len(received))
         return pages_of(request).show(request, page, status=422)
     return RedirectResponse(f"/depots/{received[0].id}" if len(received) == 1 else "/depots", 303)
 
@@ -91,8 +96,8 @@ def _submission(person: Caller, upload: Upload, form: dict[str, str], number: in
     )
 
 
-def _fault(upload: Upload, error: Refused) -> Fault:
-    return Fault("#fichiers", f"{upload.filename} : {in_words(error)}")
+def _fault(upload: Upload, error: Refused, box: DescriptionField | None) -> Fault:
+    return Fault(anchor_of(box) if box is not None else "#fichiers", f"{upload.filename} : {in_words(error)}")
 
 
 @router.get("/depots")

@@ -21,6 +21,7 @@ from api.web import quantities
 from api.web.faults import in_words
 from api.web.render import in_language, mark, pages_of, system_of
 from archive.database.tables import RecordRow
+from archive.model.days import iso_day
 from archive.model.description_fields import SEARCHED
 from archive.model.final_actions import FinalAction
 from archive.retention.schedule import document_types
@@ -112,7 +113,7 @@ def _date(text: str, *, end: bool = False) -> date | None:
     if len(text) == 4 and text.isascii() and text.isdigit():
         text += "-12-31" if end else "-01-01"
     try:
-        return date.fromisoformat(text) if text else None
+        return iso_day(text) if text else None
     except ValueError:
         return None
 

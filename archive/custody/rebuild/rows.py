@@ -11,6 +11,7 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue.description import differences
 from archive.custody.rebuild.records import LOST, Found, Pinned
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
+from archive.holdings.recompute import date_changes
 from archive.journal.effects import RebuildEffect
 from archive.journal.types import CHANGES, KEPT, EntryType, registered
 from archive.objects.ocfl import RECORD_JSON
@@ -113,6 +114,8 @@ def _changes(told: EntryType, before: Mapping[str, Any], after: Mapping[str, Any
             return {"representations": [sorted(f["kind"] for f in one["representations"]) for one in (before, after)]}
         case RebuildEffect.DESCRIBE:
             return dict(differences(before["description"], after["description"]))
+        case RebuildEffect.RECOMPUTE:
+            return date_changes(before, after)
         case RebuildEffect.KEEP | RebuildEffect.RESTORE | RebuildEffect.HOLD | RebuildEffect.RELEASE:
             return None
         case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:

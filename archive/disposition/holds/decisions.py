@@ -27,12 +27,14 @@ from archive.disposition.holds import statements as hold_statements
 from archive.disposition.holds.statements import PLACED, RELEASED, digest_of
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
+from archive.model.days import LAST_DAY
 from archive.model.identifiers import is_id, new_id
 from archive.model.states import RecordState
 from archive.objects import layout
 from archive.objects.layout import HoldKey
 from archive.objects.ocfl_versions import Stored, Version
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
+from archive.retention.civil import civil_day, today_of, zone_of
 from archive.retention.dates import farthest_lock
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
@@ -92,9 +94,8 @@ class Holds:
         if not 0 < len(wanted) <= MOST_RECORDS:
             raise _refused("/records", "Un gel porte sur 1 à {most} documents.", most=MOST_RECORDS)
         reason = _reason(reason)
-        if until is not None and until < self._clock().date():
-            raise _refused("/until", "Le dernier jour du gel est déjà passé.")
         with self._database.write() as session:
+            _check_until(until, today_of(session, tenant, self._clock()).day)
             for record_id in wanted:  # in order, so that two holds never wait for each other
                 row = catalogue.get(session, tenant, record_id)
                 session.refresh(row, with_for_update=True)
@@ -171,11 +172,7 @@ class Holds:
             Unavailable: The store or the database did not answer; call again.
         """
         done = Settled()
-        today = self._clock().date()
-        with self._database.read() as session:
-            over = select(HoldRow.id).where(HoldRow.released_at.is_(None), HoldRow.until < today)
-            ended = list(session.scalars(over.order_by(HoldRow.id)))
-        for hold_id in ended:
+        for hold_id in self._over(self._clock()):
             with self._database.write() as session:
                 hold = session.get_one(HoldRow, hold_id, with_for_update=True)
                 if hold.released_at is None:
@@ -188,6 +185,17 @@ class Holds:
             done.failed |= failed
             done.settled += not failed
         return done
+
+    def _over(self, now: datetime) -> list[str]:
+        """Return the holds whose last day has passed where their tenant lives."""
+        with self._database.read() as session:
+            dated = select(HoldRow).where(HoldRow.released_at.is_(None), HoldRow.until <= now.date())
+            rows = session.scalars(dated.order_by(HoldRow.id)).all()
+            return [
+                row.id
+                for row in rows
+                if row.until is not None and row.until < civil_day(now, zone_of(session, row.tenant_id))
+            ]
 
     def settle(self, hold_id: str) -> dict[str, str]:
         """Apply one hold's decision to the store; return error codes by record or hold.
@@ -350,6 +358,13 @@ def _unclaim(session: Session, record_id: str) -> None:
     if not catalogue.is_held(session, record_id):
         for row in catalogue.rows(session, record_id):
             row.legal_hold = False
+
+
+def _check_until(until: date | None, today: date) -> None:
+    if until is not None and until < today:
+        raise _refused("/until", "Le dernier jour du gel est déjà passé.")
+    if until is not None and until > LAST_DAY:
+        raise _refused("/until", "Le dernier jour du gel est après l’an 9000.")
 
 
 def _reason(text: str) -> str:

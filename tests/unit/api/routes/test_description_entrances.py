@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from html import unescape
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,7 @@ from api.cli.main import app
 from api.views.examples import FIELDS
 from archive.database.tables import RecordRow
 from archive.holdings.describe import describe
+from archive.model.days import DEFAULT_ZONE
 from archive.model.description_fields import (
     BY_NAME,
     DESCRIPTION_FIELDS,
@@ -34,9 +36,13 @@ from archive.model.description_fields import (
     Spot,
     fields_on,
 )
+from archive.retention.civil import civil_day
+from archive.retention.dates import START_EVENTS, StartField
+from archive.retention.schedule import document_types, rule_for
 from ingestion.assembly import System
 from ingestion.reception.submission import CALLBACK
 from ingestion.tables import DepositRow
+from signing.ground.clock import utc_now
 from tests.holdings import keep
 
 Person = Callable[[str, str], tuple[UserRow, str]]
@@ -243,6 +249,92 @@ def test_no_entrance_takes_a_number_for_a_date(entrances: Entrances) -> None:
         if field.kind is FieldKind.DATE:
             for enter in (Entrances.form, Entrances.patch, Entrances.command_line):
                 assert enter(entrances, field, "1773273600") == Answer("bad_field", field.name)
+
+
+TODAY = civil_day(utc_now(), DEFAULT_ZONE)
+BORDERS: list[tuple[str, str, str | None]] = [
+    ("document_date", "1000-01-01", None),
+    ("document_date", "0999-12-31", "bad_field"),
+    ("document_date", "0024-03-05", "bad_field"),
+    ("document_date", "9001-01-01", "bad_field"),
+    ("document_date", "9999-12-31", "bad_field"),
+    ("closed_on", (TODAY + timedelta(2)).isoformat(), "bad_field"),
+    ("document_date", (TODAY + timedelta(2)).isoformat(), "bad_field"),
+    ("document_date", (TODAY - timedelta(1)).isoformat(), None),
+]
+"""Field, day, code of the refusal; today itself may end while the test runs."""
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+def test_every_entrance_has_the_same_borders(entrances: Entrances, entrance: str) -> None:
+    enter, fields = ENTRANCES[entrance]
+    for name, day, code in BORDERS:
+        if BY_NAME[name] in fields:
+            assert enter(entrances, BY_NAME[name], day) == Answer(code, name if code else ""), (name, day)
+
+
+@pytest.mark.parametrize("value", [0, 86400, 1773273600.5, True, "0", "20260312", "2026-03-12T00:00Z", ["2026-03-12"]])
+def test_json_is_strict(entrances: Entrances, value: object) -> None:
+    headers = {"Authorization": f"Bearer {entrances.key}", "If-Match": "*"}
+    for name in ("document_date", "closed_on"):
+        address = f"/api/v1/records/{entrances.record}"
+        answer = entrances.client.patch(address, headers=headers, json={name: value})
+        assert answer.status_code == 422
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"/{name}"]
+
+
+@pytest.mark.parametrize("given", ["0", "1773273600", "2026-03-12T00:00:00", "20260312", "2026-W11-4"])
+def test_a_search_is_bounded_by_days_alone(entrances: Entrances, given: str) -> None:
+    for name in ("date_from", "date_to"):
+        headers = {"Authorization": f"Bearer {entrances.key}"}
+        answer = entrances.client.get("/api/v1/search", headers=headers, params={name: given})
+        assert answer.status_code == 422
+        assert "2026-03-12" in answer.json()["errors"][0]["detail"]
+
+
+def test_a_closing_before_the_document_is_refused_at_deposit_and_on_change(entrances: Entrances) -> None:
+    headers = entrances._deposit()
+    fields = {"document_date": "2026-01-01", "closed_on": "2020-01-01"}
+    files = {"file": ("acte.pdf", b"%PDF acte", "application/pdf")}
+    answer = entrances.client.post("/api/v1/deposits", headers=headers, data=fields, files=files)
+    assert _problem(answer, 202) == Answer("bad_field", "closed_on")
+    assert entrances.patch(BY_NAME["closed_on"], "2020-01-01") == Answer("bad_field", "closed_on")
+    assert entrances.record_page(BY_NAME["closed_on"], "2020-01-01") == Answer("bad_field", "closed_on")
+
+
+def test_an_end_fixed_in_advance_may_be_to_come(entrances: Entrances, bare_system: System) -> None:
+    with bare_system.database.read() as session:
+        types = {
+            kind.code: found.start_event
+            for kind in document_types(session, "a")
+            if (found := rule_for(session, "a", kind.code)) is not None
+        }
+    planned = next(code for code, event in types.items() if START_EVENTS[event].fixed_ahead)
+    other = next(
+        code
+        for code, event in types.items()
+        if START_EVENTS[event].known_by is StartField.CLOSED_ON and not START_EVENTS[event].fixed_ahead
+    )
+    for code, status in ((planned, 202), (other, 422)):
+        fields = {"document_type": code, "closed_on": "2089-06-30"}
+        files = {"file": ("acte.pdf", b"%PDF acte", "application/pdf")}
+        answer = entrances.client.post("/api/v1/deposits", headers=entrances._deposit(), data=fields, files=files)
+        assert answer.status_code == status, (code, answer.text)
+
+
+def test_what_was_typed_at_deposit_stays_on_the_page(entrances: Entrances) -> None:
+    typed = {"title": "Arrêté 12", "document_type": "arrete", "day": "31", "month": "12", "year": "24"}
+    files = [("file", ("acte.pdf", b"%PDF acte", "application/pdf"))]
+    answer = entrances._send("/depots", typed, files)
+    assert answer.status_code == 422
+    page = answer.text
+    for name, value in typed.items():
+        shown = re.search(rf'name="{name}"[^>]* value="{value}"', page) or re.search(
+            rf'name="{name}".*?<option value="{value}" selected', page, re.DOTALL
+        )
+        assert shown, name
+    assert '<a href="#day">' in page, "the error links to the box at fault"
+    assert re.search(r"<details open><summary>[^<]*D", page)
 
 
 def test_a_record_kept_with_a_longer_title_can_still_be_described(entrances: Entrances, bare_system: System) -> None:

@@ -26,6 +26,7 @@ TOLD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("HoldReleased", {"hold": "h", "statement": "ff", "ended": "expired"}),
     ("HoldRecovered", {"hold": "h", "statement": "ee", "until": None}),
     ("ReleaseRecovered", {"hold": "h", "statement": "ff", "ended": "expired"}),
+    ("RecordRecomputed", {"revision": 4, "record": "cc", "inventory": "dd"}),
 )
 AT = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 

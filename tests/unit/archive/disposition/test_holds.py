@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from archive.disposition.holds.decisions import Holds, Settled
 from archive.disposition.holds.statements import PLACED
 from archive.holdings import describe as holdings
 from archive.holdings.verify import verify
+from archive.model.days import DEFAULT_ZONE
 from archive.model.identifiers import new_id
 from archive.model.settings import S3Store
 from archive.objects import layout
@@ -33,6 +34,7 @@ from archive.objects.layout import HoldKey
 from archive.objects.local import LocalObjectStore
 from archive.objects.minio import MinioObjectStore
 from archive.objects.port import ObjectStore, read_all, unreadable
+from archive.retention.civil import civil_day
 from signing.ground.clock import utc_now
 from signing.ground.errors import Refused, Unavailable
 from tests.servers.buckets import S3Server
@@ -57,6 +59,10 @@ def on(world: World, store: ObjectStore | None = None) -> Holds:
 
 def place(world: World, *records: str, **given: Any) -> str:
     return on(world).place("demo", records, **({"reason": REASON, "until": None, "agent": "user:1"} | given))
+
+
+def today(world: World) -> date:
+    return civil_day(world.clock(), DEFAULT_ZONE)
 
 
 def release(world: World, hold: str) -> None:
@@ -320,7 +326,7 @@ def test_one_damaged_record_does_not_keep_the_others_from_being_held(world: Worl
 
 def test_a_hold_ends_by_itself_after_its_last_day(world: World, watch: Watch, tmp_path: Path) -> None:
     record = world.keep(tmp_path)
-    last = world.clock().date() + timedelta(10)
+    last = today(world) + timedelta(10)
     hold = place(world, record, until=last)
     run(world)
     watch.days = 10
@@ -337,7 +343,7 @@ def test_a_hold_ends_by_itself_after_its_last_day(world: World, watch: Watch, tm
 
 
 def test_a_hold_that_should_have_ended_days_ago_is_an_alarm(world: World, watch: Watch, tmp_path: Path) -> None:
-    place(world, world.keep(tmp_path), until=world.clock().date())
+    place(world, world.keep(tmp_path), until=today(world))
     run(world)
     watch.days = 3
     with world.database.read() as session:

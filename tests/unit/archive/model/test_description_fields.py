@@ -15,10 +15,10 @@ from sqlalchemy import Date, String, Text
 
 from archive.catalogue.description import changed
 from archive.database.tables import DocumentTypeRow, RecordRow
+from archive.model.days import FIRST_DAY, LAST_DAY
 from archive.model.description_fields import (
     BY_NAME,
     DESCRIPTION_FIELDS,
-    LAST_DAY,
     TITLE,
     ChangedBy,
     CodeList,
@@ -126,7 +126,7 @@ def test_what_is_no_text_is_refused(field: DescriptionField, value: object) -> N
 
 
 @pytest.mark.parametrize("field", DATES, ids=named)
-@given(day=st.dates(max_value=LAST_DAY))
+@given(day=st.dates(FIRST_DAY, LAST_DAY))
 def test_a_day_is_read_as_it_is_written(field: DescriptionField, day: date) -> None:
     assert field.read(day.isoformat(), kept="") == field.read(day, kept="") == day
     assert field.from_json(field.as_json(day)) == day
@@ -134,7 +134,8 @@ def test_a_day_is_read_as_it_is_written(field: DescriptionField, day: date) -> N
 
 @pytest.mark.parametrize("field", DATES, ids=named)
 @pytest.mark.parametrize(
-    "value", ["2026-02-29", "12/03/2026", "1773273600", "2026-03-12T00:00:00", "2026-03-121", "x" * 11, "2026"]
+    "value",
+    ["2026-02-29", "12/03/2026", "1773273600", "2026-03-12T00:00:00", "2026-03-121", "x" * 11, "2026", "20260101"],
 )
 def test_what_is_no_day_is_refused(field: DescriptionField, value: str) -> None:
     error = refusal(field, value)
@@ -148,6 +149,20 @@ def test_a_day_beyond_which_no_duration_could_be_counted_is_refused(field: Descr
     assert field.read(LAST_DAY.isoformat(), kept="") == LAST_DAY
     for value in ("9001-01-01", date.max):
         assert refusal(field, value).code == "bad_field"
+
+
+@pytest.mark.parametrize("field", DATES, ids=named)
+@pytest.mark.parametrize("value", ["0001-01-01", "0024-03-05", "0999-12-31"])
+def test_a_year_of_less_than_four_figures_is_a_slip(field: DescriptionField, value: str) -> None:
+    error = refusal(field, value)
+    assert (error.code, error.pointer) == ("bad_field", f"/{field.name}")
+    assert "1000" in error.detail
+
+
+@pytest.mark.parametrize("field", DATES, ids=named)
+@pytest.mark.parametrize("value", ["2026-W11-4", "2026W114", "2026-071", "+2026-03-12", "２０２６-03-12", "2026-3-12"])
+def test_a_day_has_one_form_of_writing(field: DescriptionField, value: str) -> None:
+    assert refusal(field, value).code == "bad_field"
 
 
 @pytest.mark.parametrize("field", DESCRIPTION_FIELDS, ids=named)

@@ -16,6 +16,8 @@ from archive.model.final_actions import FinalAction
 from archive.retention import schedule
 from tests.servers.postgres import Databases
 
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
 
 @pytest.fixture
 def database(databases: Databases, tmp_path: Path) -> Iterator[Database]:
@@ -87,6 +89,7 @@ def test_a_description_is_ruled(database: Database) -> None:
             session,
             "demo",
             Description("Facture 12", document_type="facture", document_date=date(2026, 3, 12)),
+            NOW,
         )
         assert decision.retention.ends_on == date(2036, 12, 31)
         assert "c’est une facture" in decision.retention.explanation
@@ -110,7 +113,7 @@ def test_what_is_missing_is_said(database: Database, fields: dict[str, str], rem
             DocumentTypeRow(tenant_id="demo", code="maison", label="Fait maison", rule_code=None, access_rule=None)
         )
         session.flush()
-        decision = schedule.decide(session, "demo", Description("x", **fields))  # type: ignore[arg-type]
+        decision = schedule.decide(session, "demo", Description("x", **fields), NOW)  # type: ignore[arg-type]
     assert [r.code for r in decision.remarks] == [remark]
     assert decision.retention.ends_on is None
 
@@ -121,6 +124,6 @@ def test_a_label_of_the_tenants_own_is_quoted(database: Database) -> None:
         session.get_one(DocumentTypeRow, ("demo", "facture")).label = "Note d’honoraires"
         session.flush()
         decision = schedule.decide(
-            session, "demo", Description("x", document_type="facture", document_date=date(2026, 1, 1))
+            session, "demo", Description("x", document_type="facture", document_date=date(2026, 1, 1)), NOW
         )
     assert "un document de type «\u202fNote d’honoraires\u202f»" in decision.retention.explanation

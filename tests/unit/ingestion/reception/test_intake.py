@@ -66,6 +66,30 @@ def test_the_same_request_gets_the_same_answer(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [{"title": "t" * 900}, {"document_date": "0024-03-05"}, {"document_date": "20260312"}, {"closed_on": "2399-01-01"}],
+    ids=str,
+)
+def test_a_deposit_that_todays_limits_refuse_still_gets_its_old_answer(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]
+) -> None:
+    """A client that repeats what an earlier version received must learn that it was received."""
+    with monkeypatch.context() as patch:
+        patch.setattr(intake_module.Intake, "_check_new", lambda *_: None)
+        first = bench.receive(CONTENT, key="k", fields=fields)
+    again = bench.receive(CONTENT, key="k", fields=fields)
+    assert again.replayed
+    assert again.deposit.id == first.deposit.id
+    with pytest.raises(Refused) as refused:
+        bench.receive(CONTENT, key="other", fields=fields)
+    assert (refused.value.code, refused.value.pointer) == ("bad_field", f"/{next(iter(fields))}")
+    with pytest.raises(Refused) as reused:
+        bench.receive(b"other bytes", key="k", fields=fields)
+    assert reused.value.code == "idempotency_key_reused"
+    assert len(bench.deposits()) == 1
+
+
+@pytest.mark.parametrize(
     "other", [{"content": b"autre"}, {"filename": "autre.pdf"}, {"fields": {"title": "autre"}}], ids=str
 )
 def test_another_request_under_the_same_key_is_refused_and_changes_nothing(bench: Any, other: dict[str, Any]) -> None:

@@ -76,9 +76,9 @@ def test_no_name_is_written_twice(tmp_path: Path) -> None:
         ({"idempotency_key": ""}, "bad_idempotency_key"),
         ({"filename": "a\0b"}, "bad_filename"),
         ({"fields": {"colour": "red"}}, "bad_field"),
-        ({"fields": {"closed_on": "hier"}}, "bad_field"),
+        ({"fields": {"title": "a\ud800"}}, "bad_field"),
     ],
-    ids=["key", "filename", "unknown field", "date"],
+    ids=["key", "filename", "unknown field", "half a character"],
 )
 def test_a_submission_that_exists_was_checked(given: dict[str, Any], code: str) -> None:
     whole: dict[str, Any] = {
@@ -93,3 +93,12 @@ def test_a_submission_that_exists_was_checked(given: dict[str, Any], code: str) 
     with pytest.raises(Refused) as refused:
         Submission(**whole | given)
     assert refused.value.code == code
+
+
+def test_limits_are_for_new_deposits_and_judged_apart() -> None:
+    """A deposit repeated under its key has its answer already, whatever the limits of today."""
+    for fields in ({"closed_on": "hier"}, {"title": "t" * 501}, {"document_date": "0024-03-05"}):
+        submission = Submission("demo", "key:1", "k", "a.pdf", "", fields)
+        with pytest.raises(Refused) as refused:
+            submission.check_fields()
+        assert refused.value.code == "bad_field"

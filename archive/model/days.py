@@ -1,0 +1,42 @@
+"""Days as they are written and read: ``YYYY-MM-DD`` alone. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+FIRST_DAY: Final = date(1000, 1, 1)
+"""Earliest day of a description: a shorter year is a slip, « 24 » for 2024."""
+LAST_DAY: Final = date(9000, 12, 31)
+"""Latest day of a description.
+
+The longest duration after it, 999 years, still ends within the calendar.
+"""
+DEFAULT_ZONE: Final = "Europe/Paris"
+"""Time zone of a tenant that names no other."""
+_WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True)
+class Today:
+    """The present day in a tenant's civil calendar.
+
+    Attributes:
+        trusted: Whether the clock is trusted; a day after a doubtful today is not refused.
+    """
+
+    day: date
+    trusted: bool = True
+
+
+def iso_day(text: str) -> date:
+    """Read ``2026-03-12`` and no other form: ISO 8601 has weeks, days of the year, no hyphens.
+
+    Raises:
+        ValueError: It is written in another way, or no such day exists.
+    """
+    if not _WRITTEN.fullmatch(text):
+        raise ValueError(f"not a day: {text!r}")
+    return date.fromisoformat(text)
