@@ -38,7 +38,7 @@ from archive.model.description_fields import (
 )
 from archive.retention.civil import civil_day
 from archive.retention.dates import START_EVENTS, StartField
-from archive.retention.schedule import document_types, rule_for
+from archive.retention.schedule import document_types, load_pack, rule_for
 from ingestion.assembly import System
 from ingestion.reception.submission import CALLBACK
 from ingestion.tables import DepositRow
@@ -303,7 +303,8 @@ def test_a_closing_before_the_document_is_refused_at_deposit_and_on_change(entra
 
 
 def test_an_end_fixed_in_advance_may_be_to_come(entrances: Entrances, bare_system: System) -> None:
-    with bare_system.database.read() as session:
+    with bare_system.database.write() as session:
+        load_pack(session, "a")
         types = {
             kind.code: found.start_event
             for kind in document_types(session, "a")
