@@ -100,7 +100,12 @@ def test_effects_go_with_the_subject(entry_type: EntryType) -> None:
 
 
 def test_only_what_restates_a_record_that_was_kept_makes_a_revision() -> None:
-    form = {"representations": [{"kind": "original"}], "description": {"title": "x"}}
+    form = {
+        "representations": [{"kind": "original"}],
+        "description": {"title": "x"},
+        "retention": {"starts_on": None, "ends_on": None},
+        "access": {"communicable_on": None},
+    }
     revisions = {one for one in EntryType if _changes(one, form, form) is not None}
     assert revisions == set(CHANGES) - set(KEPT)
 
@@ -112,6 +117,8 @@ def of_rebuild(effect: RebuildEffect) -> Subject | None:
         case RebuildEffect.REGISTER:
             return Subject.REGISTER
         case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE | RebuildEffect.RESTORE:
+            return Subject.RECORD
+        case RebuildEffect.RECOMPUTE:
             return Subject.RECORD
         case RebuildEffect.HOLD | RebuildEffect.RELEASE:
             return Subject.RECORD
