@@ -35,6 +35,10 @@ class DepositRow(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     sha512: Mapped[str] = mapped_column(String(128))
+    tenant_name: Mapped[str | None] = mapped_column(String(200))
+    """Name of the tenant when it was received; None for a deposit of an earlier version."""
+    salts: Mapped[dict[str, Any] | None]
+    """Salts of the digests of names in its journal entry."""
     fields: Mapped[dict[str, Any]]
     """Text fields as given (title, document_type …)."""
     received_at: Mapped[datetime]

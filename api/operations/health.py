@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, text
 
+from archive.database.alarms import open_alarms
 from archive.database.tables import CheckpointRow, JournalEntryRow, TenantRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.disposition import locks
@@ -161,6 +162,9 @@ class Health:
         with self._system.database.read() as session:
             size = session.scalar(select(func.max(CheckpointRow.size))) or 0
             oldest = session.scalar(select(func.min(JournalEntryRow.at)).where(JournalEntryRow.n >= size))
+            contradicted = open_alarms(session)
+        if contradicted:
+            return DEGRADED, "La base ne dit plus ce que dit le journal : gardez-en une copie, comparez-les."
         if oldest is not None and now - oldest > _SLOW_PUBLICATION:
             return DEGRADED, "Des entrées du journal attendent leur scellement depuis plus de trois minutes."
         return OK, f"Journal scellé jusqu’à {size} entrées."

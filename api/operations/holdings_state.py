@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from archive.database.alarms import open_alarms
 from archive.database.tables import CheckpointRow, RecordRow, VerificationRow
 from archive.journal.sequencer import size
 from ingestion.deposits.states import UNFINISHED
@@ -45,6 +46,15 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Contradicted:
+    """Something that the journal contradicts."""
+
+    subject: str
+    detail: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class HoldingsState:
     """The state of a tenant's queue and holdings.
 
@@ -57,6 +67,8 @@ class HoldingsState:
         damaged: The first records found altered or missing.
         doubtful: The first unverifiable records.
         entries: Number of journal entries, of all tenants.
+        contradicted: Subjects of which the journal says otherwise than the database, with the facts
+            that differ, since when.
     """
 
     queue: tuple[Waiting, ...] = ()
@@ -66,6 +78,7 @@ class HoldingsState:
     doubtful: tuple[NotIntact, ...] = ()
     checkpoint: Checkpoint | None = None
     entries: int = 0
+    contradicted: tuple[Contradicted, ...] = ()
 
 
 def holdings_state(session: Session, tenant: str) -> HoldingsState:
@@ -94,6 +107,7 @@ def holdings_state(session: Session, tenant: str) -> HoldingsState:
         doubtful=tuple(NotIntact(*row) for row in doubtful),
         checkpoint=_last_checkpoint(session),
         entries=size(session),
+        contradicted=tuple(Contradicted(row.subject, row.detail, row.first_at) for row in open_alarms(session)),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from api.operations.health import AWAY, OK, Health
 from api.operations.measures import Measures, Requests
+from archive.database.alarms import open_alarms
 from archive.database.tables import CheckpointRow, CustodyReportRow, JournalEntryRow, RecordRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.disposition import locks
@@ -57,7 +58,9 @@ def _of_the_database(system: System, registry: CollectorRegistry, away: Set[str]
     enforced = Gauge("chartrier_store_enforced", "1 while a recent probe shows enforced locks.", registry=registry)
     late = Gauge("chartrier_locks_overdue", "Records whose locks should have been extended.", registry=registry)
     unsettled = Gauge("chartrier_holds_overdue", "Holds that the store should follow and does not.", registry=registry)
+    alarms = Gauge("chartrier_journal_contradicted", "Subjects of which the journal says otherwise.", registry=registry)
     with acting_for(EVERYTHING), system.database.read() as session:  # only numbers of the installation
+        alarms.set(len(open_alarms(session)))
         horizon = system.settings.archive.lock_horizon_days
         late.set(locks.overdue(session, system.clock().date(), horizon))
         unsettled.set(holds.overdue(session, system.clock()))

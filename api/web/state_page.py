@@ -97,6 +97,15 @@ class Inspection:
 
 
 @dataclass(frozen=True)
+class ShownAlarm:
+    """What the journal contradicts: subject, facts that differ, since when."""
+
+    subject: str
+    detail: str
+    since: str
+
+
+@dataclass(frozen=True)
 class Seal:
     """The seal certificate: its subject, its end, and whether it is probative."""
 
@@ -135,6 +144,7 @@ class StatePage:
         oldest: Age of the oldest waiting deposit; empty when none waits.
         probe: Time and result of the store's last probe; None before the first.
         entries: Number of journal entries.
+        contradicted: What the journal contradicts.
     """
 
     template: ClassVar[str] = "etat.html"
@@ -159,6 +169,7 @@ class StatePage:
     probe: tuple[str, Markup] | None
     checkpoint: Checkpoint | None
     entries: int
+    contradicted: tuple[ShownAlarm, ...]
 
     @property
     def troubles(self) -> tuple[ShownComponent, ...]:
@@ -196,6 +207,9 @@ def state_page(system: System, health: Health, tenant: str) -> StatePage:
         probe=_probe(health),
         checkpoint=state.checkpoint,
         entries=state.entries,
+        contradicted=tuple(
+            ShownAlarm(alarm.subject, alarm.detail, quantities.moment(alarm.since)) for alarm in state.contradicted
+        ),
     )
 
 

@@ -181,6 +181,12 @@ def newest(store: ObjectStore, tenant: str) -> tuple[int, bytes] | None:
         return key.number, b""  # the next file holds everything again
 
 
+def names_of(store: ObjectStore, tenant: str) -> set[str]:
+    """Return every name that a tenant ever had in the register; empty if it has no file there."""
+    told = (_told(content) for _, _, content in files(store, tenant) if content is not None)
+    return {str(document["name"]) for document in told if document is not None}
+
+
 def restore(session: Session, content: bytes) -> None:
     """Restore a tenant from its register: row, document types, rules in all versions."""
     told = parse_canonical(content)

@@ -72,6 +72,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "custody_reports": Rows(None, _FULL),  # of the installation as a whole
     "store_probes": Rows(None, _GROW),  # assurance of the shared store: records and evidence repeat it
     "clock": Rows(None, _CHANGE),  # one clock for all tenants
+    "alarms": Rows(None, _CHANGE),  # ids and words of ours: of the installation as a whole
     "leases": Rows(None, _FULL),  # duties of processes: nothing of any tenant
     # work in progress, of ingestion
     "deposits": _of("tenant_id", *_CHANGE),

@@ -372,3 +372,19 @@ class CustodyReportRow(Base):
     verdict: Mapped[str] = mapped_column(String(20))
     """``running``, ``agreed`` or ``differs``."""
     facts: Mapped[dict[str, Any]]
+
+
+class AlarmRow(Base):
+    """Something that the journal contradicts: it stays until the contradiction is gone."""
+
+    __tablename__ = "alarms"
+    code: Mapped[str] = mapped_column(String(60), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(80), primary_key=True)
+    """``deposit:<id>``, ``record:<id>``, ``entry:<n>`` …."""
+    detail: Mapped[str] = mapped_column(Text)
+    """Which facts differ: words of ours, never their values."""
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    times: Mapped[int]
+    ended_at: Mapped[datetime | None]
+    """When it was found put right."""

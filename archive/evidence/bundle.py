@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -22,7 +23,7 @@ from archive.database.tables import RecordRow, TenantRow
 from archive.evidence import verify
 from archive.journal.opening import voucher
 from archive.journal.publisher import Checkpoint, Publisher
-from archive.journal.receipts import receipt_note
+from archive.journal.receipts import Stated, receipt_of, signed
 from archive.journal.sequencer import Entry, Ledger
 from archive.journal.tiles import StoredTree
 from archive.journal.types import RECEIVED
@@ -30,7 +31,7 @@ from archive.objects import layout, ocfl
 from archive.objects.fixity import Fixity, missing, verified
 from archive.objects.port import ObjectStore
 from signing.ground.canonical import canonical
-from signing.ground.clock import Clock, parse_stamp, stamp
+from signing.ground.clock import Clock, stamp
 from signing.ground.errors import Corrupt, Refused, Unavailable
 from signing.note import LogKey
 from signing.port import Signer, Timestamper
@@ -208,15 +209,16 @@ class Evidence:
                 placed = self._placed(known, folder.key(state[form["name"]].path))
                 name = verify.form_name(form["kind"], form["name"])
                 told.stream(name, self._chunks(placed), placed.sha256, placed.size)
-        self._add_journal(told, known, checkpoint)
-        told.add("receipt.json", canonical(self._receipt(known, record)))
+        tree = StoredTree(self._store, checkpoint.size)
+        proof = partial(tree.proof_file, note=checkpoint.note)
+        self._add_journal(told, known, checkpoint, proof)
+        told.add("receipt.json", canonical(self._receipt(known, record, proof)))
         return self._with_manifest(told, known.row.id, content=content)
 
-    def _add_journal(self, told: _Contents, known: _Known, checkpoint: Checkpoint) -> None:
-        tree = StoredTree(self._store, checkpoint.size)
+    def _add_journal(self, told: _Contents, known: _Known, checkpoint: Checkpoint, proof: Callable[[int], str]) -> None:
         for entry in known.entries:
             told.add(f"journal/{entry.n}.json", entry.body)
-            told.add(f"journal/{entry.n}.tlog-proof", tree.proof_file(entry.n, checkpoint.note).encode())
+            told.add(f"journal/{entry.n}.tlog-proof", proof(entry.n).encode())
         told.add("journal/checkpoint.tsr", checkpoint.token or b"")
         told.add("journal/log-key.p7s", voucher(self._store, self._signer.certificate))
 
@@ -265,23 +267,11 @@ class Evidence:
             found[f"{number}-{role}"] = certificate.public_bytes(Encoding.PEM)
         return found
 
-    def _receipt(self, known: _Known, record: dict[str, Any]) -> dict[str, Any]:
-        original = next(form for form in record["representations"] if form["kind"] == "original")
-        deposit = record["deposit"]
+    def _receipt(self, known: _Known, record: dict[str, Any], proof: Callable[[int], str]) -> dict[str, Any]:
         told = [entry for entry in known.entries if entry.type in RECEIVED]
-        received = next((entry for entry in told if entry.n == deposit["entry"]), told[-1])
-        return receipt_note(
-            self._log_key,
-            deposit=deposit["id"],
-            tenant_name=known.tenant_name,
-            filename=record["filename"],
-            size=original["size"],
-            sha256=original["digests"]["sha-256"],
-            sha512=original["digests"]["sha-512"],
-            received_at=parse_stamp(deposit["received_at"]),
-            entry=received.n,
-            leaf=received.leaf_hash,
-        )
+        received = next((entry for entry in told if entry.n == record["deposit"]["entry"]), told[-1])
+        stated = Stated.of_record(record, tenant_name=known.tenant_name)
+        return signed(self._log_key, receipt_of(received.body, stated), received.body, proof(received.n))
 
     def _placed(self, known: _Known, key: str) -> catalogue.Placed:
         if key not in known.placed:

@@ -75,6 +75,7 @@ WORDS = {
     "expired": "its certificate, or one above it, had expired",
     "not_yet_valid": "its certificate, or one above it, was not valid yet",
 }
+RECEIVED = {"DepositReceived", "DepositRecovered"}
 Digest = Callable[[str], str]  # hex of a content's digest, by name of the algorithm
 Chain = Sequence[x509.Certificate]
 
@@ -398,11 +399,48 @@ def form_name(kind: str, logical: str) -> str:
 
 
 def read_receipt(content: bytes, vkey: str) -> dict[str, Any]:
-    """What a receipt says, if the log key signed it."""
+    """What a receipt says, if the log key signed it, and the entry that it carries says the same."""
     receipt = json.loads(content)
     told: dict[str, Any] = strict_json(verify_note(receipt["note"], vkey).encode())
     _require(told == receipt["receipt"] and told["type"] == "receipt", "the receipt's two halves differ")
+    if "entry" in receipt:  # those of earlier versions carry none
+        _require(receipt["key"] == vkey, "the receipt names another log key")
+        body, proof = receipt["entry"].encode(), receipt["proof"]
+        _require(proof is None or check_proof(proof, told["entry"], body, vkey), "the receipt's proof is empty")
+        _require(receipt["state"] == ("published" if proof else "sequenced"), "the receipt's state and proof differ")
+        check_receipt_entry(told, body)
     return told
+
+
+def check_receipt_entry(told: dict[str, Any], body: bytes) -> None:
+    """Whether a receipt says what its journal entry says."""
+    entry = strict_json(body)
+    _require(told["leaf"] == hashlib.sha256(b"\0" + body).hexdigest(), "the receipt names another journal entry")
+    _require(entry["type"] in RECEIVED, "the entry received nothing")
+    _require((entry["n"], entry["subject"]) == (told["entry"], f"deposit:{told['deposit']}"), "another deposit")
+    facts = entry["facts"]
+    digested = {name: hashlib.sha256(_salted(name, told)).hexdigest() for name in told.get("salts", {})}
+    _require(digested == {n: facts[n] for n in ("filename", "tenant_name") if n in facts}, "other names were received")
+    plain = [name for name in ("sha-256", "sha-512", "size", "received_at") if name in facts]
+    _require(all(told[name] == facts[name] for name in plain), "the receipt says other facts than the entry")
+
+
+def _salted(name: str, told: dict[str, Any]) -> bytes:
+    value = {"v": 1, "salt": told["salts"][name], name: told[name]}
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def check_proof(proof: str, n: int, body: bytes, vkey: str) -> str:
+    """Note of the checkpoint under which a C2SP tlog-proof shows entry ``n``, in the log of this key."""
+    head, _, note = proof.partition("\n\n")
+    first, second, *lines = head.split("\n")
+    _require((first, second) == ("c2sp.org/tlog-proof@v1", f"index {n}"), f"not a proof of entry {n}")
+    text = verify_note(note, vkey)
+    origin, size, root = _matched(r"(.+)\n([1-9][0-9]*)\n(.+)", text, "a checkpoint").groups()
+    _require(origin == vkey.partition("+")[0], "checkpoint of another log")
+    reached = root_of_proof(n, int(size), body, [strict_base64(line) for line in lines])
+    _require(reached == strict_base64(root), f"entry {n} is not under the checkpoint")
+    return note
 
 
 class Verifier:
@@ -510,20 +548,14 @@ class Verifier:
         numbers = sorted(int(name[8:-5]) for name in self.files if re.fullmatch(r"journal/[0-9]+\.json", name))
         for n in numbers:
             body = self._read(f"journal/{n}.json")
-            head, _, note = self._read(f"journal/{n}.tlog-proof").decode().partition("\n\n")
-            first, second, *lines = head.split("\n")
-            _require((first, second) == ("c2sp.org/tlog-proof@v1", f"index {n}"), f"not a proof of entry {n}")
+            note = check_proof(self._read(f"journal/{n}.tlog-proof").decode(), n, body, log["vkey"])
             _require(note == (self.note or note), "proofs are under different checkpoints")
+            _require(log["vkey"].partition("+")[0] == log["origin"], "checkpoint of another log")
             self.note = note
-            text = verify_note(note, log["vkey"])
-            origin, size, root = _matched(r"(.+)\n([1-9][0-9]*)\n(.+)", text, "a checkpoint").groups()
-            _require(origin == log["origin"], "checkpoint of another log")
-            reached = root_of_proof(n, int(size), body, [strict_base64(line) for line in lines])
-            _require(reached == strict_base64(root), f"entry {n} is not under the checkpoint")
             entry = strict_json(body)
             _require(entry["n"] == n and entry["subject"] in about, f"entry {n} is about something else")
             self.entries[n] = entry
-        (begun,) = (e for e in self.entries.values() if e["type"] in {"DepositReceived", "DepositRecovered"})
+        (begun,) = (e for e in self.entries.values() if e["type"] in RECEIVED)
         self.received, original = begun["n"], self.forms["original"]["digests"]["sha-256"]
         ours = begun["type"] == "DepositRecovered" or self.received == record["deposit"]["entry"]
         _require(ours and begun["facts"]["sha-256"] == original, "what was received is not what was kept")
@@ -615,8 +647,12 @@ class Verifier:
         original, own = self.forms["original"], (self.record["deposit"]["id"], self.received)
         _require((told["deposit"], told["entry"]) == own, "another deposit")
         _require({**original["digests"], "size": original["size"]}.items() <= told.items(), "receipt of other bytes")
-        leaf = hashlib.sha256(b"\0" + self._read(f"journal/{told['entry']}.json")).hexdigest()
-        _require(told["leaf"] == leaf, "the receipt names another journal entry")
+        said = (told["filename"], told["received_at"]) == (
+            self.record["filename"],
+            self.record["deposit"]["received_at"],
+        )
+        _require(said, "the receipt says another file name or moment than record.json")
+        check_receipt_entry(told, self._read(f"journal/{told['entry']}.json"))
         return f"received {told['received_at']}, the same bytes, entry {told['entry']}"
 
     def check_disposal(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archive.journal.merkle import EMPTY_ROOT, leaf_hash, parse_checkpoint, verify_inclusion
+from archive.journal.receipts import contradicts
 from archive.journal.tiles import StoredTree, journal_damaged
 from archive.objects.layout import CHECKPOINT
 from archive.objects.port import ObjectStore, found
@@ -70,3 +71,21 @@ class PublishedLog:
         if not verify_inclusion(n, self.head.size, told, proof, self.head.root):
             raise journal_damaged(CHECKPOINT)
         return leaf_hash(body) == told
+
+
+def proof_of(store: ObjectStore, vkey: str, n: int, body: bytes) -> str | None:
+    """Return the ``.tlog-proof`` of an entry; None while no checkpoint covers its number.
+
+    Args:
+        body: The entry's bytes, from a place that may have been changed.
+
+    Raises:
+        Corrupt: ``journal_contradicts``: another entry of this number was published;
+            ``journal_damaged``.
+    """
+    log = PublishedLog(store, vkey)
+    if n >= log.head.size:
+        return None
+    if not log.holds(n, body):
+        raise contradicts(f"entry:{n}", ["leaf"])
+    return log.tree.proof_file(n, log.head.note)

@@ -19,13 +19,16 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.database.alarms import alarmed
 from archive.database.engine import Database
 from archive.database.leases import locked_lease
 from archive.database.tables import CheckpointRow, LeaseRow
 from archive.database.tenancy import EVERYTHING, acting_for
+from archive.journal.effects import Subject
 from archive.journal.log_files import LogFiles, forked
 from archive.journal.merkle import checkpoint_text, verify_consistency
 from archive.journal.opening import Opening
+from archive.journal.promises import Promises
 from archive.journal.published import stored_head
 from archive.journal.sequencer import size
 from archive.journal.tiles import StoredTree
@@ -116,7 +119,8 @@ class Publisher:
             The latest checkpoint; None while the journal is empty.
 
         Raises:
-            Corrupt: The stored journal is damaged, rolled back or forked: nothing was signed.
+            Corrupt: The stored journal is damaged, rolled back or forked, or new entries are not
+                those that receipts promised: nothing was signed.
             Unavailable: The store or, with ``force_token``, the authority did not answer.
         """
         waited = 0.0
@@ -125,7 +129,8 @@ class Publisher:
             # for its sealing.
             with acting_for(EVERYTHING), self._lease() as fence:
                 if fence is not None:
-                    return self._publish(fence, force_token=force_token)
+                    with alarmed(self._database, self._clock, Subject.LOG):
+                        return self._publish(fence, force_token=force_token)
             if not force_token:
                 return self.latest()
             if waited >= _WAIT:
@@ -159,6 +164,8 @@ class Publisher:
         tree = StoredTree(self._store, new_size)
         leaves = self._files.write_bundles(old_size, new_size)
         self._files.write_tiles(tree, old_size, new_size, leaves)
+        promises = Promises(self._store)
+        promises.check(new_size, lambda n: tree.node(0, n))
         root = tree.root()
         if not verify_consistency(old_size, new_size, old_root, root, tree.consistency(old_size)):
             raise forked("journal_forked", old_size)
@@ -168,6 +175,7 @@ class Publisher:
         if token is not None:
             self._files.write_token(new_size, note, token)
         self._files.write_checkpoint(note)
+        promises.fulfil(new_size)
         return _checkpoint(self._record(new_size, root, note, token))
 
     def _token(self, size_: int, note: str, *, force: bool) -> bytes | None:

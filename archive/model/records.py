@@ -114,6 +114,8 @@ class ArchivalPackage:
     Attributes:
         record_id: Chosen by ingestion once, so that a retry keeps the same record.
         deposit_entry: Number of the journal entry ``DepositReceived``.
+        tenant_name: Name of the tenant at that entry; None for a deposit of an earlier version.
+        salts: Salts of the names whose digests are in that entry.
         reports: Name (``pdfa.json``, ``signatures.json``) -> bytes, stored under
             ``content/reports/``.
         verdicts: As in the API: ``virus``, ``pdfa``, ``signature``, ``seal``.
@@ -134,4 +136,6 @@ class ArchivalPackage:
     verdicts: dict[str, Any]
     warnings: tuple[Remark, ...]
     tools: tuple[ToolRun, ...]
+    tenant_name: str | None = None
+    salts: dict[str, str] = field(default_factory=dict)
     reports: dict[str, bytes] = field(default_factory=dict)

@@ -17,6 +17,7 @@ TENANTS: Final = "tenants/"
 REGISTER: Final = "register/"
 JOURNAL: Final = "journal/"
 STAGING: Final = "staging/"
+PROMISES: Final = "promised/"
 PROBES: Final = "probe/"
 EVIDENCE: Final = (LAYOUT_JSON, REGISTER, JOURNAL)
 """The store's objects outside records: copied, reconciled and locked as a whole.
@@ -209,6 +210,28 @@ def staging_key(key: str) -> StagingKey | None:
     """Parse a key below ``staging/``; None for a key in no deposit's folder."""
     match = _STAGED.fullmatch(key)
     return StagingKey(DepositFolder(match[1], match[2]), match[3]) if match else None
+
+
+# -- promised/: leaves that signed receipts name before a checkpoint covers them
+_PROMISE: Final = re.compile(rf"{PROMISES}(0|{_COUNT})")
+
+
+@dataclass(frozen=True)
+class PromiseKey:
+    """The leaf hash that was promised for one entry of the journal."""
+
+    n: int
+
+    @property
+    def key(self) -> str:
+        """Key of the promise."""
+        return f"{PROMISES}{self.n}"
+
+
+def promise_key(key: str) -> PromiseKey | None:
+    """Parse a key below ``promised/``; None for a key that we never write."""
+    match = _PROMISE.fullmatch(key)
+    return PromiseKey(int(match[1])) if match else None
 
 
 # -- journal/: a C2SP tiled log

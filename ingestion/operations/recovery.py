@@ -16,6 +16,7 @@ from archive.custody.rebuild.records import Found
 from archive.custody.rebuild.run import Rebuilt
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, TenantRow
+from archive.journal.receipts import Stated, differences
 from archive.journal.sequencer import Entry, Ledger
 from archive.journal.types import RECEIVED, EntryType
 from archive.model.identifiers import new_id
@@ -59,9 +60,10 @@ class Recovery:
         record = found.record
         deposit_id = record["deposit"]["id"]
         original = next(form for form in record["representations"] if form["kind"] == "original")
+        stated = Stated.of_record(record)
         received = _entry(session, deposit_id)
         if received is None:
-            received = self._recover(session, found.tenant, deposit_id, original["digests"], original["size"])
+            received = self._recover(session, found.tenant, stated)
         row = _row(
             id=deposit_id,
             tenant_id=found.tenant,
@@ -74,6 +76,8 @@ class Recovery:
             size=original["size"],
             sha256=original["digests"]["sha-256"],
             sha512=original["digests"]["sha-512"],
+            tenant_name=stated.names.tenant_name or None,
+            salts=dict(stated.names.salts) or None,
             fields={},
             received_at=parse_stamp(record["deposit"]["received_at"]),
             updated_at=parse_stamp(record["kept_at"]),
@@ -118,8 +122,7 @@ class Recovery:
                 return False  # the same request was received twice at once; only one was acknowledged
             self._require_tenant(session, result, stated)
             if received is None:
-                digests = {name: stated[name] for name in ("sha-256", "sha-512")}
-                received = self._recover(session, stated["tenant"], stated["deposit"], digests, stated["size"])
+                received = self._recover(session, stated["tenant"], Stated.of(stated))
             row = self._waiting(session, stated, content, received)
             if row.state == DepositState.RECEIVED:
                 outbox.add(session, outbox.ADVANCE, row.id, row.priority, at=self._clock())
@@ -154,6 +157,8 @@ class Recovery:
             size=stated["size"],
             sha256=digests.sha256,
             sha512=digests.sha512,
+            tenant_name=stated["tenant_name"],
+            salts=stated.get("salts"),
             fields=stated["fields"],
             received_at=received_at,
             updated_at=self._clock(),
@@ -169,17 +174,18 @@ class Recovery:
         session.flush()
         return row
 
-    def _recover(self, session: Session, tenant: str, deposit_id: str, digests: Mapping[str, str], size: int) -> Entry:
+    def _recover(self, session: Session, tenant: str, stated: Stated) -> Entry:
+        subject = f"deposit:{stated.deposit}"
         self.recovered_count += 1
         if len(self.recovered) < LISTED:
-            self.recovered.append(f"deposit:{deposit_id}")
+            self.recovered.append(subject)
         return self._ledger.append(
             session,
             type=EntryType.DEPOSIT_RECOVERED,
             tenant=tenant,
-            subject=f"deposit:{deposit_id}",
+            subject=subject,
             agent=None,
-            facts={"sha-256": digests["sha-256"], "sha-512": digests["sha-512"], "size": size},
+            facts=stated.facts(),
         )
 
     def _require_tenant(self, session: Session, result: Rebuilt, stated: Mapping[str, Any]) -> None:
@@ -220,7 +226,7 @@ def _agrees(
     result: Rebuilt, folder: DepositFolder, stated: Mapping[str, Any], received: Entry | None, content: Listed | None
 ) -> bool:
     """Whether bytes, statement and journal agree on a deposit; differences become findings."""
-    if received is not None and json.loads(received.body)["facts"]["sha-256"] != stated["sha-256"]:
+    if received is not None and differences(json.loads(received.body), Stated.of(stated)):
         result.findings.add(Kind.CHANGED, "staging", folder.statement, "journal")
         return False
     if content is None:

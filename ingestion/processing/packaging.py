@@ -52,6 +52,8 @@ def pack(
         verdicts=verdicts(facts),
         warnings=tuple(remarks),
         tools=tuple(runs),
+        tenant_name=deposit.tenant_name,
+        salts=dict(deposit.salts or {}),
         reports={report: path.read_bytes() for name, path in files.items() if (report := report_of(name))},
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import TenantRow
+from archive.journal.receipts import Names, Stated
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
@@ -30,7 +31,7 @@ from ingestion.processing.packaging import describe
 from ingestion.reception.spool import Spool
 from ingestion.reception.submission import ALONE, Submission, check_bytes, request_digest, statement
 from ingestion.tables import DepositRow
-from signing.ground.clock import Clock
+from signing.ground.clock import Clock, stamp
 from signing.ground.errors import Refused, Unavailable
 
 
@@ -65,6 +66,14 @@ class _Arrival:
     digests: Digests
     request: str
     """Digest that is equal for equal requests."""
+    names: Names
+
+    @property
+    def stated(self) -> Stated:
+        """What receipt and journal say of it."""
+        digests = self.digests
+        at = stamp(self.received_at)
+        return Stated(self.deposit_id, self.size, digests.sha256, digests.sha512, at, self.names)
 
 
 class Intake:
@@ -159,8 +168,9 @@ class Intake:
                 self._check_new(session, submission)
         if known is not None:
             return Received(known, replayed=True)
-        arrival = _Arrival(new_id(), new_id(), self._clock(), submission, size, digests, request)
-        staged = self._stage(spool.path, arrival, tenant_name)
+        names = Names.salted(submission.filename, tenant_name)
+        arrival = _Arrival(new_id(), new_id(), self._clock(), submission, size, digests, request, names)
+        staged = self._stage(spool.path, arrival)
         try:
             received = self._commit(arrival, staged[0])
         except IntegrityError as error:  # another process was faster (PostgreSQL)
@@ -203,19 +213,11 @@ class Intake:
             )
         return known
 
-    def _stage(self, path: Path, arrival: _Arrival, tenant_name: str) -> tuple[StoredObject, StoredObject]:
+    def _stage(self, path: Path, arrival: _Arrival) -> tuple[StoredObject, StoredObject]:
         folder = DepositFolder(arrival.submission.tenant, arrival.deposit_id)
         content = self._store.put(folder.content, path, sha256=arrival.digests.sha256)
         _read_back(self._store, content, arrival.digests.sha256, arrival.size)
-        text = statement(
-            arrival.deposit_id,
-            arrival.record_id,
-            tenant_name,
-            arrival.submission,
-            arrival.size,
-            arrival.digests,
-            arrival.received_at,
-        )
+        text = statement(arrival.submission, arrival.stated, arrival.record_id)
         described = self._store.put(folder.statement, text, sha256=hashlib.sha256(text).hexdigest())
         return content, described
 
@@ -231,7 +233,7 @@ class Intake:
                 tenant=submission.tenant,
                 subject=f"deposit:{arrival.deposit_id}",
                 agent=submission.agent,
-                facts={"sha-256": digests.sha256, "sha-512": digests.sha512, "size": arrival.size},
+                facts=arrival.stated.facts(),
             )
             row = DepositRow(
                 id=arrival.deposit_id,
@@ -247,6 +249,8 @@ class Intake:
                 sha256=digests.sha256,
                 sha512=digests.sha512,
                 fields=dict(submission.fields),
+                tenant_name=arrival.names.tenant_name,
+                salts=dict(arrival.names.salts),
                 received_at=received_at,
                 updated_at=received_at,
                 staging_key=staged.key,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
+from archive.journal.receipts import Stated
 from archive.model.description_fields import BY_NAME, KNOWN, DescriptionField, FieldKind, bad_field, is_text
 from archive.model.records import Digests
 from signing.ground.canonical import canonical
-from signing.ground.clock import stamp
 from signing.ground.errors import Refused
 
 ALONE = "Rien n’a été conservé."
@@ -140,15 +139,7 @@ def check_bytes(size: int, digests: Digests, submission: Submission) -> None:
         )
 
 
-def statement(
-    deposit_id: str,
-    record_id: str,
-    tenant_name: str,
-    submission: Submission,
-    size: int,
-    digests: Digests,
-    received_at: datetime,
-) -> bytes:
+def statement(submission: Submission, stated: Stated, record_id: str) -> bytes:
     """Write ``deposit.json``, from which a lost database gets its acknowledged deposits back.
 
     It names the future record, so that objects of it that are in the store already are completed
@@ -157,19 +148,20 @@ def statement(
     return canonical(
         {
             "v": 1,
-            "deposit": deposit_id,
+            "deposit": stated.deposit,
             "record": record_id,
             "priority": submission.priority,
             "tenant": submission.tenant,
-            "tenant_name": tenant_name,
+            "tenant_name": stated.names.tenant_name,
+            "salts": dict(stated.names.salts),
             "agent": submission.agent,
             "idempotency_key": submission.idempotency_key,
             "filename": submission.filename,
             "media_type": submission.media_type,
             "fields": dict(submission.fields),
-            "size": size,
-            "sha-256": digests.sha256,
-            "sha-512": digests.sha512,
-            "received_at": stamp(received_at),
+            "size": stated.size,
+            "sha-256": stated.sha256,
+            "sha-512": stated.sha512,
+            "received_at": stated.received_at,
         }
     )

@@ -23,7 +23,9 @@ OWNERS = {
 }
 CUTS = {"split", "rsplit", "partition", "rpartition", "count", "find", "rfind", "index"}
 TESTS = {"startswith", "endswith", "removeprefix", "removesuffix"}
-FOLDERS = re.compile(r"(tenants|register|journal|staging|probe)/|layout\.json|(0=ocfl|inventory\.json|urn%3auuid)")
+FOLDERS = re.compile(
+    r"(tenants|register|journal|staging|promised|probe)/|layout\.json|(0=ocfl|inventory\.json|urn%3auuid)"
+)
 GLUED = re.compile(r"(^|_)(root|folder|prefix|place|JOURNAL|STAGING|REGISTER|TENANTS)$")
 
 ALLOWED = {

@@ -132,7 +132,7 @@ def test_every_bundle_is_what_the_published_schemas_say(
     for name, record in records.items():
         content = client.get(f"/api/v1/records/{record['id']}/evidence", params={"content": "digests"}).content
         with zipfile.ZipFile(io.BytesIO(content)) as bundle:
-            for schema in ("record", "manifest"):
+            for schema in ("record", "manifest", "receipt"):
                 told = json.loads(bundle.read(f"{schema}.json"))
                 faults = [f"{fault.json_path}: {fault.message}" for fault in strict(schema).iter_errors(told)]
                 assert faults == [], (name, schema)

@@ -38,6 +38,7 @@ from archive.database.tables import (
     TenantRow,
 )
 from archive.journal.merkle import TILE, leaf_hash
+from archive.journal.promises import Promises
 from archive.journal.sequencer import Ledger, size
 from archive.journal.types import KEPT, EntryType
 from archive.objects.layout import TENANTS, RecordFolder, register_folder
@@ -133,6 +134,7 @@ class Rebuild:
         if result.head is not None:
             self._journal(result.head, owners)
             self._checkpoints(result.head, earlier)
+        Promises(self._store).withdraw()  # of entries that are lost, and made again from here on
         self._records(result)
         holds = HoldsAgain(self._database, self._ledger, self._store, self._clock)
         result.holds = holds.restore(findings, result.head.at if result.head is not None else None)

@@ -51,7 +51,15 @@ def test_a_table_with_a_tenant_shows_each_tenant_its_own(name: str) -> None:
 def test_what_leads_to_a_tenants_row_is_guarded_too() -> None:
     """Through a foreign key, or through an id in words."""
     shared = sorted(name for name, rows in DECLARED.items() if rows.own is None)
-    assert shared == ["alembic_version", "clock", "custody_reports", "journal_checkpoints", "leases", "store_probes"]
+    assert shared == [
+        "alarms",
+        "alembic_version",
+        "clock",
+        "custody_reports",
+        "journal_checkpoints",
+        "leases",
+        "store_probes",
+    ]
     assert all(not TABLES[name].foreign_keys for name in shared if name in TABLES)
 
 

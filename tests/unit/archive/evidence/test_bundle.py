@@ -22,11 +22,10 @@ from cryptography.hazmat.primitives import hashes
 from archive.evidence import verify
 from archive.evidence.bundle import looks_like_bundle, verify_bundle
 from archive.holdings.describe import describe
-from archive.journal.receipts import receipt_note
 from archive.model.identifiers import new_id
 from signing.authority import ensure_generated
 from signing.ground.canonical import canonical
-from signing.ground.clock import utc_now
+from signing.ground.clock import stamp, utc_now
 from signing.ground.errors import Corrupt, Refused
 from signing.note import LogKey
 from signing.seal import detached
@@ -421,7 +420,7 @@ def test_forged_receipt_of_another_key_is_refused(tmp_path: Path, folder: Path, 
 
     forger = LogKey(Ed25519PrivateKey.generate(), "chartrier.test")
     true = json.loads((folder / "receipt.json").read_bytes())["receipt"]
-    facts = {key: true[key] for key in ("deposit", "tenant_name", "filename", "size", "entry", "leaf")}
-    forged = receipt_note(forger, **facts, sha256=true["sha-256"], sha512=true["sha-512"], received_at=utc_now())
+    told = true | {"received_at": stamp(utc_now())}
+    forged = {"receipt": told, "note": forger.sign_note(canonical(told).decode() + "\n")}
     (tmp_path / "forged.json").write_bytes(canonical(forged))
     assert run(folder, "--receipt", str(tmp_path / "forged.json")).returncode == 3

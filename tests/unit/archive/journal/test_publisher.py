@@ -16,10 +16,10 @@ from sqlalchemy import text, update
 
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow
-from archive.journal.merkle import parse_checkpoint, verify_consistency, verify_inclusion
+from archive.journal.merkle import entry_body, parse_checkpoint, verify_consistency, verify_inclusion
 from archive.journal.opening import vkey_line, voucher, voucher_of
 from archive.journal.publisher import Checkpoint, Publisher
-from archive.journal.receipts import receipt_note
+from archive.journal.receipts import Names, Stated, receipt_of, signed
 from archive.journal.sequencer import Ledger
 from archive.journal.tiles import StoredTree
 from archive.objects.local import LocalObjectStore
@@ -27,6 +27,7 @@ from archive.objects.port import StoredObject, read_all
 from archive.retention.dates import FOREVER
 from signing.authority import ensure_generated
 from signing.ground.canonical import parse_canonical
+from signing.ground.clock import stamp
 from signing.ground.errors import Corrupt, Refused, Unavailable
 from signing.note import LogKey, verify_note
 from signing.seal import sealed_with
@@ -325,18 +326,10 @@ def test_one_publisher_at_a_time(publisher: Publisher, database: Database, clock
 
 
 def test_receipt_is_a_note_of_one_canonical_line(log_key: LogKey, clock: Any) -> None:
-    made = receipt_note(
-        log_key,
-        deposit="0193",
-        tenant_name="Ville de Brest",
-        filename="Délibération n° 12.pdf",
-        size=12,
-        sha256="a" * 64,
-        sha512="b" * 128,
-        received_at=clock(),
-        entry=12,
-        leaf="c" * 64,
-    )
+    names = Names.salted("Délibération n° 12.pdf", "Ville de Brest")
+    stated = Stated("0193", 12, "a" * 64, "b" * 128, stamp(clock()), names)
+    body = entry_body(12, clock(), "DepositReceived", "t:1", "deposit:0193", None, stated.facts())
+    made = signed(log_key, receipt_of(body, stated), body, None)
     text_ = verify_note(made["note"], log_key.vkey)
     assert text_.count("\n") == 1
     assert parse_canonical(text_.strip().encode()) == made["receipt"]

@@ -16,6 +16,7 @@ from archive.objects.layout import (
     CheckpointKey,
     DepositFolder,
     HoldKey,
+    PromiseKey,
     RecordKey,
     RegisterKey,
     StagingKey,
@@ -62,7 +63,7 @@ STAGING_KEYS = st.one_of(
         DIGESTS,
     ),
 )
-PARSERS = [layout.record_key, layout.staging_key, layout.journal_key, layout.register_key]
+PARSERS = [layout.record_key, layout.staging_key, layout.journal_key, layout.register_key, layout.promise_key]
 ANY_KEY = st.one_of(
     st.text(max_size=120),
     st.lists(
@@ -100,7 +101,7 @@ def test_a_key_of_a_record_comes_back(tenant: str, record: str, path: ObjectPath
     assert ocfl.object_path(path.path) == path
     assert layout.tenant_of(key) == tenant
     layout.parts_of(key)
-    assert [parser(key) for parser in PARSERS if parser is not layout.record_key] == [None, None, None], (
+    assert [parser(key) for parser in PARSERS if parser is not layout.record_key] == [None] * 4, (
         "no key has two meanings"
     )
 
@@ -112,7 +113,16 @@ def test_a_key_of_staging_comes_back(pair: tuple[StagingKey, str]) -> None:
     assert wanted.key == key
     assert wanted.is_acknowledged is ("/steps/" not in key)
     assert layout.tenant_of(key) == wanted.folder.tenant
-    assert [parser(key) for parser in PARSERS if parser is not layout.staging_key] == [None] * 3
+    assert [parser(key) for parser in PARSERS if parser is not layout.staging_key] == [None] * 4
+
+
+@given(st.just(0) | COUNTS)
+def test_a_key_of_a_promise_comes_back(n: int) -> None:
+    key = PromiseKey(n).key
+    assert layout.promise_key(key) == PromiseKey(n)
+    layout.parts_of(key)
+    assert not layout.is_kept_for_ever(key)
+    assert [parser(key) for parser in PARSERS if parser is not layout.promise_key] == [None] * 4
 
 
 @given(JOURNAL_KEYS)
@@ -167,6 +177,9 @@ def test_what_is_not_ours_is_refused_with_a_value(key: str) -> None:
         "register/demo/000001.json\n",
         "register/demo/holds/x/placed.json",
         "register/demo/holds/00000000-0000-0000-0000-000000000000/ended.json",
+        "promised/",
+        "promised/007",
+        "promised/1/2",
         "staging/",
         "staging/demo/deposit",
         "tenants/demo/0=ocfl_1.1",
@@ -175,7 +188,7 @@ def test_what_is_not_ours_is_refused_with_a_value(key: str) -> None:
     ],
 )
 def test_a_key_that_looks_like_ours_is_none(key: str) -> None:
-    assert [parser(key) for parser in PARSERS] == [None] * 4
+    assert [parser(key) for parser in PARSERS] == [None] * 5
 
 
 @pytest.mark.parametrize(
@@ -214,6 +227,7 @@ def test_the_keys_are_those_of_the_document() -> None:
     assert TileKey("entries", 5, 44).key == "journal/tile/entries/005.p/44"
     assert (StampedKey(7).key, StampedKey(7, token=True).key) == ("journal/checkpoints/7", "journal/checkpoints/7.tsr")
     assert RegisterKey("demo", 3).key == "register/demo/000003.json"
+    assert PromiseKey(57).key == "promised/57"
     assert HoldKey("demo", record, "placed").key == f"register/demo/holds/{record}/placed.json"
     assert DepositFolder("demo", "d").step("recognise", "ab") == "staging/demo/d/steps/recognise/ab"
     assert sorted(layout.root_files("demo")) == [

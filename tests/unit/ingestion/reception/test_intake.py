@@ -14,9 +14,11 @@ import pytest
 from sqlalchemy import select
 
 from archive.database.tables import JournalEntryRow
+from archive.journal.receipts import salted_digest
 from archive.objects.port import read_all
 from ingestion.reception import intake as intake_module
 from ingestion.tables import DepositRow, OutboxRow
+from signing.ground.clock import stamp
 from signing.ground.errors import ChartrierError, Refused, Unavailable
 
 CONTENT = b"%PDF-1.7 un courrier"
@@ -51,7 +53,14 @@ def test_row_journal_entry_and_wake_up_are_one_commit(bench: Any) -> None:
             f"deposit:{row.id}",
             row.leaf_hash,
         )
-        assert body["facts"] == {"sha-256": row.sha256, "sha-512": row.sha512, "size": len(CONTENT)}
+        assert body["facts"] == {
+            "sha-256": row.sha256,
+            "sha-512": row.sha512,
+            "size": len(CONTENT),
+            "received_at": stamp(row.received_at),
+            "filename": salted_digest("filename", row.filename, row.salts["filename"]),
+            "tenant_name": salted_digest("tenant_name", row.tenant_name, row.salts["tenant_name"]),
+        }
         assert "lettre" not in entry.body.decode()
         wake_ups = session.scalars(select(OutboxRow)).all()
     assert [(w.kind, w.subject, w.sent_at) for w in wake_ups] == [("advance", row.id, None)]
