@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import zipfile
@@ -21,10 +22,11 @@ from archive.catalogue.premis_xml import premis_xml
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, TenantRow
 from archive.evidence import verify
+from archive.journal.merkle import root_hash
 from archive.journal.opening import voucher
 from archive.journal.publisher import Checkpoint, Publisher
 from archive.journal.receipts import Stated, receipt_of, signed
-from archive.journal.sequencer import Entry, Ledger
+from archive.journal.sequencer import Entry, Ledger, size
 from archive.journal.tiles import StoredTree
 from archive.journal.types import RECEIVED
 from archive.objects import layout, ocfl
@@ -109,7 +111,9 @@ class Evidence:
         self._timestamper = timestamper
         self._clock = clock
 
-    def bundle(self, tenant: str, record_id: str, target: IO[bytes], *, content: bool = True) -> None:
+    def bundle(
+        self, tenant: str, record_id: str, target: IO[bytes], *, content: bool = True, since: int | None = None
+    ) -> None:
         """Write the bundle of a record as a zip.
 
         Every byte is checked against its digest on the way: evidence is never made of altered
@@ -120,16 +124,19 @@ class Evidence:
             record_id: The record.
             target: File for the zip.
             content: False leaves out the representations, and the manifest states it.
+            since: Size of the journal in an older proof that the reader holds: the bundle then also
+                proves that the journal extends that state.
 
         Raises:
-            Refused: ``record_not_found``.
+            Refused: ``record_not_found``; ``bad_journal_size``: the journal was never of that size.
             Corrupt: ``altered``, ``missing``, ``journal_damaged``.
             Unavailable: The store, or the time-stamping authority when a token is needed.
         """
         with self._database.read() as session:
             known = self._known(session, tenant, record_id)
-        checkpoint = self._checkpoint(known.entries[-1].n)
-        contents = self._contents(known, checkpoint, content=content)
+            _require_size(since, size(session))
+        checkpoint = self._checkpoint(max(known.entries[-1].n, (since or 0) - 1))
+        contents = self._contents(known, checkpoint, content=content, since=since)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
             for name, chunks in contents.files.items():
                 item = zipfile.ZipInfo(name, _EPOCH)
@@ -188,7 +195,7 @@ class Evidence:
             )
         return found
 
-    def _contents(self, known: _Known, checkpoint: Checkpoint, *, content: bool) -> _Contents:
+    def _contents(self, known: _Known, checkpoint: Checkpoint, *, content: bool, since: int | None) -> _Contents:
         folder = layout.record_folder(known.row.tenant_id, known.row.id)
         inventory = self._whole(known, folder.inventory)
         state = ocfl.contents_of(json.loads(inventory))
@@ -212,6 +219,8 @@ class Evidence:
         tree = StoredTree(self._store, checkpoint.size)
         proof = partial(tree.proof_file, note=checkpoint.note)
         self._add_journal(told, known, checkpoint, proof)
+        if since is not None and since < checkpoint.size:
+            told.add(verify.EARLIER, canonical(_consistency(tree, since)))
         told.add("receipt.json", canonical(self._receipt(known, record, proof)))
         return self._with_manifest(told, known.row.id, content=content)
 
@@ -283,6 +292,24 @@ class Evidence:
 
     def _whole(self, known: _Known, key: str) -> bytes:
         return b"".join(self._chunks(self._placed(known, key))())
+
+
+def _require_size(since: int | None, entries: int) -> None:
+    if since is not None and not 0 < since <= entries:
+        raise Refused(
+            "bad_journal_size",
+            "Le journal n’a jamais compté {size} lignes.",
+            action="Donnez le nombre de lignes que la preuve plus ancienne annonce.",
+            pointer="since",
+            size=str(since),
+        )
+
+
+def _consistency(tree: StoredTree, old: int) -> dict[str, Any]:
+    """State that the tree extends that of ``old`` entries, with the hashes that show it."""
+    root = base64.b64encode(root_hash(old, tree.node)).decode()
+    proof = [base64.b64encode(one).decode() for one in tree.consistency(old)]
+    return {"v": 1, "type": "consistency", "from": old, "to": tree.size, "root": root, "proof": proof}
 
 
 def looks_like_bundle(path: Path) -> bool:

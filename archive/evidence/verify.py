@@ -4,6 +4,7 @@
 
     python3 verify.py [DIR | ZIP] --trust trust.json
     python3 verify.py [DIR | ZIP] --root CA.pem --signer WHO
+    python3 verify.py NEW --against OLD --trust trust.json      OLD: an earlier bundle, or a receipt
     python3 verify.py --receipt FILE [--original FILE] (--trust trust.json | --key FILE)
 
 A bundle can't say by itself who must have made it: ``trust.json`` says so, and has to reach you by
@@ -53,6 +54,7 @@ FAULTS += (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGene
 PKCS = "2a864886f70d01"  # object identifiers are written as the hex of their DER; this is 1.2.840.113549.1
 SHA2: tuple[hashes.HashAlgorithm, ...] = (hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
 HASHES = {f"6086480165030402{n:02x}": algorithm for n, algorithm in enumerate(SHA2, 1)}
+EARLIER = "journal/consistency.json"
 RSA = {f"{PKCS}01{n:02x}" for n in (1, 11, 12, 13)}
 ECDSA = {f"2a8648ce3d0403{n:02x}" for n in (2, 3, 4)}  # 1.2.840.10045.4.3
 DATA, SIGNED_DATA, TST_INFO = f"{PKCS}0701", f"{PKCS}0702", f"{PKCS}09100104"
@@ -155,6 +157,10 @@ def verify_note(note: str, vkey: str) -> str:
     return text
 
 
+def _joined(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
 def root_of_proof(n: int, size: int, entry: bytes, proof: Sequence[bytes]) -> bytes:
     """Tree head to which an inclusion proof leads (RFC 9162, 2.1.3.2)."""
     _require(0 <= n < size, "entry outside the log")
@@ -162,14 +168,36 @@ def root_of_proof(n: int, size: int, entry: bytes, proof: Sequence[bytes]) -> by
     for sibling in proof:
         _require(last > 0, "proof too long")
         if index & 1 or index == last:
-            found = hashlib.sha256(b"\1" + sibling + found).digest()
+            found = _joined(sibling, found)
             while not index & 1 and index:
                 index, last = index >> 1, last >> 1
         else:
-            found = hashlib.sha256(b"\1" + found + sibling).digest()
+            found = _joined(found, sibling)
         index, last = index >> 1, last >> 1
     _require(last == 0, "proof too short")
     return found
+
+
+def require_consistent(sizes: tuple[int, int], roots: tuple[bytes, bytes], proof: Sequence[bytes]) -> None:
+    """Check that the second tree extends the first, entry by entry (RFC 9162, 2.1.4.2)."""
+    (old, new), (first, second) = sizes, roots
+    _require(0 < old < new, "no consistency proof between these sizes")
+    hashes_ = [*([first] if old & (old - 1) == 0 else []), *proof]
+    _require(hashes_, "the consistency proof is empty")
+    index, last = old - 1, new - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
+    was = now = hashes_[0]
+    for sibling in hashes_[1:]:
+        _require(last > 0, "the consistency proof is too long")
+        if index & 1 or index == last:
+            was, now = _joined(sibling, was), _joined(sibling, now)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            now = _joined(now, sibling)
+        index, last = index >> 1, last >> 1
+    _require((was, now) == (first, second) and last == 0, "the journal does not extend its earlier state")
 
 
 class _Der(NamedTuple):
@@ -443,13 +471,35 @@ def check_proof(proof: str, n: int, body: bytes, vkey: str) -> str:
     return note
 
 
+def head_of(note: str) -> tuple[int, bytes]:
+    """Size and root that a checkpoint states; its signature was checked where it was read."""
+    _, size, root = note.split("\n")[:3]
+    return int(size), strict_base64(root)
+
+
+def older_proof(path: Path, vkey: str, now: datetime) -> tuple[dict[int, str], dict[int, bytes]]:
+    """Leaf hashes by number, and roots by size, of an earlier bundle or receipt of the same journal."""
+    if path.is_dir() or zipfile.is_zipfile(path):
+        older = Verifier(path, Trust(), now)
+        for step in (older.check_manifest, older.check_entries, older.check_earlier):
+            step()
+        _require(older.manifest["log"]["vkey"] == vkey, "it is of the journal of another key")
+        return older.leaves(), older.heads
+    content = path.read_bytes()
+    told, proof = read_receipt(content, vkey), json.loads(content).get("proof")
+    heads = dict([head_of(proof.partition("\n\n")[2])]) if proof else {}
+    return {told["entry"]: told["leaf"]}, heads
+
+
 class Verifier:
     """Runs the eight checks over a bundle; each adds one line or more."""
 
-    def __init__(self, path: Path, trust: Trust, now: datetime) -> None:
+    def __init__(self, path: Path, trust: Trust, now: datetime, against: Path | None = None) -> None:
+        self.against = against
         self.path, self.trust, self.now, self.note, self.stamped = path, trust, now, "", now
         self.checks: list[Check] = []
         self.entries: dict[int, dict[str, Any]] = {}
+        self.heads: dict[int, bytes] = {}  # roots of the journal by its size, each extending the one before
         self.moment = ""  # of which moment the bundle is
 
     def doubt(self, number: int, name: str, detail: str) -> None:
@@ -465,12 +515,16 @@ class Verifier:
         """All checks; the token comes before those that need its time, lines stay in the order of numbers."""
         if self.line(1, "manifest", self.check_manifest):
             self.line(3, "journal", self.check_entries)
+            if self.entries:
+                self.line(3, "earlier journal", self.check_earlier)
             self.line(5, "time-stamp", self.check_token)
             self.line(2, "log key", self.check_log_key)
             self.line(4, "files", self.check_files)
             self.line(6, "PDF seal", self.check_pdf)
             self.line(7, "receipt", self.check_receipt)
             self.line(8, "disposal", self.check_disposal)
+        if self.against:
+            self.line(9, "older proof", partial(self.check_against, self.against))
         return sorted(self.checks, key=lambda check: check.number)
 
     def line(self, number: int, name: str, step: Callable[[], str]) -> bool:
@@ -567,6 +621,47 @@ class Verifier:
             n = lost if event["entry"] is None else event["entry"]  # entries from there on went with a database
             _require(n >= lost or self.entries[n]["type"] == event["journal_type"], "premis contradicts the journal")
         return f"{len(numbers)} entries under one checkpoint of {log['origin']}, as record.json says"
+
+    def check_earlier(self) -> str:
+        """3. The journal extends an earlier state of it, if the bundle was asked to prove that."""
+        size, root = head_of(self.note)
+        self.heads = {size: root}
+        if EARLIER not in self.files:
+            return "none (the bundle proves nothing about earlier checkpoints)"
+        told = strict_json(self._read(EARLIER))
+        _require((told["v"], told["type"], told["to"]) == (1, "consistency", size), "not a proof of this checkpoint")
+        old = strict_base64(told["root"])
+        require_consistent((told["from"], size), (old, root), [strict_base64(line) for line in told["proof"]])
+        self.heads[told["from"]] = old
+        return f"the journal extends its state of {told['from']} entries, root {told['root']}"
+
+    def leaves(self) -> dict[int, str]:
+        """Leaf hashes of the bundle's entries, by their numbers."""
+        return {n: hashlib.sha256(b"\0" + self._read(f"journal/{n}.json")).hexdigest() for n in self.entries}
+
+    def check_against(self, path: Path) -> str:
+        """9. What an earlier bundle or receipt holds is what this one holds, in one and the same journal."""
+        if not self.heads:
+            return "unverifiable as this bundle's own journal does not hold"
+        try:
+            leaves, heads = older_proof(path, self.manifest["log"]["vkey"], self.now)
+        except FAULTS as fault:
+            return f"unverifiable as the older proof can't be used: {type(fault).__name__} {fault}"
+        mine = self.leaves()
+        shared = leaves.keys() & mine.keys()
+        different = sorted(n for n in shared if leaves[n] != mine[n])
+        _require(not different, f"THE JOURNAL WAS REWRITTEN: entries {different} are others in the older proof")
+        common = heads.keys() & self.heads.keys()
+        different = sorted(size for size in common if heads[size] != self.heads[size])
+        _require(not different, f"THE JOURNAL WAS REWRITTEN: two roots of {different} entries, both signed")
+        said = f"{len(shared)} entries in common, the same in both"
+        # Of one size with one root, when that is all that one of them holds: then the other extends it.
+        if common & {max(self.heads), max(heads, default=0)}:
+            return f"{said}; one journal, of {max(heads)} and of {max(self.heads)} entries"
+        if heads or not shared:
+            older = min(max(heads, default=max(leaves) + 1), max(self.heads))
+            return f"unverifiable without a consistency proof ({said}): ask for the evidence with ?since={older}"
+        return f"{said}; the receipt is from before its entry was published"
 
     def check_files(self) -> str:
         """4. Digests of files against record.json against RecordKept, and against the inventory."""
@@ -707,12 +802,13 @@ def _main() -> int:
     parser.add_argument("--trust", type=trusted, default=Trust(), help="trust.json, had elsewhere: who has to seal")
     parser.add_argument("--root", type=rooted, action="append", default=[], help="root (PEM), had elsewhere")
     parser.add_argument("--signer", action="append", default=[], help="who must have sealed: subject or SHA-256")
+    parser.add_argument("--against", type=Path, help="an earlier bundle or receipt, to compare the journal with")
     parser.add_argument("--receipt", type=Path, help="check a receipt (JSON) instead")
     parser.add_argument("--original", type=Path, help="the file that the receipt is about")
     parser.add_argument("--key", type=Path, help="file with the log key line, for --receipt")
     given = parser.parse_args()
     trust = trust_of(given)
-    verifier = Verifier(given.bundle, trust, datetime.now(UTC))
+    verifier = Verifier(given.bundle, trust, datetime.now(UTC), given.against)
     if given.receipt:
         verifier.line(7, "receipt", lambda: verify_receipt(given, trust))
     lines = [f"{v.upper():<12} {n} {name}: {d}" for n, name, v, d in verifier.checks or verifier.run()]
