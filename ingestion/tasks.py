@@ -18,6 +18,7 @@ from ingestion.queue.celery import APP, order_waiting
 from ingestion.queue.classes import class_named
 from ingestion.queue.line import Line
 from signing.ground.errors import Unavailable
+from signing.ground.machine import MachineFault, machine_fault
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -110,14 +111,24 @@ class Tasks:
         """Do the work of a wake-up; if something does not answer, the sweeper sends another."""
         try:
             self._wait_and_work(task, kind, subject, work)
-        except Unavailable as error:
-            if self._away != error.code:  # logged once, not for each message that comes meanwhile
-                log.warning("wake_up_void", kind=kind, subject=subject, code=error.code)
-            self._away = error.code
+        except (Unavailable, OSError, MemoryError) as error:
+            fault = machine_fault(error)
+            if not isinstance(error, Unavailable) and fault is None:
+                raise
+            self._void(kind, subject, error if isinstance(error, Unavailable) else fault)
         else:
             if self._away:
                 log.info("wake_ups_served_again", code=self._away)
             self._away = ""
+
+    def _void(self, kind: str, subject: str, error: Unavailable | None) -> None:
+        """Log that a wake-up was void: once, not for each message that comes meanwhile."""
+        if error is None:
+            return
+        reason = error.fault.value if isinstance(error, MachineFault) else error.code
+        if self._away != reason:
+            log.warning("wake_up_void", kind=kind, subject=subject, code=error.code, reason=reason)
+        self._away = reason
 
     def _wait_and_work(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
         system = self._here()

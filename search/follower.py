@@ -18,6 +18,7 @@ from archive.journal.effects import IndexEffect
 from archive.journal.types import EntryType, registered
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 from signing.ground.errors import Unavailable
+from signing.ground.machine import fault_of, machine_fault
 
 FOLLOWED: Final = tuple(one for one in EntryType if one.effects.index.changes_the_index)
 """Entry types that change the index."""
@@ -83,7 +84,8 @@ class Follower:
                     for other in tenants:
                         self._hold_up(other, error.code, error)
             except Exception as error:  # noqa: BLE001 - a fault in one index must not stop the others
-                self._hold_up(tenant, type(error).__name__, error)
+                fault = machine_fault(error)
+                self._hold_up(tenant, fault.code if fault else type(error).__name__, fault or error)
             else:
                 self._go_on(tenant)
         if applied == 0:
@@ -258,7 +260,7 @@ class Follower:
             # A fault of the database is no fault of this record, and it spoils the session. A store
             # that does not answer is no fault of the record either.
             away = isinstance(error, Unavailable) and error.code != "object_unreadable"
-            if away or isinstance(error, SQLAlchemyError):
+            if away or isinstance(error, SQLAlchemyError) or fault_of(error) is not None:
                 raise
             if not self._given_up(key):
                 raise Unavailable(

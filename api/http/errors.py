@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from api.http.i18n import translate
 from api.http.languages import MACHINE_PATHS, preferred_language
 from signing.ground.errors import ChartrierError, Corrupt, Unavailable
+from signing.ground.machine import machine_fault
 
 log = structlog.get_logger(__name__)
 
@@ -249,6 +250,15 @@ def _french(kind: str, message: str) -> str:
     return _FAULTS.get(kind, message.removeprefix("Value error, "))
 
 
+def machine_error(request: Request, error: Exception) -> Response:
+    """Answer a fault of the machine that nobody translated, such as a full disk."""
+    fault = machine_fault(error)
+    if fault is None:
+        raise error
+    log.warning("machine_fault", code=fault.code, path=request.scope["path"], error=str(error))
+    return chartrier_error(request, fault)
+
+
 def unexpected_error(request: Request, error: Exception) -> Response:
     """Answer an unforeseen error in general words; log it in full."""
     log.error(
@@ -273,3 +283,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ChartrierError, chartrier_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(OSError, machine_error)
+    app.add_exception_handler(MemoryError, machine_error)

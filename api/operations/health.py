@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, text
@@ -15,11 +16,13 @@ from archive.database.tables import CheckpointRow, JournalEntryRow, TenantRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.disposition import locks
 from archive.disposition.holds import decisions as holds
+from archive.model.settings import LocalStore
 from archive.objects import assurance
 from archive.objects.layout import LAYOUT_JSON
 from ingestion.tables import DepositRow, OutboxRow
 from signing.ground.clock import stamp
 from signing.ground.errors import ChartrierError
+from signing.ground.machine import MachineFault, is_full
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -95,6 +98,9 @@ class Health:
             lost = assurance.was_lost(session, system.store.name)
             late = locks.overdue(session, today, horizon)
             unsettled = holds.overdue(session, system.clock())
+        place = system.settings.archive.store
+        if isinstance(place, LocalStore) and _is_full(place.root):
+            return _no_room()
         if lost:
             return DEGRADED, "Le magasin n’impose plus ses verrous : lisez l’épreuve dans « chartrier doctor »."
         if late or locks.is_overdue(head, today, horizon):
@@ -142,6 +148,8 @@ class Health:
             waiting = session.scalar(
                 select(func.count()).select_from(DepositRow).where(DepositRow.state.in_(("received", "working")))
             )
+        if _is_full(self._system.settings.home):
+            return _no_room()
         if oldest_wake is not None and now - oldest_wake > _SLOW_WAKE:
             return DEGRADED, "Des réveils attendent depuis plus d’une minute."
         if oldest_work is not None and now - oldest_work > _SLOW_WORK:
@@ -176,6 +184,18 @@ def _asked(check: Callable[[], tuple[str, str]]) -> tuple[str, str]:
             return check()
     except ChartrierError as error:
         return AWAY, str(error)
+
+
+def _no_room() -> tuple[str, str]:
+    return DEGRADED, "Le disque est plein : les dépôts acceptés sont gardés et attendent ; les nouveaux sont refusés."
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a disk has no room; True also for a disk that does not answer."""
+    try:
+        return is_full(folder)
+    except (MachineFault, OSError):
+        return True
 
 
 def overall(components: tuple[Component, ...]) -> str:

@@ -19,16 +19,31 @@ from sqlalchemy.types import TypeDecorator
 
 from archive.database.tenancy import EVERYTHING, visible
 from signing.ground.errors import Unavailable
+from signing.ground.machine import Fault, blamed
 
 if TYPE_CHECKING:
     from archive.database.postgres import Server
 
 _BUSY_SECONDS: Final = 10
+_open_writes = threading.local()
+_SQLITE_FAULTS: Final = {
+    sqlite3.SQLITE_FULL: Fault.NO_ROOM,
+    sqlite3.SQLITE_IOERR: Fault.FAILING,
+    sqlite3.SQLITE_READONLY: Fault.READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: Fault.FAILING,
+    sqlite3.SQLITE_NOMEM: Fault.MEMORY,
+}
+_POSTGRES_FAULTS: Final = {"53100": Fault.NO_ROOM, "53200": Fault.MEMORY}
 _POOL: Final = {"pool_size": 5, "max_overflow": 45, "pool_timeout": 10}
 """Connections kept open, and how many more may be opened.
 
 An API has 40 threads, some with two transactions at once.
 """
+
+
+def is_writing() -> bool:
+    """Whether this thread has a write transaction open; nothing slow may be done meanwhile."""
+    return getattr(_open_writes, "count", 0) > 0
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -116,7 +131,7 @@ class Database:
         Raises:
             Unavailable: ``database_away``.
         """
-        with self._turn(), self._session(self.engine) as session, session.begin():
+        with self._turn(), _marked(), self._session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
@@ -167,7 +182,8 @@ class Database:
                 else self._postgres.is_away(error, reading=reading)
             )
             if away:
-                raise _away() from error
+                fault = _fault(error)
+                raise (_away() if fault is None else blamed(_away(), fault)) from error
             raise
 
     def _begin_postgres(self, connection: Any) -> None:
@@ -198,6 +214,16 @@ class Database:
         self.engine.dispose()
 
 
+@contextmanager
+def _marked() -> Iterator[None]:
+    """Mark this thread as writing (see ``is_writing``)."""
+    _open_writes.count = getattr(_open_writes, "count", 0) + 1
+    try:
+        yield
+    finally:
+        _open_writes.count -= 1
+
+
 def _forget_after_fork(engine: Engine) -> None:
     """Drop the parent's connections in a forked child, without closing them."""
     known = weakref.ref(engine)
@@ -216,6 +242,14 @@ def _away() -> Unavailable:
         "La base de données ne répond pas.",
         action="Réessayez dans quelques instants.",
     )
+
+
+def _fault(error: SQLAlchemyError) -> Fault | None:
+    """Return the fault of the machine that a failure of SQLite or PostgreSQL shows."""
+    driver = getattr(error, "orig", None)
+    if isinstance(driver, sqlite3.Error):
+        return _SQLITE_FAULTS.get(getattr(driver, "sqlite_errorcode", 0) & 0xFF)
+    return _POSTGRES_FAULTS.get(getattr(driver, "sqlstate", None) or "")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from archive.objects import layout
 from signing.ground.errors import Unavailable
+from signing.ground.machine import blamed
 
 CHUNK: Final = 1 << 20
 
@@ -23,17 +24,19 @@ def walk(base: Path, prefix: str, skip: tuple[str, ...] = ()) -> Iterator[tuple[
         if name and not name.endswith("/"):
             yield name, path
             continue
-        try:
-            with os.scandir(path) as entries:
-                found = [
-                    (name + entry.name + "/" * entry.is_dir(follow_symlinks=False), Path(entry.path))
-                    for entry in entries
-                    if name or entry.name not in skip
-                ]
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+        found = [(name + below, there) for below, there in _entries(path) if name or below.rstrip("/") not in skip]
         inside = [item for item in found if item[0].startswith(prefix) or prefix.startswith(item[0])]
         pending.extend(sorted(inside, reverse=True))
+
+
+def _entries(folder: Path) -> list[tuple[str, Path]]:
+    """List a folder, a ``/`` behind the names of folders; nothing where it is gone meanwhile."""
+    with away():
+        try:
+            with os.scandir(folder) as entries:
+                return [(entry.name + "/" * entry.is_dir(follow_symlinks=False), Path(entry.path)) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
 
 def read(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
@@ -81,15 +84,21 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """Raise ``Unavailable`` for a disk that is full or gone, which may end."""
+    """Raise ``Unavailable`` for a disk that is full or gone, which may end.
+
+    Raises:
+        MachineFault: ``store_away``, where the error shows what is wrong with the machine.
+        Unavailable: ``store_away``.
+    """
     try:
         yield
     except FileExistsError:
         raise
     except OSError as error:
-        raise Unavailable(
+        said = Unavailable(
             "store_away",
             "Le magasin ne répond pas ({reason}).",
             action="Vérifiez l’espace libre et l’état du disque.",
             reason=error.strerror or type(error).__name__,
-        ) from error
+        )
+        raise blamed(said, error) from error

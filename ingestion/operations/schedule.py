@@ -20,6 +20,7 @@ from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.operations.exclusive_jobs import ExclusiveJob
 from signing.ground.errors import Unavailable
+from signing.ground.machine import machine_fault
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -118,14 +119,14 @@ class Beat:
                 if away:
                     log.info("duty_resumed", duty=name)
                     away = False
-            except Unavailable as error:
+            except Exception as error:
                 more = False
-                if not away:
-                    log.warning("duty_waits", duty=name, code=error.code)
-                    away = True
-            except Exception:
-                more = False
-                log.exception("duty_failed", duty=name)
+                waits = error if isinstance(error, Unavailable) else machine_fault(error)
+                if waits is None:
+                    log.exception("duty_failed", duty=name)
+                elif not away:
+                    log.warning("duty_waits", duty=name, code=waits.code)
+                away = away or waits is not None
             if not more:
                 wake.wait(every)
                 if wake is not self._over:

@@ -12,6 +12,7 @@ from ingestion.processing.workspace import MissingFile
 from ingestion.stages.port import Detail, StageResult
 from ingestion.stages.registry import StageSpec
 from signing.ground.errors import Corrupt, Refused, Unavailable
+from signing.ground.machine import machine_fault
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +23,8 @@ def attempt(spec: StageSpec, call: Callable[[], T]) -> T | StageResult:
     """Return the call's result, or how it failed; a broken stage never loses a document.
 
     Raises:
-        Unavailable: The fault is ours, not the document's; ``Corrupt`` and ``LeaseLost`` pass too.
+        Unavailable: The fault is ours or the machine's, not the document's; ``Corrupt`` and
+            ``LeaseLost`` pass too.
     """
     try:
         return call()
@@ -33,7 +35,10 @@ def attempt(spec: StageSpec, call: Callable[[], T]) -> T | StageResult:
         return StageResult("failed", detail=Detail(error.code, error.detail, storable(error.values)))
     except (Unavailable, Corrupt, LeaseLost):
         raise
-    except Exception:
+    except Exception as error:
+        fault = machine_fault(error)
+        if fault is not None:
+            raise fault from error
         log.exception("stage_broke", stage=spec.name)
         detail = Detail("stage_broke", "Cette étape s’est arrêtée sur une erreur imprévue.")
         return StageResult("failed", detail=detail)

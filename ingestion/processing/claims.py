@@ -3,8 +3,9 @@
 Nothing here depends on the kind of work.
 
 ``attempts`` counts claims since the last progress. One that was released does not count; one whose
-worker died does, unless the whole service died with it. After ``MAX_CLAIMS`` of those the deposit
-is quarantined.
+worker died does, unless the whole service died with it; one whose worker lives and could not renew
+its lease, as on a full disk, does not. After ``MAX_CLAIMS`` of those the deposit is quarantined.
+Errors of our own programs are counted apart, so that only killed workers are called killed.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from ingestion.deposits.states import LEASE_SECONDS, MAX_CLAIMS, UNFINISHED, DepositState, problem
-from ingestion.processing.workers import died, died_alone
+from ingestion.processing.workers import died, died_alone, lives
 from ingestion.tables import DepositRow, PageTaskRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Unavailable
 
 _BACK_OFF: Final = (1, 8, 20)
 """Seconds of rest after a worker died on a document, so that other documents go first."""
+
+
+ERRING: Final = "processing_failed"
+"""Code of the problem of a deposit on which our own programs fail."""
 
 
 class LeaseLost(Exception):
@@ -120,6 +125,32 @@ def release(session: Session, claim: Claim, now: datetime, *, after: float, coun
     claim.touch(session, **values)
 
 
+def note_error(session: Session, ledger: Ledger, claim: Claim, now: datetime, *, after: float) -> None:
+    """Release a claim that an error of ours ended; after ``MAX_CLAIMS`` quarantine its deposit."""
+    release(session, claim, now, after=after, counts=False)
+    deposit = session.get_one(DepositRow, claim.deposit_id, populate_existing=True)
+    deposit.version += 1
+    deposit.updated_at = now
+    if claim.first_page is None:
+        deposit.problem = reason = _erring(deposit.problem)
+    else:
+        pages = session.get_one(PageTaskRow, (claim.deposit_id, claim.first_page), populate_existing=True)
+        pages.detail = reason = _erring(pages.detail)
+    if reason["values"]["times"] >= MAX_CLAIMS:
+        quarantine(session, ledger, deposit, now, reason)
+
+
+def _erring(before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the problem of a deposit on which a program of ours failed once more."""
+    same = before is not None and before["code"] == ERRING
+    return problem(
+        ERRING,
+        "Nos programmes ont rencontré {times} fois une erreur imprévue sur ce document.",
+        action="Les octets reçus sont conservés. Signalez l’erreur, puis relancez le traitement.",
+        values={"times": 1 + (before["values"]["times"] if before is not None and same else 0)},
+    )
+
+
 def quarantine(session: Session, ledger: Ledger, row: DepositRow, now: datetime, reason: dict[str, Any]) -> None:
     """Quarantine a deposit: its bytes are kept and never served; an archivist decides."""
     row.state = DepositState.QUARANTINED
@@ -162,7 +193,7 @@ def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
         return row.lease_until is None or row.lease_until <= now
     if row.lease_until is not None and row.lease_until > now and not died(row.lease_owner):
         return False
-    alone = died_alone(row.lease_owner)
+    alone = died_alone(row.lease_owner) and not lives(row.lease_owner)
     row.lease_owner = None
     if not alone:
         row.attempts = max(0, row.attempts - 1)

@@ -43,9 +43,9 @@ def commit(
     with context.database.write() as session:
         values: dict[str, Any] = {"version": DepositRow.version + 1, "updated_at": now}
         if run.pending:
-            values["attempts"] = 1
+            values |= {"attempts": 1, "problem": None}
         if in_transaction is not None:
-            values |= {"attempts": 0, "lease_owner": None, "lease_until": None}
+            values |= {"attempts": 0, "lease_owner": None, "lease_until": None, "problem": None}
         claim.touch(session, **values)
         for stage_run in changed:
             session.merge(stage_run.row(claim.deposit_id))
@@ -106,7 +106,7 @@ def commit_pages(context: RunContext, claim: Claim, run: DepositRun, ended: dict
     """Commit the result of a chunk; after the last one, wake the deposit."""
     deposit, now = run.deposit, context.clock()
     with context.database.write() as session:
-        claim.touch(session, lease_owner=None, lease_until=None, **ended)
+        claim.touch(session, lease_owner=None, lease_until=None, **{"detail": None} | ended)
         session.execute(
             update(DepositRow).where(DepositRow.id == deposit.id).values(version=DepositRow.version + 1, updated_at=now)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import structlog
 
@@ -14,13 +14,15 @@ from archive.objects.port import ObjectStore
 from ingestion.deposits.states import problem
 from ingestion.processing.advance import advance, put_aside
 from ingestion.processing.attempt import storable
-from ingestion.processing.claims import Claim, Heartbeat, LeaseLost, claim_deposit, claim_pages, release
+from ingestion.processing.claims import Claim, Heartbeat, LeaseLost, claim_deposit, claim_pages, note_error, release
 from ingestion.processing.context import RunContext
 from ingestion.processing.pages import recognise_pages
+from ingestion.processing.rest import Rest
 from ingestion.processing.workers import this_worker
 from ingestion.stages.port import Stage, checked
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Unavailable
+from signing.ground.machine import MachineFault, machine_fault
 
 if TYPE_CHECKING:
     from archive.holdings.stores import Stores
@@ -58,11 +60,17 @@ class Runner:
         owner: Callable[[], str] = this_worker,
     ) -> None:
         self._context = RunContext(database, ledger, store, stores, checked(stages), work, clock)
+        self._rest = Rest(work)
         self._notify = notify
         self._owner = owner
 
     def advance(self, deposit_id: str) -> bool:
-        """Claim the deposit and advance it as far as possible; False if it can't be claimed."""
+        """Claim the deposit and advance it as far as possible; False if it can't be claimed.
+
+        Raises:
+            MachineFault: The machine can't work now; the claim was released and does not count.
+        """
+        self._rest.require_over()
         context = self._context
         claim = claim_deposit(context.database, context.ledger, deposit_id, self._owner(), context.clock)
         if claim is None:
@@ -71,7 +79,12 @@ class Runner:
         return True
 
     def pages(self, deposit_id: str, first: int) -> bool:
-        """Claim one chunk of pages and recognise it; False if it can't be claimed."""
+        """Claim one chunk of pages and recognise it; False if it can't be claimed.
+
+        Raises:
+            MachineFault: As for ``advance``.
+        """
+        self._rest.require_over()
         context = self._context
         claim = claim_pages(context.database, context.ledger, deposit_id, first, self._owner(), context.clock)
         if claim is None:
@@ -85,8 +98,11 @@ class Runner:
         try:
             with Heartbeat(self._context.database, claim, self._context.clock):
                 work()
+            self._rest.end()
         except LeaseLost:
             bound.warning("take_lost")
+        except MachineFault as error:
+            self._postpone(claim, error)
         except Unavailable as error:
             bound.warning("take_postponed", code=error.code)
             self._release(claim, after=error.retry_after, counts=False)
@@ -94,10 +110,30 @@ class Runner:
             bound.error("take_corrupt", code=error.code)
             reason = problem(error.code, error.detail, action=error.action, values=storable(error.values))
             put_aside(self._context, claim, reason)
-        except Exception:
+        except Exception as error:
+            fault = machine_fault(error)
+            if fault is not None:
+                self._postpone(claim, fault, error)
             bound.exception("take_failed")
-            self._release(claim, after=_REST, counts=True)
+            self._failed(claim)
         self._notify()
+
+    def _postpone(self, claim: Claim, fault: MachineFault, error: Exception | None = None) -> NoReturn:
+        """Release a claim that met a fault of the machine, and rest.
+
+        Raises:
+            MachineFault: Always, for whoever serves messages.
+        """
+        self._release(claim, after=self._rest.begin(fault), counts=False)
+        raise fault from error or fault.__cause__
+
+    def _failed(self, claim: Claim) -> None:
+        """Release a claim that an error of ours ended; too many quarantine the deposit."""
+        try:
+            with self._context.database.write() as session:
+                note_error(session, self._context.ledger, claim, self._context.clock(), after=_REST)
+        except (LeaseLost, Unavailable):
+            log.warning("take_not_given_back", deposit_id=claim.deposit_id)
 
     def _release(self, claim: Claim, *, after: float, counts: bool) -> None:
         try:

@@ -26,6 +26,12 @@ def died(owner: str) -> bool:
     return _started(int(pid)) != started
 
 
+def lives(owner: str) -> bool:
+    """Whether the process is known to live; False for another machine, as that is unknown."""
+    machine, _, rest = owner.partition(":")
+    return machine == _machine() and not died(owner) and bool(rest)
+
+
 def died_alone(owner: str) -> bool:
     """Whether the process is gone and its parent lives; True also when that is unknown."""
     machine, _, rest = owner.partition(":")

@@ -15,6 +15,7 @@ from typing import Any
 from archive.model.records import Digests
 from archive.objects.fixity import verified
 from archive.objects.port import ObjectStore
+from signing.ground.machine import translated
 
 
 class MissingFile(KeyError):
@@ -74,11 +75,16 @@ class Workspace:
     """
 
     def __init__(self, root: Path, store: ObjectStore, *, shared: bool = False) -> None:
-        root.mkdir(parents=True, exist_ok=True)
         self._store = store
-        self.folder = Path(tempfile.mkdtemp(dir=root, prefix="job-"))
-        self._cache = root / "shared" if shared else self.folder / "fetched"
-        self._cache.mkdir(exist_ok=True)
+        with translated():
+            root.mkdir(parents=True, exist_ok=True)
+            self.folder = Path(tempfile.mkdtemp(dir=root, prefix="job-"))
+            self._cache = root / "shared" if shared else self.folder / "fetched"
+            try:
+                self._cache.mkdir(exist_ok=True)
+            except OSError:
+                shutil.rmtree(self.folder, ignore_errors=True)
+                raise
 
     def __enter__(self) -> Workspace:
         return self
@@ -90,14 +96,20 @@ class Workspace:
 
     def room(self, name: str) -> Path:
         """Make an empty folder for one stage."""
-        return Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{name}-"))
+        with translated():
+            return Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{name}-"))
 
     def fetch(self, output: Output) -> Path:
         """Fetch a file from staging, with its digest verified.
 
         Raises:
             Corrupt: The bytes are not those that were put there.
+            MachineFault: The machine has no room for it.
         """
+        with translated():
+            return self._fetch(output)
+
+    def _fetch(self, output: Output) -> Path:
         place = self._cache / output.sha256
         if place.exists() and place.stat().st_size == output.size:
             os.utime(place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import TracebackType
 from archive.model.records import Digests
 from ingestion.reception.submission import ALONE
 from signing.ground.errors import Refused, Unavailable
+from signing.ground.machine import blamed, is_full
 
 
 class Spool:
@@ -31,9 +33,11 @@ class Spool:
         self._sha512 = hashlib.sha512()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if is_full(path.parent):  # what was acknowledged keeps the room that its own work needs
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise _full() from error
+            raise _full(error) from error
 
     def __enter__(self) -> Spool:
         return self
@@ -66,7 +70,7 @@ class Spool:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
-            raise _full() from error
+            raise _full(error) from error
 
     @property
     def digests(self) -> Digests:
@@ -87,7 +91,7 @@ class Spool:
             finally:
                 os.close(folder)
         except OSError as error:
-            raise _full() from error
+            raise _full(error) from error
 
     def discard(self) -> None:
         """Delete the file; harmless when it is gone already."""
@@ -97,10 +101,11 @@ class Spool:
         self.path.unlink(missing_ok=True)
 
 
-def _full() -> Unavailable:
-    return Unavailable(
+def _full(error: OSError) -> Unavailable:
+    said = Unavailable(
         "spool_full",
         "Le disque de réception ne répond pas ou est plein.",
         kept=ALONE,
         action="Réessayez dans quelques minutes ; si cela dure, prévenez l’administrateur.",
     )
+    return blamed(said, error)

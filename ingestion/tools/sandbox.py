@@ -27,6 +27,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from ingestion.tools.bubblewrap import CODE, sandboxed_command, sandboxed_environment, usable_bwrap
 from signing.ground.errors import Unavailable
+from signing.ground.machine import Fault, MachineFault, machine_fault, translated
 
 Reason = Literal["crashed", "timeout", "memory", "refused", "output"]
 T = TypeVar("T")
@@ -122,10 +123,12 @@ class Sandbox:
 
         Raises:
             ToolFailed: The tool failed on the file.
+            MachineFault: The machine has no room, no memory or no descriptor left: nothing is known
+                about the file.
             Unavailable: ``sandbox_away``: the process could not be started.
         """
         limits = limits or Limits()
-        with self._lock, contextlib.ExitStack() as opened:
+        with self._lock, translated(), contextlib.ExitStack() as opened:
             descriptors = [_opened(opened, path, os.O_RDONLY) for path in (inputs or {}).values()]
             flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
             descriptors += [_opened(opened, path, flags) for path in (outputs or {}).values()]
@@ -138,7 +141,7 @@ class Sandbox:
             }
             try:
                 return self._answered(request, descriptors, limits)
-            except ToolFailed:
+            except (ToolFailed, MachineFault):
                 for path in (outputs or {}).values():
                     path.unlink(missing_ok=True)
                 raise
@@ -152,6 +155,7 @@ class Sandbox:
             self._starter = None
 
     def _answered(self, request: dict[str, Any], descriptors: list[int], limits: Limits) -> dict[str, Any]:
+        killed_before = out_of_memory_kills()
         for attempt in (1, 2):
             sandboxed = self._sandboxed()
             try:
@@ -163,6 +167,8 @@ class Sandbox:
             except ToolFailed as error:
                 if error.reason == "timeout" and error.code == _SANDBOX:
                     self._stop()
+                if error.code == _KILLED and attempt == 2 and out_of_memory_kills() > killed_before:
+                    raise MachineFault(Fault.MEMORY) from error
                 if error.code != _KILLED or attempt == 2:
                     raise
             for descriptor in descriptors[len(request["inputs"]) :]:
@@ -203,7 +209,11 @@ class _Sandboxed:
 
     def __init__(self, kind: str, idle: int) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="chartrier-sandbox-"))
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError:
+            self._scratch.rmdir()
+            raise
         arguments = ["-m", "ingestion.tools.sandboxed.zygote", str(theirs.fileno()), str(idle)]
         program = usable_bwrap() if kind == "bwrap" else None
         if program is not None:
@@ -223,6 +233,11 @@ class _Sandboxed:
                 start_new_session=True,
             )
         except OSError as error:
+            self._control.close()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            fault = machine_fault(error)
+            if fault is not None:
+                raise fault from error
             raise Unavailable("sandbox_away", "Le bac à sable n’a pas pu démarrer : {why}.", why=error) from error
         finally:
             theirs.close()
@@ -240,11 +255,16 @@ class _Sandboxed:
         finally:
             os.close(answer_end)
         ending = self._read_ending(deadline)
+        if ending["how"] == "machine":
+            fault = machine_fault(OSError(ending["code"], ""))
+            raise fault if fault is not None else ToolFailed("crashed", os.strerror(ending["code"] or 0))
         if ending["how"] == "timeout":
             raise ToolFailed("timeout", f"over {limits.wall} s")
         if ending["how"] == "cpu":
             raise ToolFailed("timeout", f"over {limits.cpu} s of processor")
         if ending["how"] != "exit" or ending["code"] != 0:
+            if ending["full"]:
+                raise MachineFault(Fault.NO_ROOM)
             killed = ending["how"] == "signal" and ending["code"] == signal.SIGKILL
             raise ToolFailed("crashed", f"{ending['how']} {ending['code']}", code=_KILLED if killed else "")
         return _result(answer)
@@ -307,9 +327,21 @@ def _result(answer: bytes) -> dict[str, Any]:
         raise ToolFailed("crashed", "no answer") from error
     if "failed" in said:
         failed = said["failed"]
+        if failed["reason"] == "machine":
+            raise MachineFault(Fault.NO_ROOM)
         raise ToolFailed(failed["reason"], failed["detail"], failed.get("code", ""))
     result: dict[str, Any] = said["result"]
     return result
+
+
+def out_of_memory_kills() -> int:
+    """Count the processes that the kernel killed for want of memory; 0 where it does not count."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
 
 
 def _opened(stack: contextlib.ExitStack, path: Path, flags: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import json
@@ -19,7 +20,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,14 @@ later ones.
 """
 
 
+_MACHINES: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENFILE})
+"""Errors of the machine that no file can cause; a child's own limits give others."""
+_FULL: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""Words of tools that found a full disk."""
+_ROOM: Final = 1 << 20
+"""Free bytes below which a disk counts as full."""
+
+
 def main(control_descriptor: int, idle: int) -> None:
     """Answer calls until none comes any more."""
     ctypes.CDLL(None).prctl(*_NOT_DUMPABLE, 0, 0, 0)
@@ -46,18 +55,33 @@ def main(control_descriptor: int, idle: int) -> None:
         request, descriptors = _receive(control)
         if request is None:
             return
-        _warm(request["function"], warmed)
-        folder = Path(tempfile.mkdtemp(prefix="job-"))
+        try:
+            ending = _served(request, descriptors, control, warmed)
+        except OSError as error:  # no folder, no process: the machine's fault, whatever the file is
+            ending = {"how": "machine", "code": error.errno}
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        control.sendall(json.dumps(ending).encode() + b"\n")
+
+
+def _served(
+    request: dict[str, Any], descriptors: list[int], control: socket.socket, warmed: set[str]
+) -> dict[str, Any]:
+    """Serve one call by a child; return how the child ended."""
+    _warm(request["function"], warmed)
+    folder = Path(tempfile.mkdtemp(prefix="job-"))
+    try:
         zygote = os.getpid()
         child = os.fork()
         if child == 0:
             control.close()
             _child(request, descriptors, folder, zygote)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        os.close(descriptors.pop(0))  # the end of the child's answer ends it for the host
         ending = _watch(child, request["limits"]["wall"])
+        return ending | {"full": _has_no_room([folder, *_outputs(request, descriptors)])}
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
-        control.sendall(json.dumps(ending).encode() + b"\n")
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
@@ -143,17 +167,55 @@ def _answer(request: dict[str, Any], descriptors: list[int], folder: Path) -> di
     )
     try:
         return {"result": _resolve(FUNCTIONS[request["function"]])(job)}
-    except Rejected as error:
-        return _failed("refused", error.detail, error.code)
-    except MemoryError as error:
-        return _failed("memory", str(error) or "out of memory")
     except Exception as error:  # noqa: BLE001 - whatever a foreign file does to a parser is an answer
-        words = f"{type(error).__name__}: {error}"[:500]
-        if "bad_alloc" in words or "Insufficient memory" in words or "insufficient memory" in words:
-            return _failed("memory", words)
-        if isinstance(error, OSError) and error.errno == 27:  # EFBIG
-            return _failed("output", words)
-        return _failed("refused", words)
+        return _failure(error, [folder, *job.outputs.values()], request["limits"]["file_size"])
+
+
+def _failure(error: Exception, places: Sequence[Path | int], most: int) -> dict[str, Any]:
+    """Return the answer for an error: the machine's, a limit reached, or the file's."""
+    rejected = isinstance(error, Rejected)
+    words = error.detail if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"[:500]
+    memory = any(said in words for said in ("bad_alloc", "Insufficient memory", "insufficient memory"))
+    if _is_machines(error, words, places, most):
+        reason = "machine"
+    elif isinstance(error, MemoryError) or (memory and not rejected):
+        reason = "memory"
+    elif isinstance(error, OSError) and error.errno == errno.EFBIG:
+        reason = "output"
+    else:
+        reason = "refused"
+    return _failed(reason, words, error.code if isinstance(error, Rejected) else "")
+
+
+def _outputs(request: dict[str, Any], descriptors: list[int]) -> list[int]:
+    """Return the descriptors of a call's outputs, which come last."""
+    many = len(request["outputs"])
+    return descriptors[-many:] if many else []
+
+
+def _is_machines(error: Exception, words: str, places: Sequence[Path | int], most: int) -> bool:
+    """Whether a full or failing disk is the reason of a failure, and not the file.
+
+    Args:
+        most: Bytes that one file may grow to; a tool that gave up has deleted so many by now. Its
+            words count only where that would have filled the disk, since a file can choose them.
+    """
+    if isinstance(error, OSError) and error.errno in _MACHINES:
+        return True
+    told = any(said in words for said in _FULL)
+    return _has_no_room(places, most if told else _ROOM)
+
+
+def _has_no_room(places: Sequence[Path | int], room: int = _ROOM) -> bool:
+    """Whether one of these files or folders lies on a disk without room."""
+    for place in places:
+        try:
+            state = os.statvfs(place)
+        except OSError:
+            continue
+        if state.f_bavail * state.f_frsize < room or (state.f_files and not state.f_favail):
+            return True
+    return False
 
 
 def _failed(reason: str, detail: str, code: str = "") -> dict[str, Any]:
