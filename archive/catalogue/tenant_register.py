@@ -202,6 +202,39 @@ def restore(session: Session, content: bytes) -> None:
     session.flush()
 
 
+def disagreements(session: Session, store: ObjectStore, tenant: str) -> Iterator[str]:
+    """Return ``table.column`` for each value that the register in force contradicts.
+
+    Nothing is said about a tenant whose file can't be read, or is not what the journal claims: the
+    comparison of the register with the journal tells that.
+    """
+    query = select(JournalEntryRow.body).where(JournalEntryRow.subject == SUBJECT, JournalEntryRow.tenant_id == tenant)
+    body = session.scalar(query.order_by(JournalEntryRow.n.desc()).limit(1))
+    if body is None:
+        return
+    claim = json.loads(body)["facts"]
+    content = next((c for _, number, c in files(store, tenant) if number == claim["number"]), None)
+    if content is None or _digest(content) != claim["sha-256"]:
+        return
+    told, is_so = _told(content) or {}, _of_tables(session, tenant)
+    for name in ("name", "created_at"):
+        if told[name] != is_so[name]:
+            yield f"tenants.{name}"
+    for table, part, keys in _LISTS:
+        lines = [{tuple(line[key] for key in keys): line for line in one[part]} for one in (told, is_so)]
+        if lines[0].keys() != lines[1].keys():
+            yield f"{table}.code"
+        for key in sorted(lines[0].keys() & lines[1].keys()):
+            for column, value in lines[0][key].items():
+                if lines[1][key].get(column) != value:
+                    yield f"{table}.{column}"
+
+
+_LISTS: Final = (
+    ("document_types", "document_types", ("code",)),
+    ("retention_rules", "rules", ("code", "version")),
+)
+"""Table, its part of a register file, and what names a row."""
 _TYPE: Final = ("code", "label", "rule_code", "access_rule")
 _RULE: Final = ("code", "version", "label", "duration", "unit", "start_event", "final_action", "source")
 _RULE_MOMENTS: Final = ("validated_at", "created_at")

@@ -24,6 +24,7 @@ from archive.database.tables import CopyRow, TenantRow
 from archive.journal.effects import Subject
 from archive.journal.sequencer import size
 from archive.journal.types import EntryType
+from ingestion.operations.agreement import Agreement
 from ingestion.operations.exclusive_jobs import require_no_exclusive_job
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.reception.staging import Staging
@@ -98,17 +99,20 @@ class Custody:
 
     # -- reconcile
 
-    def reconcile(self, *, repair: bool = False, pause: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    def reconcile(
+        self, *, repair: bool = False, routine: bool = False, pause: Callable[[float], None] = time.sleep
+    ) -> dict[str, Any]:
         """Reconcile database, journal, store, index and staging, and return the report.
 
         Args:
             repair: Whether to repair index and staging; evidence is never changed.
+            routine: Whether rows are compared with their entries a part at a time, slowly.
             pause: Sleeps before the second look at what was written a moment ago.
         """
         system = self._system
         findings = Findings(self._found)
         with system.database.write() as session:
-            reports.begin(session, RECONCILE, system.clock())
+            before = dict(reports.begin(session, RECONCILE, system.clock()).facts)
         comparison = StoreReconciliation(
             system.database,
             system.store,
@@ -121,6 +125,7 @@ class Custody:
         stored = comparison.take(findings)
         records = journalled.catalogue(findings)
         journalled.published(findings)
+        progress = Agreement(system).check(findings, before.get("agreement", {}), routine=routine)
         indexed = IndexReconciliation(system.database, system.index, system.follower, system.record_reader.entry)
         shown = sum(indexed.check(tenant, findings, repair=repair) for tenant in self._tenants())
         Staging(system.database, system.store, system.clock).check(
@@ -132,6 +137,7 @@ class Custody:
             "records": {"database": records, "store": stored, "index": shown},
             "journal_entries": entries,
             "open": findings.open,
+            "agreement": progress,
             **findings.as_json(),
         }
         with system.database.write() as session:

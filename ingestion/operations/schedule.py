@@ -193,7 +193,7 @@ class Beat:
             return False
         custody = Custody(self._system)
         if custody.is_due(RECONCILE, RECONCILE_EVERY):
-            report = custody.reconcile(repair=True)
+            report = custody.reconcile(repair=True, routine=True)
             write = log.error if report["open"] else log.info
             write("reconciled", open=report["open"], repaired=report["repaired"], **report["counts"])
         return False

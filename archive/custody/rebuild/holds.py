@@ -96,7 +96,7 @@ class HoldsAgain:
     def _known(self, findings: Findings, published: datetime | None) -> dict[str, _Hold]:
         known: dict[str, _Hold] = defaultdict(_Hold)
         with self._database.read() as session:
-            for kind, hold_id, entry in _entries(session):
+            for kind, hold_id, entry in decisions(session):
                 known[hold_id].entries[kind].append(entry)
         for key, content in _files(self._store):
             if content is None:  # the entries are enough to place and release
@@ -202,7 +202,7 @@ def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
     there = [(key, digest_of(content) if content is not None else None) for key, content in _files(store)]
     claims: dict[str, set[str]] = defaultdict(set)
     with database.read() as session:
-        for what, hold_id, entry in _entries(session):
+        for what, hold_id, entry in decisions(session):
             claims[HoldKey(entry.tenant or "", hold_id, what).key].add(entry.facts["statement"])
         settled = session.scalars(select(HoldRow).where(HoldRow.settled_at.is_not(None)))
         wanted = [
@@ -234,7 +234,8 @@ def _files(store: ObjectStore) -> Iterator[tuple[str, bytes | None]]:
             yield item.key, content
 
 
-def _entries(session: Session) -> Iterator[tuple[str, str, _Entry]]:
+def decisions(session: Session) -> Iterator[tuple[str, str, _Entry]]:
+    """Return every entry that places or releases a hold: which of the two, hold, entry."""
     query = select(JournalEntryRow).where(JournalEntryRow.type.in_(_EVENTS)).order_by(JournalEntryRow.n)
     for row in session.scalars(query.execution_options(yield_per=1000)):
         body = json.loads(row.body)

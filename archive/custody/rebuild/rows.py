@@ -90,7 +90,9 @@ def _revisions(found: Found) -> list[RevisionRow]:
         if event.type not in CHANGES:
             continue
         after = found.earlier.get(event.facts["record"])
-        changes = _changes(registered(event.type), before, after) if before is not None and after is not None else None
+        changes = (
+            changes_of(registered(event.type), before, after) if before is not None and after is not None else None
+        )
         if changes is not None:
             rows.append(
                 RevisionRow(
@@ -106,7 +108,7 @@ def _revisions(found: Found) -> list[RevisionRow]:
     return rows
 
 
-def _changes(told: EntryType, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any] | None:
+def changes_of(told: EntryType, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what an entry changed, as its revision tells it; None when it makes no revision."""
     effect = told.effects.rebuild
     match effect:

@@ -1,0 +1,83 @@
+"""Compare rows with their journal entries: at once when asked, a part an hour as a routine."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
+
+from archive.custody.findings import LISTED, Findings
+from archive.custody.reconcile.decisions import DecisionReconciliation
+from archive.custody.reconcile.leaves import LeafReconciliation
+from archive.custody.reconcile.pace import Pace
+from archive.custody.reconcile.rows import RowReconciliation
+from archive.database.tables import RecordRow
+from ingestion.reception.agreement import DepositReconciliation, of_record
+from signing.ground.clock import parse_stamp, stamp
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+ROUNDS: Final = 120
+"""Hourly runs in which every record is compared once: five days, so that a week is kept."""
+LEAST: Final = 500
+"""Records compared by each run, however few a round would ask for."""
+WHOLE_EVERY: Final = timedelta(days=5)
+"""Time after which the root is computed again over all leaves."""
+
+
+class Agreement:
+    """Agreement of every row with its journal entry, and of the journal with what was published.
+
+    What differed once is compared again by each run, until it agrees.
+    """
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def check(self, findings: Findings, before: dict[str, Any], *, routine: bool) -> dict[str, Any]:
+        """Compare, and return the progress that the next routine run continues.
+
+        Args:
+            before: Progress of the run before; empty at the first.
+            routine: False compares everything at full speed.
+        """
+        system = self._system
+        pace = Pace() if routine else Pace(1.0)
+        before = before if routine else {}
+        leaves = LeafReconciliation(system.database, system.store, system.log_key.vkey, system.clock, rest=pace.rest)
+        progress = self._leaves(findings, leaves, before)
+        leaves.pseudonyms(findings)
+        leaves.checkpoints(findings)
+        decided = DecisionReconciliation(system.database, system.store)
+        decided.check(findings)
+        if progress["whole_at"] != before.get("whole_at"):
+            decided.orphans(findings)
+        DepositReconciliation(system.database, system.store).check(findings)
+        rows = RowReconciliation(system.database, system.store, system.clock, beside=of_record, rest=pace.rest)
+        cursor, wanted = self._wanted(rows, before, routine=routine)
+        wrong = rows.check(findings, wanted)
+        return {**progress, "record": cursor, "suspects": wrong[:LISTED]}
+
+    def _leaves(self, findings: Findings, leaves: LeafReconciliation, before: dict[str, Any]) -> dict[str, Any]:
+        now = self._system.clock()
+        whole_at = before.get("whole_at")
+        again = whole_at is None or now - parse_stamp(whole_at) >= WHOLE_EVERY
+        found = findings.total
+        seen = leaves.check(findings, since=0 if again else before["entries"])
+        if findings.total != found:  # told by each run, until it is right
+            return {"entries": 0, "whole_at": None}
+        return {"entries": seen, "whole_at": stamp(now) if again else whole_at}
+
+    def _wanted(self, rows: RowReconciliation, before: dict[str, Any], *, routine: bool) -> tuple[str, list[str]]:
+        """Return the cursor of the next run and the records of this one."""
+        if not routine:
+            return "", rows.ids()
+        with self._system.database.read() as session:
+            total = session.scalar(select(func.count()).select_from(RecordRow)) or 0
+        limit = max(LEAST, -(-total // ROUNDS))
+        part = rows.ids(before.get("record", ""), limit)
+        cursor = part[-1] if len(part) == limit else ""
+        fresh = [*before.get("suspects", []), *rows.changed(before.get("entries", 0))]
+        return cursor, list(dict.fromkeys([*fresh, *part]))

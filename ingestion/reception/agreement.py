@@ -1,0 +1,136 @@
+"""Compare deposits with their entries, with the records made of them, and with staging."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from archive.custody.findings import Findings, Kind
+from archive.custody.reconcile.leaves import Names
+from archive.database.engine import Database
+from archive.database.tables import JournalEntryRow, RecordRow
+from archive.journal.pseudonyms import AGENT, TENANT
+from archive.journal.types import RECEIVED, EntryType
+from archive.model.records import Digests
+from archive.objects.layout import DepositFolder
+from archive.objects.port import ObjectStore, Unreadable, found
+from ingestion.deposits.states import DepositState
+from ingestion.reception.submission import request_digest
+from ingestion.tables import DepositRow
+from signing.ground.canonical import parse_canonical
+from signing.ground.clock import parse_stamp, stamp
+
+_REBUILT: Final = "rebuilt:"
+"""Beginning of the idempotency key of a deposit that a rebuild took from its record."""
+_COMMITTED_WITHIN: Final = timedelta(days=1)
+_STATED: Final = (
+    "agent",
+    "idempotency_key",
+    "filename",
+    "media_type",
+    "fields",
+    "size",
+    "priority",
+)
+"""Columns that ``deposit.json`` states under their own names."""
+
+
+class DepositReconciliation:
+    """Compare every deposit with its ``DepositReceived`` entry."""
+
+    def __init__(self, database: Database, store: ObjectStore) -> None:
+        self._database = database
+        self._store = store
+
+    def check(self, findings: Findings) -> None:
+        """Compare all deposits; those that wait also with ``deposit.json`` in staging."""
+        with self._database.read() as session:
+            names = Names.load(session)
+            query = select(DepositRow).order_by(DepositRow.id)
+            for row in session.scalars(query.execution_options(yield_per=500)):
+                waits = row.state != DepositState.KEPT
+                wrong = [*_of_entry(session, row, names), *_of_state(session, row)]
+                wrong += _of_statement(self._store, row) if waits else ()
+                for detail in dict.fromkeys(wrong):
+                    findings.add(Kind.CHANGED, "database", f"deposit:{row.id}", detail)
+
+
+def of_record(session: Session, record: Mapping[str, Any]) -> Iterator[str]:
+    """Compare the deposit's row with the ``record.json`` of the record made of it."""
+    row = session.get(DepositRow, record["deposit"]["id"])
+    if row is None:
+        return
+    told = {
+        "record_id": record["record"],
+        "tenant_id": record["tenant"],
+        "filename": record["filename"],
+        "received_at": parse_stamp(record["deposit"]["received_at"]),
+    }
+    for name, value in told.items():
+        if getattr(row, name) != value:
+            yield f"deposits.{name}"
+
+
+def _of_entry(session: Session, row: DepositRow, names: Names) -> Iterator[str]:
+    entry = session.get(JournalEntryRow, row.entry)
+    if entry is None or entry.subject != f"deposit:{row.id}" or entry.type not in RECEIVED:
+        yield "deposits.entry"
+        return
+    try:
+        body = json.loads(entry.body)
+        facts = body["facts"]
+        told = {"sha256": facts["sha-256"], "sha512": facts["sha-512"], "size": facts["size"]}
+    except (ValueError, KeyError, TypeError):
+        return  # the comparison of the journal's own rows tells this
+    told |= {"leaf_hash": entry.leaf_hash}
+    for name, value in told.items():
+        if getattr(row, name) != value:
+            yield f"deposits.{name}"
+    if not names.agrees(body["tenant"], TENANT, row.tenant_id, row.tenant_id):
+        yield "deposits.tenant_id"
+    if body["agent"] is not None and not names.agrees(body["agent"], AGENT, row.agent, row.tenant_id):
+        yield "deposits.agent"
+    if not timedelta(0) <= parse_stamp(body["at"]) - row.received_at <= _COMMITTED_WITHIN and not _recovered(body):
+        yield "deposits.received_at"
+    digest = request_digest(row.filename, row.fields, row.size, Digests(row.sha256, row.sha512))
+    if row.request_digest != digest and not (row.request_digest == "" and row.idempotency_key.startswith(_REBUILT)):
+        yield "deposits.request_digest"
+
+
+def _recovered(body: Mapping[str, Any]) -> bool:
+    return bool(body["type"] == EntryType.DEPOSIT_RECOVERED)
+
+
+def _of_state(session: Session, row: DepositRow) -> Iterator[str]:
+    record = session.scalar(select(RecordRow.id).where(RecordRow.deposit_id == row.id))
+    if (record is not None) != (row.state == DepositState.KEPT) and not _retried(session, row):
+        yield "deposits.state"
+    if record is not None and row.record_id != record:
+        yield "deposits.record_id"
+
+
+def _retried(session: Session, row: DepositRow) -> bool:
+    """Whether a kept deposit is at work again, or set aside while at it: stages were asked for."""
+    entry = JournalEntryRow
+    asked = exists().where(entry.subject == f"deposit:{row.id}", entry.type == EntryType.DEPOSIT_RETRIED)
+    return row.state in set(DepositState) and bool(session.scalar(select(asked)))
+
+
+def _of_statement(store: ObjectStore, row: DepositRow) -> Iterator[str]:
+    try:
+        content = found(store, DepositFolder(row.tenant_id, row.id).statement)
+        told = parse_canonical(content) if content is not None else None
+    except (Unreadable, ValueError):
+        told = None
+    if told is None:
+        return  # without it, and without a record: the comparison of staging misses the bytes
+    is_so = {name: getattr(row, name) for name in _STATED}
+    is_so |= {"record": row.record_id, "received_at": stamp(row.received_at)}
+    for name, value in is_so.items():
+        if name in told and told[name] != value:
+            yield f"deposits.{'record_id' if name == 'record' else name}"
