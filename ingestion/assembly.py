@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from ingestion.processing.sweeper import Sweeper
     from ingestion.queue.port import TaskQueue
     from ingestion.stages.port import Stage
+    from ingestion.succession import Succession
     from ingestion.tools.sandbox import Sandbox
     from search.follower import Follower
     from search.port import SearchIndex
     from search.reader import RecordReader
     from signing.note import LogKey
+    from signing.trust import TrustFolder
 
 ORGANISATION: Final = "Chartrier"
 """Name on the certificates that we make; a real seal carries the administration's name."""
@@ -150,9 +152,9 @@ class System:
     @cached_property
     def signer(self) -> Signer:
         """Signer: holds the seal's key."""
-        from signing.signers.pem import load_signer
+        from signing.signers.pem import FollowingSigner
 
-        return load_signer(self.settings.signing)
+        return FollowingSigner(self.settings.signing)
 
     @cached_property
     def timestamper(self) -> Timestamper:
@@ -162,19 +164,19 @@ class System:
         return load_timestamper(self.settings.signing, self.clock)
 
     @cached_property
+    def trust(self) -> TrustFolder:
+        """Trust folder: whom we trust, who we are."""
+        from signing.trust import TrustFolder
+
+        return TrustFolder(self.settings.signing.trust_folder, self.settings.signing.keys)
+
+    @cached_property
     def publisher(self) -> Publisher:
         """Publisher: seals the journal."""
         from archive.journal.publisher import Publisher
 
-        return Publisher(
-            self.database,
-            self.store,
-            self.log_key,
-            self.signer,
-            self.timestamper,
-            self.clock,
-            horizon_days=self.settings.archive.lock_horizon_days,
-        )
+        proven, days = (self.log_key, self.signer, self.timestamper), self.settings.archive.lock_horizon_days
+        return Publisher(self.database, self.store, *proven, self.clock, horizon_days=days)
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -191,6 +193,13 @@ class System:
             self.timestamper,
             self.clock,
         )
+
+    @property
+    def proofs(self) -> Succession:
+        """Succession of seals and authorities: renewed, replaced, published, entered."""
+        from ingestion.succession import Succession
+
+        return Succession(self, self.settings.signing, ORGANISATION)
 
     # -- view
 
@@ -280,13 +289,6 @@ class System:
         return Sandbox()
 
     @cached_property
-    def trusted_roots(self) -> list[bytes]:
-        """DER of the authorities that the administrator put into ``keys/trusted``."""
-        from signing.chains import trusted_roots
-
-        return trusted_roots(self.settings.signing.keys)
-
-    @cached_property
     def stages(self) -> tuple[Stage, ...]:
         """Stages of the pipeline, with their tools."""
         from ingestion.processing.pipeline import pipeline
@@ -297,7 +299,7 @@ class System:
             self.signer,
             self.timestamper,
             self.clock,
-            roots=self.trusted_roots,
+            trusted=self.trust.foreign,
         )
 
     @cached_property
@@ -305,16 +307,8 @@ class System:
         """Runner: advances deposits."""
         from ingestion.processing.runner import Runner
 
-        return Runner(
-            self.database,
-            self.ledger,
-            self.store,
-            self.stores,
-            self.stages,
-            self.settings.home / "work",
-            self.clock,
-            notify=self.notifier.notify,
-        )
+        work, notify = self.settings.home / "work", self.notifier.notify
+        return Runner(self.database, self.ledger, self.store, self.stores, self.stages, work, self.clock, notify=notify)
 
     @cached_property
     def relay(self) -> Relay:
@@ -364,7 +358,8 @@ class System:
             if not has_keys(self.settings.signing.keys) and has_a_journal(self.database, self.store):
                 raise keys_missing()
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)
-            self.publisher.open_log()
+            self.proofs.renew_when_due()
+            self.proofs.enter()
             self.register.enter_all()
             self.probe(after=PROBE_EVERY)
 

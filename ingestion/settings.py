@@ -211,6 +211,7 @@ def _compose(names: Names) -> Settings:
         home=home,
         signing=SigningSettings(
             keys=home / "keys",
+            trust=home / "trust",
             seal=_seal(names),
             tsa_urls=tuple(url.strip() for url in names.tsa_urls.split(",") if url.strip()),
         ),

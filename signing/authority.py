@@ -1,6 +1,8 @@
 """Make keys at first start, so that all works before an authority delivers real ones.
 
-The root's own key is destroyed at once: nobody, not even we, can issue under it later.
+The root's own key is destroyed at once: nobody, not even we, can issue under it later. So the root
+publishes its one revocation list, empty, when it is made, and a renewal makes a whole new set:
+root, list, seal and time-stamping authority. The log's key stays: the journal goes on.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -22,7 +24,13 @@ from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Corrupt, Refused
 
 FILES = ("root.pem", "seal.pem", "seal.key", "tsa.pem", "tsa.key", "log.key")
+CRL = "root.crl"
+"""The root's revocation list; sets made by earlier versions have none."""
+AHEAD = timedelta(days=365)
+"""Time before the first end in a set at which a new one is made."""
+BITS = 3072
 _YEAR = timedelta(days=365)
+_LOG_KEY = "log.key"
 
 
 def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -> None:
@@ -49,8 +57,8 @@ def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -
     if not os.access(keys, os.W_OK):
         raise keys_missing()
     with _alone(keys):
-        ready, unfinished = keys / ".ready", keys / ".new"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        ready = keys / ".ready"
+        shutil.rmtree(keys / ".new", ignore_errors=True)
         present = [name for name in FILES if (keys / name).exists()]
         if not ready.exists():
             if len(present) == len(FILES):
@@ -62,16 +70,54 @@ def ensure_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -
                     action="Restaurez ce dossier depuis une sauvegarde. N’en créez pas un nouveau.",
                     missing=", ".join(name for name in FILES if name not in present),
                 )
-            unfinished.mkdir(mode=0o700)
-            for name, content in _make(organisation, clock).items():
-                _write(unfinished / name, content)
-            _sync(unfinished)
-            unfinished.rename(ready)
-            _sync(keys)
-        for made in sorted(ready.iterdir()):
-            made.rename(keys / made.name)
-        _sync(keys)
-        ready.rmdir()
+            _prepare(keys, _make(organisation, clock) | {_LOG_KEY: _private(ed25519.Ed25519PrivateKey.generate())})
+        _move_in(keys)
+
+
+def renew_generated(keys: Path, *, organisation: str, clock: Clock = utc_now) -> None:
+    """Replace root, seal and time-stamping authority by new ones; the log's key stays.
+
+    The former private keys are overwritten. A renewal that was cut is finished by the next call of
+    ``ensure_generated``. Publish the former certificates before (``signing.trust``).
+
+    Raises:
+        Refused: ``keys_read_only``.
+    """
+    if not os.access(keys, os.W_OK):
+        raise Refused(
+            "keys_read_only",
+            "Le dossier des clés ne peut pas être modifié depuis cette machine.",
+            kept="Le cachet actuel reste en place.",
+            action="Lancez la commande là où ce dossier est inscriptible.",
+        )
+    with _alone(keys):
+        if not (keys / ".ready").exists():
+            shutil.rmtree(keys / ".new", ignore_errors=True)
+            _prepare(keys, _make(organisation, clock))
+        _move_in(keys)
+
+
+def renewal_is_due(keys: Path, at: datetime) -> bool:
+    """Whether something in the set that was made here ends within a year."""
+    certificates = (x509.load_pem_x509_certificate((keys / name).read_bytes()) for name in FILES if name[-3:] == "pem")
+    return min(certificate.not_valid_after_utc for certificate in certificates) - at < AHEAD
+
+
+def _prepare(keys: Path, files: dict[str, bytes]) -> None:
+    """Write a set beside the keys and declare it complete by one rename."""
+    (keys / ".new").mkdir(mode=0o700)
+    for name, content in files.items():
+        _write(keys / ".new" / name, content)
+    _sync(keys / ".new")
+    (keys / ".new").rename(keys / ".ready")
+    _sync(keys)
+
+
+def _move_in(keys: Path) -> None:
+    for made in sorted((keys / ".ready").iterdir()):
+        made.rename(keys / made.name)
+    _sync(keys)
+    (keys / ".ready").rmdir()
 
 
 def has_keys(keys: Path) -> bool:
@@ -94,7 +140,7 @@ def keys_missing() -> Refused:
 
 def _make(organisation: str, clock: Clock) -> dict[str, bytes]:
     begin = clock().replace(microsecond=0) - timedelta(hours=1)
-    root_key, seal_key, tsa_key = (rsa.generate_private_key(65537, 3072) for _ in range(3))
+    root_key, seal_key, tsa_key = (rsa.generate_private_key(65537, BITS) for _ in range(3))
 
     def certificate(
         common_name: str, key: rsa.RSAPrivateKey, years: int, *extensions: tuple[x509.ExtensionType, bool]
@@ -140,8 +186,22 @@ def _make(organisation: str, clock: Clock) -> dict[str, bytes]:
             (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True),
         ),
         "tsa.key": _private(tsa_key),
-        "log.key": _private(ed25519.Ed25519PrivateKey.generate()),
+        CRL: _empty_list(organisation, root_key, begin),
     }
+
+
+def _empty_list(organisation: str, root_key: rsa.RSAPrivateKey, begin: datetime) -> bytes:
+    """Make the root's only revocation list, good as long as the root itself."""
+    return (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(_name(organisation, "Autorité locale — non probante"))
+        .last_update(begin)
+        .next_update(begin + 30 * _YEAR)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .sign(root_key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER)
+    )
 
 
 def _name(organisation: str, common_name: str) -> x509.Name:

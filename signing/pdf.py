@@ -27,12 +27,15 @@ from signing.cms import signature_of, signed_message, with_token
 from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Corrupt, Refused
 from signing.port import Signer, Timestamper
+from signing.trust import Trusted
 from signing.validity import require_valid_seal
 from signing.verdict import SignatureFinding, SignatureReport
 
 if TYPE_CHECKING:
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.pdf_utils.reader import PdfFileReader
+
+    from signing.pdf_findings import Material
 
 _CHUNK = 1 << 20
 _ROOM_BESIDE_CERTIFICATES = 2_000
@@ -238,34 +241,32 @@ def seal_file(
     return complete(target, prepared, signer, timestamper, source=source, clock=clock)
 
 
-def validate(path: Path, roots: Sequence[bytes], at: datetime) -> SignatureReport:
+def validate(path: Path, trusted: Trusted | Sequence[bytes], at: datetime) -> SignatureReport:
     """Judge every signature of a PDF file; runs in the sandbox, never raises for its content.
 
     Args:
         path: The file; read only.
-        roots: DER certificates to trust; nothing is fetched, and the system's list is not used.
+        trusted: Whom to trust (or DER roots alone) and what is known of revocations; nothing is
+            fetched, and the system's list is not used.
         at: The moment of judgement.
     """
-    from asn1crypto import x509 as asn1_x509
     from pyhanko.pdf_utils.reader import PdfFileReader
 
-    from signing.pdf_findings import doubt
+    from signing.pdf_findings import Material, doubt
 
+    given = trusted if isinstance(trusted, Trusted) else Trusted(roots=tuple(trusted))
     try:
         with path.open("rb") as file:
             reader = PdfFileReader(file, strict=True)
             if reader.encrypted:
                 return SignatureReport.of((doubt("", "encrypted"),))
-            trusted = [asn1_x509.Certificate.load(der, strict=True) for der in roots]
-            return SignatureReport.of(_findings(reader, trusted, roots, at))
+            return SignatureReport.of(_findings(reader, Material.of(given), at))
     except Exception:  # noqa: BLE001 - whatever a foreign file does to the parser is a doubt, never a pass
         # A file that can hold no signature is badly written, but nothing in it has to be judged.
         return SignatureReport.of((doubt("", "unreadable"),) if _may_be_signed(path) else ())
 
 
-def _findings(
-    reader: PdfFileReader, trusted: list[Any], roots: Sequence[bytes], at: datetime
-) -> tuple[SignatureFinding, ...]:
+def _findings(reader: PdfFileReader, material: Material, at: datetime) -> tuple[SignatureFinding, ...]:
     """Return one finding for each filled signature field, in the order of signing."""
     from pyhanko.sign.fields import enumerate_sig_fields
     from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
@@ -279,7 +280,7 @@ def _findings(
                 found.append((0, doubt(name, "unsupported_signature")))
                 continue
             signature = EmbeddedPdfSignature(reader, field, name)
-            finding = SignatureJudge(reader, signature, trusted, roots, at).finding()
+            finding = SignatureJudge(reader, signature, material, at).finding()
             found.append((signature.signed_revision, finding))
         except Exception as error:  # noqa: BLE001 - each signature fails by itself
             weak = "Algorithm" in type(error).__name__

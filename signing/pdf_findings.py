@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from asn1crypto import parser
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
@@ -40,6 +41,7 @@ from pyhanko_certvalidator import ValidationContext
 from signing.chains import readable_name
 from signing.reasons import sentence
 from signing.timestampers.rfc3161 import TokenReport, verify_token
+from signing.trust import Trusted
 from signing.verdict import SignatureFinding, Verdict
 
 # Otherwise each distrusted certificate would put a traceback with a person's name into the log.
@@ -83,6 +85,33 @@ _SIGNATURES_ONLY = StandardDiffPolicy(
 """pyHanko's own policy, but no field other than a signature may be filled in."""
 
 
+@dataclass(frozen=True)
+class Material:
+    """What signatures are judged by, in pyHanko's form.
+
+    Attributes:
+        roots: DER of the trusted certificates.
+    """
+
+    roots: tuple[bytes, ...]
+    trusted: tuple[asn1_x509.Certificate, ...]
+    intermediates: tuple[asn1_x509.Certificate, ...]
+    crls: tuple[bytes, ...]
+    ocsps: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, given: Trusted) -> Material:
+        """Convert what was given; a root that can't be read is an error."""
+        load = asn1_x509.Certificate.load
+        return cls(
+            given.roots,
+            tuple(load(der, strict=True) for der in given.roots),
+            tuple(load(der, strict=True) for der in given.intermediates),
+            given.crls,
+            given.ocsps,
+        )
+
+
 class SignatureJudge:
     """Judge of one signature: first its bytes, then trust in its signer."""
 
@@ -90,14 +119,12 @@ class SignatureJudge:
         self,
         reader: PdfFileReader,
         signature: EmbeddedPdfSignature,
-        trusted: list[Any],
-        roots: Sequence[bytes],
+        material: Material,
         at: datetime,
     ) -> None:
         self._reader = reader
         self._signature = signature
-        self._trusted = trusted
-        self._roots = roots
+        self._material = material
         self._at = at
         self._stamp = self._token_report()
         self._stamped = self._stamp.time if self._stamp and self._stamp.verdict is Verdict.VALID else None
@@ -193,7 +220,10 @@ class SignatureJudge:
 
     def _context(self, moment: datetime) -> ValidationContext:
         options: dict[str, Any] = {
-            "trust_roots": self._trusted,
+            "trust_roots": list(self._material.trusted),
+            "other_certs": list(self._material.intermediates),
+            "crls": list(self._material.crls),
+            "ocsps": list(self._material.ocsps),
             "allow_fetching": False,
             "revocation_mode": "hard-fail",
             "moment": moment,
@@ -202,7 +232,7 @@ class SignatureJudge:
         }
         store = self._security_store()
         if store is None:
-            return ValidationContext(**options, crls=(), ocsps=())
+            return ValidationContext(**options)
         context: ValidationContext = store.as_validation_context(options)
         return context
 
@@ -222,7 +252,7 @@ class SignatureJudge:
         if not tokens:
             return None
         digest = hashlib.sha256(info["signature"].native).digest()
-        return verify_token(tokens[0].dump(), digest, self._roots, at=self._at)
+        return verify_token(tokens[0].dump(), digest, self._material.roots, at=self._at)
 
     def _level(self, *, stamp_only: bool) -> str:
         if stamp_only:

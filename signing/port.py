@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Signer(Protocol):
@@ -32,6 +32,19 @@ class Signer(Protocol):
         """Sign a message; pass the message itself, as the signer hashes it."""
 
 
+@runtime_checkable
+class Following(Protocol):
+    """Signer whose seal may be replaced while the service runs."""
+
+    def snapshot(self) -> Signer:
+        """Return the signer of this moment, which never changes."""
+
+
+def present(signer: Signer) -> Signer:
+    """Return the signer of this moment: take it once for everything that must be one seal."""
+    return signer.snapshot() if isinstance(signer, Following) else signer
+
+
 class Timestamper(Protocol):
     """Timestamper: gives RFC 3161 time-stamp tokens.
 
@@ -46,6 +59,10 @@ class Timestamper(Protocol):
     @property
     def probative(self) -> bool:
         """Whether its tokens are probative; False for the local authority."""
+
+    @property
+    def identity(self) -> str:
+        """Hexadecimal word that changes when another authority is configured."""
 
     @property
     def chain(self) -> tuple[bytes, ...]:

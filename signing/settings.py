@@ -34,9 +34,16 @@ class SigningSettings(_Frozen):
 
     Attributes:
         keys: Folder of generated keys and certificates.
+        trust: Public folder of certificates and revocation data; beside ``keys`` unless given.
         tsa_urls: RFC 3161 authorities, tried in order; the local one when empty.
     """
 
     keys: Path
     seal: SealSettings = GeneratedSeal()
     tsa_urls: tuple[str, ...] = ()
+    trust: Path | None = None
+
+    @property
+    def trust_folder(self) -> Path:
+        """Public folder of certificates and revocation data."""
+        return self.trust or self.keys.parent / "trust"

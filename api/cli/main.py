@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import access, backups, context, custody, demo, deposits, doctor, records, trust, upkeep
+from api.cli import access, backups, context, custody, demo, deposits, doctor, proofs, records, trust, upkeep
 from ingestion.logs import configure_logs
 from signing.ground.errors import ChartrierError, Refused
 
@@ -87,6 +87,7 @@ app.command()(custody.reconcile)
 app.command()(custody.copies)
 app.command()(doctor.doctor)
 app.add_typer(upkeep.rebuild, name="rebuild")
+app.add_typer(proofs.seal, name="seal")
 app.add_typer(access.key, name="key")
 app.add_typer(access.tenant, name="tenant")
 app.add_typer(trust.trust, name="trust")

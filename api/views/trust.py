@@ -14,12 +14,14 @@ def trust_file_of(system: System) -> bytes:
     from archive.evidence.trust import trust_file
     from archive.journal.tiles import StoredTree
     from signing.chains import own_roots
+    from signing.trust import AUTHORITY
 
-    known = [*own_roots(system.settings.signing.keys), *system.trusted_roots]
+    own = system.trust.own()
+    known = [*own_roots(system.settings.signing.keys), *own.roots, *system.trust.foreign().roots]
+    stampers = own.of_role(AUTHORITY)
     with acting_for(EVERYTHING):  # the seal and the journal belong to the installation, to no tenant
         latest = system.publisher.latest()
         published = StoredTree(system.store, latest.size) if latest is not None else None
         with system.database.read() as session:
-            return trust_file(
-                session, system.ledger, published, system.log_key, system.signer, system.timestamper, known
-            )
+            key, signer = system.log_key, system.signer
+            return trust_file(session, system.ledger, published, key, signer, system.timestamper, known, stampers)

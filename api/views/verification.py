@@ -48,21 +48,19 @@ def seal_check(system: System, path: Path) -> Check:
     return Check("Cachet", verdict, said)
 
 
-def _known_roots(system: System) -> list[str]:
-    """Return the trusted root certificates (DER in hexadecimal): our own and the added ones."""
+def _trusted(system: System) -> dict[str, list[str]]:
+    """Return whom signatures are judged by, as JSON: our own, past ones too, and others."""
     own = (*system.signer.chain[-1:], *system.timestamper.chain[-1:])
-    return [der.hex() for der in (*own, *system.trusted_roots)]
+    return system.trust.everything().with_roots(own).as_json()
 
 
 def signature_report(system: System, path: Path) -> dict[str, Any]:
     """Judge the signatures of a PDF in the sandbox; an unreadable file is indeterminate."""
     from ingestion.tools.sandbox import ToolFailed
 
-    roots = _known_roots(system)
+    arguments = {"trusted": _trusted(system), "at": system.clock().isoformat()}
     try:
-        return system.sandbox.call(
-            "pdf_signatures", {"roots": roots, "at": system.clock().isoformat()}, {"received": path}
-        )
+        return system.sandbox.call("pdf_signatures", arguments, {"received": path})
     except ToolFailed:
         return {"verdict": "indeterminate", "signatures": []}
 

@@ -37,6 +37,7 @@ def trust_file(
     signer: Signer,
     timestamper: Timestamper,
     known_roots: Sequence[bytes] = (),
+    stampers: Sequence[bytes] = (),
 ) -> bytes:
     """Return the trust file as canonical JSON.
 
@@ -45,9 +46,12 @@ def trust_file(
             entry of the database counts only if it is there: the database is not its own witness.
         known_roots: DER of further roots above seals of this installation; those that issued none
             are left out.
+        stampers: DER of authorities that stamped here before.
     """
     seals = [signer.certificate, *_earlier_seals(session, ledger, published)]
     issuers = [*signer.chain, *known_roots]
+    present = [c for c in _each(timestamper.chain) if c.subject == c.issuer]
+    stamping = dict.fromkeys((*present, *_roots_of(stampers, issuers)))
     return canonical(
         {
             "v": 1,
@@ -55,7 +59,7 @@ def trust_file(
             "log": {"origin": log_key.origin, "vkey": log_key.vkey},
             "seals": [_named(certificate) for certificate in _each(seals)],
             "seal_roots": [_whole(root) for root in _roots_of(seals, issuers)],
-            "timestamp_roots": [_whole(c) for c in _each(timestamper.chain) if c.subject == c.issuer],
+            "timestamp_roots": [_whole(root) for root in stamping],
         }
     )
 

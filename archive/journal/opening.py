@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+import structlog
+
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow
+from archive.journal import succession
 from archive.journal.log_files import LogFiles
 from archive.journal.sequencer import Ledger, size
 from archive.objects.layout import CHECKPOINT, FIRST_VOUCHER, LAYOUT_JSON, VoucherKey
 from archive.objects.port import ObjectStore, found, read_all
 from signing.ground.canonical import canonical, parse_canonical
 from signing.ground.clock import Clock, stamp
-from signing.ground.errors import Refused
+from signing.ground.errors import Refused, Unavailable
 from signing.note import LogKey
-from signing.port import Signer, Timestamper
+from signing.port import Signer, Timestamper, present
 from signing.seal import detached, sealed_with
 
 PRODUCT: Final = "chartrier"
+
+log = structlog.get_logger(__name__)
 
 
 class Opening:
@@ -37,12 +42,14 @@ class Opening:
         self._files = files
         self._store = files.store
         self._log_key = log_key
-        self._signer = signer
+        self._signer = present(signer)
         self._timestamper = timestamper
         self._clock = clock
 
     def open(self) -> None:
         """Write ``layout.json``, the voucher of the log key and entry 0, unless they are there.
+
+        A seal or an authority that is not the last one entered is entered as its successor.
 
         Raises:
             Refused: ``log_key_changed``: the store or the database holds the journal of another key
@@ -68,10 +75,10 @@ class Opening:
             )
         self._require_journal()
         self._vouch()
+        ledger = Ledger(self._database, self._clock)
         with self._database.write() as session:
-            Ledger(self._database, self._clock).open_log(
-                session, vkey=self._log_key.vkey, certificate=self._signer.certificate
-            )
+            ledger.open_log(session, vkey=self._log_key.vkey, certificate=self._signer.certificate)
+            succession.enter_changes(session, ledger, self._signer, self._timestamper)
 
     def _first_layout(self, log: dict[str, str]) -> bytes:
         """Write ``layout.json``, or read the one that another machine wrote at the same time."""
@@ -107,7 +114,14 @@ class Opening:
             key = beside
         else:
             return
-        self._files.put_for_good(key, detached(self._signer, line, self._timestamper, at=self._clock()))
+        try:
+            voucher_now = detached(self._signer, line, self._timestamper, at=self._clock())
+        except Unavailable:
+            if first is None:
+                raise
+            log.warning("log_key_not_vouched_for")  # the next start tries again; what is received waits for nothing
+            return
+        self._files.put_for_good(key, voucher_now)
 
 
 def vkey_line(vkey: str) -> bytes:

@@ -204,6 +204,21 @@ class EntryType(StrEnum):
         Sentence("Le catalogue repose désormais sur ce qui était la seconde copie."),
     )
 
+    SEAL_REPLACED = (
+        "SealReplaced",
+        Subject.LOG,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence("Cachet remplacé : ce qui suit est scellé par un autre certificat."),
+    )
+    AUTHORITY_REPLACED = (
+        "AuthorityReplaced",
+        Subject.LOG,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence("Autorité d’horodatage remplacée."),
+    )
+
     def __new__(
         cls,
         name: str,

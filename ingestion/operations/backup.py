@@ -57,6 +57,8 @@ def back_up(system: System, folder: Path) -> Path:
         counts = _counts(system)
         _dump(system, making)
         shutil.copytree(system.settings.signing.keys, making / "keys", ignore=shutil.ignore_patterns(".*"))
+        if (trust := system.settings.signing.trust_folder).is_dir():
+            shutil.copytree(trust, making / "trust", ignore=shutil.ignore_patterns(".*"))
         facts = {
             "v": 1,
             "made": stamp(at),

@@ -34,11 +34,12 @@ PUBLISH_EVERY: Final = 20.0
 CLEAR_EVERY: Final = 3600.0
 PROBE_LOOKED_AT: Final = 600.0
 LOCKS_LOOKED_AT: Final = 3600.0
+PROOFS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
 
-_LONG: Final = frozenset({"clearing", "probing", "locks", "recomputing", "holds", "reconciling", "copying"})
+_LONG: Final = frozenset({"clearing", "probing", "locks", "recomputing", "holds", "proofs", "reconciling", "copying"})
 """Jobs whose step may outlast their lease.
 
 No other job's step may: if it hangs, another beat must take the job.
@@ -73,6 +74,7 @@ class Beat:
         self._probe_after = SETTLED
         self._extended_on: date | None = None
         self._recomputed_on: date | None = None
+        self._renewed_on: date | None = None
         self._started = system.clock()
 
     def run(self) -> None:
@@ -87,6 +89,7 @@ class Beat:
             ("locks", LOCKS_LOOKED_AT, self._extend_locks),
             ("recomputing", LOCKS_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
+            ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
             ("copying", CUSTODY_LOOKED_AT, self._copy),
         ]
@@ -239,6 +242,18 @@ class Beat:
         if revised or failed:
             write = log.error if failed else log.info
             write("dates_recomputed", records=revised, failed=len(failed), first=dict(list(failed.items())[:10]))
+        return False
+
+    def _renew_proofs(self) -> bool:
+        """Renew every day the seal and authority made here, if due; log what ends within a year."""
+        today = self._system.clock().date()
+        if self._renewed_on == today:
+            return False
+        proofs = self._system.proofs
+        if proofs.renew_when_due():
+            self._system.proofs.enter()
+        proofs.watch()
+        self._renewed_on = today
         return False
 
     def _settle_holds(self) -> bool:

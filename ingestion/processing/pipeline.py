@@ -7,7 +7,7 @@ journal).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from ingestion.settings import IngestionSettings
 from ingestion.stages.convert import Convert
@@ -21,6 +21,7 @@ from ingestion.stages.validate import Validate
 from ingestion.tools.sandbox import Sandbox
 from signing.ground.clock import Clock
 from signing.port import Signer, Timestamper
+from signing.trust import Trusted
 
 
 def pipeline(
@@ -30,15 +31,15 @@ def pipeline(
     timestamper: Timestamper,
     clock: Clock,
     *,
-    roots: Sequence[bytes] = (),
+    trusted: Callable[[], Trusted] = Trusted,
 ) -> tuple[Stage, ...]:
     """Make every stage between reception and keeping, in order.
 
     Args:
         sandbox: Where foreign bytes are parsed.
         signer: Holds the seal's key; it never enters the sandbox.
-        roots: DER of the authorities whose signatures may be valid; any other signature stays
-            indeterminate.
+        trusted: Returns the authorities whose signatures may be valid, and what is known of
+            revocations; any other signature stays indeterminate.
     """
     return checked(
         (
@@ -47,7 +48,7 @@ def pipeline(
             Normalise(sandbox),
             Recognise(sandbox, settings),
             Convert(sandbox),
-            Validate(sandbox, settings, clock, roots=roots),
+            Validate(sandbox, settings, clock, trusted=trusted),
             Seal(sandbox, signer, timestamper, clock),
         )
     )

@@ -12,7 +12,7 @@ from ingestion.stages.wording import failed, failed_because, skipped
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from signing.ground.clock import Clock, stamp
 from signing.pdf import PreparedSeal, complete
-from signing.port import Signer, Timestamper
+from signing.port import Signer, Timestamper, present
 
 _LIMITS = Limits(cpu=180, wall=300)
 
@@ -38,9 +38,10 @@ class Seal:
         if "archival.pdf" not in given.files:
             return skipped("nothing_to_seal", "Il n’y a pas de version PDF/A à sceller.")
         source, made = given.files["archival.pdf"], given.folder / "sealed.pdf"
+        signer = present(self._signer)
         arguments = {
-            "certificate": self._signer.certificate.hex(),
-            "chain": [one.hex() for one in self._signer.chain],
+            "certificate": signer.certificate.hex(),
+            "chain": [one.hex() for one in signer.chain],
             "at": self._clock().isoformat(),
         }
         try:
@@ -50,7 +51,7 @@ class Seal:
             return failed(error)
         except ValueError:
             return failed_because("pdf_unreadable")
-        sealed = complete(made, prepared, self._signer, self._timestamper, source=source, clock=self._clock)
+        sealed = complete(made, prepared, signer, self._timestamper, source=source, clock=self._clock)
         with made.open("rb") as file:
             os.fsync(file.fileno())
         seal = {

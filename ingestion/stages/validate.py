@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ from ingestion.stages.registry import IDENTIFY, VALIDATE
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from ingestion.tools.verapdf import VeraPdf
 from signing.ground.clock import Clock
+from signing.trust import Trusted
 
 PROFILE = "2b"
 
@@ -32,23 +33,29 @@ class Validate:
     """Stage that validates, with veraPDF where it is installed, else by pikepdf's approval.
 
     Args:
-        roots: DER certificates of the authorities trusted for received documents.
+        trusted: Returns whom received documents are judged by; asked for each, as it is refreshed.
     """
 
     spec = VALIDATE
 
     def __init__(
-        self, sandbox: Sandbox, settings: IngestionSettings, clock: Clock, *, roots: Sequence[bytes] = ()
+        self,
+        sandbox: Sandbox,
+        settings: IngestionSettings,
+        clock: Clock,
+        *,
+        trusted: Callable[[], Trusted] = Trusted,
     ) -> None:
         self._sandbox = sandbox
         self._verapdf = VeraPdf.found(settings.verapdf)
         self._clock = clock
-        self._roots = [root.hex() for root in roots]
+        self._trusted = trusted
 
     def run(self, given: StageInput) -> StageResult:
         """Return facts and both reports."""
         pdfa, findings = self._pdfa(given)
-        signature, judge = self._signatures(given)
+        trusted = self._trusted()
+        signature, judge = self._signatures(given, trusted)
         ran = Tool(pdfa["tool"], pdfa["tool_version"]) if pdfa["tool"] is not None else judge
         reports = {
             "reports/pdfa.json": _written(given.folder / "pdfa.json", {**pdfa, "findings": findings}),
@@ -60,7 +67,7 @@ class Validate:
             files=reports,
             tool=ran.name,
             tool_version=ran.version,
-            parameters={"profile": PROFILE, "trusted_roots": len(self._roots)},
+            parameters={"profile": PROFILE, "trusted_roots": len(trusted.roots)},
             remarks=_remarks(signature),
         )
 
@@ -81,13 +88,13 @@ class Validate:
         judged_by = {"tool": said["tool"], "tool_version": said["tool_version"]}
         return {"verdict": verdict, "profile": PROFILE, **judged_by}, said["findings"]
 
-    def _signatures(self, given: StageInput) -> tuple[dict[str, Any], Tool]:
+    def _signatures(self, given: StageInput, trusted: Trusted) -> tuple[dict[str, Any], Tool]:
         if given.facts.get(IDENTIFY.name, {}).get("family") != "pdf":
             return {"verdict": "none", "signatures": []}, NOBODY
         try:
             said = self._sandbox.call(
                 "pdf_signatures",
-                {"roots": self._roots, "at": self._clock().isoformat()},
+                {"trusted": trusted.as_json(), "at": self._clock().isoformat()},
                 {"received": given.files["received"]},
             )
         except ToolFailed as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -16,6 +18,8 @@ from signing.settings import Pkcs12Seal, SigningSettings
 
 _Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 _DER = serialization.Encoding.DER
+_TRIES = 5
+_MOMENT = 0.1
 
 
 class KeySigner:
@@ -127,8 +131,71 @@ def load_signer(settings: SigningSettings) -> KeySigner:
     if isinstance(settings.seal, Pkcs12Seal):
         content = _read(settings.seal.path)
         return Pkcs12Signer(content, settings.seal.password.get_secret_value())
-    keys = settings.keys
+    for _ in range(_TRIES):
+        try:
+            return _generated(settings.keys)
+        except ValueError:  # another process is just moving a new set in
+            time.sleep(_MOMENT)
+    return _generated(settings.keys)
+
+
+def _generated(keys: Path) -> KeySigner:
     return PemSigner(_read(keys / "seal.pem"), _read(keys / "seal.key"), [_read(keys / "root.pem")])
+
+
+class FollowingSigner:
+    """Signer that follows its file: a seal that is replaced is used without a restart.
+
+    Raises:
+        Refused: If the seal can't be read at first.
+    """
+
+    def __init__(self, settings: SigningSettings) -> None:
+        seal = settings.seal
+        self._settings = settings
+        self._file = seal.path if isinstance(seal, Pkcs12Seal) else settings.keys / "seal.pem"
+        self._seen = self._look()
+        self._present = load_signer(settings)
+
+    def snapshot(self) -> KeySigner:
+        """Return the seal of this moment; the one before while the new one can't be read."""
+        seen = self._look()
+        if seen is not None and seen != self._seen:
+            with suppress(Refused, ValueError):
+                self._present = load_signer(self._settings)
+                self._seen = seen
+        return self._present
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    @property
+    def certificate(self) -> bytes:
+        """DER of the seal certificate."""
+        return self.snapshot().certificate
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """DER of the issuing certificates, nearest first."""
+        return self.snapshot().chain
+
+    @property
+    def algorithm(self) -> str:
+        """``rsa-sha256`` or ``ecdsa-sha256``."""
+        return self.snapshot().algorithm
+
+    @property
+    def probative(self) -> bool:
+        """Whether an outside authority vouches for the key."""
+        return self.snapshot().probative
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign a message with SHA-256."""
+        return self.snapshot().sign(message)
 
 
 def _read(path: Path) -> bytes:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from asn1crypto import tsp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signing.chains import MALFORMED, Purpose, chain_fault, readable_name, trusted_roots
+from signing.chains import MALFORMED, Purpose, chain_fault, readable_name
 from signing.cms import CmsError, opened
 from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Unavailable
 from signing.settings import SigningSettings
 from signing.timestampers.local import LocalAuthority, TimeStampAnswer
+from signing.trust import TrustFolder
 from signing.validity import require_valid_authority
 from signing.verdict import Verdict
 
@@ -27,6 +31,8 @@ Transport = Callable[[bytes], bytes]
 _SKEW = timedelta(minutes=5)
 _ATTEMPTS = 2
 _TIMEOUT = 10.0
+_TRIES = 5
+_MOMENT = 0.1
 _LARGEST_ANSWER = 1 << 20
 
 
@@ -136,6 +142,7 @@ class Rfc3161Timestamper:
         policy: Policy to ask for; a token under another one is refused.
         known: DER certificates that tokens will carry, if they are known before the first token:
             none is asked for while one of them is not good.
+        identity: Digest of what names the authorities.
     """
 
     def __init__(
@@ -148,6 +155,7 @@ class Rfc3161Timestamper:
         clock: Clock = utc_now,
         policy: str | None = None,
         known: Sequence[bytes] = (),
+        identity: str = "",
     ) -> None:
         self._transports = tuple(transports)
         self._roots = tuple(roots)
@@ -157,11 +165,17 @@ class Rfc3161Timestamper:
         self._policy = policy
         self._known = tuple(known)
         self._seen = self._known
+        self._identity = identity
 
     @property
     def name(self) -> str:
         """Name for pages."""
         return self._name
+
+    @property
+    def identity(self) -> str:
+        """Digest of what names the authorities: their addresses, or the local certificate."""
+        return self._identity
 
     @property
     def probative(self) -> bool:
@@ -260,19 +274,19 @@ def _away(reason: str) -> Unavailable:
 def load_timestamper(settings: SigningSettings, clock: Clock = utc_now) -> Rfc3161Timestamper:
     """Load the time-stamping authorities that the settings name, else the local one.
 
-    Roots of outside authorities are the PEM files of ``keys/trusted``.
+    Roots of outside authorities are those in ``trust/roots``.
     """
     keys = settings.keys
     if settings.tsa_urls:
         return Rfc3161Timestamper(
             [http_transport(url) for url in settings.tsa_urls],
-            trusted_roots(keys),
+            TrustFolder(settings.trust_folder, keys).foreign().roots,
             name="Autorité d’horodatage",
             probative=True,
             clock=clock,
+            identity=hashlib.sha256("\n".join(settings.tsa_urls).encode()).hexdigest(),
         )
-    certificate, key, root = ((keys / name).read_bytes() for name in ("tsa.pem", "tsa.key", "root.pem"))
-    authority = LocalAuthority(certificate, key, root, clock)
+    certificate, authority, root = _local(keys, clock)
     anchor = x509.load_pem_x509_certificate(root).public_bytes(Encoding.DER)
     stamper = x509.load_pem_x509_certificate(certificate)
     return Rfc3161Timestamper(
@@ -282,4 +296,18 @@ def load_timestamper(settings: SigningSettings, clock: Clock = utc_now) -> Rfc31
         probative=False,
         clock=clock,
         known=[stamper.public_bytes(Encoding.DER), anchor],
+        identity=hashlib.sha256(stamper.public_bytes(Encoding.DER)).hexdigest(),
     )
+
+
+def _local(keys: Path, clock: Clock) -> tuple[bytes, LocalAuthority, bytes]:
+    """Load the local authority; wait a moment while another process moves a new set in."""
+    for attempt in range(_TRIES):
+        certificate, key, root = ((keys / name).read_bytes() for name in ("tsa.pem", "tsa.key", "root.pem"))
+        try:
+            return certificate, LocalAuthority(certificate, key, root, clock), root
+        except ValueError:
+            if attempt + 1 == _TRIES:
+                raise
+            time.sleep(_MOMENT)
+    raise AssertionError("unreachable")

@@ -10,6 +10,7 @@ from pyhanko.version import __version__
 from ingestion.tools.sandboxed.job import Job, Rejected
 from signing import pdf
 from signing.ground.errors import Refused
+from signing.trust import Trusted
 
 
 def warm() -> None:
@@ -18,9 +19,9 @@ def warm() -> None:
 
 
 def pdf_signatures(job: Job) -> dict[str, Any]:
-    """Judge the signatures of ``received`` by ``roots`` (DER, hex) at the moment ``at``."""
-    roots = [bytes.fromhex(root) for root in job.arguments["roots"]]
-    report = pdf.validate(job.inputs["received"], roots, datetime.fromisoformat(job.arguments["at"]))
+    """Judge the signatures of ``received`` by ``trusted`` (DER, hex) at the moment ``at``."""
+    trusted = Trusted.from_json(job.arguments["trusted"])
+    report = pdf.validate(job.inputs["received"], trusted, datetime.fromisoformat(job.arguments["at"]))
     return {
         "verdict": report.verdict.value,
         "signatures": [

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from signing.authority import FILES, ensure_generated
+from signing.authority import CRL, FILES, ensure_generated
 from signing.ground.errors import Corrupt
 
 
 def test_every_file_is_there_and_private(keys: Path) -> None:
-    assert {p.name for p in keys.iterdir()} - {".lock"} == set(FILES)
-    assert {stat.S_IMODE((keys / name).stat().st_mode) for name in FILES} == {0o600}
+    assert {p.name for p in keys.iterdir()} - {".lock"} == {*FILES, CRL}
+    assert {stat.S_IMODE((keys / name).stat().st_mode) for name in (*FILES, CRL)} == {0o600}
 
 
 def test_openssl_accepts_both_chains(keys: Path) -> None:
