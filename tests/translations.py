@@ -52,6 +52,9 @@ _SHOWN_OF_A_FIELD = {"label", "short", "hint"}
 _TRANSLATED = {"_", "say", "translate", "said"}
 _TABLES = (
     "signing/ground/machine.py",
+    "api/views/headline.py",
+    "api/views/receipt_check.py",
+    "api/views/verification.py",
     "api/http/errors.py",
     "api/views/history.py",
     "api/operations/health.py",

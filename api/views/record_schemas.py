@@ -194,11 +194,21 @@ class Verification(BaseModel):
     checks: list[Check]
 
 
+class PublicCheck(Check):
+    """One check of a public verification."""
+
+    about: Literal["bytes", "journal", "seal", "signature", "bundle", "receipt", "page"] = Field(
+        description="Ce qui a été contrôlé."
+    )
+
+
 class Finding(BaseModel):
-    """One finding of a public verification."""
+    """One finding of a public verification: its verdict is the worst of its checks."""
 
     verdict: Literal["intact", "altered", "missing", "unverifiable", "unknown"]
-    kind: Literal["record", "bundle", "file"]
-    checks: list[Check]
+    because: list[str] = Field(description="Les contrôles qui donnent ce verdict.")
+    kind: Literal["record", "bundle", "receipt", "file"]
+    checks: list[PublicCheck]
     record: JsonObject | None
     signatures: JsonObject | None
+    receipt: JsonObject | None = Field(description="Ce que dit un récépissé signé par nous.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.views.headline import About, SubjectKind, check, finding, seal_checks, signature_checks
+from api.views.receipt_check import LONGEST, judge_receipt, receipt_in
 from api.views.record import checkpoint_over
 from api.views.trust import trust_file_of
 from archive.database.tables import RecordRow, RepresentationRow
@@ -21,6 +23,16 @@ from signing.ground.clock import iso, stamp
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
+
+
+_SAID: Final = {
+    "bytes": "Ces octets sont, un à un, ceux qui sont conservés ici.",
+    "published": "L’entrée est sous un scellement signé et horodaté du journal.",
+    "waits": "L’entrée n’est pas encore sous un scellement : revenez dans une minute.",
+    "unreadable": "Ce dossier de preuve n’a pas pu être lu.",
+    "unknown": "Ce fichier n’est pas conservé ici, du moins pas dans ces octets.",
+}
+_NAMES: Final = {"bytes": "Empreinte", "journal": "Journal", "bundle": "Dossier"}
 
 
 def verify(system: System, tenant: str, record_id: str, agent: str | None = None) -> dict[str, Any]:
@@ -81,15 +93,18 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[s
         if bundle is not None:
             return bundle
     with path.open("rb") as source:
-        is_pdf = source.read(1024).lstrip().startswith(b"%PDF")
-    signatures = signature_report(system, path) if is_pdf else None
+        start = source.read(LONGEST + 1)
+    receipt = receipt_in(start)
+    if receipt is not None:
+        return judge_receipt(system, receipt, [])
+    signatures = signature_report(system, path) if start[:1024].lstrip().startswith(b"%PDF") else None
     # An anonymous caller belongs to no tenant, so all are searched; the answer is a verdict and
     # dates (see ``_known``).
     with acting_for(EVERYTHING), system.database.read() as session:
         record = _holder(session, sha256, tenant)
         if record is not None:
             return _known(session, system, record, tenant, signatures)
-    return _unknown(sha256, signatures)
+    return _unknown(signatures)
 
 
 def _holder(session: Session, sha256: str, tenant: str | None) -> RecordRow | None:
@@ -108,13 +123,12 @@ def _known(
 ) -> dict[str, Any]:
     checkpoint = checkpoint_over(session, row.kept_entry)
     checks = [
-        _check("Empreinte", Fixity.INTACT, "Ces octets sont, un à un, ceux qui sont conservés ici."),
-        _check(
-            "Journal",
+        check(About.BYTES, _NAMES["bytes"], Fixity.INTACT, _SAID["bytes"]),
+        check(
+            About.JOURNAL,
+            _NAMES["journal"],
             Fixity.INTACT if checkpoint is not None else Fixity.UNVERIFIABLE,
-            "L’entrée est sous un scellement signé et horodaté du journal."
-            if checkpoint is not None
-            else "L’entrée n’est pas encore sous un scellement : revenez dans une minute.",
+            _SAID["published"] if checkpoint is not None else _SAID["waits"],
         ),
     ]
     readable = row.tenant_id == tenant or (
@@ -136,26 +150,13 @@ def _known(
         }
     if row.tenant_id == tenant:
         record["id"] = row.id
-    verdict = "intact" if checkpoint is not None else "unverifiable"
-    return {
-        "verdict": verdict,
-        "kind": "record",
-        "checks": checks,
-        "record": record,
-        "signatures": signatures,
-    }
+    checks += seal_checks(record["seal"]) + signature_checks(signatures)
+    return finding(SubjectKind.RECORD, checks, record=record, signatures=signatures)
 
 
-def _unknown(sha256: str, signatures: dict[str, Any] | None) -> dict[str, Any]:
-    said = "Ce fichier n’est pas conservé ici, du moins pas dans ces octets."
-    checks = [_check("Empreinte", Fixity.UNVERIFIABLE, f"{said} SHA-256 {sha256}")]
-    return {
-        "verdict": "unverifiable",
-        "kind": "file",
-        "checks": checks,
-        "record": None,
-        "signatures": signatures,
-    }
+def _unknown(signatures: dict[str, Any] | None) -> dict[str, Any]:
+    checks = [check(About.BYTES, _NAMES["bytes"], Fixity.UNVERIFIABLE, _SAID["unknown"])]
+    return finding(SubjectKind.FILE, checks + signature_checks(signatures), signatures=signatures)
 
 
 def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
@@ -169,16 +170,7 @@ def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
     try:
         result = system.sandbox.call("verify_bundle", {"trust": trust}, {"received": path})
     except ToolFailed:
-        detail = "Ce dossier de preuve n’a pas pu être lu."
-        result = {"verdict": "unverifiable", "checks": [_check("Dossier", Fixity.UNVERIFIABLE, detail)]}
-    return {
-        "verdict": result["verdict"],
-        "kind": "bundle",
-        "checks": result["checks"],
-        "record": None,
-        "signatures": None,
-    }
-
-
-def _check(name: str, verdict: Fixity, detail: str) -> dict[str, str]:
-    return {"name": name, "verdict": verdict.value, "detail": detail}
+        detail = _SAID["unreadable"]
+        result = {"checks": [check(About.BUNDLE, _NAMES["bundle"], Fixity.UNVERIFIABLE, detail)]}
+    checks = [one | {"about": About.BUNDLE.value} for one in result["checks"]]
+    return finding(SubjectKind.BUNDLE, checks)

@@ -17,6 +17,7 @@ from api.access.permissions import Public
 from api.access.rates import check_rate
 from api.http.i18n import _, said
 from api.http.uploads import Upload, receive_files
+from api.views.headline import SIGNED, UNREAD, About, headline, is_signed, is_unknown
 from api.web.faults import in_words
 from api.web.progress import Badge
 from api.web.render import in_language, pages_of, system_of
@@ -26,30 +27,6 @@ from signing.ground.errors import Refused
 router = APIRouter(include_in_schema=False)
 
 _ANYBODY = Depends(Public("whoever holds a document may ask about it; rate-limited, nothing is kept"))
-
-_TITLES = {
-    ("intact", "record"): "Ce document est bien celui que nous gardons",
-    ("intact", "bundle"): "Ce dossier de preuve est intact",
-    ("intact", "file"): "Ce fichier est intact",
-    ("altered", "record"): "Ce document n’est plus celui que nous gardions",
-    ("altered", "bundle"): "Ce dossier de preuve a été modifié",
-    ("altered", "file"): "Ce fichier a été modifié",
-    ("missing", "bundle"): "Il manque une partie de ce dossier de preuve",
-}
-_FALLBACKS = {
-    "intact": "Rien n’a changé",
-    "altered": "Quelque chose a été modifié",
-    "missing": "Il manque quelque chose",
-    "unverifiable": "Nous ne pouvons pas conclure",
-    "unknown": "Nous ne connaissons pas ce fichier",
-}
-_STAMPS = {
-    "intact": ("ok", "seal", "Intact"),
-    "altered": ("bad", "cross", "Modifié"),
-    "missing": ("bad", "cross", "Incomplet"),
-    "unverifiable": ("none", "none", "Pas de réponse"),
-    "unknown": ("none", "none", "Inconnu ici"),
-}
 
 
 @router.get("/verifier", dependencies=[_ANYBODY])
@@ -77,7 +54,7 @@ def _judge(request: Request, uploads: list[Upload]) -> Response:
         person = current_person(request)
         tenant = person.tenant if person is not None and person.may("record:read") else None
         finding = judge(system_of(request), upload.spool.path, upload.spool.digests.sha256, tenant)
-        return _page(request, finding=finding, filename=upload.filename, size=upload.spool.size)
+        return _page(request, finding=finding, filename=upload.filename, upload=upload)
     except Refused as error:
         with in_language(request):
             fault = in_words(error)
@@ -92,7 +69,7 @@ def _page(
     *,
     finding: Mapping[str, Any] | None = None,
     filename: str = "",
-    size: int = 0,
+    upload: Upload | None = None,
     fault: str | None = None,
     status: int = 200,
 ) -> Response:
@@ -108,48 +85,39 @@ def _page(
             fault=fault,
             finding=finding,
             filename=filename,
-            size=size,
+            size=upload.spool.size if upload is not None else 0,
+            sha256=upload.spool.digests.sha256 if upload is not None else "",
             title=_title(finding),
             stamp=_stamp(finding),
             checks=_checks(finding),
-            unknown=finding is not None and _verdict(finding) == "unknown",
+            unknown=finding is not None and is_unknown(finding),
+            signed=finding is not None and is_signed(finding),
             record=(finding or {}).get("record") or {},
+            receipt=(finding or {}).get("receipt") or {},
             now=system.clock(),
             probative=system.signer.probative,
         )
 
 
 def _title(finding: Mapping[str, Any] | None) -> Markup:
-    if finding is None:
-        return _("Vérifier un document")
-    verdict = _verdict(finding)
-    return _(_TITLES.get((verdict, finding["kind"])) or _FALLBACKS[verdict])
-
-
-def _verdict(finding: Mapping[str, Any]) -> str:
-    """Return the verdict to show; ``unknown`` for a file that is no record of ours.
-
-    For such a file there is nothing to verify, which is not a failed check.
-    """
-    if finding["kind"] == "file" and finding["verdict"] == "unverifiable":
-        return "unknown"
-    return str(finding["verdict"])
+    return _("Vérifier un document") if finding is None else _(headline(finding)[0])
 
 
 def _stamp(finding: Mapping[str, Any] | None) -> Badge | None:
     if finding is None:
         return None
-    kind, icon, word = _STAMPS[_verdict(finding)]
+    kind, icon, word = headline(finding)[1]
     return Badge(kind, icon, _(word))
 
 
 def _checks(finding: Mapping[str, Any] | None) -> list[tuple[Markup, Badge, Markup]]:
-    """Return a line for each check, for the record's seal and for each signature of the file."""
+    """Return a line for each check; seals and signatures in words of their own."""
     if finding is None:
         return []
     shown = [
         (said(str(c["name"])), fixity_badge(str(c["verdict"])), said(str(c.get("detail") or "")))
         for c in finding["checks"]
+        if c["about"] not in SIGNED
     ]
     seal = (finding.get("record") or {}).get("seal")
     if seal:
@@ -158,4 +126,9 @@ def _checks(finding: Mapping[str, Any] | None) -> list[tuple[Markup, Badge, Mark
     for signature in (finding.get("signatures") or {}).get("signatures", ()):
         name = _("Signature de {signer}", signer=signature.get("signer") or _("signataire illisible"))
         shown.append((name, signature_badge(str(signature.get("verdict"))), said(signature.get("detail") or "")))
+    shown += [
+        (said(str(c["name"])), fixity_badge(str(c["verdict"])), said(str(c["detail"])))
+        for c in finding["checks"]
+        if c["about"] == About.SIGNATURE and c["name"] == UNREAD
+    ]
     return shown

@@ -1,0 +1,173 @@
+"""The public verification knows our receipts, and what is wrong with one that is not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text, update
+
+from api.views.headline import headline
+from api.views.receipts import receipt_json
+from api.views.verification import judge
+from archive.database.alarms import open_alarms
+from archive.database.tables import JournalEntryRow
+from archive.journal.merkle import leaf_hash
+from ingestion.assembly import System
+from ingestion.operations.custody import Custody
+from ingestion.tables import DepositRow
+from signing.ground.canonical import canonical, parse_canonical
+from signing.note import LogKey
+from signing.pdf import seal_file
+from tests.holdings import lose_database, receive, system_at
+
+
+def judged(system: System, folder: Path, content: bytes) -> dict[str, Any]:
+    path = folder / "sent"
+    path.write_bytes(content)
+    return judge(system, path, hashlib.sha256(content).hexdigest(), None)
+
+
+def verdicts(found: dict[str, Any]) -> list[str]:
+    return [one["verdict"] for one in found["checks"]]
+
+
+def test_our_receipt_is_ours_as_json_and_as_a_note(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    early = receipt_json(system, "demo", deposit.id)
+    for content in (json.dumps(early).encode(), early["note"].encode()):
+        found = judged(system, tmp_path, content)
+        assert (found["kind"], found["verdict"]) == ("receipt", "unverifiable"), "not under a checkpoint yet"
+        assert found["because"] == ["Journal"]
+    system.publisher.publish()
+    late = receipt_json(system, "demo", deposit.id)
+    old = {name: late[name] for name in ("receipt", "note")}
+    for content in (late, early, old, json.dumps(late, indent=2), late["note"]):
+        sent = content if isinstance(content, str) else json.dumps(content)
+        found = judged(system, tmp_path, sent.encode())
+        assert (found["kind"], found["verdict"]) == ("receipt", "intact"), found
+        assert found["receipt"]["filename"] == "k1.pdf"
+    assert headline(found)[0] == "Ce récépissé est bien le nôtre"
+
+
+def test_a_changed_receipt_is_altered(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    system.publisher.publish()
+    told = receipt_json(system, "demo", deposit.id)
+    other = receipt_json(system, "demo", receive(system, b"%PDF two", "k2").id)
+    lies = [
+        told | {"receipt": told["receipt"] | {"filename": "Un autre.pdf"}},
+        told | {"note": told["note"].replace("k1.pdf", "k9.pdf")},
+        told | {"entry": other["entry"]},
+        told | {"entry": told["entry"].replace("DepositReceived", "DepositRecovered")},
+        told | {"proof": told["proof"].replace("index ", "index 1")},
+        told | {"proof": None},
+        told | {"state": "sequenced"},
+        told | {"key": told["key"][:-4] + "AAA="},
+        {"receipt": told["receipt"], "note": other["note"]},
+    ]
+    for lie in lies:
+        found = judged(system, tmp_path, json.dumps(lie).encode())
+        assert (found["kind"], found["verdict"]) == ("receipt", "altered"), lie
+        assert found["receipt"] is None, "nothing that it says is repeated"
+    found = judged(system, tmp_path, told["note"].replace("2026", "2020", 1).encode())
+    assert (found["kind"], found["verdict"]) == ("receipt", "altered")
+
+
+def test_another_service_s_receipt_is_not_judged(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    told = receipt_json(system, "demo", deposit.id)["receipt"]
+    foreign = LogKey(Ed25519PrivateKey.generate(), "ailleurs.example")
+    note = foreign.sign_note(canonical(told).decode() + "\n")
+    found = judged(system, tmp_path, json.dumps({"receipt": told, "note": note}).encode())
+    assert (found["verdict"], found["receipt"]) == ("unverifiable", None)
+    forger = LogKey(Ed25519PrivateKey.generate(), system.log_key.origin)
+    note = forger.sign_note(canonical(told).decode() + "\n")
+    assert judged(system, tmp_path, json.dumps({"receipt": told, "note": note}).encode())["verdict"] == "altered"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{}", b'{"receipt":{"type":"receipt"},"note":1}', b"[" * 100_000, b"\xff", b"", b'{"receipt":[],"note":""}'],
+)
+def test_what_is_no_receipt_is_a_file(system: System, tmp_path: Path, content: bytes) -> None:
+    assert judged(system, tmp_path, content)["kind"] == "file"
+
+
+def test_a_false_receipt_that_we_signed_once_is_found(system: System, tmp_path: Path) -> None:
+    """An earlier version signed what a changed row said; the journal says otherwise."""
+    deposit = receive(system, b"%PDF one", "k1")
+    told = receipt_json(system, "demo", deposit.id)["receipt"]
+    system.publisher.publish()
+    for lie in ({"received_at": "2020-01-01T00:00:00.000Z"}, {"filename": "Un autre.pdf"}, {"sha-256": "0" * 64}):
+        false = {name: value for name, value in (told | lie).items() if name != "salts"}
+        for one in (false, told | lie):
+            note = system.log_key.sign_note(canonical(one).decode() + "\n")
+            found = judged(system, tmp_path, note.encode())
+            assert (found["kind"], found["verdict"]) == ("receipt", "altered"), lie
+
+
+def test_a_journal_that_contradicts_a_receipt_raises_an_alarm(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    with system.database.read() as session:
+        entry = parse_canonical(session.get_one(JournalEntryRow, deposit.entry).body)
+    given = receipt_json(system, "demo", deposit.id)
+    for item in list(system.store.list("promised/")):
+        system.store.delete(item.key, item.version)
+    body = canonical(entry | {"at": "2026-01-01T00:00:00.000Z"})
+    with system.database.write() as session:
+        session.execute(text("DROP TRIGGER IF EXISTS journal_entries_no_update"))
+        values = {"body": body, "leaf_hash": leaf_hash(body).hex()}
+        session.execute(update(JournalEntryRow).where(JournalEntryRow.n == deposit.entry).values(**values))
+    system.publisher.publish()
+    found = judged(system, tmp_path, json.dumps(given).encode())
+    assert (found["verdict"], found["because"]) == ("altered", ["Journal"])
+    with system.database.read() as session:
+        (alarm,) = open_alarms(session)
+    assert alarm.subject.startswith(f"receipt:{deposit.id}:")
+
+
+def test_a_receipt_of_an_entry_that_a_rebuild_made_again_is_intact(system: System, tmp_path: Path) -> None:
+    system.publisher.publish()
+    deposit = receive(system, b"%PDF one", "k1")
+    lost = receipt_json(system, "demo", deposit.id)
+    lose_database(system)
+    again = system_at(system.settings.home)
+    again.prepare_rebuild()
+    Custody(again).rebuild()
+    again.publisher.publish()
+    found = judged(again, tmp_path, json.dumps(lost).encode())
+    assert (found["kind"], verdicts(found)) == ("receipt", ["intact"] * 3)
+    with again.database.read() as session:
+        assert open_alarms(session) == []
+    again.close()
+
+
+def test_our_sealed_file_with_one_byte_changed_is_false_in_the_headline(system: System, tmp_path: Path) -> None:
+    plain, sealed = tmp_path / "plain.pdf", tmp_path / "sealed.pdf"
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.save(plain)
+    seal_file(plain, sealed, system.signer, system.timestamper)
+    content = sealed.read_bytes()
+    whole = judged(system, tmp_path, content)
+    assert (whole["verdict"], headline(whole)[0]) == ("unverifiable", "Nous ne gardons pas ce fichier")
+    at = content.index(b"/MediaBox") + 12
+    found = judged(system, tmp_path, content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert (found["kind"], found["verdict"]) == ("file", "altered")
+    title, (colour, _, word) = headline(found)
+    assert (title, colour, word) == ("Ce fichier porte une signature ou un cachet faux", "bad", "Signature fausse")
+
+
+def test_a_row_changed_by_hand_is_not_what_judges(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    system.publisher.publish()
+    told = receipt_json(system, "demo", deposit.id)
+    with system.database.write() as session:
+        session.execute(update(DepositRow).values(filename="Un autre.pdf", sha256="0" * 64))
+    assert judged(system, tmp_path, json.dumps(told).encode())["verdict"] == "intact"
