@@ -217,8 +217,8 @@ def disagreements(session: Session, store: ObjectStore, tenant: str) -> Iterator
     if content is None or _digest(content) != claim["sha-256"]:
         return
     told, is_so = _told(content) or {}, _of_tables(session, tenant)
-    for name in ("name", "created_at"):
-        if told[name] != is_so[name]:
+    for name in sorted((told.keys() | is_so.keys()) - {part for _, part, _ in _LISTS}):
+        if told.get(name) != is_so.get(name):
             yield f"tenants.{name}"
     for table, part, keys in _LISTS:
         lines = [{tuple(line[key] for key in keys): line for line in one[part]} for one in (told, is_so)]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from archive.custody.findings import Findings, Kind
-from archive.custody.reconcile.leaves import Names
+from archive.custody.reconcile.leaves import Pseudonyms
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow
 from archive.journal.pseudonyms import AGENT, TENANT
+from archive.journal.receipts import Names, Stated, differences
 from archive.journal.types import RECEIVED, EntryType
 from archive.model.records import Digests
 from archive.objects.layout import DepositFolder
@@ -27,7 +27,7 @@ from signing.ground.clock import parse_stamp, stamp
 
 _REBUILT: Final = "rebuilt:"
 """Beginning of the idempotency key of a deposit that a rebuild took from its record."""
-_COMMITTED_WITHIN: Final = timedelta(days=1)
+_COLUMNS: Final = {"sha-256": "sha256", "sha-512": "sha512", "deposit": "entry"}
 _STATED: Final = (
     "agent",
     "idempotency_key",
@@ -36,6 +36,8 @@ _STATED: Final = (
     "fields",
     "size",
     "priority",
+    "tenant_name",
+    "salts",
 )
 """Columns that ``deposit.json`` states under their own names."""
 
@@ -50,7 +52,7 @@ class DepositReconciliation:
     def check(self, findings: Findings) -> None:
         """Compare all deposits; those that wait also with ``deposit.json`` in staging."""
         with self._database.read() as session:
-            names = Names.load(session)
+            names = Pseudonyms.load(session)
             query = select(DepositRow).order_by(DepositRow.id)
             for row in session.scalars(query.execution_options(yield_per=500)):
                 waits = row.state != DepositState.KEPT
@@ -70,40 +72,37 @@ def of_record(session: Session, record: Mapping[str, Any]) -> Iterator[str]:
         "tenant_id": record["tenant"],
         "filename": record["filename"],
         "received_at": parse_stamp(record["deposit"]["received_at"]),
-    }
+    } | {name: record["deposit"][name] for name in ("tenant_name", "salts") if name in record["deposit"]}
     for name, value in told.items():
         if getattr(row, name) != value:
             yield f"deposits.{name}"
 
 
-def _of_entry(session: Session, row: DepositRow, names: Names) -> Iterator[str]:
+def _of_entry(session: Session, row: DepositRow, names: Pseudonyms) -> Iterator[str]:
     entry = session.get(JournalEntryRow, row.entry)
     if entry is None or entry.subject != f"deposit:{row.id}" or entry.type not in RECEIVED:
         yield "deposits.entry"
         return
     try:
         body = json.loads(entry.body)
-        facts = body["facts"]
-        told = {"sha256": facts["sha-256"], "sha512": facts["sha-512"], "size": facts["size"]}
-    except (ValueError, KeyError, TypeError):
+        wrong = differences(body, _stated(row))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return  # the comparison of the journal's own rows tells this
-    told |= {"leaf_hash": entry.leaf_hash}
-    for name, value in told.items():
-        if getattr(row, name) != value:
-            yield f"deposits.{name}"
+    yield from (f"deposits.{_COLUMNS.get(one, one)}" for one in wrong)
+    if row.leaf_hash != entry.leaf_hash:
+        yield "deposits.leaf_hash"
     if not names.agrees(body["tenant"], TENANT, row.tenant_id, row.tenant_id):
         yield "deposits.tenant_id"
     if body["agent"] is not None and not names.agrees(body["agent"], AGENT, row.agent, row.tenant_id):
         yield "deposits.agent"
-    if not timedelta(0) <= parse_stamp(body["at"]) - row.received_at <= _COMMITTED_WITHIN and not _recovered(body):
-        yield "deposits.received_at"
     digest = request_digest(row.filename, row.fields, row.size, Digests(row.sha256, row.sha512))
     if row.request_digest != digest and not (row.request_digest == "" and row.idempotency_key.startswith(_REBUILT)):
         yield "deposits.request_digest"
 
 
-def _recovered(body: Mapping[str, Any]) -> bool:
-    return bool(body["type"] == EntryType.DEPOSIT_RECOVERED)
+def _stated(row: DepositRow) -> Stated:
+    names = Names(row.filename, row.tenant_name or "", dict(row.salts or {}))
+    return Stated(row.id, row.size, row.sha256, row.sha512, stamp(row.received_at), names)
 
 
 def _of_state(session: Session, row: DepositRow) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from archive.catalogue import record_json as metadata
 from archive.custody.rebuild.rows import changes_of
-from archive.custody.reconcile.leaves import Names
+from archive.custody.reconcile.leaves import Pseudonyms
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow, VerificationRow
 from archive.journal.effects import IndexEffect
 from archive.journal.pseudonyms import AGENT
@@ -53,7 +53,7 @@ class Told:
     inventory: bytes | None
     records: Mapping[str, Mapping[str, Any]]
     held: bool | None
-    names: Names
+    names: Pseudonyms
     now: datetime
 
     @property

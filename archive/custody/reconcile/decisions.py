@@ -13,7 +13,7 @@ from archive.catalogue import tenant_register as register
 from archive.custody.findings import LISTED, Findings, Kind
 from archive.custody.rebuild.holds import decisions
 from archive.custody.rebuild.records import folder_of
-from archive.custody.reconcile.leaves import Names
+from archive.custody.reconcile.leaves import Pseudonyms
 from archive.database.engine import Base, Database
 from archive.database.tables import (
     CopyRow,
@@ -67,7 +67,7 @@ class DecisionReconciliation:
         told: dict[str, dict[str, list[Any]]] = defaultdict(lambda: {PLACED: [], RELEASED: []})
         for what, hold_id, entry in decisions(session):
             told[hold_id][what].append(entry)
-        names = Names.load(session)
+        names = Pseudonyms.load(session)
         rows = {row.id: row for row in session.scalars(select(HoldRow))}
         for hold_id in sorted(told.keys() | rows.keys()):
             if hold_id not in rows:
@@ -87,7 +87,7 @@ class DecisionReconciliation:
                 yield f"tenant:{tenant}", detail
 
 
-def _of_hold(session: Session, row: HoldRow, told: dict[str, list[Any]], names: Names) -> Iterator[str]:
+def _of_hold(session: Session, row: HoldRow, told: dict[str, list[Any]], names: Pseudonyms) -> Iterator[str]:
     placed, released = told[PLACED], told[RELEASED]
     covered = sorted({entry.record_id for entry in placed})
     if not placed:
@@ -112,7 +112,7 @@ def _of_hold(session: Session, row: HoldRow, told: dict[str, list[Any]], names: 
             yield "holds.released_by"
 
 
-def _by(who: str, entries: list[Any], names: Names, tenant: str) -> bool:
+def _by(who: str, entries: list[Any], names: Pseudonyms, tenant: str) -> bool:
     """Whether the agents of the entries may be this one; entries made again have none."""
     agents = {entry.agent for entry in entries if entry.agent is not None}
     return not agents or any(who == agent or names.agrees(agent, AGENT, who, tenant) for agent in agents)

@@ -36,13 +36,13 @@ _BLOCK: Final = 16 * TILE
 
 
 @dataclass(frozen=True)
-class Names:
+class Pseudonyms:
     """Pseudonyms that can still be resolved: to identity and tenant."""
 
     of: Mapping[str, tuple[str, str, str]]
 
     @classmethod
-    def load(cls, session: Session) -> Names:
+    def load(cls, session: Session) -> Pseudonyms:
         """Read every pseudonym whose key was not destroyed."""
         return cls({row.pseudonym: (row.kind, row.identity, row.tenant_id) for row in session.scalars(_pseudonyms())})
 
@@ -99,7 +99,7 @@ class LeafReconciliation:
             return since
         begin = since // TILE * TILE
         with self._database.read() as session:
-            names = Names.load(session)
+            names = Pseudonyms.load(session)
             sizes = {row.size: row.root for row in session.scalars(select(CheckpointRow))}
         roots, n = Roots(), begin
         for row in self._entries(begin):
@@ -152,7 +152,7 @@ class LeafReconciliation:
             if found(self._store, key) is not None:  # a file that is gone is missed by the listing
                 findings.add(Kind.CHANGED, "journal", tile, "tile")
 
-    def _differences(self, row: Any, names: Names) -> Iterator[str]:
+    def _differences(self, row: Any, names: Pseudonyms) -> Iterator[str]:
         if leaf_hash(row.body).hex() != row.leaf_hash:
             yield "journal_entries.leaf_hash"
         try:

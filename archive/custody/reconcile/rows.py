@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.custody.findings import Findings, Kind
 from archive.custody.reconcile.claims import Told, differences
-from archive.custody.reconcile.leaves import Names
+from archive.custody.reconcile.leaves import Pseudonyms
 from archive.database.engine import Database
 from archive.database.tables import (
     HeldRecordRow,
@@ -63,7 +63,7 @@ class RowReconciliation:
     def check(self, findings: Findings, records: Iterable[str]) -> list[str]:
         """Compare these records; return those that differ."""
         with self._database.read() as session:
-            names = Names.load(session)
+            names = Pseudonyms.load(session)
         wrong = []
         for record_id in records:
             if self._record(findings, record_id, names):
@@ -84,7 +84,7 @@ class RowReconciliation:
             query = select(entry.subject).where(entry.n >= since, entry.subject.startswith("record:")).distinct()
             return sorted(subject.removeprefix("record:") for subject in session.scalars(query))
 
-    def _record(self, findings: Findings, record_id: str, names: Names) -> bool:
+    def _record(self, findings: Findings, record_id: str, names: Pseudonyms) -> bool:
         with self._database.read() as session:
             row = session.get(RecordRow, record_id)
             if row is None:
@@ -102,7 +102,7 @@ class RowReconciliation:
             findings.add(kind, "store", key, "record", record=record_id)
         return bool(wrong or faults)
 
-    def _told(self, session: Session, row: RecordRow, names: Names) -> tuple[Told, list[tuple[Kind, str]]]:
+    def _told(self, session: Session, row: RecordRow, names: Pseudonyms) -> tuple[Told, list[tuple[Kind, str]]]:
         query = select(JournalEntryRow.body).where(JournalEntryRow.subject == f"record:{row.id}")
         entries = [json.loads(body) for body in session.scalars(query.order_by(JournalEntryRow.n))]
         folder = record_folder(row.tenant_id, row.id)
