@@ -300,6 +300,7 @@ class System:
             self.timestamper,
             self.clock,
             trusted=self.trust.foreign,
+            revocations=self.trust.everything,
         )
 
     @cached_property

@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from signing.chains import readable_name
-from signing.cms import signature_of, signed_message, with_token
+from signing.cms import opened, signature_of, signed_message, with_token
 from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Corrupt, Refused
 from signing.port import Signer, Timestamper
+from signing.revocation import Archived
 from signing.trust import Trusted
 from signing.validity import require_valid_seal
 from signing.verdict import SignatureFinding, SignatureReport
@@ -91,7 +93,8 @@ class SealFacts:
     """Facts about a seal that was just applied.
 
     Attributes:
-        level: ``B-T`` with a time-stamp, else ``B-B``.
+        level: ``B-LT`` with a time-stamp and all revocation data, ``B-T`` with a time-stamp, else
+            ``B-B``.
         sealed_at: Attested time, or the claimed one without a time-stamp.
         probative: Whether both seal and time come from outside authorities.
         signer: Readable name of the seal.
@@ -111,6 +114,7 @@ def prepare(
     *,
     certificate: bytes,
     chain: Sequence[bytes] = (),
+    archived: Archived | None = None,
     field: str = "ChartrierSeal",
     reason: str = "Cachet électronique du service d’archives",
     at: datetime,
@@ -122,6 +126,8 @@ def prepare(
         target: Path of the prepared copy.
         certificate: DER of the seal certificate, to measure the hole.
         chain: DER of its issuers.
+        archived: Certificates and revocation data to embed, under the seal itself, so that a
+            stranger's validator has them.
         field: Name of the field.
         reason: Why it is sealed, shown to readers of the file.
         at: Claimed time.
@@ -139,6 +145,8 @@ def prepare(
     with target.open("r+b") as file:
         try:
             writer = _writer(file)
+            if archived is not None and (archived.crls or archived.ocsps):
+                _embed(writer, archived)
             steps = PdfCMSEmbedder(SigFieldSpec(field)).write_cms(field, writer)
             next(steps)
             placeholder = SignatureObject(
@@ -166,6 +174,21 @@ def prepare(
     )
 
 
+def _embed(writer: IncrementalPdfFileWriter, archived: Archived) -> None:
+    """Add a document security store; what it holds is sealed with the rest."""
+    from asn1crypto import crl, ocsp
+    from asn1crypto import x509 as asn1_x509
+    from pyhanko.sign.validation.dss import DocumentSecurityStore
+
+    DocumentSecurityStore.supply_dss_in_writer(
+        writer,
+        None,
+        certs=[asn1_x509.Certificate.load(der, strict=True) for der in archived.certificates],
+        crls=[crl.CertificateList.load(der, strict=True) for der in archived.crls],
+        ocsps=[ocsp.OCSPResponse.load(der, strict=True) for der in archived.ocsps],
+    )
+
+
 def _writer(file: BinaryIO) -> IncrementalPdfFileWriter:
     """Open a PDF for one more revision; refuse one that may not be sealed."""
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -187,6 +210,7 @@ def complete(
     *,
     source: Path | None = None,
     clock: Clock = utc_now,
+    archived: Archived | None = None,
 ) -> SealFacts:
     """Seal a prepared file in place; runs where the key is and works on bytes only.
 
@@ -200,6 +224,7 @@ def complete(
         timestamper: Attests the time; without one the seal is only B-B.
         source: The file before; when given, it is compared with the result.
         clock: The moment at which the seal's certificates must be good.
+        archived: What ``prepare`` embedded; decides whether the level is B-LT.
 
     Raises:
         Corrupt: If the file is not what ``prepare`` described.
@@ -219,6 +244,8 @@ def complete(
             token = timestamper.token(hashlib.sha256(signature_of(message)).digest())
             message = with_token(message, token)
             sealed_at, level = _time_of(token), "B-T"
+            if archived is not None and archived.complete and _stamped_by(token) in archived.certificates:
+                level = "B-LT"
         content = message.dump().hex().upper().encode()
         if len(content) > room:
             raise Corrupt("seal_too_large", "Le cachet et son jeton dépassent la place réservée dans le document.")
@@ -234,11 +261,18 @@ def complete(
 
 
 def seal_file(
-    source: Path, target: Path, signer: Signer, timestamper: Timestamper | None, *, clock: Clock = utc_now
+    source: Path,
+    target: Path,
+    signer: Signer,
+    timestamper: Timestamper | None,
+    *,
+    clock: Clock = utc_now,
+    archived: Archived | None = None,
 ) -> SealFacts:
     """Prepare and complete in one process; only for files of our own."""
-    prepared = prepare(source, target, certificate=signer.certificate, chain=signer.chain, at=clock())
-    return complete(target, prepared, signer, timestamper, source=source, clock=clock)
+    certificate, chain = signer.certificate, signer.chain
+    prepared = prepare(source, target, certificate=certificate, chain=chain, archived=archived, at=clock())
+    return complete(target, prepared, signer, timestamper, source=source, clock=clock, archived=archived)
 
 
 def validate(path: Path, trusted: Trusted | Sequence[bytes], at: datetime) -> SignatureReport:
@@ -335,6 +369,11 @@ def _time_of(token: bytes) -> datetime:
     statement = cms.ContentInfo.load(token)["content"]["encap_content_info"]["content"].parsed
     time: datetime = statement["gen_time"].native
     return time
+
+
+def _stamped_by(token: bytes) -> bytes:
+    """Return the DER of the certificate that signed a token which was checked before."""
+    return opened(token).certificate.public_bytes(Encoding.DER)
 
 
 def _torn(what: str) -> Corrupt:

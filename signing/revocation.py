@@ -45,6 +45,17 @@ class Archived:
     missing: tuple[str, ...] = ()
     revoked: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, list[str]]:
+        """Return what is to be embedded as hexadecimal text, for the sandbox."""
+        kept = {"certificates": self.certificates, "crls": self.crls, "ocsps": self.ocsps}
+        return {name: [der.hex() for der in ders] for name, ders in kept.items()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, list[str]]) -> Archived:
+        """Read what ``as_json`` wrote."""
+        ders = {name: tuple(bytes.fromhex(text) for text in texts) for name, texts in value.items()}
+        return cls(ders["certificates"], ders["crls"], ders["ocsps"])
+
     @property
     def complete(self) -> bool:
         """Whether every certificate of the chains is known not to be revoked."""

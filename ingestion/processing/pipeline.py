@@ -32,12 +32,14 @@ def pipeline(
     clock: Clock,
     *,
     trusted: Callable[[], Trusted] = Trusted,
+    revocations: Callable[[], Trusted] = Trusted,
 ) -> tuple[Stage, ...]:
     """Make every stage between reception and keeping, in order.
 
     Args:
         sandbox: Where foreign bytes are parsed.
         signer: Holds the seal's key; it never enters the sandbox.
+        revocations: Returns the revocation data that seals embed.
         trusted: Returns the authorities whose signatures may be valid, and what is known of
             revocations; any other signature stays indeterminate.
     """
@@ -49,6 +51,6 @@ def pipeline(
             Recognise(sandbox, settings),
             Convert(sandbox),
             Validate(sandbox, settings, clock, trusted=trusted),
-            Seal(sandbox, signer, timestamper, clock),
+            Seal(sandbox, signer, timestamper, clock, revocations=revocations),
         )
     )

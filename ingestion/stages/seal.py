@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.metadata import version
 
 from archive.model.records import Remark
@@ -11,8 +12,11 @@ from ingestion.stages.registry import SEAL
 from ingestion.stages.wording import failed, failed_because, skipped
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from signing.ground.clock import Clock, stamp
-from signing.pdf import PreparedSeal, complete
+from signing.ground.errors import Unavailable
+from signing.pdf import PreparedSeal, SealFacts, complete
 from signing.port import Signer, Timestamper, present
+from signing.revocation import Archived, archive
+from signing.trust import Trusted
 
 _LIMITS = Limits(cpu=180, wall=300)
 
@@ -22,8 +26,17 @@ class Seal:
 
     spec = SEAL
 
-    def __init__(self, sandbox: Sandbox, signer: Signer, timestamper: Timestamper, clock: Clock) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        signer: Signer,
+        timestamper: Timestamper,
+        clock: Clock,
+        *,
+        revocations: Callable[[], Trusted] = Trusted,
+    ) -> None:
         self._sandbox = sandbox
+        self._revocations = revocations
         self._signer = signer
         self._timestamper = timestamper
         self._clock = clock
@@ -39,9 +52,11 @@ class Seal:
             return skipped("nothing_to_seal", "Il n’y a pas de version PDF/A à sceller.")
         source, made = given.files["archival.pdf"], given.folder / "sealed.pdf"
         signer = present(self._signer)
+        archived = self._archived(signer)
         arguments = {
             "certificate": signer.certificate.hex(),
             "chain": [one.hex() for one in signer.chain],
+            "archived": archived.as_json(),
             "at": self._clock().isoformat(),
         }
         try:
@@ -51,7 +66,8 @@ class Seal:
             return failed(error)
         except ValueError:
             return failed_because("pdf_unreadable")
-        sealed = complete(made, prepared, signer, self._timestamper, source=source, clock=self._clock)
+        stamper, clock = self._timestamper, self._clock
+        sealed = complete(made, prepared, signer, stamper, source=source, clock=clock, archived=archived)
         with made.open("rb") as file:
             os.fsync(file.fileno())
         seal = {
@@ -68,10 +84,38 @@ class Seal:
             tool="pyhanko",
             tool_version=version("pyhanko"),
             parameters={"level": sealed.level, "field": sealed.field},
-            remarks=() if sealed.probative else (_not_probative(),),
+            remarks=_remarks(sealed),
         )
 
+    def _archived(self, signer: Signer) -> Archived:
+        """Choose the revocation data to embed.
 
-def _not_probative() -> Remark:
-    text = "Cachet et horodatage produits par cette installation : sans valeur probante."
-    return Remark("seal_not_probative", text, SEAL.name)
+        Raises:
+            Unavailable: ``seal_revoked``: a list says that the seal, or its authority, is revoked.
+        """
+        known = self._revocations()
+        chains = [(signer.certificate, *signer.chain), self._timestamper.chain]
+        found = archive([chain for chain in chains if chain], known.crls, known.ocsps, self._clock())
+        if found.revoked:
+            raise Unavailable(
+                "seal_revoked",
+                "Le certificat « {name} » est révoqué : rien n’est scellé avec lui.",
+                kept="Ce qui est reçu est conservé et attend.",
+                action="Remplacez le cachet ou l’autorité d’horodatage ; le scellement reprend alors.",
+                name=found.revoked[0],
+            )
+        return found
+
+
+def _remarks(sealed: SealFacts) -> tuple[Remark, ...]:
+    remarks = []
+    if not sealed.probative:
+        text = "Cachet et horodatage produits par cette installation : sans valeur probante."
+        remarks.append(Remark("seal_not_probative", text, SEAL.name))
+    if sealed.level != "B-LT":
+        text = (
+            "Le cachet ne contient pas toutes les données de révocation de sa chaîne et de son horodatage : "
+            "un validateur extérieur qui ne les trouve pas ailleurs le dira indéterminé."
+        )
+        remarks.append(Remark("seal_without_revocation", text, SEAL.name))
+    return tuple(remarks)

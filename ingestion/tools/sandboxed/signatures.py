@@ -10,6 +10,7 @@ from pyhanko.version import __version__
 from ingestion.tools.sandboxed.job import Job, Rejected
 from signing import pdf
 from signing.ground.errors import Refused
+from signing.revocation import Archived
 from signing.trust import Trusted
 
 
@@ -52,6 +53,7 @@ def pdf_prepare_seal(job: Job) -> dict[str, Any]:
             job.outputs["target"],
             certificate=bytes.fromhex(job.arguments["certificate"]),
             chain=[bytes.fromhex(one) for one in job.arguments["chain"]],
+            archived=Archived.from_json(job.arguments["archived"]),
             at=datetime.fromisoformat(job.arguments["at"]),
         )
     except Refused as error:
