@@ -77,15 +77,15 @@ def alto(text: str) -> bytes:
     return out.getvalue()
 
 
-def keep(
+def package(
     system: System,
     folder: Path,
     number: int,
     tenant: str = "demo",
     *,
     forms: tuple[Kind, ...] = (Kind.ORIGINAL, Kind.TEXT),
-) -> str:
-    """A record of a few words; its id."""
+) -> ArchivalPackage:
+    """What ingestion would hand over for a record of a few words, its deposit journalled."""
     text = f"Numéro {number} : {WORDS[number % 10]} et {WORDS[number // 10 % 10]} de la commune"
     contents = {
         Kind.ORIGINAL: (f"%PDF original {number}".encode(), "application/pdf", f"acte-{number}.pdf"),
@@ -110,7 +110,7 @@ def keep(
             agent="key:1",
             facts={**original.digests.as_json(), "size": original.size},
         )
-    package = ArchivalPackage(
+    return ArchivalPackage(
         record_id=new_id(),
         tenant=tenant,
         deposit_id=deposit_id,
@@ -127,8 +127,20 @@ def keep(
         tools=(),
         reports={"pdfa.json": b"{}"},
     )
-    kept = holdings.keep(system.stores, package, lambda _session, _kept: None)
-    for file in files:
+
+
+def keep(
+    system: System,
+    folder: Path,
+    number: int,
+    tenant: str = "demo",
+    *,
+    forms: tuple[Kind, ...] = (Kind.ORIGINAL, Kind.TEXT),
+) -> str:
+    """A record of a few words; its id."""
+    given = package(system, folder, number, tenant, forms=forms)
+    kept = holdings.keep(system.stores, given, lambda _session, _kept: None)
+    for file in given.files:
         file.path.unlink()
     return kept.record_id
 

@@ -30,6 +30,7 @@ KINDS = {
     "missing": "manquant",
     "unreadable": "illisible",
     "untracked": "inconnu",
+    "unguarded": "sans verrou ou sans gel",
     "stale": "périmé",
     "duplicate": "en double",
 }
@@ -88,8 +89,14 @@ def rebuild_all(
 
 def reconcile(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Remettre d’aplomb index et attente ; jamais une preuve.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Remettre d’aplomb index, attente, verrous et gels, écarter ce qui n’a jamais été confirmé ; "
+            "jamais un octet gardé.",
+        ),
     ] = False,
+    locks: Annotated[bool, typer.Option("--locks", help="Demander aussi chaque verrou à un S3 (long).")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Rapproche base, journal, magasin et index. 0 tout concorde, 3 il reste un écart."""
@@ -97,7 +104,9 @@ def reconcile(
     from ingestion.operations.custody import Custody
 
     with progress() as on_progress:
-        report = Custody(system(), on_progress=on_progress, found=_teller(as_json)).reconcile(repair=repair)
+        report = Custody(system(), on_progress=on_progress, found=_teller(as_json)).reconcile(
+            repair=repair, ask_locks=locks
+        )
     if as_json:
         print_json({**report, "findings": len(report["findings"])})
     else:
@@ -188,6 +197,10 @@ def _say_counts(report: dict[str, Any]) -> None:
         say("Tout concorde.")
     if report["unfinished"]:
         say(f"{report['unfinished']} modification(s) commencée(s) et jamais achevée(s) : sans conséquence.")
+    if report.get("abandoned"):
+        say(f"{report['abandoned']} modification(s) jamais confirmée(s), écartée(s) : les documents n’ont pas changé.")
+    if report.get("corrected"):
+        say(f"{report['corrected']} accusation(s) à tort dans le journal : une entrée y répond (VerdictCorrected).")
 
 
 def _teller(as_json: bool) -> Callable[[Finding], None]:

@@ -115,7 +115,7 @@ def verify(
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
-    """Relit chaque octet et contrôle tout : 0 intact, 3 altéré ou manquant, 4 non vérifiable."""
+    """Relit et contrôle tout : 0 intact, 3 altéré ou manquant, 4 non vérifiable ou sans verrou."""
     from rich.progress import track
 
     from api.views.verification import verify as check
@@ -130,6 +130,7 @@ def verify(
     for one in track(wanted, "Vérification", console=console(stderr=True), disable=quiet, transient=True):
         result = check(system(), tenant_of_record(one), one, AGENT)
         worst = _worse(worst, result["verdict"])
+        worst = worst if _is_guarded(result) else _worse(worst, "unverifiable")
         if as_json:
             print_json({"id": one, "record_id": one} | result)
         else:
@@ -158,8 +159,13 @@ def _worse(worst: int, verdict: str) -> int:
     return max(worst, code, key=rank.index)
 
 
+def _is_guarded(result: dict[str, Any]) -> bool:
+    return bool(result["custody"] == result["hold"] == "intact")
+
+
 def _say_result(name: str, result: dict[str, Any]) -> None:
-    say(f"{name} : {result['verdict']}")
+    unguarded = "" if _is_guarded(result) else " ; un verrou ou un gel manque dans le magasin"
+    say(f"{name} : {result['verdict']}{unguarded}")
     for check in result["checks"]:
         if check["verdict"] != "intact":
             say(f"  {check['name']} : {check['verdict']}. {check['detail']}")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.access.tables import ApiKeyRow, UserRow
 from archive.database.tables import JournalEntryRow, PseudonymRow, RecordRow
-from archive.journal.types import known
+from archive.journal.types import EntryType, known
 from ingestion.stages.registry import label_of
 from signing.ground.clock import stamp
 
@@ -28,6 +28,7 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
     rows = session.scalars(
         select(JournalEntryRow).where(JournalEntryRow.subject.in_(subjects)).order_by(JournalEntryRow.n)
     ).all()
+    answers = {json.loads(row.body)["facts"]["entry"]: row.n for row in rows if row.type == EntryType.VERDICT_CORRECTED}
     names: dict[str, str | None] = {}
     shown = []
     for row in rows:
@@ -40,7 +41,8 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
                 "n": row.n,
                 "at": stamp(row.at),
                 "type": row.type,
-                "sentence": sentence(row.type, body.get("facts", {}), say),
+                "sentence": _answered(sentence(row.type, body.get("facts", {}), say), answers.get(row.n), say),
+                "answered_by": answers.get(row.n),
                 "agent": names.get(agent) if agent is not None else None,
                 "entry": body,
                 "leaf_hash": row.leaf_hash,
@@ -63,6 +65,13 @@ def sentence(name: str, facts: dict[str, Any], say: Callable[[str], str]) -> str
         return say(entry_type.sentence.of(facts)).format(**values)
     except KeyError:  # an entry of an earlier version may lack a fact: a shorter sentence, never an error
         return say("Événement {kind} inscrit au journal.").format(kind=name)
+
+
+def _answered(text: str, answer: int | None, say: Callable[[str], str]) -> str:
+    """Add to an accusation that a later entry answers it."""
+    if answer is None:
+        return text
+    return f"{text} {say('À tort : voyez l’entrée {entry}.').format(entry=answer)}"
 
 
 def _name(session: Session, tenant: str, pseudonym: str) -> str | None:

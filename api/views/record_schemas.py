@@ -171,6 +171,9 @@ class HistoryEntry(BaseModel):
     agent: str | None
     entry: JsonObject = Field(description="L’entrée du journal.")
     leaf_hash: str
+    answered_by: int | None = Field(
+        default=None, description="Accusation à tort : numéro de l’entrée qui y répond ; `null` : aucune."
+    )
 
 
 class History(BaseModel):
@@ -185,12 +188,21 @@ class Check(BaseModel):
     name: str
     verdict: str
     detail: str
+    aspect: Literal["content", "custody", "hold"] = Field(
+        default="content", description="Le document lui-même, la garde du magasin (verrous), ou le gel."
+    )
 
 
 class Verification(BaseModel):
-    """The weakest verdict, and every check behind it."""
+    """The weakest verdict on the document, on its guard, and every check behind them."""
 
     verdict: Literal["intact", "altered", "missing", "unverifiable"]
+    custody: Literal["intact", "missing", "unverifiable"] = Field(
+        description="`missing` : un verrou manque dans le magasin ; les octets ne sont pas en cause."
+    )
+    hold: Literal["intact", "missing", "unverifiable"] = Field(
+        description="`missing` : le magasin n’a pas le gel qui a été décidé."
+    )
     checks: list[Check]
 
 

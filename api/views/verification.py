@@ -16,7 +16,7 @@ from api.views.trust import trust_file_of
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.holdings import verify as holdings
-from archive.holdings.verify import Check
+from archive.holdings.checks import Check
 from archive.objects.fixity import Fixity
 from archive.retention.civil import today_of
 from signing.ground.clock import iso, stamp

@@ -18,7 +18,7 @@ from api.web import quantities
 from api.web.file_kinds import kind_of
 from api.web.page_view import Reading, read
 from api.web.progress import Badge
-from api.web.verdicts import Finding, findings, fixity_badge
+from api.web.verdicts import Finding, check_badge, findings, fixity_badge
 from archive.database.tables import RecordRow, RepresentationRow, VerificationRow
 from archive.journal.types import EntryType
 from archive.model.description_fields import Spot, fields_on
@@ -221,7 +221,7 @@ def proofs_of(
 
 
 def _check(check: Mapping[str, Any]) -> Check:
-    return said(str(check["name"])), fixity_badge(str(check["verdict"])), said(str(check.get("detail") or ""))
+    return said(str(check["name"])), check_badge(check), said(str(check.get("detail") or ""))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,20 @@ CHECK_BADGES = {
     "missing": ("bad", "cross", "Disparu"),
     "unverifiable": ("none", "none", "Invérifiable"),
 }
+
+
+def check_badge(check: Mapping[str, Any]) -> Badge:
+    """Return the badge of one check: what guards a document is not the document."""
+    if check.get("aspect", "content") != "content" and check["verdict"] == "missing":
+        return Badge("warn", "warn", _("Absent du coffre"))
+    if check.get("aspect", "content") != "content" and check["verdict"] == "intact":
+        return Badge("ok", "check", _("En place"))
+    return fixity_badge(str(check["verdict"]))
+
+
+def is_unguarded(checks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a verification found a lock or a hold missing."""
+    return any(check.get("aspect", "content") != "content" and check["verdict"] == "missing" for check in checks)
 
 
 def fixity_badge(verdict: str) -> Badge:

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 from archive.catalogue.record_json import plain
 from archive.journal.effects import Outcome
-from archive.journal.types import known
+from archive.journal.types import EntryType, known
 from archive.model.records import ToolRun
 from archive.objects import ocfl
 from signing.ground.canonical import canonical
@@ -86,7 +86,8 @@ def _of_entry(event: JournalEvent, stage_types: Mapping[str, str]) -> dict[str, 
     stage = event.facts.get("stage") if by_stage else None
     if by_stage and stage not in stage_types:
         return None
-    return {
+    answers = {"answers": event.facts["entry"]} if entry_type is EntryType.VERDICT_CORRECTED else {}
+    return answers | {
         "entry": event.n,
         "journal_type": event.type,
         "type": stage_types[stage] if stage is not None else stated.type if stated is not None else None,

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """The store answers and can't deliver it; whether it changed is unknown."""
     UNTRACKED = "untracked"
     """It is there and nothing accounts for it."""
+    UNGUARDED = "unguarded"
+    """Its lock or its hold is missing; that says nothing of its bytes."""
     STALE = "stale"
     """The index shows an older state."""
     DUPLICATE = "duplicate"
@@ -64,6 +66,7 @@ class Findings:
     Attributes:
         on_finding: Called with each finding when it is found.
         unfinished: Pieces of work that were begun and never claimed: no fault.
+        begun: Records with such work, up to a bound.
     """
 
     on_finding: Callable[[Finding], None] = lambda _finding: None
@@ -71,6 +74,7 @@ class Findings:
     counts: Counter[str] = field(default_factory=Counter)
     repaired: int = 0
     unfinished: int = 0
+    begun: list[str] = field(default_factory=list)
 
     def add(
         self, kind: Kind, place: str, what: str, detail: str, *, record: str | None = None, done: bool = False
@@ -82,6 +86,12 @@ class Findings:
         if len(self.listed) < LISTED:
             self.listed.append(finding)
         self.on_finding(finding)
+
+    def add_begun(self, record_id: str) -> None:
+        """Add a record with work that was begun and never claimed."""
+        self.unfinished += 1
+        if len(self.begun) < LISTED:
+            self.begun.append(record_id)
 
     @property
     def total(self) -> int:

@@ -91,7 +91,7 @@ class Locks:
         return done
 
     def _extend_record(self, record: RecordRow, today: date) -> None:
-        until = retain_until(_retention(record), today, self._horizon)
+        until = retain_until(retention_of(record), today, self._horizon)
         with self._database.read() as session:
             pinned = [row for row in catalogue.rows(session, record.id) if _is_short(row, until)]
         locks = {row.key: self._store.extend_lock(row.key, row.version, until).locked_until for row in pinned}
@@ -154,7 +154,8 @@ def _late(today: date, limit: date) -> Select[RecordRow]:
     return select(RecordRow).where(RecordRow.id.in_(due), RecordRow.state.not_in(GONE))
 
 
-def _retention(record: RecordRow) -> Retention:
+def retention_of(record: RecordRow) -> Retention:
+    """Return the retention that a catalogue row states."""
     return Retention(
         record.rule_code,
         record.rule_version,

@@ -57,16 +57,15 @@ def write_version(
             repeated.
     """
     folder = record_folder(row.tenant_id, row.id)
-    number = row.ocfl_version + 1
-    while (begun := versions.find_inventory(stores.store, folder, number)) is not None:
+    in_force = before
+    for orphan in versions.finish_begun(stores.store, folder, row.ocfl_version + 1, until=until):
         # A change that was never acknowledged: its files are locked, so it stays as a version
         # superseded at once, and its files are pinned like any other.
-        orphan = versions.finish(stores.store, folder, begun, until=until)
         hold_version(stores.store, session, row.id, orphan)
         catalogue.enter_files(session, row.id, orphan, exclude=set())
-        before, number = json.loads(begun), number + 1
+        before = json.loads(orphan.inventory)
     events = events_of(stores, session, row.id, row.deposit_id)
-    stated = stated_events(metadata_of(stores, folder, before, PREMIS_JSON))
+    stated = stated_events(metadata_of(stores, folder, in_force, PREMIS_JSON))
     planned = [
         *added,
         Planned.of(RECORD_JSON, canonical(record)),
@@ -80,6 +79,7 @@ def write_version(
         created=stores.clock(),
         message=message,
         before=before,
+        state=in_force,
     )
     versions.read_back(stores.store, version, until)
     hold_version(stores.store, session, row.id, version)

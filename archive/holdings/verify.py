@@ -7,7 +7,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,8 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
 from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
+from archive.holdings.checks import Check, Verification
+from archive.holdings.guards import check_guards
 from archive.holdings.inclusion import Sequenced, check_inclusion
 from archive.holdings.stores import Stores
 from archive.journal.merkle import leaf_hash
@@ -26,11 +27,11 @@ from archive.journal.sequencer import Ledger
 from archive.journal.types import CHANGES, KEPT, RESTORED, EntryType
 from archive.model.records import Kind
 from archive.model.states import RecordState
-from archive.objects import fixity, ocfl
+from archive.objects import begun, fixity, ocfl
 from archive.objects.fixity import Fixity
 from archive.objects.layout import RecordFolder, record_folder
-from archive.objects.port import Listed, ObjectStore, Unreadable, found
-from signing.ground.errors import Corrupt
+from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
+from signing.ground.errors import Corrupt, Refused
 
 _NAMES: Final = {
     Kind.ORIGINAL.value: "Original",
@@ -40,41 +41,20 @@ _NAMES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Check:
-    """One check; name and detail are French texts."""
-
-    name: str
-    verdict: Fixity
-    detail: str
-
-    def as_json(self) -> dict[str, str]:
-        """Return the check as the API shows it."""
-        return {"name": self.name, "verdict": self.verdict.value, "detail": self.detail}
-
-
 UNREAD: Final = "Le magasin répond, mais n’a pas pu relire ce fichier : on ne sait pas si ses octets ont changé."
 """Detail of a file that could not be read: nothing is claimed (see ``port.Unreadable``)."""
 
+FORBIDDEN: Final = "Le fichier est là, mais ses droits interdisent de le lire : rien n’est dit de ses octets."
+"""Detail of a file that lost its right to be read, as in a copy without modes."""
+
+INVENTORY: Final = "Inventaire"
+"""Name of the check that the folder holds exactly the files of the inventory."""
+
+BEGUN: Final = "Une modification commencée n’a jamais été confirmée : elle est sans effet."
+"""What is said of files that are begun, not claimed (see ``objects.begun``)."""
+
 SealCheck = Callable[[Path], Check]
 """Judges the seal of an archival PDF that was checked and copied to a file."""
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Result of one verification: every check, and the gravest verdict."""
-
-    at: datetime
-    checks: tuple[Check, ...]
-
-    @property
-    def verdict(self) -> Fixity:
-        """The gravest verdict of all checks."""
-        return fixity.gravest([check.verdict for check in self.checks])
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the verification as the API shows it."""
-        return {"verdict": self.verdict.value, "checks": [check.as_json() for check in self.checks]}
 
 
 @dataclass(frozen=True)
@@ -135,14 +115,30 @@ def verify(
     Raises:
         Refused: ``record_not_found``.
     """
-    promise = _promised(stores, tenant, record_id)
-    result = _run_checks(stores, promise, validate_seal)
-    while result.verdict is not fixity.Fixity.INTACT and (now := _promised(stores, tenant, record_id)) != promise:
-        promise = now  # described, held or released while it was read: a real fault shows again
-        result = _run_checks(stores, promise, validate_seal)
+    promise, result = _settled(stores, tenant, record_id, validate_seal)
     with stores.database.write() as session:
         _record_result(session, stores.ledger, promise, result, agent=agent, asked=asked)
     return result
+
+
+def look(stores: Stores, tenant: str, record_id: str) -> Verification:
+    """Run the checks of ``verify`` without recording the result.
+
+    Raises:
+        Refused: ``record_not_found``.
+    """
+    return _settled(stores, tenant, record_id, None)[1]
+
+
+def _settled(
+    stores: Stores, tenant: str, record_id: str, validate_seal: SealCheck | None
+) -> tuple[Promise, Verification]:
+    promise = _promised(stores, tenant, record_id)
+    result = _run_checks(stores, promise, validate_seal)
+    while not result.is_whole and (now := _promised(stores, tenant, record_id)) != promise:
+        promise = now  # described, held or released while it was read: a real fault shows again
+        result = _run_checks(stores, promise, validate_seal)
+    return promise, result
 
 
 def _promised(stores: Stores, tenant: str, record_id: str) -> Promise:
@@ -162,6 +158,7 @@ def _run_checks(stores: Stores, promise: Promise, validate_seal: SealCheck | Non
     result = [
         *forms,
         _together(rest),
+        *check_guards(store, promise.folder, promise.objects, stores.today),
         _inventory(store, promise),
         _catalogue(store, promise),
         _journal(promise),
@@ -191,14 +188,14 @@ def _record_result(
             checks=[check.as_json() for check in result.checks],
         )
     )
-    if asked or result.verdict is not Fixity.INTACT:
+    if asked or not result.is_whole:
         ledger.append(
             session,
             type=EntryType.FIXITY_CHECKED,
             tenant=promise.tenant,
             subject=f"record:{promise.record_id}",
             agent=agent,
-            facts={"verdict": result.verdict.value, "checks": len(result.checks)},
+            facts=result.facts,
         )
 
 
@@ -206,7 +203,6 @@ def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:
     name = _NAMES.get(item.kind or "", promise.folder.path(item.key))
     try:
         fixity.check(store, item.key, item.version, sha256=item.sha256, size=item.size)
-        guard = store.stat(item.key, item.version)
     except Corrupt as error:
         verdict = Fixity(error.code)
         said = {
@@ -214,13 +210,9 @@ def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:
             Fixity.MISSING: "Le fichier n’est plus dans le magasin.",
         }
         return Check(name, verdict, f"{said[verdict]} ({item.key})")
-    except Unreadable:
-        return Check(name, Fixity.UNVERIFIABLE, f"{UNREAD} ({item.key})")
-    lock = guard.locked_until
-    if item.locked_until is not None and (lock is None or lock < item.locked_until):
-        return Check(name, Fixity.ALTERED, f"Le verrou a été raccourci. ({item.key})")
-    if item.legal_hold and not guard.legal_hold:
-        return Check(name, Fixity.ALTERED, f"Le gel a été levé dans le magasin. ({item.key})")
+    except Unreadable as error:
+        why = FORBIDDEN if error.code == "object_forbidden" else UNREAD
+        return Check(name, Fixity.UNVERIFIABLE, f"{why} ({item.key})")
     return Check(name, Fixity.INTACT, f"SHA-256 {item.sha256}")
 
 
@@ -232,55 +224,75 @@ def _together(checks: list[Check]) -> Check:
 
 
 def _inventory(store: ObjectStore, promise: Promise) -> Check:
-    """Check that the folder holds exactly the files of the inventory."""
-    name = "Inventaire"
+    """Check that the folder holds exactly the files of the inventory, and what was begun since."""
+    name = INVENTORY
     try:
-        content = found(store, promise.folder.inventory)
+        content = _inventory_in_force(store, promise)
+        if content is None:
+            return Check(name, Fixity.MISSING, "L’inventaire n’est plus dans le magasin.")
+        if ocfl.sha512(content) != promise.values["inventory_sha512"]:
+            return Check(name, Fixity.ALTERED, "L’inventaire n’est pas celui que le catalogue connaît.")
+        verdict, detail = _of_folder(store, promise, content)
     except Unreadable:
         return Check(name, Fixity.UNVERIFIABLE, UNREAD)
-    if content is None:
-        return Check(name, Fixity.MISSING, "L’inventaire n’est plus dans le magasin.")
-    if ocfl.sha512(content) != promise.values["inventory_sha512"]:
-        return Check(name, Fixity.ALTERED, "L’inventaire n’est pas celui que le catalogue connaît.")
+    return Check(name, verdict, detail)
+
+
+def _inventory_in_force(store: ObjectStore, promise: Promise) -> bytes | None:
+    """Read the root inventory as the catalogue pins it: a later one may never have been claimed."""
+    item = next((one for one in promise.objects if one.key == promise.folder.inventory), None)
+    try:
+        return read_all(store, item.key, item.version) if item is not None else None
+    except Refused as error:
+        if error.code != "object_missing":
+            raise
+        return None
+
+
+def _of_folder(store: ObjectStore, promise: Promise, content: bytes) -> tuple[Fixity, str]:
     facts = json.loads(content)
     digests = {
         promise.folder.key(path): digest for digest, paths in facts["fixity"]["sha256"].items() for path in paths
     }
     pinned = {item.key: item.sha256 for item in promise.objects}
-    listed = list(store.list(promise.folder.prefix))
-    there = {item.key for item in listed}
-    verdict, detail = Fixity.INTACT, f"{len(there)} fichiers, version {facts['head']}"
-    beside = _beside(listed, promise)
+    listed: dict[str, list[Listed]] = {}
+    for item in store.list(promise.folder.prefix):
+        listed.setdefault(item.key, []).append(item)
+    left = begun.begun(promise.folder, promise.values["ocfl_version"], listed)
+    there = listed.keys() - left.keys
+    beside = _beside(listed, promise, left.further_heads)
     if beside:
-        verdict = Fixity.ALTERED
-        detail = f"Quelqu’un a écrit par-dessus des fichiers gardés, ou les a cachés : {_some(beside, promise)}."
-    elif there - pinned.keys():
-        verdict = Fixity.ALTERED
-        detail = f"Des fichiers inconnus sont apparus : {_some(there - pinned.keys(), promise)}."
-    elif any(pinned.get(key) != digest for key, digest in digests.items()):
-        verdict, detail = Fixity.ALTERED, "L’inventaire et le catalogue ne disent pas les mêmes empreintes."
-    elif pinned.keys() - there:
-        verdict, detail = Fixity.MISSING, f"Il manque {_some(pinned.keys() - there, promise)}."
-    return Check(name, verdict, detail)
+        written_over = "Quelqu’un a écrit par-dessus des fichiers gardés, ou les a cachés"
+        return Fixity.ALTERED, f"{written_over} : {_some(beside, promise)}."
+    if there - pinned.keys():
+        return Fixity.ALTERED, f"Des fichiers inconnus sont apparus : {_some(there - pinned.keys(), promise)}."
+    if any(pinned.get(key) != digest for key, digest in digests.items()):
+        return Fixity.ALTERED, "L’inventaire et le catalogue ne disent pas les mêmes empreintes."
+    if pinned.keys() - there:
+        return Fixity.MISSING, f"Il manque {_some(pinned.keys() - there, promise)}."
+    if not begun.is_sound(left, content, listed, lambda item: read_all(store, item.key, item.version)):
+        return Fixity.ALTERED, "Un inventaire qui ne prolonge pas celui du journal est apparu."
+    detail = f"{len(there)} fichiers, version {facts['head']}"
+    return Fixity.INTACT, f"{detail}. {BEGUN}" if left else detail
 
 
-def _beside(listed: list[Listed], promise: Promise) -> set[str]:
+def _beside(listed: Mapping[str, list[Listed]], promise: Promise, further: int) -> set[str]:
     """Return keys with a version over the pinned one: a delete marker, or unannounced bytes.
 
-    The heads of an object have one version for each of its OCFL versions, and no more.
+    The heads of an object have one version for each of its OCFL versions, and no more; ``further``
+    counts those begun and never claimed.
     """
     heads = {promise.folder.inventory, promise.folder.sidecar}
-    versions = Counter(item.key for item in listed)
     pinned = {item.key: item.version for item in promise.objects}
     restored = put_back(json.loads(body) for _, body, _ in promise.entries)
-    allowed = {
-        key: (promise.values["ocfl_version"] if key in heads else 1) + restored[promise.folder.path(key)]
-        for key in pinned
-    }
-    current = {item.key: item.version for item in listed}  # the newest comes last
-    return {item.key for item in listed if item.marker} | {
-        key for key in pinned.keys() & current.keys() if versions[key] > allowed[key] or current[key] != pinned[key]
-    }
+    wrong = {key for key, versions in listed.items() if any(item.marker for item in versions)}
+    for key in pinned.keys() & listed.keys():
+        number = promise.values["ocfl_version"] + further if key in heads else 1
+        over = further if key in heads else 0
+        versions = [item.version for item in listed[key]]  # the newest comes last
+        if len(versions) > number + restored[promise.folder.path(key)] or pinned[key] not in versions[-1 - over :]:
+            wrong.add(key)
+    return wrong
 
 
 def put_back(entries: Iterable[Mapping[str, Any]]) -> Counter[str]:

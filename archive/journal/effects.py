@@ -93,6 +93,7 @@ class RebuildEffect(Enum):
     DESCRIBE = "a revision of its description"
     COMPLETE = "a revision of its forms"
     RECOMPUTE = "a revision of its dates"
+    ABANDON = "the same revision under a later version"
     RESTORE = "one more version of an object is right"
     HOLD = "a hold"
     RELEASE = "the end of a hold"
@@ -106,7 +107,9 @@ class RebuildEffect(Enum):
     def states_the_record(self) -> bool:
         """Whether the entry states ``record.json`` and the inventory in force from there on."""
         match self:
-            case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE | RebuildEffect.RECOMPUTE:
+            case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE:
+                return True
+            case RebuildEffect.RECOMPUTE | RebuildEffect.ABANDON:
                 return True
             case RebuildEffect.RESTORE | RebuildEffect.HOLD | RebuildEffect.RELEASE:
                 return False

@@ -117,6 +117,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.RECOMPUTE),
         Sentence("Dates de conservation ou de communicabilité recalculées."),
     )
+    CHANGE_ABANDONED = (
+        "ChangeAbandoned",
+        Subject.RECORD,
+        Premis(PremisType.OTHER),
+        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.ABANDON),
+        Sentence("Une modification commencée et jamais confirmée a été écartée : le document n’a pas changé."),
+    )
     RECORD_RECOVERED = (
         "RecordRecovered",
         Subject.RECORD,
@@ -152,7 +159,30 @@ class EntryType(StrEnum):
         Subject.RECORD,
         Premis(PremisType.FIXITY_CHECK, Outcome.VERDICT),
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
-        Sentence("Vérifié : {verdict}."),
+        Sentence(
+            "Vérifié : {verdict}.",
+            (
+                ("custody", "missing", "Vérifié : {verdict} ; il manquait des verrous dans le magasin."),
+                ("hold", "missing", "Vérifié : {verdict} ; le gel manquait dans le magasin."),
+            ),
+        ),
+    )
+    GUARDS_RESTORED = (
+        "GuardsRestored",
+        Subject.RECORD,
+        Premis(PremisType.POLICY_ASSIGNMENT),
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence("Verrous ou gels perdus par le magasin, remis jusqu’au {retain_until} : les octets étaient intacts."),
+    )
+    VERDICT_CORRECTED = (
+        "VerdictCorrected",
+        Subject.RECORD,
+        Premis(PremisType.FIXITY_CHECK, Outcome.VERDICT),
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence(
+            "Le contrôle de l’entrée {entry} accusait le document à tort : il n’avait vu qu’une modification "
+            "jamais confirmée. Relu en entier : {verdict}."
+        ),
     )
     HOLD_PLACED = (
         "HoldPlaced",

@@ -7,7 +7,9 @@ versions of keys with a newer head, ``.writing/`` the files that are not objects
 
 Versions are counted, ``v1 v2 …``, so that a listing need not read any bytes. A key that was put
 with ``replace`` and without a lock has only its head; its version is the moment of its writing, and
-an earlier version is missing, never answered with other bytes.
+an earlier version is missing, never answered with other bytes. A copy of the folder may lose times
+and modes, and with them the locks: the versions of records and of the journal stay what they were
+(``_is_counted``), and ``extend_lock`` sets time and mode again.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from archive.objects import layout
 from archive.objects.challenges import REASONS, Credential
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
 from archive.objects.local_challenges import LocalCredential
-from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, unreadable
+from archive.objects.port import Assurance, Listed, StoredObject, Unreadable, forbidden, unreadable
 from archive.objects.refusals import bad_range, exists, locked, missing, wrong_digest
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused, Unavailable
@@ -38,6 +40,7 @@ _OURS: Final = ("holds", "superseded", ".writing")
 _COUNTED: Final = re.compile(r"v([1-9][0-9]*)(\.gone)?")
 _HEAD_MODE: Final = 0o644
 _KEPT_MODE: Final = 0o444
+_WRITABLE: Final = 0o222
 
 
 @dataclass(frozen=True)
@@ -167,9 +170,8 @@ class LocalObjectStore:
             os.close(descriptor)
 
     def _supersede(self, present: _Place) -> None:
-        """Keep a locked version whose key is about to get other bytes."""
-        state = self._state(present)
-        if not _is_locked(state, self._clock()):
+        """Keep a counted version whose key is about to get other bytes, also after its lock."""
+        if not _COUNTED.fullmatch(present.version):
             return
         folder = self._root / "superseded" / present.key
         make_folder(folder)
@@ -185,8 +187,9 @@ class LocalObjectStore:
 
     def _locked(self, place: _Place, until: date | None) -> StoredObject:
         present = _lock_of(place.state)
-        if until is None or (present is not None and until <= present):
+        if until is None or (present is not None and until <= present and not place.state.st_mode & _WRITABLE):
             return self._state(place)
+        until = until if present is None else max(until, present)
         self._settle(place.path, until, head=False, after=0)
         again = _Place(place.key, place.version, place.path, place.path.stat())
         if place.version.startswith("m"):
@@ -264,7 +267,8 @@ class LocalObjectStore:
         current = self._heads(prefix)
         older = self._superseded(prefix)
         for _, _, place in heapq.merge(current, older, key=lambda item: item[:2]):
-            yield Listed(place.key, place.version, place.state.st_size, _written_at(place.state))
+            lock = (_lock_of(place.state),)
+            yield Listed(place.key, place.version, place.state.st_size, _written_at(place.state), lock=lock)
 
     def _heads(self, prefix: str) -> Iterator[tuple[str, int, _Place]]:
         for key, _ in walk(self._root, prefix, skip=_OURS):
@@ -308,7 +312,7 @@ class LocalObjectStore:
             return None
         if not path.is_file():
             return None
-        if state.st_mode & 0o200 and _lock_of(state) is None:
+        if state.st_mode & 0o200 and _lock_of(state) is None and not _is_counted(key):
             return _Place(key, f"m{state.st_mtime_ns:x}", path, state)
         return _Place(key, f"v{1 + self._last_superseded(key, path)}", path, state)
 
@@ -366,6 +370,10 @@ def _lock_of(state: os.stat_result) -> date | None:
     return datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).date()
 
 
+def _is_counted(key: str) -> bool:
+    return key != layout.CHECKPOINT and key.startswith((layout.TENANTS, layout.STAGING, *layout.EVIDENCE))
+
+
 def _written_at(state: os.stat_result) -> datetime:
     written = state.st_mtime_ns if _lock_of(state) is None else state.st_ctime_ns
     return datetime.fromtimestamp(written // 10**6 / 1000, UTC)
@@ -380,8 +388,11 @@ def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     try:
         yield from chunks
     except Unavailable as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EIO:
+        number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
+        if number == errno.EIO:
             raise unreadable(key) from error
+        if number in {errno.EACCES, errno.EPERM}:
+            raise forbidden(key) from error
         raise
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -93,6 +93,7 @@ def write(
     created: datetime,
     message: str,
     before: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
 ) -> Version:
     """Write the next version.
 
@@ -104,23 +105,56 @@ def write(
         created: When the version was decided.
         message: The kind of change, for the inventory.
         before: Inventory of the version before.
+        state: Inventory whose state is continued; None: that of the version before.
     """
     number = len(before["versions"]) + 1 if before else 1
     begun = folder.key(ocfl.content_path(number, ""))
     left = {folder.path(item.key): item for item in store.list(begun)}
-    state = ocfl.contents_of(before) if before else {}
+    continued = state if state is not None else before
+    contents = ocfl.contents_of(continued) if continued else {}
     stored: dict[str, Stored] = {}
     for file in planned:
         path, placed = _place(store, folder, ocfl.content_path(number, file.logical), file, until)
         left.pop(path, None)
         stored[placed.key] = Stored(placed, file.sha256)
-        state[file.logical] = Content(file.logical, path, file.sha256, file.sha512)
+        contents[file.logical] = Content(file.logical, path, file.sha256, file.sha512)
     for path, item in left.items():
         stray = _stray(store, path, item)
-        state[stray.logical] = stray
+        contents[stray.logical] = stray
         stored[item.key] = Stored(store.extend_lock(item.key, item.version, until), stray.sha256)
-    inventory = ocfl.inventory(folder.record_id, list(state.values()), created=created, message=message, before=before)
+    inventory = ocfl.inventory(
+        folder.record_id, list(contents.values()), created=created, message=message, before=before
+    )
     return finish(store, folder, inventory, until=until, stored=stored)
+
+
+def restate(
+    store: ObjectStore,
+    folder: RecordFolder,
+    state: Mapping[str, Any],
+    *,
+    until: date,
+    created: datetime,
+    message: str,
+    before: Mapping[str, Any],
+) -> Version:
+    """Write a version with the state of an earlier one; it adds no content.
+
+    Args:
+        state: Inventory whose state is stated again.
+        before: Inventory of the version before the new one.
+    """
+    contents = list(ocfl.contents_of(state).values())
+    inventory = ocfl.inventory(folder.record_id, contents, created=created, message=message, before=before)
+    return finish(store, folder, inventory, until=until, stored={})
+
+
+def finish_begun(store: ObjectStore, folder: RecordFolder, first: int, *, until: date) -> list[Version]:
+    """Finish every version from this number on that a crash left with its inventory."""
+    inventories: list[bytes] = []
+    while (content := find_inventory(store, folder, first + len(inventories))) is not None:
+        inventories.append(content)
+    return [finish(store, folder, one, until=until, later=inventories[n + 1 :]) for n, one in enumerate(inventories)]
 
 
 def finish(
@@ -130,6 +164,7 @@ def finish(
     *,
     until: date,
     stored: dict[str, Stored] | None = None,
+    later: Collection[bytes] = (),
 ) -> Version:
     """Write the documents that follow the content, or those that a crash left unwritten.
 
@@ -139,6 +174,7 @@ def finish(
         inventory: Of the version to complete.
         until: Lock of every object.
         stored: Its content, if it was written just now; else it is read from the store.
+        later: Inventories of later versions: a head that is at one of them is not put back.
     """
     facts = json.loads(inventory)
     number = int(facts["head"][1:])
@@ -158,7 +194,10 @@ def finish(
         (ocfl.SIDECAR, sidecar, True),
         (ocfl.INVENTORY, inventory, True),
     ]
+    passed = {*later, *(ocfl.sidecar(one) for one in later)}
     for path, document, head in last:
+        if head and passed and found(store, folder.key(path)) in passed:
+            continue
         digest = hashlib.sha256(document).hexdigest()
         item = store.put(folder.key(path), document, sha256=digest, retain_until=until, replace=head)
         stored[item.key] = Stored(item, digest)

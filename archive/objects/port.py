@@ -44,6 +44,18 @@ def unreadable(key: str) -> Unreadable:
     )
 
 
+def forbidden(key: str) -> Unreadable:
+    """Return the error for a file that lost its right to be read."""
+    return Unreadable(
+        "object_forbidden",
+        "Le fichier « {key} » est là, mais ses droits interdisent de le lire.",
+        kept="Rien n’a été changé.",
+        action="Rendez les fichiers du magasin au compte du service (chown), avec le droit de les lire (chmod u+r) ; "
+        "« chartrier reconcile --repair » remet ensuite les verrous.",
+        key=key,
+    )
+
+
 def lock_missing(key: str, until: date | None) -> Corrupt:
     """Return the error for a store that accepted the bytes and not their lock."""
     return Corrupt(
@@ -80,11 +92,12 @@ class StoredObject:
 class Listed:
     """One version of one key, as a listing shows it: enough to find it, without its lock.
 
-    A listing has no locks: an S3 would need one more request for each version. ``stat`` returns
-    them.
+    A listing of an S3 has no locks: it would need one more request for each version. ``stat``
+    returns them.
 
     Attributes:
         marker: Whether it is a delete marker: it hides earlier bytes, and we never write one.
+        lock: Whether a listing of this store states locks, and then the last day of this one.
     """
 
     key: str
@@ -92,6 +105,7 @@ class Listed:
     size: int
     modified_at: datetime
     marker: bool = False
+    lock: tuple[date | None] | None = None
 
 
 class ObjectStore(Protocol):

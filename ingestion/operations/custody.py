@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from sqlalchemy import func, select
 
 from archive.custody import reports
@@ -20,21 +21,27 @@ from archive.custody.replica.check import CopyCheck
 from archive.custody.replica.promote import promote
 from archive.custody.replica.restore import Restored, Restoring
 from archive.custody.replica.sync import Copies
-from archive.database.tables import CopyRow, TenantRow
+from archive.database.tables import CopyRow, RecordRow, TenantRow
+from archive.holdings.abandon import abandon
+from archive.holdings.correct import accused, correct
+from archive.holdings.restore_guards import restore_guards
+from archive.holdings.stores import Stores
 from archive.journal.effects import Subject
 from archive.journal.sequencer import size
 from archive.journal.types import EntryType
+from archive.objects.port import Unreadable
 from ingestion.operations.agreement import Agreement
 from ingestion.operations.exclusive_jobs import require_no_exclusive_job
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.reception.staging import Staging
 from search.reconcile import IndexReconciliation
 from signing.ground.clock import stamp
-from signing.ground.errors import Refused
+from signing.ground.errors import Corrupt, Refused
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
+log = structlog.get_logger(__name__)
 
 RECONCILE: Final = "reconcile"
 COPIES: Final = "copies"
@@ -100,13 +107,20 @@ class Custody:
     # -- reconcile
 
     def reconcile(
-        self, *, repair: bool = False, routine: bool = False, pause: Callable[[float], None] = time.sleep
+        self,
+        *,
+        repair: bool = False,
+        routine: bool = False,
+        ask_locks: bool = False,
+        pause: Callable[[float], None] = time.sleep,
     ) -> dict[str, Any]:
         """Reconcile database, journal, store, index and staging, and return the report.
 
         Args:
-            repair: Whether to repair index and staging; evidence is never changed.
+            repair: Whether to repair index and staging, and to supersede changes that were begun
+                and never claimed; the bytes of evidence are never changed.
             routine: Whether rows are compared with their entries a part at a time, slowly.
+            ask_locks: Whether to ask an S3 for each lock: one request an object.
             pause: Sleeps before the second look at what was written a moment ago.
         """
         system = self._system
@@ -118,6 +132,8 @@ class Custody:
             system.store,
             system.clock,
             in_progress=self._in_progress,
+            restore=self._restore_guards if repair else lambda _tenant, _record: False,
+            ask_locks=ask_locks,
             pause=pause,
             on_progress=self._on_progress,
         )
@@ -131,9 +147,11 @@ class Custody:
         Staging(system.database, system.store, system.clock).check(
             findings, clear=system.sweeper.clear_staging if repair else None
         )
+        settled = self._settle(findings) if repair else {}
         with system.database.read() as session:
             entries = size(session)
         report = {
+            **settled,
             "records": {"database": records, "store": stored, "index": shown},
             "journal_entries": entries,
             "open": findings.open,
@@ -143,6 +161,29 @@ class Custody:
         with system.database.write() as session:
             reports.end(session, RECONCILE, system.clock(), agreed=findings.open == 0, facts=report)
         return report
+
+    def _settle(self, findings: Findings) -> dict[str, int]:
+        """Supersede changes that were never claimed, then answer what they were taken for."""
+        with self._system.database.read() as session:
+            query = select(RecordRow.tenant_id, RecordRow.id).where(RecordRow.id.in_(findings.begun))
+            begun = [(tenant, record_id) for tenant, record_id in session.execute(query)]
+        abandoned = [one for one in begun if self._tried(abandon, *one)]
+        with self._system.database.read() as session:
+            suspects = accused(session)
+        corrected = sum(self._tried(correct, *one) for one in suspects)
+        findings.unfinished -= len(abandoned)
+        return {"abandoned": len(abandoned), "corrected": corrected}
+
+    def _restore_guards(self, tenant: str, record_id: str) -> bool:
+        return bool(self._tried(restore_guards, tenant, record_id))
+
+    def _tried(self, step: Callable[[Stores, str, str], int], tenant: str, record_id: str) -> int:
+        """Run a step on one record; what keeps it from its end does not stop the others."""
+        try:
+            return int(step(self._system.stores, tenant, record_id))
+        except (Corrupt, Refused, Unreadable) as error:
+            log.error("record_not_settled", record_id=record_id, code=error.code)
+            return 0
 
     def _in_progress(self, record_id: str) -> bool:
         with self._system.database.read() as session:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from archive.catalogue.record_json import representation_values
 from archive.custody.findings import Kind
 from archive.journal.types import CHANGES, KEPT, RESTORED
 from archive.objects import fixity, ocfl
+from archive.objects.begun import begun, follows, would_be_published
 from archive.objects.layout import RecordFolder, record_key
 from archive.objects.ocfl import RECORD_JSON, Content
 from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable, read_all
@@ -115,6 +117,7 @@ def read_record(
     *,
     thorough: bool,
     told_only: bool = False,
+    published: datetime | None = None,
 ) -> Found:
     """Read one record from the store and list its faults.
 
@@ -122,9 +125,10 @@ def read_record(
         events: Its entries in the journal, in order.
         thorough: Read every byte instead of inventories and ``record.json`` only.
         told_only: Ignore what the store holds beyond the journal.
+        published: Time of the last published entry: what is older and has none was never claimed.
     """
     result = Found(folder, events)
-    content = _inventory(store, result, listed, told_only=told_only)
+    content = _inventory(store, result, listed, told_only=told_only, published=published)
     if content is None:
         return result
     result.inventory = json.loads(content)
@@ -152,7 +156,9 @@ def stated(events: list[JournalEvent]) -> Mapping[str, Any] | None:
 # -- which inventory
 
 
-def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only: bool) -> bytes | None:
+def _inventory(
+    store: ObjectStore, result: Found, listed: Versions, *, told_only: bool, published: datetime | None
+) -> bytes | None:
     """Return the root inventory in force: the journal's, or a later one not journalled yet."""
     told = stated(result.events)
     current = _bytes(store, listed, result.folder.inventory)
@@ -169,15 +175,14 @@ def _inventory(store: ObjectStore, result: Found, listed: Versions, *, told_only
         content = _bytes(store, listed, key, sha512=told["inventory"])
         if content is None:
             continue
-        if (
-            not told_only
-            and current is not None
-            and follows(content, current)
-            and _sound(store, result, listed, current)
-        ):
+        later = current if current is not None and follows(content, current) else None
+        later = later if later is not None and _sound(store, result, listed, later) else None
+        unclaimed = later is not None and published is not None and would_be_published(content, later, published)
+        if later is not None and not unclaimed and not told_only:
             result.ahead = True
-            return current
-        result.add(kind, ocfl.INVENTORY, "inventory")
+            return later
+        if not unclaimed:
+            result.add(kind, ocfl.INVENTORY, "inventory")
         return content
     result.add(kind, ocfl.INVENTORY, "inventory")
     return None
@@ -221,17 +226,6 @@ def _sound(store: ObjectStore, result: Found, listed: Versions, content: bytes) 
     )
 
 
-def follows(before: bytes, after: bytes) -> bool:
-    """Whether a later inventory only adds to an earlier one."""
-    try:
-        old, new = json.loads(before), json.loads(after)
-        return len(new["versions"]) > len(old["versions"]) and all(
-            new["versions"].get(name) == version for name, version in old["versions"].items()
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return False
-
-
 # -- which version of each key
 
 
@@ -251,22 +245,21 @@ def _pin_all(store: ObjectStore, result: Found, listed: Versions, content: bytes
     digests[ocfl.DECLARATION] = hashlib.sha256(ocfl.DECLARED).hexdigest()
     digests[ocfl.INVENTORY] = hashlib.sha256(content).hexdigest()
     digests[ocfl.SIDECAR] = hashlib.sha256(ocfl.sidecar(content)).hexdigest()
+    left = begun(result.folder, result.number, listed)
     for path, digest in digests.items():
-        _pin(store, result, listed, path, digest)
-    strange = [key for key in listed if result.folder.path(key) not in digests]
-    begun = {key for key in strange if result.folder.is_in_version(result.number + 1, key)}
-    result.unfinished = bool(begun)
-    for key in strange:
-        if key not in begun:
+        _pin(store, result, listed, path, digest, left.further_heads)
+    result.unfinished = bool(left)
+    for key in listed:
+        if result.folder.path(key) not in digests and key not in left.keys:
             result.add(Kind.UNTRACKED, result.folder.path(key), "object")
 
 
-def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest: str) -> None:
+def _pin(store: ObjectStore, result: Found, listed: Versions, path: str, digest: str, further: int) -> None:
     key = result.folder.key(path)
     versions = [item for item in listed.get(key, []) if not item.marker]
     if any(item.marker for item in listed.get(key, [])):
         result.add(Kind.CHANGED, path, "marker")
-    expected = result.number if path in ocfl.HEADS else 1
+    expected = result.number + further if path in ocfl.HEADS else 1
     expected += sum(
         e.type in RESTORED and e.facts["path"] == path and e.facts["damaged"] is not None for e in result.events
     )

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -112,6 +113,7 @@ class Rebuild:
         self._in_transaction = in_transaction
         self._on_progress = on_progress
         self._thorough = thorough
+        self._published: datetime | None = None
 
     def run(self, findings: Findings) -> Rebuilt:
         """Rebuild everything that the store holds; list what is damaged and go on.
@@ -233,11 +235,18 @@ class Rebuild:
                 select(func.count()).select_from(JournalEntryRow).where(JournalEntryRow.type == EntryType.RECORD_KEPT)
             )
         folders = grouped(self._store.list(TENANTS))
+        self._published = self._last_published(result.head)
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(folders, _BATCH)):
                 self._batch(result, [(folder, items) for folder, items in batch if folder is not None], readers)
                 self._on_progress("records", result.records, max(expected or 0, result.records))
         self._missing(result)
+
+    def _last_published(self, head: Head | None) -> datetime | None:
+        """Return the time of the last published entry; None if the journal was never published."""
+        with self._database.read() as session:
+            row = session.get(JournalEntryRow, head.size - 1) if head is not None else None
+        return row.at if row is not None else None
 
     def _batch(
         self, result: Rebuilt, batch: list[tuple[RecordFolder, list[Listed]]], readers: ThreadPoolExecutor
@@ -253,7 +262,9 @@ class Rebuild:
         def read(item: _Listed) -> Found:
             folder, items = item
             told = events[folder.record_id]
-            return read_record(self._store, folder, by_key(items), told, thorough=self._thorough)
+            return read_record(
+                self._store, folder, by_key(items), told, thorough=self._thorough, published=self._published
+            )
 
         found = list(readers.map(read, due))
         if found:
@@ -265,7 +276,8 @@ class Rebuild:
     def _enter(self, session: Session, result: Rebuilt, found: Found) -> None:
         for fault in found.faults:
             result.findings.add(fault.kind, "store", fault.key, fault.detail, record=found.record_id)
-        result.findings.unfinished += found.unfinished
+        if found.unfinished:
+            result.findings.add_begun(found.record_id)
         if not found.whole:
             return
         self._nameless(session, result, found.tenant)

@@ -11,8 +11,8 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, Final
 
@@ -26,12 +26,15 @@ from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRo
 from archive.holdings.verify import put_back
 from archive.journal.types import RESTORED
 from archive.objects import layout, ocfl
+from archive.objects.begun import begun
 from archive.objects.layout import RecordFolder
 from archive.objects.port import Listed, ObjectStore
 from signing.ground.clock import Clock
+from signing.ground.errors import Refused
 
 _YOUNG: Final = timedelta(seconds=15)
 _LOOKS: Final = 4
+_PINNED: Final = ("key", "version", "size", "locked_until", "legal_hold")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Expected:
     key: str
     version: str
     size: int
+    locked_until: date | None = None
+    legal_hold: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,25 +71,32 @@ class Difference:
     detail: str
 
 
-def compare(place: RecordFolder, folder: Folder, listed: Mapping[str, list[Listed]]) -> tuple[list[Difference], bool]:
+def compare(
+    place: RecordFolder, folder: Folder, listed: Mapping[str, list[Listed]], today: date
+) -> tuple[list[Difference], bool]:
     """Return the differences in one record's folder, and whether a change was begun there. Pure."""
-    begun = folder.number + 1
+    left = begun(place, folder.number, listed)
     differences: list[Difference] = []
-    unfinished = False
     for key in sorted(listed.keys() | folder.objects.keys()):
         expected = folder.objects.get(key)
         if expected is None:
-            if place.is_in_version(begun, key):
-                unfinished = True
-            else:
+            if key not in left.keys:
                 differences.append(Difference(Kind.UNTRACKED, key, "object"))
             continue
         path = place.path(key)
-        allowed = (folder.number if path in ocfl.HEADS else 1) + folder.restored.get(path, 0)
-        ahead = path in ocfl.HEADS and place.key(ocfl.version_inventory(begun)) in listed
-        unfinished = unfinished or ahead
-        differences += _of_key(expected, listed.get(key, []), allowed + ahead)
-    return differences, unfinished
+        allowed = folder.number + left.further_heads if path in ocfl.HEADS else 1
+        differences += _of_key(expected, listed.get(key, []), allowed + folder.restored.get(path, 0))
+    if any(_is_loose(expected, listed.get(key, []), today) for key, expected in folder.objects.items()):
+        differences.append(Difference(Kind.UNGUARDED, place.root, "lock"))
+    return differences, bool(left)
+
+
+def _is_loose(expected: Expected, versions: list[Listed], today: date) -> bool:
+    """Whether the listing states a lock that ends before the day recorded."""
+    pinned = next((item for item in versions if item.version == expected.version), None)
+    if pinned is None or pinned.lock is None or expected.locked_until is None or expected.locked_until < today:
+        return False
+    return pinned.lock[0] is None or pinned.lock[0] < expected.locked_until
 
 
 def _of_key(expected: Expected, versions: list[Listed], allowed: int) -> Iterator[Difference]:
@@ -106,6 +118,8 @@ class StoreReconciliation:
 
     Args:
         in_progress: Whether a record that is not in the catalogue is being made.
+        restore: Sets the missing locks and holds of a record again; whether it did.
+        ask_locks: Whether to ask a store whose listing has no locks for each of them.
         pause: Sleeps before a second look at fresh writes.
     """
 
@@ -116,6 +130,8 @@ class StoreReconciliation:
         clock: Clock,
         *,
         in_progress: Callable[[str], bool] = lambda _record: False,
+        restore: Callable[[str, str], bool] = lambda _tenant, _record: False,
+        ask_locks: bool = False,
         pause: Callable[[float], None] = time.sleep,
         on_progress: Callable[[str, int, int | None], None] = lambda _step, _done, _total: None,
     ) -> None:
@@ -123,6 +139,8 @@ class StoreReconciliation:
         self._store = store
         self._clock = clock
         self._in_progress = in_progress
+        self._restore = restore
+        self._ask_locks = ask_locks
         self._pause = pause
         self._on_progress = on_progress
 
@@ -132,13 +150,15 @@ class StoreReconciliation:
         with self._database.read() as session:
             rows = session.execute(_pinned(session).execution_options(yield_per=2000))
             folders = ((place, list(group)) for place, group in groupby(rows, key=lambda row: folder_of(row.key)))
-            for place, items, known in _joined(grouped(self._store.list(layout.TENANTS)), folders):
+            for place, found, known in _joined(grouped(self._store.list(layout.TENANTS)), folders):
                 if place is None:
-                    _strangers(findings, items)
+                    _strangers(findings, found)
                     continue
-                seen += bool(items)
+                seen += bool(found)
+                items = self._with_locks(found)
                 folder = _folder(known) if known else None
-                if folder is None or any(compare(place, folder, by_key(items))):
+                today = self._clock().date()
+                if folder is None or any(compare(place, folder, by_key(items), today)) or self._is_free(folder):
                     self._again(findings, place)
                 self._on_progress("store", seen, None)
         return seen
@@ -147,7 +167,7 @@ class StoreReconciliation:
         """Compare both sides once more as they are now, after a pause for fresh writes."""
         record_id = place.record_id
         for look in range(_LOOKS):
-            items = list(self._store.list(place.prefix))
+            items = self._with_locks(list(self._store.list(place.prefix)))
             with self._database.read() as session:
                 folder = _now(session, record_id)
             if folder is None:
@@ -155,28 +175,57 @@ class StoreReconciliation:
                 unfinished = bool(items) and self._in_progress(record_id)
                 differences = [] if unfinished else differences
             else:
-                differences, unfinished = compare(place, folder, by_key(items))
+                differences, unfinished = compare(place, folder, by_key(items), self._clock().date())
+                if self._is_free(folder):
+                    differences.append(Difference(Kind.UNGUARDED, place.root, "hold"))
             newest = max((item.modified_at for item in items), default=None)
             if not differences or newest is None or self._clock() - newest > _YOUNG or look == _LOOKS - 1:
                 break
             self._pause(2)
-        findings.unfinished += unfinished
+        if unfinished:
+            findings.add_begun(record_id)
+        loose = any(one.kind is Kind.UNGUARDED for one in differences)
+        restored = loose and self._restore(place.tenant, record_id)
         for one in differences:
-            findings.add(one.kind, "store", one.key, one.detail, record=record_id)
+            done = restored and one.kind is Kind.UNGUARDED
+            findings.add(one.kind, "store", one.key, one.detail, record=record_id, done=done)
+
+    def _with_locks(self, items: list[Listed]) -> list[Listed]:
+        """Add what the store states of each lock, if it is asked for and the listing has none."""
+        if not self._ask_locks:
+            return items
+        asked = (item for item in items if item.lock is None and not item.marker)
+        locks = {(item.key, item.version): self._store.stat(item.key, item.version).locked_until for item in asked}
+        return [
+            replace(item, lock=(locks[item.key, item.version],)) if (item.key, item.version) in locks else item
+            for item in items
+        ]
+
+    def _is_free(self, folder: Folder) -> bool:
+        """Whether the store lacks a hold that the catalogue claims; such objects are few."""
+        for one in folder.objects.values():
+            try:
+                if one.legal_hold and not self._store.stat(one.key, one.version).legal_hold:
+                    return True
+            except Refused as error:
+                if error.code != "object_missing":
+                    raise
+        return False
 
 
 def _pinned(session: Session) -> Select[Any]:
     """Select every object that the catalogue pins, in the order of keys as a store lists them."""
-    forms = select(
-        RepresentationRow.record_id, RepresentationRow.key, RepresentationRow.version, RepresentationRow.size
-    )
-    rest = select(StoredFileRow.record_id, StoredFileRow.key, StoredFileRow.version, StoredFileRow.size)
-    every = union_all(forms, rest).subquery()
+    every = union_all(
+        *(
+            select(table.record_id, table.key, table.version, table.size, table.locked_until, table.legal_hold)
+            for table in (RepresentationRow, StoredFileRow)
+        )
+    ).subquery()
     order: Any = every.c.key
     if session.get_bind().dialect.name == "postgresql":
         order = order.collate("C")
     return (
-        select(every.c.key, every.c.version, every.c.size, RecordRow.ocfl_version)
+        select(*(every.c[name] for name in _PINNED), RecordRow.ocfl_version)
         .join(RecordRow, RecordRow.id == every.c.record_id)
         .order_by(order)
     )
@@ -205,8 +254,12 @@ def _joined(
 
 
 def _folder(rows: list[Any]) -> Folder:
-    objects = {row.key: Expected(row.key, row.version, row.size) for row in rows}
+    objects = {row.key: _expected(row) for row in rows}
     return Folder(rows[0].ocfl_version, objects, {})
+
+
+def _expected(row: Any) -> Expected:
+    return Expected(*(getattr(row, name) for name in _PINNED))
 
 
 def _now(session: Session, record_id: str) -> Folder | None:
@@ -216,8 +269,9 @@ def _now(session: Session, record_id: str) -> Folder | None:
     again = restored(session, record_id)
     objects: dict[str, Expected] = {}
     for table in (RepresentationRow, StoredFileRow):
-        for one in session.execute(select(table.key, table.version, table.size).where(table.record_id == record_id)):
-            objects[one.key] = Expected(one.key, one.version, one.size)
+        columns = (getattr(table, name) for name in _PINNED)
+        for one in session.execute(select(*columns).where(table.record_id == record_id)):
+            objects[one.key] = _expected(one)
     return Folder(row.ocfl_version, objects, again)
 
 

@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
-from archive.custody.rebuild.records import follows
 from archive.custody.replica.transfer import Fetched, Source, running
 from archive.custody.replica.versions import rows_of
 from archive.database.engine import Database
@@ -30,6 +29,7 @@ from archive.journal.sequencer import Ledger
 from archive.journal.types import CHANGES, EntryType
 from archive.model.states import RecordState
 from archive.objects import fixity, ocfl
+from archive.objects.begun import follows
 from archive.objects.layout import RecordFolder, record_folder
 from archive.objects.ocfl import HEADS, Role
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, lock_missing

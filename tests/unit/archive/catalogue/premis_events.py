@@ -27,6 +27,9 @@ TOLD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("HoldRecovered", {"hold": "h", "statement": "ee", "until": None}),
     ("ReleaseRecovered", {"hold": "h", "statement": "ff", "ended": "expired"}),
     ("RecordRecomputed", {"revision": 4, "record": "cc", "inventory": "dd"}),
+    ("ChangeAbandoned", {"revision": 1, "version": 3, "abandoned": ["ee"], "record": "cc", "inventory": "dd"}),
+    ("GuardsRestored", {"locks": 9, "holds": 0, "retain_until": "2027-04-16"}),
+    ("VerdictCorrected", {"entry": 18, "accused": "altered", "verdict": "intact", "checks": 9}),
 )
 AT = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 

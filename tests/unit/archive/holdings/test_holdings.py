@@ -20,11 +20,12 @@ from archive.catalogue import rows as catalogue
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow, RevisionRow, TenantRow, VerificationRow
 from archive.holdings import keep as keeping
+from archive.holdings.checks import Aspect, Check
 from archive.holdings.describe import describe
 from archive.holdings.keep import Kept, keep
 from archive.holdings.open import open_form
 from archive.holdings.stores import Stores
-from archive.holdings.verify import Check, verify
+from archive.holdings.verify import verify
 from archive.journal.sequencer import Ledger
 from archive.model.description_fields import Description
 from archive.model.identifiers import new_id
@@ -476,7 +477,9 @@ def test_a_foreign_file_and_a_shorter_lock_are_found_out(stores: Stores, kept: s
     path = object_path(root, kept) / "v1/content/original/original.pdf"
     state = path.stat()
     os.utime(path, (0, 0))
-    assert verify(stores, "demo", kept).verdict is Fixity.ALTERED
+    found = verify(stores, "demo", kept)
+    assert (found.verdict, found.of(Aspect.CUSTODY)) == (Fixity.INTACT, Fixity.MISSING), "no byte changed"
+    assert entries_of(stores.database, kept)[-1]["facts"]["custody"] == "missing"
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert verify(stores, "demo", kept).verdict is Fixity.INTACT
 
@@ -502,6 +505,7 @@ def test_the_seal_is_judged_on_checked_bytes(stores: Stores, kept: str) -> None:
         "name": "Cachet",
         "verdict": "unverifiable",
         "detail": "Autorité inconnue.",
+        "aspect": "content",
     }
 
 

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RepresentationRow
 from archive.holdings.describe import describe
+from archive.holdings.guards import HOLD, LOCKS
 from archive.holdings.keep import Kept, keep
 from archive.holdings.open import open_form
+from archive.holdings.restore_guards import restore_guards
 from archive.holdings.verify import verify
 from archive.model.settings import S3Store
 from archive.objects.fixity import Fixity
@@ -153,9 +155,11 @@ def test_a_hold_that_somebody_lifted_in_the_store_is_found_out(
         session.get_one(RepresentationRow, (record, "original")).legal_hold = True
     assert verdicts(world, record)["Original"][0] is Fixity.INTACT
     server.client().disable_object_legal_hold(settings.bucket, row.key, version_id=row.version)
-    verdict, detail = verdicts(world, record)["Original"]
-    assert verdict is Fixity.ALTERED
-    assert "gel" in detail
+    found = verdicts(world, record)
+    assert found["Original"][0] is Fixity.INTACT, "no byte changed"
+    verdict, detail = found[HOLD]
+    assert verdict is Fixity.MISSING
+    assert "original/original.pdf" in detail
 
 
 def test_a_lock_that_somebody_shortened_is_found_out(
@@ -171,6 +175,11 @@ def test_a_lock_that_somebody_shortened_is_found_out(
     tags = Tags.new_object_tags()
     tags["chartrier-retain-until"] = (utc_now().date() + timedelta(1)).isoformat()
     server.client().set_object_tags(settings.bucket, row.key, tags, version_id=row.version)
-    verdict, detail = verdicts(world, record)["Original"]
-    assert verdict is Fixity.ALTERED
-    assert "verrou" in detail
+    found = verdicts(world, record)
+    assert found["Original"][0] is Fixity.INTACT, "no byte changed"
+    verdict, detail = found[LOCKS]
+    assert verdict is Fixity.MISSING
+    assert "original/original.pdf" in detail
+    assert restore_guards(world.stores, "demo", record)
+    assert verdicts(world, record)[LOCKS][0] is Fixity.INTACT
+    assert world.store.stat(row.key, row.version).locked_until == row.locked_until

@@ -12,7 +12,7 @@ from typing import assert_never
 
 import pytest
 
-from archive.custody.rebuild.rows import _changes
+from archive.custody.rebuild.rows import changes_of
 from archive.custody.replica.sync import FOLLOWED as COPIED
 from archive.evidence import verify
 from archive.journal.effects import IndexEffect, Premis, RebuildEffect, ReplicaEffect, Sentence, Subject
@@ -106,8 +106,8 @@ def test_only_what_restates_a_record_that_was_kept_makes_a_revision() -> None:
         "retention": {"starts_on": None, "ends_on": None},
         "access": {"communicable_on": None},
     }
-    revisions = {one for one in EntryType if _changes(one, form, form) is not None}
-    assert revisions == set(CHANGES) - set(KEPT)
+    revisions = {one for one in EntryType if changes_of(one, form, form) is not None}
+    assert revisions == set(CHANGES) - set(KEPT) - {EntryType.CHANGE_ABANDONED}
 
 
 def of_rebuild(effect: RebuildEffect) -> Subject | None:
@@ -118,7 +118,7 @@ def of_rebuild(effect: RebuildEffect) -> Subject | None:
             return Subject.REGISTER
         case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE | RebuildEffect.RESTORE:
             return Subject.RECORD
-        case RebuildEffect.RECOMPUTE:
+        case RebuildEffect.RECOMPUTE | RebuildEffect.ABANDON:
             return Subject.RECORD
         case RebuildEffect.HOLD | RebuildEffect.RELEASE:
             return Subject.RECORD
