@@ -284,6 +284,7 @@ def validate(path: Path, trusted: Trusted | Sequence[bytes], at: datetime) -> Si
             fetched, and the system's list is not used.
         at: The moment of judgement.
     """
+    from pyhanko.pdf_utils.crypt import AuthStatus
     from pyhanko.pdf_utils.reader import PdfFileReader
 
     from signing.pdf_findings import Material, doubt
@@ -292,7 +293,7 @@ def validate(path: Path, trusted: Trusted | Sequence[bytes], at: datetime) -> Si
     try:
         with path.open("rb") as file:
             reader = PdfFileReader(file, strict=True)
-            if reader.encrypted:
+            if reader.encrypted and reader.decrypt("").status is AuthStatus.FAILED:
                 return SignatureReport.of((doubt("", "encrypted"),))
             return SignatureReport.of(_findings(reader, Material.of(given), at))
     except Exception:  # noqa: BLE001 - whatever a foreign file does to the parser is a doubt, never a pass

@@ -9,36 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from asn1crypto import parser
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESFailure, AdESIndeterminate
-from pyhanko.sign.diff_analysis import (
-    CatalogModificationRule,
-    DiffResult,
-    DocInfoRule,
-    DSSCompareRule,
-    FormUpdatingRule,
-    MetadataUpdateRule,
-    ModificationLevel,
-    ObjectStreamRule,
-    SigFieldCreationRule,
-    SigFieldModificationRule,
-    StandardDiffPolicy,
-    XrefStreamRule,
-)
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from signing.chains import readable_name
+from signing.chains import Purpose, chain_fault, readable_name
+from signing.pdf_changes import COMPLETED, SIGNATURES_ONLY
 from signing.reasons import sentence
 from signing.timestampers.rfc3161 import TokenReport, verify_token
 from signing.trust import Trusted
@@ -69,20 +59,9 @@ _REASONS = {
     AdESIndeterminate.CRYPTO_CONSTRAINTS_FAILURE_NO_POE: "weak_algorithm",
 }
 
-_HARMLESS: tuple[type[Any], ...] = (
-    DocInfoRule,
-    XrefStreamRule,
-    ObjectStreamRule,
-    DSSCompareRule,
-    MetadataUpdateRule,
-)
-_FIELDS: tuple[type[Any], ...] = (SigFieldCreationRule, SigFieldModificationRule)
-_CATALOG: type[Any] = CatalogModificationRule
-_SIGNATURES_ONLY = StandardDiffPolicy(
-    global_rules=[_CATALOG(), *(rule().as_qualified(ModificationLevel.LTA_UPDATES) for rule in _HARMLESS)],
-    form_rule=FormUpdatingRule(field_rules=[rule() for rule in _FIELDS]),
-)
-"""pyHanko's own policy, but no field other than a signature may be filled in."""
+
+_END: Final = re.compile(rb"startxref\s+[0-9]+\s+%%EOF\s*\Z")
+_LONGEST_END: Final = 2048
 
 
 @dataclass(frozen=True)
@@ -133,10 +112,10 @@ class SignatureJudge:
         """Judge the bytes, then the seal on them, then later changes, then the signer."""
         stamp_only = self._signature.sig_object_type == "/DocTimeStamp"
         if stamp_only:
-            status: Any = validate_pdf_timestamp(self._signature, self._context(self._at))
+            status: Any = validate_pdf_timestamp(self._signature, self._context(self._at), diff_policy=COMPLETED)
         else:
             moment = self._context(self._stamped or self._at)
-            status = validate_pdf_signature(self._signature, moment, self._context(self._at))
+            status = validate_pdf_signature(self._signature, moment, self._context(self._at), diff_policy=COMPLETED)
         verdict, reason = self._verdict(status)
         certificate = x509.load_der_x509_certificate(self._signature.signer_cert.dump())
         claimed = status.timestamp if stamp_only else self._signature.self_reported_timestamp
@@ -162,10 +141,28 @@ class SignatureJudge:
         if self._stamp is not None and self._stamp.verdict is Verdict.INVALID:
             return Verdict.INDETERMINATE, "token_invalid"
         if not status.trusted:
-            return Verdict.INDETERMINATE, _REASONS.get(status.trust_problem_indic, "untrusted_chain")
+            return Verdict.INDETERMINATE, self._distrust(status)
         if not getattr(status, "seed_value_ok", True):
             return Verdict.INDETERMINATE, "constraints"
         return Verdict.VALID, "ok"
+
+    def _distrust(self, status: Any) -> str:
+        """Return why the signer is not trusted; lacking revocation data is not lacking trust."""
+        reason = _REASONS.get(status.trust_problem_indic, "untrusted_chain")
+        if reason not in {"untrusted_chain", "revocation_unknown"}:
+            return reason
+        load = x509.load_der_x509_certificate
+        signer, moment = load(self._signature.signer_cert.dump()), self._stamped or self._at
+        others = [load(c.dump()) for c in (*self._signature.other_embedded_certs, *self._material.intermediates)]
+        others += [load(c.dump()) for c in self._archived()]
+        stamps = self._signature.sig_object_type == "/DocTimeStamp"
+        purpose = Purpose.TIME_STAMPS if stamps else Purpose.DOCUMENTS
+        fault = chain_fault(signer, others, [load(der) for der in self._material.roots], moment, purpose=purpose)
+        return "revocation_unknown" if fault is None else fault
+
+    def _archived(self) -> list[Any]:
+        store = self._security_store()
+        return list(store.load_certs()) if store is not None else []
 
     def _changed(self, status: Any) -> tuple[Verdict, str] | None:
         """Judge the bytes outside the signature; None when there are none or they are harmless."""
@@ -185,13 +182,15 @@ class SignatureJudge:
         level = status.modification_level
         if level is None or level is ModificationLevel.OTHER or getattr(status, "docmdp_ok", None) is False:
             return Verdict.INVALID, "changed_after_signing"
+        if not self._ends_with_a_revision():
+            return Verdict.INDETERMINATE, "partial_coverage"
         if level > ModificationLevel.LTA_UPDATES and not self._only_signatures_follow():
             return Verdict.INDETERMINATE, "completed_later"
         return None
 
     def _only_signatures_follow(self) -> bool:
         """Whether later revisions only add signatures; each of these is judged by itself."""
-        result = _SIGNATURES_ONLY.review_file(self._reader, self._signature.signed_revision)
+        result = SIGNATURES_ONLY.review_file(self._reader, self._signature.signed_revision)
         return isinstance(result, DiffResult)
 
     def _hole_is_the_signature(self) -> bool:
@@ -217,6 +216,13 @@ class SignatureJudge:
         *_, start, length = (int(n) for n in self._signature.byte_range)
         self._reader.stream.seek(start + length)
         return bytes(self._reader.stream.read(64))
+
+    def _ends_with_a_revision(self) -> bool:
+        """Whether nothing but white space follows the last revision."""
+        stream = self._reader.stream
+        stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, stream.tell() - _LONGEST_END))
+        return _END.search(stream.read()) is not None
 
     def _context(self, moment: datetime) -> ValidationContext:
         options: dict[str, Any] = {

@@ -20,7 +20,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 from pikepdf import Name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
@@ -80,9 +80,12 @@ def issue(
     *,
     authority: bool = False,
     stamps: bool = False,
+    rsa_key: bool = False,
+    crl_url: str = "",
+    ocsp_url: str = "",
 ) -> Identity:
     # The time-stamper that pyHanko ships for tests knows RSA only.
-    key = rsa.generate_private_key(65537, 2048) if stamps else ec.generate_private_key(ec.SECP256R1())
+    key = rsa.generate_private_key(65537, 2048) if stamps or rsa_key else ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "FR"),
@@ -104,7 +107,11 @@ def issue(
         ),
         False,
     )
-    usage |= {"key_cert_sign": True} if authority else {"digital_signature": True, "content_commitment": True}
+    usage |= (
+        {"key_cert_sign": True, "crl_sign": True}
+        if authority
+        else {"digital_signature": True, "content_commitment": True}
+    )
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -117,6 +124,12 @@ def issue(
         .add_extension(x509.KeyUsage(**usage), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+    if crl_url:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    if ocsp_url:
+        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp_url))
+        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
     if stamps:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
     return Identity(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
@@ -315,7 +328,7 @@ def make_documents(pki: Pki, other: Pki) -> dict[str, tuple[bytes, set[str]]]:
         ),
         "forged/bytes-after.pdf": (signed + b"% and more\n", FORGED),
         "forged/truncated.pdf": (signed[:-200], FORGED),
-        "forged/encrypted.pdf": (encrypted(signed), {"indeterminate"}),
+        "forged/encrypted.pdf": (encrypted(signed), {"invalid"}),
         "forged/garbage.pdf": (
             b"%PDF-1.7\n" + bytes(range(256)) * 40 + b"/ByteRange [0 1 2 3]",
             {"indeterminate"},
