@@ -267,19 +267,20 @@ def list_deposits(
         200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}},
         404: examples.NOT_FOUND,
         406: examples.problem("Ni JSON ni PDF.", "not_acceptable"),
+        409: examples.problem("Le journal contredit la base : rien n’est signé.", "journal_contradicts"),
+        503: examples.problem("Rien d’autre que la base ne connaît ce dépôt.", "receipt_waits"),
     },
 )
 def get_receipt(deposit_id: str, request: Request, caller: Reader, system: Assembled) -> Response:
     """Signé par le service : en JSON (une note C2SP), ou en PDF/A d’une page avec un code QR."""
-    from api.views.receipts import receipt_json
+    from api.views.receipts import printed_receipt, receipt_json
 
     wanted = accepted(request, ("application/json", "application/pdf"))
-    receipt = receipt_json(system, caller.tenant, deposit_id if is_id(deposit_id) else "")
+    known = deposit_id if is_id(deposit_id) else ""
     if wanted == "application/json":
-        return JSONResponse(receipt, headers={"Vary": "Accept"})
-    from api.views.receipt_pdf import receipt_pdf
-
-    content = receipt_pdf(receipt, public_url=request.app.state.public_url, language=preferred_language(request))
+        return JSONResponse(receipt_json(system, caller.tenant, known), headers={"Vary": "Accept"})
+    public_url, language = request.app.state.public_url, preferred_language(request)
+    content = printed_receipt(system, caller.tenant, known, public_url=public_url, language=language)
     name = f"recepisse-{deposit_id}.pdf"
     headers = {"Vary": "Accept", "Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="application/pdf", headers=headers)

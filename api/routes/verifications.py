@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -60,7 +62,8 @@ async def verify_file(request: Request, system: Assembled) -> Response:
     try:
         caller = await run_in_threadpool(current_caller, request)
         tenant = caller.tenant if caller is not None and caller.may("record:read") else None
-        finding = await run_in_threadpool(judge, system, upload.spool.path, upload.spool.digests.sha256, tenant)
+        told = partial(judge, public_url=request.app.state.public_url)
+        finding = await run_in_threadpool(told, system, upload.spool.path, upload.spool.digests.sha256, tenant)
     finally:
         upload.spool.discard()
     return JSONResponse(Finding.model_validate(finding).model_dump())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
+import typst
 from sqlalchemy import select
 
 from api.views.headline import About, SubjectKind, check, finding
+from api.views.receipt_pdf import MEMBERS, VERSION, PrintedPage, receipt_pdf
+from api.views.receipts import printed_page
 from archive.catalogue.tenant_register import names_of
 from archive.database.alarms import alarmed
 from archive.database.tables import JournalEntryRow
@@ -22,7 +26,7 @@ from archive.objects.fixity import Fixity
 from ingestion.reception.receipts import Receipts
 from ingestion.tables import DepositRow
 from signing.ground.canonical import parse_canonical
-from signing.ground.errors import ChartrierError, Corrupt
+from signing.ground.errors import ChartrierError, Corrupt, Refused
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -43,10 +47,20 @@ _SAID: Final = {
     "entry_agrees": "Sa ligne du journal dit la même chose.",
     "older": "Il est d’une version ancienne, et le dépôt n’a pas pu être relu.",
     "kept_agrees": "Ce que nous gardons dit la même chose.",
+    "page": "La page est, octet pour octet, celle que nous donnons.",
+    "page_older": "La page a été composée par une autre version : ne vous fiez qu’au texte signé ci-dessus.",
+    "page_told": "Son titre, son déposant ou son adresse ne sont pas ceux que nous connaissons.",
+    "page_changed": "La page a été changée : ne vous fiez qu’au texte signé ci-dessus.",
     "kept_differs": "Ce que nous gardons dit autre chose.",
 }
-_NAMES: Final = {"signature": "Signature du récépissé", "journal": "Journal", "content": "Nom, date et empreintes"}
+_NAMES: Final = {
+    "signature": "Signature du récépissé",
+    "journal": "Journal",
+    "content": "Nom, date et empreintes",
+    "page": "Page imprimée",
+}
 _FAULTS: Final[tuple[type[Exception], ...]] = (*verify.FAULTS, RecursionError)
+_TYPESETTING: Final[tuple[type[Exception], ...]] = (*_FAULTS, typst.TypstError)
 _SIGNED_BY: Final = "\n\u2014 {origin} "
 
 
@@ -68,22 +82,26 @@ def receipt_in(content: bytes) -> dict[str, Any] | None:
     return carried if is_receipt else None
 
 
-def judge_receipt(system: System, carried: Mapping[str, Any], more: list[dict[str, str]]) -> dict[str, Any]:
+def judge_receipt(
+    system: System, carried: Mapping[str, Any], *, printed: bytes | None = None, public_url: str = ""
+) -> dict[str, Any]:
     """Judge a receipt by its signature, and by the journal of today.
 
     Args:
         carried: From ``receipt_in``.
-        more: Further checks, of the page on which it was printed.
+        printed: The PDF to which it was attached.
     """
     signature, told = _signature(system, carried)
     checks = [signature]
     if told is not None:
         with acting_for(EVERYTHING):  # who holds a receipt knows all that is said of it
             checks += _Told(system, told, carried.get("entry")).checks()
+            if printed is not None:
+                checks.append(_page(system, told, carried, printed, public_url))
     shown = (
         {name: told[name] for name in ("deposit", FILENAME, TENANT_NAME, "received_at", "sha-256")} if told else None
     )
-    return finding(SubjectKind.RECEIPT, checks + more, receipt=shown)
+    return finding(SubjectKind.RECEIPT, checks, receipt=shown)
 
 
 def _signature(system: System, carried: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None]:
@@ -93,11 +111,39 @@ def _signature(system: System, carried: Mapping[str, Any]) -> tuple[dict[str, st
     if ours not in carried["note"]:
         return check(About.RECEIPT, name, Fixity.UNVERIFIABLE, _SAID["not_ours"]), None
     try:
-        told = verify.read_receipt(json.dumps(dict(carried)).encode(), system.log_key.vkey)
+        kept = {name: value for name, value in carried.items() if name in MEMBERS}
+        told = verify.read_receipt(json.dumps(kept).encode(), system.log_key.vkey)
         Stated.of(told)
     except _FAULTS:
         return check(About.RECEIPT, name, Fixity.ALTERED, _SAID["not_the_text"]), None
     return check(About.RECEIPT, name, Fixity.INTACT, _SAID["signed"]), told
+
+
+def _page(
+    system: System, told: Mapping[str, Any], carried: Mapping[str, Any], printed: bytes, public_url: str
+) -> dict[str, str]:
+    """Typeset the page again, as we would and as it says, and compare the bytes."""
+    stated = carried["page"] if isinstance(carried.get("page"), dict) else {}
+    names = {field.name for field in fields(PrintedPage)}
+    language = "en" if stated.get("language") == "en" else "fr"
+    try:
+        with system.database.read() as session:
+            row = session.get(DepositRow, told["deposit"])
+        tenant = row.tenant_id if row is not None else ""
+        ours = printed_page(system, tenant, str(told["deposit"]), public_url=public_url, language=language)
+    except Refused:
+        ours = None
+    if ours is not None and receipt_pdf(carried, ours) == printed:
+        return check(About.PAGE, _NAMES["page"], Fixity.INTACT, _SAID["page"])
+    if stated.get("version") != VERSION:
+        return check(About.PAGE, _NAMES["page"], Fixity.UNVERIFIABLE, _SAID["page_older"])
+    try:
+        as_it_says = receipt_pdf(carried, PrintedPage(**{name: stated[name] for name in names}))
+    except _TYPESETTING:
+        as_it_says = b""
+    if as_it_says == printed and stated["probative"] in {False, system.signer.probative}:
+        return check(About.PAGE, _NAMES["page"], Fixity.UNVERIFIABLE, _SAID["page_told"])
+    return check(About.PAGE, _NAMES["page"], Fixity.ALTERED, _SAID["page_changed"])
 
 
 class _Told:

@@ -131,11 +131,14 @@ class DepositPlan(BaseModel):
 
 
 class Receipt(BaseModel):
-    """A signed receipt: the note's text is the canonical JSON of ``receipt``."""
+    """A signed receipt and what checks it; the note's text is the canonical JSON of ``receipt``."""
 
     receipt: JsonObject
     note: str
     state: Literal["sequenced", "published"] = "sequenced"
+    key: str = Field(description="La clé du journal ; à comparer avec une clé reçue par une autre voie.")
+    entry: str = Field(description="La ligne du journal, octet pour octet.")
+    proof: str | None = Field(description="Sa preuve d’inclusion (C2SP tlog-proof), une fois publiée.")
 
 
 class Match(BaseModel):

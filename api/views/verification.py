@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.views.headline import About, SubjectKind, check, finding, seal_checks, signature_checks
 from api.views.receipt_check import LONGEST, judge_receipt, receipt_in
+from api.views.receipt_pdf import ATTACHED
 from api.views.record import checkpoint_over
 from api.views.trust import trust_file_of
 from archive.database.tables import RecordRow, RepresentationRow
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from ingestion.assembly import System
 
 
+_PRINTED: Final = 4 << 20
+"""A printed receipt is never larger."""
 _SAID: Final = {
     "bytes": "Ces octets sont, un à un, ceux qui sont conservés ici.",
     "published": "L’entrée est sous un scellement signé et horodaté du journal.",
@@ -80,13 +83,14 @@ def signature_report(system: System, path: Path) -> dict[str, Any]:
 # --- a file that anybody sends --------------------------------------------------------------------
 
 
-def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[str, Any]:
+def judge(system: System, path: Path, sha256: str, tenant: str | None, *, public_url: str = "") -> dict[str, Any]:
     """Verify a file that somebody sends: evidence bundle, bytes of a record, PDF or other.
 
     Args:
         tenant: The tenant of a caller with ``record:read``. None for anybody else: the answer then
             holds the verdict, the dates and the seal, and a title only where the law already lets
             everybody read the record.
+        public_url: Address of the service, as printed receipts show it.
     """
     if zipfile.is_zipfile(path):
         bundle = _judge_bundle(system, path)
@@ -94,17 +98,35 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None) -> dict[s
             return bundle
     with path.open("rb") as source:
         start = source.read(LONGEST + 1)
-    receipt = receipt_in(start)
-    if receipt is not None:
-        return judge_receipt(system, receipt, [])
-    signatures = signature_report(system, path) if start[:1024].lstrip().startswith(b"%PDF") else None
+    is_pdf = start[:1024].lstrip().startswith(b"%PDF")
     # An anonymous caller belongs to no tenant, so all are searched; the answer is a verdict and
     # dates (see ``_known``).
+    with acting_for(EVERYTHING), system.database.read() as session:
+        kept = _holder(session, sha256, tenant) is not None
+    if not kept:
+        receipt = _attached(system, path) if is_pdf else receipt_in(start)
+        if receipt is not None:
+            return judge_receipt(system, receipt, printed=path.read_bytes() if is_pdf else None, public_url=public_url)
+    signatures = signature_report(system, path) if is_pdf else None
     with acting_for(EVERYTHING), system.database.read() as session:
         record = _holder(session, sha256, tenant)
         if record is not None:
             return _known(session, system, record, tenant, signatures)
     return _unknown(signatures)
+
+
+def _attached(system: System, path: Path) -> dict[str, Any] | None:
+    """Return the receipt that is attached to a PDF of ours, small as it is; else None."""
+    from ingestion.tools.sandbox import ToolFailed
+
+    if path.stat().st_size > _PRINTED:
+        return None
+    try:
+        asked = {"name": ATTACHED, "longest": LONGEST}
+        text = system.sandbox.call("pdf_attachment", asked, {"received": path})["text"]
+    except ToolFailed:
+        return None
+    return receipt_in(text.encode()) if text is not None else None
 
 
 def _holder(session: Session, sha256: str, tenant: str | None) -> RecordRow | None:

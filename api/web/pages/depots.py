@@ -26,7 +26,7 @@ from api.web.faults import Fault, in_words
 from api.web.home_page import home_page
 from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
-from archive.database.tables import RecordRow, TenantRow
+from archive.database.tables import RecordRow
 from archive.model.description_fields import DescriptionField, Spot, fields_on
 from ingestion.deposits.queries import find, incomplete, newest
 from ingestion.deposits.states import DepositState
@@ -187,20 +187,21 @@ def receipt(
     request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
 ) -> Response:
     """Show the receipt as a page that prints on one sheet."""
+    from api.views.receipts import printed_page, receipt_json
+
     system = system_of(request)
-    with in_language(request), system.database.read() as session:
-        row = find(session, person.tenant, deposit_id)
-        tenant = session.get(TenantRow, row.tenant_id)
+    told = receipt_json(system, person.tenant, deposit_id)["receipt"]
+    language = preferred_language(request)
+    page = printed_page(system, person.tenant, deposit_id, public_url=request.app.state.public_url, language=language)
+    with in_language(request):
         return pages_of(request).answer(
             request,
             "recepisse.html",
             tab="depots",
             help_anchor="recepisse",
             json_href=f"/api/v1/deposits/{deposit_id}/receipt",
-            deposit=view(session, row, translate=translated),
-            tenant=tenant.name if tenant is not None else row.tenant_id,
-            depositor=person.name if row.agent == person.agent else None,
-            probative=system.signer.probative,
+            receipt=told,
+            page=page,
         )
 
 
@@ -209,12 +210,10 @@ def receipt_pdf(
     request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]
 ) -> Response:
     """Deliver the receipt as one PDF/A page with its QR code."""
-    from api.views.receipt_pdf import receipt_pdf as typeset
-    from api.views.receipts import receipt_json
+    from api.views.receipts import printed_receipt
 
-    body = receipt_json(system_of(request), person.tenant, deposit_id)
-    language = preferred_language(request)
-    content = typeset(body, public_url=request.app.state.public_url, language=language)
+    public_url, language = request.app.state.public_url, preferred_language(request)
+    content = printed_receipt(system_of(request), person.tenant, deposit_id, public_url=public_url, language=language)
     headers = {"Content-Disposition": attachment(f"recepisse-{deposit_id}.pdf")}
     return Response(content, media_type="application/pdf", headers=headers)
 

@@ -53,7 +53,8 @@ def _judge(request: Request, uploads: list[Upload]) -> Response:
         upload = uploads[0]
         person = current_person(request)
         tenant = person.tenant if person is not None and person.may("record:read") else None
-        finding = judge(system_of(request), upload.spool.path, upload.spool.digests.sha256, tenant)
+        sha256, public_url = upload.spool.digests.sha256, request.app.state.public_url
+        finding = judge(system_of(request), upload.spool.path, sha256, tenant, public_url=public_url)
         return _page(request, finding=finding, filename=upload.filename, upload=upload)
     except Refused as error:
         with in_language(request):

@@ -15,6 +15,7 @@ FUNCTIONS: Final = {
     "page_image": f"{_HERE}.render:page_image",
     "pdf_prepare_seal": f"{_HERE}.signatures:pdf_prepare_seal",
     "pdf_signatures": f"{_HERE}.signatures:pdf_signatures",
+    "pdf_attachment": f"{_HERE}.signatures:pdf_attachment",
     "verify_bundle": f"{_HERE}.bundle:verify_bundle",
     "engine_version": f"{_HERE}.recognise:engine_version",
     "misbehave": f"{_HERE}.misbehave:misbehave",
@@ -31,5 +32,6 @@ WARM: Final = {
     "page_image": f"{_HERE}.render:warm",
     "pdf_prepare_seal": f"{_HERE}.signatures:warm",
     "pdf_signatures": f"{_HERE}.signatures:warm",
+    "pdf_attachment": f"{_HERE}.signatures:warm",
 }
 """Name -> function that loads modules once, before all children of that name are forked."""

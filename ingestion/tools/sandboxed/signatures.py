@@ -59,3 +59,17 @@ def pdf_prepare_seal(job: Job) -> dict[str, Any]:
     except Refused as error:
         raise Rejected(error.code, str(error)) from error
     return prepared.as_json()
+
+
+def pdf_attachment(job: Job) -> dict[str, Any]:
+    """Return the text of the attachment ``name`` of ``received``; None if there is none."""
+    import pikepdf
+
+    longest = int(job.arguments["longest"])
+    try:
+        with pikepdf.open(job.inputs["received"]) as document:
+            found = document.attachments.get(job.arguments["name"])
+            content = found.get_file().read_bytes() if found is not None else b""
+    except (pikepdf.PdfError, ValueError, KeyError) as error:
+        raise Rejected("unreadable", str(error)) from error
+    return {"text": content.decode(errors="replace") if 0 < len(content) <= longest else None}

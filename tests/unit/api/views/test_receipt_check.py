@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text, update
 
 from api.views.headline import headline
-from api.views.receipts import receipt_json
+from api.views.receipt_pdf import ATTACHED, receipt_pdf
+from api.views.receipts import printed_page, receipt_json
 from api.views.verification import judge
 from archive.database.alarms import open_alarms
 from archive.database.tables import JournalEntryRow
@@ -30,7 +33,8 @@ from tests.holdings import lose_database, receive, system_at
 def judged(system: System, folder: Path, content: bytes) -> dict[str, Any]:
     path = folder / "sent"
     path.write_bytes(content)
-    return judge(system, path, hashlib.sha256(content).hexdigest(), None)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return judge(system, path, sha256, None, public_url="https://archives.example")
 
 
 def verdicts(found: dict[str, Any]) -> list[str]:
@@ -146,6 +150,50 @@ def test_a_receipt_of_an_entry_that_a_rebuild_made_again_is_intact(system: Syste
     with again.database.read() as session:
         assert open_alarms(session) == []
     again.close()
+
+
+def printed(system: System, deposit: str, **page: Any) -> bytes:
+    told = receipt_json(system, "demo", deposit)
+    ours = printed_page(system, "demo", deposit, public_url="https://archives.example", language="fr")
+    return receipt_pdf(told, replace(ours, **page))
+
+
+def test_our_printed_receipt_is_ours_and_a_changed_page_is_not(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1", title="Délibération n° 12")
+    early = printed(system, deposit.id)
+    system.publisher.publish()
+    for content in (early, printed(system, deposit.id), printed(system, deposit.id, language="en")):
+        found = judged(system, tmp_path, content)
+        assert (found["kind"], found["verdict"]) == ("receipt", "intact"), found
+        assert found["receipt"]["filename"] == "k1.pdf"
+    for page in ({"title": "Facture"}, {"depositor": "Une autre"}, {"public_url": "https://ailleurs.example"}):
+        found = judged(system, tmp_path, printed(system, deposit.id, **page))
+        assert (found["verdict"], found["because"]) == ("unverifiable", ["Page imprimée"]), page
+    found = judged(system, tmp_path, printed(system, deposit.id, probative=True))
+    assert (found["verdict"], found["because"]) == ("altered", ["Page imprimée"])
+    with pikepdf.open(io.BytesIO(early)) as document:
+        document.docinfo["/Subject"] = "?"
+        document.save(tmp_path / "changed.pdf")
+    found = judged(system, tmp_path, (tmp_path / "changed.pdf").read_bytes())
+    assert (found["kind"], found["verdict"]) == ("receipt", "altered")
+    assert headline(found)[1][0] == "bad"
+
+
+def test_a_receipt_attached_to_something_else_lends_it_nothing(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    system.publisher.publish()
+    with pikepdf.open(io.BytesIO(printed(system, deposit.id))) as ours:
+        carried = json.loads(ours.attachments[ATTACHED].get_file().read_bytes())
+    for page in (carried["page"], {"version": carried["page"]["version"]}, [], {"version": "1"}, None):
+        with pikepdf.new() as other:
+            other.add_blank_page()
+            told = canonical(carried | {"page": page})
+            other.attachments[ATTACHED] = pikepdf.AttachedFileSpec(other, told, filename=ATTACHED)
+            other.save(tmp_path / "other.pdf")
+        found = judged(system, tmp_path, (tmp_path / "other.pdf").read_bytes())
+        assert found["kind"] == "receipt"
+        assert found["verdict"] in {"altered", "unverifiable"}
+        assert found["because"] == ["Page imprimée"]
 
 
 def test_our_sealed_file_with_one_byte_changed_is_false_in_the_headline(system: System, tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ def test_a_page_asked_again_with_its_etag_is_not_sent_again(clerk: TestClient) -
 def test_a_document_kept_and_not_yet_findable_can_be_looked_at_and_asked_about_again(
     clerk: TestClient, bare_system: System, tmp_path: Path
 ) -> None:
+    ensure_generated(bare_system.settings.signing.keys, organisation="Essai", clock=bare_system.clock)
     place = send(clerk, ("a.pdf", b"%PDF-1.4 a")).headers["location"]
     deposit = place.rpartition("/")[2]
     record = keep(bare_system, tmp_path, 1, "a")
