@@ -128,11 +128,13 @@ def chain_fault(
         for issuer in (*roots, *others):
             if issuer in path or issuer.subject != current.issuer or next(steps, None) is None:
                 continue
+            if _is_weak(current):
+                found.append("weak_algorithm")
+                continue
             if not _issued(current, issuer) or not _may_issue(issuer, path, purpose):
                 continue
             if issuer in roots:
                 faults = [fault for c in (*path, issuer) if (fault := _period_fault(c, at))]
-                faults += ["weak_algorithm" for c in path if _is_weak(c)]
                 if not faults:
                     return True
                 found.extend(faults)

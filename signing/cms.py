@@ -59,6 +59,7 @@ class SignedMessage:
         signing_time: As claimed by the signer.
         token: DER of the signature time-stamp token, if there is one.
         signature: The bare signature; a time-stamp token is over it.
+        unread: Whether there are unsigned attributes other than a token.
     """
 
     content: bytes | None
@@ -68,6 +69,7 @@ class SignedMessage:
     signing_time: datetime | None
     token: bytes | None
     signature: bytes
+    unread: bool = False
 
 
 def signed_message(
@@ -219,6 +221,7 @@ def _opened(der: bytes, detached: dict[str, bytes] | None) -> SignedMessage:
         signing_time=time.native if time is not None else None,
         token=token.dump() if token is not None else None,
         signature=bytes(info["signature"].native),
+        unread=any(a["type"].native != "signature_time_stamp_token" for a in info["unsigned_attrs"] or ()),
     )
 
 
@@ -289,8 +292,7 @@ def _check_signature(certificate: x509.Certificate, info: Any, message: bytes) -
         if isinstance(key, rsa.RSAPublicKey) and kind == "rsassa_pkcs1v15":
             key.verify(signature, message, padding.PKCS1v15(), digest)
         elif isinstance(key, rsa.RSAPublicKey) and kind == "rsassa_pss":
-            length = algorithm["parameters"]["salt_length"].native
-            key.verify(signature, message, padding.PSS(padding.MGF1(digest), length), digest)
+            key.verify(signature, message, _pss(algorithm["parameters"], info), digest)
         elif isinstance(key, ec.EllipticCurvePublicKey) and kind == "ecdsa":
             key.verify(signature, message, ec.ECDSA(digest))
         else:
@@ -299,6 +301,18 @@ def _check_signature(certificate: x509.Certificate, info: Any, message: bytes) -
         raise CmsError("bad_signature", broken=True) from error
     except UnsupportedAlgorithm as error:
         raise CmsError("weak_algorithm", broken=False) from error
+
+
+def _pss(parameters: Any, info: Any) -> padding.PSS:
+    """Return the parameters of RSASSA-PSS as CMS has them (RFC 4056): the message's own hash."""
+    own = parameters["hash_algorithm"]["algorithm"].native
+    generator = parameters["mask_gen_algorithm"]
+    mask = _HASHES.get(generator["parameters"]["algorithm"].native)
+    if mask is None or own != info["digest_algorithm"]["algorithm"].native:
+        raise CmsError("weak_algorithm", broken=False)
+    if generator["algorithm"].native != "mgf1" or parameters["trailer_field"].native != "trailer_field_bc":
+        raise CmsError("unreadable", broken=False)
+    return padding.PSS(padding.MGF1(mask), parameters["salt_length"].native)
 
 
 def _attribute(kind: str, value: Any) -> cms.CMSAttribute:

@@ -77,6 +77,11 @@ def verify_detached(
         report = verify_token(sealed.token, hashlib.sha256(sealed.signature).digest(), roots, at=now)
         if report.verdict is Verdict.VALID and report.time is not None:
             moment = stamped = report.time
+        elif report.time is None or report.verdict is Verdict.INVALID:
+            # A token that can't be read is no absence of one: the sealer put one there.
+            return _finding(Verdict.INDETERMINATE, "token_invalid", sealed, intact=True)
+    if sealed.unread:
+        return _finding(Verdict.INDETERMINATE, "unreadable", sealed, intact=True)
     fault_found = chain_fault(sealed.certificate, sealed.others, trusted, moment)
     verdict = Verdict.INDETERMINATE if fault_found else Verdict.VALID
     return _finding(verdict, fault_found or "ok", sealed, intact=True, stamped=stamped)

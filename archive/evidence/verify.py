@@ -285,7 +285,9 @@ def open_cms(der: bytes, kind: str, detached: Digest | None, known: Chain) -> Si
     else:
         _require(isinstance(key, ec.EllipticCurvePublicKey) and oid in ECDSA, "signature algorithm not accepted")
         key.verify(value, message, ec.ECDSA(chosen))  # type: ignore[union-attr, call-arg, arg-type]
-    token = read_attributes(unsigned[0], 0xA1).get(TOKEN) if unsigned else None
+    beside = read_attributes(unsigned[0], 0xA1) if unsigned else {}
+    _require(not detached or beside.keys() <= {TOKEN}, "a seal's time-stamp token can't be read")
+    token = beside.get(TOKEN)
     return Signed(fitting[0], others, content, value, token.raw if token else None)
 
 
@@ -352,8 +354,11 @@ def may_issue(issuer: x509.Certificate, path: Chain, wanted: set[str]) -> bool:
 
 
 def is_weak(certificate: x509.Certificate) -> bool:
-    """Whether a certificate's key, or the digest under its issuer's signature, is too weak."""
-    key, algorithm = certificate.public_key(), certificate.signature_hash_algorithm
+    """Whether a certificate's key, or the digest under its issuer's signature, is too weak or unknown."""
+    try:
+        key, algorithm = certificate.public_key(), certificate.signature_hash_algorithm
+    except FAULTS:
+        return True
     least = 2048 if isinstance(key, rsa.RSAPublicKey) else 224 if isinstance(key, ec.EllipticCurvePublicKey) else 0
     return getattr(key, "key_size", 0) < least or (algorithm is not None and algorithm.name not in STRONG)
 
@@ -381,6 +386,9 @@ def chain_fault(leaf: x509.Certificate, others: Chain, at: datetime, roots: Chai
             if issuer in path or issuer.subject != path[-1].issuer or next(steps, None) is None:
                 continue
             with suppress(*FAULTS):
+                if is_weak(path[-1]):
+                    found.append("weak_algorithm")
+                    continue
                 path[-1].verify_directly_issued_by(issuer)
                 if not may_issue(issuer, path, wanted):
                     continue
@@ -389,7 +397,6 @@ def chain_fault(leaf: x509.Certificate, others: Chain, at: datetime, roots: Chai
                         return True
                     continue
                 faults = [fault for c in (*path, issuer) if (fault := _period_fault(c, at))]
-                faults += ["weak_algorithm" for c in path if is_weak(c)]
                 if not faults:
                     return True
                 found.extend(faults)

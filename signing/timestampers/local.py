@@ -13,8 +13,12 @@ from signing.ground.clock import Clock, utc_now
 from signing.signers.pem import PemSigner
 from signing.validity import broken_link
 
-POLICY = "2.25.207473613908187213586021563841170231049"
-"""Policy of the local authority: an identifier drawn from a UUID, registered with nobody."""
+POLICY = "2.999.1.1"
+"""Policy of the local authority: in the arc for examples (ITU-T X.660), registered with nobody.
+
+Each arc is below 2^31, the largest that Go's standard library reads: tokens of earlier versions
+bear an arc of 128 bits made from a UUID, which such readers refuse.
+"""
 
 
 class TimeStampAnswer(core.Sequence):  # type: ignore[misc] # asn1crypto is not typed

@@ -1,0 +1,3 @@
+module example/identifiers
+
+go 1.21
