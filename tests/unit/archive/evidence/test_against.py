@@ -120,9 +120,9 @@ def test_a_journal_rewritten_by_its_own_keys_is_shouted(
 ) -> None:
     """Whoever holds every key of the service writes another history: all of it holds by itself."""
     forger = World(tmp_path, keys_now, databases)
+    size, _ = verify.head_of(note_of(story["old"]))
     record = forger.keep(tmp_path)
     describe(forger.stores, "demo", record, {"title": "Un tout autre titre"}, agent="user:1", expected_revision=1)
-    size, _ = verify.head_of(note_of(story["old"]))
     bundle = tmp_path / "forged.zip"
     with bundle.open("wb") as out:
         forger.evidence.bundle("demo", record, out, since=size)
@@ -169,7 +169,10 @@ def test_another_key_is_another_journal(tmp_path: Path, story: dict[str, Path], 
 
 
 @pytest.mark.parametrize("size", [0, -1, 10**6])
-def test_a_size_that_the_journal_never_had_is_refused(world: World, tmp_path: Path, size: int) -> None:
+def test_a_size_that_the_journal_never_had_is_refused(
+    world: World, story: dict[str, Path], tmp_path: Path, size: int
+) -> None:
+    assert story, "made before, so that its numbers are always the same"
     record = world.keep(tmp_path)
     with pytest.raises(Refused) as caught:
         world.evidence.bundle("demo", record, io.BytesIO(), since=size)
