@@ -53,6 +53,7 @@ _TRANSLATED = {"_", "say", "translate", "said"}
 _TABLES = (
     "signing/ground/machine.py",
     "api/views/headline.py",
+    "api/views/journal_of_today.py",
     "api/views/receipt_check.py",
     "api/views/verification.py",
     "api/http/errors.py",

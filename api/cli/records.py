@@ -197,12 +197,15 @@ def evidence(
     record_id: RecordId,
     output: Annotated[Path, typer.Option("-o", "--output", help="Zip à écrire.")],
     content: Annotated[bool, typer.Option(help="Avec les octets du document.")] = True,
+    since: Annotated[
+        int | None, typer.Option(min=1, help="Lignes du journal dans une preuve plus ancienne, à prolonger.")
+    ] = None,
 ) -> None:
     """Écrit le dossier de preuve d’un document : de quoi le vérifier sans nous."""
     from api.views.evidence import make_bundle
 
     with (
-        make_bundle(system(), tenant_of_record(record_id), record_id, content=content) as made,
+        make_bundle(system(), tenant_of_record(record_id), record_id, content=content, since=since) as made,
         output.open("wb") as out,
     ):
         shutil.copyfileobj(made, out)

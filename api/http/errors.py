@@ -64,6 +64,7 @@ STATUSES: dict[str, int] = {
     "nothing_to_retry": 409,
     "object_exists": 409,
     "object_locked": 409,
+    "root_differs": 409,
     "tenant_exists": 409,
     "precondition_failed": 412,
     "revision_stale": 412,

@@ -185,17 +185,41 @@ def inclusion_proof(
     operation_id="getConsistencyProof",
     summary="Un scellement prolonge un autre",
     response_model=ConsistencyProof,
-    responses={404: examples.problem("Pas de tel scellement.", "checkpoint_not_found")},
+    responses={
+        404: examples.problem("Pas de tel scellement.", "checkpoint_not_found"),
+        409: examples.problem("Le journal n’a pas cette racine.", "root_differs"),
+    },
     dependencies=_OPEN,
 )
 def consistency_proof(
     system: Assembled,
-    older: Annotated[int, Query(alias="from", ge=1, le=_HIGHEST)],
-    newer: Annotated[int, Query(alias="to", ge=1, le=_HIGHEST)],
+    older: Annotated[int | None, Query(alias="from", ge=1, le=_HIGHEST, description="Numéro d’un scellement.")] = None,
+    newer: Annotated[int | None, Query(alias="to", ge=1, le=_HIGHEST, description="Numéro d’un scellement.")] = None,
+    from_size: Annotated[int | None, Query(ge=1, le=_HIGHEST, description="Ou nombre de lignes.")] = None,
+    to_size: Annotated[
+        int | None, Query(ge=1, le=_HIGHEST, description="Nombre de lignes ; toutes par défaut.")
+    ] = None,
+    old_root: Annotated[
+        str | None, Query(max_length=64, description="Racine que vous avez pour `from_size` : hexadécimal ou base64.")
+    ] = None,
 ) -> dict[str, Any]:
-    """Rien n’a été retiré ni réécrit entre les deux."""
-    from api.views.proofs import consistency
+    """Rien n’a été retiré ni réécrit entre deux scellements, ou entre deux nombres de lignes."""
+    from api.views.proofs import consistency, extension
 
+    if from_size is not None and older is None and newer is None:
+        proof = extension(system.store, system.log_key.vkey, from_size, to_size, old_root)
+        return {
+            "from": {"checkpoint": None, "size": proof.old_size, "root": proof.old_root.hex()},
+            "to": {"checkpoint": None, "size": proof.new_size, "root": proof.new_root.hex()},
+            "hashes": [one.hex() for one in proof.hashes],
+        }
+    if older is None or newer is None or (from_size, to_size, old_root) != (None, None, None):
+        raise Refused(
+            "bad_proof_query",
+            "Donnez « from » et « to », ou « from_size ».",
+            action="Deux numéros de scellement, ou le nombre de lignes de la preuve que vous avez.",
+            pointer="query:from_size",
+        )
     with system.database.read() as session:
         old, new, hashes = consistency(system.store, session, older, newer)
     return {

@@ -236,10 +236,21 @@ def get_evidence(
     caller: Reader,
     system: Assembled,
     content: Annotated[Literal["all", "digests"], Query(description="`digests` : sans les octets.")] = "all",
+    since: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=2**53,
+            description="Nombre de lignes du journal dans une preuve plus ancienne, qu’il doit prolonger.",
+        ),
+    ] = None,
 ) -> Response:
-    """De quoi vérifier ce document hors ligne, sans nous : `python3 verify.py` dans le dossier."""
+    """De quoi vérifier ce document hors ligne, sans nous : `python3 verify.py` dans le dossier.
+
+    Contrôlé par ce même programme avant d’être délivré.
+    """
     from api.views.evidence import evidence_response
 
     with system.database.read() as session:
         find_record(session, caller.tenant, record_id)
-    return evidence_response(system, caller.tenant, record_id, content=content == "all")
+    return evidence_response(system, caller.tenant, record_id, content=content == "all", since=since)

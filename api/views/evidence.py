@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 _CHUNK = 1024 * 1024
 
 
-def make_bundle(system: System, tenant: str, record_id: str, *, content: bool) -> IO[bytes]:
+def make_bundle(system: System, tenant: str, record_id: str, *, content: bool, since: int | None = None) -> IO[bytes]:
     """Make the bundle in a file without a name, once it was verified; the caller closes it.
 
     Raises:
-        Refused: ``record_not_found``.
+        Refused: ``record_not_found``, ``bad_journal_size``.
         Corrupt: ``altered``: a bundle with altered bytes would prove nothing;
             ``evidence_contradicts``: our own verifier calls the bundle altered.
     """
@@ -27,18 +27,20 @@ def make_bundle(system: System, tenant: str, record_id: str, *, content: bool) -
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".part") as made:
         path = Path(made.name)
-        system.evidence.checked_bundle(tenant, record_id, path, content=content)
+        system.evidence.checked_bundle(tenant, record_id, path, content=content, since=since)
         return path.open("rb")
 
 
-def evidence_response(system: System, tenant: str, record_id: str, *, content: bool) -> Response:
+def evidence_response(
+    system: System, tenant: str, record_id: str, *, content: bool, since: int | None = None
+) -> Response:
     """Answer with the bundle of a record as an attachment.
 
     Raises:
-        Refused: ``record_not_found``.
+        Refused: ``record_not_found``, ``bad_journal_size``.
         Corrupt: ``altered``, ``evidence_contradicts``.
     """
-    made = make_bundle(system, tenant, record_id, content=content)
+    made = make_bundle(system, tenant, record_id, content=content, since=since)
     made.seek(0, 2)
     size = made.tell()
     made.seek(0)

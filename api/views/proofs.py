@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.database.tables import CheckpointRow
-from archive.journal.merkle import consistency_proof, inclusion_proof
+from archive.journal.merkle import consistency_proof, inclusion_proof, root_hash
+from archive.journal.published import PublishedLog
 from archive.journal.tiles import StoredTree
 from signing.ground.errors import Refused
 
@@ -78,3 +82,65 @@ def consistency(
             pointer="query:from",
         )
     return old, new, consistency_proof(old.size, new.size, StoredTree(store, published_size(session)).node)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """Proof that the journal of one size extends that of a smaller one."""
+
+    old_size: int
+    old_root: bytes
+    new_size: int
+    new_root: bytes
+    hashes: list[bytes]
+
+
+def extension(store: ObjectStore, vkey: str, old_size: int, new_size: int | None, old_root: str | None) -> Extension:
+    """Return the proof between two sizes of the published journal; None asks for its size of today.
+
+    Args:
+        vkey: Verifier key of the log.
+        old_root: Root that the caller has for the smaller size, in hexadecimal or base64.
+
+    Raises:
+        Refused: ``bad_journal_size``, ``bad_root_hash``, ``root_differs``.
+        Corrupt: ``journal_damaged``.
+    """
+    log = PublishedLog(store, vkey)
+    new = log.head.size if new_size is None else new_size
+    if not old_size <= new <= log.head.size:
+        wrong = "from_size" if old_size > min(new, log.head.size) else "to_size"
+        raise Refused(
+            "bad_journal_size",
+            "Le journal n’a jamais compté {size} lignes.",
+            action="Donnez le nombre de lignes que la preuve plus ancienne annonce.",
+            pointer=f"query:{wrong}",
+            size=str(old_size if wrong == "from_size" else new),
+        )
+    mine = root_hash(old_size, log.tree.node)
+    if old_root is not None and _root(old_root) != mine:
+        raise Refused(
+            "root_differs",
+            "À {size} lignes, le journal publié n’a pas cette racine.",
+            kept="Rien n’a été changé.",
+            action="Faites vérifier la preuve qui la porte (page « Vérifier ») : signée par nous, elle donne l’alarme.",
+            pointer="query:old_root",
+            size=str(old_size),
+        )
+    hashes = consistency_proof(old_size, new, log.tree.node)
+    return Extension(old_size, mine, new, root_hash(new, log.tree.node), hashes)
+
+
+def _root(text: str) -> bytes:
+    try:
+        found = bytes.fromhex(text) if len(text) == 64 else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        found = b""
+    if len(found) != 32:
+        raise Refused(
+            "bad_root_hash",
+            "« old_root » n’est pas une racine de 32 octets.",
+            action="Donnez-la en hexadécimal, ou telle qu’elle est dans le scellement.",
+            pointer="query:old_root",
+        )
+    return found

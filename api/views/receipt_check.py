@@ -11,6 +11,7 @@ import typst
 from sqlalchemy import select
 
 from api.views.headline import About, SubjectKind, check, finding
+from api.views.journal_of_today import note_of_proof, today_checks
 from api.views.receipt_pdf import MEMBERS, VERSION, PrintedPage, receipt_pdf
 from api.views.receipts import printed_page
 from archive.catalogue.tenant_register import names_of
@@ -98,6 +99,7 @@ def judge_receipt(
             checks += _Told(system, told, carried.get("entry")).checks()
             if printed is not None:
                 checks.append(_page(system, told, carried, printed, public_url))
+        checks += today_checks(system, note_of_proof(carried.get("proof")))
     shown = (
         {name: told[name] for name in ("deposit", FILENAME, TENANT_NAME, "received_at", "sha-256")} if told else None
     )

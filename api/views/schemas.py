@@ -228,9 +228,9 @@ class InclusionProof(BaseModel):
 
 
 class Head(BaseModel):
-    """A tree head, named."""
+    """A tree head; without a number when it was asked for by its size."""
 
-    checkpoint: int
+    checkpoint: int | None
     size: int
     root: str
 

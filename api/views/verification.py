@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.views.headline import About, SubjectKind, check, finding, seal_checks, signature_checks
+from api.views.journal_of_today import today_checks
 from api.views.receipt_check import LONGEST, judge_receipt, receipt_in
 from api.views.receipt_pdf import ATTACHED
 from api.views.record import checkpoint_over
@@ -195,4 +196,5 @@ def _judge_bundle(system: System, path: Path) -> dict[str, Any] | None:
         detail = _SAID["unreadable"]
         result = {"checks": [check(About.BUNDLE, _NAMES["bundle"], Fixity.UNVERIFIABLE, detail)]}
     checks = [one | {"about": About.BUNDLE.value} for one in result["checks"]]
+    checks += today_checks(system, result.get("note"))
     return finding(SubjectKind.BUNDLE, checks)

@@ -146,7 +146,9 @@ class Evidence:
                     for chunk in chunks():
                         member.write(chunk)
 
-    def checked_bundle(self, tenant: str, record_id: str, path: Path, *, content: bool = True) -> None:
+    def checked_bundle(
+        self, tenant: str, record_id: str, path: Path, *, content: bool = True, since: int | None = None
+    ) -> None:
         """Write the bundle of a record to a file, and let ``verify.py`` judge it as a reader would.
 
         The chain of certificates is left to the reader, who alone knows whom to believe.
@@ -157,7 +159,7 @@ class Evidence:
             Unavailable: As ``bundle``.
         """
         with path.open("wb") as target:
-            self.bundle(tenant, record_id, target, content=content)
+            self.bundle(tenant, record_id, target, content=content, since=since)
         checks = verify.Verifier(path, verify.Trust(), self._clock()).run()
         wrong = [check for check in checks if check.verdict == verify.ALTERED]
         if wrong:
@@ -329,9 +331,9 @@ def verify_bundle(path: Path, *, trust: bytes) -> dict[str, Any]:
         trust: The trust file (``archive.evidence.trust``): who must have sealed and logged.
 
     Returns:
-        ``{"verdict", "moment", "checks": [{"name", "verdict", "detail"}]}`` in French; checks that
-            found nothing to check are left out. ``moment`` is when the bundle's checkpoint was
-            stamped; None if that is unknown.
+        ``{"verdict", "moment", "note", "checks": [{"name", "verdict", "detail"}]}`` in French;
+            checks that found nothing to check are left out. ``moment`` is when the bundle's
+            checkpoint was stamped; None if that is unknown. ``note`` is that checkpoint.
 
     Raises:
         Refused: ``bad_trust_file``.
@@ -350,6 +352,7 @@ def verify_bundle(path: Path, *, trust: bytes) -> dict[str, Any]:
     return {
         "verdict": verify.verdict_of(checks),
         "moment": stamp(verifier.stamped) if verifier.moment else None,
+        "note": verifier.note,
         "checks": [
             {
                 "name": _NAMES[check.number],

@@ -248,6 +248,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
         Sentence("Autorité d’horodatage remplacée."),
     )
+    HISTORY_CONTRADICTED = (
+        "HistoryContradicted",
+        Subject.LOG,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence("Une preuve plus ancienne, signée par la clé de ce journal, le contredit."),
+    )
 
     def __new__(
         cls,
