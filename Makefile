@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clean requirements mutants translations changelog release
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case clean requirements mutants translations changelog release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ imports: setup-test
 
 fault: setup-test  ## The long fault runs: kills at random moments, flushed broker
 	FAULT=long $(PYTEST) tests/fault -q
+
+clock-case: setup-test  ## A start under a clock one year ahead, by faketime, must end no dated hold
+	$(BIN)/python tests/fault/clock_case.py
 
 bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans
 	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS))

@@ -26,6 +26,7 @@ from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
     from archive.catalogue.tenant_register import Register
+    from archive.database.time_sense import TimeSense
     from archive.disposition.holds.decisions import Holds
     from archive.disposition.locks import Locks
     from archive.evidence.bundle import Evidence
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from search.port import SearchIndex
     from search.reader import RecordReader
     from signing.note import LogKey
+    from signing.timestampers.rfc3161 import Rfc3161Timestamper
     from signing.trust import TrustFolder
 
 ORGANISATION: Final = "Chartrier"
@@ -88,7 +90,7 @@ class System:
         if isinstance(chosen, LocalStore):
             from archive.objects.local import LocalObjectStore
 
-            return LocalObjectStore(chosen.root, self.clock)
+            return LocalObjectStore(chosen.root, self.clock, self.time_sense.certain_now)
         from archive.objects.minio import MinioObjectStore
 
         held = {"store": self.settings.archive.store, "copy": self.settings.archive.copy_store}
@@ -117,7 +119,9 @@ class System:
         from archive.holdings.stores import Stores
 
         horizon = self.settings.archive.lock_horizon_days
-        return Stores(self.database, self.ledger, self.store, self.clock, horizon, self.log_key.vkey)
+        has_key = (self.settings.signing.keys / "log.key").exists()  # there is none before the first start
+        vkey = self.log_key.vkey if has_key else None
+        return Stores(self.database, self.ledger, self.store, self.clock, horizon, vkey, self.time_sense.certain_now)
 
     @cached_property
     def register(self) -> Register:
@@ -131,14 +135,15 @@ class System:
         """Holds: places and releases them."""
         from archive.disposition.holds.decisions import Holds
 
-        return Holds(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+        horizon, certain = self.settings.archive.lock_horizon_days, self.time_sense.certain_now
+        return Holds(self.database, self.ledger, self.store, self.clock, horizon, certain)
 
     @cached_property
     def locks(self) -> Locks:
         """Locks: extends those of the store."""
         from archive.disposition.locks import Locks
 
-        return Locks(self.database, self.store, self.clock, self.settings.archive.lock_horizon_days)
+        return Locks(self.database, self.store, self.time_sense.certain_now, self.settings.archive.lock_horizon_days)
 
     # -- proof
 
@@ -159,9 +164,23 @@ class System:
     @cached_property
     def timestamper(self) -> Timestamper:
         """Timestamper: attests the time."""
+        from archive.journal.stamping import TrustedTimestamper
+
+        return TrustedTimestamper(self._authority, self.time_sense)
+
+    @cached_property
+    def _authority(self) -> Rfc3161Timestamper:
         from signing.timestampers.rfc3161 import load_timestamper
 
         return load_timestamper(self.settings.signing, self.clock)
+
+    @cached_property
+    def time_sense(self) -> TimeSense:
+        """Sense of time: whether this machine's clock is trusted."""
+        from archive.database.time_sense import TimeSense
+
+        authority = (lambda: self._authority,) if self.settings.signing.tsa_urls else ()
+        return TimeSense(self.database, self.clock, outside=(lambda: self.store, *authority))
 
     @cached_property
     def trust(self) -> TrustFolder:
@@ -183,16 +202,8 @@ class System:
         """Evidence: makes evidence bundles."""
         from archive.evidence.bundle import Evidence
 
-        return Evidence(
-            self.database,
-            self.store,
-            self.ledger,
-            self.publisher,
-            self.log_key,
-            self.signer,
-            self.timestamper,
-            self.clock,
-        )
+        proven = (self.log_key, self.signer, self.timestamper)
+        return Evidence(self.database, self.store, self.ledger, self.publisher, *proven, self.clock)
 
     @property
     def proofs(self) -> Succession:
@@ -293,15 +304,9 @@ class System:
         """Stages of the pipeline, with their tools."""
         from ingestion.processing.pipeline import pipeline
 
-        return pipeline(
-            self.sandbox,
-            self.settings.ingestion,
-            self.signer,
-            self.timestamper,
-            self.clock,
-            trusted=self.trust.foreign,
-            revocations=self.trust.everything,
-        )
+        sealing, trust = (self.signer, self.timestamper, self.clock), self.trust
+        given = {"trusted": trust.foreign, "revocations": trust.everything}
+        return pipeline(self.sandbox, self.settings.ingestion, *sealing, **given)
 
     @cached_property
     def runner(self) -> Runner:
@@ -356,6 +361,7 @@ class System:
 
             prepare(self.settings.archive, self.database)
             require_finished(self.database)
+            self.time_sense.look()
             if not has_keys(self.settings.signing.keys) and has_a_journal(self.database, self.store):
                 raise keys_missing()
             ensure_generated(self.settings.signing.keys, organisation=ORGANISATION, clock=self.clock)

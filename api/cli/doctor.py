@@ -145,11 +145,11 @@ def _store() -> Finding:
 
     store = system().store
     head = store.stat(LAYOUT_JSON)
-    today, horizon = system().clock().date(), settings().archive.lock_horizon_days
+    today, horizon = system().time_sense.certain_now().date(), settings().archive.lock_horizon_days
     with system().database.read() as session:
         lost = assurance.was_lost(session, store.name)
         late = locks.overdue(session, today, horizon)
-        unsettled = holds.overdue(session, system().clock())
+        unsettled = holds.overdue(session, system().time_sense.certain_now())
     kind = "local" if store.name.startswith("file:") else "S3"
     if late or locks.is_overdue(head, today, horizon):
         said = f"{late} document(s) dont le verrou aurait dû être prolongé"

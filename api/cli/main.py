@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import access, backups, context, custody, demo, deposits, doctor, proofs, records, trust, upkeep
+from api.cli import access, backups, clock, context, custody, demo, deposits, doctor, proofs, records, trust, upkeep
 from ingestion.logs import configure_logs
 from signing.ground.errors import ChartrierError, Refused
 
@@ -91,6 +91,7 @@ app.add_typer(proofs.seal, name="seal")
 app.add_typer(access.key, name="key")
 app.add_typer(access.tenant, name="tenant")
 app.add_typer(trust.trust, name="trust")
+app.add_typer(clock.clock, name="clock")
 app.add_typer(access.user, name="user")
 
 

@@ -74,6 +74,7 @@ class Health:
             "worker": self._worker,
             "search": self._search,
             "journal": self._journal,
+            "clock": self._clock,
         }
         return tuple(self._dated(name, *_asked(check)) for name, check in checks.items())
 
@@ -93,11 +94,11 @@ class Health:
     def _store(self) -> tuple[str, str]:
         system = self._system
         head = system.store.stat(LAYOUT_JSON)
-        today, horizon = system.clock().date(), system.settings.archive.lock_horizon_days
+        today, horizon = system.time_sense.certain_now().date(), system.settings.archive.lock_horizon_days
         with acting_for(EVERYTHING), system.database.read() as session:  # only numbers, no tenant's data
             lost = assurance.was_lost(session, system.store.name)
             late = locks.overdue(session, today, horizon)
-            unsettled = holds.overdue(session, system.clock())
+            unsettled = holds.overdue(session, system.time_sense.certain_now())
         place = system.settings.archive.store
         if isinstance(place, LocalStore) and _is_full(place.root):
             return _no_room()
@@ -110,6 +111,17 @@ class Health:
         if system.store.assurance == "advisory":
             return OK, "Le magasin répond ; ses verrous sont indicatifs."
         return OK, "Le magasin répond ; ses verrous sont imposés."
+
+    def _clock(self) -> tuple[str, str]:
+        known = self._system.time_sense.sense()
+        if not known.trusted:
+            return DEGRADED, (
+                "L’horloge est mise en doute : fins de gel, éliminations, verrous et horodatage attendent "
+                "qu’un administrateur la vérifie et la confirme."
+            )
+        if known.delayed:
+            return OK, "La machine a été arrêtée : ce qui est irréversible attend 24 heures de marche."
+        return OK, "L’horloge est sûre."
 
     def probe(self) -> dict[str, Any] | None:
         """Return the result of the store's last probe; None when there was none.

@@ -59,11 +59,13 @@ def _of_the_database(system: System, registry: CollectorRegistry, away: Set[str]
     late = Gauge("chartrier_locks_overdue", "Records whose locks should have been extended.", registry=registry)
     unsettled = Gauge("chartrier_holds_overdue", "Holds that the store should follow and does not.", registry=registry)
     alarms = Gauge("chartrier_journal_contradicted", "Subjects of which the journal says otherwise.", registry=registry)
+    doubted = Gauge("chartrier_clock_distrusted", "1 while the machine's clock is distrusted.", registry=registry)
+    doubted.set(not system.time_sense.sense().trusted)
     with acting_for(EVERYTHING), system.database.read() as session:  # only numbers of the installation
         alarms.set(len(open_alarms(session)))
         horizon = system.settings.archive.lock_horizon_days
-        late.set(locks.overdue(session, system.clock().date(), horizon))
-        unsettled.set(holds.overdue(session, system.clock()))
+        late.set(locks.overdue(session, system.time_sense.certain_now().date(), horizon))
+        unsettled.set(holds.overdue(session, system.time_sense.certain_now()))
         enforced.set(proven(session, system.store.name, system.clock()) == Assurance.ENFORCED)
         latest = session.scalars(select(CustodyReportRow)).all()
         for state, count in session.execute(select(DepositRow.state, func.count()).group_by(DepositRow.state)):

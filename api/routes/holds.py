@@ -133,3 +133,21 @@ def post_release(hold_id: str, wanted: ReleaseRequest, caller: Holder, system: A
     hold_views.release(system, caller.tenant, hold_id, reason=wanted.reason, agent=caller.agent)
     with system.database.read() as session:
         return hold_views.view(session, holds.get(session, caller.tenant, hold_id))
+
+
+@router.post(
+    "/holds/{hold_id}/reinstate",
+    operation_id="reinstateHold",
+    summary="Rétablir un gel qu’une horloge fausse a fait finir",
+    status_code=201,
+    response_model=Hold,
+    responses=_ONE | {409: examples.problem("Rien à rétablir.", "hold_not_reinstatable")},
+)
+def post_reinstatement(hold_id: str, caller: Holder, system: Assembled) -> Response:
+    """Les mêmes documents, le même motif, le même terme : un nouveau gel, qui nomme l’ancien au
+    journal.
+    """
+    made = hold_views.reinstate(system, caller.tenant, hold_id, agent=caller.agent)
+    with system.database.read() as session:
+        body = hold_views.view(session, holds.get(session, caller.tenant, made))
+    return JSONResponse(body, status_code=201, headers={"Location": f"/api/v1/holds/{made}"})

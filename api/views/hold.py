@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from api.views.history import name_of
 from archive.database.tables import HoldRow
 from archive.disposition.holds import decisions as holds
+from archive.disposition.holds import reinstatement
 from signing.ground.clock import iso, stamp
 from signing.ground.errors import Unavailable
 
@@ -40,6 +41,17 @@ def release(system: System, tenant: str, hold_id: str, *, reason: str, agent: st
     """
     system.holds.release(tenant, hold_id, reason=reason, agent=agent)
     _settle(system, hold_id)
+
+
+def reinstate(system: System, tenant: str, hold_id: str, *, agent: str) -> str:
+    """Reinstate a hold that a wrong clock ended, settle it, and return the id of the new hold.
+
+    Raises:
+        Refused: ``hold_not_found``, ``hold_not_reinstatable``.
+    """
+    made = reinstatement.reinstate(system.database, system.ledger, system.clock, tenant, hold_id, agent=agent)
+    _settle(system, made)
+    return made
 
 
 def _settle(system: System, hold_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from cryptography import x509
 from markupsafe import Markup
@@ -18,6 +18,7 @@ from api.web import quantities
 from api.web.progress import Badge
 from api.web.verdicts import fixity_badge
 from archive.custody import reports
+from archive.model.time_sense import Doubt as Reason
 from signing.ground.clock import parse_stamp
 from signing.ground.errors import ChartrierError
 
@@ -31,6 +32,7 @@ _NAMES = {
     "worker": "Lecture et conversion",
     "search": "Recherche",
     "journal": "Journal des preuves",
+    "clock": "Horloge",
 }
 _BADGES = {
     OK: ("ok", "check", "Fonctionne"),
@@ -47,6 +49,14 @@ _DEADLINES = (
     ("bad", "cross", "À remplacer"),
 )
 _RUNS = {"reconcile": "Rapprochement", "copies": "Seconde copie", "rebuild": "Reconstruction"}
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """The doubt about the clock: what it shows now, and why it is not believed."""
+
+    shows: str
+    why: Markup
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,7 @@ class StatePage:
     checkpoint: Checkpoint | None
     entries: int
     contradicted: tuple[ShownAlarm, ...]
+    doubt: Doubt | None
 
     @property
     def troubles(self) -> tuple[ShownComponent, ...]:
@@ -210,6 +221,7 @@ def state_page(system: System, health: Health, tenant: str) -> StatePage:
         contradicted=tuple(
             ShownAlarm(alarm.subject, alarm.detail, quantities.moment(alarm.since)) for alarm in state.contradicted
         ),
+        doubt=_doubt(system, now),
     )
 
 
@@ -220,6 +232,27 @@ def _read(system: System, tenant: str) -> HoldingsState:
             return holdings_state(session, tenant)
     except ChartrierError:
         return HoldingsState()
+
+
+def _doubt(system: System, now: datetime) -> Doubt | None:
+    """Return the doubt about the clock; None while it is trusted, or the database is away."""
+    try:
+        known = system.time_sense.sense()
+    except ChartrierError:
+        return None
+    if known.trusted or known.reason is None:
+        return None
+    shown = quantities.span(abs(known.difference or 0))
+    match known.reason:
+        case Reason.AHEAD:
+            why = _("Elle a avancé de {span} sans que rien ne le confirme.", span=shown)
+        case Reason.BACK:
+            why = _("Elle a reculé de {span} par rapport au journal.", span=shown)
+        case Reason.APART:
+            why = _("Une horloge extérieure s’en écarte de {span}.", span=shown)
+        case reason:
+            assert_never(reason)
+    return Doubt(quantities.moment(now), why)
 
 
 def _component(component: Component, now: datetime) -> ShownComponent:

@@ -30,6 +30,7 @@ class Stores:
         ledger: The journal's sequencer.
         store: Objects with the bytes of the records.
         horizon: How many days ahead locks reach; 0 = the whole retention at once.
+        certain: Gives the moment by which locks are judged; ``clock`` where it is None.
         vkey: Verifier key of the journal; None: no published journal can be believed.
     """
 
@@ -39,11 +40,12 @@ class Stores:
     clock: Clock
     horizon: int
     vkey: str | None = None
+    certain: Clock | None = None
 
     @property
     def today(self) -> date:
-        """The day from which locks are counted."""
-        return self.clock().date()
+        """The day from which locks are counted: a certain one, since a lock can't be taken back."""
+        return (self.certain or self.clock)().date()
 
 
 def events_of(stores: Stores, session: Session, record_id: str, deposit_id: str) -> list[JournalEvent]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow
+from archive.database.time_sense import note_entry
 from archive.journal.effects import Subject
 from archive.journal.merkle import entry_body, leaf_hash
 from archive.journal.pseudonyms import AGENT, TENANT, pseudonym
@@ -87,6 +88,7 @@ class Ledger:
             session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
         n = size(session)
         at = self._clock()
+        note_entry(session, n, at)
         body = entry_body(
             n,
             at,

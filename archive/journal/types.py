@@ -198,6 +198,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.RELEASE),
         Sentence("Gel levé.", (("ended", "expired", "Gel arrivé à son terme."),)),
     )
+    HOLD_REINSTATED = (
+        "HoldReinstated",
+        Subject.RECORD,
+        Premis(PremisType.POLICY_ASSIGNMENT),
+        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.HOLD),
+        Sentence("Gel rétabli : une horloge fausse l’avait fait finir trop tôt."),
+    )
     HOLD_RECOVERED = (
         "HoldRecovered",
         Subject.RECORD,
@@ -254,6 +261,13 @@ class EntryType(StrEnum):
         None,
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
         Sentence("Une preuve plus ancienne, signée par la clé de ce journal, le contredit."),
+    )
+    CLOCK_CORRECTED = (
+        "ClockCorrected",
+        Subject.LOG,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence("Horloge de la machine vérifiée et confirmée par un administrateur."),
     )
 
     def __new__(

@@ -58,12 +58,14 @@ class LocalObjectStore:
 
     Args:
         root: Made if absent, for this account only.
-        clock: Decides whether a lock has ended.
+        clock: The present moment.
+        certain: Decides whether a lock has ended; ``clock`` where it is None.
     """
 
-    def __init__(self, root: Path, clock: Clock) -> None:
+    def __init__(self, root: Path, clock: Clock, certain: Clock | None = None) -> None:
         self._root = root
         self._clock = clock
+        self._certain = certain or clock
 
     @property
     def assurance(self) -> Assurance:
@@ -215,7 +217,7 @@ class LocalObjectStore:
         with away():
             place = self._find(key, version)
             state = self._state(place)
-            if _is_locked(state, self._clock()):
+            if _is_locked(state, self._certain):
                 raise locked(key, state.locked_until)
             superseded = self._root / "superseded" / key
             if place.path.parent == superseded:
@@ -379,8 +381,10 @@ def _written_at(state: os.stat_result) -> datetime:
     return datetime.fromtimestamp(written // 10**6 / 1000, UTC)
 
 
-def _is_locked(state: StoredObject, now: datetime) -> bool:
-    return state.legal_hold or (state.locked_until is not None and now.astimezone(UTC).date() <= state.locked_until)
+def _is_locked(state: StoredObject, certain: Clock) -> bool:
+    if state.legal_hold or state.locked_until is None:
+        return state.legal_hold
+    return certain().astimezone(UTC).date() <= state.locked_until
 
 
 def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -15,12 +15,13 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
+from urllib.parse import urlsplit
 
 from minio.datatypes import Object
 from minio.error import S3Error
@@ -209,6 +210,17 @@ class MinioObjectStore:
         theirs, ours = connection.pool.store_time, self._clock().astimezone(UTC)
         if connection.locks and theirs is not None and abs(ours - theirs) > CLOCKS_DIFFER:
             raise clock_differs(ours, theirs.astimezone(UTC))
+
+    def outside_time(self) -> datetime | None:
+        """Return the store's time; None where it runs on this machine, by the same clock."""
+        host = urlsplit(f"//{self._settings.endpoint.partition('//')[2]}").hostname or ""
+        if host in {"localhost", "::1"} or host.startswith("127."):
+            return None
+        connection, _ = self.open()
+        with answered(layout.LAYOUT_JSON), suppress(Refused):
+            connection.client.bucket_exists(connection.bucket)
+        theirs = connection.pool.store_time
+        return theirs.astimezone(UTC) if theirs is not None else None
 
     def _forget(self, head: Head) -> None:
         """Destroy a version without lock or hold: former heads would pile up."""

@@ -36,6 +36,7 @@ PROBE_LOOKED_AT: Final = 600.0
 LOCKS_LOOKED_AT: Final = 3600.0
 PROOFS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
+CLOCK_LOOKED_AT: Final = 60.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
 
@@ -87,6 +88,7 @@ class Beat:
             ("clearing", CLEAR_EVERY, self._clear),
             ("probing", PROBE_LOOKED_AT, self._probe),
             ("locks", LOCKS_LOOKED_AT, self._extend_locks),
+            ("clock", CLOCK_LOOKED_AT, self._look_at_the_clock),
             ("recomputing", LOCKS_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
@@ -219,9 +221,14 @@ class Beat:
         """Whether the service started so recently that other work goes first."""
         return self._system.clock() - since < span
 
+    def _look_at_the_clock(self) -> bool:
+        """Look at the clock every minute, so that a jump is seen before anything is done by it."""
+        self._system.time_sense.look()
+        return False
+
     def _extend_locks(self) -> bool:
         """Extend locks every day; a run that the store interrupted is resumed an hour later."""
-        today = self._system.clock().date()
+        today = self._system.time_sense.certain_now().date()
         if self._extended_on == today:
             return False
         done = self._system.locks.extend()

@@ -207,7 +207,25 @@ class Rfc3161Timestamper:
             reason=", ".join(faults) or "aucune autorité configurée",
         )
 
+    def outside_time(self) -> datetime | None:
+        """Return the time that an outside authority attests; None where it is ours or is silent."""
+        if not self._probative:
+            return None
+        for transport in self._transports:
+            try:
+                return self._answer(transport, secrets.token_bytes(32))[1]
+            except (_BadAnswerError, Unavailable):
+                continue
+        return None
+
     def _ask(self, transport: Transport, digest: bytes) -> bytes:
+        token, at = self._answer(transport, digest)
+        if abs(at - self._clock()) > _SKEW:
+            raise _BadAnswerError("clock_mismatch")
+        return token
+
+    def _answer(self, transport: Transport, digest: bytes) -> tuple[bytes, datetime]:
+        """Return a token that holds, and its time, which may be far from ours."""
         nonce = secrets.randbits(63) | 1
         asked = {
             "version": "v1",
@@ -234,10 +252,8 @@ class Rfc3161Timestamper:
             raise _BadAnswerError("nonce_mismatch")
         if self._policy is not None and report.policy != self._policy:
             raise _BadAnswerError("policy_mismatch")
-        if abs(report.time - self._clock()) > _SKEW:
-            raise _BadAnswerError("clock_mismatch")
         self._seen = report.certificates
-        return token
+        return token, report.time
 
 
 class _BadAnswerError(Exception):

@@ -66,9 +66,19 @@ class Holds:
 
     Args:
         horizon_days: Lock of a statement; 0 = for as long as a store can.
+        certain: Gives the moment by which a hold's end is judged; ``clock`` where it is None.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, store: ObjectStore, clock: Clock, horizon_days: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        store: ObjectStore,
+        clock: Clock,
+        horizon_days: int,
+        certain: Clock | None = None,
+    ) -> None:
+        self._certain = certain or clock
         self._database = database
         self._ledger = ledger
         self._store = store
@@ -172,7 +182,7 @@ class Holds:
             Unavailable: The store or the database did not answer; call again.
         """
         done = Settled()
-        for hold_id in self._over(self._clock()):
+        for hold_id in self._over(self._certain()):
             with self._database.write() as session:
                 hold = session.get_one(HoldRow, hold_id, with_for_update=True)
                 if hold.released_at is None:
@@ -226,7 +236,7 @@ class Holds:
 
     def _state(self, hold: HoldRow, records: Sequence[str]) -> None:
         """Write the statements of a hold; a statement is never replaced."""
-        until = farthest_lock(self._clock().date(), self._horizon)
+        until = farthest_lock(self._certain().date(), self._horizon)
         told = {PLACED: hold_statements.placed(hold, records)}
         if hold.released_at is not None:
             told[RELEASED] = hold_statements.released(hold)

@@ -26,6 +26,7 @@ CHANGES = {
     "POST /api/v1/records/{record_id}/verifications": "record:read",
     "POST /api/v1/holds": "hold:write",
     "POST /api/v1/holds/{hold_id}/release": "hold:write",
+    "POST /api/v1/holds/{hold_id}/reinstate": "hold:write",
     "POST /api/v1/keys": "admin",
     "DELETE /api/v1/keys/{key_id}": "admin",
     "POST /deconnexion": None,
@@ -35,6 +36,7 @@ CHANGES = {
     "POST /documents/{record_id}/decrire": "record:describe",
     "POST /documents/{record_id}/geler": "hold:write",
     "POST /documents/{record_id}/gels/{hold_id}/lever": "hold:write",
+    "POST /etat/horloge": "admin",
 }
 """Scope that each asks for; None: any person. A new one is written here on purpose, by hand."""
 OPEN = {"POST /api/v1/verifications", "POST /connexion", "POST /connexion/{token}", "POST /langue", "POST /verifier"}
