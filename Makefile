@@ -72,7 +72,7 @@ fault: setup-test  ## The long fault runs: kills at random moments, flushed brok
 	FAULT=long $(PYTEST) tests/fault -q
 
 clock-case: setup-test  ## A start under a clock one year ahead, by faketime, must end no dated hold
-	$(BIN)/python tests/fault/clock_case.py
+	$(BIN)/python -m tests.fault.clock_case
 
 bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans
 	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,3 +26,8 @@ def locked_lease(session: Session, name: str, now: datetime) -> LeaseRow:
     nobody = dialect.insert(LeaseRow).values(name=name, holder="", until=now, fence=0)
     session.execute(nobody.on_conflict_do_nothing())
     return session.get_one(LeaseRow, name, with_for_update=True)
+
+
+def runs(until: datetime, now: datetime, longest: timedelta) -> bool:
+    """Whether a lease still runs; one that ends later than any can was given by a wrong clock."""
+    return now < until <= now + longest

@@ -21,14 +21,16 @@ from archive.catalogue import rows as catalogue
 from archive.catalogue.premis_xml import premis_xml
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, TenantRow
+from archive.database.tenancy import EVERYTHING, acting_for
 from archive.evidence import verify
+from archive.journal.effects import Subject
 from archive.journal.merkle import root_hash
 from archive.journal.opening import voucher
 from archive.journal.publisher import Checkpoint, Publisher
 from archive.journal.receipts import Stated, receipt_of, signed
 from archive.journal.sequencer import Entry, Ledger, size
 from archive.journal.tiles import StoredTree
-from archive.journal.types import RECEIVED
+from archive.journal.types import RECEIVED, EntryType
 from archive.objects import layout, ocfl
 from archive.objects.fixity import Fixity, missing, verified
 from archive.objects.port import ObjectStore
@@ -81,6 +83,8 @@ class _Known:
     tenant_name: str
     placed: dict[str, catalogue.Placed]
     entries: list[Entry]
+    corrections: list[Entry]
+    """Corrections of the clock that name one of these entries."""
 
 
 class Evidence:
@@ -135,7 +139,8 @@ class Evidence:
         with self._database.read() as session:
             known = self._known(session, tenant, record_id)
             _require_size(since, size(session))
-        checkpoint = self._checkpoint(max(known.entries[-1].n, (since or 0) - 1))
+        last = max(entry.n for entry in (*known.entries, *known.corrections))
+        checkpoint = self._checkpoint(max(last, (since or 0) - 1))
         contents = self._contents(known, checkpoint, content=content, since=since)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
             for name, chunks in contents.files.items():
@@ -184,7 +189,16 @@ class Evidence:
             session.get_one(TenantRow, tenant).name,
             {item.key: item for item in catalogue.placed(session, row.id)},
             sorted(entries, key=lambda entry: entry.n),
+            self._corrections({entry.n for entry in entries}),
         )
+
+    def _corrections(self, numbers: set[int]) -> list[Entry]:
+        with acting_for(EVERYTHING), self._database.read() as session:  # they belong to no tenant
+            told = self._ledger.entries(session, subject=Subject.LOG.value, limit=_MANY)
+        ranges = {entry.n: json.loads(entry.body)["facts"] for entry in told if entry.type == EntryType.CLOCK_CORRECTED}
+        return [
+            entry for entry in told if entry.n in ranges and any(verify.covers(ranges[entry.n], n) for n in numbers)
+        ]
 
     def _checkpoint(self, entry: int) -> Checkpoint:
         """Return a time-stamped checkpoint over the entry."""
@@ -227,7 +241,7 @@ class Evidence:
         return self._with_manifest(told, known.row.id, content=content)
 
     def _add_journal(self, told: _Contents, known: _Known, checkpoint: Checkpoint, proof: Callable[[int], str]) -> None:
-        for entry in known.entries:
+        for entry in sorted((*known.entries, *known.corrections), key=lambda entry: entry.n):
             told.add(f"journal/{entry.n}.json", entry.body)
             told.add(f"journal/{entry.n}.tlog-proof", proof(entry.n).encode())
         told.add("journal/checkpoint.tsr", checkpoint.token or b"")

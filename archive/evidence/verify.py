@@ -24,7 +24,7 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -498,6 +498,15 @@ def older_proof(path: Path, vkey: str, now: datetime) -> tuple[dict[int, str], d
     return {told["entry"]: told["leaf"]}, heads
 
 
+def covers(facts: dict[str, Any], n: int) -> bool:
+    """Whether a correction of the clock names this entry."""
+    return facts["first"] is not None and bool(facts["first"] <= n <= facts["last"])
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ", ".join(str(n) for n in sorted(set(numbers)))
+
+
 class Verifier:
     """Runs the eight checks over a bundle; each adds one line or more."""
 
@@ -506,6 +515,7 @@ class Verifier:
         self.path, self.trust, self.now, self.note, self.stamped = path, trust, now, "", now
         self.checks: list[Check] = []
         self.entries: dict[int, dict[str, Any]] = {}
+        self.corrections: dict[int, dict[str, Any]] = {}
         self.heads: dict[int, bytes] = {}  # roots of the journal by its size, each extending the one before
         self.moment = ""  # of which moment the bundle is
 
@@ -614,8 +624,9 @@ class Verifier:
             _require(log["vkey"].partition("+")[0] == log["origin"], "checkpoint of another log")
             self.note = note
             entry = strict_json(body)
-            _require(entry["n"] == n and entry["subject"] in about, f"entry {n} is about something else")
-            self.entries[n] = entry
+            clock = (entry["type"], entry["subject"]) == ("ClockCorrected", "log")
+            _require(entry["n"] == n and (clock or entry["subject"] in about), f"entry {n} is about something else")
+            (self.corrections if clock else self.entries)[n] = entry
         (begun,) = (e for e in self.entries.values() if e["type"] in RECEIVED)
         self.received, original = begun["n"], self.forms["original"]["digests"]["sha-256"]
         ours = begun["type"] == "DepositRecovered" or self.received == record["deposit"]["entry"]
@@ -702,7 +713,8 @@ class Verifier:
         _require(only, "the token's signer is no time-stamping authority")
         told = _matched(r"(\d{14})(\.\d+)?Z", info[4].typed(0x18).decode(), "a time in UTC")
         at = datetime.strptime(told[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-        _require(at <= self.now + SKEW, "the token is from the future")
+        if at > self.now + SKEW:
+            self.doubt(5, f"token of the {what}", "it is from the future: this machine's clock or theirs is wrong")
         fault = chain_fault(signed.certificate, signed.others, at, self.trust.stamps, STAMPS)
         if fault and any(self.trust):  # to a reader who named nobody that is said once, of the seal
             stamper = signed.certificate.subject.rfc4514_string()
@@ -712,13 +724,27 @@ class Verifier:
     def check_token(self) -> str:
         """5. The checkpoint existed at the time that an authority states."""
         at = self.token_time(self._read("journal/checkpoint.tsr"), _over(self.note.encode()), "checkpoint")
-        latest = max(datetime.fromisoformat(entry["at"]) for entry in self.entries.values())
-        _require(at + SKEW >= latest, "the token is older than the entries")
+        self.check_clock(at)
         self.stamped = at
         size = self.note.split("\n")[1]
         self.moment = f"{at:%Y-%m-%d %H:%M:%S} UTC, {size} entries of the journal: what came later is not in it"
         outside = "" if self.manifest["probative"]["time"] else "; local authority, not probative"
         return f"the checkpoint existed on {at:%Y-%m-%d %H:%M:%S} UTC{outside}"
+
+    def check_clock(self, stamped: datetime) -> None:
+        """5. Entries made under a wrong clock: in doubt, or explained by the correction that names them."""
+        wrong, before = set(), datetime.min.replace(tzinfo=UTC)
+        for n, entry in sorted(self.entries.items()):
+            at = datetime.fromisoformat(entry["at"])
+            wrong |= {n} if at > stamped + SKEW or at + SKEW < before else set()
+            before = at
+        named = {n: told for told, one in self.corrections.items() for n in self.entries if covers(one["facts"], n)}
+        if named:
+            detail = f"entries {_list(named)} were made under a doubtful clock, confirmed by {_list(named.values())}"
+            self.checks.append(Check(5, "clock", INTACT, f"{detail}: only their order and this token are certain"))
+        if unexplained := wrong - named.keys():
+            what = "are later than the token, or earlier than what came before them"
+            self.doubt(5, "clock", f"entries {_list(unexplained)} {what}: made under a wrong clock, no correction here")
 
     def check_pdf(self) -> str:
         """6. The seal covers the whole archival PDF, and holds."""

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.alarms import alarmed
 from archive.database.engine import Database
-from archive.database.leases import locked_lease
+from archive.database.leases import locked_lease, runs
 from archive.database.tables import CheckpointRow, LeaseRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.journal.effects import Subject
@@ -227,7 +227,7 @@ class Publisher:
         with self._database.write() as session:
             now = self._clock()
             row = locked_lease(session, LEASE, now)
-            fence = row.fence + 1 if row.until <= now else None
+            fence = row.fence + 1 if not runs(row.until, now, _LEASE_TIME) else None
             if fence is not None:
                 row.holder, row.until, row.fence = holder, now + _LEASE_TIME, fence
         try:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
-from archive.database.leases import locked_lease
+from archive.database.leases import locked_lease, runs
 from archive.database.tables import LeaseRow
 from ingestion.processing.workers import died, this_worker
 from signing.ground.clock import Clock
@@ -39,12 +39,13 @@ class ExclusiveJob:
     def hold(self) -> bool:
         """Take or renew the job; True if held. Writes only in the second half of the lease."""
         now = self._clock()
-        if self._until - now > timedelta(seconds=EXCLUSIVE_JOB_SECONDS / 2):
+        whole = timedelta(seconds=EXCLUSIVE_JOB_SECONDS)
+        if whole / 2 < self._until - now <= whole:
             return True
-        until = now + timedelta(seconds=EXCLUSIVE_JOB_SECONDS)
+        until = now + whole
         with self._database.write() as session:
             row = locked_lease(session, self._name, now)
-            if row.holder != self._holder and row.until > now and not died(row.holder):
+            if row.holder != self._holder and runs(row.until, now, whole) and not died(row.holder):
                 return False
             row.fence += row.holder != self._holder
             row.holder, row.until = self._holder, until

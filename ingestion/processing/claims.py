@@ -20,6 +20,7 @@ from sqlalchemy import CursorResult, exists, select, update
 from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
+from archive.database.leases import runs
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from ingestion.deposits.states import LEASE_SECONDS, MAX_CLAIMS, UNFINISHED, DepositState, problem
@@ -29,6 +30,8 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Unavailable
 
 _BACK_OFF: Final = (1, 8, 20)
+_LONGEST_REST: Final = timedelta(days=1)
+"""No rest is as long; one that seems so was given by a wrong clock."""
 """Seconds of rest after a worker died on a document, so that other documents go first."""
 
 
@@ -190,8 +193,9 @@ def _pages_open(session: Session, deposit_id: str) -> bool:
 def _free(row: DepositRow | PageTaskRow, now: datetime) -> bool:
     """Whether the row may be claimed; an abandoned claim is first ended and counted."""
     if row.lease_owner is None:
-        return row.lease_until is None or row.lease_until <= now
-    if row.lease_until is not None and row.lease_until > now and not died(row.lease_owner):
+        return row.lease_until is None or not runs(row.lease_until, now, _LONGEST_REST)
+    lease = timedelta(seconds=LEASE_SECONDS)
+    if row.lease_until is not None and runs(row.lease_until, now, lease) and not died(row.lease_owner):
         return False
     alone = died_alone(row.lease_owner) and not lives(row.lease_owner)
     row.lease_owner = None
