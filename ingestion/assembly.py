@@ -305,8 +305,8 @@ class System:
         from ingestion.processing.pipeline import pipeline
 
         sealing, trust = (self.signer, self.timestamper, self.clock), self.trust
-        given = {"trusted": trust.foreign, "revocations": trust.everything}
-        return pipeline(self.sandbox, self.settings.ingestion, *sealing, **given)
+        found, how = trust.foreign, self.settings.ingestion
+        return pipeline(self.sandbox, how, *sealing, trusted=found, revocations=trust.everything)
 
     @cached_property
     def runner(self) -> Runner:

@@ -63,9 +63,7 @@ class LocalObjectStore:
     """
 
     def __init__(self, root: Path, clock: Clock, certain: Clock | None = None) -> None:
-        self._root = root
-        self._clock = clock
-        self._certain = certain or clock
+        self._root, self._clock, self._certain = root, clock, certain or clock
 
     @property
     def assurance(self) -> Assurance:
@@ -367,9 +365,8 @@ class LocalObjectStore:
 
 
 def _lock_of(state: os.stat_result) -> date | None:
-    if state.st_mtime_ns % _DAY_NS:
-        return None
-    return datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).date()
+    is_lock = state.st_mtime_ns % _DAY_NS == 0
+    return datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).date() if is_lock else None
 
 
 def _is_counted(key: str) -> bool:
@@ -382,9 +379,8 @@ def _written_at(state: os.stat_result) -> datetime:
 
 
 def _is_locked(state: StoredObject, certain: Clock) -> bool:
-    if state.legal_hold or state.locked_until is None:
-        return state.legal_hold
-    return certain().astimezone(UTC).date() <= state.locked_until
+    until = state.locked_until
+    return state.legal_hold or (until is not None and certain().astimezone(UTC).date() <= until)
 
 
 def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -213,7 +213,7 @@ class MinioObjectStore:
 
     def outside_time(self) -> datetime | None:
         """Return the store's time; None where it runs on this machine, by the same clock."""
-        host = urlsplit(f"//{self._settings.endpoint.partition('//')[2]}").hostname or ""
+        host = urlsplit(self._settings.endpoint).hostname or ""
         if host in {"localhost", "::1"} or host.startswith("127."):
             return None
         connection, _ = self.open()
