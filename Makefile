@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case clean requirements mutants translations changelog release
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case signatures clean requirements mutants translations changelog release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -67,6 +67,9 @@ types: setup-test
 
 imports: setup-test
 	$(BIN)/lint-imports
+
+signatures: setup-test  ## Every signed document that may arrive, genuine and forged, and what each is called
+	SIGNATURES=whole $(PYTEST) tests/unit/signing/test_arriving.py -q -n 0
 
 fault: setup-test  ## The long fault runs: kills at random moments, flushed broker
 	FAULT=long $(PYTEST) tests/fault -q

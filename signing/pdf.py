@@ -126,8 +126,7 @@ def prepare(
         target: Path of the prepared copy.
         certificate: DER of the seal certificate, to measure the hole.
         chain: DER of its issuers.
-        archived: Certificates and revocation data to embed, under the seal itself, so that a
-            stranger's validator has them.
+        archived: Certificates and revocation data to embed, for validators of strangers.
         field: Name of the field.
         reason: Why it is sealed, shown to readers of the file.
         at: Claimed time.
@@ -145,15 +144,11 @@ def prepare(
     with target.open("r+b") as file:
         try:
             writer = _writer(file)
-            if archived is not None and (archived.crls or archived.ocsps):
-                _embed(writer, archived)
+            _embed(writer, archived)
             steps = PdfCMSEmbedder(SigFieldSpec(field)).write_cms(field, writer)
             next(steps)
             placeholder = SignatureObject(
-                timestamp=at,
-                reason=reason,
-                subfilter=SigSeedSubFilter.PADES,
-                bytes_reserved=2 * room,
+                timestamp=at, reason=reason, subfilter=SigSeedSubFilter.PADES, bytes_reserved=2 * room
             )
             steps.send(SigObjSetup(placeholder))
             hole, _ = steps.send(SigIOSetup(md_algorithm="sha256", in_place=True))
@@ -174,8 +169,10 @@ def prepare(
     )
 
 
-def _embed(writer: IncrementalPdfFileWriter, archived: Archived) -> None:
-    """Add a document security store; what it holds is sealed with the rest."""
+def _embed(writer: IncrementalPdfFileWriter, archived: Archived | None) -> None:
+    """Add a document security store, if there is something for it; it is sealed with the rest."""
+    if archived is None or not (archived.crls or archived.ocsps):
+        return
     from asn1crypto import crl, ocsp
     from asn1crypto import x509 as asn1_x509
     from pyhanko.sign.validation.dss import DocumentSecurityStore

@@ -20,7 +20,7 @@ _SENTENCES = {
     "expired": "Le certificat du signataire avait expiré, et rien ne prouve que la signature est antérieure.",
     "not_yet_valid": "Le certificat du signataire n’était pas encore valable au moment de la signature.",
     "revoked": "Le certificat du signataire a été révoqué.",
-    "revocation_unknown": "La révocation du certificat n’a pas pu être vérifiée hors ligne.",
+    "revocation_unknown": "L’autorité du signataire est connue, mais rien ne dit si son certificat a été révoqué.",
     "weak_algorithm": "La signature repose sur un algorithme qui n’est plus admis.",
     "key_usage": "Le certificat du signataire n’est pas prévu pour signer des documents.",
     "encrypted": "Le document est chiffré ; ses signatures ne peuvent pas être examinées.",

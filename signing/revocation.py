@@ -98,6 +98,12 @@ def archive(chains: Iterable[Sequence[bytes]], crls: Sequence[bytes], ocsps: Seq
     )
 
 
+def status_of(certificate: bytes, issuer: bytes, crls: Sequence[bytes], ocsps: Sequence[bytes], at: datetime) -> Status:
+    """Return what revocation data (DER) says of one certificate at a moment."""
+    load = x509.load_der_x509_certificate
+    return _ask(load(certificate), load(issuer), crls, ocsps, at)[0]
+
+
 def _ask(
     certificate: x509.Certificate,
     issuer: x509.Certificate | None,

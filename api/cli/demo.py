@@ -282,7 +282,7 @@ def _print_table(lines: list[Line]) -> None:
     console().print(table)
     if any(_signatures(line.record["verdicts"].get("signature", {})) == _INTACT for line in lines if line.record):
         console().print(
-            "(1) Les octets signés sont inchangés ; l’autorité du signataire n’est pas dans keys/trusted.", style="dim"
+            "(1) Les octets signés sont inchangés ; l’autorité du signataire n’est pas dans trust/roots.", style="dim"
         )
 
 

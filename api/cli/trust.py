@@ -1,4 +1,4 @@
-"""``trust export``: who must have sealed and logged here, for those who check our evidence."""
+"""``trust``: who must have sealed and logged here; whom we trust, and what was revoked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.context import say, system
+from api.cli.access import AsJson
+from api.cli.context import print_json, say, system
 
 trust = typer.Typer(help="Confiance : qui doit avoir scellé et journalisé.", no_args_is_help=True)
 
@@ -28,3 +29,23 @@ def trust_export(
     output.write_bytes(content + b"\n")
     digest = hashlib.sha256(content + b"\n").hexdigest()
     say(f"{output} : SHA-256 {digest}, à faire confirmer de vive voix.")
+
+
+@trust.command("refresh")
+def trust_refresh(as_json: AsJson = False) -> None:
+    """Télécharge les listes de révocation et réponses OCSP des autorités de confiance.
+
+    Seules comptent les adresses nommées par des certificats qui remontent à une racine de
+    « trust/roots » : le cachet, l’horodatage, et les signataires des documents reçus.
+    """
+    from api.views.trust import certificates_to_follow
+    from signing.refresh import http_fetch, refresh
+
+    done = refresh(system().trust, certificates_to_follow(system()), http_fetch, system().clock())
+    if as_json:
+        print_json({"written": done.written, "failed": done.failed})
+    else:
+        say(f"{len(done.written)} liste(s) ou réponse(s) à jour dans {system().trust.folder}.")
+        for url, why in done.failed.items():
+            say(f"{url} : {why}")
+    raise typer.Exit(4 if done.failed else 0)

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from ingestion.assembly import System
 
 
+_LATELY = 10_000
+
+
 def trust_file_of(system: System) -> bytes:
     """Return the trust file (``archive.evidence.trust``) as canonical JSON."""
     from archive.database.tenancy import EVERYTHING, acting_for
@@ -25,3 +28,19 @@ def trust_file_of(system: System) -> bytes:
         with system.database.read() as session:
             key, signer = system.log_key, system.signer
             return trust_file(session, system.ledger, published, key, signer, system.timestamper, known, stampers)
+
+
+def certificates_to_follow(system: System) -> list[bytes]:
+    """Return the DER of our own chains and of the signers of documents received lately."""
+    from sqlalchemy import select
+
+    from archive.database.tables import RecordRow
+    from archive.database.tenancy import EVERYTHING, acting_for
+
+    found = [system.signer.certificate, *system.signer.chain, *system.timestamper.chain]
+    query = select(RecordRow.verdicts).order_by(RecordRow.kept_at.desc()).limit(_LATELY)
+    with acting_for(EVERYTHING), system.database.read() as session:  # certificates, of no tenant in particular
+        for verdicts in session.scalars(query):
+            signatures = (verdicts.get("signature") or {}).get("signatures", ())
+            found += [bytes.fromhex(one["certificate"]) for one in signatures if one.get("certificate")]
+    return list(dict.fromkeys(found))

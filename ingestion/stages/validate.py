@@ -14,6 +14,7 @@ from ingestion.stages.registry import IDENTIFY, VALIDATE
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from ingestion.tools.verapdf import VeraPdf
 from signing.ground.clock import Clock
+from signing.reasons import sentence
 from signing.trust import Trusted
 
 PROFILE = "2b"
@@ -112,6 +113,9 @@ def _remarks(signature: dict[str, Any]) -> tuple[Remark, ...]:
         text = "Une signature de l’original n’est pas valide : document changé après coup, ou signature falsifiée."
         return (Remark("signature_invalid", text, VALIDATE.name),)
     if signature["verdict"] == "indeterminate" and signature["signatures"]:
+        doubted = [one["reason"] for one in signature["signatures"] if one["verdict"] == "indeterminate"]
         text = "Les signatures de l’original ne peuvent être ni confirmées ni démenties avec les autorités connues ici."
+        if "untrusted_chain" not in doubted:
+            text = sentence(doubted[0])  # the authority is known: something else is missing, or was done
         return (Remark("signature_indeterminate", text, VALIDATE.name),)
     return ()
