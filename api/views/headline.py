@@ -118,6 +118,7 @@ _DOUBTFUL: Final = ("warn", "warn", "Signature non confirmée")
 
 _TITLES: Final = {
     ("record", Fixity.INTACT): "Ce document est bien celui que nous gardons",
+    ("record", Fixity.ALTERED): "Ce document n’est pas celui dont parle le journal",
     ("bundle", Fixity.INTACT): "Ce dossier de preuve est intact",
     ("bundle", Fixity.ALTERED): "Ce dossier de preuve a été modifié",
     ("bundle", Fixity.MISSING): "Il manque une partie de ce dossier de preuve",

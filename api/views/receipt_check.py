@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
@@ -48,6 +49,7 @@ _SAID: Final = {
     "entry_agrees": "Sa ligne du journal dit la même chose.",
     "older": "Il est d’une version ancienne, et le dépôt n’a pas pu être relu.",
     "kept_agrees": "Ce que nous gardons dit la même chose.",
+    "code_alone": "Ce PDF est d’une version ancienne : vérifiez le texte de son code QR, ou demandez un autre PDF.",
     "page": "La page est, octet pour octet, celle que nous donnons.",
     "page_older": "La page a été composée par une autre version : ne vous fiez qu’au texte signé ci-dessus.",
     "page_told": "Son titre, son déposant ou son adresse ne sont pas ceux que nous connaissons.",
@@ -62,6 +64,7 @@ _NAMES: Final = {
 }
 _FAULTS: Final[tuple[type[Exception], ...]] = (*verify.FAULTS, RecursionError)
 _TYPESETTING: Final[tuple[type[Exception], ...]] = (*_FAULTS, typst.TypstError)
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIGNED_BY: Final = "\n\u2014 {origin} "
 
 
@@ -104,6 +107,28 @@ def judge_receipt(
         {name: told[name] for name in ("deposit", FILENAME, TENANT_NAME, "received_at", "sha-256")} if told else None
     )
     return finding(SubjectKind.RECEIPT, checks, receipt=shown)
+
+
+def judge_older_page(system: System, words: str) -> dict[str, Any] | None:
+    """Judge a printed receipt of an earlier version, whose signed text is in its QR code alone.
+
+    Args:
+        words: Text of the page.
+
+    Returns:
+        None if the page names no deposit of ours together with its digest.
+    """
+    close = re.sub(r"\s+", "", words)
+    ids = dict.fromkeys(_ID.findall(close))
+    with acting_for(EVERYTHING), system.database.read() as session:
+        rows = [session.get(DepositRow, found) for found in list(ids)[:3]]
+    if "Récépissédedépôt" not in close and "Depositreceipt" not in close:
+        return None
+    if not any(row is not None and row.sha256 in close for row in rows):
+        return None
+    return finding(
+        SubjectKind.RECEIPT, [check(About.RECEIPT, _NAMES["signature"], Fixity.UNVERIFIABLE, _SAID["code_alone"])]
+    )
 
 
 def _signature(system: System, carried: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any] | None]:

@@ -11,17 +11,23 @@ from sqlalchemy.orm import Session
 
 from api.views.headline import About, SubjectKind, check, finding, seal_checks, signature_checks
 from api.views.journal_of_today import today_checks
-from api.views.receipt_check import LONGEST, judge_receipt, receipt_in
+from api.views.receipt_check import LONGEST, judge_older_page, judge_receipt, receipt_in
 from api.views.receipt_pdf import ATTACHED
 from api.views.record import checkpoint_over
 from api.views.trust import trust_file_of
+from archive.database.alarms import alarmed
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.holdings import verify as holdings
 from archive.holdings.checks import Check
+from archive.holdings.inclusion import Sequenced
+from archive.journal.published import PublishedLog
+from archive.journal.receipts import contradicts
 from archive.objects.fixity import Fixity
 from archive.retention.civil import today_of
+from signing.ground.canonical import parse_canonical
 from signing.ground.clock import iso, stamp
+from signing.ground.errors import Corrupt
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -33,6 +39,7 @@ _SAID: Final = {
     "bytes": "Ces octets sont, un à un, ceux qui sont conservés ici.",
     "published": "L’entrée est sous un scellement signé et horodaté du journal.",
     "waits": "L’entrée n’est pas encore sous un scellement : revenez dans une minute.",
+    "contradicted": "La base dit que ces octets sont gardés ici ; le journal publié ne le dit pas.",
     "unreadable": "Ce dossier de preuve n’a pas pu être lu.",
     "unknown": "Ce fichier n’est pas conservé ici, du moins pas dans ces octets.",
 }
@@ -101,33 +108,41 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None, *, public
         start = source.read(LONGEST + 1)
     is_pdf = start[:1024].lstrip().startswith(b"%PDF")
     # An anonymous caller belongs to no tenant, so all are searched; the answer is a verdict and
-    # dates (see ``_known``).
+    # dates (see ``_shown``).
     with acting_for(EVERYTHING), system.database.read() as session:
         kept = _holder(session, sha256, tenant) is not None
     if not kept:
-        receipt = _attached(system, path) if is_pdf else receipt_in(start)
+        carried = receipt_in(start)
+        receipt = judge_receipt(system, carried) if carried is not None else None
+        receipt = receipt or (_printed(system, path, public_url) if is_pdf else None)
         if receipt is not None:
-            return judge_receipt(system, receipt, printed=path.read_bytes() if is_pdf else None, public_url=public_url)
+            return receipt
     signatures = signature_report(system, path) if is_pdf else None
     with acting_for(EVERYTHING), system.database.read() as session:
-        record = _holder(session, sha256, tenant)
-        if record is not None:
-            return _known(session, system, record, tenant, signatures)
-    return _unknown(signatures)
+        row = _holder(session, sha256, tenant)
+        if row is None:
+            return _unknown(signatures)
+        record = _shown(session, system, row, tenant)
+        told, subject = Sequenced.load(session, row.id, row.deposit_id), f"record:{row.id}"
+    checks = _stated(system, told, subject, sha256) + seal_checks(record["seal"]) + signature_checks(signatures)
+    return finding(SubjectKind.RECORD, checks, record=record, signatures=signatures)
 
 
-def _attached(system: System, path: Path) -> dict[str, Any] | None:
-    """Return the receipt that is attached to a PDF of ours, small as it is; else None."""
+def _printed(system: System, path: Path, public_url: str) -> dict[str, Any] | None:
+    """Judge a PDF as a printed receipt of ours; None if it is none."""
     from ingestion.tools.sandbox import ToolFailed
 
     if path.stat().st_size > _PRINTED:
         return None
     try:
         asked = {"name": ATTACHED, "longest": LONGEST}
-        text = system.sandbox.call("pdf_attachment", asked, {"received": path})["text"]
+        found = system.sandbox.call("pdf_attachment", asked, {"received": path})
     except ToolFailed:
         return None
-    return receipt_in(text.encode()) if text is not None else None
+    carried = receipt_in(found["text"].encode()) if found["text"] is not None else None
+    if carried is not None:
+        return judge_receipt(system, carried, printed=path.read_bytes(), public_url=public_url)
+    return judge_older_page(system, found["words"]) if found["words"] is not None else None
 
 
 def _holder(session: Session, sha256: str, tenant: str | None) -> RecordRow | None:
@@ -141,19 +156,45 @@ def _holder(session: Session, sha256: str, tenant: str | None) -> RecordRow | No
     return next((row for row in rows if row.tenant_id == tenant), rows[0] if rows else None)
 
 
-def _known(
-    session: Session, system: System, row: RecordRow, tenant: str | None, signatures: dict[str, Any] | None
-) -> dict[str, Any]:
-    checkpoint = checkpoint_over(session, row.kept_entry)
-    checks = [
+def _stated(system: System, told: Sequenced, subject: str, sha256: str) -> list[dict[str, str]]:
+    """Check that the published journal says what the database says: that these bytes were kept."""
+    stating = [(n, body) for n, body in told.entries if sha256 in _kept_by(body, subject)]
+    try:
+        with alarmed(system.database, system.clock, subject):
+            if not stating:
+                raise contradicts(subject, ["original", "archival"])
+            log = PublishedLog(system.store, system.log_key.vkey)
+            published = [log.holds(n, body) for n, body in stating if n < log.head.size]
+            if False in published:
+                raise contradicts(subject, ["leaf"])
+    except Corrupt:
+        return [check(About.JOURNAL, _NAMES["journal"], Fixity.ALTERED, _SAID["contradicted"])]
+    return [
         check(About.BYTES, _NAMES["bytes"], Fixity.INTACT, _SAID["bytes"]),
         check(
             About.JOURNAL,
             _NAMES["journal"],
-            Fixity.INTACT if checkpoint is not None else Fixity.UNVERIFIABLE,
-            _SAID["published"] if checkpoint is not None else _SAID["waits"],
+            Fixity.INTACT if published else Fixity.UNVERIFIABLE,
+            _SAID["published"] if published else _SAID["waits"],
         ),
     ]
+
+
+def _kept_by(body: bytes, subject: str) -> set[str]:
+    """Return the digests of the forms that an entry about a record says were kept."""
+    try:
+        entry = parse_canonical(body)
+        return (
+            {str(entry["facts"].get(form)) for form in ("original", "archival")}
+            if entry["subject"] == subject
+            else set()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def _shown(session: Session, system: System, row: RecordRow, tenant: str | None) -> dict[str, Any]:
+    """Return what may be said of a record to a caller of this tenant, or to anybody."""
     readable = row.tenant_id == tenant or (
         row.communicable_on is not None and row.communicable_on <= today_of(session, row.tenant_id, system.clock()).day
     )
@@ -161,7 +202,7 @@ def _known(
         "kept_at": stamp(row.kept_at),
         "state": row.state,
         "entry": row.kept_entry,
-        "checkpoint": checkpoint,
+        "checkpoint": checkpoint_over(session, row.kept_entry),
         "seal": row.verdicts.get("seal"),
         "communicable_on": iso(row.communicable_on),
     }
@@ -173,8 +214,7 @@ def _known(
         }
     if row.tenant_id == tenant:
         record["id"] = row.id
-    checks += seal_checks(record["seal"]) + signature_checks(signatures)
-    return finding(SubjectKind.RECORD, checks, record=record, signatures=signatures)
+    return record
 
 
 def _unknown(signatures: dict[str, Any] | None) -> dict[str, Any]:

@@ -62,14 +62,26 @@ def pdf_prepare_seal(job: Job) -> dict[str, Any]:
 
 
 def pdf_attachment(job: Job) -> dict[str, Any]:
-    """Return the text of the attachment ``name`` of ``received``; None if there is none."""
+    """Return the text of the attachment ``name`` of ``received``, else the words of its one page.
+
+    Both are None where there is none, or none that short.
+    """
     import pikepdf
+    import pypdfium2
 
     longest = int(job.arguments["longest"])
     try:
         with pikepdf.open(job.inputs["received"]) as document:
             found = document.attachments.get(job.arguments["name"])
             content = found.get_file().read_bytes() if found is not None else b""
+            alone = len(document.pages) == 1
     except (pikepdf.PdfError, ValueError, KeyError) as error:
         raise Rejected("unreadable", str(error)) from error
-    return {"text": content.decode(errors="replace") if 0 < len(content) <= longest else None}
+    text = content.decode(errors="replace") if 0 < len(content) <= longest else None
+    if text is not None or not alone:
+        return {"text": text, "words": None}
+    try:
+        page = pypdfium2.PdfDocument(job.inputs["received"].read_bytes())[0]
+        return {"text": None, "words": page.get_textpage().get_text_range()[:longest]}
+    except pypdfium2.PdfiumError:
+        return {"text": None, "words": None}

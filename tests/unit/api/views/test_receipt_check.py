@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pikepdf
 import pytest
+import typst
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text, update
 
@@ -19,7 +21,7 @@ from api.views.receipt_pdf import ATTACHED, receipt_pdf
 from api.views.receipts import printed_page, receipt_json
 from api.views.verification import judge
 from archive.database.alarms import open_alarms
-from archive.database.tables import JournalEntryRow
+from archive.database.tables import JournalEntryRow, RepresentationRow
 from archive.journal.merkle import leaf_hash
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
@@ -27,7 +29,7 @@ from ingestion.tables import DepositRow
 from signing.ground.canonical import canonical, parse_canonical
 from signing.note import LogKey
 from signing.pdf import seal_file
-from tests.holdings import lose_database, receive, system_at
+from tests.holdings import keep, lose_database, receive, system_at
 
 
 def judged(system: System, folder: Path, content: bytes) -> dict[str, Any]:
@@ -219,3 +221,45 @@ def test_a_row_changed_by_hand_is_not_what_judges(system: System, tmp_path: Path
     with system.database.write() as session:
         session.execute(update(DepositRow).values(filename="Un autre.pdf", sha256="0" * 64))
     assert judged(system, tmp_path, json.dumps(told).encode())["verdict"] == "intact"
+
+
+def test_a_record_is_ours_only_if_the_journal_says_so(system: System, tmp_path: Path) -> None:
+    record = keep(system, tmp_path, 1)
+    content = b"%PDF original 1"
+    assert judged(system, tmp_path, content)["because"] == ["Journal"], "not under a checkpoint yet"
+    system.publisher.publish()
+    found = judged(system, tmp_path, content)
+    assert [one["verdict"] for one in found["checks"] if one["about"] in {"bytes", "journal"}] == ["intact"] * 2
+    assert found["kind"] == "record"
+    forged = b"%PDF forged"
+    with system.database.write() as session:
+        session.execute(update(RepresentationRow).values(sha256=hashlib.sha256(forged).hexdigest()))
+    found = judged(system, tmp_path, forged)
+    assert (found["kind"], found["verdict"], found["because"]) == ("record", "altered", ["Journal"])
+    assert "celui que nous gardons" not in headline(found)[0]
+    with system.database.read() as session:
+        assert [alarm.subject for alarm in open_alarms(session)] == [f"record:{record}"]
+
+
+def test_a_printed_receipt_of_an_earlier_version_is_not_unknown(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    system.publisher.publish()
+    told = receipt_json(system, "demo", deposit.id)["receipt"]
+    lines = [["Numéro", told["deposit"], True], ["SHA-256", " ".join(re.findall(".{8}", told["sha-256"])), True]]
+    for shown, kind in ((lines, "receipt"), ([*lines[:1], ["SHA-256", "0" * 64, True]], "file"), ([], "file")):
+        facts = {
+            "lang": "fr",
+            "moment": [2026, 3, 12, 8, 15, 30],
+            "title": "Récépissé de dépôt",
+            "service": "Commune",
+            "sentence": "Nous avons reçu le fichier ci-dessous et nous en avons la garde.",
+            "lines": shown,
+            "notice": [],
+            "code": '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+            "code_alt": "Code QR",
+        }
+        path = Path(__file__).with_name("golden") / "receipt-1.typ"
+        page = typst.compile(str(path), format="pdf", sys_inputs={"facts": json.dumps(facts)}, pdf_standards=["a-2a"])
+        found = judged(system, tmp_path, page)
+        assert (found["kind"], found["verdict"]) == (kind, "unverifiable")
+        assert headline(found)[1][2] == ("Pas de réponse" if kind == "receipt" else "Inconnu ici")
