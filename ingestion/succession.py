@@ -11,6 +11,7 @@ import structlog
 
 from archive.database.engine import Database
 from archive.database.tenancy import EVERYTHING, acting_for
+from archive.database.time_sense import TimeSense
 from archive.journal.proof_calendar import calendar, due
 from archive.journal.publisher import Publisher
 from signing.authority import CRL, renew_generated, renewal_is_due
@@ -38,6 +39,8 @@ class Assembled(Protocol):
     def database(self) -> Database: ...  # noqa: D102
     @property
     def trust(self) -> TrustFolder: ...  # noqa: D102
+    @property
+    def time_sense(self) -> TimeSense: ...  # noqa: D102
     @property
     def signer(self) -> Signer: ...  # noqa: D102
     @property
@@ -70,10 +73,14 @@ class Succession:
     def renew_when_due(self) -> bool:
         """Make a new set of seal, authority and root a year before one of them ends.
 
-        Where the folder of keys is read-only, another machine, or the next start, does so.
+        Where the folder of keys is read-only, another machine, or the next start, does so. Under a
+        distrusted clock nothing is renewed: the new certificates would begin at a wrong time.
         """
         keys = self._settings.keys
         if not self.made_here or not os.access(keys, os.W_OK) or not renewal_is_due(keys, self._system.clock()):
+            return False
+        if not self._system.time_sense.sense().trusted:
+            log.warning("proofs_not_renewed", reason="clock_distrusted")
             return False
         self._renew()
         log.info("proofs_renewed", seal=self._digest())
@@ -84,8 +91,10 @@ class Succession:
 
         Raises:
             Refused: ``keys_read_only``, ``seal_unreadable``.
-            Unavailable: ``seal_outside_validity``; the authority does not answer.
+            Unavailable: ``seal_outside_validity``; the authority does not answer;
+                ``clock_distrusted``.
         """
+        self._system.time_sense.require_trusted()
         former = self._digest()
         if isinstance(self._settings.seal, GeneratedSeal):
             self._renew()
@@ -119,7 +128,7 @@ class Succession:
     def _renew(self) -> None:
         self.publish()  # the former certificates stay known: what they sealed stays verifiable
         renew_generated(self._settings.keys, organisation=self._organisation, clock=self._system.clock)
-        for made in ("timestamper", "publisher", "evidence", "stages"):
+        for made in ("_authority", "timestamper", "publisher", "evidence", "stages"):
             vars(self._system).pop(made, None)
 
     def _digest(self) -> str:

@@ -26,6 +26,11 @@ class TrustedTimestamper:
         return self._timestamper.probative
 
     @property
+    def identity(self) -> str:
+        """Word that changes when another authority is configured."""
+        return self._timestamper.identity
+
+    @property
     def chain(self) -> tuple[bytes, ...]:
         """DER certificates of the last token and the roots."""
         return self._timestamper.chain

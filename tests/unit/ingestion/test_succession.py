@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from archive.database.tables import JournalEntryRow
 from archive.holdings.verify import verify
+from archive.journal.corrections import confirm
 from archive.journal.opening import vkey_line, voucher
 from archive.journal.proof_calendar import calendar
 from ingestion.assembly import System
@@ -25,7 +26,7 @@ from signing.port import present
 from signing.seal import detached, verify_detached
 from signing.validity import Validity
 from signing.verdict import Verdict
-from tests.holdings import keep, opened, system_at
+from tests.holdings import keep, system_at
 
 BORN = datetime(2026, 3, 12, 8, 15, 30, tzinfo=UTC)
 YEAR = timedelta(days=365)
@@ -58,14 +59,20 @@ def first_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def at(tmp_path: Path, first_keys: Path) -> Iterator[Callable[[datetime], System]]:
     """The one home, started at a moment."""
-    with opened(tmp_path / "home", first_keys) as made:
-        made.close()
+    shutil.copytree(first_keys, tmp_path / "home" / "keys")
+    system = system_at(tmp_path / "home", clock=lambda: BORN)
+    system.initialise()
+    system.create_tenant("demo", "Commune de Démonstration")
+    system.close()
     started: list[System] = []
 
-    def start(moment: datetime) -> System:
+    def start(moment: datetime, *, confirmed: bool = True) -> System:
         system = system_at(tmp_path / "home", clock=lambda: moment)
         started.append(system)
         system.initialise()
+        if confirmed and not system.time_sense.sense().trusted:  # an administrator says: yes, years have passed
+            confirm(system.database, system.ledger, system.clock, system.time_sense, agent="user:1")
+            system.initialise()
         return system
 
     yield start
@@ -111,8 +118,21 @@ def test_a_home_seals_and_stamps_through_thirty_years(at: Callable[[datetime], S
         assert vouched.certificate == system.signer.certificate.hex()
 
 
+def test_under_a_distrusted_clock_nothing_is_renewed_until_it_is_confirmed(
+    at: Callable[[datetime], System], first_keys: Path
+) -> None:
+    system = at(BORN + 9.75 * YEAR, confirmed=False)  # type: ignore[call-arg]
+    assert not system.time_sense.sense().trusted
+    assert (system.settings.signing.keys / "seal.pem").read_bytes() == (first_keys / "seal.pem").read_bytes()
+    with pytest.raises(Unavailable) as waits:
+        system.proofs.replace()
+    assert waits.value.code == "clock_distrusted"
+    assert entered(system, "SealReplaced") == []
+    assert len(entered(at(BORN + 9.75 * YEAR), "SealReplaced")) == 1
+
+
 def test_ten_years_back_nothing_is_renewed_nor_sealed_and_deposits_go_on(at: Callable[[datetime], System]) -> None:
-    system = at(BORN - 10 * YEAR)
+    system = at(BORN - 10 * YEAR, confirmed=False)  # type: ignore[call-arg]
     assert entered(system, "SealReplaced") == []
     with pytest.raises(Unavailable) as waits:
         detached(system.signer, b"", at=system.clock())
@@ -210,18 +230,18 @@ def test_a_seal_of_an_authority_is_taken_from_the_settings_or_refused(
     )
     (tmp_path / "cachet.p12").write_bytes(content)
     given = {"CHARTRIER_SEAL_PKCS12": str(tmp_path / "cachet.p12"), "CHARTRIER_SEAL_PKCS12_PASSWORD": "secret"}
-    late = system_at(tmp_path / "home", clock=lambda: BORN + 11 * YEAR, **given)
-    with pytest.raises(Unavailable) as waits:
-        late.proofs.replace()
-    assert waits.value.code == "seal_outside_validity"
-    assert entered(late, "SealReplaced") == []
-    late.close()
     system = system_at(tmp_path / "home", clock=lambda: BORN, **given)
     done = system.proofs.replace()
     assert done.seal == hashlib.sha256(system.signer.certificate).hexdigest()
     (facts,) = entered(system, "SealReplaced")
     assert (facts["seal"], facts["probative"]) == (done.seal, True)
     system.close()
+    at(BORN + 11 * YEAR)
+    late = system_at(tmp_path / "home", clock=lambda: BORN + 11 * YEAR, **given)
+    with pytest.raises(Unavailable) as waits:
+        late.proofs.replace()
+    assert waits.value.code == "seal_outside_validity"
+    late.close()
 
 
 def test_read_only_keys_are_not_replaced(first_keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
