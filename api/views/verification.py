@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,16 +24,18 @@ from archive.holdings.checks import Check
 from archive.holdings.inclusion import Sequenced
 from archive.journal.published import PublishedLog
 from archive.journal.receipts import contradicts
+from archive.model.records import Kind
 from archive.objects.fixity import Fixity
 from archive.retention.civil import today_of
 from signing.ground.canonical import parse_canonical
-from signing.ground.clock import iso, stamp
+from signing.ground.clock import iso, parse_stamp, stamp
 from signing.ground.errors import Corrupt
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
 
+_MANY: Final = 10_000
 _PRINTED: Final = 4 << 20
 """A printed receipt is never larger."""
 _SAID: Final = {
@@ -52,15 +55,37 @@ def verify(system: System, tenant: str, record_id: str, agent: str | None = None
     Raises:
         Refused: ``record_not_found``.
     """
-    result = holdings.verify(
-        system.stores, tenant, record_id, validate_seal=lambda path: seal_check(system, path), agent=agent
-    )
-    return result.as_json()
+
+    def judge_seal(path: Path) -> Check:
+        return seal_check(system, path, kept_at=_sealed_entry(system, tenant, record_id))
+
+    return holdings.verify(system.stores, tenant, record_id, validate_seal=judge_seal, agent=agent).as_json()
 
 
-def seal_check(system: System, path: Path) -> Check:
-    """Judge the seal of one of our archival PDFs; the file is parsed in the sandbox."""
+def _sealed_entry(system: System, tenant: str, record_id: str) -> datetime | None:
+    """Return the time of the latest entry that states the archival form; None without one."""
+    with system.database.read() as session:
+        entries = system.ledger.entries(session, tenant=tenant, subject=f"record:{record_id}", limit=_MANY)
+    bodies = [parse_canonical(entry.body) for entry in entries]
+    times = [parse_stamp(body["at"]) for body in bodies if Kind.ARCHIVAL.value in body["facts"]]
+    return times[-1] if times else None
+
+
+def seal_check(system: System, path: Path, *, kept_at: datetime | None = None) -> Check:
+    """Judge the seal of one of our archival PDFs; the file is parsed in the sandbox.
+
+    Args:
+        kept_at: When the journal entered this form. A seal whose certificates have ended since is
+            judged as of then: the entry, which later time-stamps of the journal cover, proves that
+            it existed.
+    """
     report = signature_report(system, path)
+    ended = {one.get("reason") for one in report.get("signatures", ()) if one.get("verdict") != "valid"}
+    if kept_at is not None and ended == {"expired"}:
+        then = signature_report(system, path, at=kept_at)
+        if then.get("verdict") == "valid":
+            said = "Le cachet était valide quand le journal a inscrit ce fichier ; ses certificats ont expiré depuis."
+            return Check("Cachet", Fixity.INTACT, said)
     words = {
         "valid": (Fixity.INTACT, "Le cachet est valide."),
         "invalid": (Fixity.ALTERED, "Le cachet ne correspond pas au fichier."),
@@ -77,11 +102,11 @@ def _trusted(system: System) -> dict[str, list[str]]:
     return system.trust.everything().with_roots(own).as_json()
 
 
-def signature_report(system: System, path: Path) -> dict[str, Any]:
+def signature_report(system: System, path: Path, *, at: datetime | None = None) -> dict[str, Any]:
     """Judge the signatures of a PDF in the sandbox; an unreadable file is indeterminate."""
     from ingestion.tools.sandbox import ToolFailed
 
-    arguments = {"trusted": _trusted(system), "at": system.clock().isoformat()}
+    arguments = {"trusted": _trusted(system), "at": (at or system.clock()).isoformat()}
     try:
         return system.sandbox.call("pdf_signatures", arguments, {"received": path})
     except ToolFailed:
