@@ -10,9 +10,12 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from archive.disposition.holds.statements import PLACED, RELEASED
+from archive.journal.effects import RebuildEffect
 from archive.journal.merkle import (
     TILE,
     Tile,
@@ -27,10 +30,12 @@ from archive.journal.merkle import (
     unpack_bundle,
 )
 from archive.journal.opening import vkey_line
+from archive.journal.types import rebuilding
 from archive.objects import layout, ocfl
 from archive.objects.fixity import Fixity
-from archive.objects.layout import StampedKey
+from archive.objects.layout import HoldKey, RegisterKey, StampedKey
 from signing.ground.canonical import parse_canonical
+from signing.ground.clock import parse_stamp
 from signing.note import verify_note
 from signing.reasons import sentence
 from signing.seal import verify_detached
@@ -38,6 +43,11 @@ from signing.timestampers.rfc3161 import verify_token
 from signing.verdict import Verdict
 
 _CHUNK: Final = 1 << 20
+_HOUR: Final = timedelta(hours=1)
+_DUE: Final = timedelta(hours=24)
+_PATIENCE: Final = timedelta(hours=2)
+_REGISTERED: Final = frozenset(rebuilding(RebuildEffect.REGISTER))
+_RELEASES: Final = frozenset(rebuilding(RebuildEffect.RELEASE))
 _CHAIN_DOUBTS: Final = frozenset({"untrusted_chain", "not_anchored", "expired", "not_yet_valid", "ok"})
 
 
@@ -55,6 +65,15 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A file of the register, as an entry announces it: whose, its number or its hold, and when."""
+
+    tenant: str
+    what: str
+    at: datetime
+
+
 @dataclass
 class Log:
     """A journal read from its bundles.
@@ -63,12 +82,30 @@ class Log:
         vkey: The log's verifier key.
         leaves: Leaf hashes, in order.
         stated: Subject -> facts of the last entry that states an inventory.
+        moments: Number and time of an entry an hour, at least.
+        claims: By SHA-256, the files of the register that entries claim.
     """
 
     vkey: str
     origin: str
     leaves: list[bytes] = field(default_factory=list)
     stated: dict[str, dict[str, Any]] = field(default_factory=dict)
+    moments: list[tuple[int, datetime]] = field(default_factory=list)
+    claims: dict[str, Claim] = field(default_factory=dict)
+
+    def read(self, n: int, entry: dict[str, Any], leaf: bytes) -> None:
+        """Take what the checks need of one entry."""
+        facts, at = entry["facts"], parse_stamp(entry["at"])
+        if "inventory" in facts:
+            self.stated[entry["subject"]] = facts
+        if not self.moments or at - self.moments[-1][1] >= _HOUR:
+            self.moments.append((n, at))
+        if entry["type"] in _REGISTERED:
+            self.claims[facts["sha-256"]] = Claim(entry["tenant"], f"{facts['number']:06d}", at)
+        elif "statement" in facts:
+            what = RELEASED if entry["type"] in _RELEASES else PLACED
+            self.claims[facts["statement"]] = Claim(entry["tenant"], f"{facts['hold']}/{what}", at)
+        self.leaves.append(leaf)
 
 
 def check_store(root: Path, trusted: list[bytes]) -> Iterator[Finding]:
@@ -107,6 +144,7 @@ def _check_journal(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Findi
     yield Finding(layout.CHECKPOINT, Fixity.INTACT, f"{size} entrées sous un point de contrôle signé.")
     yield from _check_tiles(root, log, size)
     yield from _check_earlier(root, log, trusted)
+    yield from _check_register(root, log)
     for voucher in [root / layout.FIRST_VOUCHER, *sorted(root.glob(layout.VOUCHER_GLOB))]:
         finding = verify_detached(voucher.read_bytes(), vkey_line(log.vkey), trusted)
         yield Finding(
@@ -126,9 +164,7 @@ def _read_entries(root: Path, log: Log, size: int) -> Iterator[Finding]:
             entry = parse_canonical(body)
             if entry["n"] != n:
                 yield Finding(f"entrée {n}", Fixity.ALTERED, "Elle porte un autre numéro.")
-            if "inventory" in entry["facts"]:
-                log.stated[entry["subject"]] = entry["facts"]
-            log.leaves.append(leaf_hash(body))
+            log.read(n, entry, leaf_hash(body))
 
 
 def _check_tiles(root: Path, log: Log, size: int) -> Iterator[Finding]:
@@ -157,6 +193,7 @@ def _check_tiles(root: Path, log: Log, size: int) -> Iterator[Finding]:
 def _check_earlier(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
     """Check time-stamped checkpoints: each must be a past state of this same journal."""
     nodes = nodes_of(log.leaves)
+    stamped: list[tuple[int, datetime]] = []
     for at in sorted({int(path.stem) for path in (root / layout.CHECKPOINTS).glob("*")}):
         name, token_name = StampedKey(at).key, StampedKey(at, token=True).key
         path, token = root / name, root / token_name
@@ -170,7 +207,87 @@ def _check_earlier(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Findi
             continue
         report = verify_token(token.read_bytes(), hashlib.sha256(text).digest(), trusted or None)
         said = f"Horodaté le {report.time:%Y-%m-%d à %H:%M:%S} UTC." if report.time else sentence(report.reason)
+        if report.time:
+            stamped.append((size, report.time))
         yield Finding(name, _fixity(report.verdict, report.reason), said)
+    for since, until in unstamped(log.moments, stamped):
+        yield Finding(
+            layout.bare(layout.CHECKPOINTS),
+            Fixity.UNVERIFIABLE,
+            f"Aucun scellement horodaté du {since:%Y-%m-%d à %H:%M} au {until:%Y-%m-%d à %H:%M} UTC, alors que le "
+            "journal avançait : il a disparu, ou l’horodatage ne répondait pas.",
+        )
+
+
+def unstamped(
+    moments: list[tuple[int, datetime]], stamped: list[tuple[int, datetime]]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Return each time in which the journal grew for hours without the stamp that was due.
+
+    A stamp is due with the first entry a day after the one before, and is there minutes later. One
+    entry alone shows nothing: the service may have been stopped before it could publish.
+
+    Args:
+        moments: Number and time of entries, an hour apart at most while the journal grows.
+        stamped: Size and time of each time-stamped checkpoint, in order.
+    """
+    begins: list[tuple[int, datetime | None]] = [(0, None), *stamped]
+    for (size, at), after in zip(begins, [*stamped, None], strict=True):
+        due = [when for n, when in moments if n >= size and (at is None or when >= at + _DUE)]
+        late = [when for when in due if when >= due[0] + _PATIENCE and (after is None or when < after[1] - _HOUR)]
+        if late:
+            yield due[0], late[-1]
+
+
+# -- the register
+
+
+def _check_register(root: Path, log: Log) -> Iterator[Finding]:
+    """Check that each file of the register is claimed by an entry, and each claim has its file."""
+    files = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((root / layout.bare(layout.REGISTER)).rglob("*"))
+        if path.is_file()
+    }
+    owners = {_owner(name): log.claims[digest].tenant for name, digest in files.items() if digest in log.claims}
+    missing = {digest: claim for digest, claim in log.claims.items() if digest not in files.values()}
+    for name, digest in files.items():
+        if digest in log.claims:
+            continue
+        key = layout.register_key(name)
+        if key is None:
+            yield Finding(name, Fixity.ALTERED, "Ce fichier n’est pas du registre.")
+            continue
+        owner = owners.get(key.tenant)
+        free = set(owners.values())
+        other = [
+            one
+            for one, claim in missing.items()
+            if claim.what == _what(key) and (claim.tenant == owner if owner else claim.tenant not in free)
+        ]
+        for one in other:
+            del missing[one]
+        if other:
+            yield Finding(name, Fixity.ALTERED, "Le journal annonce d’autres octets sous ce nom.")
+        else:
+            yield Finding(name, Fixity.UNVERIFIABLE, "Aucune ligne du journal publié n’annonce ce fichier (encore).")
+    latest = log.moments[-1][1] if log.moments else None
+    for claim in sorted(missing.values(), key=lambda claim: claim.what):
+        fresh = latest is not None and latest - claim.at < _HOUR and not claim.what.isdigit()
+        verdict = Fixity.UNVERIFIABLE if fresh else Fixity.MISSING  # a hold reaches the store a minute later
+        yield Finding(f"{layout.REGISTER}… {claim.what}", verdict, "Le journal l’annonce, le registre ne l’a pas.")
+    if files and not missing:
+        said = f"{len(log.claims)} fichiers annoncés par le journal, tous là."
+        yield Finding(layout.bare(layout.REGISTER), Fixity.INTACT, said)
+
+
+def _owner(name: str) -> str:
+    key = layout.register_key(name)
+    return key.tenant if key is not None else ""
+
+
+def _what(key: RegisterKey | HoldKey) -> str:
+    return f"{key.number:06d}" if isinstance(key, RegisterKey) else f"{key.hold}/{key.what}"
 
 
 def _present(root: Path, *keys: str) -> Path | None:

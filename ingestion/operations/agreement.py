@@ -46,29 +46,33 @@ class Agreement:
         system = self._system
         pace = Pace() if routine else Pace(1.0)
         before = before if routine else {}
-        leaves = LeafReconciliation(system.database, system.store, system.log_key.vkey, system.clock, rest=pace.rest)
-        progress = self._leaves(findings, leaves, before)
-        leaves.pseudonyms(findings)
-        leaves.checkpoints(findings)
+        now, whole_at = system.clock(), before.get("whole_at")
+        whole = whole_at is None or now - parse_stamp(whole_at) >= WHOLE_EVERY
+        since = 0 if whole else before["entries"]
+        found = findings.total
+        entries = self._journal(findings, since, pace)
         decided = DecisionReconciliation(system.database, system.store)
         decided.check(findings)
-        if progress["whole_at"] != before.get("whole_at"):
-            decided.orphans(findings)
-        DepositReconciliation(system.database, system.store).check(findings)
+        if whole:
+            decided.everything(findings)
+        DepositReconciliation(system.database, system.store, rest=pace.rest).check(findings, since=since)
+        if findings.total != found:  # each run tells it, until it is right
+            entries, whole_at = 0, None
+        elif whole:
+            whole_at = stamp(now)
         rows = RowReconciliation(system.database, system.store, system.clock, beside=of_record, rest=pace.rest)
         cursor, wanted = self._wanted(rows, before, routine=routine)
         wrong = rows.check(findings, wanted)
-        return {**progress, "record": cursor, "suspects": wrong[:LISTED]}
+        return {"entries": entries, "whole_at": whole_at, "record": cursor, "suspects": wrong[:LISTED]}
 
-    def _leaves(self, findings: Findings, leaves: LeafReconciliation, before: dict[str, Any]) -> dict[str, Any]:
-        now = self._system.clock()
-        whole_at = before.get("whole_at")
-        again = whole_at is None or now - parse_stamp(whole_at) >= WHOLE_EVERY
-        found = findings.total
-        seen = leaves.check(findings, since=0 if again else before["entries"])
-        if findings.total != found:  # told by each run, until it is right
-            return {"entries": 0, "whole_at": None}
-        return {"entries": seen, "whole_at": stamp(now) if again else whole_at}
+    def _journal(self, findings: Findings, since: int, pace: Pace) -> int:
+        """Compare the journal with what was published; return how many entries there are."""
+        system = self._system
+        leaves = LeafReconciliation(system.database, system.store, system.log_key.vkey, system.clock, rest=pace.rest)
+        entries = leaves.check(findings, since=since)
+        leaves.pseudonyms(findings)
+        leaves.checkpoints(findings, since=since)
+        return entries
 
     def _wanted(self, rows: RowReconciliation, before: dict[str, Any], *, routine: bool) -> tuple[str, list[str]]:
         """Return the cursor of the next run and the records of this one."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from archive.custody.findings import Findings, Kind
@@ -25,6 +25,7 @@ from ingestion.tables import DepositRow
 from signing.ground.canonical import parse_canonical
 from signing.ground.clock import parse_stamp, stamp
 
+_BLOCK: Final = 256
 _REBUILT: Final = "rebuilt:"
 """Beginning of the idempotency key of a deposit that a rebuild took from its record."""
 _COLUMNS: Final = {"sha-256": "sha256", "sha-512": "sha512", "deposit": "entry"}
@@ -45,21 +46,44 @@ _STATED: Final = (
 class DepositReconciliation:
     """Compare every deposit with its ``DepositReceived`` entry."""
 
-    def __init__(self, database: Database, store: ObjectStore) -> None:
+    def __init__(self, database: Database, store: ObjectStore, *, rest: Callable[[], None] = lambda: None) -> None:
         self._database = database
         self._store = store
+        self._rest = rest
 
-    def check(self, findings: Findings) -> None:
-        """Compare all deposits; those that wait also with ``deposit.json`` in staging."""
+    def check(self, findings: Findings, *, since: int = 0) -> None:
+        """Compare deposits; those that wait also with ``deposit.json`` in staging.
+
+        Args:
+            since: Of those kept, only deposits with entries from this number on; 0 = all.
+        """
         with self._database.read() as session:
             names = Pseudonyms.load(session)
-            query = select(DepositRow).order_by(DepositRow.id)
-            for row in session.scalars(query.execution_options(yield_per=500)):
-                waits = row.state != DepositState.KEPT
-                wrong = [*_of_entry(session, row, names), *_of_state(session, row)]
-                wrong += _of_statement(self._store, row) if waits else ()
-                for detail in dict.fromkeys(wrong):
-                    findings.add(Kind.CHANGED, "database", f"deposit:{row.id}", detail)
+        last = ""
+        while block := self._block(last, since):
+            with self._database.read() as session:
+                for deposit_id in block:
+                    row = session.get(DepositRow, deposit_id)
+                    if row is not None:
+                        self._compare(findings, session, row, names)
+            last = block[-1]
+            self._rest()
+
+    def _block(self, after: str, since: int) -> list[str]:
+        entry = JournalEntryRow
+        query = select(DepositRow.id).where(DepositRow.id > after).order_by(DepositRow.id).limit(_BLOCK)
+        if since:
+            told = select(entry.n).where(entry.subject == "deposit:" + DepositRow.id, entry.n >= since)
+            query = query.where(or_(DepositRow.state != DepositState.KEPT, told.exists()))
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
+    def _compare(self, findings: Findings, session: Session, row: DepositRow, names: Pseudonyms) -> None:
+        wrong = [*_of_entry(session, row, names), *_of_state(session, row)]
+        if row.state != DepositState.KEPT:
+            wrong += _of_statement(self._store, row)
+        for detail in dict.fromkeys(wrong):
+            findings.add(Kind.CHANGED, "database", f"deposit:{row.id}", detail)
 
 
 def of_record(session: Session, record: Mapping[str, Any]) -> Iterator[str]:

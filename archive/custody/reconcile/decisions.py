@@ -43,19 +43,20 @@ class DecisionReconciliation:
         self._store = store
 
     def check(self, findings: Findings) -> None:
-        """Compare holds, tenants, copies and probes."""
+        """Compare holds, tenants and probes."""
         with self._database.read() as session:
             for what, detail in (
                 *self._holds(session),
                 *self._tenants(session),
-                *_copies(session),
                 *_probes(session),
             ):
                 findings.add(Kind.CHANGED, _PLACE, what, detail)
 
-    def orphans(self, findings: Findings) -> None:
-        """Find rows that refer to a row that is not there: a running database prevents it."""
+    def everything(self, findings: Findings) -> None:
+        """Compare copies, and find rows that refer to a row that is not there."""
         with self._database.read() as session:
+            for what, detail in _copies(session):
+                findings.add(Kind.CHANGED, _PLACE, what, detail)
             for table in Base.metadata.sorted_tables:
                 for key in table.foreign_keys:
                     there = exists().where(key.column == key.parent).correlate(table)

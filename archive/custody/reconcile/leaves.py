@@ -23,7 +23,7 @@ from archive.database.tables import CheckpointRow, JournalEntryRow, PseudonymRow
 from archive.journal.merkle import TILE, leaf_hash, parse_checkpoint, tile_holding
 from archive.journal.pseudonyms import AGENT, TENANT
 from archive.journal.published import PublishedLog
-from archive.objects.layout import CHECKPOINT, JOURNAL, StampedKey
+from archive.objects.layout import CHECKPOINT, CHECKPOINTS, JOURNAL, StampedKey, journal_key
 from archive.objects.port import ObjectStore, Unreadable, found
 from signing.ground.canonical import parse_canonical
 from signing.ground.clock import Clock, stamp
@@ -184,15 +184,39 @@ class LeafReconciliation:
                 if not fits or (row.kind == TENANT and row.tenant_id != row.identity):
                     findings.add(Kind.CHANGED, _PLACE, row.pseudonym, "pseudonyms.key")
 
-    def checkpoints(self, findings: Findings) -> None:
-        """Check each checkpoint's row against its own note, its neighbours and its token."""
-        with self._database.read() as session:
-            rows = session.scalars(select(CheckpointRow).order_by(CheckpointRow.number)).all()
-            for before, row in zip([None, *rows], rows, strict=False):
-                for detail in self._of_checkpoint(session, before, row):
-                    findings.add(Kind.CHANGED, _PLACE, f"checkpoint:{row.size}", detail)
+    def checkpoints(self, findings: Findings, *, since: int = 0) -> None:
+        """Check each checkpoint's row against its own note, its neighbours and the store.
 
-    def _of_checkpoint(self, session: Session, before: CheckpointRow | None, row: CheckpointRow) -> Iterator[str]:
+        Args:
+            since: Checkpoints of fewer entries were checked by an earlier run.
+        """
+        stamped = {
+            key.size
+            for item in self._store.list(CHECKPOINTS)
+            if isinstance(key := journal_key(item.key), StampedKey) and not item.marker
+        }
+        before: CheckpointRow | None = None
+        for count, row in enumerate(self._rows(since)):
+            for detail in self._of_checkpoint(before, row, stamped):
+                findings.add(Kind.CHANGED, _PLACE, f"checkpoint:{row.size}", detail)
+            if row.token is not None:
+                self._stamped(findings, row)
+            before = row
+            if count % TILE == TILE - 1:
+                self._rest()
+
+    def _rows(self, since: int) -> Iterator[CheckpointRow]:
+        number = -1
+        while True:
+            with self._database.read() as session:
+                query = select(CheckpointRow).where(CheckpointRow.number > number, CheckpointRow.size >= since)
+                block = session.scalars(query.order_by(CheckpointRow.number).limit(TILE)).all()
+            yield from block
+            if len(block) < TILE:
+                return
+            number = block[-1].number
+
+    def _of_checkpoint(self, before: CheckpointRow | None, row: CheckpointRow, stamped: set[int]) -> Iterator[str]:
         try:
             size, root = parse_checkpoint(verify_note(row.note, self._vkey), self._vkey.partition("+")[0])
         except ValueError:
@@ -204,15 +228,28 @@ class LeafReconciliation:
             yield "journal_checkpoints.root"
         if before is not None and before.size >= row.size:
             yield "journal_checkpoints.number"
-        last = session.get(JournalEntryRow, row.size - 1)
+        with self._database.read() as session:
+            last = session.get(JournalEntryRow, row.size - 1)
         early = (last is not None and row.published_at < last.at - _SKEW) or (
             before is not None and row.published_at < before.published_at - _SKEW
         )
         if early or row.published_at > self._clock() + _SKEW:
             yield "journal_checkpoints.published_at"
-        stored = found(self._store, StampedKey(row.size, token=True).key)
-        if stored != row.token and found(self._store, StampedKey(row.size).key) in {None, row.note.encode()}:
+        if row.token is None and row.size in stamped and found(self._store, StampedKey(row.size, token=True).key):
             yield "journal_checkpoints.token"
+
+    def _stamped(self, findings: Findings, row: CheckpointRow) -> None:
+        """Check that the store has a time-stamped checkpoint and its token, as the row has them."""
+        for key, told in ((StampedKey(row.size), row.note.encode()), (StampedKey(row.size, token=True), row.token)):
+            try:
+                stored = found(self._store, key.key)
+            except Unreadable:
+                findings.add(Kind.UNREADABLE, "journal", key.key, "bytes")
+                continue
+            if stored is None:
+                findings.add(Kind.MISSING, "journal", key.key, "object")
+            elif stored != told:
+                findings.add(Kind.CHANGED, "journal", key.key, "checkpoint")
 
 
 def _pseudonyms() -> Any:

@@ -3,14 +3,20 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from archive.__main__ import main
+from archive.custody.findings import Findings
+from archive.custody.offline import check_store, unstamped
+from ingestion.assembly import System
+from ingestion.operations.agreement import Agreement
 from signing.authority import ensure_generated
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
+from tests.holdings import filled
 from tests.servers.postgres import Databases
 from tests.unit.archive.world import World
 
@@ -100,3 +106,79 @@ def test_a_record_that_vanished_is_missed(place: Path, keys_now: Path, capsys: p
     folder.rename(place / "elsewhere")
     assert verify(place, keys_now) == 3
     assert "MISSING" in capsys.readouterr().out
+
+
+# -- the register, and stamps that vanished
+
+
+@pytest.fixture
+def registered(system: System, tmp_path: Path) -> Path:
+    """A store with registers of two tenants, and a hold that was placed and released."""
+    ids = filled(system, tmp_path, 2)
+    hold = system.holds.place("demo", [ids[0]], reason="Contentieux", until=None, agent="user:1")
+    assert system.holds.settle(hold) == {}
+    system.holds.release("demo", hold, reason="Fin", agent="user:1")
+    assert system.holds.settle(hold) == {}
+    system.publisher.publish(force_token=True)
+    return system.settings.home / "store"
+
+
+def of_register(place: Path) -> list[tuple[str, str]]:
+    """Verdicts on the register and on stamps, by name."""
+    found = check_store(place, [])
+    return [(f.verdict.value, f.name) for f in found if f.name.startswith(("register", "journal/checkpoints"))]
+
+
+def test_the_register_is_read_and_is_what_the_journal_announces(registered: Path) -> None:
+    assert ("intact", "register") in of_register(registered)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "how", "verdict"),
+    [
+        ("register/demo/000001.json", "flipped", "altered"),
+        ("register/demo/000001.json", "removed", "missing"),
+        ("register/demo/holds/*/placed.json", "flipped", "altered"),
+        ("register/demo/holds/*/released.json", "flipped", "altered"),
+        ("register/autre/000007.json", "added", "unverifiable"),
+        ("register/autre/lisez-moi.txt", "added", "altered"),
+    ],
+)
+def test_a_register_that_was_changed_is_named(registered: Path, pattern: str, how: str, verdict: str) -> None:
+    path = registered / pattern if how == "added" else next(registered.glob(pattern))
+    if how == "flipped":
+        change(path, flip)
+    elif how == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(b"{}")
+    wrong = [one for one in of_register(registered) if one[0] not in {"intact", "unverifiable"} or "register" in one[1]]
+    told = {kind for kind, name in wrong if name != "register"}
+    assert told == {verdict}
+
+
+def test_a_stamp_that_vanished_with_its_token_is_noticed_where_days_went_by() -> None:
+    start = datetime(2026, 3, 12, tzinfo=UTC)
+    hours = [(n, start + timedelta(hours=n)) for n in range(96)]
+    daily = [(n + 1, start + timedelta(hours=n, minutes=1)) for n in (0, 24, 48, 72)]
+    assert list(unstamped(hours, daily)) == []
+    for gone in range(1, 4):
+        (gap,) = unstamped(hours, [*daily[:gone], *daily[gone + 1 :]])
+        assert gap[0] == start + timedelta(hours=24 * gone + 1)
+    assert unstamped(hours, []) is not None
+    assert len(list(unstamped(hours, []))) == 1
+    closed = [*hours[:26], (26, start + timedelta(hours=80))]
+    reopened = [*daily[:2], (27, start + timedelta(hours=80, minutes=1))]
+    assert list(unstamped(closed, reopened)) == [], "nothing was entered while the service was stopped"
+    assert list(unstamped([hours[0], (1, start + timedelta(days=9))], daily[:1])) == [], "one entry waits"
+
+
+def test_a_stamped_checkpoint_that_vanished_is_missed_by_the_catalogue_too(system: System, tmp_path: Path) -> None:
+    filled(system, tmp_path)
+    stamped = sorted((system.settings.home / "store/journal/checkpoints").glob("*"))
+    for path in stamped[:2]:
+        path.unlink()
+    findings = Findings()
+    Agreement(system).check(findings, {}, routine=False)
+    assert {(f.kind.value, f.place, f.detail) for f in findings.listed} == {("missing", "journal", "object")}
+    assert len(findings.listed) == 2
