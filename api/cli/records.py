@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -137,7 +138,30 @@ def verify(
             _say_result(one, result)
             if result["verdict"] != "intact" and system().copy_store is not None:
                 say(f"  Une copie existe : « chartrier copies --restore {one} » la contrôle et rétablit ce fichier.")
+    if everything:
+        worst = _worse(worst, _say_left_out(len(wanted), tenant, as_json=as_json))
     raise typer.Exit(worst)
+
+
+def _say_left_out(verified: int, tenant: str | None, *, as_json: bool) -> str:
+    """Say what was not verified; return the verdict on the whole of it."""
+    from api.operations.left_out import left_out
+
+    with system().database.read() as session:
+        told = left_out(session, choose_tenant(tenant) if tenant is not None else None)
+    if as_json:  # beside the lines about records, which are one a record
+        typer.echo(json.dumps({"verified": verified, "left_out": told.as_json()}), err=True)
+    else:
+        words = {
+            "gone": "éliminé(s) ou transféré(s)",
+            "waiting": "dépôt(s) en attente",
+            "aside": "dépôt(s) mis à l’écart",
+            "hidden": "ÉCARTÉ(S) PAR LE CATALOGUE SEUL",
+            "lost": "ANNONCÉ(S) PAR LE JOURNAL ET ABSENT(S) DU CATALOGUE",
+        }
+        counts = [f"{count} {words[name]}" for name, count in told.as_json().items() if count]
+        say(f"{verified} document(s) vérifié(s) ; laissé(s) de côté : {', '.join(counts) or 'rien'}.")
+    return "missing" if told.contradicts else "intact"
 
 
 def _all_records(tenant: str | None) -> Iterator[str]:
