@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case signatures clean requirements mutants translations changelog release
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case calendar-case signatures clean requirements mutants translations changelog release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -76,6 +76,9 @@ fault: setup-test  ## The long fault runs: kills at random moments, flushed brok
 
 clock-case: setup-test  ## A start under a clock one year ahead, by faketime, must end no dated hold
 	$(BIN)/python -m tests.fault.clock_case
+
+calendar-case: setup-test  ## The service at each clock of the calendar of proofs (0 to +31 years, 2050, -10), by faketime
+	$(BIN)/python -m tests.fault.calendar_case $(CLOCKS)
 
 bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans
 	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS))
