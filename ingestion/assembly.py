@@ -382,8 +382,7 @@ class System:
         Raises:
             Refused: ``bad_tenant``, ``bad_time_zone``.
         """
-        with self.database.write() as session:
-            return self.register.open_tenant(session, tenant, name, time_zone)
+        return self.register.open_tenant(tenant, name, time_zone)
 
     def close(self) -> None:
         """Close everything that was opened."""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests import store_guard
+
 pytest_plugins = [
     "tests.servers.clamav",
     "tests.servers.elasticsearch",
@@ -20,6 +22,7 @@ pytest_plugins = [
 ]
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+store_guard.install()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

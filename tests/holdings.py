@@ -10,7 +10,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
@@ -143,6 +143,15 @@ def keep(
     for file in given.files:
         file.path.unlink()
     return kept.record_id
+
+
+def guard_pinned(database: Database, rows: Iterable[Any], act: Callable[[str, str], Any]) -> None:
+    """Lock or hold pinned versions in the store, and have the catalogue say so afterwards."""
+    states = [(row, act(row.key, row.version)) for row in rows]
+    with database.write() as session:
+        for row, state in states:
+            row.locked_until, row.legal_hold = state.locked_until, state.legal_hold
+            session.merge(row)
 
 
 def lose_database(system: System) -> None:

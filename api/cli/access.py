@@ -97,9 +97,9 @@ def tenant_time_zone(
     """Change le fuseau où commencent les jours d’une collectivité, et l’inscrit au registre."""
     from api.access.tenants import require_tenant
 
-    with system().database.write() as session:
+    with system().database.read() as session:
         require_tenant(session, identifier)
-        moved = system().register.move_to(session, identifier, time_zone)
+    moved = system().register.move_to(identifier, time_zone)
     say(f"Collectivité « {identifier} » : {time_zone}{'' if moved else ', inchangé'}.")
 
 

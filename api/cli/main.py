@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from api.cli import access, backups, clock, context, custody, demo, deposits, doctor, proofs, records, trust, upkeep
+from api.cli import (
+    access,
+    backups,
+    clock,
+    context,
+    custody,
+    demo,
+    deposits,
+    doctor,
+    proofs,
+    records,
+    retries,
+    trust,
+    upkeep,
+)
 from ingestion.logs import configure_logs
 from signing.ground.errors import ChartrierError, Refused
 
@@ -74,6 +88,7 @@ def initialise() -> None:
 
 app.command()(demo.demo)
 app.command()(deposits.deposit)
+app.command()(retries.retry)
 app.command()(records.search)
 app.command()(records.show)
 app.command()(records.fetch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy.orm import Session
@@ -18,6 +18,9 @@ from signing.ground.errors import Unavailable
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
+
+_AT_ONCE: Final = 200
+"""Objects of a hold for which the caller waits; more are left to the background."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +58,14 @@ def reinstate(system: System, tenant: str, hold_id: str, *, agent: str) -> str:
 
 
 def _settle(system: System, hold_id: str) -> None:
-    """Settle a decided hold in the store.
+    """Settle a decided hold in the store, or leave it to the background where that takes long.
 
-    If this fails, the hold is shown as not in step, and is tried again every minute.
+    Until it is settled, the hold is shown as not in step; it is tried again every minute.
     """
     system.notifier.notify()
+    with system.database.read() as session:
+        if holds.objects_of(session, hold_id) > _AT_ONCE:
+            return
     try:
         failed = system.holds.settle(hold_id)
     except Unavailable as error:

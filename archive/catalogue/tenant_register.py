@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -51,7 +52,7 @@ class Register:
         self._clock = clock
         self._horizon = horizon_days
 
-    def open_tenant(self, session: Session, tenant: str, name: str, time_zone: str = DEFAULT_ZONE) -> bool:
+    def open_tenant(self, tenant: str, name: str, time_zone: str = DEFAULT_ZONE) -> bool:
         """Open and register a tenant with the bundled types and rules; return False if it exists.
 
         Raises:
@@ -63,61 +64,82 @@ class Register:
                 "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
                 action="Par exemple : mairie-de-saint-aubin.",
             )
-        if session.get(TenantRow, tenant) is not None:
-            return False
-        zone = known_zone(time_zone)
-        session.add(TenantRow(id=tenant, name=name.strip(), created_at=self._clock(), time_zone=zone))
-        session.flush()
-        load_pack(session, tenant)
-        return self.enter(session, tenant)
+        zone, now = known_zone(time_zone), self._clock()
+        with self._database.read() as session:
+            if session.get(TenantRow, tenant) is not None:
+                return False
 
-    def move_to(self, session: Session, tenant: str, time_zone: str) -> bool:
+        def opened(session: Session) -> None:
+            if session.get(TenantRow, tenant) is None:
+                session.add(TenantRow(id=tenant, name=name.strip(), created_at=now, time_zone=zone))
+                session.flush()
+                load_pack(session, tenant, at=now)
+
+        return self.change(tenant, opened)
+
+    def move_to(self, tenant: str, time_zone: str) -> bool:
         """Change the time zone in which a tenant's days begin; return False if nothing changed.
 
         Raises:
             Refused: ``bad_time_zone``.
         """
-        session.get_one(TenantRow, tenant, with_for_update=True).time_zone = known_zone(time_zone)
-        session.flush()
-        return self.enter(session, tenant)
+        zone = known_zone(time_zone)
 
-    def enter(self, session: Session, tenant: str) -> bool:
-        """Register a tenant's present tables; return False if the register has them already.
+        def moved(session: Session) -> None:
+            session.get_one(TenantRow, tenant, with_for_update=True).time_zone = zone
 
-        To be called in the transaction of the change, after it.
+        return self.change(tenant, moved)
+
+    def change(self, tenant: str, make: Callable[[Session], None] = lambda _session: None) -> bool:
+        """Change a tenant's tables and register them; False if the register has them already.
+
+        The change is made and undone to learn what the file must say; the file is written; then the
+        change and its entry are committed together. So the store is never touched in a transaction.
+
+        Args:
+            make: Changes the tables; called twice, and must do the same both times.
 
         Raises:
-            Unavailable: Another program writes the same number at this moment.
+            Unavailable: ``register_contended``: another program changes the same tenant.
         """
-        wanted = _of_tables(session, tenant)
-        latest = newest(self._store, tenant)
-        number, content = latest or (0, b"")
-        if _told(content) == wanted:
-            if self._claimed(session, tenant) == _digest(content):
-                return False
-        else:
-            number += 1
-            content = self._write(tenant, number, wanted)
-        kind = EntryType.TENANT_OPENED if number == 1 else EntryType.REGISTER_CHANGED
-        self._ledger.append(
-            session,
-            type=kind,
-            tenant=tenant,
-            subject=SUBJECT,
-            agent=None,
-            facts={"number": number, "sha-256": _digest(content)},
-        )
+        with self._database.turn(f"register:{tenant}"):
+            wanted = self._tried(tenant, make)
+            number, content = newest(self._store, tenant) or (0, b"")
+            is_new = _told(content) != wanted
+            if is_new:
+                number += 1
+                content = self._write(tenant, number, wanted)
+            with self._database.write() as session:
+                make(session)
+                session.flush()
+                if _of_tables(session, tenant) != wanted:
+                    raise _contended()
+                if not is_new and self._claimed(session, tenant) == _digest(content):
+                    return False
+                self._ledger.append(
+                    session,
+                    type=EntryType.TENANT_OPENED if number == 1 else EntryType.REGISTER_CHANGED,
+                    tenant=tenant,
+                    subject=SUBJECT,
+                    agent=None,
+                    facts={"number": number, "sha-256": _digest(content)},
+                )
         return True
 
     def enter_all(self) -> int:
         """Bring the register up to date for every tenant; return how many entries were written."""
         with self._database.read() as session:
             tenants = list(session.scalars(select(TenantRow.id).order_by(TenantRow.id)))
-        written = 0
-        for tenant in tenants:
-            with self._database.write() as session:
-                written += self.enter(session, tenant)
-        return written
+        return sum(self.change(tenant) for tenant in tenants)
+
+    def _tried(self, tenant: str, make: Callable[[Session], None]) -> dict[str, Any]:
+        """Return what the tables say after a change, and undo it."""
+        with suppress(_Undone), self._database.write() as session:
+            make(session)
+            session.flush()
+            wanted = _of_tables(session, tenant)
+            raise _Undone
+        return wanted
 
     def _write(self, tenant: str, number: int, wanted: Mapping[str, Any]) -> bytes:
         now = self._clock()
@@ -130,9 +152,7 @@ class Register:
         except Refused as error:
             if error.code != "object_exists":
                 raise
-            raise Unavailable(
-                "register_contended", "Le registre est en cours d’écriture par un autre programme."
-            ) from error
+            raise _contended() from error
         return content
 
     def _claimed(self, session: Session, tenant: str) -> str | None:
@@ -238,6 +258,14 @@ _LISTS: Final = (
 _TYPE: Final = ("code", "label", "rule_code", "access_rule")
 _RULE: Final = ("code", "version", "label", "duration", "unit", "start_event", "final_action", "source")
 _RULE_MOMENTS: Final = ("validated_at", "created_at")
+
+
+class _Undone(Exception):
+    """A change that was only tried."""
+
+
+def _contended() -> Unavailable:
+    return Unavailable("register_contended", "Le registre est en cours d’écriture par un autre programme.")
 
 
 def _of_tables(session: Session, tenant: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import JSON, DateTime, Engine, MetaData, create_engine, event, make_url
@@ -17,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
+from archive.database import turns
 from archive.database.tenancy import EVERYTHING, visible
 from signing.ground.errors import Unavailable
 from signing.ground.machine import Fault, blamed
@@ -133,6 +135,23 @@ class Database:
         """
         with self._turn(), _marked(), self._session(self.engine) as session, session.begin():
             yield session
+
+    @contextmanager
+    def turn(self, subject: str) -> Iterator[None]:
+        """Let one program at a time do long work on a subject, before a transaction claims it.
+
+        Raises:
+            RuntimeError: In a write transaction of this thread, whose lock others may wait for.
+            Unavailable: ``turn_taken``, ``database_away``.
+        """
+        if is_writing():
+            raise RuntimeError("a turn is taken before a write transaction, never in one")
+        if not self.is_sqlite:
+            with self.translated(), turns.on_server(self.engine, subject):
+                yield
+        else:
+            with turns.on_this_machine(Path(self.url.database or ""), subject):
+                yield
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

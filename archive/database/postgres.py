@@ -24,7 +24,6 @@ _CONNECT_SECONDS: Final = 5
 _SESSION: Final = {
     "lock_timeout": "10s",
     "statement_timeout": "60s",
-    # a change of description writes a few small files to the store in its transaction
     "idle_in_transaction_session_timeout": "600s",
     "timezone": "UTC",
     "client_encoding": "UTF8",

@@ -17,9 +17,9 @@ from typing import Any
 
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow
-from archive.disposition.holds.decisions import guard
+from archive.disposition.holds.settling import follow_version, guard
 from archive.disposition.locks import retention_of
-from archive.holdings.revisions import revision_in_force
+from archive.holdings.revisions import revision_in_force, turn_of
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.model.states import RecordState
@@ -44,8 +44,14 @@ def abandon(stores: Stores, tenant: str, record_id: str, *, at_once: bool = Fals
     Raises:
         Refused: ``record_not_found``.
         Corrupt: The store does not hold what was kept: nothing was written.
-        Unavailable: The store or the database did not answer; call again.
+        Unavailable: The store or the database did not answer, or a version of this record is being
+            written; call again.
     """
+    with turn_of(stores, record_id):
+        return _abandon(stores, tenant, record_id, at_once=at_once)
+
+
+def _abandon(stores: Stores, tenant: str, record_id: str, *, at_once: bool) -> bool:
     with stores.database.read() as session:
         row = catalogue.get(session, tenant, record_id)
         locks = [one.locked_until for one in catalogue.rows(session, record_id) if one.locked_until]
@@ -121,6 +127,7 @@ def _claim(stores: Stores, seen: RecordRow, record: Mapping[str, Any], made: lis
         for version in abandoned:
             catalogue.enter_files(session, row.id, version, exclude=set())
         catalogue.revise(session, row, record, last, entry.n)
+        follow_version(session, row.id)
     return True
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import delete
@@ -12,7 +14,16 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.keep import Kept, kept_record
-from archive.holdings.revisions import extend_locks, lock_for, note_revision, revision_in_force, write_version
+from archive.holdings.revisions import (
+    Written,
+    claim_version,
+    lock_for,
+    note_revision,
+    revision_in_force,
+    still_in_force,
+    turn_of,
+    write_version,
+)
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.model.records import ArchivalPackage, Kind, PackageFile
@@ -28,8 +39,8 @@ def complete(
 ) -> Kept:
     """Add to a kept record the representations that it lacked; the original is never touched.
 
-    The version is written inside the transaction, as for a description: two people can't add the
-    same version.
+    The version is written in the record's turn, as for a description: two people can't add the same
+    version.
 
     Args:
         package: Made by the stages this time, from the same deposit.
@@ -40,16 +51,28 @@ def complete(
         Refused: ``record_not_found``.
         Corrupt: The store does not hold what was kept; nothing was claimed.
     """
-    with stores.database.write() as session:
-        row = catalogue.get(session, package.tenant, package.record_id)
-        session.refresh(row, with_for_update=True)
-        record, before = revision_in_force(stores, row)
+    with turn_of(stores, package.record_id):
+        with stores.database.read() as session:
+            seen = catalogue.get(session, package.tenant, package.record_id)
+        record, before = revision_in_force(stores, seen)
         added = missing_forms(record, package)
-        if added:
-            _add(stores, session, row, record, before, package, added, agent)
-        done = kept_record(stores, session, row.id)
-        in_transaction(session, done)
+        written = _write(stores, seen, record, before, package, added) if added else None
+        with stores.database.write() as session:
+            row = still_in_force(session, seen)
+            if written is not None:
+                _claim(stores, session, row, record, written, added, agent)
+            done = kept_record(stores, session, row.id)
+            in_transaction(session, done)
     return done
+
+
+@dataclass(frozen=True)
+class _Completed:
+    """A completed record whose version is in the store."""
+
+    record: dict[str, Any]
+    until: date
+    written: Written
 
 
 def missing_forms(current: Mapping[str, Any], package: ArchivalPackage) -> list[PackageFile]:
@@ -84,26 +107,37 @@ def next_record(
     }
 
 
-def _add(
+def _write(
     stores: Stores,
-    session: Session,
-    row: RecordRow,
+    seen: RecordRow,
     current: Mapping[str, Any],
     before: dict[str, Any],
     package: ArchivalPackage,
     added: list[PackageFile],
-    agent: str,
-) -> None:
+) -> _Completed:
     description = metadata.description_from(current["description"])
-    decision = schedule.decide(session, row.tenant_id, description, stores.clock())
+    with stores.database.read() as session:
+        decision = schedule.decide(session, seen.tenant_id, description, stores.clock())
+        until = lock_for(stores, session, seen.id, decision)
     record = next_record(current, package, decision, added)
-    until = lock_for(stores, session, row.id, decision)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]
     planned += [Planned.of(ocfl.report_name(name), text) for name, text in sorted(package.reports.items())]
-    version = write_version(
-        stores, session, row, record, before, until, message="Complete", added=planned, tools=package.tools
-    )
+    written = write_version(stores, seen, record, before, until, message="Complete", added=planned, tools=package.tools)
+    return _Completed(record, until, written)
+
+
+def _claim(
+    stores: Stores,
+    session: Session,
+    row: RecordRow,
+    current: Mapping[str, Any],
+    completed: _Completed,
+    added: list[PackageFile],
+    agent: str,
+) -> None:
+    record, version, until = completed.record, completed.written.version, completed.until
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
+    kinds = {file.kind.value for file in added}
     entry = stores.ledger.append(
         session,
         type=EntryType.RECORD_COMPLETED,
@@ -112,16 +146,14 @@ def _add(
         agent=agent,
         facts={
             "revision": record["revision"],
-            "forms": sorted(file.kind.value for file in added),
+            "forms": sorted(kinds),
             "record": version.contents[RECORD_JSON].sha256,
             "archival": digests.get(Kind.ARCHIVAL.value),
             "inventory": version.inventory_sha512,
             "retain_until": until.isoformat(),
         },
     )
-    catalogue.revise(session, row, record, version, entry.n)
-    _pin(session, record, version, {file.kind.value for file in added})
-    extend_locks(stores, session, row.id, until)
+    claim_version(session, row, completed.written, record, entry.n, pin=lambda: _pin(session, record, version, kinds))
     forms = [sorted(form["kind"] for form in current["representations"]), sorted(digests)]
     note_revision(session, record, entry, agent, {"representations": forms})
 

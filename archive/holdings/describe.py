@@ -9,7 +9,15 @@ from archive.catalogue import description
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow
-from archive.holdings.revisions import extend_locks, lock_for, note_revision, revision_in_force, write_version
+from archive.holdings.revisions import (
+    claim_version,
+    lock_for,
+    note_revision,
+    revision_in_force,
+    still_in_force,
+    turn_of,
+    write_version,
+)
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.objects.ocfl import RECORD_JSON
@@ -27,8 +35,8 @@ def describe(
 ) -> RecordRow:
     """Change a record's description: a revision, a version in the store, a journal entry.
 
-    The version is written inside the transaction, so that two people can't write it at once; it is
-    a few small files.
+    The version is written in the record's turn, so that two people can't write it at once, and then
+    claimed in a transaction.
 
     Args:
         tenant: The tenant that owns the record.
@@ -39,36 +47,39 @@ def describe(
 
     Raises:
         Refused: ``record_not_found``, ``precondition_failed``, ``record_not_kept``, ``bad_field``.
+        Unavailable: ``turn_taken``: another change of this record is being written.
     """
-    with stores.database.write() as session:
-        row = catalogue.get(session, tenant, record_id)
-        session.refresh(row, with_for_update=True)
-        description.require_describable(row.state, row.revision, expected_revision)
-        current, before = revision_in_force(stores, row)
+    with turn_of(stores, record_id):
+        with stores.database.read() as session:
+            seen = catalogue.get(session, tenant, record_id)
+        description.require_describable(seen.state, seen.revision, expected_revision)
+        current, before = revision_in_force(stores, seen)
         wanted = description.changed(metadata.description_from(current["description"]), changes)
         differences = description.differences(current["description"], metadata.description_json(wanted))
         if not differences:
-            return row
-        schedule.admit(session, tenant, wanted, differences, stores.clock(), kept=description.UNCHANGED)
-        decision = schedule.decide(session, tenant, wanted, stores.clock())
+            return seen
+        with stores.database.read() as session:
+            schedule.admit(session, tenant, wanted, differences, stores.clock(), kept=description.UNCHANGED)
+            decision = schedule.decide(session, tenant, wanted, stores.clock())
+            until = lock_for(stores, session, record_id, decision)
         record = metadata.next_record(current, wanted, decision)
-        until = lock_for(stores, session, record_id, decision)
-        version = write_version(stores, session, row, record, before, until, message="Describe")
-        entry = stores.ledger.append(
-            session,
-            type=EntryType.RECORD_DESCRIBED,
-            tenant=tenant,
-            subject=f"record:{record_id}",
-            agent=agent,
-            facts={
-                "revision": record["revision"],
-                "fields": sorted(differences),
-                "record": version.contents[RECORD_JSON].sha256,
-                "inventory": version.inventory_sha512,
-                "retain_until": until.isoformat(),
-            },
-        )
-        catalogue.revise(session, row, record, version, entry.n)
-        extend_locks(stores, session, record_id, until)
-        note_revision(session, record, entry, agent, differences)
-        return row
+        written = write_version(stores, seen, record, before, until, message="Describe")
+        with stores.database.write() as session:
+            row = still_in_force(session, seen)
+            entry = stores.ledger.append(
+                session,
+                type=EntryType.RECORD_DESCRIBED,
+                tenant=tenant,
+                subject=f"record:{record_id}",
+                agent=agent,
+                facts={
+                    "revision": record["revision"],
+                    "fields": sorted(differences),
+                    "record": written.version.contents[RECORD_JSON].sha256,
+                    "inventory": written.version.inventory_sha512,
+                    "retain_until": until.isoformat(),
+                },
+            )
+            claim_version(session, row, written, record, entry.n)
+            note_revision(session, record, entry, agent, differences)
+            return row

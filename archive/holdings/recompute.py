@@ -15,9 +15,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
-from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow
-from archive.holdings.revisions import extend_locks, lock_for, note_revision, revision_in_force, write_version
+from archive.holdings.revisions import (
+    claim_version,
+    lock_for,
+    note_revision,
+    revision_in_force,
+    still_in_force,
+    turn_of,
+    write_version,
+)
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.model.states import GONE
@@ -58,33 +65,36 @@ def recompute(stores: Stores) -> tuple[int, dict[str, str]]:
 
 def revise_dates(stores: Stores, record_id: str) -> bool:
     """Write the revision of one record; False if its dates are right."""
-    with stores.database.write() as session:
-        row = session.get_one(RecordRow, record_id, with_for_update=True)
-        if row.state in GONE or _dates_now(session, row, {}) == _dates(row):
-            return False
-        current, before = revision_in_force(stores, row)
-        decision = _decision(session, row, current, stores.clock())
+    with turn_of(stores, record_id):
+        with stores.database.read() as session:
+            seen = session.get_one(RecordRow, record_id)
+            if seen.state in GONE or _dates_now(session, seen, {}) == _dates(seen):
+                return False
+        current, before = revision_in_force(stores, seen)
+        with stores.database.read() as session:
+            decision = _decision(session, seen, current, stores.clock())
+            until = lock_for(stores, session, record_id, decision)
         record = metadata.next_record(current, metadata.description_from(current["description"]), decision)
         changes = date_changes(current, record)
-        until = lock_for(stores, session, record_id, decision)
-        version = write_version(stores, session, row, record, before, until, message="Recompute")
-        entry = stores.ledger.append(
-            session,
-            type=EntryType.RECORD_RECOMPUTED,
-            tenant=row.tenant_id,
-            subject=f"record:{record_id}",
-            agent=AGENT,
-            facts={
-                "revision": record["revision"],
-                "fields": sorted(changes),
-                "record": version.contents[RECORD_JSON].sha256,
-                "inventory": version.inventory_sha512,
-                "retain_until": until.isoformat(),
-            },
-        )
-        catalogue.revise(session, row, record, version, entry.n)
-        extend_locks(stores, session, record_id, until)
-        note_revision(session, record, entry, AGENT, changes)
+        written = write_version(stores, seen, record, before, until, message="Recompute")
+        with stores.database.write() as session:
+            row = still_in_force(session, seen)
+            entry = stores.ledger.append(
+                session,
+                type=EntryType.RECORD_RECOMPUTED,
+                tenant=row.tenant_id,
+                subject=f"record:{record_id}",
+                agent=AGENT,
+                facts={
+                    "revision": record["revision"],
+                    "fields": sorted(changes),
+                    "record": written.version.contents[RECORD_JSON].sha256,
+                    "inventory": written.version.inventory_sha512,
+                    "retain_until": until.isoformat(),
+                },
+            )
+            claim_version(session, row, written, record, entry.n)
+            note_revision(session, record, entry, AGENT, changes)
         return True
 
 

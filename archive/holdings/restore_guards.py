@@ -20,9 +20,10 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
 from archive.database.tables import JournalEntryRow, RecordRow
-from archive.disposition.holds.decisions import guard
+from archive.disposition.holds.settling import guard
 from archive.disposition.locks import retention_of
 from archive.holdings.guards import lacks_lock
+from archive.holdings.revisions import turn_of
 from archive.holdings.stores import Stores
 from archive.holdings.verify import look
 from archive.journal.effects import RebuildEffect
@@ -56,8 +57,14 @@ def restore_guards(stores: Stores, tenant: str, record_id: str) -> bool:
     Raises:
         Refused: ``record_not_found``.
         Corrupt: ``lock_missing``, ``hold_missing``: the store does not accept them.
-        Unavailable: The store or the database did not answer; call again.
+        Unavailable: The store or the database did not answer, or a hold of this record is being set
+            or lifted; call again.
     """
+    with turn_of(stores, record_id):
+        return _restored(stores, tenant, record_id)
+
+
+def _restored(stores: Stores, tenant: str, record_id: str) -> bool:
     with stores.database.read() as session:
         row = catalogue.get(session, tenant, record_id)
         objects = catalogue.placed(session, record_id)

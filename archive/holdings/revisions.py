@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -12,7 +14,8 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.catalogue.premis import premis, stage_events, stated_events
 from archive.database.tables import RecordRow, RevisionRow
-from archive.disposition.holds.decisions import hold_version
+from archive.disposition.holds import settling
+from archive.disposition.holds.settling import follow_version, hold_version
 from archive.holdings.stores import Stores, events_of, metadata_of
 from archive.journal.sequencer import Entry
 from archive.model.records import ToolRun
@@ -24,6 +27,7 @@ from archive.objects.ocfl_versions import Planned, Version
 from archive.retention.decisions import RetentionDecision
 from archive.retention.rules import retain_until
 from signing.ground.canonical import canonical
+from signing.ground.errors import Unavailable
 
 
 def revision_in_force(stores: Stores, row: RecordRow) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -38,9 +42,27 @@ def revision_in_force(stores: Stores, row: RecordRow) -> tuple[dict[str, Any], d
     return metadata_of(stores, folder, facts, RECORD_JSON), facts
 
 
+@dataclass(frozen=True)
+class Written:
+    """A version that is in the store, read back, and that no row claims yet.
+
+    Attributes:
+        left: Versions that earlier attempts began and nobody claimed; superseded at once.
+        locks: Lock of every object that the catalogue pins already, by key and version.
+    """
+
+    version: Version
+    left: tuple[Version, ...]
+    locks: Mapping[tuple[str, str], date | None]
+
+
+def turn_of(stores: Stores, record_id: str) -> AbstractContextManager[None]:
+    """Return the turn in which alone versions and legal holds of a record are written."""
+    return stores.database.turn(settling.turn_of(record_id))
+
+
 def write_version(
     stores: Stores,
-    session: Session,
     row: RecordRow,
     record: Mapping[str, Any],
     before: dict[str, Any],
@@ -49,8 +71,10 @@ def write_version(
     message: str,
     added: Sequence[Planned] = (),
     tools: Sequence[ToolRun] = (),
-) -> Version:
+) -> Written:
     """Write the next version of a kept record and read it back: new files, then metadata.
+
+    In the record's turn, outside any transaction; ``claim`` then makes it the revision in force.
 
     Args:
         tools: Stages that ran since the version before; the statements about other stages are
@@ -58,13 +82,13 @@ def write_version(
     """
     folder = record_folder(row.tenant_id, row.id)
     in_force = before
-    for orphan in versions.finish_begun(stores.store, folder, row.ocfl_version + 1, until=until):
-        # A change that was never acknowledged: its files are locked, so it stays as a version
-        # superseded at once, and its files are pinned like any other.
-        hold_version(stores.store, session, row.id, orphan)
-        catalogue.enter_files(session, row.id, orphan, exclude=set())
+    # Changes that were never acknowledged: their files are locked, so they stay as versions that
+    # are superseded at once, and their files are pinned like any other.
+    left = versions.finish_begun(stores.store, folder, row.ocfl_version + 1, until=until)
+    for orphan in left:
         before = json.loads(orphan.inventory)
-    events = events_of(stores, session, row.id, row.deposit_id)
+    with stores.database.read() as session:
+        events = events_of(stores, session, row.id, row.deposit_id)
     stated = stated_events(metadata_of(stores, folder, in_force, PREMIS_JSON))
     planned = [
         *added,
@@ -82,21 +106,61 @@ def write_version(
         state=in_force,
     )
     versions.read_back(stores.store, version, until)
-    hold_version(stores.store, session, row.id, version)
-    return version
+    with stores.database.read() as session:
+        held = catalogue.is_held(session, row.id)
+        pinned = [(one.key, one.version, one.locked_until) for one in catalogue.rows(session, row.id)]
+    if held:
+        for one in (*left, version):
+            hold_version(stores.store, one)
+    locks = {
+        (key, name): stores.store.extend_lock(key, name, until).locked_until
+        for key, name, lock in pinned
+        if lock is None or lock < until
+    }
+    return Written(version, tuple(left), locks)
+
+
+def still_in_force(session: Session, seen: RecordRow) -> RecordRow:
+    """Lock a record's row for the claim of its next version.
+
+    Raises:
+        Unavailable: ``keep_contended``: the record changed although its turn was held; the version
+            stays in the store, claimed by nobody.
+    """
+    row = session.get_one(RecordRow, seen.id, with_for_update=True, populate_existing=True)
+    if (row.state, row.revision, row.ocfl_version) != (seen.state, seen.revision, seen.ocfl_version):
+        raise Unavailable("keep_contended", "Ce document est en cours de rangement par un autre programme.")
+    return row
+
+
+def claim_version(
+    session: Session,
+    row: RecordRow,
+    written: Written,
+    record: Mapping[str, Any],
+    entry: int,
+    pin: Callable[[], None] = lambda: None,
+) -> None:
+    """Make a version that was written the revision in force, under its journal entry.
+
+    Args:
+        pin: Pins its representations to new objects.
+    """
+    for version in written.left:
+        catalogue.enter_files(session, row.id, version, exclude=set())
+    catalogue.revise(session, row, record, written.version, entry)
+    pin()
+    for pinned in catalogue.rows(session, row.id):
+        lock = written.locks.get((pinned.key, pinned.version))
+        if lock is not None and (pinned.locked_until is None or pinned.locked_until < lock):
+            pinned.locked_until = lock
+    follow_version(session, row.id)
 
 
 def lock_for(stores: Stores, session: Session, record_id: str, decision: RetentionDecision) -> date:
     """Return the lock of a new version: as the rule asks now, never less than the present lock."""
     locks = [row.locked_until for row in catalogue.rows(session, record_id) if row.locked_until]
     return max([retain_until(decision.retention, stores.today, stores.horizon), *locks])
-
-
-def extend_locks(stores: Stores, session: Session, record_id: str, until: date) -> None:
-    """Lock every object that a version refers to as long as the version."""
-    for row in catalogue.rows(session, record_id):
-        if row.locked_until is None or row.locked_until < until:
-            row.locked_until = stores.store.extend_lock(row.key, row.version, until).locked_until
 
 
 def note_revision(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind
+from ingestion.deposits.states import DepositState
 from ingestion.tables import DepositRow
 from signing.ground.errors import Refused
 
@@ -90,6 +91,17 @@ def _incomplete(question: Select[_Row], tenant: str, agent: str | None) -> Selec
         DepositRow.tenant_id == tenant, or_(RecordRow.document_type.is_(None), RecordRow.document_date.is_(None))
     )
     return question if agent is None else question.where(DepositRow.agent == agent)
+
+
+def set_aside(session: Session, tenant: str) -> dict[str, list[str]]:
+    """Return a tenant's quarantined deposits by the code of the reason, oldest first."""
+    query = select(DepositRow.id, DepositRow.problem).where(
+        DepositRow.tenant_id == tenant, DepositRow.state == DepositState.QUARANTINED
+    )
+    found: dict[str, list[str]] = {}
+    for deposit_id, problem in session.execute(query.order_by(DepositRow.received_at, DepositRow.id)):
+        found.setdefault((problem or {}).get("code", ""), []).append(deposit_id)
+    return found
 
 
 def duplicates(session: Session, deposit: DepositRow) -> list[str]:

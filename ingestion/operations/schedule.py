@@ -69,13 +69,14 @@ class Beat:
     def __init__(self, system: System) -> None:
         self._system = system
         self._over = threading.Event()
-        self._notified = {"relay": threading.Event(), "follower": threading.Event()}
+        self._notified = {name: threading.Event() for name in ("relay", "follower", "holds")}
         self._followed = False
         self._busy: dict[str, ExclusiveJob] = {}
         self._probe_after = SETTLED
         self._extended_on: date | None = None
         self._recomputed_on: date | None = None
         self._renewed_on: date | None = None
+        self._settled = system.clock() - timedelta(days=1)
         self._started = system.clock()
 
     def run(self) -> None:
@@ -264,7 +265,15 @@ class Beat:
         return False
 
     def _settle_holds(self) -> bool:
-        """Apply holds that the store does not have yet, and end those whose last day is over."""
+        """Apply holds that the store does not have yet, and end those whose last day is over.
+
+        A new one at once, when its commit notifies; one that failed every minute.
+        """
+        now = self._system.clock()
+        recently = abs(now - self._settled) < timedelta(seconds=HOLDS_LOOKED_AT)
+        if recently and not self._system.holds.is_any_new():
+            return False
+        self._settled = now
         done = self._system.holds.run()
         if done.ended or done.settled:
             log.info("holds_settled", settled=done.settled, ended=done.ended)

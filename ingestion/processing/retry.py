@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -13,7 +14,7 @@ from archive.database.engine import Database
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from ingestion.deposits import outbox
-from ingestion.deposits.queries import find
+from ingestion.deposits.queries import find, set_aside
 from ingestion.deposits.states import STAGING_HOURS, DepositState
 from ingestion.stages.registry import SCREEN, STEP_NAMES
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
@@ -76,6 +77,33 @@ def retry(
             outbox.add(session, outbox.ADVANCE, deposit_id, row.priority, at=now)
     notify()
     return row
+
+
+def retry_set_aside(database: Database, tenant: str, reason: str, again: Callable[[str], object]) -> list[str]:
+    """Retry all of a tenant's deposits that were quarantined for this reason; return their ids.
+
+    Args:
+        again: Retries one of them.
+
+    Raises:
+        Refused: ``nothing_to_retry``.
+    """
+    with database.read() as session:
+        known = set_aside(session, tenant)
+    if not known.get(reason):
+        raise Refused(
+            "nothing_to_retry",
+            "Aucun dépôt n’est mis à part pour « {reason} ».",
+            action="Motifs présents : {known}.",
+            reason=reason,
+            known=", ".join(sorted(known)) or "aucun",
+        )
+    done = []
+    for deposit_id in known[reason]:
+        with suppress(Refused):  # somebody else decided meanwhile
+            again(deposit_id)
+            done.append(deposit_id)
+    return done
 
 
 def _again(state: str, runs: dict[str, str], failed: list[str]) -> list[str]:

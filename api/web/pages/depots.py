@@ -28,8 +28,9 @@ from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
 from archive.database.tables import RecordRow
 from archive.model.description_fields import DescriptionField, Spot, fields_on
-from ingestion.deposits.queries import find, incomplete, newest
+from ingestion.deposits.queries import find, incomplete, newest, set_aside
 from ingestion.deposits.states import DepositState
+from ingestion.processing.retry import retry_set_aside as again
 from ingestion.reception.submission import Submission
 from ingestion.tables import DepositRow
 from signing.ground.errors import Refused
@@ -127,12 +128,34 @@ def deposits(
             lines=[line(session, row, now) for row in rows[:PAGE]],
             etat=etat if etat in {*STATES, "incomplets"} else "",
             everybody=everybody,
+            aside=_set_aside(session, person) if etat == DepositState.QUARANTINED else [],
             links={
                 "previous": bool(avant),
                 "first": f"/depots?{query[1:]}" if avant else None,
                 "next": f"/depots?avant={more}{query}" if more else None,
             },
         )
+
+
+def _set_aside(session: Session, person: Caller) -> list[tuple[str, int]]:
+    """Return the reasons why deposits were set aside, with their numbers, for who may decide."""
+    if not person.may("record:describe"):
+        return []
+    return sorted((reason, len(ids)) for reason, ids in set_aside(session, person.tenant).items() if reason)
+
+
+@router.post("/depots/relancer")
+def retry_set_aside(
+    request: Request,
+    person: Annotated[Caller, Depends(PageNeeds("record:describe"))],
+    csrf: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Retry every deposit that was set aside for one reason."""
+    require_csrf(request, csrf)
+    system = system_of(request)
+    again(system.database, person.tenant, reason, lambda one: system.retry(person.tenant, one, person.agent))
+    return RedirectResponse("/depots?etat=working&tous=1", 303)
 
 
 def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant: str) -> Sequence[DepositRow]:

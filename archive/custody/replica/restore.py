@@ -24,14 +24,14 @@ from archive.custody.replica.transfer import Fetched, Source, running
 from archive.custody.replica.versions import rows_of
 from archive.database.engine import Database
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
-from archive.disposition.holds.decisions import guard
+from archive.disposition.holds.settling import follow_version, guard, turn_of
 from archive.journal.sequencer import Ledger
 from archive.journal.types import CHANGES, EntryType
 from archive.model.states import RecordState
 from archive.objects import fixity, ocfl
 from archive.objects.begun import follows
 from archive.objects.layout import RecordFolder, record_folder
-from archive.objects.ocfl import HEADS, Role
+from archive.objects.ocfl import Role
 from archive.objects.port import ObjectStore, StoredObject, Unreadable, lock_missing
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
@@ -227,8 +227,7 @@ class Restoring:
     def _put_back(self, repair: _Repair) -> list[Restored]:
         """Write one object again, from the other store, and journal it.
 
-        Heads are written while the record's row is locked: a description made meanwhile writes them
-        too.
+        In the record's turn: a description writes heads too.
         """
         row, item, pair, first = repair.pinned.row, repair.item, repair.pair, repair.into == FIRST
         whole, damaged = (self._copy, self._store) if first else (self._store, self._copy)
@@ -237,19 +236,28 @@ class Restoring:
         before = _state(damaged, item.key, bad)
         until = running(item.locked_until if first else state.locked_until, self._clock)
         source = Source(item.key, good, item.sha256, row.id)
-        with Fetched(whole, source, state, self._folder) as (content, sha256):
-            write = partial(damaged.put, item.key, content, sha256=sha256, retain_until=until, replace=True)
-            made = None if repair.path in HEADS else self._locked(damaged, item, write())
-            with self._database.write() as session:
-                now_pinned = _still(session, row, item)
+        with (
+            self._database.turn(turn_of(row.id)),
+            Fetched(whole, source, state, self._folder) as (content, sha256),
+        ):
+            with self._database.read() as session:
+                now_pinned = _pinned(session, row, item)
                 if now_pinned is None:
                     return []
-                made = made if made is not None else self._locked(damaged, item, write())
                 # The decisions made since it was read count, not the present state of either store.
                 held = catalogue.is_held(session, row.id) or now_pinned.legal_hold
-                made = guard(damaged, item.key, made.version, on=held)
+            made = self._locked(
+                damaged, item, damaged.put(item.key, content, sha256=sha256, retain_until=until, replace=True)
+            )
+            made = guard(damaged, item.key, made.version, on=held)
+            with self._database.write() as session:
+                session.get_one(RecordRow, row.id, with_for_update=True)
+                now_pinned = _pinned(session, row, item)
+                if now_pinned is None:
+                    return []
                 if first:
                     _pin(session, row, now_pinned, pair, made)
+                    follow_version(session, row.id)
                 else:
                     self._pair_again(session, pair, made)
                 self._enter(session, repair, made, before)
@@ -290,9 +298,8 @@ class Restoring:
         )
 
 
-def _still(session: Session, row: RecordRow, item: Placed) -> RepresentationRow | StoredFileRow | None:
-    """Lock the record's row and return the row that still pins the object, or None."""
-    session.get_one(RecordRow, row.id, with_for_update=True)
+def _pinned(session: Session, row: RecordRow, item: Placed) -> RepresentationRow | StoredFileRow | None:
+    """Return the row that still pins the object, or None."""
     rows = (one for one in catalogue.rows(session, row.id) if (one.key, one.version) == (item.key, item.version))
     return next(rows, None)
 

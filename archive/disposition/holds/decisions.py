@@ -1,7 +1,8 @@
 """Place and release holds: each suspends every disposal, and the store follows.
 
-The decision is committed first, with its entries; then the store is brought in step: the statement
-that a rebuild needs, then the legal hold of every object in each record's folder. Any interruption
+The decision is committed first, with its entries; then, outside every transaction, the store is
+brought in step: the statement that a rebuild needs, then the legal hold of every object in each
+record's folder (``settling``). Any interruption
 between the two leaves the hold *not settled*, and the next run resumes it. When a hold is lifted,
 the catalogue stops claiming it before the store lifts it, so that a check in between reports no
 fault.
@@ -22,18 +23,24 @@ from sqlalchemy.orm import Session
 from archive.catalogue import rows as catalogue
 from archive.catalogue.description import not_kept
 from archive.database.engine import Database
-from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
+from archive.database.tables import (
+    HeldRecordRow,
+    HoldRow,
+    JournalEntryRow,
+    RecordRow,
+    RepresentationRow,
+    StoredFileRow,
+)
 from archive.disposition.holds import statements as hold_statements
+from archive.disposition.holds.settling import bring_in_step, unclaim
 from archive.disposition.holds.statements import PLACED, RELEASED, digest_of
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from archive.model.days import LAST_DAY
 from archive.model.identifiers import is_id, new_id
 from archive.model.states import RecordState
-from archive.objects import layout
 from archive.objects.layout import HoldKey
-from archive.objects.ocfl_versions import Stored, Version
-from archive.objects.port import ObjectStore, StoredObject, Unreadable, read_all
+from archive.objects.port import ObjectStore, Unreadable, read_all
 from archive.retention.civil import civil_day, today_of, zone_of
 from archive.retention.dates import farthest_lock
 from signing.ground.clock import Clock
@@ -157,7 +164,7 @@ class Holds:
         for record_id in records:  # all of them before the first entry: the journal's lock is always taken last
             session.get_one(RecordRow, record_id, with_for_update=True)
         for record_id in records:
-            _unclaim(session, record_id)
+            unclaim(session, record_id)
             facts = {"hold": hold.id, "statement": statement, "ended": "expired" if agent is None else "released"}
             self._enter(session, EntryType.HOLD_RELEASED, hold, record_id, agent, facts)
 
@@ -196,6 +203,12 @@ class Holds:
             done.settled += not failed
         return done
 
+    def is_any_new(self) -> bool:
+        """Whether a decision was made that the store was not asked to follow so far."""
+        with self._database.read() as session:
+            new = (HoldRow.settled_at.is_(None)) & (HoldRow.problem.is_(None))
+            return session.scalar(select(HoldRow.id).where(new).limit(1)) is not None
+
     def _over(self, now: datetime) -> list[str]:
         """Return the holds whose last day has passed where their tenant lives."""
         with self._database.read() as session:
@@ -224,7 +237,7 @@ class Holds:
             failed[hold_id] = error.code
         for record_id in records:
             try:
-                self._bring_in_step(record_id)
+                bring_in_step(self._database, self._store, record_id)
             except (Corrupt, Refused) as error:
                 failed[record_id] = error.code
         with self._database.write() as session:
@@ -260,47 +273,6 @@ class Holds:
             facts = [json.loads(body)["facts"] for body in session.scalars(query)]
         return any(one.get("hold") == hold_id and one["statement"] == digest_of(content) for one in facts)
 
-    def _bring_in_step(self, record_id: str) -> None:
-        """Set or lift the legal hold of every version of a record's objects, by holds in force.
-
-        In one transaction that locks the record's row, as every decision does: a version whose hold
-        is lifted here was under no hold at that moment, however slow the store is.
-
-        Raises:
-            Corrupt: ``hold_missing``; ``object_missing`` where a pinned version is gone.
-        """
-        with self._database.write() as session:
-            session.get_one(RecordRow, record_id, with_for_update=True)
-            if not catalogue.is_held(session, record_id):
-                _unclaim(session, record_id)
-        with self._database.write() as session:
-            record = session.get_one(RecordRow, record_id, with_for_update=True)
-            if RecordState(record.state).gone:
-                return
-            held = catalogue.is_held(session, record_id)
-            folder = layout.record_folder(record.tenant_id, record_id)
-            there: dict[tuple[str, str], StoredObject] = {}
-            for item in self._store.list(folder.prefix):
-                if not item.marker:
-                    there[item.key, item.version] = guard(self._store, item.key, item.version, on=held)
-            for row in catalogue.rows(session, record_id):
-                state = there.get((row.key, row.version))
-                if state is None:
-                    # hidden by a marker, or gone: reading it by its version shows which
-                    state = guard(self._store, row.key, row.version, on=held)
-                row.legal_hold = state.legal_hold
-
-
-def hold_version(store: ObjectStore, session: Session, record_id: str, version: Version) -> None:
-    """Hold a version just written if its record is held, in the transaction that pins it.
-
-    Raises:
-        Corrupt: ``hold_missing``.
-    """
-    if catalogue.is_held(session, record_id):
-        for key, stored in version.stored.items():
-            version.stored[key] = Stored(guard(store, key, stored.object.version, on=True), stored.sha256)
-
 
 def get(session: Session, tenant: str, hold_id: str) -> HoldRow:
     """Return the hold, if it belongs to this tenant.
@@ -321,6 +293,14 @@ def records_of(session: Session, hold_id: str) -> list[str]:
     return list(session.scalars(query.order_by(HeldRecordRow.record_id)))
 
 
+def objects_of(session: Session, hold_id: str) -> int:
+    """Count the objects of the records that a hold covers: a measure of what a store has to do."""
+    covered = select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == hold_id)
+    tables = (RepresentationRow, StoredFileRow)
+    counts = (select(func.count()).select_from(table).where(table.record_id.in_(covered)) for table in tables)
+    return sum(session.scalar(count) or 0 for count in counts)
+
+
 def page(
     session: Session, tenant: str, *, in_force: bool | None = None, before: str | None = None, limit: int = 50
 ) -> Sequence[HoldRow]:
@@ -339,35 +319,6 @@ def overdue(session: Session, now: datetime) -> int:
     behind = (HoldRow.settled_at.is_(None)) & (decided < now - PATIENCE)
     over = (HoldRow.released_at.is_(None)) & (HoldRow.until < now.date() - timedelta(days=1))
     return session.scalar(select(func.count()).select_from(HoldRow).where(or_(behind, over))) or 0
-
-
-def guard(store: ObjectStore, key: str, version: str, *, on: bool) -> StoredObject:
-    """Set or lift the legal hold of one version; return what the store states afterwards.
-
-    Raises:
-        Corrupt: ``hold_missing``.
-        Refused: ``object_missing``.
-    """
-    state = store.stat(key, version)
-    if state.legal_hold != on:
-        state = store.hold(key, version, on=on)
-    if state.legal_hold != on:
-        raise Corrupt(
-            "hold_missing",
-            "Le magasin n’a pas suivi le gel de « {key} ».",
-            kept="La décision est inscrite au journal.",
-            action="Prévenez l’administrateur : le gel légal du magasin ne fonctionne pas.",
-            key=key,
-        )
-    return state
-
-
-def _unclaim(session: Session, record_id: str) -> None:
-    """Stop claiming a legal hold in the catalogue, unless another hold covers the record."""
-    session.flush()
-    if not catalogue.is_held(session, record_id):
-        for row in catalogue.rows(session, record_id):
-            row.legal_hold = False
 
 
 def _check_until(until: date | None, today: date) -> None:

@@ -31,6 +31,7 @@ CHANGES = {
     "DELETE /api/v1/keys/{key_id}": "admin",
     "POST /deconnexion": None,
     "POST /depots": "deposit:write",
+    "POST /depots/relancer": "record:describe",
     "POST /depots/{deposit_id}/relancer": "deposit:write",
     "POST /documents/{record_id}/verifier": "record:read",
     "POST /documents/{record_id}/decrire": "record:describe",

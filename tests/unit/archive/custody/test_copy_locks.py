@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from archive.database.tables import CopyRow, JournalEntryRow
 from archive.objects.local import LocalObjectStore
 from archive.objects.port import StoredObject
 from signing.ground.errors import Corrupt
-from tests.holdings import alter, flipped
+from tests.holdings import alter, flipped, guard_pinned
 from tests.unit.archive.world import Make, Watch, World
 
 DAY = timedelta(days=1)
@@ -104,11 +106,14 @@ def test_a_copy_that_is_locked_too_short_is_no_copy(pair: Pair, short: timedelta
     assert {row.locked_until for row in pair.paired().values()} == {pair.original().locked_until}
 
 
+def pinned(pair: Pair) -> Sequence[Any]:
+    with pair.world.database.read() as session:
+        return catalogue.rows(session, pair.record)
+
+
 def test_a_copy_of_what_is_held_is_no_copy_unless_it_is_held(pair: Pair) -> None:
     item = pair.original()
-    with pair.world.database.write() as session:
-        for row in catalogue.rows(session, pair.record):
-            row.legal_hold = pair.store.hold(row.key, row.version, on=True).legal_hold
+    guard_pinned(pair.world.database, pinned(pair), partial(pair.store.hold, on=True))
     pair.copy.loose = True
     assert pair.copied() == LOCK
     assert pair.paired() == {}
@@ -122,9 +127,7 @@ def test_a_copy_whose_lock_does_not_follow_to_the_day_is_told(pair: Pair) -> Non
     before = pair.original()
     assert before.locked_until is not None
     later = before.locked_until + 30 * DAY
-    with pair.world.database.write() as session:
-        for row in catalogue.rows(session, pair.record):
-            row.locked_until = pair.store.extend_lock(row.key, row.version, later).locked_until
+    guard_pinned(pair.world.database, pinned(pair), partial(pair.store.extend_lock, until=later))
     pair.copy.short = DAY
     assert pair.copied() == LOCK
     assert pair.paired()[before.key].locked_until == before.locked_until, "nothing is claimed that is not so"

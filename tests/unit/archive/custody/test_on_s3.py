@@ -28,6 +28,7 @@ from tests.holdings import (
     alter,
     filled,
     flipped,
+    guard_pinned,
     keep,
     lose_database,
     opened,
@@ -270,11 +271,11 @@ def test_what_awaits_disposal_is_copied_though_its_lock_has_ended(tmp_path: Path
         record_id = keep(system, tmp_path, 1)
         past = system.clock().date() - timedelta(days=3)
         ended = datetime.combine(past, time(), UTC).timestamp()
-        with system.database.write() as session:
+        with system.database.read() as session:
             form = session.get_one(RepresentationRow, (record_id, "original"))
-            os.utime(stored_file(system, record_id, "original.pdf"), (ended, ended))
-            form.locked_until = system.store.stat(form.key, form.version).locked_until
-            assert form.locked_until == past
+        os.utime(stored_file(system, record_id, "original.pdf"), (ended, ended))
+        guard_pinned(system.database, [form], system.store.stat)
+        assert form.locked_until == past
         assert Custody(system).copy_everything(check=True)["findings"] == []
         assert Custody(system).copy_everything()["records_behind"] == 0
         alter(stored_file(system, record_id, "original.pdf"), flipped)

@@ -234,13 +234,12 @@ def test_old_receipts_and_bundles_hold(system: System, tmp_path: Path) -> None:
 
 
 def test_rules_and_types_of_a_tenant_come_back_as_they_were_changed(system: System, tmp_path: Path) -> None:
-    with system.database.write() as session:
+    with system.database.read() as session:
         rule = session.scalars(select(RetentionRuleRow).limit(1)).one()
         values = {c.key: getattr(rule, c.key) for c in RetentionRuleRow.__table__.columns}
-        session.add(RetentionRuleRow(**(values | {"version": 2, "validated_at": utc_now()})))
-        session.flush()
-        assert system.register.enter(session, "demo")
-        assert not system.register.enter(session, "demo"), "nothing new: nothing written"
+    values |= {"version": 2, "validated_at": utc_now()}
+    assert system.register.change("demo", lambda session: session.add(RetentionRuleRow(**values)))
+    assert not system.register.change("demo"), "nothing new: nothing written"
     before = rows(system, "retention_rules", "document_types", "tenants")
     system.publisher.publish()
     after, _ = again(system)

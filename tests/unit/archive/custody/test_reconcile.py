@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
 
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.catalogue import tenant_register as register
@@ -30,7 +31,7 @@ from ingestion.operations.custody import Custody
 from search.engines.tantivy_schema import documents
 from search.port import Remove, Upsert
 from signing.ground.canonical import canonical
-from tests.holdings import alter, filled, keep, lose_database, receive, rows, stored_file, system_at, titles
+from tests.holdings import PowerCut, alter, filled, keep, lose_database, receive, rows, stored_file, system_at, titles
 
 
 def reconcile(system: System, *, repair: bool = False) -> dict[str, Any]:
@@ -174,8 +175,7 @@ def test_what_lies_in_the_register_and_is_not_of_it_is_told_and_stops_nothing(sy
     strays = ["register/oublie.txt", "register/demo/lisez-moi.json", "register/demo/anciens/000009.json"]
     for key in strays:
         put(system.store, key, b"x")
-    with system.database.write() as session:
-        assert not system.register.enter(session, "demo"), "nothing changed"
+    assert not system.register.change("demo"), "nothing changed"
     report = reconcile(system)
     assert {f["what"] for f in report["findings"]} == set(strays)
     assert found(report) == {("untracked", "journal", "object")}
@@ -249,14 +249,18 @@ def test_a_register_file_that_says_nothing_stops_no_start(system: System, conten
 
 
 def test_a_register_file_of_a_change_that_was_cut_off_is_no_fault_once_overtaken(system: System) -> None:
-    with system.database.write() as session:
+    tried: list[str] = []
+
+    def renamed(session: Session) -> None:
+        if tried:  # the file is written by now
+            raise PowerCut
+        tried.append("once")
         session.get_one(TenantRow, "demo").name = "Jamais"
-        system.register.enter(session, "demo")
-        session.rollback()
+
+    with pytest.raises(PowerCut):
+        system.register.change("demo", renamed)
     assert found(reconcile(system)) == {("untracked", "journal", "register")}, "it may be in force to a reader"
-    with system.database.write() as session:
-        session.get_one(TenantRow, "demo").name = "Nouveau Nom"
-        system.register.enter(session, "demo")
+    assert system.register.change("demo", lambda s: setattr(s.get_one(TenantRow, "demo"), "name", "Nouveau Nom"))
     assert reconcile(system)["findings"] == []
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from tests.holdings import (
     alter,
     filled,
     flipped,
+    guard_pinned,
     keep,
     lose_database,
     opened,
@@ -96,11 +98,11 @@ def test_it_follows_the_journal(paired: System, tmp_path: Path) -> None:
 def test_a_lock_or_hold_that_changes_is_followed(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
     Custody(paired).copy_everything()
-    with paired.database.write() as session:
+    with paired.database.read() as session:
         form = session.get_one(RepresentationRow, (ids[0], "original"))
-        later = form.locked_until + timedelta(days=30)
-        form.locked_until = paired.store.extend_lock(form.key, form.version, later).locked_until
-        form.legal_hold = paired.store.hold(form.key, form.version, on=True).legal_hold
+    later = form.locked_until + timedelta(days=30)
+    guard_pinned(paired.database, [form], partial(paired.store.extend_lock, until=later))
+    guard_pinned(paired.database, [form], partial(paired.store.hold, on=True))
     assert Custody(paired).copy_everything()["records_behind"] == 1
     state = paired.copy_store.stat(form.key)
     assert (state.locked_until, state.legal_hold) == (later, True)
@@ -236,12 +238,10 @@ def test_what_no_inventory_accounts_for_is_no_reason_to_restore(paired: System, 
     ids = filled(paired, tmp_path)
     Custody(paired).copy_everything()
     assert Custody(paired).restore("demo", ids[0], agent="service:cli") == []
+    root = f"{layout.record_folder('demo', ids[0]).root}/"
+    digest = hashlib.sha256(b"forged").hexdigest()
+    made = [s.put(f"{root}{path}", b"forged", sha256=digest, replace=True) for s in (paired.store, paired.copy_store)]
     with paired.database.write() as session:
-        root = f"{layout.record_folder('demo', ids[0]).root}/"
-        digest = hashlib.sha256(b"forged").hexdigest()
-        made = [
-            s.put(f"{root}{path}", b"forged", sha256=digest, replace=True) for s in (paired.store, paired.copy_store)
-        ]
         for table in (StoredFileRow, CopyRow):
             session.execute(delete(table).where(table.key == f"{root}{path}"))
         pinned = {"record_id": ids[0], "key": f"{root}{path}", "version": made[0].version, "size": 6, "sha256": digest}
@@ -265,10 +265,10 @@ def test_a_copy_that_is_gone_stops_nothing_else(paired: System, tmp_path: Path) 
     """Its lock can't follow: that is told, and the records after it are copied all the same."""
     ids = sorted(filled(paired, tmp_path))
     Custody(paired).copy_everything()
-    with paired.database.write() as session:
+    with paired.database.read() as session:
         form = session.get_one(RepresentationRow, (ids[0], "original"))
-        later = form.locked_until + timedelta(days=30)
-        form.locked_until = paired.store.extend_lock(form.key, form.version, later).locked_until
+    later = form.locked_until + timedelta(days=30)
+    guard_pinned(paired.database, [form], partial(paired.store.extend_lock, until=later))
     (tmp_path / "nas" / form.key).unlink()
     keep(paired, tmp_path, 60)
     report = Custody(paired).copy_everything()
@@ -385,10 +385,10 @@ def states(system: System, record_id: str) -> list[tuple[str, bool]]:
 def test_the_copy_takes_the_place_of_the_store(paired: System, tmp_path: Path) -> None:
     ids = filled(paired, tmp_path)
     describe(paired.stores, "demo", ids[2], {"title": "Avant"}, agent="user:1", expected_revision=1)
-    with paired.database.write() as session:
+    with paired.database.read() as session:
         form = session.get_one(RepresentationRow, (ids[0], "original"))
-        for pinned in catalogue.rows(session, ids[0]):
-            pinned.legal_hold = paired.store.hold(pinned.key, pinned.version, on=True).legal_hold
+        pinned = catalogue.rows(session, ids[0])
+    guard_pinned(paired.database, pinned, partial(paired.store.hold, on=True))
     assert verify(paired.stores, "demo", ids[0]).verdict == "intact"
     Custody(paired).copy_everything()
     later = form.locked_until + timedelta(days=9)

@@ -201,15 +201,16 @@ def ordinary(pages: int = 1) -> dict[str, Any]:
 class Works:
     """A runner over real store, database and journal, with stages of the test's choice."""
 
-    def __init__(self, bench: Any) -> None:
+    def __init__(self, bench: Any, clock: Callable[[], datetime] = utc_now) -> None:
         self.bench = bench
+        self.clock: Any = clock
         with bench.database.write() as session:
             load_pack(session, "demo")
-        self.stores = Stores(bench.database, bench.ledger, bench.store, utc_now, 400)
+        self.stores = Stores(bench.database, bench.ledger, bench.store, clock, 400)
 
     def runner(self, stages: Sequence[Any], **given: Any) -> Runner:
         b = self.bench
-        return Runner(b.database, b.ledger, b.store, self.stores, stages, b.home / "work", utc_now, **given)
+        return Runner(b.database, b.ledger, b.store, self.stores, stages, b.home / "work", self.clock, **given)
 
     def drain(self, runner: Runner, limit: int = 50) -> None:
         """Serve every wake-up, as workers would."""
