@@ -30,7 +30,9 @@ from archive.custody.rebuild.owners import Owners
 from archive.custody.rebuild.records import Found, by_key, grouped, read_record
 from archive.database.engine import Base, Database
 from archive.database.tables import (
+    AlarmRow,
     CheckpointRow,
+    ClockRow,
     CustodyReportRow,
     JournalEntryRow,
     LeaseRow,
@@ -54,7 +56,7 @@ _BATCH: Final = 64
 """Records read at once and written in one transaction."""
 _READERS: Final = 8
 _ENTRIES: Final = 10 * TILE
-_FREE: Final = frozenset({CustodyReportRow.__tablename__, LeaseRow.__tablename__, StoreProbeRow.__tablename__})
+_FREE: Final = frozenset(row.__tablename__ for row in (AlarmRow, ClockRow, CustodyReportRow, LeaseRow, StoreProbeRow))
 """Tables that may hold rows before a rebuild."""
 
 OnProgress = Callable[[str, int, int | None], None]
