@@ -47,8 +47,14 @@ def _look_up(request: Request) -> Caller | None:
     authorization = request.headers.get("authorization")
     if authorization is not None:
         scheme, _, plain = authorization.partition(" ")
-        with system.database.read() as session:
-            found = key_caller(session, plain.strip(), now) if scheme.lower() == "bearer" else None
+        found = None
+        if scheme.lower() == "bearer":
+            with system.database.read() as session:
+                found = key_caller(session, plain.strip(), now)
+            if found is None:  # perhaps it ended by a doubtful clock alone: deposits go on
+                certain = system.time_sense.certain_now()
+                with system.database.read() as session:
+                    found = key_caller(session, plain.strip(), certain)
         if found is None:
             raise not_authenticated()
         if found[1]:

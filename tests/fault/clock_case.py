@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx2
 
+from ingestion.queue import valkey
 from tests.servers.service import Service, follow
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples/scan-gris-6-pages.pdf"
@@ -38,7 +39,8 @@ def main() -> int:
             placed = client.post("/api/v1/holds", json={"reason": "Contentieux", "records": [record], "until": until})
             hold = placed.raise_for_status().json()["id"]
         service.stop()
-        wrong = Service(service.home, LD_PRELOAD=_library(faketime), FAKETIME="+365d", DONT_FAKE_MONOTONIC="1")
+        broker = valkey.start(service.home)  # its allocator can't start under faketime: the service adopts this one
+        wrong = Service(service.home, LD_PRELOAD=_library(faketime), FAKETIME="+365d")
         wrong.start()
         with wrong.client(key) as client:
             answer = client.post("/api/v1/deposits", headers={"Idempotency-Key": "faux"}, files=_file("faux"))
@@ -47,6 +49,9 @@ def main() -> int:
             time.sleep(WRONG_FOR)
             during = client.get(f"/api/v1/holds/{hold}").json()["state"]
         wrong.stop()
+        if broker is not None:
+            broker.terminate()
+            broker.wait(30)
         service.start()
         time.sleep(5)
         with service.client(key) as client:

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from api.access.callers import Caller
+from api.web.description_form import TypedDescription
 from api.web.faults import Fault
 from api.web.home_page import SHOWN, home_page
 from archive.database.tables import RecordRow
@@ -30,7 +31,7 @@ def test_only_my_own_newest_deposits_are_listed(bare_system: System) -> None:
     for number in range(SHOWN + 1):
         receive(bare_system, b"%d" % number, f"k{number}", "a", title=f"Acte {number}")
     receive(bare_system, b"autre", "k", "b")
-    page = home_page(bare_system, CLERK, (Fault("#fichiers", "Vide."),), 2)
+    page = home_page(bare_system, CLERK, TypedDescription((Fault("#fichiers", "Vide."),)), 2)
     assert [line.title for line in page.lines] == [f"Acte {number}" for number in range(SHOWN, 0, -1)]
     assert (page.total, len(page.lines)) == (SHOWN + 1, SHOWN)
     assert (page.faults[0].text, page.received) == ("Vide.", 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
-from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +21,9 @@ from api.web.description_form import (
 )
 from api.web.hold_form import refused_hold, typed_end
 from api.web.record_page import RecordPage, Visit, record_page
+from archive.catalogue.description import changed
 from archive.holdings.describe import describe
+from archive.model.description_fields import Description
 from ingestion.assembly import System
 from signing.ground.errors import Refused
 from tests.holdings import keep
@@ -157,7 +158,7 @@ def test_what_is_typed_becomes_changes() -> None:
     assert typed_changes(FORM, NOTHING) == {
         "title": "Acte",
         "document_type": "deliberation",
-        "document_date": date(2021, 4, 3),
+        "document_date": "2021-04-03",
     }
     everything = {box.name: "x" for box in BOXES if control_of(box.kind) is not Control.DATE}
     everything |= FORM | {"producer": "Voirie", "closed_on-day": "1", "closed_on-month": "2", "closed_on-year": "2024"}
@@ -193,7 +194,7 @@ def test_the_rule_of_the_type_follows_the_type() -> None:
 def test_what_is_typed_wrong_names_its_field(change: dict[str, str], pointer: str) -> None:
     kept = Kept(NOTHING.texts | {"title": "Acte"}, "")
     with pytest.raises(Refused) as caught:
-        typed_changes(FORM | change, kept)
+        changed(Description("Acte"), typed_changes(FORM | change, kept))
     assert (caught.value.code, caught.value.pointer) == ("bad_field", pointer)
 
 
