@@ -184,7 +184,7 @@ def _migrated() -> Path:
 
 
 @contextmanager
-def opened(home: Path, keys: Path | None = None, **environment: str) -> Iterator[System]:
+def opened(home: Path, keys: Path | None = None, *, clock: Clock = utc_now, **environment: str) -> Iterator[System]:
     """An installation with one tenant.
 
     A local database is copied from one that was migrated once.
@@ -192,7 +192,7 @@ def opened(home: Path, keys: Path | None = None, **environment: str) -> Iterator
     if "CHARTRIER_DATABASE_URL" not in environment and not (home / "chartrier.db").exists():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(_migrated(), home / "chartrier.db")
-    system = system_at(home, keys, **environment)
+    system = system_at(home, keys, clock=clock, **environment)
     system.initialise()
     system.create_tenant("demo", "Commune de Démonstration")
     try:

@@ -18,6 +18,8 @@ import pytest
 from archive.database.engine import Database
 from tests.holdings import PowerCut
 
+Moment = int | str | tuple[str, int]
+"""A step: its number, its name, or its name and how often it came by then."""
 ACTS = ("fsync", "link", "replace", "rename", "unlink", "mkdir", "rmdir", "utime", "chmod", "open")
 
 
@@ -35,7 +37,7 @@ class Steps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, kill: bool = False) -> None:
         self.told: list[str] = []
         self.cut = False
-        self._at: int | str | None = None
+        self._at: Moment | None = None
         self._armed = False
         self._kill = kill
         for name in ACTS:
@@ -53,8 +55,8 @@ class Steps:
 
         monkeypatch.setattr(Database, "write", watched)
 
-    def run(self, work: Callable[[], Any], at: int | str | None = None) -> bool:
-        """Do the work, cut before this step (its number, or its name); whether it was cut."""
+    def run(self, work: Callable[[], Any], at: Moment | None = None) -> bool:
+        """Do the work, cut before this step; whether it was cut."""
         self.told, self.cut, self._at, self._armed = [], False, at, True
         try:
             work()
@@ -80,7 +82,7 @@ class Steps:
         if self.cut:
             raise PowerCut
         self.told.append(name)
-        if self._at in {name, len(self.told) - 1}:
+        if self._at in {name, len(self.told) - 1, (name, self.told.count(name))}:
             self.cut = True
             if self._kill:
                 os.kill(os.getpid(), signal.SIGKILL)

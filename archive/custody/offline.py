@@ -32,6 +32,7 @@ from archive.journal.merkle import (
 from archive.journal.opening import vkey_line
 from archive.journal.types import rebuilding
 from archive.objects import layout, ocfl
+from archive.objects.begun import follows
 from archive.objects.fixity import Fixity
 from archive.objects.layout import HoldKey, RegisterKey, StampedKey
 from signing.ground.canonical import parse_canonical
@@ -305,7 +306,10 @@ def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
         try:
             record_id, verdict, detail = _check_object(folder)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            yield Finding(name, Fixity.ALTERED, f"Le document ne se lit pas : {error}.")
+            if _is_begun(name, log):
+                yield Finding(name, Fixity.UNVERIFIABLE, "Rangement commencé, que le journal n’annonce pas.")
+            else:
+                yield Finding(name, Fixity.ALTERED, f"Le document ne se lit pas : {error}.")
             continue
         missing.discard(f"record:{record_id}")
         if verdict is Fixity.INTACT:
@@ -315,11 +319,17 @@ def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
         yield Finding(subject.removeprefix("record:"), Fixity.MISSING, "Le journal l’annonce, le magasin ne l’a pas.")
 
 
+def _is_begun(name: str, log: Log | None) -> bool:
+    """Whether a record without its heads is none that the journal states."""
+    found = layout.record_key(f"{name}/{ocfl.INVENTORY}")
+    return log is not None and found is not None and f"record:{found.folder.record_id}" not in log.stated
+
+
 def _check_object(folder: Path) -> tuple[str, Fixity, str]:
     inventory = (folder / ocfl.INVENTORY).read_bytes()
     facts = json.loads(inventory)
     record_id = ocfl.record_of(str(facts["id"]))
-    if ocfl.sidecar(inventory) != (folder / ocfl.SIDECAR).read_bytes():
+    if (folder / ocfl.SIDECAR).read_bytes() not in _sidecars(folder, inventory):
         return record_id, Fixity.ALTERED, "L’inventaire ne correspond pas à son empreinte."
     for digest, paths in facts["manifest"].items():
         for path in paths:
@@ -334,10 +344,28 @@ def _as_stated(folder: Path, record_id: str, log: Log | None) -> tuple[Fixity, s
     stated = log.stated.get(f"record:{record_id}") if log is not None else None
     if stated is None:
         return Fixity.UNVERIFIABLE, "Entier, mais le journal publié n’en parle pas (encore)."
-    found = ocfl.sha512((folder / ocfl.INVENTORY).read_bytes())
-    if found != stated["inventory"]:
-        return Fixity.ALTERED, "L’inventaire n’est pas celui que dit le journal."
-    return Fixity.INTACT, "Chaque fichier est celui que dit le journal."
+    head = (folder / ocfl.INVENTORY).read_bytes()
+    if ocfl.sha512(head) == stated["inventory"]:
+        return Fixity.INTACT, "Chaque fichier est celui que dit le journal."
+    if any(_only_adds(one, head) for one in _inventories(folder) if ocfl.sha512(one) == stated["inventory"]):
+        return Fixity.INTACT, "Entier ; une version de plus n’est pas, ou pas encore, au journal publié."
+    return Fixity.ALTERED, "L’inventaire n’est pas celui que dit le journal."
+
+
+def _sidecars(folder: Path, inventory: bytes) -> set[bytes]:
+    """Return the right sidecars: a change that was begun writes its own before its inventory."""
+    later = (one for one in _inventories(folder) if follows(inventory, one))
+    return {ocfl.sidecar(inventory), *(ocfl.sidecar(one) for one in later)}
+
+
+def _inventories(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.glob(f"v*/{ocfl.INVENTORY}")]
+
+
+def _only_adds(in_force: bytes, head: bytes) -> bool:
+    """Whether a head has every version and every file of the inventory that the journal states."""
+    old, new = json.loads(in_force)["manifest"], json.loads(head)["manifest"]
+    return follows(in_force, head) and all(set(paths) <= set(new.get(one, ())) for one, paths in old.items())
 
 
 def _sha512(path: Path) -> str:

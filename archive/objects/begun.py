@@ -136,16 +136,16 @@ def follows(before: bytes, after: bytes) -> bool:
         return False
 
 
-def would_be_published(in_force: bytes, after: bytes, published: datetime) -> bool:
+def would_be_published(in_force: bytes | None, after: bytes, published: datetime) -> bool:
     """Whether a later inventory is so old that a published journal would have its entry.
 
     Args:
-        in_force: Inventory that the journal states.
+        in_force: Inventory that the journal states; None for a record that it does not know.
         after: A later one, that it does not state.
         published: Time of the last published entry.
     """
     try:
-        first = f"v{len(json.loads(in_force)['versions']) + 1}"
+        first = f"v{len(json.loads(in_force)['versions']) + 1 if in_force is not None else 1}"
         return parse_stamp(json.loads(after)["versions"][first]["created"]) + CLAIMED_WITHIN < published
     except (ValueError, KeyError, TypeError):
         return False

@@ -253,8 +253,8 @@ def contents_of(found: Mapping[str, Any], version: str | None = None) -> dict[st
     for digest, names in state.items():
         paths = found["manifest"][digest]
         for name in names:
-            # files with the same bytes: each has its own path, named alike
-            path = next((one for one in paths if is_content_of(one, name)), paths[0])
+            # same bytes: each file has its own path, named alike; of several, the latest
+            path = next((one for one in reversed(paths) if is_content_of(one, name)), paths[0])
             result[name] = Content(name, path, sha256[path], digest)
     return result
 

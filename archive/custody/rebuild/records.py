@@ -163,7 +163,9 @@ def _inventory(
     told = stated(result.events)
     current = _bytes(store, listed, result.folder.inventory)
     if told is None:
-        if current is None or not _sound(store, result, listed, current):
+        whole = current is not None and _sound(store, result, listed, current)
+        unclaimed = current is not None and published is not None and would_be_published(None, current, published)
+        if not whole or unclaimed:
             result.unfinished = True
             return None
         result.ahead = True
