@@ -37,7 +37,6 @@ from ingestion.assembly import System
 from ingestion.deposits.states import DepositState
 from ingestion.operations.custody import Custody
 from ingestion.tables import DepositRow
-from search.port import Query
 from signing.ground.errors import ChartrierError
 from tests.holdings import keep, package, receive, stored_file, system_at
 from tests.steps import Steps
@@ -50,7 +49,6 @@ _ALONE = {
     "nothing": "none",
 }
 """What ``archive verify`` says without a database: what the journal does not state is no record."""
-_EVERYTHING = Query(tenant="demo", text="", limit=100)
 READERS = ("verify", "reconcile", "evidence", "page", "search", "rebuild", "offline")
 
 
@@ -317,11 +315,10 @@ class Matrix:
 
     def _found(self, one: Subject) -> str:
         row = self._row(self.system, one)
-        answer = self.system.index.search(_EVERYTHING)
-        titles = {hit.record_id: hit.title for hit in answer.hits}
-        if row is None or one.record not in titles:
-            return "none" if row is None and one.record not in titles else "not found"
-        return "whole" if titles[one.record] == row.title else "another title"
+        revision = dict(self.system.index.record_ids("demo")).get(one.record)
+        if row is None or revision is None:
+            return "none" if row is None and revision is None else "not found"
+        return "whole" if revision == row.revision else "another revision"
 
     def _row(self, system: System, one: Subject) -> RecordRow | None:
         with system.database.read() as session:

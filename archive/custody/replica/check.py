@@ -17,7 +17,7 @@ from archive.database.tables import CopyRow, RecordRow
 from archive.objects import fixity
 from archive.objects.layout import JOURNAL, TENANTS, RecordFolder, bare
 from archive.objects.ocfl import HEADS
-from archive.objects.port import Listed, ObjectStore, Unreadable
+from archive.objects.port import Listed, ObjectStore, StoredObject, Unreadable
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
@@ -67,34 +67,36 @@ class CopyCheck:
         self._journal(findings)
         return done
 
-    def _object(self, row: CopyRow) -> str:
-        """Judge one copy: a fixity verdict, or ``lock`` if only the lock is wrong."""
+    def _object(self, row: CopyRow) -> tuple[str, StoredObject | None]:
+        """Judge the bytes of one copy; return what the store states of it as well."""
         try:
             fixity.check(self._copy, row.key, row.copy_version, sha256=row.sha256, size=row.size)
             state = self._copy.stat(row.key, row.copy_version)
         except Corrupt as error:
-            return error.code
+            return error.code, None
         except Refused:
-            return "missing"
+            return "missing", None
         except Unreadable:
-            return "unverifiable"
-        if row.locked_until is not None and (state.locked_until is None or state.locked_until < row.locked_until):
-            return "lock"
-        return "lock" if row.legal_hold and not state.legal_hold else "intact"
+            return "unverifiable", None
+        return "intact", state
 
-    def _note(self, findings: Findings, batch: Sequence[CopyRow], verdicts: Sequence[str]) -> None:
+    def _note(
+        self, findings: Findings, batch: Sequence[CopyRow], verdicts: Sequence[tuple[str, StoredObject | None]]
+    ) -> None:
+        """Store the verdict on the bytes; a lock or a hold that is gone is set at the next copy."""
         now = self._clock()
         with self._database.write() as session:
-            for row, verdict in zip(batch, verdicts, strict=True):
+            for row, (verdict, state) in zip(batch, verdicts, strict=True):
                 kept = session.get(CopyRow, (row.key, row.version))
                 if kept is None or kept.copy_version != row.copy_version:
                     continue  # copied anew meanwhile
                 kept.checked_at = now
-                kept.verdict = "altered" if verdict == "lock" else verdict
+                kept.verdict = verdict
                 if verdict != "intact":
-                    kind = _KINDS.get(verdict, Kind.CHANGED)
-                    detail = "lock" if verdict == "lock" else "bytes"
-                    findings.add(kind, "copy", row.key, detail, record=row.record_id)
+                    findings.add(_KINDS.get(verdict, Kind.CHANGED), "copy", row.key, "bytes", record=row.record_id)
+                elif state is not None and _is_unguarded(row, state):
+                    findings.add(Kind.UNGUARDED, "copy", row.key, "lock", record=row.record_id)
+                    kept.locked_until, kept.legal_hold = state.locked_until, state.legal_hold
 
     def _strays(self, findings: Findings, folder: RecordFolder, items: list[Listed]) -> None:
         record_id = folder.record_id
@@ -122,3 +124,10 @@ class CopyCheck:
             findings.add(Kind.CHANGED, "copy", str(error.values.get("path", bare(JOURNAL))), error.code)
         except Unreadable as error:
             findings.add(Kind.UNREADABLE, "copy", str(error.values["key"]), "bytes")
+
+
+def _is_unguarded(row: CopyRow, state: StoredObject) -> bool:
+    """Whether a copy lacks the lock or the hold that it had."""
+    if row.legal_hold and not state.legal_hold:
+        return True
+    return row.locked_until is not None and (state.locked_until is None or state.locked_until < row.locked_until)

@@ -142,8 +142,10 @@ def test_a_check_finds_a_lock_that_lost_a_day(pair: Pair) -> None:
     with pair.world.database.write() as session:
         row = session.scalars(select(CopyRow).where(CopyRow.key == pair.original().key)).one()
         row.locked_until += DAY
-    assert pair.checked() == LOCK
-    assert pair.paired()[pair.original().key].verdict == "altered"
+    assert pair.checked() == {("unguarded", "copy", "lock")}
+    assert pair.paired()[pair.original().key].verdict == "intact", "no byte changed"
+    assert pair.copied() == set()
+    assert pair.checked() == set(), "it was set again"
 
 
 @pytest.mark.parametrize("which", ["first", "second"])

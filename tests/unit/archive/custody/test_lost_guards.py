@@ -180,6 +180,22 @@ def test_a_waiting_deposit_survives_such_a_copy(home: Path, tmp_path: Path) -> N
     system.close()
 
 
+def test_the_second_copy_gets_its_locks_again(tmp_path: Path, keys: Path) -> None:
+    nas = tmp_path / "nas"
+    with opened(tmp_path / "home", keys, CHARTRIER_COPY_PATH=str(nas)) as system:
+        filled(system, tmp_path, 2)
+        custody = Custody(system)
+        assert custody.copy_everything(check=True)["open"] == 0
+        for path in (nas / "tenants").rglob("*"):
+            path.chmod(0o777)
+            os.utime(path)
+        found = custody.copy_everything(check=True)["findings"]
+        assert {(one["kind"], one["detail"]) for one in found} == {("unguarded", "lock")}
+        report = custody.copy_everything(check=True)
+        assert report["findings"] == [], "the copy after the check set them again"
+        assert {p.stat().st_mode & 0o777 for p in (nas / "tenants").rglob("original.pdf")} == {0o444}
+
+
 def test_the_journal_and_the_register_get_their_locks_again(home: Path, tmp_path: Path) -> None:
     without_modes(home, tmp_path / "copy")
     system = system_at(tmp_path / "copy")
