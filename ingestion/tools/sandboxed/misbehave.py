@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -28,6 +29,10 @@ def misbehave(job: Job) -> dict[str, Any]:
         with job.outputs["flood"].open("wb") as out:
             for _ in range(4096):
                 out.write(bytes(1 << 20))
+    elif how == "fill":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    elif how == "say":
+        raise ValueError(job.arguments["words"])
     elif how == "refuse":
         raise Rejected("encrypted", "no")
     return _reach(job.arguments.get("path", "/nowhere"))

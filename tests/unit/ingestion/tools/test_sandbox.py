@@ -7,11 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
+from signing.ground.machine import Fault, MachineFault
 
 SHORT = Limits(cpu=1, wall=3)
 
@@ -46,6 +48,24 @@ def test_a_child_that_misbehaves_takes_only_its_own_call(sandbox: Sandbox, how: 
     assert failed.value.reason == reason
     assert time.monotonic() - begun < 6
     assert look(sandbox)["file"] is False
+
+
+def test_a_full_disk_is_no_fault_of_the_file(sandbox: Sandbox, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    with pytest.raises(MachineFault) as fault:
+        sandbox.call("misbehave", {"how": "fill"}, outputs={"made": made}, limits=SHORT)
+    assert fault.value.fault is Fault.NO_ROOM
+    assert not made.exists()
+    assert look(sandbox)["file"] is False
+
+
+def test_a_file_cannot_talk_its_way_out_by_words_of_a_full_disk(sandbox: Sandbox) -> None:
+    said = {"how": "say", "words": "GPL Ghostscript: No space left on device"}
+    with pytest.raises(ToolFailed) as failed:
+        sandbox.call("misbehave", said, limits=replace(SHORT, file_size=1 << 20))
+    assert failed.value.reason == "refused"
+    with pytest.raises(MachineFault):  # a file so large that it may have filled the disk, and is gone by now
+        sandbox.call("misbehave", said, limits=replace(SHORT, file_size=1 << 60))
 
 
 @pytest.mark.parametrize("victim", ["child", "zygote"])
