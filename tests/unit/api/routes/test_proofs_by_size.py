@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from api.access.keys import create_key
 from api.app import create_app
-from archive.journal.merkle import verify_consistency
+from archive.journal.merkle import leaf_hash, verify_consistency
 from ingestion.assembly import System
 from tests.holdings import filled
+from tests.servers.postgres import unguarded
 
 PATH = "/api/v1/journal/proofs/consistency"
 
@@ -33,6 +36,13 @@ def sizes(system: System, folder: Path) -> tuple[Any, Any, list[str]]:
     first = system.publisher.latest()
     ids = filled(system, folder)
     return first, system.publisher.latest(), ids
+
+
+def may_read(system: System, client: TestClient) -> None:
+    """Give the client a key of the first tenant."""
+    with system.database.write() as session:
+        key = create_key(session, tenant="demo", scopes=("record:read",), name="essai", now=system.clock())[1]
+    client.headers["Authorization"] = f"Bearer {key}"
 
 
 def test_two_sizes_give_the_proof_that_two_numbers_give(system: System, client: TestClient, tmp_path: Path) -> None:
@@ -73,9 +83,7 @@ def test_evidence_since_a_size_holds_the_proof_of_what_lies_between(
     system: System, client: TestClient, tmp_path: Path
 ) -> None:
     old, _, ids = sizes(system, tmp_path)
-    with system.database.write() as session:
-        key = create_key(session, tenant="demo", scopes=("record:read",), name="essai", now=system.clock())[1]
-    client.headers["Authorization"] = f"Bearer {key}"
+    may_read(system, client)
     path = f"/api/v1/records/{ids[0]}/evidence"
     names = [
         set(zipfile.ZipFile(io.BytesIO(client.get(path, params=params).content)).namelist())
@@ -84,3 +92,24 @@ def test_evidence_since_a_size_holds_the_proof_of_what_lies_between(
     assert names[1] - names[0] == {"journal/consistency.json"}
     refused = client.get(path, params={"since": 10_000})
     assert (refused.status_code, refused.json()["code"]) == (422, "bad_journal_size")
+
+
+def test_evidence_that_our_own_verifier_calls_altered_is_refused(
+    system: System, client: TestClient, tmp_path: Path
+) -> None:
+    """An entry was rewritten with its hash: the database agrees with itself alone."""
+    _, _, ids = sizes(system, tmp_path)
+    may_read(system, client)
+    path = f"/api/v1/records/{ids[0]}/evidence"
+    assert client.get(path).status_code == 200
+    with unguarded(system.database) as session:
+        values = {"s": f"record:{ids[0]}", "t": "RecordKept"}
+        query = text("SELECT n, body FROM journal_entries WHERE subject=:s AND type=:t")
+        ((n, body),) = session.execute(query, values).all()
+        forged = re.sub(rb'"retain_until":"20', b'"retain_until":"21', bytes(body))
+        assert forged != body
+        values = {"b": forged, "l": leaf_hash(forged).hex(), "n": n}
+        session.execute(text("UPDATE journal_entries SET body=:b, leaf_hash=:l WHERE n=:n"), values)
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (409, "evidence_contradicts")
+    assert list((system.settings.home / "spool").iterdir()) == [], "nothing is left behind"
