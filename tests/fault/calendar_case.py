@@ -11,15 +11,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from ingestion.queue import valkey
 from tests.fault.clock_case import _file, _library
 from tests.servers.service import Service, follow
 
@@ -61,7 +66,27 @@ def main(names: list[str]) -> int:
 
 def at(home: Path, faketime: str, days: int, key: str, record: str) -> dict[str, Any]:
     """Run the service on a home under a clock moved by days, and return what it did."""
-    service = Service(home, LD_PRELOAD=_library(faketime), FAKETIME=f"{days:+d}d")
+    with _broker() as url:  # its allocator does not bear a false clock
+        moved = {"LD_PRELOAD": _library(faketime), "FAKETIME": f"{days:+d}d", "CHARTRIER_BROKER_URL": url}
+        return _at(Service(home, **moved), days, key, record)
+
+
+@contextmanager
+def _broker() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(valkey.find_server()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def _at(service: Service, days: int, key: str, record: str) -> dict[str, Any]:
+    home = service.home
     service.start()
     if days > 0:
         service.chartrier("clock", "confirm", check=False)

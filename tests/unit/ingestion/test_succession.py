@@ -14,7 +14,9 @@ import pytest
 from cryptography import x509
 from sqlalchemy import select
 
+from api.views.trust import trust_file_of
 from archive.database.tables import JournalEntryRow
+from archive.evidence.bundle import verify_bundle
 from archive.holdings.verify import verify
 from archive.journal.corrections import confirm
 from archive.journal.opening import vkey_line, voucher
@@ -207,6 +209,30 @@ def test_a_seal_is_replaced_on_command_and_the_running_service_follows(
     public = [path for path in running.settings.signing.trust_folder.rglob("*") if path.is_file()]
     assert len(public) == 8, "two seals, two authorities, two roots, two lists"
     assert not any(b"PRIVATE" in path.read_bytes() or path.read_bytes() in private for path in public)
+
+
+def test_a_bundle_of_an_older_record_holds_by_the_trust_file_of_today(
+    at: Callable[[datetime], System], tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    running = system_at(tmp_path / "home", clock=lambda: now)
+    running.initialise()
+    if not running.time_sense.sense().trusted:
+        confirm(running.database, running.ledger, running.clock, running.time_sense, agent="user:1")
+    record = keep(running, tmp_path, 1)
+    running.publisher.publish(force_token=True)
+    before = trust_file_of(running)
+    first, second = tmp_path / "before.zip", tmp_path / "after.zip"
+    running.evidence.checked_bundle("demo", record, first)
+    former = running.proofs.replace().former
+    running.publisher.publish(force_token=True)
+    running.evidence.checked_bundle("demo", record, second)
+    after = trust_file_of(running)
+    assert verify_bundle(first, trust=after)["verdict"] == "intact", "what was handed out before"
+    assert verify_bundle(second, trust=after)["verdict"] == "intact"
+    assert former in after.decode()
+    assert verify_bundle(second, trust=before)["verdict"] == "unverifiable", "an older trust file knows no new seal"
+    running.close()
 
 
 def test_a_seal_of_an_authority_is_taken_from_the_settings_or_refused(
