@@ -84,7 +84,7 @@ def test_documents_don_t_decide_where_this_machine_connects(world: World, folder
     strange = issue("Inconnu", world.other.root, now, now.replace(year=now.year + 1), crl_url="http://10.0.0.1/x")
     local = issue("Fichier", world.lists, now, now.replace(year=now.year + 1), crl_url="file:///etc/passwd")
     net = Net({})
-    assert refresh(folder, [strange.der, local.der], net, now) == Refreshed()
+    assert refresh(folder, [strange.der, world.other.root.der, local.der], net, now) == Refreshed()
     assert net.asked == []
 
 
