@@ -80,6 +80,9 @@ clock-case: setup-test  ## A start under a clock one year ahead, by faketime, mu
 calendar-case: setup-test  ## The service at each clock of the calendar of proofs (0 to +31 years, 2050, -10), by faketime
 	$(BIN)/python -m tests.fault.calendar_case $(CLOCKS)
 
+strangers: setup-test  ## Our verifier and one in Go over altered bundles (COUNT=1000 SEED=1); needs Go
+	$(BIN)/python -m tests.strangers $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
 bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans
 	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS))
 

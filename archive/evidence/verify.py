@@ -21,7 +21,9 @@ import argparse
 import base64
 import hashlib
 import json
+import math
 import re
+import struct
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -49,12 +51,14 @@ EXIT = {INTACT: (0, "INTACT"), ALTERED: (3, "ALTERED / ALTÉRÉ"), UNVERIFIABLE:
 SKEW, SMALL = timedelta(seconds=60), 64 << 20
 # All that reading hostile bytes may raise; anything else is a fault of this program and shows as such.
 FAULTS: tuple[type[Exception], ...] = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError)
-FAULTS += (EOFError, RuntimeError, InvalidSignature, UnsupportedAlgorithm, zipfile.BadZipFile, x509.InvalidVersion)
-FAULTS += (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+FAULTS += (EOFError, RuntimeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion, struct.error)
+FAULTS += (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, zipfile.BadZipFile)
 PKCS = "2a864886f70d01"  # object identifiers are written as the hex of their DER; this is 1.2.840.113549.1
 SHA2: tuple[hashes.HashAlgorithm, ...] = (hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
 HASHES = {f"6086480165030402{n:02x}": algorithm for n, algorithm in enumerate(SHA2, 1)}
 EARLIER = "journal/consistency.json"
+BESIDE_ENTRIES = {"journal/checkpoint.tsr", "journal/log-key.p7s", EARLIER}
+MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 RSA = {f"{PKCS}01{n:02x}" for n in (1, 11, 12, 13)}
 ECDSA = {f"2a8648ce3d0403{n:02x}" for n in (2, 3, 4)}  # 1.2.840.10045.4.3
 DATA, SIGNED_DATA, TST_INFO = f"{PKCS}0701", f"{PKCS}0702", f"{PKCS}09100104"
@@ -106,7 +110,7 @@ class Trust(NamedTuple):
 
 def read_trust(content: bytes) -> Trust:
     """Read a trust file; it must have reached the reader by another way than the bundle."""
-    told = json.loads(content)
+    told = plain_json(content)
     _require((told["v"], told["type"]) == (1, "trust"), "not a trust file of this version")
     roots, stamps = (
         [x509.load_der_x509_certificate(strict_base64(given["certificate"])) for given in told[name]]
@@ -128,10 +132,21 @@ def _matched(pattern: str, text: str, what: str) -> re.Match[str]:
     return match
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _require(len(found := dict(pairs)) == len(pairs), "a name stands twice in JSON")
+    return found
+
+
+def plain_json(text: bytes) -> Any:
+    """Read JSON in any layout; a name that stands twice or a number that is no integer is refused."""
+    return json.loads(text.decode(), object_pairs_hook=_once, parse_float=int, parse_constant=int)
+
+
 def strict_json(text: bytes) -> Any:
-    """Read canonical JSON; whatever would be written differently is refused."""
-    again = json.dumps(value := json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Read a canonical JSON object of version 1; whatever would be written differently is refused."""
+    again = json.dumps(value := plain_json(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     _require(again.encode() == text, "JSON is not in canonical form")
+    _require(value["v"] == 1 and value["v"] is not True, "JSON is of another version")
     return value
 
 
@@ -409,8 +424,14 @@ def files_of(path: Path) -> dict[str, Callable[[], Any]]:
     """What opens each file of a bundle, by name: a folder or a zip."""
     if not path.is_dir():
         archive = zipfile.ZipFile(path)
-        items = {item.filename: item.file_size for item in archive.infolist() if not item.compress_type}
-        _require(len(items) == len(archive.infolist()), "compressed, or a name twice: not a zip of ours")
+        plain = (item for item in archive.infolist() if not item.compress_type and not item.is_dir())
+        items = {item.filename: item.file_size for item in plain if item.file_size == item.compress_size}
+        _require(len(items) == len(archive.infolist()), "compressed, a folder, or a name twice: not a zip of ours")
+        with path.open("rb") as file:
+            first, size, told = file.read(4), file.seek(-22, 2), struct.unpack("<4s4H2IH", file.read())
+        n, large = min(len(items), 0xFFFF), {0xFFFF, 0xFFFFFFFF}.intersection(told)  # then other records say it
+        _require(first == b"PK\3\4" and told[:5] == (b"PK\5\6", 0, 0, n, n), "not a zip from first byte to last")
+        _require(not told[7] and (large or size == told[5] + told[6]), "bytes between, or after, the zip's directory")
         _require(sum(items.values()) <= path.stat().st_size, "files overlap in the zip")
         return {name: partial(archive.open, name) for name in items}
     found = [item for item in path.rglob("*") if item.is_symlink() or not item.is_dir()]
@@ -435,7 +456,7 @@ def form_name(kind: str, logical: str) -> str:
 
 def read_receipt(content: bytes, vkey: str) -> dict[str, Any]:
     """What a receipt says, if the log key signed it, and the entry that it carries says the same."""
-    receipt = json.loads(content)
+    receipt = plain_json(content)
     told: dict[str, Any] = strict_json(verify_note(receipt["note"], vkey).encode())
     _require(told == receipt["receipt"] and told["type"] == "receipt", "the receipt's two halves differ")
     if "entry" in receipt:  # those of earlier versions carry none
@@ -456,7 +477,7 @@ def check_receipt_entry(told: dict[str, Any], body: bytes) -> None:
     facts = entry["facts"]
     digested = {name: hashlib.sha256(_salted(name, told)).hexdigest() for name in told.get("salts", {})}
     _require(digested == {n: facts[n] for n in ("filename", "tenant_name") if n in facts}, "other names were received")
-    plain = [name for name in ("sha-256", "sha-512", "size", "received_at") if name in facts]
+    plain = ["sha-256", "sha-512", "size", *(["received_at"] if "received_at" in facts else [])]
     _require(all(told[name] == facts[name] for name in plain), "the receipt says other facts than the entry")
 
 
@@ -563,6 +584,7 @@ class Verifier:
         content = self._read("manifest.json")
         told = strict_json(content)
         _require((told["v"], told["type"]) == (1, "evidence"), "not a bundle of this version")
+        _require(isinstance(told["content"], bool), "no word of whether there is content")
         signed = strict_json(verify_note(self._read("manifest.note").decode(), told["log"]["vkey"]).encode())
         _require((signed["type"], signed["record"]) == ("evidence", told["record"]), "note of another bundle")
         _require(signed["sha-256"] == hashlib.sha256(content).hexdigest(), "manifest.json was altered")
@@ -616,7 +638,11 @@ class Verifier:
         """3. Every entry is under the checkpoint, and entries say what record.json says."""
         log, record = self.manifest["log"], self.record
         about = {f"record:{record['record']}", f"deposit:{record['deposit']['id']}"}
-        numbers = sorted(int(name[8:-5]) for name in self.files if re.fullmatch(r"journal/[0-9]+\.json", name))
+        found = [re.fullmatch(r"journal/(0|[1-9][0-9]*)\.json", name) for name in self.files]
+        numbers = sorted(int(name[1]) for name in found if name)
+        beside = {name for name in self.files if name.startswith("journal/")} - {*BESIDE_ENTRIES}
+        beside -= {f"journal/{n}.{kind}" for n in numbers for kind in ("json", "tlog-proof")}
+        _require(not beside, "a file of no entry in journal/")
         for n in numbers:
             body = self._read(f"journal/{n}.json")
             note = check_proof(self._read(f"journal/{n}.tlog-proof").decode(), n, body, log["vkey"])
@@ -626,6 +652,7 @@ class Verifier:
             entry = strict_json(body)
             clock = (entry["type"], entry["subject"]) == ("ClockCorrected", "log")
             _require(entry["n"] == n and (clock or entry["subject"] in about), f"entry {n} is about something else")
+            _matched(MOMENT, entry["at"], "the moment of an entry")
             (self.corrections if clock else self.entries)[n] = entry
         (begun,) = (e for e in self.entries.values() if e["type"] in RECEIVED)
         self.received, original = begun["n"], self.forms["original"]["digests"]["sha-256"]
@@ -634,10 +661,16 @@ class Verifier:
         *_, stated = (e["facts"] for e in self.entries.values() if "inventory" in e["facts"])
         digests = digest_of(self.files["record.json"])[0], digest_of(self.files["inventory.json"], "sha512")[0]
         _require((stated["record"], stated["inventory"]) == digests, "record.json is not what the journal says")
-        lost = min([e["facts"]["after"] for e in self.entries.values() if "after" in e["facts"]], default=10**18)
-        for event in strict_json(self._read("premis.json"))["events"]:
-            n = lost if event["entry"] is None else event["entry"]  # entries from there on went with a database
-            _require(n >= lost or self.entries[n]["type"] == event["journal_type"], "premis contradicts the journal")
+        _require(stated.get("revision", 1) == record["revision"], "another revision than the journal says")
+        # Entries from there on went with a database: others may bear their numbers since.
+        lost = min([e["facts"]["after"] for e in self.entries.values() if "after" in e["facts"]], default=math.inf)
+        premis = strict_json(self._read("premis.json"))
+        _require(premis["object"] == f"urn:uuid:{record['record']}", "premis.json is of another record")
+        for event in premis["events"]:
+            told = {"type": event["journal_type"], "at": event["at"], "agent": event["agent"]}
+            n = event["entry"]  # none: a stage of record.json that the journal had no entry of
+            same = told["type"] is None if n is None else n >= lost or told.items() <= self.entries[n].items()
+            _require(same, "premis contradicts the journal")
         return f"{len(numbers)} entries under one checkpoint of {log['origin']}, as record.json says"
 
     def check_earlier(self) -> str:
@@ -683,17 +716,25 @@ class Verifier:
 
     def check_files(self) -> str:
         """4. Digests of files against record.json against RecordKept, and against the inventory."""
-        inventory = json.loads(self._read("inventory.json"))
+        inventory = plain_json(self._read("inventory.json"))
+        _require(inventory["id"] == f"urn:uuid:{self.record['record']}", "the inventory is of another record")
         state = {n: d for d, names in inventory["versions"][inventory["head"]]["state"].items() for n in names}
         facts = [e["facts"] for e in self.entries.values() if "inventory" in e["facts"]]
-        kept = {name: value for stated in facts for name, value in stated.items()}
+        kept = {"archival": None} | {name: value for stated in facts for name, value in stated.items()}
+        said = {kind: form["digests"]["sha-256"] for kind, form in self.forms.items()}
+        same = all(kept[kind] == said.get(kind) for kind in ("original", "archival", "text") if kind in kept)
+        _require(same, "the forms are not what the journal says")
         names = {f"metadata/{name}": name for name in ("record.json", "premis.json")}
         names |= {name: name for name in self.files if name.startswith("reports/")}
         for kind, form in self.forms.items():
             told = form["digests"]
-            _require(kept.get(kind) in {None, told["sha-256"]}, f"{kind} is not what the journal says")
             _require(state[form["name"]] == told["sha-512"], f"{kind} is not what the inventory says")
-            names |= {form["name"]: form_name(kind, form["name"])} if self.manifest["content"] else {}
+            if self.manifest["content"]:
+                names[form["name"]] = name = form_name(kind, form["name"])
+                listed = {"sha-256": told["sha-256"], "size": form["size"]}
+                _require(self.manifest["files"][name] == listed, f"{kind} is not what record.json says")
+        beside = {name for name in self.files if name.startswith("representations/")} - {*names.values()}
+        _require(not beside, "forms that record.json does not have")
         for logical, name in names.items():
             _require(
                 state[logical] == digest_of(self.files[name], "sha512")[0], f"{name} is not what the inventory says"
@@ -733,18 +774,18 @@ class Verifier:
 
     def check_clock(self, stamped: datetime) -> None:
         """5. Entries made under a wrong clock: in doubt, or explained by the correction that names them."""
-        wrong, before = set(), datetime.min.replace(tzinfo=UTC)
-        for n, entry in sorted(self.entries.items()):
-            at = datetime.fromisoformat(entry["at"])
-            wrong |= {n} if at > stamped + SKEW or at + SKEW < before else set()
-            before = at
+        wrong, before = [], datetime.min.replace(tzinfo=UTC)
         named = {n: told for told, one in self.corrections.items() for n in self.entries if covers(one["facts"], n)}
+        for n in sorted(self.entries.keys() - named):  # what is explained says nothing about those after it
+            at = datetime.fromisoformat(self.entries[n]["at"])
+            wrong += [n] if at > stamped + SKEW or at + SKEW < before else []
+            before = at
         if named:
             detail = f"entries {_list(named)} were made under a doubtful clock, confirmed by {_list(named.values())}"
             self.checks.append(Check(5, "clock", INTACT, f"{detail}: only their order and this token are certain"))
-        if unexplained := wrong - named.keys():
+        if wrong:
             what = "are later than the token, or earlier than what came before them"
-            self.doubt(5, "clock", f"entries {_list(unexplained)} {what}: made under a wrong clock, no correction here")
+            self.doubt(5, "clock", f"entries {_list(wrong)} {what}: made under a wrong clock, no correction here")
 
     def check_pdf(self) -> str:
         """6. The seal covers the whole archival PDF, and holds."""
@@ -774,12 +815,10 @@ class Verifier:
         told = read_receipt(self._read("receipt.json"), self.manifest["log"]["vkey"])
         original, own = self.forms["original"], (self.record["deposit"]["id"], self.received)
         _require((told["deposit"], told["entry"]) == own, "another deposit")
-        _require({**original["digests"], "size": original["size"]}.items() <= told.items(), "receipt of other bytes")
-        said = (told["filename"], told["received_at"]) == (
-            self.record["filename"],
-            self.record["deposit"]["received_at"],
-        )
-        _require(said, "the receipt says another file name or moment than record.json")
+        same = {k: v for k, v in self.record["deposit"].items() if k in {"received_at", "tenant_name", "salts"}}
+        same |= {name: original["digests"][name] for name in ("sha-256", "sha-512")}
+        same |= {"filename": self.record["filename"], "size": original["size"]}
+        _require(same.items() <= told.items(), "the receipt says other bytes, names or moment than record.json")
         check_receipt_entry(told, self._read(f"journal/{told['entry']}.json"))
         return f"received {told['received_at']}, the same bytes, entry {told['entry']}"
 

@@ -15,6 +15,7 @@ from archive.evidence.trust import trust_file
 from archive.holdings.keep import keep
 from archive.holdings.stores import Stores
 from archive.journal.publisher import Publisher
+from archive.journal.receipts import Names
 from archive.journal.sequencer import Ledger
 from archive.journal.tiles import StoredTree
 from archive.model.description_fields import Description
@@ -24,7 +25,7 @@ from archive.objects.local import LocalObjectStore
 from archive.objects.port import ObjectStore
 from archive.retention import schedule
 from signing.chains import own_roots
-from signing.ground.clock import Clock, utc_now
+from signing.ground.clock import Clock, stamp, utc_now
 from signing.note import LogKey
 from signing.pdf import seal_file
 from signing.port import Signer
@@ -87,12 +88,12 @@ class World:
             self.clock,
         )
 
-    def keep(self, home: Path, *, archival: bool = True) -> str:
-        package = self.package(home, archival=archival)
+    def keep(self, home: Path, *, archival: bool = True, named: bool = False) -> str:
+        package = self.package(home, archival=archival, named=named)
         return keep(self.stores, package, lambda _session, _kept: None).record_id
 
-    def package(self, home: Path, *, archival: bool = True) -> ArchivalPackage:
-        """What ingestion would hand over, its deposit journalled."""
+    def package(self, home: Path, *, archival: bool = True, named: bool = False) -> ArchivalPackage:
+        """What ingestion would hand over, its deposit journalled (``named``: with its names)."""
         deposit, received = new_id(), self.clock()
         original, sealed, text = (home / f"{deposit}.{name}" for name in ("pdf", "sealed.pdf", "xml"))
         with pikepdf.new() as pdf:
@@ -108,6 +109,9 @@ class World:
             "sha-512": files[0].digests.sha512,
             "size": files[0].size,
         }
+        names = Names.salted(files[0].filename, "Démo") if named else Names(files[0].filename, "Démo")
+        if named:
+            facts |= {"received_at": stamp(received)} | names.digests()
         with self.database.write() as session:
             entry = self.ledger.append(
                 session,
@@ -134,6 +138,8 @@ class World:
             verdicts={"seal": {"verdict": "valid" if archival else "none", "probative": False}},
             warnings=(),
             tools=(),
+            tenant_name=names.tenant_name if named else None,
+            salts=dict(names.salts),
             reports={"pdfa.json": b'{"verdict":"valid"}', "signatures.json": b"{}"},
         )
 
@@ -145,9 +151,9 @@ class World:
         with self.database.read() as session:
             return trust_file(session, self.ledger, published, self.log_key, self.signer, self.timestamper, roots)
 
-    def bundle(self, record: str, *, content: bool = True) -> bytes:
+    def bundle(self, record: str, *, content: bool = True, since: int | None = None) -> bytes:
         target = io.BytesIO()
-        self.evidence.bundle("demo", record, target, content=content)
+        self.evidence.bundle("demo", record, target, content=content, since=since)
         return target.getvalue()
 
 

@@ -1,0 +1,1 @@
+"""A verifier in Go, written from the documents alone, beside ours over altered bundles."""

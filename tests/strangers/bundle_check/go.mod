@@ -1,0 +1,3 @@
+module chartrier/tests/strangers
+
+go 1.22
