@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 from tests.strangers import forger
+from tests.strangers.chained import chains
 from tests.strangers.containers import cut_container, flip_container, member, order, twice
 from tests.strangers.draws import Draw, Mutant, flipped, made
 from tests.strangers.signed import clock, notes, pdfs, proofs, resigned, stranger, tokens, trust_form
@@ -91,5 +92,6 @@ KINDS: dict[str, tuple[int, Callable[[Draw], Mutant]]] = {
     "rewritten with every key": (20, rewrite),
     "left out": (4, forget),
     "a wrong clock": (3, clock),
+    "chains": (6, chains),
 }
 """Name, weight, mutation."""

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -183,6 +184,9 @@ func parseMessage(raw []byte, known []*x509.Certificate) (*message, error) {
 			continue
 		}
 		certificate, err := x509.ParseCertificate(one.FullBytes)
+		if err != nil && strings.Contains(err.Error(), "unsupported elliptic curve") {
+			return nil, unsure("a curve that is not known here") // Brainpool: not in Go's own library
+		}
 		if err != nil {
 			return nil, wrong("a certificate of the signature cannot be read: %v", err)
 		}
