@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case calendar-case signatures clean requirements mutants translations changelog release
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case calendar-case signatures strangers clean requirements mutants translations changelog release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

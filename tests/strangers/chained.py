@@ -42,7 +42,7 @@ def _named(holder: Holder) -> dict[str, str]:
 
 
 def chains(draw: Draw) -> Mutant:
-    """Seal the log key, or stamp the checkpoint, by one of the chains; the reader trusts its root."""
+    """Seal the log key, or stamp the checkpoint, by a chain whose root the reader trusts."""
     files, name = draw.files, draw.pick(set(CASES) - BEYOND)
     case = _case(name)
     signer = KeySigner(case.leaf.certificate, case.leaf.key, [o.certificate for o in case.others], probative=False)
