@@ -161,6 +161,20 @@ def test_what_only_looks_begun_is_altered(system: System, steps: Steps, tmp_path
     assert not abandon(system.stores, "demo", record, at_once=True)
 
 
+def test_a_whole_version_that_rewrites_the_one_in_force_is_altered(
+    system: System, steps: Steps, tmp_path: Path
+) -> None:
+    """Inventory, sidecars and heads agree with each other; they don't add, they replace."""
+    record = interrupted(system, steps, tmp_path)
+    folder = stored_file(system, record, ocfl.DECLARATION).parent
+    forged = (folder / "v2/inventory.json").read_bytes().replace(b'"message": "Keep"', b'"message": "Jamais"')
+    for path in (folder / "v2", folder):
+        alter(path / ocfl.INVENTORY, lambda _: forged)
+        alter(path / ocfl.SIDECAR, lambda _: ocfl.sidecar(forged))
+    assert look(system.stores, "demo", record).verdict is Fixity.ALTERED
+    assert not abandon(system.stores, "demo", record, at_once=True)
+
+
 def test_a_stranger_in_the_folder_is_no_change(system: System, steps: Steps, tmp_path: Path) -> None:
     record = interrupted(system, steps, tmp_path)
     key = record_folder("demo", record).key("v4/content/intrus.txt")
