@@ -120,3 +120,15 @@ def test_a_pace_takes_no_more_than_its_share() -> None:
     pace.rest()
     pace.rest()
     assert slept == [pytest.approx(9.0), pytest.approx(4.5)]
+
+
+def test_a_start_does_not_register_what_was_changed_past_the_service(system: System, tmp_path: Path) -> None:
+    filled(system, tmp_path, 1)
+    with system.database.write() as session:
+        session.execute(text("UPDATE retention_rules SET duration = 1 WHERE tenant_id = 'demo' AND duration > 1"))
+    _, before = told(system)
+    assert system.register.enter_all() == 0
+    system.initialise()
+    found, after = told(system)
+    assert ("changed", "database", "retention_rules.duration") in found
+    assert after["entries"] == before["entries"]
