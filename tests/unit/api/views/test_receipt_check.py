@@ -22,6 +22,7 @@ from api.views.receipts import printed_page, receipt_json
 from api.views.verification import judge
 from archive.database.alarms import open_alarms
 from archive.database.tables import JournalEntryRow, RepresentationRow
+from archive.evidence import verify
 from archive.journal.merkle import leaf_hash
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
@@ -263,3 +264,26 @@ def test_a_printed_receipt_of_an_earlier_version_is_not_unknown(system: System, 
         found = judged(system, tmp_path, page)
         assert (found["kind"], found["verdict"]) == (kind, "unverifiable")
         assert headline(found)[1][2] == ("Pas de réponse" if kind == "receipt" else "Inconnu ici")
+
+
+def test_the_verifier_refuses_a_text_that_its_own_entry_denies(system: System) -> None:
+    """Whoever holds our key still can't sign another text over a true entry."""
+    deposit = receive(system, b"%PDF one", "k1")
+    told = receipt_json(system, "demo", deposit.id)
+    assert verify.read_receipt(json.dumps(told).encode(), told["key"]) == told["receipt"]
+    lies: dict[str, Any] = {
+        "filename": "Un autre.pdf",
+        "tenant_name": "Autre",
+        "received_at": "2020-01-01T00:00:00.000Z",
+        "size": 1,
+        "sha-512": "0" * 128,
+        "deposit": "0" * 36,
+        "leaf": "0" * 64,
+        "entry": 0,
+        "salts": {},
+    }
+    for name, lie in lies.items():
+        false = told["receipt"] | {name: lie}
+        carried = told | {"receipt": false, "note": system.log_key.sign_note(canonical(false).decode() + "\n")}
+        with pytest.raises(ValueError, match=r"receipt|names|deposit"):
+            verify.read_receipt(json.dumps(carried).encode(), told["key"])
