@@ -163,8 +163,17 @@ def usage_fault(leaf: x509.Certificate, purpose: Purpose = Purpose.DOCUMENTS) ->
         return "key_usage"
     if purpose is Purpose.TIME_STAMPS:
         return None if extended == _STAMPS else "key_usage"
-    allowed = extended is None or (extended & _DOCUMENTS and extended <= _DOCUMENTS | _BESIDE_DOCUMENTS)
-    return None if allowed else "key_usage"
+    allowed = extended is None or extended & _DOCUMENTS
+    return None if allowed and not has_foreign_usage(leaf) else "key_usage"
+
+
+def has_foreign_usage(leaf: x509.Certificate) -> bool:
+    """Whether a signer's certificate is also, or only, for something that is no document."""
+    try:
+        extended = _extended_usages(leaf)
+    except MALFORMED:
+        return True
+    return extended is not None and not extended <= _DOCUMENTS | _BESIDE_DOCUMENTS
 
 
 def _extended_usages(certificate: x509.Certificate) -> frozenset[str] | None:

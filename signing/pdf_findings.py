@@ -24,10 +24,11 @@ from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from signing.chains import Purpose, chain_fault, readable_name
+from signing.chains import Purpose, chain_fault, has_foreign_usage, readable_name
 from signing.pdf_changes import COMPLETED, SIGNATURES_ONLY
 from signing.reasons import sentence
 from signing.timestampers.rfc3161 import TokenReport, verify_token
@@ -37,6 +38,9 @@ from signing.verdict import SignatureFinding, Verdict
 # Otherwise each distrusted certificate would put a traceback with a person's name into the log.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
+
+_SIGNERS = KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"})
+"""Either is enough, as in ``signing.chains``; a foreign extended usage is looked for afterwards."""
 
 JUDGED = frozenset({"/ETSI.CAdES.detached", "/adbe.pkcs7.detached", "/ETSI.RFC3161"})
 """Kinds of signature that can be judged; any other is indeterminate."""
@@ -115,7 +119,9 @@ class SignatureJudge:
             status: Any = validate_pdf_timestamp(self._signature, self._context(self._at), diff_policy=COMPLETED)
         else:
             moment = self._context(self._stamped or self._at)
-            status = validate_pdf_signature(self._signature, moment, self._context(self._at), diff_policy=COMPLETED)
+            status = validate_pdf_signature(
+                self._signature, moment, self._context(self._at), key_usage_settings=_SIGNERS, diff_policy=COMPLETED
+            )
         verdict, reason = self._verdict(status)
         certificate = x509.load_der_x509_certificate(self._signature.signer_cert.dump())
         claimed = status.timestamp if stamp_only else self._signature.self_reported_timestamp
@@ -140,11 +146,21 @@ class SignatureJudge:
             return changed
         if self._stamp is not None and self._stamp.verdict is Verdict.INVALID:
             return Verdict.INDETERMINATE, "token_invalid"
-        if not status.trusted:
-            return Verdict.INDETERMINATE, self._distrust(status)
-        if not getattr(status, "seed_value_ok", True):
-            return Verdict.INDETERMINATE, "constraints"
+        doubted = self._doubt_about_signer(status)
+        if doubted is not None:
+            return Verdict.INDETERMINATE, doubted
         return Verdict.VALID, "ok"
+
+    def _doubt_about_signer(self, status: Any) -> str | None:
+        """Return why the signer can't be vouched for; None when nothing speaks against it."""
+        if not status.trusted:
+            return self._distrust(status)
+        if not getattr(status, "seed_value_ok", True):
+            return "constraints"
+        signer = x509.load_der_x509_certificate(self._signature.signer_cert.dump())
+        if self._signature.sig_object_type != "/DocTimeStamp" and has_foreign_usage(signer):
+            return "key_usage"
+        return None
 
     def _distrust(self, status: Any) -> str:
         """Return why the signer is not trusted; lacking revocation data is not lacking trust."""

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from archive.evidence import verify
 from signing.chains import Purpose, chain_fault
+from signing.pdf import seal_file, validate
 from signing.seal import detached, verify_detached
 from signing.signers.pem import KeySigner
 from signing.verdict import Verdict
@@ -96,6 +97,32 @@ def test_whole_seals_with_rsa_pss_as_openssl_makes_them(made: dict[str, Case], t
         judged(seal, case, tmp_path)
         flipped = seal[:-1] + bytes([seal[-1] ^ 1])
         assert verify_detached(flipped, MESSAGE, [], at=NOW).verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a seal under an authority, non-repudiation", "ok"),
+        ("a seal for digital signature only", "ok"),
+        ("e-mail and client beside each other", "ok"),
+        ("document signing, RFC 9336", "ok"),
+        ("a TLS server", "key_usage"),
+        ("a TLS server that may sign", "key_usage"),
+        ("e-mail and TLS server", "key_usage"),
+        ("code signing", "key_usage"),
+        ("a time-stamping authority that seals", "key_usage"),
+        ("another root of the same name", "untrusted_chain"),
+    ],
+)
+def test_signatures_in_pdf_files_are_held_to_the_same_usages(
+    made: dict[str, Case], name: str, reason: str, archival: Path, tmp_path: Path
+) -> None:
+    case = made[name]
+    signer = KeySigner(case.leaf.certificate, case.leaf.key, [one.certificate for one in case.others], probative=False)
+    seal_file(archival, tmp_path / "sealed.pdf", signer, None, clock=lambda: NOW)
+    der = top(case).certificate.public_bytes(Encoding.DER)
+    (finding,) = validate(tmp_path / "sealed.pdf", [der], NOW).findings
+    assert (finding.reason, finding.verdict is Verdict.VALID) == (reason, reason == "ok")
 
 
 def judged(seal: bytes, case: Case, folder: Path) -> None:
