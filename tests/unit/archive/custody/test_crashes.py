@@ -15,7 +15,7 @@ from tests.crashes import USE_CASES, Matrix, UseCase, unclaimed_at_once
 from tests.holdings import opened
 from tests.steps import Steps
 
-STEPS = 3
+STEPS = 2
 """Of each use case, beside the two around every commit."""
 
 
