@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
@@ -163,7 +164,10 @@ def _entries(session: Session) -> tuple[datetime | None, int]:
 
 
 def keep(session: Session, sense: Sense) -> None:
-    """Write what is known."""
+    """Write what is known, also where another machine makes the row at this moment."""
     values = {name: getattr(sense, name) for name in _NAMES}
-    session.merge(ClockRow(id=_ONLY, **values | {"reason": str(sense.reason) if sense.reason is not None else None}))
-    session.flush()
+    values["reason"] = str(sense.reason) if sense.reason is not None else None
+    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    row = dialect.insert(ClockRow).values(id=_ONLY, **values)
+    session.execute(row.on_conflict_do_update(index_elements=["id"], set_=values))
+    session.refresh(session.get_one(ClockRow, _ONLY))
