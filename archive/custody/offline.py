@@ -49,7 +49,9 @@ _DUE: Final = timedelta(hours=24)
 _PATIENCE: Final = timedelta(hours=2)
 _REGISTERED: Final = frozenset(rebuilding(RebuildEffect.REGISTER))
 _RELEASES: Final = frozenset(rebuilding(RebuildEffect.RELEASE))
-_CHAIN_DOUBTS: Final = frozenset({"untrusted_chain", "not_anchored", "expired", "not_yet_valid", "ok"})
+_CHAIN_DOUBTS: Final = frozenset(
+    {"untrusted_chain", "not_anchored", "expired", "not_yet_valid", "key_usage", "weak_algorithm", "ok"}
+)
 
 
 @dataclass(frozen=True)
@@ -109,17 +111,19 @@ class Log:
         self.leaves.append(leaf)
 
 
-def check_store(root: Path, trusted: list[bytes]) -> Iterator[Finding]:
+def check_store(root: Path, trusted: list[bytes], named: frozenset[str] | None = None) -> Iterator[Finding]:
     """Check everything, the journal first.
 
     Args:
         root: The store's folder.
         trusted: DER roots for seals and tokens; without one their chains stay unverifiable.
+        named: SHA-256 of the seals that must have vouched for the journal; one by another is
+            unverifiable. None when the caller does not judge whose they are.
     """
     log: Log | None = None
     try:
         log = _open(root)
-        yield from _check_journal(root, log, trusted)
+        yield from _check_journal(root, log, trusted, named)
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Finding(layout.bare(layout.JOURNAL), Fixity.ALTERED, f"Le journal ne se lit pas : {error}.")
     yield from _check_records(root, log)
@@ -133,7 +137,7 @@ def _open(root: Path) -> Log:
 # -- the journal
 
 
-def _check_journal(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
+def _check_journal(root: Path, log: Log, trusted: list[bytes], named: frozenset[str] | None) -> Iterator[Finding]:
     note = (root / layout.CHECKPOINT).read_text(encoding="utf-8")
     size, head = parse_checkpoint(verify_note(note, log.vkey), log.origin)
     yield from _read_entries(root, log, size)
@@ -148,11 +152,12 @@ def _check_journal(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Findi
     yield from _check_register(root, log)
     for voucher in [root / layout.FIRST_VOUCHER, *sorted(root.glob(layout.VOUCHER_GLOB))]:
         finding = verify_detached(voucher.read_bytes(), vkey_line(log.vkey), trusted)
-        yield Finding(
-            voucher.relative_to(root).as_posix(),
-            _fixity(finding.verdict, finding.reason),
-            f"{finding.signer} : {finding.detail}",
-        )
+        verdict, said = _fixity(finding.verdict, finding.reason), f"{finding.signer} : {finding.detail}"
+        digest = hashlib.sha256(bytes.fromhex(finding.certificate)).hexdigest()
+        if verdict is Fixity.INTACT and named is not None and digest not in named:
+            verdict = Fixity.UNVERIFIABLE
+            said = f"{finding.signer}. Est-ce bien qui vous attendez ? Dites-le : --trust, ou --signer {digest}"
+        yield Finding(voucher.relative_to(root).as_posix(), verdict, said)
 
 
 def _read_entries(root: Path, log: Log, size: int) -> Iterator[Finding]:

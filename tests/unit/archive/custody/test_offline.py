@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from archive.__main__ import main
 from archive.custody.findings import Findings
@@ -34,12 +36,26 @@ def place(tmp_path: Path, keys_now: Path, databases: Databases) -> Iterator[Path
     for _ in range(2):
         world.keep(tmp_path)
         world.publisher.publish(force_token=True)
+    (tmp_path / "trust.json").write_bytes(world.trust())
     yield tmp_path / "store"
     world.database.dispose()
 
 
 def verify(place: Path, keys: Path) -> int:
-    return main(["verify", str(place), "--root", str(keys / "root.pem")])
+    return main(["verify", str(place), "--trust", str(place.parent / "trust.json")])
+
+
+def test_a_root_alone_is_answered_with_a_question(
+    place: Path, keys_now: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = ["--root", str(keys_now / "root.pem")]
+    assert main(["verify", str(place), *root]) == 4
+    said = capsys.readouterr().out
+    assert "Est-ce bien qui vous attendez ?" in said
+    assert "ALTERED" not in said
+    digest = said.partition("--signer ")[2][:64]
+    assert main(["verify", str(place), *root, "--signer", digest]) == 0
+    assert main(["verify", str(place), *root, "--signer", "0" * 64]) == 4
 
 
 def test_a_whole_store(place: Path, keys_now: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +108,9 @@ def test_each_seal_that_vouched_is_judged_and_the_present_one_goes_into_evidence
     world.publisher.publish(force_token=True)
     place = tmp_path / "store"
     roots = [f"--root={folder / 'root.pem'}" for folder in (keys_now, renewed)]
+    for folder in (keys_now, renewed):
+        seal = x509.load_pem_x509_certificate((folder / "seal.pem").read_bytes())
+        roots.append(f"--signer={seal.fingerprint(hashes.SHA256()).hex()}")
     assert main(["verify", str(place), *roots]) == 0
     later = next(place.glob("journal/log-key-*.p7s"))
     with zipfile.ZipFile(io.BytesIO(world.bundle(record))) as bundle:
