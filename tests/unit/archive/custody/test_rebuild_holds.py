@@ -21,6 +21,7 @@ from archive.disposition.holds.statements import PLACED, RELEASED, released
 from archive.holdings.verify import verify
 from archive.objects import layout
 from archive.objects.layout import HoldKey
+from archive.retention.civil import civil_day
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
 from tests.holdings import PowerCut, alter, keep, lose_database, opened, rows, system_at
@@ -88,7 +89,7 @@ def test_holds_come_back_as_they_were(system: System, tmp_path: Path) -> None:
     first = hold(system, one, two, until=system.clock().date() + timedelta(90))
     second = hold(system, one)
     release(system, second)
-    third = hold(system, free, until=system.clock().date())
+    third = hold(system, free, until=civil_day(system.clock(), "Europe/Paris"))
     release(system, third)
     system.publisher.publish(force_token=True)
     before, pairs, forms = held(system), rows(system, "held_records"), rows(system, "representations", "stored_files")
