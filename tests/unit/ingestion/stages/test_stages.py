@@ -18,10 +18,11 @@ from ingestion.stages.recognise import Recognise
 from ingestion.stages.validate import Validate
 from ingestion.tools.alto import pages_of, text_of_pages, words_of_page
 from ingestion.tools.sandbox import Sandbox, ToolFailed
-from signing.authority import ensure_generated
+from signing.authority import CRL, ensure_generated
 from signing.ground.clock import utc_now
 from signing.signers.pem import load_signer
 from signing.timestampers.rfc3161 import load_timestamper
+from signing.trust import Trusted
 from tests.corpus.corpus import CORPUS, SAMPLES, Expected, recall
 from tests.corpus.stage_by_stage import Way, walk
 from tests.servers.presence import program
@@ -39,7 +40,8 @@ def stages(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     settings = load_settings({"CHARTRIER_HOME": str(tmp_path_factory.mktemp("home"))})
     ensure_generated(settings.signing.keys, organisation="Mairie d’essai", clock=utc_now)
     signer, timestamper = load_signer(settings.signing), load_timestamper(settings.signing, utc_now)
-    return pipeline(sandbox, settings.ingestion, signer, timestamper, utc_now)
+    known = Trusted(crls=((settings.signing.keys / CRL).read_bytes(),))
+    return pipeline(sandbox, settings.ingestion, signer, timestamper, utc_now, revocations=lambda: known)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def test_words_stand_inside_their_page(way: Way, expected: Expected) -> None:
 def test_the_archival_form_is_sealed_and_says_the_same(way: Way, expected: Expected) -> None:
     assert way.facts["validate"]["pdfa"]["verdict"] == "compliant"
     seal = way.facts["seal"]["seal"]
-    assert (seal["verdict"], seal["level"], seal["probative"]) == ("valid", "B-T", False)
+    assert (seal["verdict"], seal["level"], seal["probative"]) == ("valid", "B-LT", False)
     path = way.files["sealed.pdf"]
     subprocess.run([program("qpdf"), "--check", path], check=True, capture_output=True)
     text = subprocess.run([program("pdftotext"), "-raw", path, "-"], check=True, capture_output=True, text=True).stdout
@@ -173,7 +175,7 @@ def test_a_signature_of_somebody_we_know_is_valid(way: Way, expected: Expected, 
     pem = (SAMPLES / "truth" / "autorite-du-tiers.pem").read_bytes()
     root = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
     settings = load_settings({}).ingestion
-    result = Validate(sandbox, settings, utc_now, roots=[root]).run(
+    result = Validate(sandbox, settings, utc_now, trusted=lambda: Trusted(roots=(root,))).run(
         StageInput(way.files["archival.pdf"].parent, way.files, way.facts)
     )
     assert result.facts["signature"]["verdict"] == "valid"
