@@ -142,10 +142,14 @@ def plain_json(text: bytes) -> Any:
     return json.loads(text.decode(), object_pairs_hook=_once, parse_float=int, parse_constant=int)
 
 
+def written(value: Any) -> bytes:
+    """Canonical JSON of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def strict_json(text: bytes) -> Any:
     """Read a canonical JSON object of version 1; whatever would be written differently is refused."""
-    again = json.dumps(value := plain_json(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    _require(again.encode() == text, "JSON is not in canonical form")
+    _require(written(value := plain_json(text)) == text, "JSON is not in canonical form")
     _require(value["v"] == 1 and value["v"] is not True, "JSON is of another version")
     return value
 
@@ -457,8 +461,9 @@ def form_name(kind: str, logical: str) -> str:
 def read_receipt(content: bytes, vkey: str) -> dict[str, Any]:
     """What a receipt says, if the log key signed it, and the entry that it carries says the same."""
     receipt = plain_json(content)
-    told: dict[str, Any] = strict_json(verify_note(receipt["note"], vkey).encode())
-    _require(told == receipt["receipt"] and told["type"] == "receipt", "the receipt's two halves differ")
+    text = verify_note(receipt["note"], vkey).encode()
+    told: dict[str, Any] = strict_json(text)
+    _require(written(receipt["receipt"]) == text and told["type"] == "receipt", "the receipt's two halves differ")
     if "entry" in receipt:  # those of earlier versions carry none
         _require(receipt["key"] == vkey, "the receipt names another log key")
         body, proof = receipt["entry"].encode(), receipt["proof"]
@@ -475,15 +480,12 @@ def check_receipt_entry(told: dict[str, Any], body: bytes) -> None:
     _require(entry["type"] in RECEIVED, "the entry received nothing")
     _require((entry["n"], entry["subject"]) == (told["entry"], f"deposit:{told['deposit']}"), "another deposit")
     facts = entry["facts"]
-    digested = {name: hashlib.sha256(_salted(name, told)).hexdigest() for name in told.get("salts", {})}
+    salts = told.get("salts", {}).items()
+    salted = {name: written({"v": 1, "salt": salt, name: told[name]}) for name, salt in salts}
+    digested = {name: hashlib.sha256(value).hexdigest() for name, value in salted.items()}
     _require(digested == {n: facts[n] for n in ("filename", "tenant_name") if n in facts}, "other names were received")
     plain = ["sha-256", "sha-512", "size", *(["received_at"] if "received_at" in facts else [])]
     _require(all(told[name] == facts[name] for name in plain), "the receipt says other facts than the entry")
-
-
-def _salted(name: str, told: dict[str, Any]) -> bytes:
-    value = {"v": 1, "salt": told["salts"][name], name: told[name]}
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def check_proof(proof: str, n: int, body: bytes, vkey: str) -> str:

@@ -182,7 +182,7 @@ func (b *bundle) checkEvents() (found []error) {
 		if ok && lost >= 0 && n >= lost {
 			continue // its number may be another entry's since
 		}
-		if told, _ := event.(object); told["entry"] == nil && told["journal_type"] == nil && told != nil {
+		if hasNull(event, "entry") && hasNull(event, "journal_type") {
 			continue // a stage of record.json that the journal had no entry of
 		}
 		one := b.entries[n]
@@ -195,6 +195,12 @@ func (b *bundle) checkEvents() (found []error) {
 		}
 	}
 	return found
+}
+
+func hasNull(value any, name string) bool {
+	inner, _ := value.(object)
+	found, there := inner[name]
+	return there && found == nil
 }
 
 // lostFrom returns the first number that was lost with a database; -1 where none was.

@@ -131,6 +131,15 @@ def test_each_rule_is_kept(mine: Installation, tmp_path: Path, rule: str) -> Non
     assert [c for c in found if c.number == number and words in c.detail], found
 
 
+def test_the_two_halves_of_a_receipt_are_the_same_bytes(mine: Installation, tmp_path: Path) -> None:
+    """True is no 1, though Python calls them equal."""
+    files = dict(mine.bundles["whole"])
+    files["receipt.json"] = files["receipt.json"].replace(b'"v":1}', b'"v":true}')
+    forger.relist(files, mine.world.log_key)
+    found = judged(tmp_path, zipped(files), mine.trust)
+    assert [c for c in found if c.number == 7 and "halves differ" in c.detail], found
+
+
 def test_a_name_that_stands_twice_is_refused(mine: Installation, tmp_path: Path) -> None:
     for name, number in (("receipt.json", 7), ("inventory.json", 4)):
         files = dict(mine.bundles["whole"])
