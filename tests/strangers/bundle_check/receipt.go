@@ -56,7 +56,8 @@ func (b *bundle) checkReceipt() (found []error) {
 
 // checkServed checks what comes with a receipt; earlier versions have none of it.
 func (b *bundle) checkServed(served any, one *entry) (found []error) {
-	if carried, _ := served.(object); carried["entry"] == nil {
+	whole, _ := served.(object)
+	if _, carried := whole["entry"]; !carried {
 		return nil
 	}
 	if text(served, "key") != b.key.line {
