@@ -85,10 +85,12 @@ def looked(sense: Sense, now: datetime, last_entry: datetime | None, entries: in
         return sense
     if last_entry is not None and last_entry - now > STEP_BACK:
         return _distrusted(sense, now, Doubt.BACK, now - last_entry, entries)
-    known = max(sense.seen_at, last_entry) if last_entry is not None else sense.seen_at
-    unseen = now - known - timedelta(seconds=ran)
-    if unseen > JUMP:
-        return _distrusted(sense, now, Doubt.AHEAD, unseen, entries)
+    unseen = now - sense.seen_at - timedelta(seconds=ran)
+    # An entry made since the last look shows no jump beyond it; but a clock that jumped dated it too,
+    # so it doesn't make time seen that passed unseen.
+    jumped = min(unseen, now - last_entry) if last_entry is not None else unseen
+    if jumped > JUMP:
+        return _distrusted(sense, now, Doubt.AHEAD, jumped, entries)
     gap = int(unseen.total_seconds()) if unseen > STEP_BACK else 0
     has_run = int(ran) if unseen > APART else sense.ran + int(ran)
     gaps = sense.gaps + gap

@@ -186,6 +186,19 @@ def test_a_holiday_delays_a_holds_end_by_a_day_of_running(moved: System, clock: 
         clock.run(timedelta(hours=1))
 
 
+def test_a_deposit_after_a_small_jump_does_not_end_a_hold(moved: System, clock: Moved, tmp_path: Path) -> None:
+    """Its entry has the jumped time, and comes before the next look."""
+    _, hold = held(moved, tmp_path, date(2026, 12, 20))
+    clock.jump(30 * DAY)
+    receive(moved, b"%PDF apres le saut", "k1")
+    moved.holds.run()
+    assert in_force(moved, hold), "before the next look"
+    clock.run(timedelta(minutes=1))
+    moved.time_sense.look()
+    moved.holds.run()
+    assert in_force(moved, hold), "after it"
+
+
 class Authority:
     """An outside clock."""
 

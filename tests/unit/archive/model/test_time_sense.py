@@ -107,6 +107,19 @@ def test_many_jumps_are_not_smaller_than_one() -> None:
         assert certain(found, T + n * 34 * DAY) == T
 
 
+def test_an_entry_made_after_a_jump_does_not_vouch_for_it() -> None:
+    """A deposit arrives between the jump and the next look: its entry has the jumped time."""
+    for days in (2, 14, 35):
+        moment = T + days * DAY + 30 * MINUTE / 60
+        found = looked(KNOWN, moment, T + days * DAY, 8, 30)
+        assert (found.trusted, found.delayed) == (True, True), days
+        assert certain(found, moment) == T
+    found = KNOWN
+    for n in range(1, 12):
+        found = looked(found, T + n * 34 * DAY, T + n * 34 * DAY, 7 + n, 60)
+        assert certain(found, T + n * 34 * DAY) == T
+
+
 def test_what_is_distrusted_stays_so_until_it_is_confirmed() -> None:
     wrong = look(KNOWN, 365 * DAY)
     mended = looked(wrong, T + HOUR, T + 365 * DAY, 9)
