@@ -11,5 +11,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     loadgroup``).
     """
     for item in items:
-        if isinstance(item, pytest.Function) and "way" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group(item.callspec.params["expected"].file))
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and "way" in getattr(item, "fixturenames", ()) and "expected" in callspec.params:
+            item.add_marker(pytest.mark.xdist_group(callspec.params["expected"].file))
