@@ -86,8 +86,8 @@ def looked(sense: Sense, now: datetime, last_entry: datetime | None, entries: in
     if last_entry is not None and last_entry - now > STEP_BACK:
         return _distrusted(sense, now, Doubt.BACK, now - last_entry, entries)
     unseen = now - sense.seen_at - timedelta(seconds=ran)
-    # An entry made since the last look shows no jump beyond it; but a clock that jumped dated it too,
-    # so it doesn't make time seen that passed unseen.
+    # A jump is measured from the last entry too; time that passed unseen is not, since a clock that
+    # jumped a moment ago dated that entry as well.
     jumped = min(unseen, now - last_entry) if last_entry is not None else unseen
     if jumped > JUMP:
         return _distrusted(sense, now, Doubt.AHEAD, jumped, entries)

@@ -110,7 +110,7 @@ def test_many_jumps_are_not_smaller_than_one() -> None:
 def test_an_entry_made_after_a_jump_does_not_vouch_for_it() -> None:
     """A deposit arrives between the jump and the next look: its entry has the jumped time."""
     for days in (2, 14, 35):
-        moment = T + days * DAY + 30 * MINUTE / 60
+        moment = T + days * DAY + MINUTE / 2
         found = looked(KNOWN, moment, T + days * DAY, 8, 30)
         assert (found.trusted, found.delayed) == (True, True), days
         assert certain(found, moment) == T
