@@ -31,12 +31,17 @@ class Today:
     trusted: bool = True
 
 
+def written_as_day(text: str) -> bool:
+    """Whether a text has the form of a day, which may still be none: ``2024-06-31``."""
+    return _WRITTEN.fullmatch(text) is not None
+
+
 def iso_day(text: str) -> date:
     """Read ``2026-03-12`` and no other form: ISO 8601 has weeks, days of the year, no hyphens.
 
     Raises:
         ValueError: It is written in another way, or no such day exists.
     """
-    if not _WRITTEN.fullmatch(text):
+    if not written_as_day(text):
         raise ValueError(f"not a day: {text!r}")
     return date.fromisoformat(text)

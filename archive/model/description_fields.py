@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from archive.model.days import FIRST_DAY, LAST_DAY, iso_day
+from archive.model.days import FIRST_DAY, LAST_DAY, iso_day, written_as_day
 from signing.ground.errors import Refused
 
 Value = str | date | None
@@ -170,6 +170,14 @@ class DescriptionField:
         try:
             day = iso_day(text) if text else None
         except ValueError as error:
+            if written_as_day(text):
+                raise bad_field(
+                    self.name,
+                    "Le champ « {name} » porte un jour qui n’existe pas : {day}.",
+                    "Corrigez le jour, le mois ou l’année.",
+                    kept,
+                    day=text,
+                ) from error
             raise bad_field(
                 self.name,
                 "Le champ « {name} » n’est pas une date.",

@@ -151,7 +151,7 @@ def test_a_refused_form_keeps_what_was_typed_and_names_the_box(page: DescribedPa
     )
     assert sent.status_code == 422
     text = unescape(sent.text)
-    assert '<a href="#closed_on-day">Le champ «\u202fDate de clôture\u202f» n’est pas une date' in text
+    assert '<a href="#closed_on-day">Le champ «\u202fDate de clôture\u202f» porte un jour qui n’existe pas' in text
     assert 'value="Tapé <b>"' in text
     assert 'value="MAR-1"' in text
     for name, value in (("day", "30"), ("month", "02"), ("year", "2024")):

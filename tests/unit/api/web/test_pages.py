@@ -139,7 +139,7 @@ def test_sending_nothing_is_said(clerk: TestClient) -> None:
 def test_a_date_that_does_not_exist_is_refused_in_words(clerk: TestClient) -> None:
     answer = send(clerk, ("a.pdf", b"%PDF-1.4 a"), day="31", month="6", year="2024")
     assert answer.status_code == 422
-    assert "n’est pas une date" in answer.text
+    assert "porte un jour qui n’existe pas" in answer.text
 
 
 def test_a_page_asked_again_with_its_etag_is_not_sent_again(clerk: TestClient) -> None:
