@@ -35,7 +35,8 @@ def test_a_refused_file_does_not_stop_the_others(service: Service, tmp_path: Pat
     done = service.chartrier("deposit", str(tmp_path), "--tenant", "demo", "--json", check=False)
     assert done.returncode == 1
     note, empty = sorted(map(json.loads, done.stdout.splitlines()), key=lambda one: one["filename"])
-    assert note["state"] == "received"
+    assert note["state"] in {"received", "working", "kept"}, "a worker may be faster than the command's last look"
+    assert note["receipt"]["leaf_hash"]
     assert empty["problem"]["code"] == "empty_file"
 
 
