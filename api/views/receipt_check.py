@@ -25,6 +25,7 @@ from archive.journal.published import PublishedLog
 from archive.journal.receipts import FILENAME, TENANT_NAME, Stated, contradicts, differences
 from archive.journal.types import EntryType
 from archive.objects.fixity import Fixity
+from archive.objects.port import Unreadable
 from ingestion.reception.receipts import Receipts
 from ingestion.tables import DepositRow
 from signing.ground.canonical import parse_canonical
@@ -160,7 +161,8 @@ def _page(
         ours = printed_page(system, tenant, str(told["deposit"]), public_url=public_url, language=language)
     except Refused:
         ours = None
-    if ours is not None and receipt_pdf(carried, ours) == printed:
+    is_whole = carried.keys() >= {*MEMBERS}  # one of an earlier version was never attached to a page
+    if ours is not None and is_whole and receipt_pdf(carried, ours) == printed:
         return check(About.PAGE, _NAMES["page"], Fixity.INTACT, _SAID["page"])
     if stated.get("version") != VERSION:
         return check(About.PAGE, _NAMES["page"], Fixity.UNVERIFIABLE, _SAID["page_older"])
@@ -186,7 +188,7 @@ class _Told:
         """Return the checks of its entry's place in the journal, and of what the entry says."""
         try:
             place = self._place()
-        except Corrupt:
+        except (Corrupt, Unreadable):
             place = check(About.JOURNAL, _NAMES["journal"], Fixity.UNVERIFIABLE, _SAID["journal_away"])
         return [place, self._content()]
 

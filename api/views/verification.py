@@ -16,7 +16,7 @@ from api.views.receipt_check import LONGEST, judge_older_page, judge_receipt, re
 from api.views.receipt_pdf import ATTACHED
 from api.views.record import checkpoint_over
 from api.views.trust import trust_file_of
-from archive.database.alarms import alarmed
+from archive.database.alarms import CONTRADICTS, alarmed
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.holdings import verify as holdings
@@ -26,6 +26,7 @@ from archive.journal.published import PublishedLog
 from archive.journal.receipts import contradicts
 from archive.model.records import Kind
 from archive.objects.fixity import Fixity
+from archive.objects.port import Unreadable
 from archive.retention.civil import today_of
 from signing.ground.canonical import parse_canonical
 from signing.ground.clock import iso, parse_stamp, stamp
@@ -43,6 +44,7 @@ _SAID: Final = {
     "published": "L’entrée est sous un scellement signé et horodaté du journal.",
     "waits": "L’entrée n’est pas encore sous un scellement : revenez dans une minute.",
     "contradicted": "La base dit que ces octets sont gardés ici ; le journal publié ne le dit pas.",
+    "away": "Le journal publié ne peut pas être relu en ce moment.",
     "unreadable": "Ce dossier de preuve n’a pas pu être lu.",
     "unknown": "Ce fichier n’est pas conservé ici, du moins pas dans ces octets.",
 }
@@ -192,8 +194,12 @@ def _stated(system: System, told: Sequenced, subject: str, sha256: str) -> list[
             published = [log.holds(n, body) for n, body in stating if n < log.head.size]
             if False in published:
                 raise contradicts(subject, ["leaf"])
-    except Corrupt:
-        return [check(About.JOURNAL, _NAMES["journal"], Fixity.ALTERED, _SAID["contradicted"])]
+    except Unreadable:
+        return [check(About.JOURNAL, _NAMES["journal"], Fixity.UNVERIFIABLE, _SAID["away"])]
+    except Corrupt as error:  # a journal that is damaged says nothing about these bytes
+        contradicted = error.code == CONTRADICTS
+        verdict, said = (Fixity.ALTERED, "contradicted") if contradicted else (Fixity.UNVERIFIABLE, "away")
+        return [check(About.JOURNAL, _NAMES["journal"], verdict, _SAID[said])]
     return [
         check(About.BYTES, _NAMES["bytes"], Fixity.INTACT, _SAID["bytes"]),
         check(

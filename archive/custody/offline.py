@@ -156,7 +156,7 @@ def _check_journal(root: Path, log: Log, trusted: list[bytes], named: frozenset[
         digest = hashlib.sha256(bytes.fromhex(finding.certificate)).hexdigest()
         if verdict is Fixity.INTACT and named is not None and digest not in named:
             verdict = Fixity.UNVERIFIABLE
-            said = f"{finding.signer}. Est-ce bien qui vous attendez ? Dites-le : --trust, ou --signer {digest}"
+            said = f"{finding.signer}. Est-ce bien celui que vous attendez ? Dites-le : --trust, ou --signer {digest}"
         yield Finding(voucher.relative_to(root).as_posix(), verdict, said)
 
 
@@ -200,7 +200,10 @@ def _check_earlier(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Findi
     """Check time-stamped checkpoints: each must be a past state of this same journal."""
     nodes = nodes_of(log.leaves)
     stamped: list[tuple[int, datetime]] = []
-    for at in sorted({int(path.stem) for path in (root / layout.CHECKPOINTS).glob("*")}):
+    paths = list((root / layout.CHECKPOINTS).glob("*"))
+    for path in sorted(path for path in paths if not path.stem.isdecimal()):
+        yield Finding(path.relative_to(root).as_posix(), Fixity.ALTERED, "Ce fichier n’est pas du journal.")
+    for at in sorted({int(path.stem) for path in paths if path.stem.isdecimal()}):
         name, token_name = StampedKey(at).key, StampedKey(at, token=True).key
         path, token = root / name, root / token_name
         if not path.is_file() or not token.is_file():
@@ -257,6 +260,7 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
     }
     owners = {_owner(name): log.claims[digest].tenant for name, digest in files.items() if digest in log.claims}
     missing = {digest: claim for digest, claim in log.claims.items() if digest not in files.values()}
+    changed = 0
     for name, digest in files.items():
         if digest in log.claims:
             continue
@@ -273,6 +277,7 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
         ]
         for one in other:
             del missing[one]
+        changed += bool(other)
         if other:
             yield Finding(name, Fixity.ALTERED, "Le journal annonce d’autres octets sous ce nom.")
         else:
@@ -282,7 +287,7 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
         fresh = latest is not None and latest - claim.at < _HOUR and not claim.what.isdigit()
         verdict = Fixity.UNVERIFIABLE if fresh else Fixity.MISSING  # a hold reaches the store a minute later
         yield Finding(f"{layout.REGISTER}… {claim.what}", verdict, "Le journal l’annonce, le registre ne l’a pas.")
-    if files and not missing:
+    if files and not missing and not changed:
         said = f"{len(log.claims)} fichiers annoncés par le journal, tous là."
         yield Finding(layout.bare(layout.REGISTER), Fixity.INTACT, said)
 

@@ -58,6 +58,11 @@ _SAID: Final = {
     Fixity.ALTERED: "Modifié ou incomplet ({detail}).",
     Fixity.UNVERIFIABLE: "Rien n’établit ici que ce soit l’œuvre de qui l’on attend ({detail}).",
 }
+_OF_TIME: Final = {
+    Fixity.INTACT: "Écrit sous une horloge douteuse, ce qu’une ligne du journal dit ({detail}).",
+    Fixity.UNVERIFIABLE: "Rien n’établit ici quand cela fut écrit ({detail}).",
+}
+"""Said instead where the moment is in question, not whose work it is."""
 
 
 @dataclass
@@ -371,12 +376,18 @@ def verify_bundle(path: Path, *, trust: bytes) -> dict[str, Any]:
             {
                 "name": _NAMES[check.number],
                 "verdict": check.verdict,
-                "detail": _SAID[Fixity(check.verdict)].format(detail=check.detail),
+                "detail": _sentence(check),
             }
             for check in checks
             if check.verdict != verify.NOTHING
         ],
     }
+
+
+def _sentence(check: verify.Check) -> str:
+    """Return the French sentence about a check."""
+    said = _OF_TIME if check.name.startswith(("clock", "token")) else _SAID
+    return said[Fixity(check.verdict)].format(detail=check.detail)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -65,11 +65,10 @@ DATA, SIGNED_DATA, TST_INFO = f"{PKCS}0701", f"{PKCS}0702", f"{PKCS}09100104"
 CONTENT_TYPE, MESSAGE_DIGEST = f"{PKCS}0903", f"{PKCS}0904"
 REFERENCE_V1, TOKEN, REFERENCE_V2 = (f"{PKCS}091002{n:02x}" for n in (12, 14, 47))
 PSS, MGF1 = f"{PKCS}010a", f"{PKCS}0108"
-ANY = "2.5.29.37.0"
+ANY, STAMPS = "2.5.29.37.0", {"1.3.6.1.5.5.7.3.8"}
 # What a certificate may be for, to sign documents: e-mail, documents (RFC 9336), documents (Adobe, Microsoft).
 DOCUMENTS = {"1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.2.840.113583.1.1.5", "1.3.6.1.4.1.311.10.3.12", ANY}
 BESIDE = {"1.3.6.1.5.5.7.3.2"}  # TLS clients: granted with signing by some authorities, permits none by itself
-STAMPS = {"1.3.6.1.5.5.7.3.8"}
 UNDERSTOOD = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE}
 UNDERSTOOD |= {ExtensionOID.CERTIFICATE_POLICIES, ExtensionOID.SUBJECT_ALTERNATIVE_NAME}
 STRONG = {"sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"}
@@ -738,9 +737,8 @@ class Verifier:
         beside = {name for name in self.files if name.startswith("representations/")} - {*names.values()}
         _require(not beside, "forms that record.json does not have")
         for logical, name in names.items():
-            _require(
-                state[logical] == digest_of(self.files[name], "sha512")[0], f"{name} is not what the inventory says"
-            )
+            found = digest_of(self.files[name], "sha512")[0]
+            _require(state[logical] == found, f"{name} is not what the inventory says")
         agreed = f"{', '.join(self.forms)} are what record.json, the journal and the inventory say"
         return agreed if self.manifest["content"] else "none included (content=digests); the digests agree"
 
@@ -769,10 +767,10 @@ class Verifier:
         at = self.token_time(self._read("journal/checkpoint.tsr"), _over(self.note.encode()), "checkpoint")
         self.check_clock(at)
         self.stamped = at
-        size = self.note.split("\n")[1]
-        self.moment = f"{at:%Y-%m-%d %H:%M:%S} UTC, {size} entries of the journal: what came later is not in it"
+        told = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+        self.moment = f"{told}, {head_of(self.note)[0]} entries of the journal: what came later is not in it"
         outside = "" if self.manifest["probative"]["time"] else "; local authority, not probative"
-        return f"the checkpoint existed on {at:%Y-%m-%d %H:%M:%S} UTC{outside}"
+        return f"the checkpoint existed on {told}{outside}"
 
     def check_clock(self, stamped: datetime) -> None:
         """5. Entries made under a wrong clock: in doubt, or explained by the correction that names them."""
@@ -803,8 +801,7 @@ class Verifier:
                 return "none (not sealed, as record.json says)"
             ((start, low, high, _),) = whole
             file.seek(low)
-            hole = _matched("<([0-9A-Fa-f]*)>", file.read(high - low).decode("ascii"), "a seal's place")[1]
-        filled = bytes.fromhex(hole)
+            filled = bytes.fromhex(_matched("<([0-9A-Fa-f]*)>", file.read(high - low).decode(), "a seal's place")[1])
         length = 4 + int.from_bytes(filled[2:4], "big")  # a seal is always longer than 255 bytes
         _require(start == 0 and not filled[length:].strip(b"\0"), "bytes hidden beside the seal")
         covered: Digest = lambda name: digest_of(opened, name, low, high)[0]  # noqa: E731
@@ -840,11 +837,13 @@ def verify_receipt(given: argparse.Namespace, trust: Trust) -> str:
     if not expected and not manifest.is_file():
         return "unverifiable without the log key: give --trust trust.json or --key"
     vkey = expected or json.loads(manifest.read_bytes())["log"]["vkey"]
-    content = given.receipt.read_bytes()
+    content, ours = given.receipt.read_bytes(), vkey.partition("+")[0]
+    if f"\n\u2014 {ours} " not in plain_json(content)["note"]:
+        return f"unverifiable as nothing in it is signed in the name of {ours}, whose key was given"
     told = read_receipt(content, vkey)
     found = digest_of(partial(given.original.open, "rb")) if given.original else (told["sha-256"], told["size"])
     _require(found == (told["sha-256"], told["size"]), "these are not the bytes received")
-    said = f"{vkey.partition('+')[0]} received {told['sha-256']} on {told['received_at']}"
+    said = f"{ours} received {told['sha-256']} on {told['received_at']}"
     return said if expected else f"unverifiable without --trust trust.json: {said}, by the key that this bundle names"
 
 
@@ -881,6 +880,8 @@ def _main() -> int:
     parser.add_argument("--original", type=Path, help="the file that the receipt is about")
     parser.add_argument("--key", type=Path, help="file with the log key line, for --receipt")
     given = parser.parse_args()
+    if absent := [f"{path}" for path in (given.receipt, given.original, given.key) if path and not path.is_file()]:
+        parser.error(f"no such file: {', '.join(absent)}")
     trust = trust_of(given)
     verifier = Verifier(given.bundle, trust, datetime.now(UTC), given.against)
     if given.receipt:

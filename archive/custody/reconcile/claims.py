@@ -189,7 +189,7 @@ def _checks(told: Told) -> Iterator[str]:
     entries = [e for e in told.entries if e["type"] == EntryType.FIXITY_CHECKED]
     rows = sorted(told.checks, key=lambda row: row.at)
     unused = list(entries)
-    for row in rows:
+    for row in reversed(rows):  # the latest first: one without an entry must not take that of a later one
         if row.at > told.now + timedelta(minutes=5):
             yield "verifications.at"
             continue

@@ -199,6 +199,39 @@ def test_a_receipt_attached_to_something_else_lends_it_nothing(system: System, t
         assert found["because"] == ["Page imprimée"]
 
 
+def test_a_receipt_of_an_earlier_version_attached_to_a_page_is_answered(system: System, tmp_path: Path) -> None:
+    """It lacks members that the page of today carries: the page is in doubt, and nothing breaks."""
+    deposit = receive(system, b"%PDF one", "k1")
+    system.publisher.publish()
+    told = receipt_json(system, "demo", deposit.id)
+    for carried in ({name: told[name] for name in ("receipt", "note")}, {"receipt": told["receipt"]} | told):
+        with pikepdf.new() as other:
+            other.add_blank_page()
+            attached = pikepdf.AttachedFileSpec(other, canonical(carried), filename=ATTACHED)
+            other.attachments[ATTACHED] = attached
+            other.save(tmp_path / "other.pdf")
+        found = judged(system, tmp_path, (tmp_path / "other.pdf").read_bytes())
+        assert (found["verdict"], found["because"]) == ("unverifiable", ["Page imprimée"])
+
+
+def test_a_damaged_journal_accuses_no_document(system: System, tmp_path: Path) -> None:
+    from archive.journal.merkle import Tile
+    from tests.holdings import alter, filled, flipped
+
+    ids = filled(system, tmp_path)
+    latest = system.publisher.latest()
+    assert latest is not None
+    with system.database.read() as session:
+        forms = session.query(RepresentationRow).filter_by(record_id=ids[0], kind="original").one()
+        content = b"".join(system.store.read(forms.key, forms.version))
+    assert judged(system, tmp_path, content)["verdict"] == "intact"
+    alter(system.settings.home / "store" / Tile(0, 0, latest.size).key, flipped)
+    found = judged(system, tmp_path, content)
+    assert (found["verdict"], found["because"]) == ("unverifiable", ["Journal"])
+    with system.database.read() as session:
+        assert open_alarms(session) == []
+
+
 def test_our_sealed_file_with_one_byte_changed_is_false_in_the_headline(system: System, tmp_path: Path) -> None:
     plain, sealed = tmp_path / "plain.pdf", tmp_path / "sealed.pdf"
     with pikepdf.new() as pdf:

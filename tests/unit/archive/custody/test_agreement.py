@@ -10,7 +10,8 @@ from sqlalchemy import text, update
 
 from archive.custody.findings import Findings
 from archive.custody.reconcile.pace import Pace
-from archive.database.tables import RecordRow
+from archive.database.tables import RecordRow, VerificationRow
+from archive.holdings.verify import verify
 from archive.journal.merkle import Tile, leaf_hash
 from ingestion.assembly import System
 from ingestion.operations import agreement
@@ -132,3 +133,16 @@ def test_a_start_does_not_register_what_was_changed_past_the_service(system: Sys
     found, after = told(system)
     assert ("changed", "database", "retention_rules.duration") in found
     assert after["entries"] == before["entries"]
+
+
+def test_a_check_that_has_no_entry_takes_not_that_of_a_later_one(system: System, tmp_path: Path) -> None:
+    record = filled(system, tmp_path)[0]
+    verify(system.stores, "demo", record, asked=False)  # intact, and nobody asked: no entry
+    path = next(one for one in (system.settings.home / "store").rglob("premis.json") if record in one.as_posix())
+    alter(path, flipped)
+    assert verify(system.stores, "demo", record).verdict.value == "altered"
+    alter(path, flipped)
+    assert told(system)[0] == set()
+    with system.database.write() as session:
+        session.execute(update(VerificationRow).where(VerificationRow.verdict == "altered").values(verdict="intact"))
+    assert told(system)[0] == {("changed", "database", "verifications.verdict")}

@@ -174,6 +174,14 @@ def test_a_register_that_was_changed_is_named(registered: Path, pattern: str, ho
     wrong = [one for one in of_register(registered) if one[0] not in {"intact", "unverifiable"} or "register" in one[1]]
     told = {kind for kind, name in wrong if name != "register"}
     assert told == {verdict}
+    assert ("intact", "register") not in of_register(registered) or verdict == "unverifiable" or how == "added"
+
+
+def test_a_stray_file_beside_stamps_is_named_and_ends_no_check(registered: Path) -> None:
+    (registered / "journal/checkpoints/.DS_Store").write_bytes(b"x")
+    found = of_register(registered)
+    assert ("altered", "journal/checkpoints/.DS_Store") in found
+    assert ("intact", "register") in found, "the checks after it ran"
 
 
 def test_a_stamp_that_vanished_with_its_token_is_noticed_where_days_went_by() -> None:

@@ -415,6 +415,25 @@ def test_receipt_by_itself(folder: Path, world: World, trust_path: Path, tmp_pat
     assert run(alone, "--receipt", str(receipt), "--key", str(tmp_path / "vkey")).returncode == 3
 
 
+def test_a_receipt_of_another_service_or_a_wrong_path_is_no_altered_receipt(
+    tmp_path: Path, folder: Path, trust_path: Path, keys_now: Path
+) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    other = LogKey(Ed25519PrivateKey.generate(), "ailleurs.test")
+    told = json.loads((folder / "receipt.json").read_bytes())["receipt"]
+    theirs = tmp_path / "theirs.json"
+    theirs.write_bytes(canonical({"receipt": told, "note": other.sign_note(canonical(told).decode() + "\n")}))
+    (tmp_path / "vkey").write_text(other.vkey + "\n")
+    named = ("--trust", str(trust_path), "--receipt")
+    assert run(folder, "--receipt", str(theirs), "--key", str(tmp_path / "vkey")).returncode == 0
+    assert run(folder, *named, str(theirs)).returncode == 4
+    for wrong in ((*named, "none.json"), (*named, str(folder / "receipt.json"), "--original", "none.pdf")):
+        done = run(folder, *wrong)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "no such file: none" in done.stderr
+
+
 def test_forged_receipt_of_another_key_is_refused(tmp_path: Path, folder: Path, keys_now: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 

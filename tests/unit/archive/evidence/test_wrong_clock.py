@@ -9,6 +9,7 @@ import pytest
 
 from archive.database.time_sense import TimeSense
 from archive.evidence import verify
+from archive.evidence.bundle import verify_bundle
 from archive.journal.corrections import confirm
 from signing.authority import ensure_generated
 from signing.ground.clock import utc_now
@@ -75,6 +76,16 @@ def test_a_correction_that_names_them_explains_them(world: World, clock: Clock, 
     assert judged(world, before, tmp_path) == ("intact", []), "a record of a right clock hears nothing of it"
     later = world.keep(tmp_path, archival=False)
     assert judged(world, later, tmp_path) == ("intact", [])
+
+
+def test_what_a_page_says_of_a_wrong_clock_is_about_time(world: World, clock: Clock, tmp_path: Path) -> None:
+    clock.off = AWAY
+    record = world.keep(tmp_path, archival=False)
+    clock.off = timedelta(0)
+    assert judged(world, record, tmp_path)[0] == "unverifiable"
+    found = verify_bundle(tmp_path / "bundle.zip", trust=world.trust())
+    (line,) = [one for one in found["checks"] if one["verdict"] == "unverifiable"]
+    assert line["detail"].startswith("Rien n’établit ici quand cela fut écrit (")
 
 
 def test_a_clock_that_went_back_is_seen_in_the_order_of_entries(world: World, clock: Clock, tmp_path: Path) -> None:
