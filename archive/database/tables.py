@@ -311,7 +311,7 @@ class LeaseRow(Base):
 
 
 class ClockRow(Base):
-    """The sense of time of the installation: one row (``archive.journal.clock``)."""
+    """The sense of time of the installation: one row (``archive.database.time_sense``)."""
 
     __tablename__ = "clock"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

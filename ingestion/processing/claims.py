@@ -30,10 +30,9 @@ from signing.ground.clock import Clock
 from signing.ground.errors import Unavailable
 
 _BACK_OFF: Final = (1, 8, 20)
+"""Seconds of rest after a worker died on a document, so that other documents go first."""
 _LONGEST_REST: Final = timedelta(days=1)
 """No rest is as long; one that seems so was given by a wrong clock."""
-"""Seconds of rest after a worker died on a document, so that other documents go first."""
-
 
 ERRING: Final = "processing_failed"
 """Code of the problem of a deposit on which our own programs fail."""

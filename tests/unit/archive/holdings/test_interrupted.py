@@ -214,12 +214,54 @@ def test_no_other_accusation_is_answered(system: System, steps: Steps, tmp_path:
     assert correct(system.stores, "demo", record) == 0
 
 
-def accuse(system: System, record: str, check: str) -> None:
+def test_a_true_accusation_of_a_record_once_interrupted_is_not_answered(
+    system: System, steps: Steps, tmp_path: Path
+) -> None:
+    """A stranger's file appears after the change was put aside, and is taken away again."""
+    record = interrupted(system, steps, tmp_path)
+    assert abandon(system.stores, "demo", record, at_once=True)
+    stranger = stored_file(system, record, ocfl.DECLARATION).parent / "intrus.txt"
+    stranger.write_bytes(b"x")
+    assert verify(system.stores, "demo", record).verdict is Fixity.ALTERED
+    stranger.unlink()
+    assert look(system.stores, "demo", record).verdict is Fixity.INTACT
+    assert correct(system.stores, "demo", record) == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "answered"),
+    [
+        ("v2/content/metadata/premis.json, v2/inventory.json …", 1),
+        ("inventory.json.sha512", 1),
+        ("intrus.txt, v2/inventory.json", 0),
+        ("v1/content/original.pdf", 0),
+    ],
+)
+def test_an_accusation_is_answered_only_if_all_that_it_names_was_begun(
+    system: System, steps: Steps, tmp_path: Path, named: str, answered: int
+) -> None:
+    record = interrupted(system, steps, tmp_path)
+    accuse(system, record, INVENTORY, f"Des fichiers inconnus sont apparus : {named}.")
+    assert correct(system.stores, "demo", record) == answered
+
+
+def test_an_accusation_after_the_change_was_superseded_is_not_answered(
+    system: System, steps: Steps, tmp_path: Path
+) -> None:
+    record = interrupted(system, steps, tmp_path)
+    assert abandon(system.stores, "demo", record, at_once=True)
+    accuse(system, record, INVENTORY)
+    assert correct(system.stores, "demo", record) == 0
+
+
+def accuse(
+    system: System, record: str, check: str, detail: str = "L’inventaire n’est pas celui que le catalogue connaît."
+) -> None:
     """What an earlier version wrote about such a record."""
     with system.database.write() as session:
         tenant = session.get_one(RecordRow, record).tenant_id
         checks = [{"name": "Original", "verdict": "intact", "detail": ""}] if check != "Original" else []
-        checks.append({"name": check, "verdict": "altered", "detail": "Des fichiers inconnus sont apparus."})
+        checks.append({"name": check, "verdict": "altered", "detail": detail})
         at = system.clock()
         session.add(VerificationRow(record_id=record, at=at, verdict="altered", checks=checks))
         facts = {"verdict": "altered", "checks": len(checks)}
