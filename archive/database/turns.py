@@ -51,7 +51,8 @@ def on_server(engine: Engine, subject: str) -> Iterator[None]:
     """Hold the turn of a subject among all users of a PostgreSQL database.
 
     Raises:
-        Unavailable: ``turn_taken``; the server ended the turn before its work was claimed.
+        Unavailable: ``turn_taken``. A turn that the server ends early is not noticed here: whoever
+            claims the work compares the row once more.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         number = {"number": _number(subject)}

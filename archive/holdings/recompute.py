@@ -29,12 +29,13 @@ from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.model.states import GONE
 from archive.objects.ocfl import RECORD_JSON
+from archive.objects.port import Unreadable
 from archive.retention import schedule
 from archive.retention.access import Access, access_of
 from archive.retention.dates import end_date, start_date
 from archive.retention.decisions import RetentionDecision
 from archive.retention.rules import Rule
-from signing.ground.errors import Corrupt
+from signing.ground.errors import Corrupt, Refused
 
 AGENT: Final = "service:conservation"
 BATCH: Final = 500
@@ -58,7 +59,7 @@ def recompute(stores: Stores) -> tuple[int, dict[str, str]]:
     for record_id in _differing(stores):
         try:
             done += revise_dates(stores, record_id)
-        except Corrupt as error:
+        except (Corrupt, Refused, Unreadable) as error:
             failed[record_id] = error.code
     return done, failed
 
@@ -127,9 +128,14 @@ def _dates(row: RecordRow) -> tuple[date | None, date | None, date | None]:
 
 
 def _dates_now(session: Session, row: RecordRow, known: Rules) -> tuple[date | None, date | None, date | None]:
-    """Return the three dates as the computation gives them now."""
+    """Return the three dates as the computation gives them now.
+
+    A record whose rule is not there any more keeps its dates: without the rule nothing is known.
+    """
     start, end = row.starts_on, row.ends_on
     rule = _rule(session, row, known)
+    if rule is None and row.rule_code is not None:
+        return _dates(row)
     if rule is not None:
         start = start_date(rule.start_event, document_date=row.document_date, closed_on=row.closed_on)
         end = end_date(start, rule.duration, rule.unit) if start is not None and rule.duration is not None else None

@@ -36,7 +36,7 @@ from ingestion.operations.recovery import Recovery, in_progress, require_none_wa
 from ingestion.reception.staging import Staging
 from search.reconcile import IndexReconciliation
 from signing.ground.clock import stamp
-from signing.ground.errors import Corrupt, Refused
+from signing.ground.errors import Corrupt, Refused, Unavailable
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -47,6 +47,8 @@ RECONCILE: Final = "reconcile"
 COPIES: Final = "copies"
 WHOLE_COPY: Final = "copies_whole"
 """Report of the latest run over everything; ``copies`` is of the latest run of either kind."""
+_BUSY: Final = frozenset({"turn_taken", "keep_contended"})
+"""Codes of a record on which another program works: the next run settles it."""
 
 
 class Custody:
@@ -181,7 +183,9 @@ class Custody:
         """Run a step on one record; what keeps it from its end does not stop the others."""
         try:
             return int(step(self._system.stores, tenant, record_id))
-        except (Corrupt, Refused, Unreadable) as error:
+        except (Corrupt, Refused, Unavailable) as error:
+            if isinstance(error, Unavailable) and not (isinstance(error, Unreadable) or error.code in _BUSY):
+                raise
             log.error("record_not_settled", record_id=record_id, code=error.code)
             return 0
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow, RetentionRuleRow, RevisionRow
 from archive.holdings.describe import describe
@@ -16,14 +16,14 @@ from archive.holdings.verify import verify
 from archive.retention.dates import Unit, end_date
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
-from tests.holdings import SAME, keep, lose_database, rows, system_at
+from tests.holdings import SAME, keep, lose_database, rows, stored_file, system_at
 
 EARLY, RIGHT = date(2076, 3, 12), date(2076, 3, 13)
 
 
-def kept_by_the_earlier_formula(system: System, folder: Path) -> str:
+def kept_by_the_earlier_formula(system: System, folder: Path, n: int = 1) -> str:
     """A record whose last closed day is shown as the first open one."""
-    record = keep(system, folder, 1)
+    record = keep(system, folder, n)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("archive.retention.access.day_after", lambda day: day)
         describe(system.stores, "demo", record, {"access_rule": "AR048"}, agent="user:1", expected_revision=1)
@@ -72,6 +72,25 @@ def test_it_is_judged_by_the_rule_that_it_was_kept_under(system: System, tmp_pat
     after = row_of(system, record)
     assert (after.rule_version, after.starts_on, after.ends_on) == (version, before.starts_on, before.ends_on)
     assert after.communicable_on == RIGHT
+
+
+def test_a_record_whose_rule_is_gone_keeps_its_dates(system: System, tmp_path: Path) -> None:
+    record = kept_by_the_earlier_formula(system, tmp_path)
+    before = row_of(system, record)
+    assert before.ends_on is not None
+    with system.database.write() as session:
+        session.execute(delete(RetentionRuleRow).where(RetentionRuleRow.code == before.rule_code))
+    assert recompute(system.stores) == (0, {})
+    after = row_of(system, record)
+    assert (after.rule_code, after.ends_on, after.revision) == (before.rule_code, before.ends_on, before.revision)
+
+
+def test_a_record_that_cannot_be_read_does_not_stop_the_rest(system: System, tmp_path: Path) -> None:
+    first, second = (kept_by_the_earlier_formula(system, tmp_path, n) for n in (1, 2))
+    for path in stored_file(system, first, "0=ocfl_object_1.1").parent.glob("v*/content/metadata/record.json"):
+        path.unlink()
+    assert recompute(system.stores) == (1, {first: "object_missing"})
+    assert row_of(system, second).communicable_on == RIGHT
 
 
 def test_a_rebuild_brings_the_revision_back(system: System, tmp_path: Path) -> None:

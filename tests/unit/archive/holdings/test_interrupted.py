@@ -14,6 +14,7 @@ from sqlalchemy import select
 import archive.objects.begun
 from archive.catalogue import rows as catalogue
 from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
+from archive.disposition.holds.settling import turn_of
 from archive.holdings.abandon import abandon
 from archive.holdings.correct import accused, correct
 from archive.holdings.describe import describe
@@ -145,6 +146,19 @@ def test_superseding_may_die_at_every_step(system: System, steps: Steps, tmp_pat
     now = head(system, record)
     assert now["versions"][now["head"]]["state"] == now["versions"]["v1"]["state"]
     assert int(now["head"][1:]) == 3, "an interrupted attempt is claimed, not repeated"
+
+
+def test_a_record_on_which_another_program_works_does_not_stop_the_others(
+    system: System, steps: Steps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy, other = interrupted(system, steps, tmp_path), keep(system, tmp_path, 3)
+    assert steps.run(lambda: change(system, other), "before commit")
+    later(monkeypatch)
+    monkeypatch.setattr("archive.database.turns.WAIT", 0.1)
+    with system.database.turn(turn_of(busy)):
+        report = reconcile(system, repair=True)
+    assert (report["abandoned"], report["unfinished"]) == (1, 1)
+    assert reconcile(system, repair=True)["abandoned"] == 1
 
 
 @pytest.mark.parametrize("damage", ["head", "sidecar", "inventory"])
