@@ -35,7 +35,7 @@ def clock_show(as_json: AsJson = False) -> None:
     if not known.trusted:
         say(f"Elle est mise en doute ({known.reason}, {known.difference} s) : « chartrier clock confirm » la confirme.")
     elif known.delayed:
-        say("La machine a été arrêtée : ce qui est irréversible attend 24 heures de marche.")
+        say("Plus d’un jour a passé sans être vu du service : ce qui est irréversible attend 24 heures de marche.")
     else:
         say("Elle est sûre.")
 

@@ -22,7 +22,7 @@ from archive.objects.layout import LAYOUT_JSON
 from ingestion.tables import DepositRow, OutboxRow
 from signing.ground.clock import stamp
 from signing.ground.errors import ChartrierError
-from signing.ground.machine import MachineFault, is_full
+from signing.ground.machine import Fault, MachineFault, is_full
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -100,8 +100,8 @@ class Health:
             late = locks.overdue(session, today, horizon)
             unsettled = holds.overdue(session, system.time_sense.certain_now())
         place = system.settings.archive.store
-        if isinstance(place, LocalStore) and _is_full(place.root):
-            return _no_room()
+        if isinstance(place, LocalStore) and (fault := _disk(place.root)) is not None:
+            return fault
         if lost:
             return DEGRADED, "Le magasin n’impose plus ses verrous : lisez l’épreuve dans « chartrier doctor »."
         if late or locks.is_overdue(head, today, horizon):
@@ -120,7 +120,10 @@ class Health:
                 "qu’un administrateur la vérifie et la confirme."
             )
         if known.delayed:
-            return OK, "La machine a été arrêtée : ce qui est irréversible attend 24 heures de marche."
+            return (
+                OK,
+                "Plus d’un jour a passé sans être vu du service : ce qui est irréversible attend 24 heures de marche.",
+            )
         return OK, "L’horloge est sûre."
 
     def probe(self) -> dict[str, Any] | None:
@@ -160,8 +163,9 @@ class Health:
             waiting = session.scalar(
                 select(func.count()).select_from(DepositRow).where(DepositRow.state.in_(("received", "working")))
             )
-        if _is_full(self._system.settings.home):
-            return _no_room()
+        fault = _disk(self._system.settings.home)
+        if fault is not None:
+            return fault
         if oldest_wake is not None and now - oldest_wake > _SLOW_WAKE:
             return DEGRADED, "Des réveils attendent depuis plus d’une minute."
         if oldest_work is not None and now - oldest_work > _SLOW_WORK:
@@ -198,16 +202,16 @@ def _asked(check: Callable[[], tuple[str, str]]) -> tuple[str, str]:
         return AWAY, str(error)
 
 
-def _no_room() -> tuple[str, str]:
-    return DEGRADED, "Le disque est plein : les dépôts acceptés sont gardés et attendent ; les nouveaux sont refusés."
-
-
-def _is_full(folder: Path) -> bool:
-    """Whether a disk has no room; True also for a disk that does not answer."""
+def _disk(folder: Path) -> tuple[str, str] | None:
+    """Say what is wrong with the disk of a folder; None when it answers and has room."""
     try:
-        return is_full(folder)
-    except (MachineFault, OSError):
-        return True
+        if not is_full(folder):
+            return None
+    except MachineFault as error:
+        return DEGRADED, error.detail
+    except OSError:
+        return DEGRADED, MachineFault(Fault.FAILING).detail
+    return DEGRADED, "Le disque est plein : les dépôts acceptés sont gardés et attendent ; les nouveaux sont refusés."
 
 
 def overall(components: tuple[Component, ...]) -> str:

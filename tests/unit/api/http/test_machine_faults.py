@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,23 @@ def test_the_image_of_a_page_without_room_for_it(
     assert (answer.status_code, answer.json()["code"]) == (503, "no_room")
 
 
-def test_health_says_that_the_disk_is_full(bare_system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errno.EIO, "Un disque de cette machine ne lit ou n’écrit plus."),
+        (errno.ENOENT, "Un disque de cette machine ne lit ou n’écrit plus."),
+        (None, "Le disque est plein"),
+    ],
+)
+def test_health_says_what_is_wrong_with_the_disk(
+    bare_system: System, monkeypatch: pytest.MonkeyPatch, error: int | None, said: str
+) -> None:
+    """A disk that does not answer is not called full: nothing is known of its room."""
     told = {part.name: part for part in Health(bare_system).components()}
-    assert "plein" not in told["worker"].detail
-    monkeypatch.setattr(machine.os, "statvfs", raising(OSError(errno.EIO, "bad disk")))
+    assert "disque" not in told["worker"].detail
+    room = os.statvfs(bare_system.settings.home)
+    full = os.statvfs_result((*room[:3], 0, 0, *room[5:]))
+    monkeypatch.setattr(machine.os, "statvfs", raising(OSError(error, "x")) if error is not None else lambda _: full)
     told = {part.name: part for part in Health(bare_system).components()}
     assert told["worker"].state == "degraded"
-    assert "Le disque est plein" in told["worker"].detail
+    assert said in told["worker"].detail
