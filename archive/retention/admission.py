@@ -41,7 +41,7 @@ def admit_dates(
         if name in judged:
             raise _ahead(name, today.day, kept)
     dated, closed = description.document_date, description.closed_on
-    if dated is not None and closed is not None and closed < dated and judged & {_CLOSED, _DATED}:
+    if dated is not None and closed is not None and closed < dated and {_CLOSED, _DATED} & set(given):
         raise _out_of_order(dated, closed, _CLOSED if _CLOSED in given else _DATED, kept)
 
 

@@ -153,6 +153,7 @@ def test_a_closing_does_not_precede_its_document() -> None:
     assert refused(backwards, {"closed_on"}) == "bad_field /closed_on"
     assert refused(backwards, {"document_date"}) == "bad_field /document_date"
     assert refused(backwards, {"title"}) is None
+    assert refused(backwards, {"document_type"}) is None, "what is stored is not judged again"
     same = Description("x", document_date=date(2026, 1, 1), closed_on=date(2026, 1, 1))
     assert refused(same, {"document_date", "closed_on"}) is None
 
