@@ -29,6 +29,7 @@ from minio.error import S3Error
 from archive.model.settings import S3Store
 from archive.objects import disk, layout
 from archive.objects.challenges import REASONS, Credential, ProbedStore
+from archive.objects.elsewhere import is_elsewhere
 from archive.objects.minio_challenges import S3Credential, mend
 from archive.objects.minio_client import (
     Connection,
@@ -212,9 +213,8 @@ class MinioObjectStore:
             raise clock_differs(ours, theirs.astimezone(UTC))
 
     def outside_time(self) -> datetime | None:
-        """Return the store's time; None where it runs on this machine, by the same clock."""
-        host = urlsplit(self._settings.endpoint).hostname or ""
-        if host in {"localhost", "::1"} or host.startswith("127."):
+        """Return the store's time; None where it may run on this machine, by the same clock."""
+        if not is_elsewhere(urlsplit(self._settings.endpoint).hostname or ""):
             return None
         connection, _ = self.open()
         with answered(layout.LAYOUT_JSON), suppress(Refused):
