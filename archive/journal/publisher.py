@@ -34,7 +34,7 @@ from archive.journal.sequencer import size
 from archive.journal.tiles import StoredTree
 from archive.model.identifiers import new_id
 from archive.objects.port import ObjectStore
-from signing.ground.clock import Clock
+from signing.ground.clock import Clock, has_passed
 from signing.ground.errors import Unavailable
 from signing.note import LogKey
 from signing.port import Signer, Timestamper
@@ -199,7 +199,9 @@ class Publisher:
     def _token_due(self, size_: int) -> bool:
         with self._database.read() as session:
             last = _latest(session, with_token=True)
-        return last is None or self._clock() - last.published_at >= TOKEN_EVERY or size_ - last.size >= TOKEN_ENTRIES
+        if last is None or size_ - last.size >= TOKEN_ENTRIES:
+            return True
+        return has_passed(TOKEN_EVERY, last.published_at, self._clock())
 
     def _stamp_later(self, row: CheckpointRow) -> CheckpointRow:
         token = self._token(row.size, row.note, force=True)

@@ -14,7 +14,7 @@ from archive.custody.reconcile.pace import Pace
 from archive.custody.reconcile.rows import RowReconciliation
 from archive.database.tables import RecordRow
 from ingestion.reception.agreement import DepositReconciliation, of_record
-from signing.ground.clock import parse_stamp, stamp
+from signing.ground.clock import has_passed, parse_stamp, stamp
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -47,7 +47,7 @@ class Agreement:
         pace = Pace() if routine else Pace(1.0)
         before = before if routine else {}
         now, whole_at = system.clock(), before.get("whole_at")
-        whole = whole_at is None or now - parse_stamp(whole_at) >= WHOLE_EVERY
+        whole = whole_at is None or has_passed(WHOLE_EVERY, parse_stamp(whole_at), now)
         since = 0 if whole else before["entries"]
         found = findings.total
         entries = self._journal(findings, since, pace)

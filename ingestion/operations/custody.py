@@ -35,7 +35,7 @@ from ingestion.operations.exclusive_jobs import require_no_exclusive_job
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
 from ingestion.reception.staging import Staging
 from search.reconcile import IndexReconciliation
-from signing.ground.clock import stamp
+from signing.ground.clock import has_passed, stamp
 from signing.ground.errors import Corrupt, Refused, Unavailable
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class Custody:
         """Whether the latest run ended that long ago, or none did."""
         with self._system.database.read() as session:
             row = reports.latest(session, name)
-        return row is None or row.ended_at is None or self._system.clock() - row.ended_at >= every
+        return row is None or row.ended_at is None or has_passed(every, row.ended_at, self._system.clock())
 
     # -- second copy
 

@@ -19,6 +19,7 @@ from archive.holdings.recompute import recompute
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.operations.exclusive_jobs import ExclusiveJob
+from signing.ground.clock import has_passed
 from signing.ground.errors import Unavailable
 from signing.ground.machine import machine_fault
 
@@ -220,7 +221,7 @@ class Beat:
 
     def _settling(self, since: datetime, span: timedelta) -> bool:
         """Whether the service started so recently that other work goes first."""
-        return self._system.clock() - since < span
+        return not has_passed(span, since, self._system.clock())
 
     def _look_at_the_clock(self) -> bool:
         """Look at the clock every minute, so that a jump is seen before anything is done by it."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 Clock = Callable[[], datetime]
+
+_SKEW: Final = timedelta(minutes=5)
+"""Difference between the clocks of machines that is no fault."""
 
 
 def utc_now() -> datetime:
@@ -37,3 +41,8 @@ def parse_stamp(text: str) -> datetime:
 def iso(day: date | None) -> str | None:
     """Write a day as ``2026-03-12``, the form in JSON; None stays None."""
     return day.isoformat() if day is not None else None
+
+
+def has_passed(span: timedelta, since: datetime, now: datetime) -> bool:
+    """Whether a span has passed; what a wrong clock dated after now is no reason to wait."""
+    return not -_SKEW <= now - since < span

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text, update
 
+from archive.custody import reports
 from archive.custody.findings import Findings
 from archive.custody.reconcile.pace import Pace
 from archive.database.tables import RecordRow, VerificationRow
@@ -16,6 +18,7 @@ from archive.journal.merkle import Tile, leaf_hash
 from ingestion.assembly import System
 from ingestion.operations import agreement
 from ingestion.operations.agreement import WHOLE_EVERY, Agreement
+from ingestion.operations.custody import RECONCILE, Custody
 from signing.ground.clock import parse_stamp, stamp
 from tests.holdings import alter, filled, flipped
 from tests.servers.postgres import unguarded
@@ -109,10 +112,12 @@ def test_old_entries_are_hashed_again_within_the_week(
     findings = Findings()
     Agreement(system).check(findings, progress, routine=True)
     assert findings.total == 0, "not its turn"
-    old = {**progress, "whole_at": stamp(parse_stamp(progress["whole_at"]) - WHOLE_EVERY)}
-    again = Agreement(system).check(findings, old, routine=True)
-    assert findings.total
-    assert again["whole_at"] is None, "the next run reads everything again"
+    for away in (-WHOLE_EVERY, 3650 * timedelta(days=1)):  # long ago, or by a clock that was ahead
+        findings = Findings()
+        old = {**progress, "whole_at": stamp(parse_stamp(progress["whole_at"]) + away)}
+        again = Agreement(system).check(findings, old, routine=True)
+        assert findings.total
+        assert again["whole_at"] is None, "the next run reads everything again"
 
 
 def test_a_pace_takes_no_more_than_its_share() -> None:
@@ -146,3 +151,12 @@ def test_a_check_that_has_no_entry_takes_not_that_of_a_later_one(system: System,
     with system.database.write() as session:
         session.execute(update(VerificationRow).where(VerificationRow.verdict == "altered").values(verdict="intact"))
     assert told(system)[0] == {("changed", "database", "verifications.verdict")}
+
+
+def test_a_run_under_a_clock_that_was_ahead_puts_off_none(system: System) -> None:
+    hour = timedelta(hours=1)
+    custody = Custody(system)
+    for at, due in ((system.clock(), False), (system.clock() + timedelta(days=365), True)):
+        with system.database.write() as session:
+            reports.begin(session, RECONCILE, at).ended_at = at
+        assert custody.is_due(RECONCILE, hour) is due

@@ -216,6 +216,19 @@ def test_tokens_are_daily_unless_asked(publisher: Publisher, database: Database,
     assert publisher.publish(force_token=True) == stamped == publisher.latest(with_token=True)
 
 
+def test_a_token_of_a_clock_that_was_ahead_puts_off_none(
+    publisher: Publisher, database: Database, ledger: Ledger, clock: Any
+) -> None:
+    made: list[Checkpoint] = []
+    for days in (0, 30, -30, 0):  # the third is by the right clock again
+        clock.now += timedelta(days=days)
+        append(database, ledger, 1)
+        checkpoint = publisher.publish()
+        assert checkpoint is not None
+        made.append(checkpoint)
+    assert [item.token is not None for item in made] == [True, True, True, False]
+
+
 def test_nothing_new_signs_nothing(publisher: Publisher) -> None:
     assert publisher.publish() == publisher.publish() == publisher.latest()
 
