@@ -34,6 +34,8 @@ FAULTS = {
     "bad disk": (OSError(errno.EIO, "bad"), Fault.FAILING),
     "descriptors": (OSError(errno.EMFILE, "many"), Fault.DESCRIPTORS),
     "descriptors of all": (OSError(errno.ENFILE, "many"), Fault.DESCRIPTORS),
+    "no right": (OSError(errno.EACCES, "forbidden"), Fault.FORBIDDEN),
+    "no process": (OSError(errno.EAGAIN, "fork"), Fault.MEMORY),
     "memory": (MemoryError(), Fault.MEMORY),
     "memory of the kernel": (OSError(errno.ENOMEM, "mem"), Fault.MEMORY),
 }
