@@ -51,7 +51,7 @@ def test_a_root_alone_is_answered_with_a_question(
     root = ["--root", str(keys_now / "root.pem")]
     assert main(["verify", str(place), *root]) == 4
     said = capsys.readouterr().out
-    assert "Est-ce bien qui vous attendez ?" in said
+    assert "Est-ce bien celui que vous attendez ?" in said
     assert "ALTERED" not in said
     digest = said.partition("--signer ")[2][:64]
     assert main(["verify", str(place), *root, "--signer", digest]) == 0
