@@ -104,8 +104,8 @@ class Tasks:
             deposit_id, _, first = subject.partition(":")
             self._run(task, "pages", subject, lambda system: system.runner.pages(deposit_id, int(first)))
 
-        app.task(name=f"{APP}.advance", bind=True)(advance)
-        app.task(name=f"{APP}.pages", bind=True)(pages)
+        app.task(name=f"{APP}.advance", bind=True, shared=False)(advance)
+        app.task(name=f"{APP}.pages", bind=True, shared=False)(pages)
 
     def _run(self, task: Task, kind: str, subject: str, work: Callable[[System], Any]) -> None:
         """Do the work of a wake-up; if something does not answer, the sweeper sends another."""

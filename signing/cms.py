@@ -150,22 +150,30 @@ def signature_of(message: cms.ContentInfo) -> bytes:
     return bytes(message["content"]["signer_infos"][0]["signature"].native)
 
 
-def with_token(message: cms.ContentInfo, token: bytes) -> cms.ContentInfo:
-    """Return the message with a signature time-stamp token (level T).
+def with_token(message: bytes, token: bytes) -> bytes:
+    """Return the message, DER, with a signature time-stamp token (level T).
 
-    Put together from bytes. asn1crypto takes a length that ends in 0x80 for an indefinite one and
-    encodes a changed message anew at each level: one seal in four by an elliptic-curve key took
-    minutes.
+    Put together from bytes and never dumped again: asn1crypto takes a length that ends in 0x80 for
+    an indefinite one and then encodes what it read anew, level by level, which took minutes.
     """
-    made = cms.ContentInfo.load(message.dump(), strict=True)
+    made = cms.ContentInfo.load(message, strict=True)
     signed = made["content"]
-    info, infos = signed["signer_infos"][0], signed["signer_infos"].dump()
+    info, infos = signed["signer_infos"][0], as_read(signed["signer_infos"])
     values = _der(0x31, token)
     attribute = _der(0x30, cms.CMSAttributeType("signature_time_stamp_token").dump() + values)
     whole = _der(0x30, info.contents + _der(0xA1, attribute))
     before = signed.contents.removesuffix(infos)
     content = _der(0xA0, _der(0x30, before + _der(0x31, whole)))
-    return cms.ContentInfo.load(_der(0x30, made["content_type"].dump() + content), strict=True)
+    return _der(0x30, as_read(made["content_type"]) + content)
+
+
+def as_read(value: Any) -> bytes:
+    """Return the bytes of a value that was read and not changed; of an indefinite length, as DER.
+
+    ``dump`` may encode it anew, see ``with_token``.
+    """
+    header, trailer = value._header, value._trailer
+    return bytes(value.dump(force=True)) if trailer else header + bytes(value.contents)
 
 
 def _der(tag: int, content: bytes) -> bytes:
@@ -234,7 +242,7 @@ def _opened(der: bytes, detached: dict[str, bytes] | None) -> SignedMessage:
         certificate=leaf,
         others=tuple(c for c in certificates if c != leaf),
         signing_time=time.native if time is not None else None,
-        token=token.dump() if token is not None else None,
+        token=as_read(token) if token is not None else None,
         signature=bytes(info["signature"].native),
         unread=any(a["type"].native != "signature_time_stamp_token" for a in info["unsigned_attrs"] or ()),
     )

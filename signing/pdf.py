@@ -235,15 +235,16 @@ def complete(
         digest = _digest_around(file, prepared)
         if digest.hex() != prepared.digest:
             raise _torn("digest")
-        message = signed_message(signer, digest=digest)
+        signed = signed_message(signer, digest=digest)
+        message = bytes(signed.dump())
         sealed_at, level = datetime.fromisoformat(prepared.at), "B-B"
         if timestamper is not None:
-            token = timestamper.token(hashlib.sha256(signature_of(message)).digest())
+            token = timestamper.token(hashlib.sha256(signature_of(signed)).digest())
             message = with_token(message, token)
             sealed_at, level = _time_of(token), "B-T"
             if archived is not None and archived.complete and _stamped_by(token) in archived.certificates:
                 level = "B-LT"
-        content = message.dump().hex().upper().encode()
+        content = message.hex().upper().encode()
         if len(content) > room:
             raise Corrupt("seal_too_large", "Le cachet et son jeton dépassent la place réservée dans le document.")
         file.seek(prepared.hole_start + 1)

@@ -36,9 +36,10 @@ def detached(
     moment = at or utc_now()
     require_valid_seal(signer, moment)
     sealed = signed_message(signer, digest=hashlib.sha256(message).digest(), signing_time=moment)
-    if timestamper is not None:
-        sealed = with_token(sealed, timestamper.token(hashlib.sha256(signature_of(sealed)).digest()))
-    return bytes(sealed.dump())
+    der = bytes(sealed.dump())
+    if timestamper is None:
+        return der
+    return with_token(der, timestamper.token(hashlib.sha256(signature_of(sealed)).digest()))
 
 
 def sealed_with(cms: bytes, message: bytes) -> bytes | None:

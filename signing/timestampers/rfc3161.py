@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signing.chains import MALFORMED, Purpose, chain_fault, readable_name
-from signing.cms import CmsError, opened
+from signing.cms import CmsError, as_read, opened
 from signing.ground.clock import Clock, utc_now
 from signing.ground.errors import Unavailable
 from signing.settings import SigningSettings
@@ -241,7 +241,7 @@ class Rfc3161Timestamper:
             status = response["status"]["status"].native
             if status not in {"granted", "granted_with_mods"}:
                 raise _BadAnswerError(status)
-            token: bytes = response["time_stamp_token"].dump()
+            token: bytes = as_read(response["time_stamp_token"])
         except (ValueError, TypeError, KeyError) as error:
             raise _BadAnswerError("unreadable") from error
         report, statement = _judge(token, digest, self._roots or None, None)

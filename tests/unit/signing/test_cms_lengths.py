@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signing.cms import opened, signature_of, signed_message, with_token
+from signing.cms import as_read, opened, signature_of, signed_message, with_token
 from signing.ground.clock import utc_now
 from signing.signers.pem import KeySigner
 from signing.timestampers.local import LocalAuthority, TimeStampAnswer
@@ -53,9 +53,9 @@ def test_seals_and_tokens_of_every_length_are_made_at_once(above: Holder) -> Non
         authority_ = stamper(above, length)
         begun = time.process_time()
         answer = TimeStampAnswer.load(authority_.respond(asked), strict=True)
-        token = answer["time_stamp_token"].dump()
+        token = as_read(answer["time_stamp_token"])
         message = signed_message(signer, digest=DIGEST, signing_time=utc_now())
-        sealed = with_token(message, token).dump()
+        sealed = with_token(message.dump(), token)
         slowest = max(slowest, time.process_time() - begun)
         read = opened(sealed, digest_of_detached={"sha256": DIGEST})
         assert (read.token, read.signature, read.unread) == (token, signature_of(message), False)
