@@ -26,7 +26,10 @@ def trust_export(
     if output is None or str(output) == "-":
         sys.stdout.buffer.write(content + b"\n")
         return
-    output.write_bytes(content + b"\n")
+    try:
+        output.write_bytes(content + b"\n")
+    except OSError as error:
+        raise typer.BadParameter(f"{output} : {error.strerror}", param_hint="--output") from error
     digest = hashlib.sha256(content + b"\n").hexdigest()
     say(f"{output} : SHA-256 {digest}, à faire confirmer de vive voix.")
 

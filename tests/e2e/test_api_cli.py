@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -140,3 +141,13 @@ def test_a_bad_setting_is_told_before_anything_starts(service: Service, tmp_path
     done = other.chartrier("serve", check=False)
     assert done.returncode == 1
     assert "CHARTRIER_PROT" in done.stderr
+
+
+def test_the_trust_file_is_written_with_the_digest_to_be_confirmed(service: Service, tmp_path: Path):
+    said = service.chartrier("trust", "export", "-o", str(tmp_path / "trust.json")).stdout
+    written = (tmp_path / "trust.json").read_bytes()
+    assert hashlib.sha256(written).hexdigest() in said
+    assert json.loads(written)["log"]
+    refused = service.chartrier("trust", "export", "-o", str(tmp_path / "absent" / "trust.json"), check=False)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr

@@ -112,9 +112,8 @@ def test_the_evidence_is_checked_offline_without_us(
     assert bundle.headers["Content-Type"] == "application/zip"
     zipfile.ZipFile(io.BytesIO(bundle.content)).extractall(tmp_path)
     trust = tmp_path.parent / f"{record['id']}-trust.json"
-    said = service.chartrier("trust", "export", "-o", str(trust)).stdout
+    trust.write_text(service.chartrier("trust", "export").stdout, encoding="utf-8")
     assert client.get("/.well-known/chartrier.json").content == trust.read_bytes()
-    assert hashlib.sha256(trust.read_bytes()).hexdigest() in said
     command = [sys.executable, "-I", "verify.py", "--trust", str(trust)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
