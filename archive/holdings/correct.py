@@ -53,7 +53,7 @@ class _Unclaimed:
             return False
         _, _, named = one.detail.removesuffix(".").partition(" : ")
         paths = named.removesuffix(" …").split(", ") if named else []
-        return all(path in ocfl.HEADS or path.startswith(f"v{self.number}/") for path in paths)
+        return all(path in ocfl.HEADS or ocfl.is_in_version(path, self.number) for path in paths)
 
 
 def accused(session: Session) -> list[tuple[str, str]]:
