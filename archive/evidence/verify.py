@@ -667,7 +667,7 @@ class Verifier:
         lost = min([e["facts"]["after"] for e in self.entries.values() if "after" in e["facts"]], default=math.inf)
         premis = strict_json(self._read("premis.json"))
         _require(premis["object"] == f"urn:uuid:{record['record']}", "premis.json is of another record")
-        for event in premis["events"]:
+        for event in list.copy(premis["events"]):  # of a list and of nothing else
             told = {"type": event["journal_type"], "at": event["at"], "agent": event["agent"]}
             n = event["entry"]  # none: a stage of record.json that the journal had no entry of
             same = told["type"] is None if n is None else n >= lost or told.items() <= self.entries[n].items()
