@@ -11,6 +11,7 @@ from archive.database.engine import Database
 from archive.journal.publisher import Publisher
 from archive.journal.sequencer import Ledger
 from archive.objects.local import LocalObjectStore
+from signing.authority import ensure_generated
 from signing.note import LogKey
 from signing.settings import SigningSettings
 from signing.signers.pem import load_signer
@@ -29,6 +30,14 @@ class TickingClock:
     def __call__(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
+
+
+@pytest.fixture(scope="module")
+def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys that begin now, for programs that look at the real clock."""
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_generated(folder, organisation="Commune de Test")
+    return folder
 
 
 @pytest.fixture

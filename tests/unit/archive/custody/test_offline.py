@@ -23,13 +23,6 @@ from tests.servers.postgres import Databases
 from tests.unit.archive.world import World
 
 
-@pytest.fixture(scope="module")
-def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test")
-    return folder
-
-
 @pytest.fixture
 def place(tmp_path: Path, keys_now: Path, databases: Databases) -> Iterator[Path]:
     world = World(tmp_path, keys_now, databases)

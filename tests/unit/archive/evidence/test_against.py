@@ -25,13 +25,6 @@ from tests.unit.archive.world import World
 
 
 @pytest.fixture(scope="module")
-def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, keys_now: Path, databases: Databases) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("world"), keys_now, databases)
     yield made

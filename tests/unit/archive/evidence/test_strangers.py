@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from archive.evidence import verify
-from signing.authority import ensure_generated
 from signing.ground.clock import utc_now
 from signing.seal import detached
 from signing.signers.pem import PemSigner
@@ -34,13 +33,6 @@ signer_digest = sha256
 ess_cert_id_alg = {alg}
 tsa_name = no
 """
-
-
-@pytest.fixture(scope="module")
-def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test")
-    return folder
 
 
 def openssl_token(keys: Path, folder: Path, content: bytes, alg: str) -> bytes:

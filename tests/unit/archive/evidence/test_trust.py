@@ -20,7 +20,6 @@ from sqlalchemy.exc import ProgrammingError
 
 from archive.evidence import verify
 from archive.journal.merkle import leaf_hash
-from signing.authority import ensure_generated
 from signing.ground.canonical import canonical, parse_canonical
 from signing.signers.pem import KeySigner
 from tests.servers.postgres import Databases
@@ -28,13 +27,6 @@ from tests.unit.archive.world import World
 from tests.unit.signing.chain_cases import Builder, Holder, authority
 
 GOLDEN = Path(__file__).with_name("golden")
-
-
-@pytest.fixture(scope="module")
-def keys_now(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys")
-    ensure_generated(folder, organisation="Commune de Test")
-    return folder
 
 
 @pytest.fixture
