@@ -17,7 +17,7 @@ def is_elsewhere(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError):
         return False
-    return bool(found) and not any(_is_ours(family, address) for family, _, _, _, address in found)
+    return bool(found) and not any(_is_ours(family, str(address[0])) for family, _, _, _, address in found)
 
 
 def _is_address(host: str) -> bool:
@@ -28,9 +28,8 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_ours(family: int, address: object) -> bool:
+def _is_ours(family: int, host: str) -> bool:
     """Whether an address is one of this machine: then, and only then, may it be bound."""
-    host = str(address[0])  # type: ignore[index]
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((host, 0))

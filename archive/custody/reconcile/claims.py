@@ -158,8 +158,9 @@ def _revisions(told: Told) -> Iterator[str]:
     for entry in told.changes:
         facts = entry["facts"]
         after = told.records.get(facts["record"])
-        complete = before is not None and after is not None
-        changes = changes_of(registered(entry["type"]), before, after) if complete else None  # type: ignore[arg-type]
+        changes = None
+        if before is not None and after is not None:
+            changes = changes_of(registered(entry["type"]), before, after)
         before = after if after is not None else before
         if "revision" in facts:
             wanted.add(facts["revision"])
