@@ -86,8 +86,8 @@ def _superseded(stores: Stores, left: Begun, in_force: Mapping[str, Any], until:
     store, folder = stores.store, left.folder
     made = versions.finish_begun(store, folder, left.number + 1, until=until)
     before = json.loads(made[-1].inventory) if made else in_force
-    further = folder.key(f"v{left.whole + 1}/")
-    if any(key.startswith(further) for key in left.keys):  # content without an inventory: listed as left over
+    # content without an inventory is listed as left over
+    if any(folder.is_in_version(left.whole + 1, key) for key in left.keys):
         made.append(
             versions.write(store, folder, [], until=until, created=stores.clock(), message="Abandon", before=before)
         )

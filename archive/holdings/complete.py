@@ -16,9 +16,8 @@ from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.keep import Kept, kept_record
 from archive.holdings.revisions import (
     Written,
-    claim_version,
+    claim_revision,
     lock_for,
-    note_revision,
     revision_in_force,
     still_in_force,
     turn_of,
@@ -28,7 +27,6 @@ from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import ocfl
-from archive.objects.ocfl import RECORD_JSON
 from archive.objects.ocfl_versions import Planned, Version
 from archive.retention import schedule
 from archive.retention.decisions import RetentionDecision
@@ -135,27 +133,22 @@ def _claim(
     added: list[PackageFile],
     agent: str,
 ) -> None:
-    record, version, until = completed.record, completed.written.version, completed.until
+    record, version = completed.record, completed.written.version
     digests = {form["kind"]: form["digests"]["sha-256"] for form in record["representations"]}
     kinds = {file.kind.value for file in added}
-    entry = stores.ledger.append(
+    claim_revision(
+        stores,
         session,
-        type=EntryType.RECORD_COMPLETED,
-        tenant=row.tenant_id,
-        subject=f"record:{row.id}",
+        row,
+        completed.written,
+        record,
+        completed.until,
+        entry_type=EntryType.RECORD_COMPLETED,
         agent=agent,
-        facts={
-            "revision": record["revision"],
-            "forms": sorted(kinds),
-            "record": version.contents[RECORD_JSON].sha256,
-            "archival": digests.get(Kind.ARCHIVAL.value),
-            "inventory": version.inventory_sha512,
-            "retain_until": until.isoformat(),
-        },
+        facts={"forms": sorted(kinds), "archival": digests.get(Kind.ARCHIVAL.value)},
+        changes={"representations": [sorted(form["kind"] for form in current["representations"]), sorted(digests)]},
+        pin=lambda: _pin(session, record, version, kinds),
     )
-    claim_version(session, row, completed.written, record, entry.n, pin=lambda: _pin(session, record, version, kinds))
-    forms = [sorted(form["kind"] for form in current["representations"]), sorted(digests)]
-    note_revision(session, record, entry, agent, {"representations": forms})
 
 
 def _pin(session: Session, record: Mapping[str, Any], version: Version, kinds: set[str]) -> None:

@@ -53,7 +53,11 @@ class _Unclaimed:
             return False
         _, _, named = one.detail.removesuffix(".").partition(" : ")
         paths = named.removesuffix(" …").split(", ") if named else []
-        return all(path in ocfl.HEADS or ocfl.is_in_version(path, self.number) for path in paths)
+        return all(path in ocfl.HEADS or self._holds(path) for path in paths)
+
+    def _holds(self, path: str) -> bool:
+        found = ocfl.object_path(path)
+        return found is not None and found.version == self.number
 
 
 def accused(session: Session) -> list[tuple[str, str]]:

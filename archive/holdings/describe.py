@@ -10,9 +10,8 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RecordRow
 from archive.holdings.revisions import (
-    claim_version,
+    claim_revision,
     lock_for,
-    note_revision,
     revision_in_force,
     still_in_force,
     turn_of,
@@ -20,7 +19,6 @@ from archive.holdings.revisions import (
 )
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
-from archive.objects.ocfl import RECORD_JSON
 from archive.retention import schedule
 
 
@@ -66,20 +64,16 @@ def describe(
         written = write_version(stores, seen, record, before, until, message="Describe")
         with stores.database.write() as session:
             row = still_in_force(session, seen)
-            entry = stores.ledger.append(
+            claim_revision(
+                stores,
                 session,
-                type=EntryType.RECORD_DESCRIBED,
-                tenant=tenant,
-                subject=f"record:{record_id}",
+                row,
+                written,
+                record,
+                until,
+                entry_type=EntryType.RECORD_DESCRIBED,
                 agent=agent,
-                facts={
-                    "revision": record["revision"],
-                    "fields": sorted(differences),
-                    "record": written.version.contents[RECORD_JSON].sha256,
-                    "inventory": written.version.inventory_sha512,
-                    "retain_until": until.isoformat(),
-                },
+                facts={"fields": sorted(differences)},
+                changes=differences,
             )
-            claim_version(session, row, written, record, entry.n)
-            note_revision(session, record, entry, agent, differences)
             return row

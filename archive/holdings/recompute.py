@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session
 from archive.catalogue import record_json as metadata
 from archive.database.tables import RecordRow
 from archive.holdings.revisions import (
-    claim_version,
+    claim_revision,
     lock_for,
-    note_revision,
     revision_in_force,
     still_in_force,
     turn_of,
@@ -28,7 +27,6 @@ from archive.holdings.revisions import (
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.model.states import GONE
-from archive.objects.ocfl import RECORD_JSON
 from archive.objects.port import Unreadable
 from archive.retention import schedule
 from archive.retention.access import Access, access_of
@@ -80,22 +78,18 @@ def revise_dates(stores: Stores, record_id: str) -> bool:
         written = write_version(stores, seen, record, before, until, message="Recompute")
         with stores.database.write() as session:
             row = still_in_force(session, seen)
-            entry = stores.ledger.append(
+            claim_revision(
+                stores,
                 session,
-                type=EntryType.RECORD_RECOMPUTED,
-                tenant=row.tenant_id,
-                subject=f"record:{record_id}",
+                row,
+                written,
+                record,
+                until,
+                entry_type=EntryType.RECORD_RECOMPUTED,
                 agent=AGENT,
-                facts={
-                    "revision": record["revision"],
-                    "fields": sorted(changes),
-                    "record": written.version.contents[RECORD_JSON].sha256,
-                    "inventory": written.version.inventory_sha512,
-                    "retain_until": until.isoformat(),
-                },
+                facts={"fields": sorted(changes)},
+                changes=changes,
             )
-            claim_version(session, row, written, record, entry.n)
-            note_revision(session, record, entry, AGENT, changes)
         return True
 
 

@@ -18,6 +18,7 @@ from archive.disposition.holds import settling
 from archive.disposition.holds.settling import follow_version, hold_version
 from archive.holdings.stores import Stores, events_of, metadata_of
 from archive.journal.sequencer import Entry
+from archive.journal.types import EntryType
 from archive.model.records import ToolRun
 from archive.objects import fixity, ocfl
 from archive.objects import ocfl_versions as versions
@@ -74,7 +75,8 @@ def write_version(
 ) -> Written:
     """Write the next version of a kept record and read it back: new files, then metadata.
 
-    In the record's turn, outside any transaction; ``claim`` then makes it the revision in force.
+    In the record's turn, outside any transaction; ``claim_revision`` then makes it the revision in
+    force.
 
     Args:
         tools: Stages that ran since the version before; the statements about other stages are
@@ -133,28 +135,54 @@ def still_in_force(session: Session, seen: RecordRow) -> RecordRow:
     return row
 
 
-def claim_version(
+def claim_revision(
+    stores: Stores,
     session: Session,
     row: RecordRow,
     written: Written,
     record: Mapping[str, Any],
-    entry: int,
+    until: date,
+    *,
+    entry_type: EntryType,
+    agent: str,
+    facts: Mapping[str, Any],
+    changes: Mapping[str, Any],
     pin: Callable[[], None] = lambda: None,
 ) -> None:
-    """Make a version that was written the revision in force, under its journal entry.
+    """Make a version that was written the revision in force, with its journal entry and history.
 
     Args:
+        record: Its ``record.json``.
+        until: Its lock.
+        facts: What the entry states besides revision, digests and lock.
+        changes: What the history shows.
         pin: Pins its representations to new objects.
     """
-    for version in written.left:
-        catalogue.enter_files(session, row.id, version, exclude=set())
-    catalogue.revise(session, row, record, written.version, entry)
+    version = written.version
+    entry = stores.ledger.append(
+        session,
+        type=entry_type,
+        tenant=row.tenant_id,
+        subject=f"record:{row.id}",
+        agent=agent,
+        facts={
+            "revision": record["revision"],
+            "record": version.contents[RECORD_JSON].sha256,
+            "inventory": version.inventory_sha512,
+            "retain_until": until.isoformat(),
+            **facts,
+        },
+    )
+    for left in written.left:
+        catalogue.enter_files(session, row.id, left, exclude=set())
+    catalogue.revise(session, row, record, version, entry.n)
     pin()
     for pinned in catalogue.rows(session, row.id):
         lock = written.locks.get((pinned.key, pinned.version))
         if lock is not None and (pinned.locked_until is None or pinned.locked_until < lock):
             pinned.locked_until = lock
     follow_version(session, row.id)
+    _note_revision(session, record, entry, agent, changes)
 
 
 def lock_for(stores: Stores, session: Session, record_id: str, decision: RetentionDecision) -> date:
@@ -163,7 +191,7 @@ def lock_for(stores: Stores, session: Session, record_id: str, decision: Retenti
     return max([retain_until(decision.retention, stores.today, stores.horizon), *locks])
 
 
-def note_revision(
+def _note_revision(
     session: Session, record: Mapping[str, Any], entry: Entry, agent: str, changes: Mapping[str, Any]
 ) -> None:
     """Write a revision's row in the record's history: its changes and its entry."""

@@ -99,12 +99,6 @@ def content_path(version: int, logical: str) -> str:
     return f"v{version}/content/{logical}"
 
 
-def is_in_version(path: str, number: int) -> bool:
-    """Whether a path is that of a file which we write into this version's folder."""
-    found = object_path(path)
-    return found is not None and found.version == number
-
-
 def is_content_of(path: str, logical: str) -> bool:
     """Whether a path is that of a file with this name, in any version."""
     found = object_path(path)
