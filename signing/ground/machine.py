@@ -119,7 +119,11 @@ def fault_of(error: BaseException) -> Fault | None:
 
 
 def machine_fault(error: BaseException) -> MachineFault | None:
-    """Translate an error that shows or follows a fault of the machine; None for others."""
+    """Translate an error that shows a fault of the machine or was raised ``from`` one; else None.
+
+    What merely happened while a fault was being dealt with (``__context__``) is a bug of ours: it
+    has to be told, it would not end with the fault.
+    """
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MachineFault):
@@ -127,7 +131,7 @@ def machine_fault(error: BaseException) -> MachineFault | None:
         fault = fault_of(seen)
         if fault is not None:
             return MachineFault(fault)
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+        seen = seen.__cause__
     return None
 
 

@@ -221,3 +221,44 @@ def test_what_follows_from_a_fault_shows_it() -> None:
     assert found.fault is Fault.NO_ROOM
     assert machine_fault(ValueError("a bug")) is None
     assert fault_of(FileNotFoundError(errno.ENOENT, "gone")) is None
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_bug_of_ours_beside_a_fault_is_told_as_a_bug(name: str) -> None:
+    error, _ = FAULTS[name]
+    with pytest.raises(KeyError) as beside:
+        try:
+            raise error
+        except (OSError, MemoryError):
+            {}["no such name"]
+    assert beside.value.__context__ is error
+    assert machine_fault(beside.value) is None
+    with pytest.raises(ValueError, match="apart") as apart:
+        try:
+            raise error
+        except (OSError, MemoryError):
+            raise ValueError("apart") from None
+    assert machine_fault(apart.value) is None
+
+
+def test_a_fault_is_found_under_errors_that_each_name_their_cause() -> None:
+    error, fault = FAULTS["descriptors"]
+    outer, inner = RuntimeError("outer"), ValueError("inner")
+    inner.__cause__, outer.__cause__ = error, inner
+    found = machine_fault(outer)
+    assert found is not None
+    assert found.fault is fault
+
+
+def test_a_stage_with_a_bug_beside_a_fault_fails_and_does_not_wait(works: Works) -> None:
+    def writes(given: StageInput) -> StageResult:
+        try:
+            raise OSError(errno.EAGAIN, "no process")
+        except OSError:
+            return StageResult({}["no such name"])
+
+    runner = works.runner(list((ordinary() | {"validate": made("validate", writes)}).values()))
+    deposit_id = works.bench.receive(b"received").deposit.id
+    assert runner.advance(deposit_id)
+    assert row(works, deposit_id).state == "kept"
+    assert "StageFailed" in works.journal()
