@@ -15,7 +15,7 @@ from api.web.typed_date import DatePart, date_parts, written_date
 from archive.catalogue.description import UNCHANGED
 from archive.database.tables import DocumentTypeRow, RecordRow
 from archive.model.description_fields import CodeList, DescriptionField, FieldKind, Spot, fields_on
-from archive.retention.access import access_rules
+from archive.retention.access import access_codes, access_rules
 from signing.ground.errors import Refused
 
 _IDS: Final = {"title": "titre", "document_type": "type", "producer": "service", "classification": "cote"}
@@ -209,7 +209,7 @@ Codes = Mapping[CodeList, Mapping[str, Markup]]
 
 
 def _codes(types: tuple[DocumentTypeRow, ...], inherited: str) -> Codes:
-    rules = {code: _("{code} – {words}", code=code, words=said(words)) for code, words in access_rules().items()}
+    rules = _access_choices(kind.access_rule for kind in types)
     none = {codes: _(name) for codes, name in _UNCHOSEN.items()}
     if inherited:
         none[CodeList.ACCESS_RULES] += Markup(" (") + rules.get(inherited, Markup.escape(inherited)) + Markup(")")
@@ -221,6 +221,13 @@ def _codes(types: tuple[DocumentTypeRow, ...], inherited: str) -> Codes:
         CodeList.ACCESS_RULES: {"": none[CodeList.ACCESS_RULES], **rules},
         CodeList.LANGUAGES: {"": none[CodeList.LANGUAGES]},
     }
+
+
+def _access_choices(of_types: Iterable[str | None]) -> dict[str, Markup]:
+    """Return the national list, and after it each rule of several codes that a type has."""
+    alone = {code: _("{code} – {words}", code=code, words=said(words)) for code, words in access_rules().items()}
+    several = sorted({rule for rule in of_types if rule and len(access_codes(rule)) > 1})
+    return alone | {rule: Markup(" + ").join(alone.get(code, code) for code in access_codes(rule)) for rule in several}
 
 
 def _box(

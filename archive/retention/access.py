@@ -1,12 +1,14 @@
 """Access delays: from when the public may read, by the national list of access rules.
 
-Code du patrimoine, art. L213-2. Pure.
+Code du patrimoine, art. L213-2. A record has one code or several, and then the latest day wins.
+Loi 2021-998 counts four kinds of defence records from the end of a use and not from a date: no
+code of the list says that, and none of its delays is applied here. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -16,10 +18,17 @@ from archive.retention.sentences import HARD, NARROW, in_words
 
 @dataclass(frozen=True)
 class Access:
-    """Access to one record: the day from which the public may read, and its explanation."""
+    """Access to one record: the day from which the public may read, and its explanation.
+
+    Attributes:
+        communicable_on: None = never, or not before a missing fact is known.
+        explanation: French sentences.
+        decided_by: The code that decides, where several apply; the only one otherwise.
+    """
 
     communicable_on: date | None
     explanation: str
+    decided_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,32 +118,87 @@ def access_rules() -> dict[str, str]:
     return {code: _DELAYS[code].words or _DELAYS[code].why for code in sorted(_DELAYS)}
 
 
+def access_codes(rule: str | None) -> tuple[str, ...]:
+    """Return the codes of an access rule, each once, in the order given."""
+    return tuple(dict.fromkeys((rule or "").split()))
+
+
 def access_of(
-    code: str | None,
+    rule: str | None,
     *,
     document_date: date | None,
     closed_on: date | None,
     death: date | None = None,
     birth: date | None = None,
+    newest_in_file: date | None = None,
 ) -> Access:
     """Return from when the public may read, by the national list of access rules (L213-2).
 
     The count starts from the most recent date known: a file opens when its last document may. The
     last day of the delay is still closed: the public reads from the day after.
+
+    Args:
+        rule: Codes, separated by blanks; each must be over.
+        document_date: Of the document.
+        closed_on: End of the business case.
+        death: Of the person whom the document is about; the latest where there are several.
+        birth: Of the same person; the latest where there are several.
+        newest_in_file: Date of the most recent document of the file.
     """
-    if not code:
+    codes = access_codes(rule)
+    if not codes:
         return Access(None, "Aucune règle d’accès n’est indiquée\u202f: à compléter avant toute communication.")
+    days = [day for day in (document_date, closed_on, newest_in_file) if day is not None]
+    starts = {_DOCUMENT: max(days, default=None), _DEATH: death, _BIRTH: birth}
+    found = [_by_one(code, document_date, starts) for code in codes]
+    if len(found) == 1:
+        return found[0]
+    latest = max(found, key=_lateness)
+    others = "\u202f; ".join(_briefly(one) for one in found if one is not latest)
+    many = f"{len(found)}{HARD}règles d’accès s’appliquent, la plus longue l’emporte."
+    return replace(latest, explanation=f"{latest.explanation} {many} Les autres{NARROW}: {others}.")
+
+
+def _lateness(access: Access) -> tuple[int, date]:
+    """Return what orders access from soonest to latest: without a delay, dated, unknown, never."""
+    if access.communicable_on is not None:
+        return 1, access.communicable_on
+    delay = _DELAYS.get(access.decided_by or "")
+    if delay is None:
+        return 4, date.max  # a code that nobody can read may hide any delay
+    if delay.years is None:
+        return 3, date.max
+    return (0, date.min) if delay.years == 0 else (2, date.max)
+
+
+def _briefly(access: Access) -> str:
+    """Write « règle AR048, à partir du … » for a rule that does not decide."""
+    opens = access.communicable_on
+    delay = _DELAYS.get(access.decided_by or "")
+    if delay is None:
+        when = "pas dans la liste nationale"
+    elif delay.years is None:
+        when = "jamais"
+    elif delay.years == 0:
+        when = "sans délai"
+    else:
+        when = f"à partir du {in_words(opens)}" if opens is not None else "date inconnue"
+    return f"règle{HARD}{access.decided_by}, {when}"
+
+
+def _by_one(code: str, document_date: date | None, starts: Mapping[str, date | None]) -> Access:
+    """Return access by one code."""
     delay = _DELAYS.get(code)
     if delay is None:
         quoted = f"«{NARROW}{code}{NARROW}»"
-        return Access(None, f"La règle d’accès {quoted} n’est pas dans la liste nationale{NARROW}: à corriger.")
+        text = f"La règle d’accès {quoted} n’est pas dans la liste nationale{NARROW}: à corriger."
+        return Access(None, text, code)
     law = f"(règle{HARD}{code}, code du patrimoine, art.{HARD}L213-2)"
     if delay.years is None:
-        return Access(None, f"Jamais communicable au public{NARROW}: {delay.why} {law}.")
+        return Access(None, f"Jamais communicable au public{NARROW}: {delay.why} {law}.", code)
     if delay.years == 0:
-        return Access(document_date, f"Communicable sans délai à toute personne qui le demande {law}.")
-    latest = max((day for day in (document_date, closed_on) if day is not None), default=None)
-    return _delayed(delay, law, {_DOCUMENT: latest, _DEATH: death, _BIRTH: birth})
+        return Access(document_date, f"Communicable sans délai à toute personne qui le demande {law}.", code)
+    return replace(_delayed(delay, law, starts), decided_by=code)
 
 
 def _delayed(delay: _Delay, law: str, starts: Mapping[str, date | None]) -> Access:

@@ -145,6 +145,21 @@ def test_an_access_rule_is_chosen_in_words_and_that_of_the_type_unless_chosen(
     assert row_of(bare_system, page).access_rule == "AR038"
 
 
+def test_a_rule_of_several_codes_is_offered_once_a_type_has_it(page: DescribedPage, bare_system: System) -> None:
+    with bare_system.database.write() as session:
+        session.get_one(DocumentTypeRow, ("a", "conge_maladie")).access_rule = "AR048 AR043"
+    page.send(revision="1", document_type="conge_maladie", access_rule="")
+    row = row_of(bare_system, page)
+    assert row.access_rule == "AR048 AR043"
+    assert "2 règles d’accès s’appliquent" in row.access_explanation.replace("\xa0", " ")
+    text = unescape(page.text()).replace("\u202f", " ").replace("\xa0", " ")
+    (options,) = re.findall(r'<select id="access_rule".*?</select>', text, re.DOTALL)
+    assert re.findall('<option value="([^"]*)"', options) == ["", *access_rules(), "AR048 AR043"]
+    assert "AR048 – 50 ans : vie privée, sûreté ou secret + AR043 – 25 ans après le décès" in options
+    page.send(revision="2", document_type="contrat", access_rule="AR048 AR043")
+    assert row_of(bare_system, page).access_rule == "AR048 AR043"
+
+
 def test_a_refused_form_keeps_what_was_typed_and_names_the_box(page: DescribedPage, bare_system: System) -> None:
     sent = page.send(
         revision="1", title="Tapé <b>", external_reference="MAR-1", **dates(closed_on="2024-02-30"), producer="Eau"
