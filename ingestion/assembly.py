@@ -17,6 +17,7 @@ from archive.model.days import DEFAULT_ZONE
 from archive.model.settings import LocalStore, S3Store, StoreSettings
 from archive.objects.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.objects.challenges import ProbedStore
+from ingestion.archivist_parts import ArchivistParts
 from ingestion.deposits.outbox import LocalNotifier, Notifier
 from ingestion.reception.intake import Intake
 from ingestion.settings import Settings
@@ -25,10 +26,7 @@ from signing.ground.clock import Clock, utc_now
 from signing.port import Signer, Timestamper
 
 if TYPE_CHECKING:
-    from archive.catalogue.tenant_register import Register
     from archive.database.time_sense import TimeSense
-    from archive.disposition.holds.decisions import Holds
-    from archive.disposition.locks import Locks
     from archive.evidence.bundle import Evidence
     from archive.holdings.stores import Stores
     from archive.journal.publisher import Publisher
@@ -51,7 +49,7 @@ ORGANISATION: Final = "Chartrier"
 """Name on the certificates that we make; a real seal carries the administration's name."""
 
 
-class System:
+class System(ArchivistParts):
     """System: every part of the product, made on first use and kept.
 
     Args:
@@ -62,8 +60,7 @@ class System:
     def __init__(
         self, settings: Settings, *, pooled: bool = True, clock: Clock = utc_now, sees: str = EVERYTHING
     ) -> None:
-        self.settings = settings
-        self.clock = clock
+        super().__init__(settings, clock)
         self._pooled = pooled
         self._sees = sees
 
@@ -122,28 +119,6 @@ class System:
         has_key = (self.settings.signing.keys / "log.key").exists()  # there is none before the first start
         vkey = self.log_key.vkey if has_key else None
         return Stores(self.database, self.ledger, self.store, self.clock, horizon, vkey, self.time_sense.certain_now)
-
-    @cached_property
-    def register(self) -> Register:
-        """Register of tenants in the store."""
-        from archive.catalogue.tenant_register import Register
-
-        return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
-
-    @cached_property
-    def holds(self) -> Holds:
-        """Holds: places and releases them."""
-        from archive.disposition.holds.decisions import Holds
-
-        horizon, certain = self.settings.archive.lock_horizon_days, self.time_sense.certain_now
-        return Holds(self.database, self.ledger, self.store, self.clock, horizon, certain)
-
-    @cached_property
-    def locks(self) -> Locks:
-        """Locks: extends those of the store."""
-        from archive.disposition.locks import Locks
-
-        return Locks(self.database, self.store, self.time_sense.certain_now, self.settings.archive.lock_horizon_days)
 
     # -- proof
 

@@ -11,7 +11,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from archive.model.description_fields import SEARCHED, Searched
+from archive.model.description_fields import SEARCHED
+from archive.model.field_rules import Searched
 
 TEXTS = (*(field.indexed_as for field in SEARCHED if field.searched is Searched.TEXT), "filename")
 """Fields searched by their words besides the pages, likeliest first."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
-from archive.model.description_fields import SEARCHED, DescriptionField, Searched
+from archive.model.description_fields import SEARCHED
+from archive.model.field_rules import DescriptionField, Searched
 from search.analysis import nfc
 from search.port import Entry
 

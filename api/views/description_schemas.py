@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.views.examples import DESCRIPTION, schema_of
 from api.views.schemas import Body
-from archive.model.description_fields import DESCRIPTION_FIELDS, DescriptionField
+from archive.model.description_fields import DESCRIPTION_FIELDS
+from archive.model.field_rules import DescriptionField
 
 
 class _Change(Body):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from archive.model.description_fields import BY_NAME, DESCRIPTION_FIELDS, DescriptionField, FieldKind
+from archive.model.description_fields import BY_NAME, DESCRIPTION_FIELDS
+from archive.model.field_rules import DescriptionField, FieldKind
 
 _ID = "0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"
 _TEXT: dict[str, Any] = {"type": "string"}

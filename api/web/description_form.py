@@ -14,7 +14,8 @@ from api.web.faults import Fault, in_words
 from api.web.typed_date import DatePart, date_parts, written_date
 from archive.catalogue.description import UNCHANGED
 from archive.database.tables import DocumentTypeRow, RecordRow
-from archive.model.description_fields import CodeList, DescriptionField, FieldKind, Spot, fields_on
+from archive.model.description_fields import fields_on
+from archive.model.field_rules import CodeList, DescriptionField, FieldKind, Spot
 from archive.retention.access import access_codes, access_rules
 from signing.ground.errors import Refused
 
@@ -43,7 +44,7 @@ class Control(StrEnum):
 def control_of(kind: FieldKind) -> Control:
     """Return the control for a kind of field."""
     match kind:
-        case FieldKind.TEXT | FieldKind.REFERENCE:
+        case FieldKind.TEXT | FieldKind.REFERENCE | FieldKind.YEAR:
             return Control.LINE
         case FieldKind.PROSE:
             return Control.LINES

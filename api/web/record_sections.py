@@ -21,7 +21,8 @@ from api.web.progress import Badge
 from api.web.verdicts import Finding, check_badge, findings, fixity_badge
 from archive.database.tables import RecordRow, RepresentationRow, VerificationRow
 from archive.journal.types import EntryType
-from archive.model.description_fields import Spot, fields_on
+from archive.model.description_fields import fields_on
+from archive.model.field_rules import Spot
 from signing.ground.clock import parse_stamp
 
 if TYPE_CHECKING:

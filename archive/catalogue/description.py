@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from archive.model.description_fields import BY_NAME, KNOWN, ChangedBy, Description, bad_field
+from archive.model.description_fields import BY_NAME, KNOWN, Description
+from archive.model.field_rules import ChangedBy, bad_field
 from archive.model.states import RecordState
 from signing.ground.errors import Refused
 

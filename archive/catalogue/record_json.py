@@ -14,6 +14,7 @@ from archive.model.description_fields import DESCRIPTION_FIELDS, Description, va
 from archive.model.records import ArchivalPackage, Kind, PackageFile, ToolRun
 from archive.model.states import RecordState
 from archive.objects import ocfl
+from archive.retention.dates import day_after
 from archive.retention.decisions import RetentionDecision
 from signing.ground.clock import iso, parse_stamp, stamp
 
@@ -180,6 +181,9 @@ def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
         "rule_version": retention["rule_version"],
         "starts_on": _day(retention["starts_on"]),
         "ends_on": _day(retention["ends_on"]),
+        "due_on": _due(_day(retention["ends_on"])),
+        "basis": retention.get("basis"),
+        "retention_parts": retention.get("parts"),
         "final_action": retention["final_action"],
         "retention_explanation": retention["explanation"],
         "communicable_on": _day(access["communicable_on"]),
@@ -205,6 +209,10 @@ def representation_values(record: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for given in record["representations"]
     ]
+
+
+def _due(end: date | None) -> date | None:
+    return day_after(end) if end is not None else None
 
 
 def _day(text: str | None) -> date | None:

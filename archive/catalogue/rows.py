@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from archive.catalogue import filing_plan
 from archive.catalogue import record_json as metadata
 from archive.database.tables import (
     CheckpointRow,
@@ -136,6 +137,7 @@ def enter(session: Session, record: Mapping[str, Any], version: Version, entry: 
     )
     session.add(row)
     session.flush()
+    filing_plan.place(session, row)
     names: dict[str, dict[str, Any]] = {
         version.key(values.pop("name")): values for values in metadata.representation_values(record)
     }
@@ -181,6 +183,8 @@ def revise(session: Session, row: RecordRow, record: Mapping[str, Any], version:
     row.inventory_sha512 = version.inventory_sha512
     row.record_json_sha256 = version.contents[RECORD_JSON].sha256
     row.last_entry = entry
+    session.flush()
+    filing_plan.place(session, row)
     enter_files(session, row.id, version, exclude=set())
 
 

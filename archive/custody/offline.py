@@ -34,7 +34,7 @@ from archive.journal.types import rebuilding
 from archive.objects import layout, ocfl
 from archive.objects.begun import follows
 from archive.objects.fixity import Fixity
-from archive.objects.layout import HoldKey, RegisterKey, StampedKey
+from archive.objects.layout import StampedKey
 from signing.ground.canonical import parse_canonical
 from signing.ground.clock import parse_stamp
 from signing.note import verify_note
@@ -48,6 +48,7 @@ _HOUR: Final = timedelta(hours=1)
 _DUE: Final = timedelta(hours=24)
 _PATIENCE: Final = timedelta(hours=2)
 _REGISTERED: Final = frozenset(rebuilding(RebuildEffect.REGISTER))
+_STATED: Final = frozenset(rebuilding(RebuildEffect.STATE))
 _RELEASES: Final = frozenset(rebuilding(RebuildEffect.RELEASE))
 _CHAIN_DOUBTS: Final = frozenset(
     {"untrusted_chain", "not_anchored", "expired", "not_yet_valid", "key_usage", "weak_algorithm", "ok"}
@@ -105,6 +106,9 @@ class Log:
             self.moments.append((n, at))
         if entry["type"] in _REGISTERED:
             self.claims[facts["sha-256"]] = Claim(entry["tenant"], f"{facts['number']:06d}", at)
+        elif entry["type"] in _STATED:
+            _, _, what = entry["subject"].partition(":")
+            self.claims[facts["statement"]] = Claim(entry["tenant"], f"{what}:{facts['number']}", at)
         elif "statement" in facts:
             what = RELEASED if entry["type"] in _RELEASES else PLACED
             self.claims[facts["statement"]] = Claim(entry["tenant"], f"{facts['hold']}/{what}", at)
@@ -273,7 +277,7 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
         other = [
             one
             for one, claim in missing.items()
-            if claim.what == _what(key) and (claim.tenant == owner if owner else claim.tenant not in free)
+            if claim.what == key.announced and (claim.tenant == owner if owner else claim.tenant not in free)
         ]
         for one in other:
             del missing[one]
@@ -295,10 +299,6 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
 def _owner(name: str) -> str:
     key = layout.register_key(name)
     return key.tenant if key is not None else ""
-
-
-def _what(key: RegisterKey | HoldKey) -> str:
-    return f"{key.number:06d}" if isinstance(key, RegisterKey) else f"{key.hold}/{key.what}"
 
 
 def _present(root: Path, *keys: str) -> Path | None:

@@ -66,6 +66,10 @@ DECLARED: Final[dict[str, Rows]] = {
     "verifications": _with("records", "record_id", *_GROW),
     "document_types": _of("tenant_id", *_FULL),
     "retention_rules": _of("tenant_id", *_GROW, "UPDATE (validated_at)"),
+    "statements": _of("tenant_id", *_GROW, "UPDATE (settled_at)"),  # said once: the next statement corrects it
+    "plan_nodes": _of("tenant_id", *_CHANGE),  # a removed node keeps its row, so that its code is never used again
+    "record_nodes": _with("records", "record_id", *_FULL),
+    "retention_events": _of("tenant_id", *_CHANGE),
     "journal_entries": _of("tenant_id", *_GROW),
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
     "copies": _with("records", "record_id", *_FULL),  # copies of the journal and of staging belong to no tenant

@@ -15,17 +15,21 @@ from archive.model.vocabularies import require_complete
 
 
 class Subject(StrEnum):
-    """The subject of an entry: ``deposit:<id>``, ``record:<id>``, ``register`` or ``log``."""
+    """The subject of an entry: ``deposit:<id>``, ``record:<id>``, ``statement:<kind>:<id>`` ….
+
+    ``register`` and ``log`` are alone of their kind.
+    """
 
     DEPOSIT = "deposit"
     RECORD = "record"
     REGISTER = "register"
+    STATEMENT = "statement"
     LOG = "log"
 
     def fits(self, subject: str) -> bool:
         """Whether the subject of an entry is of this kind."""
         kind, colon, identity = subject.partition(":")
-        named = self in {Subject.DEPOSIT, Subject.RECORD}
+        named = self in {Subject.DEPOSIT, Subject.RECORD, Subject.STATEMENT}
         return kind == self and bool(colon) == named and bool(identity) == named
 
 
@@ -98,6 +102,7 @@ class RebuildEffect(Enum):
     HOLD = "a hold"
     RELEASE = "the end of a hold"
     REGISTER = "a tenant's name, types and rules"
+    STATE = "an object of the archivist, as the statement gives it"
     RECEIVE = "a deposit"
     QUARANTINE = "a deposit's quarantine"
     RETRY = "the end of a quarantine"
@@ -115,7 +120,7 @@ class RebuildEffect(Enum):
                 return False
             case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
                 return False
-            case RebuildEffect.NONE:
+            case RebuildEffect.STATE | RebuildEffect.NONE:
                 return False
             case _:
                 assert_never(self)

@@ -233,6 +233,27 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.REGISTER),
         Sentence("Nom, types ou règles du service modifiés au registre."),
     )
+    PLAN_NODE_STATED = (
+        "PlanNodeStated",
+        Subject.STATEMENT,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        Sentence("Plan de classement : une classe ou un dossier a changé."),
+    )
+    RETENTION_EVENT_STATED = (
+        "RetentionEventStated",
+        Subject.STATEMENT,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        Sentence("Événement de conservation déclaré, corrigé ou retiré."),
+    )
+    STATEMENT_RECOVERED = (
+        "StatementRecovered",
+        Subject.STATEMENT,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        Sentence("Décision réinscrite après la perte de la base, d’après ce que le magasin en gardait."),
+    )
     STORE_MOVED = (
         "StoreMoved",
         Subject.LOG,

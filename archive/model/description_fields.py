@@ -9,15 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from enum import StrEnum
+from datetime import date
 from typing import Any, Final
 
-from archive.model.days import FIRST_DAY, LAST_DAY, iso_day, written_as_day
-from signing.ground.errors import Refused
-
-Value = str | date | None
-"""Value of a field once it is kept."""
+from archive.model.field_rules import CodeList, DescriptionField, FieldKind, Searched, Spot
 
 
 @dataclass(frozen=True)
@@ -34,206 +29,9 @@ class Description:
     external_reference: str | None = None
     language: str | None = None
     access_rule: str | None = None
-
-
-class FieldKind(StrEnum):
-    """Kind of value in a field, hence the control of its form."""
-
-    TEXT = "text"
-    """A few words on one line."""
-    PROSE = "prose"
-    """Sentences on several lines."""
-    REFERENCE = "reference"
-    """A reference given by another system or by the filing plan."""
-    CODE = "code"
-    """One code of a list; a code that the list lacks is kept as given."""
-    DATE = "date"
-    """A day, ``YYYY-MM-DD``."""
-
-
-class CodeList(StrEnum):
-    """Lists from which codes come."""
-
-    DOCUMENT_TYPES = "document_types"
-    """The tenant's own list."""
-    ACCESS_RULES = "access_rules"
-    """The national list (code du patrimoine, art. L213-2)."""
-    LANGUAGES = "languages"
-    """ISO 639-2."""
-
-
-class Spot(StrEnum):
-    """Places of the web pages where a field appears."""
-
-    DEPOSIT_FORM = "deposit_form"
-    RECORD_FORM = "record_form"
-    RECORD_FACTS = "record_facts"
-    """A line of its own among the facts of the record page."""
-
-
-class Searched(StrEnum):
-    """Ways in which the index searches a field."""
-
-    NO = "no"
-    TEXT = "text"
-    """By the words of the field."""
-    FACET = "facet"
-    """Counted, and filtered by its exact value."""
-    DATE_RANGE = "date_range"
-
-
-class ChangedBy(StrEnum):
-    """Right to change a field of a kept record: nobody, or any holder of the right to describe."""
-
-    NOBODY = "nobody"
-    """Given at deposit, never changed."""
-    DESCRIBER = "describer"
-    """Any holder of the right ``record:describe``."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DescriptionField:
-    """One field of a description, with all its rules.
-
-    Attributes:
-        limit: Most characters, counted without the blanks around the text.
-        label: French name of the box, a message id.
-        short: French name on a line of facts or over a filter; the label where it is empty.
-        hint: French sentence under the label, a message id.
-        meaning: French description for users of the API or the command line.
-        example: An example of a value, for the same users.
-        codes: The list from which a code comes.
-        spots: Places where it appears.
-        searched: How the index searches it.
-        index_name: Its name in the index, where it differs.
-        changed_by: Those who may change it once the record is kept.
-        required: Whether every record has a value.
-        in_record: Whether the JSON of a record has it under its own name.
-    """
-
-    name: str
-    kind: FieldKind
-    limit: int
-    label: str
-    meaning: str
-    short: str = ""
-    hint: str = ""
-    example: str = ""
-    codes: CodeList | None = None
-    spots: frozenset[Spot] = frozenset()
-    searched: Searched = Searched.NO
-    index_name: str = ""
-    changed_by: ChangedBy = ChangedBy.DESCRIBER
-    required: bool = False
-    in_record: bool = True
-
-    @property
-    def heading(self) -> str:
-        """The field's name on a line of facts or over a filter."""
-        return self.short or self.label
-
-    @property
-    def indexed_as(self) -> str:
-        """The field's name in the index."""
-        return self.index_name or self.name
-
-    def read(self, given: object, *, kept: str) -> Value:
-        """Check a given value and return the value to keep; None when it is empty.
-
-        Args:
-            given: Text, a date, or None.
-            kept: French sentence of the refusal about the state of the record or deposit.
-
-        Raises:
-            Refused: ``bad_field``, with the field as its pointer.
-        """
-        if given is None:
-            return None
-        if self.kind is FieldKind.DATE and isinstance(given, date) and not isinstance(given, datetime):
-            given = given.isoformat()
-        if not isinstance(given, str) or not is_text(given):
-            raise bad_field(self.name, "Le champ « {name} » n’est pas du texte lisible.", "Envoyez-le en UTF-8.", kept)
-        if self.kind is not FieldKind.DATE and len(given.strip()) > self.limit:
-            raise bad_field(
-                self.name, "Le champ « {name} » est trop long.", "Au plus {limit} caractères.", kept, limit=self.limit
-            )
-        if self.kind is FieldKind.DATE:
-            return self._day(given.strip(), kept)
-        return self.parsed(given)
-
-    def _day(self, text: str, kept: str) -> date | None:
-        """Read a day that a person or a program gives.
-
-        Raises:
-            Refused: ``bad_field``.
-        """
-        try:
-            day = iso_day(text) if text else None
-        except ValueError as error:
-            if written_as_day(text):
-                raise bad_field(
-                    self.name,
-                    "Le champ « {name} » porte un jour qui n’existe pas : {day}.",
-                    "Corrigez le jour, le mois ou l’année.",
-                    kept,
-                    day=text,
-                ) from error
-            raise bad_field(
-                self.name,
-                "Le champ « {name} » n’est pas une date.",
-                "Écrivez l’année, le mois et le jour en entier, ainsi : 2026-03-12.",
-                kept,
-            ) from error
-        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-            raise bad_field(
-                self.name,
-                "L’année du champ « {name} » n’est pas entre 1000 et 9000.",
-                "Écrivez l’année en entier, par exemple 2024.",
-                kept,
-            )
-        return day
-
-    def empty(self, *, kept: str) -> Refused:
-        """Return the refusal of a required field left empty."""
-        return bad_field(self.name, "Le champ « {name} » ne peut pas être vide.", "Écrivez quelques mots.", kept)
-
-    def parsed(self, text: str | None) -> Value:
-        """Convert text that was checked before, now or under an earlier limit, to the kept value.
-
-        Raises:
-            ValueError: The field holds a date and the text is none.
-        """
-        return self.from_json(text.strip() if text else None)
-
-    def from_json(self, text: str | None) -> Value:
-        """Read a value that ``as_json`` wrote, without checks of its limits.
-
-        Raises:
-            ValueError: The field holds a date and the text is none.
-        """
-        return date.fromisoformat(text) if text and self.kind is FieldKind.DATE else text or None
-
-    def as_json(self, value: Value) -> str | None:
-        """Write a kept value as JSON."""
-        return value.isoformat() if isinstance(value, date) else value
-
-    def unchanged(self, value: Value, given: object) -> bool:
-        """Whether the given value equals the kept one, which is then not checked again."""
-        return (given is None or isinstance(given, str | date)) and str(given or "").strip() == str(value or "")
-
-    def cut(self, text: str) -> str:
-        """Shorten text that nobody wrote for this field to the field's limit."""
-        return text if len(text) <= self.limit else text[: self.limit - 1].rstrip() + "…"
-
-
-def is_text(given: str) -> bool:
-    """Whether a text has no NUL and no half of a character, so that any store can write it."""
-    return "\0" not in given and not any("\ud800" <= sign <= "\udfff" for sign in given)
-
-
-def bad_field(name: str, detail: str, action: str, kept: str, **values: object) -> Refused:
-    """Return the refusal of one field, with its name."""
-    return Refused("bad_field", detail, kept=kept, action=action, pointer=f"/{name}", name=name, **values)
+    file: str | None = None
+    fiscal_year: str | None = None
+    retention_rule: str | None = None
 
 
 _FORMS: Final = frozenset({Spot.DEPOSIT_FORM, Spot.RECORD_FORM})
@@ -342,7 +140,7 @@ DESCRIPTION_FIELDS: Final = (
     DescriptionField(
         name="access_rule",
         kind=FieldKind.CODE,
-        limit=20,
+        limit=100,
         label="Règle d’accès",
         hint="Dit à partir de quand le public peut lire ce document. Dans le doute, laissez celle du type.",
         meaning="Codes de la liste nationale, séparés par des blancs ; à défaut, ceux du type de document.",
@@ -350,6 +148,38 @@ DESCRIPTION_FIELDS: Final = (
         codes=CodeList.ACCESS_RULES,
         spots=frozenset({Spot.RECORD_FORM}),
         in_record=False,
+    ),
+    DescriptionField(
+        name="file",
+        kind=FieldKind.REFERENCE,
+        limit=500,
+        label="Dossier",
+        hint="Le numéro du dossier dans le plan de classement. Plusieurs dossiers : séparez-les par « ; ».",
+        meaning="Code du dossier ; plusieurs dossiers sont séparés par « ; ».",
+        example="MAR-2021-07",
+        spots=_RECORD,
+    ),
+    DescriptionField(
+        name="fiscal_year",
+        kind=FieldKind.YEAR,
+        limit=4,
+        label="Exercice budgétaire",
+        short="Exercice",
+        hint="L’année du budget, quand ce n’est pas celle du document.",
+        meaning="Année de l’exercice budgétaire, AAAA ; elle passe avant les dates.",
+        example="2025",
+        spots=_RECORD,
+    ),
+    DescriptionField(
+        name="retention_rule",
+        kind=FieldKind.REFERENCE,
+        limit=200,
+        label="Règle de conservation propre à ce document",
+        short="Règle propre",
+        hint="Laissez vide : le dossier, la classe ou le type donnent la règle. « + » devant : en plus de celle-ci.",
+        meaning="Code d’une règle déclarée pour ce document seul ; « + » devant : en plus des règles héritées.",
+        example="DEP-FIN-001",
+        spots=frozenset({Spot.RECORD_FORM}),
     ),
 )
 """All fields, in the order of ``Description``, of the forms and of the documentation."""

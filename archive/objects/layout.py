@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from archive.objects import ocfl
+from archive.objects.register_keys import REGISTER as REGISTER
+from archive.objects.register_keys import TENANT_NAME as TENANT_NAME
+from archive.objects.register_keys import HoldKey as HoldKey
+from archive.objects.register_keys import RegisterKey as RegisterKey
+from archive.objects.register_keys import StatementKey as StatementKey
+from archive.objects.register_keys import register_folder as register_folder
+from archive.objects.register_keys import register_key as register_key
 
 LAYOUT_JSON: Final = "layout.json"
 TENANTS: Final = "tenants/"
-REGISTER: Final = "register/"
 JOURNAL: Final = "journal/"
 STAGING: Final = "staging/"
 PROMISES: Final = "promised/"
@@ -28,9 +34,7 @@ EVIDENCE: Final = (LAYOUT_JSON, REGISTER, JOURNAL)
 PROBE: Final = f"{PROBES}lock"
 """A single key: each probe adds a version and deletes those whose lock has ended."""
 
-TENANT_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _PART: Final = re.compile(r"[A-Za-z0-9_=%.\-]{1,200}")
-_UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _COUNT: Final = r"[1-9][0-9]{0,17}"
 
 
@@ -349,52 +353,6 @@ def is_kept_for_ever(key: str) -> bool:
     return key.startswith(JOURNAL) and key != CHECKPOINT and ".p/" not in key
 
 
-# -- register/<tenant>/
-
-_FILE: Final = re.compile(rf"{REGISTER}({TENANT_NAME.pattern})/([0-9]{{6}})\.json")
-_HOLD: Final = re.compile(rf"{REGISTER}({TENANT_NAME.pattern})/holds/({_UUID})/(placed|released)\.json")
-
-
-@dataclass(frozen=True)
-class RegisterKey:
-    """A file of a tenant's register; padded numbers make a listing follow their order."""
-
-    tenant: str
-    number: int
-
-    @property
-    def key(self) -> str:
-        """Key of the file."""
-        return f"{register_folder(self.tenant)}{self.number:06d}.json"
-
-
-@dataclass(frozen=True)
-class HoldKey:
-    """A statement about a hold."""
-
-    tenant: str
-    hold: str
-    what: str
-
-    @property
-    def key(self) -> str:
-        """Key of the statement."""
-        return f"{register_folder(self.tenant)}holds/{self.hold}/{self.what}.json"
-
-
-def register_folder(tenant: str) -> str:
-    """Return the prefix of all keys of a tenant's register."""
-    return f"{REGISTER}{tenant}/"
-
-
-def register_key(key: str) -> RegisterKey | HoldKey | None:
-    """Parse a key below ``register/``; None for a key that we never write."""
-    if match := _FILE.fullmatch(key):
-        return RegisterKey(match[1], int(match[2]))
-    match = _HOLD.fullmatch(key)
-    return HoldKey(match[1], match[2], match[3]) if match else None
-
-
-def evidence_key(key: str) -> JournalKey | RegisterKey | HoldKey | None:
+def evidence_key(key: str) -> JournalKey | RegisterKey | HoldKey | StatementKey | None:
     """Parse a key in ``EVIDENCE``; None for a key that we never write."""
     return journal_key(key) or register_key(key)

@@ -11,7 +11,8 @@ from collections.abc import Collection
 from datetime import date
 
 from archive.model.days import Today
-from archive.model.description_fields import DESCRIPTION_FIELDS, Description, FieldKind, bad_field
+from archive.model.description_fields import DESCRIPTION_FIELDS, Description
+from archive.model.field_rules import FieldKind, bad_field
 from archive.model.records import Remark
 from archive.retention.dates import START_EVENTS, StartField
 from signing.ground.errors import Refused

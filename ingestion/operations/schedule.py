@@ -41,7 +41,9 @@ CLOCK_LOOKED_AT: Final = 60.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
 
-_LONG: Final = frozenset({"clearing", "probing", "locks", "recomputing", "holds", "proofs", "reconciling", "copying"})
+_LONG: Final = frozenset(
+    {"clearing", "probing", "locks", "recomputing", "holds", "statements", "proofs", "reconciling", "copying"}
+)
 """Jobs whose step may outlast their lease.
 
 No other job's step may: if it hangs, another beat must take the job.
@@ -70,7 +72,7 @@ class Beat:
     def __init__(self, system: System) -> None:
         self._system = system
         self._over = threading.Event()
-        self._notified = {name: threading.Event() for name in ("relay", "follower", "holds")}
+        self._notified = {name: threading.Event() for name in ("relay", "follower", "holds", "statements")}
         self._followed = False
         self._busy: dict[str, ExclusiveJob] = {}
         self._probe_after = SETTLED
@@ -93,6 +95,7 @@ class Beat:
             ("clock", CLOCK_LOOKED_AT, self._look_at_the_clock),
             ("recomputing", LOCKS_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
+            ("statements", HOLDS_LOOKED_AT, self._settle_statements),
             ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
             ("copying", CUSTODY_LOOKED_AT, self._copy),
@@ -263,6 +266,16 @@ class Beat:
             self._system.proofs.enter()
         proofs.watch()
         self._renewed_on = today
+        return False
+
+    def _settle_statements(self) -> bool:
+        """Write the statements that the store does not have yet; one that failed, every minute."""
+        if not self._system.statements.is_any_new():
+            return False
+        done = self._system.statements.settle()
+        if done.failed:
+            first = dict(list(done.failed.items())[:10])
+            log.error("statements_not_settled", count=len(done.failed), first=first)
         return False
 
     def _settle_holds(self) -> bool:

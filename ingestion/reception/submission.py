@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from archive.journal.receipts import Stated
-from archive.model.description_fields import BY_NAME, KNOWN, DescriptionField, FieldKind, bad_field, is_text
+from archive.model.description_fields import BY_NAME, KNOWN
+from archive.model.field_rules import DescriptionField, FieldKind, bad_field, is_text
 from archive.model.records import Digests
 from signing.ground.canonical import canonical
 from signing.ground.errors import Refused

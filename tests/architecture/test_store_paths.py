@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OWNERS = {
     "archive/objects/layout.py",
+    "archive/objects/register_keys.py",
     "archive/objects/ocfl.py",
     "archive/evidence/verify.py",  # handed out with every bundle: it stands alone
 }

@@ -27,7 +27,8 @@ from api.web.home_page import home_page
 from api.web.progress import Progress, progress
 from api.web.render import in_language, pages_of, system_of
 from archive.database.tables import RecordRow
-from archive.model.description_fields import DescriptionField, Spot, fields_on
+from archive.model.description_fields import fields_on
+from archive.model.field_rules import DescriptionField, Spot
 from ingestion.deposits.queries import find, incomplete, newest, set_aside
 from ingestion.deposits.states import DepositState
 from ingestion.processing.retry import retry_set_aside as again

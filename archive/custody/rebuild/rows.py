@@ -7,6 +7,7 @@ from typing import Any, Final, assert_never
 
 from sqlalchemy.orm import Session
 
+from archive.catalogue import filing_plan
 from archive.catalogue import record_json as metadata
 from archive.catalogue.description import differences
 from archive.custody.rebuild.records import LOST, Found, Pinned
@@ -37,6 +38,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     )
     session.add(row)
     session.flush()
+    filing_plan.place(session, row)
     forms = set()
     for values in metadata.representation_values(found.record):
         key = found.folder.key(found.contents[values.pop("name")].path)
@@ -122,7 +124,7 @@ def changes_of(told: EntryType, before: Mapping[str, Any], after: Mapping[str, A
             return None
         case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
             return None
-        case RebuildEffect.ABANDON | RebuildEffect.NONE:
+        case RebuildEffect.ABANDON | RebuildEffect.STATE | RebuildEffect.NONE:
             return None
         case _:
             assert_never(effect)

@@ -28,6 +28,7 @@ from archive.custody.rebuild.holds import HoldsAgain
 from archive.custody.rebuild.journal import Head, Stamped
 from archive.custody.rebuild.owners import Owners
 from archive.custody.rebuild.records import Found, by_key, grouped, read_record
+from archive.custody.rebuild.statements import StatementsAgain
 from archive.database.engine import Base, Database
 from archive.database.tables import (
     AlarmRow,
@@ -82,6 +83,7 @@ class Rebuilt:
     head: Head | None = None
     records: int = 0
     holds: int = 0
+    statements: int = 0
     recovered: list[str] = field(default_factory=list)
     recovered_count: int = 0
     nameless: list[str] = field(default_factory=list)
@@ -139,11 +141,14 @@ class Rebuild:
             self._journal(result.head, owners)
             self._checkpoints(result.head, earlier)
         Promises(self._store).withdraw()  # of entries that are lost, and made again from here on
+        stated = StatementsAgain(self._database, self._ledger, self._store, self._clock)
+        result.statements = stated.restore(findings)
         self._records(result)
         holds = HoldsAgain(self._database, self._ledger, self._store, self._clock)
         result.holds = holds.restore(findings, result.head.at if result.head is not None else None)
-        result.recovered += holds.recovered
-        result.recovered_count += len(holds.recovered)
+        for again in (stated.recovered, holds.recovered):
+            result.recovered += again
+            result.recovered_count += len(again)
         return result
 
     def require_empty(self) -> None:

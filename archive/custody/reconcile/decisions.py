@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import tenant_register as register
 from archive.custody.findings import LISTED, Findings, Kind
+from archive.custody.rebuild import statements as statements_again
 from archive.custody.rebuild.holds import decisions
 from archive.custody.rebuild.records import folder_of
 from archive.custody.reconcile.leaves import Pseudonyms
@@ -48,6 +49,7 @@ class DecisionReconciliation:
             for what, detail in (
                 *self._holds(session),
                 *self._tenants(session),
+                *statements_again.disagreements(session),
                 *_probes(session),
             ):
                 findings.add(Kind.CHANGED, _PLACE, what, detail)

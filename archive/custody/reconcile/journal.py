@@ -16,6 +16,7 @@ from archive.catalogue import tenant_register as register
 from archive.custody.findings import Findings, Kind
 from archive.custody.rebuild import holds as held
 from archive.custody.rebuild import registers
+from archive.custody.rebuild import statements as stated
 from archive.database.engine import Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.journal.merkle import TILE, bundle_key, pack_bundle
@@ -109,6 +110,8 @@ class JournalReconciliation:
         size = row.size if row is not None else 0
         self._register(findings)
         self._holds(findings)
+        for kind, key in self._patiently(lambda: stated.compare(self._store, self._database)):
+            findings.add(kind, "journal", key, "statement")
         whole = self._listed(findings)
         self._all_there(findings, size, whole)
         if size:

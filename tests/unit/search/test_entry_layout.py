@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archive.model.description_fields import DESCRIPTION_FIELDS, SEARCHED, Searched
+from archive.model.description_fields import DESCRIPTION_FIELDS, SEARCHED
+from archive.model.field_rules import Searched
 from search import port
 from search.engines import elastic_schema, tantivy_schema
 from search.entry_layout import read_shown, texts, write_shown

@@ -26,16 +26,8 @@ from api.views.examples import FIELDS
 from archive.database.tables import RecordRow
 from archive.holdings.describe import describe
 from archive.model.days import DEFAULT_ZONE
-from archive.model.description_fields import (
-    BY_NAME,
-    DESCRIPTION_FIELDS,
-    TITLE,
-    DescriptionField,
-    FieldKind,
-    Searched,
-    Spot,
-    fields_on,
-)
+from archive.model.description_fields import BY_NAME, DESCRIPTION_FIELDS, TITLE, fields_on
+from archive.model.field_rules import DescriptionField, FieldKind, Searched, Spot
 from archive.retention.civil import civil_day
 from archive.retention.dates import START_EVENTS, StartField
 from archive.retention.schedule import document_types, load_pack, rule_for

@@ -17,7 +17,8 @@ from fastapi.testclient import TestClient
 
 from api.access.tables import UserRow
 from archive.database.tables import DocumentTypeRow, RecordRow
-from archive.model.description_fields import Spot, fields_on
+from archive.model.description_fields import fields_on
+from archive.model.field_rules import Spot
 from archive.retention.access import access_rules
 from archive.retention.dates import START_EVENTS
 from archive.retention.schedule import PACK, load_pack, pack_folder, read_pack

@@ -11,7 +11,8 @@ import pytest
 from archive.catalogue.description import changed, differences, not_kept, require_describable
 from archive.database.tables import RecordRow
 from archive.holdings import describe as holdings
-from archive.model.description_fields import DESCRIPTION_FIELDS, ChangedBy, Description, FieldKind
+from archive.model.description_fields import DESCRIPTION_FIELDS, Description
+from archive.model.field_rules import ChangedBy, FieldKind
 from signing.ground.errors import Refused
 from tests.unit.archive.world import World
 

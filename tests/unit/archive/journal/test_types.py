@@ -93,7 +93,7 @@ def test_effects_go_with_the_subject(entry_type: EntryType) -> None:
     about_a_record = entry_type.subject is Subject.RECORD
     assert about_a_record or entry_type.effects.index is IndexEffect.NONE
     assert about_a_record or entry_type.effects.replica is ReplicaEffect.JOURNAL
-    assert (entry_type.premis is None) == (entry_type.subject in {Subject.LOG, Subject.REGISTER})
+    assert (entry_type.premis is None) == (entry_type.subject in {Subject.LOG, Subject.REGISTER, Subject.STATEMENT})
     assert entry_type.effects.rebuild is RebuildEffect.NONE or entry_type.subject is of_rebuild(
         entry_type.effects.rebuild
     )
@@ -116,6 +116,8 @@ def of_rebuild(effect: RebuildEffect) -> Subject | None:
             return Subject.DEPOSIT
         case RebuildEffect.REGISTER:
             return Subject.REGISTER
+        case RebuildEffect.STATE:
+            return Subject.STATEMENT
         case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE | RebuildEffect.RESTORE:
             return Subject.RECORD
         case RebuildEffect.RECOMPUTE | RebuildEffect.ABANDON:
@@ -180,7 +182,7 @@ def test_a_type_of_a_later_version_is_not_taken_for_one_of_ours() -> None:
 
 @pytest.mark.parametrize("kind", list(Subject))
 def test_a_subject_is_of_its_kind_and_names_what_must_have_a_name(kind: Subject) -> None:
-    named = kind in {Subject.DEPOSIT, Subject.RECORD}
+    named = kind in {Subject.DEPOSIT, Subject.RECORD, Subject.STATEMENT}
     assert kind.fits(f"{kind}:1") is named
     assert kind.fits(kind) is not named
     assert not kind.fits(f"{kind}:")

@@ -16,18 +16,8 @@ from sqlalchemy import Date, String, Text
 from archive.catalogue.description import changed
 from archive.database.tables import DocumentTypeRow, RecordRow
 from archive.model.days import FIRST_DAY, LAST_DAY
-from archive.model.description_fields import (
-    BY_NAME,
-    DESCRIPTION_FIELDS,
-    TITLE,
-    ChangedBy,
-    CodeList,
-    Description,
-    DescriptionField,
-    FieldKind,
-    Searched,
-    values_of,
-)
+from archive.model.description_fields import BY_NAME, DESCRIPTION_FIELDS, TITLE, Description, values_of
+from archive.model.field_rules import ChangedBy, CodeList, DescriptionField, FieldKind, Searched
 from archive.retention.dates import Unit, end_date
 from search.port import FACETS, Entry
 from signing.ground.errors import Refused

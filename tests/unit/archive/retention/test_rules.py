@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.model.description_fields import BY_NAME, FieldKind
+from archive.model.description_fields import BY_NAME
+from archive.model.field_rules import FieldKind
 from archive.model.final_actions import FinalAction
 from archive.retention.access import access_of
 from archive.retention.dates import FOREVER, START_EVENTS, StartField, Unit, end_date, start_date

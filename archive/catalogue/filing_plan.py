@@ -1,0 +1,93 @@
+"""Filing plan: the rows that repeat its statements, and each record's place in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from archive.catalogue.statements import Statement
+from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
+from archive.database.tables import RecordRow
+from archive.model.statement_kinds import StatementKind
+
+SEPARATOR: Final = ";"
+"""Between the codes of a record's files."""
+_NODE: Final = ("kind", "code", "title", "description", "parent_id", "producer", "retention", "access", "extent")
+_NODE_DAYS: Final = ("opened_on", "closed_on")
+
+
+def columns(statement: Statement, entry: int) -> dict[str, Any]:
+    """Return the row that repeats a statement, if no later one was made about its object. Pure."""
+    body = statement.body
+    own = {"id": statement.subject, "tenant_id": statement.tenant, "number": statement.number}
+    if statement.kind is StatementKind.NODE:
+        days = {name: _day(body.get(name)) for name in _NODE_DAYS}
+        return own | {name: body.get(name) for name in _NODE} | days | {"removed": bool(body.get("removed"))}
+    return own | {
+        "event": body["event"],
+        "reference": body["reference"],
+        "occurred_on": _day(body["occurred_on"]),
+        "withdrawn": bool(body.get("withdrawn")),
+        "entry": entry,
+    }
+
+
+TABLES: Final[dict[StatementKind, type[PlanNodeRow] | type[RetentionEventRow]]] = {
+    StatementKind.NODE: PlanNodeRow,
+    StatementKind.EVENT: RetentionEventRow,
+}
+
+
+def project(session: Session, statement: Statement, entry: int) -> None:
+    """Write the row that repeats the latest statement about an object."""
+    table, values = TABLES[statement.kind], columns(statement, entry)
+    row: Any = session.get(table, statement.subject)
+    if row is None:
+        session.add(table(**values))
+    else:
+        for name, value in values.items():
+            setattr(row, name, value)
+    session.flush()
+
+
+# -- the places of a record
+
+
+def codes_of(file: str | None, classification: str | None) -> list[str]:
+    """Return the codes of the nodes that a description names: files first, then the class."""
+    files = [code.strip() for code in (file or "").split(SEPARATOR)]
+    return list(dict.fromkeys(code for code in (*files, (classification or "").strip()) if code))
+
+
+def place(session: Session, row: RecordRow) -> None:
+    """Write a record's places by the codes of its description; a code without a node has none."""
+    wanted = {node.id for node in nodes_by_code(session, row.tenant_id, codes_of(row.file, row.classification))}
+    there = set(session.scalars(select(RecordNodeRow.node_id).where(RecordNodeRow.record_id == row.id)))
+    for node_id in there - wanted:
+        session.execute(
+            delete(RecordNodeRow).where(RecordNodeRow.record_id == row.id, RecordNodeRow.node_id == node_id)
+        )
+    session.add_all(RecordNodeRow(record_id=row.id, node_id=node_id) for node_id in sorted(wanted - there))
+    session.flush()
+
+
+def nodes_by_code(session: Session, tenant: str, codes: Iterable[str]) -> Sequence[PlanNodeRow]:
+    """Return the tenant's nodes with these codes, removed ones left out."""
+    query = select(PlanNodeRow).where(PlanNodeRow.tenant_id == tenant, PlanNodeRow.code.in_(list(codes)))
+    return session.scalars(query.where(PlanNodeRow.removed.is_(False))).all()
+
+
+def path_to_root(session: Session, node: PlanNodeRow) -> list[PlanNodeRow]:
+    """Return a node and what it lies in, nearest first."""
+    path = [node]
+    while path[-1].parent_id is not None and len(path) < 100:  # a plan of that depth is refused
+        path.append(session.get_one(PlanNodeRow, path[-1].parent_id))
+    return path
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,14 @@
+"""Kinds of statements: the objects of the archivist, each stated anew when it changes. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class StatementKind(StrEnum):
+    """Kinds of objects about which statements are made; a name is in store keys for ever."""
+
+    NODE = "node"
+    """A class or a file of the filing plan."""
+    EVENT = "event"
+    """An event that starts retention."""

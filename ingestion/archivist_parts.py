@@ -1,0 +1,78 @@
+"""Parts of the system that archivists work with: register, statements, holds, locks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from archive.database.engine import Database
+from archive.journal.sequencer import Ledger
+from archive.objects.port import ObjectStore
+from ingestion.settings import Settings
+from signing.ground.clock import Clock
+
+if TYPE_CHECKING:
+    from archive.catalogue.statements import Statements
+    from archive.catalogue.tenant_register import Register
+    from archive.database.time_sense import TimeSense
+    from archive.disposition.holds.decisions import Holds
+    from archive.disposition.locks import Locks
+
+
+class ArchivistParts(ABC):
+    """Parts made on first use and kept; what they rest on comes from the system."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+
+    @property
+    @abstractmethod
+    def database(self) -> Database:
+        """The database."""
+
+    @property
+    @abstractmethod
+    def store(self) -> ObjectStore:
+        """The store."""
+
+    @property
+    @abstractmethod
+    def ledger(self) -> Ledger:
+        """Sequencer of the journal."""
+
+    @property
+    @abstractmethod
+    def time_sense(self) -> TimeSense:
+        """Sense of time: whether this machine's clock is trusted."""
+
+    @cached_property
+    def register(self) -> Register:
+        """Register of tenants in the store."""
+        from archive.catalogue.tenant_register import Register
+
+        return Register(self.database, self.ledger, self.store, self.clock, self.settings.archive.lock_horizon_days)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """Holds: places and releases them."""
+        from archive.disposition.holds.decisions import Holds
+
+        horizon, certain = self.settings.archive.lock_horizon_days, self.time_sense.certain_now
+        return Holds(self.database, self.ledger, self.store, self.clock, horizon, certain)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """Statements: brings the store in step with those that were made."""
+        from archive.catalogue.statements import Statements
+
+        horizon, certain = self.settings.archive.lock_horizon_days, self.time_sense.certain_now
+        return Statements(self.database, self.store, self.clock, horizon, certain)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Locks: extends those of the store."""
+        from archive.disposition.locks import Locks
+
+        return Locks(self.database, self.store, self.time_sense.certain_now, self.settings.archive.lock_horizon_days)
