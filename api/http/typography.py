@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from archive.retention.sentences import MONTHS
+from archive.retention.reasons import MONTHS
 
 NARROW = "\u202f"
 """Narrow no-break space."""

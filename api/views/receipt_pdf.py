@@ -19,7 +19,7 @@ import segno
 import typst
 
 from api.http.i18n import translate
-from archive.retention.sentences import MONTHS
+from archive.retention.reasons import MONTHS
 from signing.ground.canonical import canonical
 from signing.ground.clock import parse_stamp
 

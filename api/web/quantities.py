@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from api.http.i18n import _, current_language, number
 from api.http.typography import HARD
-from archive.retention.sentences import MONTHS
+from archive.retention.reasons import MONTHS
 
 _MONTHS = {
     "fr": MONTHS,

@@ -30,7 +30,7 @@ from archive.model.states import GONE
 from archive.objects.port import Unreadable
 from archive.retention import schedule
 from archive.retention.access import Access, access_of
-from archive.retention.dates import end_date, start_date
+from archive.retention.dates import last_day_kept, start_date
 from archive.retention.decisions import RetentionDecision
 from archive.retention.rules import Rule
 from signing.ground.errors import Corrupt, Refused
@@ -132,7 +132,9 @@ def _dates_now(session: Session, row: RecordRow, known: Rules) -> tuple[date | N
         return _dates(row)
     if rule is not None:
         start = start_date(rule.start_event, document_date=row.document_date, closed_on=row.closed_on)
-        end = end_date(start, rule.duration, rule.unit) if start is not None and rule.duration is not None else None
+        end = None
+        if start is not None and rule.duration is not None and rule.gives_end:
+            end = last_day_kept(start, rule.duration, rule.unit)
     return start, end, _access(row).communicable_on
 
 

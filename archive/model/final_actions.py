@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, assert_never
 
@@ -38,6 +39,19 @@ class FinalAction(StrEnum):
                 assert_never(self)
 
     @property
+    def strength(self) -> int:
+        """Rank among several: the strongest counts, for it destroys least."""
+        match self:
+            case FinalAction.KEEP:
+                return 3
+            case FinalAction.SORT:
+                return 2
+            case FinalAction.DESTROY:
+                return 1
+            case _:
+                assert_never(self)
+
+    @property
     def label(self) -> str:
         """French message id."""
         match self:
@@ -52,6 +66,12 @@ class FinalAction(StrEnum):
 
 
 require_complete(FinalAction)
+
+
+def strongest(actions: Iterable[FinalAction]) -> FinalAction:
+    """Return the strongest of several final actions: keep, then sort, then destroy."""
+    return max(actions, key=lambda action: action.strength)
+
 
 KEPT_FOR_EVER: Final = tuple(action for action in FinalAction if action.kept_for_ever)
 """For database queries."""

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Final
 
 from archive.retention.dates import Unit, day_after, end_date
-from archive.retention.sentences import HARD, NARROW, in_words
+from archive.retention.reasons import HARD, NARROW, in_words
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from archive.model.final_actions import FinalAction
 from archive.model.records import Remark
-from archive.retention import sentences
 from archive.retention.access import Access
-from archive.retention.dates import end_date, start_date
+from archive.retention.declarations import Declaration, Level, Node
+from archive.retention.facts import Facts
+from archive.retention.resolution import Resolution, resolve
 from archive.retention.rules import Retention, Rule
 
 
@@ -31,7 +31,7 @@ def retention_of(
     document_date: date | None,
     closed_on: date | None,
 ) -> Retention:
-    """Apply a rule to a record.
+    """Apply a rule to a record outside the filing plan: one path, that of its document type.
 
     Args:
         rule: None when the type of the document has none.
@@ -40,20 +40,21 @@ def retention_of(
         document_date: Of the document.
         closed_on: End of the business case.
     """
-    if rule is None:
-        text = sentences.without_rule(phrase, document_type)
-        return Retention(None, None, None, None, FinalAction.KEEP, text)
-    because = sentences.because_of(rule, phrase or sentences.of_type(document_type))
-    start = start_date(rule.start_event, document_date=document_date, closed_on=closed_on)
-    if rule.duration is None:
-        text = sentences.without_limit(because)
-        return Retention(rule.code, rule.version, start, None, rule.final_action, text)
-    if start is None:
-        text = sentences.without_start(rule, because)
-        return Retention(rule.code, rule.version, None, None, rule.final_action, text)
-    end = end_date(start, rule.duration, rule.unit)
-    if end is None:
-        text = sentences.beyond_calendar(rule, because, start)
-        return Retention(rule.code, rule.version, start, None, rule.final_action, text)
-    text = sentences.dated(rule, because, start, end)
-    return Retention(rule.code, rule.version, start, end, rule.final_action, text)
+    declared = Declaration((rule.code,)) if rule is not None else None
+    label = document_type or ""
+    kind = Node(Level.DOCUMENT_TYPE, label, label, declared, phrase=phrase)
+    path = (kind,) if document_type or rule is not None else ()
+    rules = {rule.code: rule} if rule is not None else {}
+    return as_retention(resolve((path,), Facts(document_date, closed_on), rules))
+
+
+def as_retention(resolution: Resolution) -> Retention:
+    """Return a resolution in the form in which a record keeps it."""
+    return Retention(
+        resolution.rule,
+        resolution.version,
+        resolution.starts_on,
+        resolution.ends_on,
+        resolution.final_action,
+        resolution.explanation,
+    )

@@ -19,6 +19,12 @@ class Rule:
     Attributes:
         duration: None = unlimited.
         validated: Whether an archivist allowed destruction under it.
+        legal_text: The text of law or table that it comes from; empty where none is given.
+        valid_from: First day on which this version is in force; None = since it was made.
+        criteria: Criteria of sorting, in words; empty where there is nothing to sort.
+        access_rule: Access rules, codes separated by blanks.
+        sure: Whether its source was read in full. A rule that is neither sure nor validated gives
+            no end.
     """
 
     code: str
@@ -29,6 +35,16 @@ class Rule:
     start_event: str
     final_action: FinalAction
     validated: bool = False
+    legal_text: str = ""
+    valid_from: date | None = None
+    criteria: str = ""
+    access_rule: str | None = None
+    sure: bool = True
+
+    @property
+    def gives_end(self) -> bool:
+        """Whether an end may be counted under it."""
+        return self.sure or self.validated
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from archive.retention.admission import admit_dates, ahead_remark, days_ahead
 from archive.retention.civil import today_of
 from archive.retention.dates import START_EVENTS, Unit
 from archive.retention.decisions import RetentionDecision, retention_of
+from archive.retention.reasons import in_french
 from archive.retention.rules import Retention, Rule
 from archive.retention.sentences import of_type
 from signing.ground.clock import utc_now
@@ -218,7 +219,7 @@ def _phrase(row: DocumentTypeRow) -> str:
     line = _types().get(row.code)
     if line is not None and line.label == row.label:
         return line.phrase
-    return of_type(row.label)
+    return in_french(of_type(row.label))
 
 
 def _row(tenant: str, given: Rule, source: str, now: datetime) -> RetentionRuleRow:

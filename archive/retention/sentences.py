@@ -1,108 +1,277 @@
-"""French sentences on a record's retention: why, until when, and what then. Pure."""
+"""Sentences on a record's retention: why, until when, what then, and what is missing. Pure.
+
+Each is a reason: a French message id with its values. ``brief`` sentences are those of a record
+whose rule comes from its document type; the others also name version, text of law and node.
+"""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Final, assert_never
+from typing import assert_never
 
 from archive.model.final_actions import FinalAction
-from archive.retention.dates import START_EVENTS, StartField, Unit
+from archive.retention.dates import START_EVENTS, FoundStart, Period, ToldBy
+from archive.retention.declarations import Convention, Inherited, Level, Node, Path
+from archive.retention.facts import Facts, FileFacts
+from archive.retention.reasons import Lasting, Reason, Since, Value, Words
 from archive.retention.rules import Rule
 
-NARROW: Final = "\u202f"
-"""Space before ``: ; ? !`` and inside « »."""
-HARD: Final = "\u00a0"
-"""Space in dates and durations."""
-MONTHS: Final = (
-    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()  # noqa: SIM905
-)
-_UNITS: Final = {Unit.DAY: ("jour", "jours"), Unit.MONTH: ("mois", "mois"), Unit.YEAR: ("an", "ans")}
+# -- why: the node and the rule
 
 
-def in_words(day: date) -> str:
-    """Write a day as « 31 décembre 2036 », with spaces that don't break."""
-    return f"{'1er' if day.day == 1 else day.day}{HARD}{MONTHS[day.month - 1]}{HARD}{day.year}"
+def because(inherited: Inherited, rule: Rule, *, brief: bool) -> Words:
+    """Say which node brought which rule: « parce que c’est une facture (règle …) »."""
+    return _because(inherited.node, _named(rule, brief=brief))
 
 
-def because_of(rule: Rule, phrase: str) -> str:
-    """Write « parce que c’est une facture (règle …) »."""
-    return f"parce que c’est {phrase} (règle{HARD}{rule.code})"
+def _named(rule: Rule, *, brief: bool) -> Words:
+    if brief:
+        return Words("règle {code}", {"code": rule.code})
+    values: dict[str, Value] = {"code": rule.code, "version": rule.version, "law": rule.legal_text}
+    return Words(
+        "règle {code}, version {version}, {law}" if rule.legal_text else "règle {code}, version {version}", values
+    )
 
 
-def of_type(label: str | None) -> str:
-    """Write « un document de type … », for a type without a known article."""
-    return f"un document de type «{NARROW}{label}{NARROW}»"
+def _because(node: Node, rule: Words) -> Words:
+    values: dict[str, Value] = {"rule": rule, "code": node.code, "title": node.title}
+    match node.level:
+        case Level.RECORD:
+            return Words("parce que c’est indiqué sur le document lui-même ({rule})", values)
+        case Level.FILE:
+            return Words("parce que le dossier {code} « {title} » le prévoit ({rule})", values)
+        case Level.CLASS:
+            return Words("parce que la classe {code} « {title} » le prévoit ({rule})", values)
+        case Level.DOCUMENT_TYPE:
+            return Words("parce que c’est {kind} ({rule})", values | {"kind": kind_of(node)})
+        case level:
+            assert_never(level)
 
 
-def without_limit(because: str) -> str:
-    """Write the sentence for a rule whose duration never ends."""
-    return f"Sans limite de durée, {because}."
+def kind_of(node: Node) -> Value:
+    """Return a document type with its article; without one for a type that the list lacks."""
+    return node.phrase or of_type(node.title)
 
 
-def _lasting(rule: Rule) -> str:
-    one, many = _UNITS[rule.unit]
-    return f"{rule.duration}{HARD}{one if (rule.duration or 0) < 2 else many}"
+def of_type(label: str) -> Words:
+    """Say « un document de type … », for a type without a known article."""
+    return Words("un document de type « {label} »", {"label": label})
 
 
-def _since(rule: Rule) -> str:
+def place_of(node: Node) -> Words:
+    """Say what a node is, after a verb."""
+    values: dict[str, Value] = {"code": node.code, "title": node.title}
+    match node.level:
+        case Level.RECORD:
+            return Words("le document lui-même")
+        case Level.FILE:
+            return Words("le dossier {code} « {title} »", values)
+        case Level.CLASS:
+            return Words("la classe {code} « {title} »", values)
+        case Level.DOCUMENT_TYPE:
+            return Words("le type de document « {title} »", values)
+        case level:
+            assert_never(level)
+
+
+# -- the count
+
+
+def lasting(rule: Rule) -> Lasting:
+    """Return the duration of a rule that has one."""
+    return Lasting(rule.duration or 0, rule.unit)
+
+
+def counted_from(rule: Rule, found: FoundStart, facts: Facts, file: FileFacts | None) -> Words:
+    """Say the duration and the event from which it is counted."""
+    values: dict[str, Value] = {"duration": lasting(rule), "since": since(rule), "start": found.on or ""}
+    if found.told_by is ToldBy.FISCAL_YEAR:
+        text = "{duration} à compter de la fin de l’exercice {year} ({start})"
+        return Words(text, values | {"year": facts.fiscal_year or ""})
+    if found.told_by is ToldBy.FILE and file is not None:
+        return Words(_from_file(rule), values | {"code": file.code, "title": file.title})
+    return Words("{duration} à compter {since} ({start})", values)
+
+
+def _from_file(rule: Rule) -> str:
     start = START_EVENTS.get(rule.start_event)
-    if start is None:
-        return f"de «{NARROW}{rule.start_event}{NARROW}»"
-    return f"du {start.phrase[3:]}" if start.phrase.startswith("le ") else f"de {start.phrase}"
+    match start.period if start is not None else None:
+        case None:
+            return "{duration} à compter de la clôture du dossier {code} « {title} » ({start})"
+        case Period.CALENDAR_YEAR:
+            return "{duration} à compter de la fin de l’année de clôture du dossier {code} « {title} » ({start})"
+        case Period.FISCAL_YEAR:
+            return "{duration} à compter de la fin de l’exercice de clôture du dossier {code} « {title} » ({start})"
+        case Period.SCHOOL_YEAR:
+            return (
+                "{duration} à compter de la fin de l’année scolaire de clôture du dossier {code} « {title} » ({start})"
+            )
+        case period:
+            assert_never(period)
 
 
-def dated(rule: Rule, because: str, start: date, end: date) -> str:
-    """Write the sentences for a rule whose end is known."""
-    count = f"{_lasting(rule)} à compter {_since(rule)} ({in_words(start)})"
+def counted_from_given(rule: Rule, inherited: Inherited) -> Words:
+    """Say the duration and the start that was given with the rule."""
+    given, node = inherited.start, inherited.start_node or inherited.node
+    assert given is not None  # noqa: S101  (asked for a given start only)
+    values: dict[str, Value] = {"duration": lasting(rule), "start": given.on, "node": place_of(node)}
+    match given.convention:
+        case Convention.OURS:
+            return Words("{duration} à compter du {start}, date donnée avec {node}", values)
+        case Convention.SEDA:
+            return Words("{duration} dont le premier jour est le {start}, date donnée avec {node}", values)
+        case convention:
+            assert_never(convention)
+
+
+def since(rule: Rule) -> Value:
+    """Return the start event of a rule, after « à compter »."""
+    start = START_EVENTS.get(rule.start_event)
+    return Since(start.phrase) if start is not None else Words("de « {event} »", {"event": rule.start_event})
+
+
+# -- dates
+
+
+def dated(rule: Rule, why: Words, count: Words, end: date) -> tuple[Reason, ...]:
+    """Say until when a rule keeps, and what follows."""
+    values: dict[str, Value] = {"end": end, "because": why, "count": count}
     match rule.final_action:
         case FinalAction.KEEP:
-            return (
-                f"Définitivement, {because}{NARROW}: le service en a besoin {count}, jusqu’au {in_words(end)}, "
+            text = (
+                "Définitivement, {because} : le service en a besoin {count}, jusqu’au {end}, "
                 "puis les archives le gardent pour toujours."
             )
+            return (Reason("ends_on", text, values),)
         case FinalAction.SORT:
-            afterwards = "Un archiviste choisira ensuite ce qui est gardé et ce qui est éliminé."
+            then = Reason("afterwards", "Un archiviste choisira ensuite ce qui est gardé et ce qui est éliminé.")
         case FinalAction.DESTROY if rule.validated:
-            afterwards = "Il pourra ensuite être éliminé, avec un visa."
+            then = Reason("afterwards", "Il pourra ensuite être éliminé, avec un visa.")
         case FinalAction.DESTROY:
-            afterwards = "Il ne sera pas éliminé avant qu’un archiviste ait validé cette règle et obtenu un visa."
+            then = Reason(
+                "afterwards",
+                "Il ne sera pas éliminé avant qu’un archiviste ait validé cette règle et obtenu un visa.",
+            )
         case action:
             assert_never(action)
-    return f"Jusqu’au {in_words(end)}, {because}{NARROW}: {count}. {afterwards}"
+    return Reason("ends_on", "Jusqu’au {end}, {because} : {count}.", values), then
 
 
-def beyond_calendar(rule: Rule, because: str, start: date) -> str:
-    """Write the sentence for a rule whose end lies beyond the calendar."""
-    count = f"{_lasting(rule)} à compter {_since(rule)} ({in_words(start)})"
-    first = "Définitivement" if rule.final_action.kept_for_ever else "Sans date de fin"
-    return f"{first}, {because}{NARROW}: {count} dépassent le calendrier. Vérifiez cette date."
+def due(action: FinalAction, day: date) -> Reason:
+    """Say the first day on which anything may be executed."""
+    if action.kept_for_ever:
+        return Reason("due_on", "Il peut être transmis aux archives à partir du {due}.", {"due": day})
+    return Reason("due_on", "Rien n’en est éliminé avant le {due}.", {"due": day})
 
 
-def without_start(rule: Rule, because: str) -> str:
-    """Write the sentence for a rule whose start event has no date here."""
-    first = "Définitivement" if rule.final_action.kept_for_ever else "Sans date de fin pour l’instant"
-    return f"{first}, {because}{NARROW}: {_lasting(rule)} à compter {_since(rule)}, et {_missing(rule)}."
+# -- no date
 
 
-def _missing(rule: Rule) -> str:
-    start = START_EVENTS.get(rule.start_event)
-    match start.known_by if start is not None else None:
-        case StartField.DOCUMENT_DATE:
-            return "il manque la date du document"
-        case StartField.CLOSED_ON:
-            return "il manque la date de clôture"
-        case None:
-            return "cette date n’est pas connue ici"
-        case field:
-            assert_never(field)
+def without_limit(why: Words) -> Reason:
+    """Say that the duration of a rule never ends."""
+    return Reason("unlimited", "Sans limite de durée, {because}.", {"because": why})
 
 
-def without_rule(phrase: str | None, document_type: str | None) -> str:
-    """Write the sentences for a record without a rule."""
-    if not document_type:
-        why = "le type du document n’est pas indiqué"
-    elif phrase is None:
-        why = f"le type «{NARROW}{document_type}{NARROW}» n’est pas dans la liste du service"
+def beyond_calendar(rule: Rule, why: Words, count: Words) -> Reason:
+    """Say that an end lies beyond the calendar."""
+    values: dict[str, Value] = {"because": why, "count": count}
+    if rule.final_action.kept_for_ever:
+        text = "Définitivement, {because} : {count} dépassent le calendrier. Vérifiez cette date."
     else:
-        why = f"aucune règle n’est donnée pour {phrase}"
-    return f"Sans date de fin, parce que {why}{NARROW}: à compléter. Rien n’est éliminé sans règle."
+        text = "Sans date de fin, {because} : {count} dépassent le calendrier. Vérifiez cette date."
+    return Reason("end_beyond_calendar", text, values)
+
+
+def without_start(rule: Rule, why: Words, found: FoundStart, file: FileFacts | None) -> Reason:
+    """Say which date is missing for the count."""
+    values: dict[str, Value] = {
+        "because": why,
+        "duration": lasting(rule),
+        "since": since(rule),
+        "missing": _missing(found, file),
+    }
+    if rule.final_action.kept_for_ever:
+        text = "Définitivement, {because} : {duration} à compter {since}, et {missing}."
+    else:
+        text = "Sans date de fin pour l’instant, {because} : {duration} à compter {since}, et {missing}."
+    return Reason("start_missing", text, values)
+
+
+def _missing(found: FoundStart, file: FileFacts | None) -> Words:
+    match found.told_by:
+        case ToldBy.DOCUMENT_DATE | ToldBy.FISCAL_YEAR:
+            return Words("il manque la date du document")
+        case ToldBy.CLOSED_ON:
+            return Words("il manque la date de clôture")
+        case ToldBy.FILE:
+            values: dict[str, Value] = {"code": file.code if file else "", "title": file.title if file else ""}
+            return Words("le dossier {code} « {title} » n’est pas clos", values)
+        case ToldBy.EVENT if file is not None:
+            return Words("aucun événement n’en a donné la date")
+        case ToldBy.EVENT | ToldBy.NOTHING:
+            return Words("cette date n’est pas connue ici")
+        case told_by:
+            assert_never(told_by)
+
+
+def unsure(rule: Rule, why: Words) -> Reason:
+    """Say that a rule gives no end before it is validated."""
+    return Reason(
+        "rule_unsure",
+        "Sans date de fin pour l’instant, {because} : la source de cette règle n’a pas été lue en entier, "
+        "et aucun archiviste ne l’a encore validée.",
+        {"because": why, "code": rule.code},
+    )
+
+
+def blocked(node: Node) -> Reason:
+    """Say that a node cuts what would be inherited, and declares nothing."""
+    return Reason(
+        "blocked",
+        "Définitivement, sans date de fin : {node} n’hérite d’aucune règle et n’en donne pas.",
+        {"node": place_of(node)},
+    )
+
+
+def unknown_rule(inherited: Inherited) -> Reason:
+    """Say that the retention schedule lacks a rule that a node names."""
+    return Reason(
+        "rule_unknown",
+        "Sans date de fin : la règle {code}, donnée par {node}, n’est pas dans le tableau de gestion. À corriger. "
+        "Rien n’est éliminé sans règle.",
+        {"code": inherited.rule, "node": place_of(inherited.node)},
+    )
+
+
+def without_rule(path: Path) -> Reason:
+    """Say why no rule is in force along a path."""
+    kind = next((node for node in path if node.level is Level.DOCUMENT_TYPE), None)
+    if kind is None:
+        code, why = "type_missing", Words("le type du document n’est pas indiqué")
+    elif kind.phrase is None:
+        code = "type_unknown"
+        why = Words("le type « {label} » n’est pas dans la liste du service", {"label": kind.title})
+    else:
+        code, why = "rule_missing", Words("aucune règle n’est donnée pour {kind}", {"kind": kind.phrase})
+    text = "Sans date de fin, parce que {why} : à compléter. Rien n’est éliminé sans règle."
+    return Reason(code, text, {"why": why})
+
+
+# -- several rules
+
+
+def several(*, dated: bool) -> Reason:
+    """Say that the retention of each of several rules must be over."""
+    if dated:
+        return Reason("several_rules", "Toutes ces durées doivent être écoulées : la plus tardive l’emporte.")
+    return Reason("several_rules", "Toutes ces règles s’appliquent : tant que l’une n’a pas de fin, il n’y en a pas.")
+
+
+def conflict(action: FinalAction) -> Reason:
+    """Say that final actions differ, and which one counts until somebody has decided."""
+    return Reason(
+        "final_action_conflict",
+        "Ces règles ne prévoient pas le même sort final : rien ne part avant qu’un archiviste ait choisi. "
+        "D’ici là, le plus prudent vaut : {action}.",
+        {"action": Words(action.label)},
+    )
