@@ -65,14 +65,25 @@ def codes_of(file: str | None, classification: str | None) -> list[str]:
 
 def place(session: Session, row: RecordRow) -> None:
     """Write a record's places by the codes of its description; a code without a node has none."""
-    wanted = {node.id for node in nodes_by_code(session, row.tenant_id, codes_of(row.file, row.classification))}
-    there = set(session.scalars(select(RecordNodeRow.node_id).where(RecordNodeRow.record_id == row.id)))
+    wanted, there = _places(session, row)
     for node_id in there - wanted:
         session.execute(
             delete(RecordNodeRow).where(RecordNodeRow.record_id == row.id, RecordNodeRow.node_id == node_id)
         )
     session.add_all(RecordNodeRow(record_id=row.id, node_id=node_id) for node_id in sorted(wanted - there))
     session.flush()
+
+
+def is_misplaced(session: Session, row: RecordRow) -> bool:
+    """Whether a record's places are not those of its description."""
+    wanted, there = _places(session, row)
+    return wanted != there
+
+
+def _places(session: Session, row: RecordRow) -> tuple[set[str], set[str]]:
+    """Return the nodes that a record's description names, and those where its rows place it."""
+    wanted = {node.id for node in nodes_by_code(session, row.tenant_id, codes_of(row.file, row.classification))}
+    return wanted, set(session.scalars(select(RecordNodeRow.node_id).where(RecordNodeRow.record_id == row.id)))
 
 
 def nodes_by_code(session: Session, tenant: str, codes: Iterable[str]) -> Sequence[PlanNodeRow]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -187,8 +187,12 @@ def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
     return sorted(found, key=lambda one: one[1])
 
 
-def disagreements(session: Session) -> Iterator[tuple[str, str]]:
-    """Return subject and ``table.column`` of each row that contradicts its entry or statement."""
+def disagreements(session: Session, by: Callable[[str, str | None, str], bool]) -> Iterator[tuple[str, str]]:
+    """Return subject and ``table.column`` of each row that contradicts its entry or statement.
+
+    Args:
+        by: Whether an agent may be the one of an entry: agent, the entry's, tenant.
+    """
     claims = claimed(session)
     latest: dict[tuple[str, str], tuple[Statement, int]] = {}
     for row in session.scalars(select(StatementRow).order_by(StatementRow.entry).execution_options(yield_per=1000)):
@@ -199,6 +203,8 @@ def disagreements(session: Session) -> Iterator[tuple[str, str]]:
             continue
         expected = {"sha256": told.digest, "entry": told.entry, "tenant_id": told.tenant}
         yield from ((subject, f"statements.{name}") for name, value in expected.items() if getattr(row, name) != value)
+        if not by(row.agent, told.agent, row.tenant_id):
+            yield subject, "statements.agent"
         if statements.digest_of(row.content) != told.digest:
             yield subject, "statements.content"
             continue

@@ -49,7 +49,7 @@ class DecisionReconciliation:
             for what, detail in (
                 *self._holds(session),
                 *self._tenants(session),
-                *statements_again.disagreements(session),
+                *_statements(session),
                 *_probes(session),
             ):
                 findings.add(Kind.CHANGED, _PLACE, what, detail)
@@ -119,6 +119,15 @@ def _by(who: str, entries: list[Any], names: Pseudonyms, tenant: str) -> bool:
     """Whether the agents of the entries may be this one; entries made again have none."""
     agents = {entry.agent for entry in entries if entry.agent is not None}
     return not agents or any(who == agent or names.agrees(agent, AGENT, who, tenant) for agent in agents)
+
+
+def _statements(session: Session) -> Iterator[tuple[str, str]]:
+    names = Pseudonyms.load(session)
+
+    def by(who: str, agent: str | None, tenant: str) -> bool:
+        return agent is None or who == agent or names.agrees(agent, AGENT, who, tenant)
+
+    return statements_again.disagreements(session, by)
 
 
 def _copies(session: Session) -> Iterator[tuple[str, str]]:

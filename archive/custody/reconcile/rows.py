@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.catalogue import filing_plan
 from archive.catalogue import rows as catalogue
 from archive.custody.findings import Findings, Kind
 from archive.custody.reconcile.claims import Told, differences
@@ -94,6 +95,7 @@ class RowReconciliation:
                 wrong = list(dict.fromkeys(differences(told)))
                 record = told.in_force
                 wrong += self._beside(session, record) if record is not None else ()
+                wrong += ["record_nodes.node_id"] if filing_plan.is_misplaced(session, row) else []
             except (ValueError, KeyError, TypeError, IndexError):
                 wrong, faults = ["journal_entries.body"], []
         for detail in wrong:

@@ -32,13 +32,19 @@ from sqlalchemy import (
 )
 
 import api.access.tables  # noqa: F401 - so that every table exists
+from archive.catalogue import filing_plan, statements
 from archive.custody.findings import Findings
 from archive.custody.findings import Kind as FindingKind
 from archive.custody.reconcile.journal import JournalReconciliation
 from archive.custody.reconcile.store import StoreReconciliation
 from archive.database.engine import Base, UtcDateTime
+from archive.database.tables import RecordRow
+from archive.holdings.describe import describe
 from archive.holdings.verify import verify
+from archive.journal.types import EntryType
+from archive.model.identifiers import new_id
 from archive.model.records import Kind
+from archive.model.statement_kinds import StatementKind
 from archive.objects.fixity import Fixity
 from ingestion.assembly import System
 from ingestion.operations.agreement import Agreement
@@ -85,6 +91,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
         assert system.holds.settle(hold) == {}
     system.holds.release("demo", hold, reason="Fin", agent="user:1")
     assert system.holds.settle(hold) == {}
+    _file_and_event(system, records[2])
     _record_of_the_deposit(system, records[2])
     system.publisher.publish(force_token=True)
     system.follower.catch_up()
@@ -95,9 +102,46 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     system.close()
 
 
+def _file_and_event(system: System, record: str) -> None:
+    """State a class, a file in it that holds the record, and an event; the store follows."""
+    told = {
+        StatementKind.NODE: ("created", EntryType.PLAN_NODE_STATED),
+        StatementKind.EVENT: ("stated", EntryType.RETENTION_EVENT_STATED),
+    }
+    parent = new_id()
+    plan: dict[str, Any] = {"kind": "class", "code": "2", "title": "Marchés", "producer": "Voirie"}
+    file = {**plan, "kind": "file", "code": "MAR-1", "parent_id": parent, "opened_on": "2020-01-01"}
+    event = {"event": "contract_end", "reference": "MAR-1", "occurred_on": "2024-06-30"}
+    with system.database.write() as session:
+        for subject, kind, body in (
+            (parent, StatementKind.NODE, plan),
+            (new_id(), StatementKind.NODE, file),
+            (new_id(), StatementKind.EVENT, event),
+        ):
+            change, entry_type = told[kind]
+            statement, entry = statements.state(
+                session,
+                system.ledger,
+                tenant="demo",
+                kind=kind,
+                subject=subject,
+                expected=0,
+                change=change,
+                body=body,
+                entry_type=entry_type,
+                agent="user:1",
+                now=system.clock(),
+            )
+            filing_plan.project(session, statement, entry)
+    assert system.statements.settle().settled == 3
+    with system.database.read() as session:
+        revision = session.get_one(RecordRow, record).revision
+    describe(system.stores, "demo", record, {"file": "MAR-1"}, agent="user:1", expected_revision=revision)
+
+
 def _record_of_the_deposit(system: System, record: str) -> None:
     """Give a record that was kept by a short cut the row of its deposit."""
-    from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
+    from archive.database.tables import JournalEntryRow, RepresentationRow
     from archive.model.records import Digests
     from archive.objects.layout import DepositFolder
     from ingestion.reception.submission import request_digest
@@ -205,7 +249,8 @@ def tried(system: System, saved: Path) -> Iterator[None]:
 
 
 CHOSEN: Final[dict[str, Callable[[Any], bool]]] = {
-    "records": lambda row: row["revision"] == 3,
+    "records": lambda row: row["file"] is not None,
+    "plan_nodes": lambda row: row["kind"] == "file",
     "holds": lambda row: row["released_at"] is not None,
     "journal_checkpoints": lambda row: row["number"] == 1,
     "journal_entries": lambda row: row["type"] == "RecordKept",

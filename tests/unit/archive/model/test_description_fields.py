@@ -22,7 +22,7 @@ from archive.retention.dates import Unit, end_date
 from search.port import FACETS, Entry
 from signing.ground.errors import Refused
 
-TEXTS = [field for field in DESCRIPTION_FIELDS if field.kind is not FieldKind.DATE]
+TEXTS = [field for field in DESCRIPTION_FIELDS if field.kind not in {FieldKind.DATE, FieldKind.YEAR}]
 DATES = [field for field in DESCRIPTION_FIELDS if field.kind is FieldKind.DATE]
 PLAIN = st.characters(exclude_categories=["Cs", "Zs", "Cc", "Zl", "Zp"])
 
@@ -98,6 +98,19 @@ def test_text_is_kept_without_the_blanks_around_it(field: DescriptionField, text
     text = text[: field.limit]
     assert field.read(f"{before}{text} ", kept="") == text
     assert field.from_json(field.as_json(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [("2024", True), (" 1000 ", True), ("9000", True)]
+    + [(text, False) for text in ("24", "0999", "9001", "20245", "2024-", "deux", "２０２４")],
+)
+def test_a_year_has_four_digits_and_lies_in_the_calendar(given: str, right: bool) -> None:
+    field = BY_NAME["fiscal_year"]
+    if right:
+        assert field.read(given, kept="") == given.strip()
+    else:
+        assert refusal(field, given).code == "bad_field"
 
 
 @pytest.mark.parametrize("field", TEXTS, ids=named)

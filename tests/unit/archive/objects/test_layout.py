@@ -21,6 +21,7 @@ from archive.objects.layout import (
     RegisterKey,
     StagingKey,
     StampedKey,
+    StatementKey,
     TileKey,
     VoucherKey,
 )
@@ -52,6 +53,7 @@ JOURNAL_KEYS = st.one_of(
 REGISTER_KEYS = st.one_of(
     st.builds(RegisterKey, TENANTS, st.integers(min_value=0, max_value=999_999)),
     st.builds(HoldKey, TENANTS, IDS, st.sampled_from(["placed", "released"])),
+    st.builds(StatementKey, TENANTS, st.sampled_from(["node", "event"]), IDS, st.integers(0, 999_999)),
 )
 STAGING_KEYS = st.one_of(
     st.builds(DepositFolder, TENANTS, IDS).map(lambda folder: (StagingKey(folder, "bytes"), folder.content)),
