@@ -3,23 +3,41 @@
 Who must have vouched for the journal is named by the trust file, or by ``--root CA.pem`` with
 ``--signer SHA-256``; a root alone is answered with the name of the seal's holder and status 4.
 
-Exit status: 0 intact, 3 altered or missing, 4 unverifiable.
+Exit status: 0 intact, 3 altered or missing, 4 unverifiable (also: no store there), 2 wrong
+arguments, such as a trust file or root that can't be read.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive.custody.offline import check_store
-from archive.evidence.verify import Trust, read_trust
+from archive.custody.offline_log import Anchors
+from archive.evidence.verify import FAULTS, Trust, read_trust
 from archive.objects.fixity import Fixity, gravest
 
 _STATUS = {Fixity.INTACT: 0, Fixity.ALTERED: 3, Fixity.MISSING: 3, Fixity.UNVERIFIABLE: 4}
+
+_Read = TypeVar("_Read")
+
+
+def _from_file(read: Callable[[bytes], _Read], what: str) -> Callable[[str], _Read]:
+    """Return what reads a file named on the command line, or calls it a wrong argument."""
+
+    def opened(path: str) -> _Read:
+        try:
+            return read(Path(path).read_bytes())
+        except FAULTS as fault:
+            raise argparse.ArgumentTypeError(f"{path} n’est pas {what} qui se lise : {fault}") from fault
+
+    return opened
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,25 +46,27 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True)
     verify = commands.add_parser("verify", help="journal et documents, d’après les seuls fichiers du magasin")
     verify.add_argument("store", type=Path)
-    verify.add_argument("--root", type=Path, action="append", default=[], help="certificat racine (PEM)")
+    rooted = _from_file(x509.load_pem_x509_certificates, "un certificat racine (PEM)")
+    trusted = _from_file(read_trust, "un fichier de confiance")
+    verify.add_argument("--root", type=rooted, action="append", default=[], help="certificat racine (PEM)")
     verify.add_argument("--signer", action="append", default=[], help="SHA-256 du certificat du cachet attendu")
-    verify.add_argument("--trust", type=Path, help="fichier de confiance, obtenu par une autre voie")
+    told = "fichier de confiance, obtenu par une autre voie"
+    verify.add_argument("--trust", type=trusted, default=Trust(), help=told)
     given = parser.parse_args(arguments)
-    expected = read_trust(given.trust.read_bytes()) if given.trust else Trust()
-    named = expected.seals | {who.replace(":", "").lower() for who in given.signer}
-    trusted = [c.public_bytes(Encoding.DER) for c in (*expected.roots, *expected.stamps)]
-    trusted += [
-        certificate.public_bytes(Encoding.DER)
-        for path in given.root
-        for certificate in x509.load_pem_x509_certificates(path.read_bytes())
-    ]
+    named = given.trust.seals | {who.replace(":", "").lower() for who in given.signer}
+    by_hand = [certificate for found in given.root for certificate in found]  # for seals and for time-stamps
+    anchors = Anchors(_ders(*given.trust.roots, *by_hand), _ders(*given.trust.stamps, *by_hand))
     verdicts = []
-    for finding in check_store(given.store, trusted, named):
+    for finding in check_store(given.store, anchors, named):
         sys.stdout.write(f"{finding.verdict.upper():<13} {finding.name} : {finding.detail}\n")
         verdicts.append(finding.verdict)
     worst = gravest(verdicts)
     sys.stdout.write(f"{worst.upper()}\n")
     return _STATUS[worst]
+
+
+def _ders(*certificates: x509.Certificate) -> tuple[bytes, ...]:
+    return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
 
 
 if __name__ == "__main__":

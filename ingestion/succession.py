@@ -16,6 +16,7 @@ from archive.journal.proof_calendar import calendar, due
 from archive.journal.publisher import Publisher
 from signing.authority import CRL, renew_generated, renewal_is_due
 from signing.ground.clock import Clock
+from signing.ground.errors import Refused
 from signing.port import Signer, Timestamper, present
 from signing.settings import GeneratedSeal, SigningSettings
 from signing.trust import TrustFolder
@@ -82,7 +83,11 @@ class Succession:
         if not self._system.time_sense.sense().trusted:
             log.warning("proofs_not_renewed", reason="clock_distrusted")
             return False
-        self._renew()
+        try:
+            self._renew()
+        except Refused as refused:  # it is due a year ahead: the next day asks again
+            log.warning("proofs_not_renewed", reason=refused.code)
+            return False
         log.info("proofs_renewed", seal=self._digest())
         return True
 
@@ -90,7 +95,7 @@ class Succession:
         """Put another seal in place: a new one made here, or the one that the settings name now.
 
         Raises:
-            Refused: ``keys_read_only``, ``seal_unreadable``.
+            Refused: ``keys_read_only``, ``trust_read_only``, ``seal_unreadable``.
             Unavailable: ``seal_outside_validity``; the authority does not answer;
                 ``clock_distrusted``.
         """
@@ -108,13 +113,27 @@ class Succession:
         self.publish()
         self._system.publisher.open_log()
 
-    def publish(self) -> None:
-        """Write our certificates and the root's revocation list into the trust folder."""
-        crl, signer = self._settings.keys / CRL, present(self._system.signer)
+    def publish(self) -> bool:
+        """Write our certificates and the root's revocation list into the trust folder.
+
+        Returns:
+            Whether all are there; if not, the service goes on and says so.
+        """
+        crl = self._settings.keys / CRL
         lists = [crl.read_bytes()] if crl.exists() else []
-        foreign = set(self._system.trust.foreign().roots)
+        if self._system.trust.publish(self._ours(), lists):
+            return True
+        log.warning("trust_not_published", missing=self.unpublished())
+        return False
+
+    def unpublished(self) -> tuple[str, ...]:
+        """Return the names in the trust folder of our certificates that are not there."""
+        return self._system.trust.unpublished(self._ours())
+
+    def _ours(self) -> list[bytes]:
+        signer, foreign = present(self._system.signer), set(self._system.trust.foreign().roots)
         stamping = [der for der in self._system.timestamper.chain if der not in foreign]
-        self._system.trust.publish([signer.certificate, *signer.chain, *stamping], lists)
+        return [signer.certificate, *signer.chain, *stamping]
 
     def watch(self) -> None:
         """Log each certificate that ends within a year, the graver the nearer."""
@@ -126,7 +145,13 @@ class Succession:
             write("proof_ends", what=deadline.what, ends=f"{deadline.validity.ends:%Y-%m-%d}")
 
     def _renew(self) -> None:
-        self.publish()  # the former certificates stay known: what they sealed stays verifiable
+        if not self.publish():  # the former certificates stay known: what they sealed stays verifiable
+            raise Refused(
+                "trust_read_only",
+                "Le dossier de confiance (trust/) ne peut pas être écrit : les certificats actuels s’y perdraient.",
+                kept="Le cachet actuel reste en place.",
+                action="Rendez ce dossier inscriptible, puis relancez la commande.",
+            )
         renew_generated(self._settings.keys, organisation=self._organisation, clock=self._system.clock)
         for made in ("_authority", "timestamper", "publisher", "evidence", "stages"):
             vars(self._system).pop(made, None)

@@ -261,12 +261,3 @@ def own_roots(keys: Path) -> list[bytes]:
     if not path.is_file():
         return []
     return [c.public_bytes(Encoding.DER) for c in x509.load_pem_x509_certificates(path.read_bytes())]
-
-
-def trusted_roots(keys: Path) -> list[bytes]:
-    """Return the DER of the roots that the administrator put into ``keys/trusted`` as PEM."""
-    return [
-        certificate.public_bytes(Encoding.DER)
-        for path in sorted((keys / "trusted").glob("*.pem"))
-        for certificate in x509.load_pem_x509_certificates(path.read_bytes())
-    ]

@@ -52,7 +52,12 @@ def sealed_with(cms: bytes, message: bytes) -> bytes | None:
 
 
 def verify_detached(
-    cms: bytes, message: bytes, roots: Sequence[bytes], *, at: datetime | None = None
+    cms: bytes,
+    message: bytes,
+    roots: Sequence[bytes],
+    *,
+    stamps: Sequence[bytes] | None = None,
+    at: datetime | None = None,
 ) -> SignatureFinding:
     """Judge a detached seal.
 
@@ -60,6 +65,7 @@ def verify_detached(
         cms: DER of the CMS message.
         message: The bytes that must have been sealed.
         roots: DER certificates to trust.
+        stamps: Those to trust for the seal's time-stamp; None when they are the same.
         at: The moment of judgement; by default the present. A valid time-stamp moves the moment
             at which the certificate had to be good back to its own.
     """
@@ -75,7 +81,8 @@ def verify_detached(
     now = at or utc_now()
     moment, stamped = now, None
     if sealed.token is not None:
-        report = verify_token(sealed.token, hashlib.sha256(sealed.signature).digest(), roots, at=now)
+        authorities = roots if stamps is None else stamps
+        report = verify_token(sealed.token, hashlib.sha256(sealed.signature).digest(), authorities, at=now)
         if report.verdict is Verdict.VALID and report.time is not None:
             moment = stamped = report.time
         elif report.time is None or report.verdict is Verdict.INVALID:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from signing.chains import MALFORMED, trusted_roots
+from signing.chains import MALFORMED
 
 OWN: Final = "own"
 ROOTS: Final = "roots"
@@ -31,6 +32,7 @@ REVOCATION: Final = "revocation"
 AUTHORITY: Final = "authority"
 _DER: Final = Encoding.DER
 _BEGIN: Final = b"-----BEGIN"
+_CERTIFICATES: Final = (".pem", ".crt", ".cer")
 
 
 @dataclass(frozen=True)
@@ -77,26 +79,26 @@ class TrustFolder:
 
     def __init__(self, folder: Path, keys: Path) -> None:
         self.folder = folder
-        self._keys = keys
+        self._former = (keys / "trusted").absolute()
 
     # -- whom we trust
 
     def foreign(self) -> Trusted:
         """Return what the administrator put there; a file that can't be read is left out."""
         return Trusted(
-            roots=_unique([*self._certificates(ROOTS), *trusted_roots(self._keys)]),
-            intermediates=_unique(self._certificates(INTERMEDIATES)),
-            crls=_unique(self._files(REVOCATION, "*.crl", _crl)),
-            ocsps=_unique(self._files(REVOCATION, "*.ocsp", _ocsp)),
+            roots=_unique([*self._read(ROOTS), *self._read(self._former)]),
+            intermediates=_unique(self._read(INTERMEDIATES)),
+            crls=_unique(self._read(REVOCATION, ".crl")),
+            ocsps=_unique(self._read(REVOCATION, ".ocsp")),
         )
 
     def own(self) -> Trusted:
         """Return our own roots, past and present, with what they issued and revoked."""
-        certificates = [x509.load_der_x509_certificate(der) for der in self._certificates(OWN)]
+        certificates = [x509.load_der_x509_certificate(der) for der in self._read(OWN)]
         return Trusted(
             roots=_unique(c.public_bytes(_DER) for c in certificates if c.subject == c.issuer),
             intermediates=_unique(c.public_bytes(_DER) for c in certificates if c.subject != c.issuer),
-            crls=_unique(self._files(OWN, "*.crl", _crl)),
+            crls=_unique(self._read(OWN, ".crl")),
         )
 
     def everything(self) -> Trusted:
@@ -109,49 +111,67 @@ class TrustFolder:
             ocsps=foreign.ocsps,
         )
 
-    def _certificates(self, below: str) -> list[bytes]:
-        return [
-            der
-            for pattern in ("*.pem", "*.crt", "*.cer")
-            for path in sorted((self.folder / below).glob(pattern))
-            for der in certificates_of(path.read_bytes())
-        ]
-
-    def _files(self, below: str, pattern: str, read: Callable[[bytes], bytes]) -> list[bytes]:
+    def faults(self) -> tuple[str, ...]:
+        """Return the names of files and folders here that nothing can be read from."""
         found = []
-        for path in sorted((self.folder / below).glob(pattern)):
+        for below in (OWN, ROOTS, INTERMEDIATES, REVOCATION, self._former):
+            folder = self.folder / below
             try:
-                found.append(read(path.read_bytes()))
-            except MALFORMED:
+                named = sorted(path for path in folder.iterdir() if path.suffix in _READ)
+            except FileNotFoundError:
                 continue
-        return found
+            except OSError:
+                found.append(_said(folder))
+                continue
+            found += [_said(path) for path in named if not _ders(path)]
+        return tuple(found)
+
+    def _read(self, below: str | Path, *suffixes: str) -> list[bytes]:
+        """Return what a folder's files hold, certificates by default; bad ones are left out."""
+        try:
+            paths = sorted((self.folder / below).iterdir())
+        except OSError:
+            return []
+        return [der for path in paths if path.suffix in (suffixes or _CERTIFICATES) for der in _ders(path)]
 
     # -- who we are
 
-    def publish(self, certificates: Iterable[bytes], crls: Iterable[bytes] = ()) -> None:
+    def publish(self, certificates: Iterable[bytes], crls: Iterable[bytes] = ()) -> bool:
         """Write certificates and revocation lists of ours (DER) unless they are there.
 
-        A folder that can't be written here is left as it is: another machine publishes.
+        Returns:
+            Whether all are there now. A folder that can't be written is no reason not to start:
+            another machine may publish, and ``unpublished`` says what is missing.
         """
         named = {f"{_role(der)}-{_short(der)}.pem": _pem(der) for der in certificates}
         named |= {f"root-{_short(der)}.crl": der for der in crls}
         if all((self.folder / OWN / name).exists() for name in named):
-            return
+            return True
         try:
             for below in (OWN, ROOTS, INTERMEDIATES, REVOCATION):
                 (self.folder / below).mkdir(mode=0o755, parents=True, exist_ok=True)
+            for name, content in named.items():
+                write_public(self.folder / OWN / name, content)
         except OSError:
-            return
-        for name, content in named.items():
-            write_public(self.folder / OWN / name, content)
+            return False
+        return True
+
+    def unpublished(self, certificates: Iterable[bytes]) -> tuple[str, ...]:
+        """Return the names of files in which certificates of ours (DER) should be and are not."""
+        there = set(self._read(OWN))
+        return tuple(f"{OWN}/{_role(der)}-{_short(der)}.pem" for der in certificates if der not in there)
 
 
 def certificates_of(content: bytes) -> list[bytes]:
     """Return the DER of every certificate in a PEM or DER file; none if it can't be read."""
     try:
         if _BEGIN in content:
-            return [c.public_bytes(_DER) for c in x509.load_pem_x509_certificates(content)]
-        return [x509.load_der_x509_certificate(content).public_bytes(_DER)]
+            found = x509.load_pem_x509_certificates(content)
+        else:
+            found = [x509.load_der_x509_certificate(content)]
+        for certificate in found:  # its names are read late, and may be malformed
+            _ = certificate.subject, certificate.issuer
+        return [c.public_bytes(_DER) for c in found]
     except MALFORMED:
         return []
 
@@ -161,9 +181,27 @@ def write_public(path: Path, content: bytes) -> None:
     if path.exists():
         return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content)
-    beside.chmod(0o644)
-    beside.replace(path)
+    try:
+        beside.write_bytes(content)
+        beside.chmod(0o644)
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+
+
+def _ders(path: Path) -> list[bytes]:
+    """Return what a file holds, by its ending; none if it can't be read as that."""
+    try:
+        content = path.read_bytes()
+        return certificates_of(content) if path.suffix in _CERTIFICATES else [_LISTS[path.suffix](content)]
+    except (OSError, *MALFORMED):
+        return []
+
+
+def _said(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def _crl(content: bytes) -> bytes:
@@ -174,6 +212,10 @@ def _crl(content: bytes) -> bytes:
 def _ocsp(content: bytes) -> bytes:
     ocsp.load_der_ocsp_response(content)
     return content
+
+
+_LISTS: Final[dict[str, Callable[[bytes], bytes]]] = {".crl": _crl, ".ocsp": _ocsp}
+_READ: Final = (*_CERTIFICATES, *_LISTS)
 
 
 def _role(der: bytes) -> str:

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 import archive.objects.begun
 from archive.catalogue import rows as catalogue
 from archive.custody.offline import check_store
+from archive.custody.offline_log import Anchors
 from archive.custody.replica.restore import FIRST
 from archive.database.tables import HoldRow, JournalEntryRow, RecordRow
 from archive.disposition.locks import Locks
@@ -263,7 +264,7 @@ class Matrix:
         strange = [one for one in report["findings"] if one["record_id"] is None]
         system.publisher.publish(force_token=True)
         system.follower.catch_up()
-        offline = {one.name.rpartition("%3a")[2]: one.verdict.value for one in check_store(self._store, [])}
+        offline = {one.name.rpartition("%3a")[2]: one.verdict.value for one in check_store(self._store, Anchors())}
         rebuilt = self._rebuilt(home)
         try:
             for _, _, one in self.lines:

@@ -53,14 +53,18 @@ _TRANSLATED = {"_", "say", "translate", "said"}
 _TABLES = (
     "signing/ground/machine.py",
     "api/views/headline.py",
+    "api/views/hold.py",
     "api/views/journal_of_today.py",
     "api/views/receipt_check.py",
     "api/views/verification.py",
     "api/http/errors.py",
     "api/views/history.py",
     "api/operations/health.py",
+    "archive/evidence/bundle.py",
     "archive/objects/challenges.py",
 )
+_SENTENCE_NAMES = {"UNTIL_IN_DOUBT", "UNREAD", "VALID_THEN"}
+"""Names of single sentences in the modules above."""
 _NOT_TEXT = re.compile(
     r"[a-z0-9_./:+-]*|[A-Z0-9]{2,5}|#.*|/.*|header:.*|[^\w]*|(Idempotency-Key|Repr-Digest|[A-Z][a-z]+[A-Z][A-Za-z]+)|[\x00-\x60{}]*"
 )
@@ -114,6 +118,8 @@ def _of_module(path: Path) -> Iterator[Message]:
                 tables = statement.value.values if isinstance(statement.value, ast.Dict) else statement.value.elts
                 for value in tables:
                     yield from _texts(value)
+            elif isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) in _SENTENCE_NAMES:
+                yield from _texts(statement.value or statement.target)
     if name == "api/operations/health.py":
         for node in ast.walk(tree):
             if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):

@@ -275,6 +275,20 @@ def _seal() -> Finding:
     )
 
 
+def _trust() -> Finding:
+    from api.operations.health import trust_faults
+
+    part, folder = "Confiance", system().trust.folder
+    unread, missing = trust_faults(system())
+    if unread:
+        said = f"rien ne se lit dans {', '.join(unread)} : le reste sert"
+        return Finding(part, WRONG, "", said, f"Remplacez ou retirez ces fichiers ({folder}).")
+    if missing:
+        said = f"{', '.join(missing)} n’y est pas, et le dossier ne peut pas être écrit d’ici"
+        return Finding(part, WRONG, "", said, f"Rendez {folder} inscriptible, puis relancez le service.")
+    return Finding(part, GOOD, "", str(folder))
+
+
 def _timestamps() -> Finding:
     stamper = system().timestamper
     if stamper.probative:
@@ -364,6 +378,7 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "Cachet": _seal,
     "Horodatage": _timestamps,
     "Échéances": _deadlines,
+    "Confiance": _trust,
     "Antivirus": _antivirus,
     "veraPDF": _verapdf,
     "Ghostscript": _program(

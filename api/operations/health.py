@@ -75,6 +75,7 @@ class Health:
             "search": self._search,
             "journal": self._journal,
             "clock": self._clock,
+            "trust": self._trust,
         }
         return tuple(self._dated(name, *_asked(check)) for name, check in checks.items())
 
@@ -125,6 +126,14 @@ class Health:
                 "Plus d’un jour a passé sans être vu du service : ce qui est irréversible attend 24 heures de marche.",
             )
         return OK, "L’horloge est sûre."
+
+    def _trust(self) -> tuple[str, str]:
+        unread, missing = trust_faults(self._system)
+        if unread:
+            return DEGRADED, "Des fichiers du dossier de confiance ne se lisent pas ; « chartrier doctor » les nomme."
+        if missing:
+            return DEGRADED, "Le dossier de confiance ne peut pas être écrit : nos certificats n’y sont pas tous."
+        return OK, "Le dossier de confiance se lit."
 
     def probe(self) -> dict[str, Any] | None:
         """Return the result of the store's last probe; None when there was none.
@@ -200,6 +209,15 @@ def _asked(check: Callable[[], tuple[str, str]]) -> tuple[str, str]:
             return check()
     except ChartrierError as error:
         return AWAY, str(error)
+
+
+def trust_faults(system: System) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what can't be read in the trust folder, and what of ours is not there."""
+    try:
+        missing = system.proofs.unpublished()
+    except ChartrierError:  # a seal that does not answer is told elsewhere
+        missing = ()
+    return system.trust.faults(), missing
 
 
 def _disk(folder: Path) -> tuple[str, str] | None:

@@ -83,7 +83,7 @@ def post_hold(wanted: HoldRequest, caller: Holder, system: Assembled) -> Respons
         system, caller.tenant, wanted.records or [], reason=wanted.reason, until=wanted.until, agent=caller.agent
     )
     with system.database.read() as session:
-        body = hold_views.view(session, holds.get(session, caller.tenant, hold_id))
+        body = hold_views.view(session, holds.get(session, caller.tenant, hold_id), system.clock())
     return JSONResponse(body, status_code=201, headers={"Location": f"/api/v1/holds/{hold_id}"})
 
 
@@ -105,7 +105,7 @@ def list_holds(
     in_force = None if state is None else state == "active"
     with system.database.read() as session:
         rows = holds.page(session, caller.tenant, in_force=in_force, before=before, limit=limit + 1)
-        shown = [hold_views.view(session, row) for row in rows[:limit]]
+        shown = [hold_views.view(session, row, system.clock()) for row in rows[:limit]]
     following = cursors.write(purpose, [rows[limit - 1].id]) if len(rows) > limit else None
     link_next(request, response, following)
     return {"holds": shown, "next": following}
@@ -118,7 +118,7 @@ _ONE: dict[int | str, dict[str, Any]] = {404: examples.problem("Pas de tel gel."
 def get_hold(hold_id: str, caller: Reader, system: Assembled) -> dict[str, Any]:
     """Ce qu’il tient, depuis quand, pourquoi."""
     with system.database.read() as session:
-        return hold_views.view(session, holds.get(session, caller.tenant, hold_id))
+        return hold_views.view(session, holds.get(session, caller.tenant, hold_id), system.clock())
 
 
 @router.post(
@@ -132,7 +132,7 @@ def post_release(hold_id: str, wanted: ReleaseRequest, caller: Holder, system: A
     """Un document reste gelé tant qu’un autre gel le tient."""
     hold_views.release(system, caller.tenant, hold_id, reason=wanted.reason, agent=caller.agent)
     with system.database.read() as session:
-        return hold_views.view(session, holds.get(session, caller.tenant, hold_id))
+        return hold_views.view(session, holds.get(session, caller.tenant, hold_id), system.clock())
 
 
 @router.post(
@@ -149,5 +149,5 @@ def post_reinstatement(hold_id: str, caller: Holder, system: Assembled) -> Respo
     """
     made = hold_views.reinstate(system, caller.tenant, hold_id, agent=caller.agent)
     with system.database.read() as session:
-        body = hold_views.view(session, holds.get(session, caller.tenant, made))
+        body = hold_views.view(session, holds.get(session, caller.tenant, made), system.clock())
     return JSONResponse(body, status_code=201, headers={"Location": f"/api/v1/holds/{made}"})

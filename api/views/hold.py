@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -75,7 +75,13 @@ def _settle(system: System, hold_id: str) -> None:
         log.error("holds_not_settled", count=len(failed), first=dict(list(failed.items())[:10]))
 
 
-def view(session: Session, row: HoldRow) -> dict[str, Any]:
+UNTIL_IN_DOUBT: Final = (
+    "Son dernier jour est déjà passé d’après l’horloge de la machine, qui est mise en doute : "
+    "le gel tient tant qu’un administrateur ne l’a pas confirmée."
+)
+
+
+def view(session: Session, row: HoldRow, now: datetime) -> dict[str, Any]:
     """Return the JSON of a hold."""
     state = "active" if row.released_at is None else "expired" if row.released_by is None else "released"
     return {
@@ -92,4 +98,5 @@ def view(session: Session, row: HoldRow) -> dict[str, Any]:
         "release_reason": row.release_reason,
         "in_step": row.settled_at is not None,
         "problem": row.problem,
+        "remark": UNTIL_IN_DOUBT if holds.is_doubtful(session, row, now) else None,
     }

@@ -279,6 +279,7 @@ class Hold(BaseModel):
     release_reason: str | None
     in_step: bool = Field(description="Le magasin fait ce qui a été décidé.")
     problem: str | None = Field(description="Code de ce qui l’en empêche.")
+    remark: str | None = Field(description="Ce qui est à vérifier ; null : rien.")
 
 
 class HoldPage(BaseModel):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +26,6 @@ from archive.holdings.checks import Check
 from archive.holdings.inclusion import Sequenced
 from archive.journal.published import PublishedLog
 from archive.journal.receipts import contradicts
-from archive.model.records import Kind
 from archive.objects.fixity import Fixity
 from archive.objects.port import Unreadable
 from archive.retention.civil import today_of
@@ -48,6 +49,7 @@ _SAID: Final = {
     "unreadable": "Ce dossier de preuve n’a pas pu être lu.",
     "unknown": "Ce fichier n’est pas conservé ici, du moins pas dans ces octets.",
 }
+VALID_THEN: Final = "Valide quand le journal a inscrit ce fichier ; ses certificats ont expiré depuis."
 _NAMES: Final = {"bytes": "Empreinte", "journal": "Journal", "bundle": "Dossier"}
 
 
@@ -59,35 +61,59 @@ def verify(system: System, tenant: str, record_id: str, agent: str | None = None
     """
 
     def judge_seal(path: Path) -> Check:
-        return seal_check(system, path, kept_at=_sealed_entry(system, tenant, record_id))
+        return seal_check(system, path, proven_at=lambda: _sealed_entry(system, tenant, record_id, path))
 
     return holdings.verify(system.stores, tenant, record_id, validate_seal=judge_seal, agent=agent).as_json()
 
 
-def _sealed_entry(system: System, tenant: str, record_id: str) -> datetime | None:
-    """Return the time of the latest entry that states the archival form; None without one."""
+def _sealed_entry(system: System, tenant: str, record_id: str, path: Path) -> datetime | None:
+    """Return the moment that the journal proves for these bytes of a record; None without one."""
+    subject = f"record:{record_id}"
     with system.database.read() as session:
-        entries = system.ledger.entries(session, tenant=tenant, subject=f"record:{record_id}", limit=_MANY)
-    bodies = [parse_canonical(entry.body) for entry in entries]
-    times = [parse_stamp(body["at"]) for body in bodies if Kind.ARCHIVAL.value in body["facts"]]
-    return times[-1] if times else None
+        entries = system.ledger.entries(session, tenant=tenant, subject=subject, limit=_MANY)
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return _proven_at(system, [(entry.n, entry.body) for entry in entries], subject, digest)
 
 
-def seal_check(system: System, path: Path, *, kept_at: datetime | None = None) -> Check:
-    """Judge the seal of one of our archival PDFs; the file is parsed in the sandbox.
+def _proven_at(system: System, entries: Iterable[tuple[int, bytes]], subject: str, sha256: str) -> datetime | None:
+    """Return the time of the first published entry that states these bytes; None without one."""
+    stating = [(n, body) for n, body in entries if sha256 in _kept_by(body, subject)]
+    try:
+        log = PublishedLog(system.store, system.log_key.vkey)
+        proven = [body for n, body in stating if n < log.head.size and log.holds(n, body)]
+    except (Unreadable, Corrupt):
+        return None
+    return min((parse_stamp(parse_canonical(body)["at"]) for body in proven), default=None)
+
+
+def kept_signatures(system: System, path: Path, *, proven_at: Callable[[], datetime | None]) -> dict[str, Any]:
+    """Judge the signatures of bytes that we keep: the one rule for pages, API and verification.
 
     Args:
-        kept_at: When the journal entered this form. A seal whose certificates have ended since is
-            judged as of then: the entry, which later time-stamps of the journal cover, proves that
-            it existed.
+        proven_at: Finds when the journal proves that these bytes existed. What only lacks
+            certificates that have not ended since is judged as of then, and the report says so in
+            its signatures and has ``as_of``. None: today's answer stands.
     """
     report = signature_report(system, path)
     ended = {one.get("reason") for one in report.get("signatures", ()) if one.get("verdict") != "valid"}
-    if kept_at is not None and ended == {"expired"}:
-        then = signature_report(system, path, at=kept_at)
-        if then.get("verdict") == "valid":
-            said = "Le cachet était valide quand le journal a inscrit ce fichier ; ses certificats ont expiré depuis."
-            return Check("Cachet", Fixity.INTACT, said)
+    stated_at = proven_at() if ended == {"expired"} else None
+    if stated_at is None:
+        return report
+    then = signature_report(system, path, at=stated_at)
+    if then.get("verdict") != "valid":
+        return report
+    return then | {
+        "signatures": [one | {"detail": VALID_THEN} for one in then["signatures"]],
+        "as_of": stamp(stated_at),
+    }
+
+
+def seal_check(system: System, path: Path, *, proven_at: Callable[[], datetime | None] = lambda: None) -> Check:
+    """Judge the seal of one of our archival PDFs (``kept_signatures``)."""
+    report = kept_signatures(system, path, proven_at=proven_at)
+    if "as_of" in report:
+        return Check("Cachet", Fixity.INTACT, VALID_THEN)
     words = {
         "valid": (Fixity.INTACT, "Le cachet est valide."),
         "invalid": (Fixity.ALTERED, "Le cachet ne correspond pas au fichier."),
@@ -144,14 +170,18 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None, *, public
         receipt = receipt or (_printed(system, path, public_url) if is_pdf else None)
         if receipt is not None:
             return receipt
-    signatures = signature_report(system, path) if is_pdf else None
     with acting_for(EVERYTHING), system.database.read() as session:
         row = _holder(session, sha256, tenant)
-        if row is None:
-            return _unknown(signatures)
-        record = _shown(session, system, row, tenant)
-        told, subject = Sequenced.load(session, row.id, row.deposit_id), f"record:{row.id}"
-    checks = _stated(system, told, subject, sha256) + seal_checks(record["seal"]) + signature_checks(signatures)
+        if row is not None:
+            record = _shown(session, system, row, tenant)
+            told, subject = Sequenced.load(session, row.id, row.deposit_id), f"record:{row.id}"
+    if row is None:
+        return _unknown(signature_report(system, path) if is_pdf else None)
+    checks = _stated(system, told, subject, sha256)
+    signatures = None
+    if is_pdf:
+        signatures = kept_signatures(system, path, proven_at=lambda: _proven_at(system, told.entries, subject, sha256))
+    checks += seal_checks(record["seal"]) + signature_checks(signatures)
     return finding(SubjectKind.RECORD, checks, record=record, signatures=signatures)
 
 

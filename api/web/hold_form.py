@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from api.access.callers import Caller
-from api.http.i18n import _
+from api.http.i18n import _, said
 from api.views.history import name_of
+from api.views.hold import UNTIL_IN_DOUBT
 from api.web import quantities
 from api.web.faults import Fault, in_words
 from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.catalogue.rows import holds_on
 from archive.database.tables import HoldRow, RecordRow
-from archive.disposition.holds.decisions import records_of
+from archive.disposition.holds.decisions import is_doubtful, records_of
 from archive.model.states import RecordState
 from signing.ground.errors import Refused
 
@@ -50,6 +51,7 @@ class ShownHold:
     Attributes:
         others: How many other records it covers.
         in_step: Whether the store follows the decision.
+        remark: What is to be checked; empty when nothing is.
         typed_reason: The reason typed for its release, when that form was refused.
         open: Whether its release form is shown unfolded.
     """
@@ -59,6 +61,7 @@ class ShownHold:
     placed_by: str | None
     others: int
     in_step: bool
+    remark: str
     typed_reason: str
     open: bool
 
@@ -83,11 +86,11 @@ class HoldForm:
     open: bool
 
 
-def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold) -> HoldForm:
+def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold, now: datetime) -> HoldForm:
     """Return the holds of a record, as one person sees them."""
     placing = not typed.hold_id
     return HoldForm(
-        holds=tuple(_shown(session, hold, typed) for hold in holds_on(session, row.id)),
+        holds=tuple(_shown(session, hold, typed, now) for hold in holds_on(session, row.id)),
         allowed=person.may("hold:write") and not RecordState(row.state).gone,
         faults=typed.faults,
         typed_reason=typed.reason if placing else "",
@@ -96,13 +99,14 @@ def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold
     )
 
 
-def _shown(session: Session, row: HoldRow, typed: TypedHold) -> ShownHold:
+def _shown(session: Session, row: HoldRow, typed: TypedHold, now: datetime) -> ShownHold:
     return ShownHold(
         id=row.id,
         sentence=_sentence(row),
         placed_by=name_of(session, row.placed_by),
         others=len(records_of(session, row.id)) - 1,
         in_step=row.settled_at is not None,
+        remark=said(UNTIL_IN_DOUBT) if is_doubtful(session, row, now) else "",
         typed_reason=typed.reason if row.id == typed.hold_id else "",
         open=row.id == typed.hold_id,
     )

@@ -107,7 +107,7 @@ def record_page(system: System, person: Caller, record_id: str, visit: Visit) ->
         last = latest_verification(session, row.id)
         types = document_types(session, person.tenant)
         keeping = keeping_of(session, row, forms, system)
-        holding = hold_form(session, row, person, visit.hold)
+        holding = hold_form(session, row, person, visit.hold, system.clock())
         proofs = proofs_of(session, row, forms, last, visit.checked)
         history = events_of(session, row)
         session.expunge_all()  # rows are used after the transaction ends: reading a page takes time

@@ -33,6 +33,7 @@ _NAMES = {
     "search": "Recherche",
     "journal": "Journal des preuves",
     "clock": "Horloge",
+    "trust": "Dossier de confiance",
 }
 _BADGES = {
     OK: ("ok", "check", "Fonctionne"),

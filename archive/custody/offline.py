@@ -9,13 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from archive.disposition.holds.statements import PLACED, RELEASED
-from archive.journal.effects import RebuildEffect
+from archive.custody.offline_log import HOUR, Anchors, Finding, Log
 from archive.journal.merkle import (
     TILE,
     Tile,
@@ -30,107 +28,51 @@ from archive.journal.merkle import (
     unpack_bundle,
 )
 from archive.journal.opening import vkey_line
-from archive.journal.types import rebuilding
 from archive.objects import layout, ocfl
 from archive.objects.begun import follows
 from archive.objects.fixity import Fixity
 from archive.objects.layout import StampedKey
 from signing.ground.canonical import parse_canonical
-from signing.ground.clock import parse_stamp
+from signing.ground.machine import fault_of
 from signing.note import verify_note
 from signing.reasons import sentence
 from signing.seal import verify_detached
 from signing.timestampers.rfc3161 import verify_token
 from signing.verdict import Verdict
 
+_PARTS: Final = (layout.LAYOUT_JSON, *(layout.bare(part) for part in (layout.JOURNAL, layout.TENANTS)))
 _CHUNK: Final = 1 << 20
-_HOUR: Final = timedelta(hours=1)
 _DUE: Final = timedelta(hours=24)
 _PATIENCE: Final = timedelta(hours=2)
-_REGISTERED: Final = frozenset(rebuilding(RebuildEffect.REGISTER))
-_STATED: Final = frozenset(rebuilding(RebuildEffect.STATE))
-_RELEASES: Final = frozenset(rebuilding(RebuildEffect.RELEASE))
 _CHAIN_DOUBTS: Final = frozenset(
     {"untrusted_chain", "not_anchored", "expired", "not_yet_valid", "key_usage", "weak_algorithm", "ok"}
 )
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        name: Its path in the store, or what it is.
-        detail: One French sentence.
-    """
-
-    name: str
-    verdict: Fixity
-    detail: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A file of the register, as an entry announces it: whose, its number or its hold, and when."""
-
-    tenant: str
-    what: str
-    at: datetime
-
-
-@dataclass
-class Log:
-    """A journal read from its bundles.
-
-    Attributes:
-        vkey: The log's verifier key.
-        leaves: Leaf hashes, in order.
-        stated: Subject -> facts of the last entry that states an inventory.
-        moments: Number and time of an entry an hour, at least.
-        claims: By SHA-256, the files of the register that entries claim.
-    """
-
-    vkey: str
-    origin: str
-    leaves: list[bytes] = field(default_factory=list)
-    stated: dict[str, dict[str, Any]] = field(default_factory=dict)
-    moments: list[tuple[int, datetime]] = field(default_factory=list)
-    claims: dict[str, Claim] = field(default_factory=dict)
-
-    def read(self, n: int, entry: dict[str, Any], leaf: bytes) -> None:
-        """Take what the checks need of one entry."""
-        facts, at = entry["facts"], parse_stamp(entry["at"])
-        if "inventory" in facts:
-            self.stated[entry["subject"]] = facts
-        if not self.moments or at - self.moments[-1][1] >= _HOUR:
-            self.moments.append((n, at))
-        if entry["type"] in _REGISTERED:
-            self.claims[facts["sha-256"]] = Claim(entry["tenant"], f"{facts['number']:06d}", at)
-        elif entry["type"] in _STATED:
-            _, _, what = entry["subject"].partition(":")
-            self.claims[facts["statement"]] = Claim(entry["tenant"], f"{what}:{facts['number']}", at)
-        elif "statement" in facts:
-            what = RELEASED if entry["type"] in _RELEASES else PLACED
-            self.claims[facts["statement"]] = Claim(entry["tenant"], f"{facts['hold']}/{what}", at)
-        self.leaves.append(leaf)
-
-
-def check_store(root: Path, trusted: list[bytes], named: frozenset[str] | None = None) -> Iterator[Finding]:
+def check_store(root: Path, trusted: Anchors, named: frozenset[str] | None = None) -> Iterator[Finding]:
     """Check everything, the journal first.
 
     Args:
         root: The store's folder.
-        trusted: DER roots for seals and tokens; without one their chains stay unverifiable.
+        trusted: Whose seals and whose time-stamps are believed.
         named: SHA-256 of the seals that must have vouched for the journal; one by another is
             unverifiable. None when the caller does not judge whose they are.
     """
+    if not any((root / part).exists() for part in _PARTS):
+        yield Finding(f"{root}", Fixity.UNVERIFIABLE, "Il n’y a pas de magasin à cet endroit : rien n’a été contrôlé.")
+        return
     log: Log | None = None
     try:
         log = _open(root)
         yield from _check_journal(root, log, trusted, named)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        yield Finding(layout.bare(layout.JOURNAL), Fixity.ALTERED, f"Le journal ne se lit pas : {error}.")
+        yield Finding(layout.bare(layout.JOURNAL), _unread(error), f"Le journal ne se lit pas : {error}.")
     yield from _check_records(root, log)
+
+
+def _unread(error: Exception) -> Fixity:
+    """Return what an unread thing counts as; a fault of this machine accuses nothing."""
+    return Fixity.ALTERED if fault_of(error) is None else Fixity.UNVERIFIABLE
 
 
 def _open(root: Path) -> Log:
@@ -141,7 +83,7 @@ def _open(root: Path) -> Log:
 # -- the journal
 
 
-def _check_journal(root: Path, log: Log, trusted: list[bytes], named: frozenset[str] | None) -> Iterator[Finding]:
+def _check_journal(root: Path, log: Log, trusted: Anchors, named: frozenset[str] | None) -> Iterator[Finding]:
     note = (root / layout.CHECKPOINT).read_text(encoding="utf-8")
     size, head = parse_checkpoint(verify_note(note, log.vkey), log.origin)
     yield from _read_entries(root, log, size)
@@ -152,10 +94,11 @@ def _check_journal(root: Path, log: Log, trusted: list[bytes], named: frozenset[
         return
     yield Finding(layout.CHECKPOINT, Fixity.INTACT, f"{size} entrées sous un point de contrôle signé.")
     yield from _check_tiles(root, log, size)
-    yield from _check_earlier(root, log, trusted)
+    yield from _check_earlier(root, log, trusted.stamps)
     yield from _check_register(root, log)
     for voucher in [root / layout.FIRST_VOUCHER, *sorted(root.glob(layout.VOUCHER_GLOB))]:
-        finding = verify_detached(voucher.read_bytes(), vkey_line(log.vkey), trusted)
+        cms = voucher.read_bytes()
+        finding = verify_detached(cms, vkey_line(log.vkey), trusted.seals, stamps=trusted.stamps)
         verdict, said = _fixity(finding.verdict, finding.reason), f"{finding.signer} : {finding.detail}"
         digest = hashlib.sha256(bytes.fromhex(finding.certificate)).hexdigest()
         if verdict is Fixity.INTACT and named is not None and digest not in named:
@@ -200,7 +143,7 @@ def _check_tiles(root: Path, log: Log, size: int) -> Iterator[Finding]:
         yield Finding(layout.bare(layout.TILES), Fixity.INTACT, "Chaque tuile est celle des entrées.")
 
 
-def _check_earlier(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Finding]:
+def _check_earlier(root: Path, log: Log, stamps: tuple[bytes, ...]) -> Iterator[Finding]:
     """Check time-stamped checkpoints: each must be a past state of this same journal."""
     nodes = nodes_of(log.leaves)
     stamped: list[tuple[int, datetime]] = []
@@ -218,7 +161,7 @@ def _check_earlier(root: Path, log: Log, trusted: list[bytes]) -> Iterator[Findi
         if size > len(log.leaves) or root_hash(size, nodes) != head:
             yield Finding(name, Fixity.ALTERED, "Le journal ne prolonge pas ce point de contrôle.")
             continue
-        report = verify_token(token.read_bytes(), hashlib.sha256(text).digest(), trusted or None)
+        report = verify_token(token.read_bytes(), hashlib.sha256(text).digest(), stamps or None)
         said = f"Horodaté le {report.time:%Y-%m-%d à %H:%M:%S} UTC." if report.time else sentence(report.reason)
         if report.time:
             stamped.append((size, report.time))
@@ -247,7 +190,7 @@ def unstamped(
     begins: list[tuple[int, datetime | None]] = [(0, None), *stamped]
     for (size, at), after in zip(begins, [*stamped, None], strict=True):
         due = [when for n, when in moments if n >= size and (at is None or when >= at + _DUE)]
-        late = [when for when in due if when >= due[0] + _PATIENCE and (after is None or when < after[1] - _HOUR)]
+        late = [when for when in due if when >= due[0] + _PATIENCE and (after is None or when < after[1] - HOUR)]
         if late:
             yield due[0], late[-1]
 
@@ -288,7 +231,7 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
             yield Finding(name, Fixity.UNVERIFIABLE, "Aucune ligne du journal publié n’annonce ce fichier (encore).")
     latest = log.moments[-1][1] if log.moments else None
     for claim in sorted(missing.values(), key=lambda claim: claim.what):
-        fresh = latest is not None and latest - claim.at < _HOUR and not claim.what.isdigit()
+        fresh = latest is not None and latest - claim.at < HOUR and not claim.what.isdigit()
         verdict = Fixity.UNVERIFIABLE if fresh else Fixity.MISSING  # a hold reaches the store a minute later
         yield Finding(f"{layout.REGISTER}… {claim.what}", verdict, "Le journal l’annonce, le registre ne l’a pas.")
     if files and not missing and not changed:
@@ -319,7 +262,10 @@ def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
             if _is_begun(name, log):
                 yield Finding(name, Fixity.UNVERIFIABLE, "Rangement commencé, que le journal n’annonce pas.")
             else:
-                yield Finding(name, Fixity.ALTERED, f"Le document ne se lit pas : {error}.")
+                verdict = _unread(error)
+                if verdict is Fixity.UNVERIFIABLE:
+                    missing.discard(_subject(name) or "")  # it may well be there
+                yield Finding(name, verdict, f"Le document ne se lit pas : {error}.")
             continue
         missing.discard(f"record:{record_id}")
         if verdict is Fixity.INTACT:
@@ -331,8 +277,14 @@ def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
 
 def _is_begun(name: str, log: Log | None) -> bool:
     """Whether a record without its heads is none that the journal states."""
+    subject = _subject(name)
+    return log is not None and subject is not None and subject not in log.stated
+
+
+def _subject(name: str) -> str | None:
+    """Return the journal's subject of a record, from the name of its folder."""
     found = layout.record_key(f"{name}/{ocfl.INVENTORY}")
-    return log is not None and found is not None and f"record:{found.folder.record_id}" not in log.stated
+    return None if found is None else f"record:{found.folder.record_id}"
 
 
 def _check_object(folder: Path) -> tuple[str, Fixity, str]:

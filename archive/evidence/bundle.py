@@ -376,7 +376,9 @@ def verify_bundle(path: Path, *, trust: bytes) -> dict[str, Any]:
             {
                 "name": _NAMES[check.number],
                 "verdict": check.verdict,
-                "detail": _sentence(check),
+                "detail": _sentence(check).format(detail=check.detail),
+                "sentence": _sentence(check),
+                "seen": check.detail,
             }
             for check in checks
             if check.verdict != verify.NOTHING
@@ -385,9 +387,9 @@ def verify_bundle(path: Path, *, trust: bytes) -> dict[str, Any]:
 
 
 def _sentence(check: verify.Check) -> str:
-    """Return the French sentence about a check."""
+    """Return the French sentence about a check, with a place for what was seen."""
     said = _OF_TIME if check.name.startswith(("clock", "token")) else _SAID
-    return said[Fixity(check.verdict)].format(detail=check.detail)
+    return said[Fixity(check.verdict)]
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -880,12 +880,12 @@ def _main() -> int:
     parser.add_argument("--original", type=Path, help="the file that the receipt is about")
     parser.add_argument("--key", type=Path, help="file with the log key line, for --receipt")
     given = parser.parse_args()
-    if absent := [f"{path}" for path in (given.receipt, given.original, given.key) if path and not path.is_file()]:
+    others = [path for path in vars(given).values() if isinstance(path, Path) and not path.is_file()]
+    if absent := [f"{path}" for path in others if not path.is_dir() or path not in (given.bundle, given.against)]:
         parser.error(f"no such file: {', '.join(absent)}")
-    trust = trust_of(given)
-    verifier = Verifier(given.bundle, trust, datetime.now(UTC), given.against)
+    verifier = Verifier(given.bundle, trust_of(given), datetime.now(UTC), given.against)
     if given.receipt:
-        verifier.line(7, "receipt", lambda: verify_receipt(given, trust))
+        verifier.line(7, "receipt", lambda: verify_receipt(given, verifier.trust))
     lines = [f"{v.upper():<12} {n} {name}: {d}" for n, name, v, d in verifier.checks or verifier.run()]
     lines += [f"As of {verifier.moment}."] if verifier.moment else []
     status, said = EXIT[verdict_of(verifier.checks)]

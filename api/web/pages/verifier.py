@@ -111,12 +111,17 @@ def _stamp(finding: Mapping[str, Any] | None) -> Badge | None:
     return Badge(kind, icon, _(word))
 
 
+def _detail(one: Mapping[str, Any]) -> Markup:
+    """Return what a check says; one of a bundle names what its own program saw."""
+    return said(str(one.get("sentence") or one.get("detail") or ""), detail=one.get("seen", ""))
+
+
 def _checks(finding: Mapping[str, Any] | None) -> list[tuple[Markup, Badge, Markup]]:
     """Return a line for each check; seals and signatures in words of their own."""
     if finding is None:
         return []
     shown = [
-        (said(str(c["name"])), fixity_badge(str(c["verdict"])), said(str(c.get("detail") or "")))
+        (said(str(c["name"])), fixity_badge(str(c["verdict"])), _detail(c))
         for c in finding["checks"]
         if c["about"] not in SIGNED
     ]

@@ -101,7 +101,8 @@ class Holds:
             tenant: The tenant that owns the records.
             records: Ids of the records; all are held or none.
             reason: In words; never in the journal.
-            until: Last day; None = until it is released.
+            until: Last day; None = until it is released. One that is past by a clock that is
+                not believed is taken as given: the clock may be wrong, ``is_doubtful`` says so.
             agent: The agent that decides.
 
         Raises:
@@ -111,8 +112,9 @@ class Holds:
         if not 0 < len(wanted) <= MOST_RECORDS:
             raise _refused("/records", "Un gel porte sur 1 à {most} documents.", most=MOST_RECORDS)
         reason = _reason(reason)
+        certain = self._certain()
         with self._database.write() as session:
-            _check_until(until, today_of(session, tenant, self._clock()).day)
+            _check_until(session, tenant, until, (self._clock(), certain))
             for record_id in wanted:  # in order, so that two holds never wait for each other
                 row = catalogue.get(session, tenant, record_id)
                 session.refresh(row, with_for_update=True)
@@ -321,8 +323,16 @@ def overdue(session: Session, now: datetime) -> int:
     return session.scalar(select(func.count()).select_from(HoldRow).where(or_(behind, over))) or 0
 
 
-def _check_until(until: date | None, today: date) -> None:
-    if until is not None and until < today:
+def is_doubtful(session: Session, row: HoldRow, now: datetime) -> bool:
+    """Whether a hold in force seems to be over, by a clock that is not believed."""
+    today = today_of(session, row.tenant_id, now)
+    return row.released_at is None and row.until is not None and row.until < today.day and not today.trusted
+
+
+def _check_until(session: Session, tenant: str, until: date | None, moments: tuple[datetime, datetime]) -> None:
+    """Refuse a last day that is past both by the clock, if it is trusted, and for certain."""
+    days = [today_of(session, tenant, moment) for moment in moments]
+    if until is not None and all(day.trusted and until < day.day for day in days):
         raise _refused("/until", "Le dernier jour du gel est déjà passé.")
     if until is not None and until > LAST_DAY:
         raise _refused("/until", "Le dernier jour du gel est après l’an 9000.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from cryptography import x509
 from sqlalchemy import select
 
+from api.operations.health import DEGRADED, OK, Health
 from api.views.trust import trust_file_of
 from archive.database.tables import JournalEntryRow
 from archive.evidence.bundle import verify_bundle
@@ -275,3 +277,70 @@ def test_read_only_keys_are_not_replaced(first_keys: Path, tmp_path: Path, monke
     with pytest.raises(Refused) as refused:
         renew_generated(first_keys, organisation="x")
     assert refused.value.code == "keys_read_only"
+
+
+@pytest.fixture
+def read_only_trust(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A trust folder on a disk that takes no writes, until the patch is undone."""
+    write = Path.write_bytes
+
+    def refused(path: Path, content: bytes) -> int:
+        if path.parent.parent.name == "trust":
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return write(path, content)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "write_bytes", refused)
+        yield broken
+
+
+def trust_health(system: System) -> tuple[str, str]:
+    (part,) = (part for part in Health(system).components() if part.name == "trust")
+    return part.state, part.detail
+
+
+def test_a_service_starts_with_a_trust_folder_that_can_not_be_written_and_says_so(
+    tmp_path: Path, first_keys: Path, read_only_trust: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(first_keys, tmp_path / "home" / "keys")
+    system = system_at(tmp_path / "home", clock=lambda: BORN)
+    system.initialise()
+    system.create_tenant("demo", "Commune de Démonstration")
+    record = keep(system, tmp_path, 1)
+    assert verify(system.stores, "demo", record).verdict == "intact"
+    state, detail = trust_health(system)
+    assert (state, detail) == (
+        DEGRADED,
+        "Le dossier de confiance ne peut pas être écrit : nos certificats n’y sont pas tous.",
+    )
+    read_only_trust.undo()
+    system.initialise()
+    assert trust_health(system) == (OK, "Le dossier de confiance se lit.")
+    bad = system.trust.folder / "roots" / "ca.pem"
+    bad.write_bytes(b"-----BEGIN CERTIFICATE-----\n")
+    assert trust_health(system)[0] == DEGRADED
+    assert "ca.pem" not in trust_health(system)[1], "the answer is public: doctor names the file"
+    system.close()
+    again = system_at(tmp_path / "home", clock=lambda: BORN)
+    again.initialise()
+    assert verify(again.stores, "demo", record).verdict == "intact"
+    again.close()
+
+
+def test_no_certificate_is_replaced_that_would_be_lost_with_it(
+    at: Callable[[datetime], System], read_only_trust: pytest.MonkeyPatch
+) -> None:
+    late = at(BORN)
+    read_only_trust.setattr("ingestion.succession.renewal_is_due", lambda *_: True)
+    shutil.rmtree(late.trust.folder)
+    for below in ("own", "roots", "intermediates", "revocation"):
+        (late.trust.folder / below).mkdir(parents=True)
+    seal = (late.settings.signing.keys / "seal.pem").read_bytes()
+    with pytest.raises(Refused) as refused:
+        late.proofs.replace()
+    assert refused.value.code == "trust_read_only"
+    assert not late.proofs.renew_when_due()
+    assert (late.settings.signing.keys / "seal.pem").read_bytes() == seal
+    read_only_trust.undo()
+    assert late.proofs.replace().former != late.proofs.replace().seal
+    assert (late.settings.signing.keys / "seal.pem").read_bytes() != seal

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
-from signing.chains import chain_fault, nearest_first, readable_name, trusted_roots
+from signing.chains import chain_fault, nearest_first, readable_name
+from signing.trust import TrustFolder
 from tests.unit.signing.test_chains import BEGIN, END, NOW, ROOT, Pair, fault, issue
 
 SECOND = timedelta(seconds=1)
@@ -147,7 +148,7 @@ def _named(names: list[tuple[x509.ObjectIdentifier, str]]) -> x509.Certificate:
 
 
 def test_every_root_of_every_file_of_the_administrator_is_trusted(tmp_path: Path) -> None:
-    assert trusted_roots(tmp_path) == []
+    assert TrustFolder(tmp_path / "trust", tmp_path).foreign().roots == ()
     roots = [issue(name, ca=True)[0] for name in ("a", "b", "c")]
     pems = [root.public_bytes(Encoding.PEM) for root in roots]
     folder = tmp_path / "trusted"
@@ -155,4 +156,5 @@ def test_every_root_of_every_file_of_the_administrator_is_trusted(tmp_path: Path
     (folder / "2.pem").write_bytes(pems[2])
     (folder / "1.pem").write_bytes(pems[0] + pems[1])
     (folder / "notes.txt").write_bytes(pems[0])
-    assert trusted_roots(tmp_path) == [root.public_bytes(Encoding.DER) for root in roots]
+    found = TrustFolder(tmp_path / "trust", tmp_path).foreign().roots
+    assert found == tuple(root.public_bytes(Encoding.DER) for root in roots)

@@ -1,5 +1,6 @@
 """A copy of the store is enough to say whether it is whole."""
 
+import errno
 import io
 import zipfile
 from collections.abc import Callable, Iterator
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive.__main__ import main
 from archive.custody.findings import Findings
 from archive.custody.offline import check_store, unstamped
+from archive.custody.offline_log import Anchors
+from archive.objects.fixity import Fixity
 from ingestion.assembly import System
 from ingestion.operations.agreement import Agreement
 from signing.authority import ensure_generated
@@ -49,6 +53,65 @@ def test_a_root_alone_is_answered_with_a_question(
     digest = said.partition("--signer ")[2][:64]
     assert main(["verify", str(place), *root, "--signer", digest]) == 0
     assert main(["verify", str(place), *root, "--signer", "0" * 64]) == 4
+
+
+def test_no_store_says_nothing_of_one(tmp_path: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that is not there, or empty as a disk that is not mounted, accuses nobody."""
+    (tmp_path / "empty").mkdir()
+    for absent in (tmp_path / "nowhere", tmp_path / "empty"):
+        assert verify(absent, tmp_path) == 4
+        first, last = capsys.readouterr().out.splitlines()
+        assert (first.endswith("Il n’y a pas de magasin à cet endroit : rien n’a été contrôlé."), last) == (
+            True,
+            "UNVERIFIABLE",
+        )
+
+
+def test_a_disk_that_does_not_read_accuses_nobody(
+    place: Path, keys_now: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read, failing = Path.read_bytes, place
+
+    def bad(path: Path) -> bytes:
+        if path.is_relative_to(failing) and not path.is_relative_to(place / "layout.json"):
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", bad)
+    assert verify(place, keys_now) == 4
+    assert "ALTERED" not in capsys.readouterr().out
+    failing = place / "tenants"
+    assert verify(place, keys_now) == 4
+
+
+@pytest.mark.parametrize("option", ["--trust", "--root"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", None]
+)
+def test_a_bad_trust_file_or_root_is_a_wrong_argument(
+    place: Path, tmp_path: Path, option: str, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad"
+    if content is not None:
+        bad.write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", str(place), option, str(bad)])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{bad} n’est pas" in said.err
+
+
+def test_roots_of_seals_and_of_time_stamps_each_count_for_their_own_kind(place: Path, keys_now: Path) -> None:
+    root = x509.load_pem_x509_certificate((keys_now / "root.pem").read_bytes()).public_bytes(Encoding.DER)
+
+    def doubted(anchors: Anchors) -> set[str]:
+        found = check_store(place, anchors)
+        return {f.name.partition("/")[2][:10] for f in found if f.verdict is Fixity.UNVERIFIABLE}
+
+    assert doubted(Anchors((root,), (root,))) == set()
+    assert doubted(Anchors(seals=(root,))) == {"checkpoint"}
+    assert doubted(Anchors(stamps=(root,))) == {"log-key.p7"}
 
 
 def test_a_whole_store(place: Path, keys_now: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +200,7 @@ def registered(system: System, tmp_path: Path) -> Path:
 
 def of_register(place: Path) -> list[tuple[str, str]]:
     """Verdicts on the register and on stamps, by name."""
-    found = check_store(place, [])
+    found = check_store(place, Anchors())
     return [(f.verdict.value, f.name) for f in found if f.name.startswith(("register", "journal/checkpoints"))]
 
 

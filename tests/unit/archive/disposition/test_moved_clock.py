@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from api.views.hold import UNTIL_IN_DOUBT, view
 from archive.database.tables import HoldRow, JournalEntryRow, RecordRow, RepresentationRow
 from archive.holdings.verify import verify
 from archive.journal.corrections import confirm
@@ -263,6 +264,39 @@ def test_a_hold_that_a_wrong_clock_ended_is_reinstated_as_such(moved: System, cl
     assert rows(after, *SAME, "held_records") == before
     assert in_force(after, made)
     after.close()
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_last_day_past_by_a_distrusted_clock_is_a_remark_and_holds(
+    moved: System, clock: Moved, tmp_path: Path, looked_at: bool
+) -> None:
+    record = keep(moved, tmp_path, 1)
+    until = date(2027, 6, 30)
+    clock.jump(365 * DAY)
+    if looked_at:
+        assert not moved.time_sense.look().trusted
+    hold = moved.holds.place("demo", [record], reason="Contentieux", until=until, agent="user:1")
+    moved.holds.run()
+    assert in_force(moved, hold)
+    assert stored_holds(moved, record) == {True}
+    with moved.database.read() as session:
+        told = view(session, session.get_one(HoldRow, hold), moved.clock())
+    assert (told["state"], told["remark"]) == ("active", UNTIL_IN_DOUBT)
+    clock.jump(-365 * DAY)
+    confirmed(moved)
+    with moved.database.read() as session:
+        assert view(session, session.get_one(HoldRow, hold), moved.clock())["remark"] is None
+    with pytest.raises(Refused, match="déjà passé"):
+        moved.holds.place("demo", [record], reason="Contentieux", until=START.date() - DAY, agent="user:1")
+    moved.holds.place("demo", [record], reason="Contentieux", until=START.date(), agent="user:1")
+
+
+def test_a_last_day_to_come_is_taken_when_the_clock_went_back(moved: System, clock: Moved, tmp_path: Path) -> None:
+    record = keep(moved, tmp_path, 1)
+    clock.jump(-365 * DAY)
+    assert not moved.time_sense.look().trusted
+    for until in (START.date() - 400 * DAY, START.date() - 100 * DAY, START.date()):
+        assert in_force(moved, moved.holds.place("demo", [record], reason="x", until=until, agent="user:1"))
 
 
 @pytest.mark.parametrize("case", ["in force", "released", "over"])

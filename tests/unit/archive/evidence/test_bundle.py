@@ -421,10 +421,18 @@ def test_a_receipt_of_another_service_or_a_wrong_path_is_no_altered_receipt(
     named = ("--trust", str(trust_path), "--receipt")
     assert run(folder, "--receipt", str(theirs), "--key", str(tmp_path / "vkey")).returncode == 0
     assert run(folder, *named, str(theirs)).returncode == 4
-    for wrong in ((*named, "none.json"), (*named, str(folder / "receipt.json"), "--original", "none.pdf")):
+    against = (*named[:2], "--against", "none.zip")
+    for wrong in ((*named, "none.json"), (*named, str(folder / "receipt.json"), "--original", "none.pdf"), against):
         done = run(folder, *wrong)
         assert (done.returncode, done.stdout) == (2, "")
         assert "no such file: none" in done.stderr
+    done = run(folder, str(tmp_path / "none.zip"), *named[:2])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no such file: {tmp_path / 'none.zip'}" in done.stderr
+    assert run(folder, str(tmp_path / "theirs.json"), *named[:2]).returncode == 3, (
+        "what is there and no bundle is judged"
+    )
+    assert run(folder, *named, str(tmp_path)).returncode == 2, "a folder is no receipt"
 
 
 def test_forged_receipt_of_another_key_is_refused(tmp_path: Path, folder: Path, keys_now: Path) -> None:
