@@ -5,6 +5,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -84,22 +85,18 @@ def test_a_disk_that_does_not_read_accuses_nobody(
     assert verify(place, keys_now) == 4
 
 
-@pytest.mark.parametrize("option", ["--trust", "--root"])
-@pytest.mark.parametrize(
-    "content", [b"", b"{}", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", None]
-)
-def test_a_bad_trust_file_or_root_is_a_wrong_argument(
-    place: Path, tmp_path: Path, option: str, content: bytes | None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bad = tmp_path / "bad"
-    if content is not None:
-        bad.write_bytes(content)
-    with pytest.raises(SystemExit) as ended:
-        main(["verify", str(place), option, str(bad)])
-    assert ended.value.code == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert f"{bad} n’est pas" in said.err
+def test_a_bad_trust_file_or_root_is_a_wrong_argument(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contents = (b"", b"{}", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", None)
+    for option, content in product(("--trust", "--root"), contents):
+        bad = tmp_path / f"bad{content!r:.5}"
+        if content is not None:
+            bad.write_bytes(content)
+        with pytest.raises(SystemExit) as ended:
+            main(["verify", str(tmp_path), option, str(bad)])
+        assert ended.value.code == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert f"{bad} n’est pas" in said.err
 
 
 def test_roots_of_seals_and_of_time_stamps_each_count_for_their_own_kind(place: Path, keys_now: Path) -> None:
