@@ -16,7 +16,7 @@ import calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from archive.retention.facts import Facts, FileFacts
 
@@ -183,6 +183,41 @@ def last_day_kept(start: date, duration: int, unit: Unit) -> date | None:
     """Return ``ends_on``; None where no day of the calendar follows: nothing is then ever due."""
     end = end_date(start, duration, unit)
     return end if end is not None and end < date.max else None
+
+
+class Term(NamedTuple):
+    """The end of a retention: its last day, and the day after."""
+
+    ends_on: date
+    due_on: date
+
+
+def from_seda(start: date, duration: int, unit: Unit) -> Term | None:
+    """Return the end of a retention from a ``StartDate`` of SEDA, the first day counted.
+
+    ``StartDate`` + duration is the day from which the final action may be executed. None beyond the
+    calendar.
+    """
+    due_on = end_date(start, duration, unit)
+    ends_on = day_before(due_on) if due_on is not None else None
+    return Term(ends_on, due_on) if due_on is not None and ends_on is not None else None
+
+
+def to_seda(due_on: date, duration: int, unit: Unit, *, given: date | None = None) -> date:
+    """Return the ``StartDate`` that tells SEDA our ``due_on``.
+
+    It is the earliest day that, with the duration, does not come before ``due_on``; nearly always
+    the day after ``starts_on``.
+
+    Args:
+        given: A ``StartDate`` that was received; it is given back while it still tells ``due_on``.
+    """
+    if given is not None and end_date(given, duration, unit) == due_on:
+        return given
+    start = end_date(due_on, -duration, unit) or date.min
+    while start < due_on and (end_date(start, duration, unit) or date.max) < due_on:
+        start += timedelta(days=1)
+    return start
 
 
 def _months_after(start: date, months: int) -> date:

@@ -17,10 +17,11 @@ from typing import Final, TypeVar
 from archive.model.final_actions import FinalAction, strongest
 from archive.model.records import Remark
 from archive.retention import sentences
-from archive.retention.dates import FoundStart, day_after, day_before, end_date, find_start, last_day_kept
+from archive.retention.dates import FoundStart, day_after, find_start, from_seda, last_day_kept
 from archive.retention.declarations import (
     Convention,
     GivenStart,
+    InForce,
     Inherited,
     Level,
     Node,
@@ -28,7 +29,7 @@ from archive.retention.declarations import (
     file_of,
     retention_in_force,
 )
-from archive.retention.facts import Facts
+from archive.retention.facts import Facts, FileFacts
 from archive.retention.reasons import Reason, Words, in_french
 from archive.retention.rules import Rule
 
@@ -197,37 +198,60 @@ def resolve(paths: Sequence[Path], facts: Facts, rules: Mapping[str, Rule]) -> R
         facts: Dates of the record; the dates of a file are those of its node.
         rules: The version in force of each rule that the paths name, by code.
     """
-    parts = [part for path in paths or ((),) for part in _along(path, facts, rules)]
-    return _added_up(tuple(_each_once(sorted(parts, key=_order))))
+    return resolve_along([route(path) for path in paths], facts, rules)
 
 
-def _along(path: Path, facts: Facts, rules: Mapping[str, Rule]) -> list[Part]:
+@dataclass(frozen=True)
+class Route:
+    """A path with what is in force along it: worked out once for all records that share it."""
+
+    path: Path
+    in_force: InForce
+    file: FileFacts | None
+
+
+def route(path: Path) -> Route:
+    """Work out what is in force along a path."""
+    return Route(path, retention_in_force(path), file_of(path))
+
+
+def resolve_along(routes: Sequence[Route], facts: Facts, rules: Mapping[str, Rule]) -> Resolution:
+    """Resolve the retention of a record whose paths are worked out already."""
+    parts = [part for one in routes or (_NOWHERE,) for part in _along(one, facts, rules)]
+    return _added_up(tuple(parts if len(parts) == 1 else _each_once(sorted(parts, key=_order))))
+
+
+_NOWHERE: Final = route(())
+
+
+def _along(one: Route, facts: Facts, rules: Mapping[str, Rule]) -> list[Part]:
     """Resolve one path by itself."""
-    in_force = retention_in_force(path)
-    if not in_force.rules:
-        basis = Basis.NO_END if in_force.blocked_by is not None else Basis.RULE_MISSING
-        return [Part(path, facts, blocked_by=in_force.blocked_by, basis=basis)]
-    return [_by_rule(path, facts, one, rules.get(one.rule)) for one in in_force.rules]
+    if not one.in_force.rules:
+        blocked_by = one.in_force.blocked_by
+        basis = Basis.NO_END if blocked_by is not None else Basis.RULE_MISSING
+        return [Part(one.path, facts, blocked_by=blocked_by, basis=basis)]
+    return [_by_rule(one, facts, inherited, rules.get(inherited.rule)) for inherited in one.in_force.rules]
 
 
-def _by_rule(path: Path, facts: Facts, inherited: Inherited, rule: Rule | None) -> Part:
+def _by_rule(one: Route, facts: Facts, inherited: Inherited, rule: Rule | None) -> Part:
     if rule is None:
-        return Part(path, facts, inherited)
+        return Part(one.path, facts, inherited)
     given = inherited.start
-    found = find_start(rule.start_event, facts, file_of(path)) if given is None else None
+    found = find_start(rule.start_event, facts, one.file) if given is None else None
     starts_on = given.on if given is not None else found.on if found is not None else None
     ends_on = _end(rule, starts_on, given)
     return Part(
-        path,
+        one.path,
         facts,
         inherited,
         rule,
         found,
-        starts_on=starts_on,
-        ends_on=ends_on,
-        due_on=day_after(ends_on) if ends_on is not None else None,
-        final_action=rule.final_action,
-        basis=_basis(rule, starts_on, ends_on),
+        None,
+        starts_on,
+        ends_on,
+        day_after(ends_on) if ends_on is not None else None,
+        rule.final_action,
+        _basis(rule, starts_on, ends_on),
     )
 
 
@@ -243,15 +267,16 @@ def _end(rule: Rule, starts_on: date | None, given: GivenStart | None) -> date |
     if starts_on is None or rule.duration is None or not rule.gives_end:
         return None
     if given is not None and given.convention is Convention.SEDA:
-        due_on = end_date(starts_on, rule.duration, rule.unit)
-        return day_before(due_on) if due_on is not None else None
+        term = from_seda(starts_on, rule.duration, rule.unit)
+        return term.ends_on if term is not None else None
     return last_day_kept(starts_on, rule.duration, rule.unit)
 
 
 def _added_up(parts: tuple[Part, ...]) -> Resolution:
     """Add up what each path gives: all must be over."""
-    bases = {part.basis for part in parts} | ({Basis.FINAL_ACTION_CONFLICT} if _conflict(parts) else set())
-    basis = next(word for word in Basis if word in bases)
+    basis = min((part.basis for part in parts), key=_RANK.__getitem__)
+    if basis is Basis.DATED and _conflict(parts):
+        basis = Basis.FINAL_ACTION_CONFLICT
     undated = [part for part in parts if part.ends_on is None]
     if undated:
         decides = min(undated, key=lambda part: _RANK[part.basis])
@@ -270,7 +295,7 @@ def _added_up(parts: tuple[Part, ...]) -> Resolution:
 
 
 def _conflict(parts: Sequence[Part]) -> bool:
-    return len({part.final_action for part in parts if part.settles_action}) > 1
+    return len(parts) > 1 and len({part.final_action for part in parts if part.settles_action}) > 1
 
 
 def _brief(part: Part) -> bool:

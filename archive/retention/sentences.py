@@ -28,9 +28,9 @@ def _named(rule: Rule, *, brief: bool) -> Words:
     if brief:
         return Words("règle {code}", {"code": rule.code})
     values: dict[str, Value] = {"code": rule.code, "version": rule.version, "law": rule.legal_text}
-    return Words(
-        "règle {code}, version {version}, {law}" if rule.legal_text else "règle {code}, version {version}", values
-    )
+    if rule.legal_text:
+        return Words("règle {code}, version {version}, {law}", values)
+    return Words("règle {code}, version {version}", values)
 
 
 def _because(node: Node, rule: Words) -> Words:
@@ -86,25 +86,31 @@ def counted_from(rule: Rule, found: FoundStart, facts: Facts, file: FileFacts | 
     """Say the duration and the event from which it is counted."""
     values: dict[str, Value] = {"duration": lasting(rule), "since": since(rule), "start": found.on or ""}
     if found.told_by is ToldBy.FISCAL_YEAR:
-        text = "{duration} à compter de la fin de l’exercice {year} ({start})"
-        return Words(text, values | {"year": facts.fiscal_year or ""})
+        values["year"] = facts.fiscal_year or ""
+        return Words("{duration} à compter de la fin de l’exercice {year} ({start})", values)
     if found.told_by is ToldBy.FILE and file is not None:
-        return Words(_from_file(rule), values | {"code": file.code, "title": file.title})
+        return _from_file(rule, values | {"code": file.code, "title": file.title})
     return Words("{duration} à compter {since} ({start})", values)
 
 
-def _from_file(rule: Rule) -> str:
+def _from_file(rule: Rule, values: dict[str, Value]) -> Words:
     start = START_EVENTS.get(rule.start_event)
     match start.period if start is not None else None:
         case None:
-            return "{duration} à compter de la clôture du dossier {code} « {title} » ({start})"
+            return Words("{duration} à compter de la clôture du dossier {code} « {title} » ({start})", values)
         case Period.CALENDAR_YEAR:
-            return "{duration} à compter de la fin de l’année de clôture du dossier {code} « {title} » ({start})"
+            return Words(
+                "{duration} à compter de la fin de l’année de clôture du dossier {code} « {title} » ({start})", values
+            )
         case Period.FISCAL_YEAR:
-            return "{duration} à compter de la fin de l’exercice de clôture du dossier {code} « {title} » ({start})"
+            return Words(
+                "{duration} à compter de la fin de l’exercice de clôture du dossier {code} « {title} » ({start})",
+                values,
+            )
         case Period.SCHOOL_YEAR:
-            return (
-                "{duration} à compter de la fin de l’année scolaire de clôture du dossier {code} « {title} » ({start})"
+            return Words(
+                "{duration} à compter de la fin de l’année scolaire de clôture du dossier {code} « {title} » ({start})",
+                values,
             )
         case period:
             assert_never(period)
@@ -138,11 +144,13 @@ def dated(rule: Rule, why: Words, count: Words, end: date) -> tuple[Reason, ...]
     values: dict[str, Value] = {"end": end, "because": why, "count": count}
     match rule.final_action:
         case FinalAction.KEEP:
-            text = (
+            kept = Reason(
+                "ends_on",
                 "Définitivement, {because} : le service en a besoin {count}, jusqu’au {end}, "
-                "puis les archives le gardent pour toujours."
+                "puis les archives le gardent pour toujours.",
+                values,
             )
-            return (Reason("ends_on", text, values),)
+            return (kept,)
         case FinalAction.SORT:
             then = Reason("afterwards", "Un archiviste choisira ensuite ce qui est gardé et ce qui est éliminé.")
         case FinalAction.DESTROY if rule.validated:
@@ -175,11 +183,13 @@ def without_limit(why: Words) -> Reason:
 def beyond_calendar(rule: Rule, why: Words, count: Words) -> Reason:
     """Say that an end lies beyond the calendar."""
     values: dict[str, Value] = {"because": why, "count": count}
-    if rule.final_action.kept_for_ever:
-        text = "Définitivement, {because} : {count} dépassent le calendrier. Vérifiez cette date."
-    else:
-        text = "Sans date de fin, {because} : {count} dépassent le calendrier. Vérifiez cette date."
-    return Reason("end_beyond_calendar", text, values)
+    return Reason(
+        "end_beyond_calendar",
+        "Définitivement, {because} : {count} dépassent le calendrier. Vérifiez cette date."
+        if rule.final_action.kept_for_ever
+        else "Sans date de fin, {because} : {count} dépassent le calendrier. Vérifiez cette date.",
+        values,
+    )
 
 
 def without_start(rule: Rule, why: Words, found: FoundStart, file: FileFacts | None) -> Reason:
@@ -190,11 +200,13 @@ def without_start(rule: Rule, why: Words, found: FoundStart, file: FileFacts | N
         "since": since(rule),
         "missing": _missing(found, file),
     }
-    if rule.final_action.kept_for_ever:
-        text = "Définitivement, {because} : {duration} à compter {since}, et {missing}."
-    else:
-        text = "Sans date de fin pour l’instant, {because} : {duration} à compter {since}, et {missing}."
-    return Reason("start_missing", text, values)
+    return Reason(
+        "start_missing",
+        "Définitivement, {because} : {duration} à compter {since}, et {missing}."
+        if rule.final_action.kept_for_ever
+        else "Sans date de fin pour l’instant, {because} : {duration} à compter {since}, et {missing}.",
+        values,
+    )
 
 
 def _missing(found: FoundStart, file: FileFacts | None) -> Words:
@@ -253,8 +265,7 @@ def without_rule(path: Path) -> Reason:
         why = Words("le type « {label} » n’est pas dans la liste du service", {"label": kind.title})
     else:
         code, why = "rule_missing", Words("aucune règle n’est donnée pour {kind}", {"kind": kind.phrase})
-    text = "Sans date de fin, parce que {why} : à compléter. Rien n’est éliminé sans règle."
-    return Reason(code, text, {"why": why})
+    return Reason(code, "Sans date de fin, parce que {why} : à compléter. Rien n’est éliminé sans règle.", {"why": why})
 
 
 # -- several rules
@@ -275,3 +286,53 @@ def conflict(action: FinalAction) -> Reason:
         "D’ici là, le plus prudent vaut : {action}.",
         {"action": Words(action.label)},
     )
+
+
+# -- what stands in the way on a day
+
+
+def held(until: date | None) -> Reason:
+    """Say that a hold is in force, and until when."""
+    if until is None:
+        return Reason("hold", "Un gel est en vigueur : rien ne part avant sa levée.")
+    return Reason("hold", "Un gel est en vigueur jusqu’au {until} inclus.", {"until": until})
+
+
+def in_disposal() -> Reason:
+    """Say that a running disposal has the record."""
+    return Reason("disposal_running", "Il est déjà dans une élimination ou un transfert en cours.")
+
+
+def not_validated() -> Reason:
+    """Say that a rule in force is a draft."""
+    return Reason("rule_not_validated", "Une règle qui s’applique n’est pas validée par un archiviste.")
+
+
+def stale() -> Reason:
+    """Say that dates are about to be computed again."""
+    return Reason("stale", "Ses dates sont à recalculer, après un changement de règle, de classement ou d’événement.")
+
+
+def not_yet(due_on: date) -> Reason:
+    """Say that the retention is not over."""
+    return Reason("not_yet", "Sa durée de conservation n’est pas écoulée : pas avant le {due}.", {"due": due_on})
+
+
+def to_sort() -> Reason:
+    """Say that nobody has decided yet what is kept."""
+    return Reason("to_sort", "Personne n’a encore choisi s’il est gardé ou éliminé.")
+
+
+def not_before(day: date) -> Reason:
+    """Say that a controller lets it go from a day only."""
+    return Reason("not_before", "Le contrôleur l’a refusé avant le {day}.", {"day": day})
+
+
+def locked_until(day: date) -> Reason:
+    """Say that a store still locks it."""
+    return Reason("locked_until", "Le magasin le verrouille jusqu’au {day} inclus.", {"day": day})
+
+
+def may_go(day: date) -> Reason:
+    """Say the first day on which it may go, as far as days decide."""
+    return Reason("may_go_on", "Premier jour où il peut partir : {day}.", {"day": day})

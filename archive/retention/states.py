@@ -15,7 +15,9 @@ from typing import assert_never
 from archive.model.final_actions import FinalAction
 from archive.model.states import RecordState
 from archive.model.vocabularies import require_complete
+from archive.retention import sentences
 from archive.retention.dates import day_after
+from archive.retention.reasons import Reason
 from archive.retention.resolution import Basis
 
 
@@ -95,22 +97,52 @@ def state_of(standing: Standing, day: date) -> DueState:
         return DueState(standing.basis.value)
     if standing.due_on is None:
         return DueState.NO_END
-    return _of_dated(standing, standing.due_on, day)
+    return next(iter(_applying(standing, standing.due_on, day)), DueState.READY)
 
 
-def _of_dated(standing: Standing, due_on: date, day: date) -> DueState:
-    unsorted = standing.final_action is FinalAction.SORT and not standing.is_sorted
-    applies = {
+def _applying(standing: Standing, due_on: date, day: date) -> list[DueState]:
+    """Return every state that applies to a record with an end, in order, but for ``READY``."""
+    stands = {
         DueState.HELD: standing.held,
         DueState.IN_DISPOSAL: standing.in_disposal,
         DueState.RULE_NOT_VALIDATED: not standing.validated,
         DueState.STALE: standing.stale,
         DueState.NOT_YET: day < due_on,
-        DueState.TO_SORT: unsorted,
+        DueState.TO_SORT: standing.final_action is FinalAction.SORT and not standing.is_sorted,
         DueState.NOT_BEFORE: standing.not_before is not None and day < standing.not_before,
         DueState.LOCKED_UNTIL: standing.locked_until is not None and day <= standing.locked_until,
     }
-    return next((state for state, stands in applies.items() if stands), DueState.READY)
+    return [state for state, applies in stands.items() if applies]
+
+
+def blockers(standing: Standing, day: date, last_days: Collection[date | None] = ()) -> tuple[Reason, ...]:
+    """Return one sentence for each thing that stands in the way on a day, then the first free day.
+
+    What lacks an end is told by the reasons of the resolution.
+
+    Args:
+        last_days: Last held day of each hold that is not released; None = until its release.
+    """
+    if standing.basis is not Basis.DATED or standing.due_on is None:
+        return ()
+    told = {
+        DueState.HELD: [sentences.held(last) for last in _by_day(last_days) if last is None or day <= last],
+        DueState.IN_DISPOSAL: [sentences.in_disposal()],
+        DueState.RULE_NOT_VALIDATED: [sentences.not_validated()],
+        DueState.STALE: [sentences.stale()],
+        DueState.NOT_YET: [sentences.not_yet(standing.due_on)],
+        DueState.TO_SORT: [sentences.to_sort()],
+        DueState.NOT_BEFORE: [sentences.not_before(standing.not_before or day)],
+        DueState.LOCKED_UNTIL: [sentences.locked_until(standing.locked_until or day)],
+    }
+    found = [reason for state in _applying(standing, standing.due_on, day) for reason in told[state]]
+    free = may_go_on(standing, last_days)
+    return (*found, sentences.may_go(free)) if free is not None else tuple(found)
+
+
+def _by_day(last_days: Collection[date | None]) -> list[date | None]:
+    """Return holds without an end first, then the latest end first, each once."""
+    return sorted(set(last_days), key=lambda last: last or date.max, reverse=True)
 
 
 def due_list_of(action: FinalAction) -> DueList:
