@@ -44,6 +44,9 @@ _SENTENCES = {
     "Step",
     "StageSpec",
     "_Delay",
+    "Reason",
+    "Words",
+    "Start",
 }
 _VOCABULARIES = {"event"}
 """Arguments that hold the words of a standard, not of ours."""

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import gettext
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from markupsafe import Markup, escape
 
-from api.http.typography import NARROW, french
+from api.http.typography import HARD, NARROW, french
+from archive.retention.reasons import MONTHS, in_words
 
 LANGUAGES = {"fr": "Français", "en": "English"}
 DOMAIN = "chartrier"
 LOCALE = Path(__file__).parent / "locale"
+
+MONTHS_OF: Final[Mapping[str, Sequence[str]]] = {
+    "fr": MONTHS,
+    "en": [
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ],
+}
+"""Names of the months, by language."""
 
 _language: ContextVar[str] = ContextVar("language", default="fr")
 
@@ -71,6 +83,13 @@ def number(value: int) -> str:
     """Group the digits of an integer by thousands, in the page's language."""
     separator = NARROW if current_language() == "fr" else ","
     return f"{value:,}".replace(",", separator)
+
+
+def day_in_words(day: date, language: str) -> str:
+    """Write a day in a language: « 1er mars 2026 », ``1 March 2026``."""
+    if language == "fr":
+        return in_words(day)
+    return f"{day.day}{HARD}{MONTHS_OF[language][day.month - 1]}{HARD}{day.year}"
 
 
 def ngettext(one: str, many: str, n: int, **values: object) -> Markup:

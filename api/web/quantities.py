@@ -7,17 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup
 
-from api.http.i18n import _, current_language, number
+from api.http.i18n import _, current_language, day_in_words, number
 from api.http.typography import HARD
-from archive.retention.reasons import MONTHS
 
-_MONTHS = {
-    "fr": MONTHS,
-    "en": [
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ],
-}
 _DAYS = {
     "fr": ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"],
     "en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
@@ -82,9 +74,7 @@ def day(value: date | datetime | str | None) -> str:
         value = local(value) if "T" in value else date.fromisoformat(value)
     elif isinstance(value, datetime):
         value = local(value)
-    language = current_language()
-    first = "1er" if language == "fr" and value.day == 1 else str(value.day)
-    return f"{first}{HARD}{_MONTHS[language][value.month - 1]}{HARD}{value.year}"
+    return day_in_words(value, current_language())
 
 
 def weekday(value: date | datetime) -> str:
