@@ -11,6 +11,7 @@ import typer
 
 from api.cli import (
     access,
+    alarms,
     backups,
     clock,
     context,
@@ -106,6 +107,7 @@ app.add_typer(proofs.seal, name="seal")
 app.add_typer(access.key, name="key")
 app.add_typer(access.tenant, name="tenant")
 app.add_typer(trust.trust, name="trust")
+app.add_typer(alarms.alarms, name="alarms")
 app.add_typer(clock.clock, name="clock")
 app.add_typer(access.user, name="user")
 

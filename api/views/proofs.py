@@ -108,14 +108,24 @@ def extension(store: ObjectStore, vkey: str, old_size: int, new_size: int | None
     """
     log = PublishedLog(store, vkey)
     new = log.head.size if new_size is None else new_size
-    if not old_size <= new <= log.head.size:
-        wrong = "from_size" if old_size > min(new, log.head.size) else "to_size"
+    beyond = [name for name, size in (("from_size", old_size), ("to_size", new)) if size > log.head.size]
+    if beyond:
         raise Refused(
             "bad_journal_size",
-            "Le journal n’a jamais compté {size} lignes.",
+            "Le journal publié ne compte que {now} lignes, pas {size}.",
             action="Donnez le nombre de lignes que la preuve plus ancienne annonce.",
-            pointer=f"query:{wrong}",
-            size=str(old_size if wrong == "from_size" else new),
+            pointer=f"query:{beyond[0]}",
+            size=str(old_size if beyond[0] == "from_size" else new),
+            now=str(log.head.size),
+        )
+    if old_size > new:
+        raise Refused(
+            "bad_journal_size",
+            "« from_size » ({old}) dépasse « to_size » ({new}) : le journal ne va que vers l’avant.",
+            action="Donnez d’abord le plus petit des deux nombres de lignes.",
+            pointer="query:from_size",
+            old=str(old_size),
+            new=str(new),
         )
     mine = root_hash(old_size, log.tree.node)
     if old_root is not None and _root(old_root) != mine:

@@ -16,7 +16,7 @@ from api.views.journal_of_today import note_of_proof, today_checks
 from api.views.receipt_pdf import MEMBERS, VERSION, PrintedPage, receipt_pdf
 from api.views.receipts import printed_page
 from archive.catalogue.tenant_register import names_of
-from archive.database.alarms import alarmed
+from archive.database.alarms import RECEIPT, alarmed, settle
 from archive.database.tables import JournalEntryRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.evidence import verify
@@ -182,12 +182,15 @@ class _Told:
         self._system = system
         self._told = told
         self._n = int(told["entry"])
+        self._subject = f"{RECEIPT}{told['deposit']}:{str(told['leaf'])[:16]}"
         self._body = carried.encode() if carried is not None else self._stored()
 
     def checks(self) -> list[dict[str, str]]:
         """Return the checks of its entry's place in the journal, and of what the entry says."""
         try:
             place = self._place()
+            if place["verdict"] == Fixity.INTACT:
+                settle(self._system.database, self._system.clock, self._subject)
         except (Corrupt, Unreadable):
             place = check(About.JOURNAL, _NAMES["journal"], Fixity.UNVERIFIABLE, _SAID["journal_away"])
         return [place, self._content()]
@@ -229,10 +232,9 @@ class _Told:
         return None
 
     def _contradicted(self) -> dict[str, str]:
-        subject = f"receipt:{self._told['deposit']}:{str(self._told['leaf'])[:16]}"
         try:
-            with alarmed(self._system.database, self._system.clock, subject):
-                raise contradicts(subject, ["leaf"])
+            with alarmed(self._system.database, self._system.clock, self._subject):
+                raise contradicts(self._subject, ["leaf"])
         except Corrupt:
             return check(About.JOURNAL, _NAMES["journal"], Fixity.ALTERED, _SAID["contradicted"])
 

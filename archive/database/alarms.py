@@ -18,6 +18,8 @@ from signing.ground.errors import Corrupt
 log = structlog.get_logger(__name__)
 
 CONTRADICTS = "journal_contradicts"
+HISTORY, RECEIPT = "history:", "receipt:"
+"""Subjects of alarms that a document raises which somebody showed: a checkpoint, a receipt."""
 
 
 @contextmanager
@@ -34,6 +36,11 @@ def alarmed(database: Database, clock: Clock, subject: str) -> Iterator[None]:
             with database.write() as session:
                 _remember(session, subject, str(error.values.get("what", "")), clock())
         raise
+    settle(database, clock, subject)
+
+
+def settle(database: Database, clock: Clock, subject: str) -> None:
+    """End the alarm about a subject, if there is one: what raised it was found in order."""
     with database.read() as session:
         row = session.get(AlarmRow, (CONTRADICTS, subject))
         over = row is not None and row.ended_at is None

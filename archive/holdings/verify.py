@@ -101,7 +101,6 @@ def verify(
     *,
     validate_seal: SealCheck | None = None,
     agent: str | None = None,
-    asked: bool = True,
 ) -> Verification:
     """Read everything again, compare it with catalogue and journal, and record the result.
 
@@ -110,14 +109,13 @@ def verify(
         record_id: The record.
         validate_seal: Judges the archival PDF's seal.
         agent: The agent that asked.
-        asked: False for the routine: then only a result that is not intact goes into the journal.
 
     Raises:
         Refused: ``record_not_found``.
     """
     promise, result = _settled(stores, tenant, record_id, validate_seal)
     with stores.database.write() as session:
-        _record_result(session, stores.ledger, promise, result, agent=agent, asked=asked)
+        _record_result(session, stores.ledger, promise, result, agent=agent)
     return result
 
 
@@ -177,9 +175,8 @@ def _record_result(
     result: Verification,
     *,
     agent: str | None,
-    asked: bool,
 ) -> None:
-    """Store the result; journal it too when it was asked for or something is wrong."""
+    """Store the result and journal it."""
     session.add(
         VerificationRow(
             record_id=promise.record_id,
@@ -188,15 +185,14 @@ def _record_result(
             checks=[check.as_json() for check in result.checks],
         )
     )
-    if asked or not result.is_whole:
-        ledger.append(
-            session,
-            type=EntryType.FIXITY_CHECKED,
-            tenant=promise.tenant,
-            subject=f"record:{promise.record_id}",
-            agent=agent,
-            facts=result.facts,
-        )
+    ledger.append(
+        session,
+        type=EntryType.FIXITY_CHECKED,
+        tenant=promise.tenant,
+        subject=f"record:{promise.record_id}",
+        agent=agent,
+        facts=result.facts,
+    )
 
 
 def _object(store: ObjectStore, promise: Promise, item: Placed) -> Check:

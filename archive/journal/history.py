@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archive.database.alarms import alarmed
+from archive.database.alarms import HISTORY, alarmed, settle
 from archive.database.engine import Database
 from archive.database.tables import AlarmRow
 from archive.journal.effects import Subject
@@ -61,13 +61,15 @@ class History:
             return None
         log = PublishedLog(self._store, self._vkey)
         ours = root_hash(size, log.tree.node) if size <= log.head.size else None
-        if ours != root:
-            self._shout(size, root, ours)
+        subject = f"{HISTORY}{size}:{root.hex()[:16]}"
+        if ours == root:
+            settle(self._database, self._clock, subject)
+        else:
+            self._shout(subject, size, root, ours)
         return Confronted(size, log.head.size, ours == root)
 
-    def _shout(self, size: int, shown: bytes, ours: bytes | None) -> None:
+    def _shout(self, subject: str, size: int, shown: bytes, ours: bytes | None) -> None:
         """Raise the alarm, and enter it in the journal when it is new."""
-        subject = f"history:{size}:{shown.hex()[:16]}"
         with self._database.read() as session:
             told = session.query(AlarmRow).filter_by(subject=subject).first() is not None
         try:

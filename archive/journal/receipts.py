@@ -174,7 +174,10 @@ def contradicts(subject: str, what: list[str]) -> Corrupt:
         "journal_contradicts",
         "Le journal des preuves ne dit pas la même chose de « {subject} » ({what}).",
         kept="Rien n’a été signé ; le journal et le magasin sont inchangés.",
-        action="Gardez une copie de la base, que quelqu’un a changée, puis lancez « chartrier reconcile ».",
+        action=(
+            "Déposant : gardez ce que vous avez et prévenez l’administrateur du service. Administrateur : gardez une "
+            "copie de la base, que quelqu’un a changée, puis lancez « chartrier reconcile »."
+        ),
         subject=subject,
         what=", ".join(what),
     )

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,8 +21,10 @@ from archive.journal.types import EntryType
 from signing.ground.canonical import parse_canonical
 from signing.port import Signer, Timestamper
 
-_LONGEST: Final = 6000
-"""Base64 characters of a certificate that fit into an entry."""
+log = structlog.get_logger(__name__)
+
+LONGEST: Final = 7400
+"""Base64 characters of a certificate that fit into an entry, with everything else in it."""
 
 
 def enter_changes(session: Session, ledger: Ledger, signer: Signer, timestamper: Timestamper) -> list[Entry]:
@@ -38,8 +41,11 @@ def enter_changes(session: Session, ledger: Ledger, signer: Signer, timestamper:
     if seal != former:
         facts = {"seal": seal, "former": former, "probative": signer.probative}
         encoded = base64.b64encode(signer.certificate).decode()
-        if len(encoded) <= _LONGEST:
+        if len(encoded) <= LONGEST:
             facts["seal_certificate"] = encoded
+        else:
+            facts["seal_certificate_size"] = len(signer.certificate)  # by its digest, in trust/own/
+            log.warning("seal_certificate_too_long", seal=seal, size=len(signer.certificate))
         entries.append(_append(session, ledger, EntryType.SEAL_REPLACED, facts))
     implied = not stamped and not timestamper.probative and seal == first
     authority = timestamper.identity

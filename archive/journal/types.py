@@ -283,6 +283,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
         Sentence("Une preuve plus ancienne, signée par la clé de ce journal, le contredit."),
     )
+    ALARM_ACKNOWLEDGED = (
+        "AlarmAcknowledged",
+        Subject.LOG,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence("Alarme vue par un administrateur : une preuve plus ancienne contredisait ce journal."),
+    )
     CLOCK_CORRECTED = (
         "ClockCorrected",
         Subject.LOG,

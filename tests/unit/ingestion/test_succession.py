@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from archive.holdings.verify import verify
 from archive.journal.corrections import confirm
 from archive.journal.opening import vkey_line, voucher
 from archive.journal.proof_calendar import calendar
+from archive.journal.succession import LONGEST, enter_changes
 from ingestion.assembly import System
 from signing.authority import FILES, ensure_generated, renew_generated
 from signing.ground.errors import Refused, Unavailable
@@ -344,3 +346,16 @@ def test_no_certificate_is_replaced_that_would_be_lost_with_it(
     read_only_trust.undo()
     assert late.proofs.replace().former != late.proofs.replace().seal
     assert (late.settings.signing.keys / "seal.pem").read_bytes() != seal
+
+
+@pytest.mark.parametrize("length", [LONGEST // 4 * 3, LONGEST // 4 * 3 + 1])
+def test_a_certificate_as_long_as_an_entry_allows_is_in_it_and_a_longer_one_is_told(
+    at: Callable[[datetime], System], length: int
+) -> None:
+    system = at(BORN)
+    signer = SimpleNamespace(certificate=b"x" * length, probative=False)
+    with system.database.write() as session:
+        enter_changes(session, system.ledger, signer, system.timestamper)  # type: ignore[arg-type]
+    (facts,) = entered(system, "SealReplaced")
+    assert ("seal_certificate" in facts) == (length == LONGEST // 4 * 3)
+    assert facts.get("seal_certificate_size") == (None if "seal_certificate" in facts else length)

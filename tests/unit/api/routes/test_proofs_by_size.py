@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -77,6 +78,17 @@ def test_what_can_not_be_proven_is_refused_in_words(
     filled(system, tmp_path, 1)
     answer = client.get(PATH, params=params)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_each_wrong_size_is_told_for_what_it_is(system: System, client: TestClient, tmp_path: Path) -> None:
+    filled(system, tmp_path, 1)
+    backwards = client.get(PATH, params={"from_size": 3, "to_size": 2}).json()
+    assert backwards["detail"] == "« from_size » (3) dépasse « to_size » (2) : le journal ne va que vers l’avant."
+    for params, pointer in (({"from_size": 99}, "from_size"), ({"from_size": 3, "to_size": 99}, "to_size")):
+        beyond = client.get(PATH, params=params).json()
+        assert beyond["detail"].startswith("Le journal publié ne compte que ")
+        assert beyond["detail"].endswith(" lignes, pas 99.")
+        assert f"query:{pointer}" in json.dumps(beyond)
 
 
 def test_evidence_since_a_size_holds_the_proof_of_what_lies_between(

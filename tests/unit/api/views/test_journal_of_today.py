@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
+from api.cli.main import app
 from api.views.evidence import make_bundle
 from api.views.journal_of_today import today_checks
 from api.views.receipts import receipt_json
 from api.views.verification import judge
-from archive.database.alarms import open_alarms
+from archive.database.alarms import alarmed, open_alarms
 from archive.database.tables import JournalEntryRow
+from archive.journal.receipts import contradicts
 from ingestion.assembly import System
+from signing.ground.errors import Corrupt, Refused
 from signing.note import LogKey
 from tests.holdings import alter, filled, flipped, opened, receive
 
@@ -112,3 +117,59 @@ def test_a_journal_that_can_not_be_read_contradicts_nobody(system: System, tmp_p
     alter(system.settings.home / "store/journal/checkpoint", flipped)
     assert [one["verdict"] for one in today_checks(system, latest.note)] == ["unverifiable"]
     assert told(system) == []
+
+
+def alarms(system: System) -> list[str]:
+    with system.database.read() as session:
+        return [alarm.subject for alarm in open_alarms(session)]
+
+
+def test_an_alarm_of_an_older_proof_ends_when_the_journal_is_put_back(system: System, tmp_path: Path) -> None:
+    filled(system, tmp_path)
+    journal, earlier, whole = system.settings.home / "store" / "journal", tmp_path / "earlier", tmp_path / "whole"
+    shutil.copytree(journal, earlier)
+    receive(system, b"%PDF later", "later")
+    system.publisher.publish()
+    latest = system.publisher.latest()
+    assert latest is not None
+    journal.rename(whole)
+    earlier.rename(journal)
+    assert [one["verdict"] for one in today_checks(system, latest.note)] == ["altered"]
+    assert alarms(system) == [f"history:{latest.size}:{latest.root[:16]}"]
+    journal.rename(earlier)
+    whole.rename(journal)
+    assert [one["verdict"] for one in today_checks(system, latest.note)] == ["intact"]
+    assert alarms(system) == []
+
+
+def test_an_administrator_acknowledges_an_alarm_of_an_older_proof_and_no_other(
+    system: System, other: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.alarms.system", lambda: other)
+    content = bundle_of(system, filled(system, tmp_path)[0])
+    today(other, tmp_path, content)
+    (name,) = alarms(other)
+    run = CliRunner()
+    assert name in run.invoke(app, ["alarms", "show"]).stdout
+    (shown,) = [json.loads(line) for line in run.invoke(app, ["alarms", "show", "--json"]).stdout.splitlines()]
+    assert (shown["name"], shown["times"]) == (name, 1)
+    assert "Alarme reconnue" in run.invoke(app, ["alarms", "acknowledge", name]).stdout
+    assert alarms(other) == []
+    assert run.invoke(app, ["alarms", "show"]).stdout == "Aucune alarme en cours.\n"
+    with other.database.read() as session:
+        (body,) = session.scalars(select(JournalEntryRow.body).where(JournalEntryRow.type == "AlarmAcknowledged"))
+    assert (json.loads(body)["facts"]["about"], json.loads(body)["facts"]["times"]) == (name, 1)
+    refused = run.invoke(app, ["alarms", "acknowledge", name]).exception
+    assert isinstance(refused, Refused)
+    assert refused.code == "alarm_not_found"
+    today(other, tmp_path, content)
+    assert alarms(other) == [name], "shown again, it is raised again"
+    with (
+        pytest.raises(Corrupt),
+        alarmed(other.database, other.clock, "deposit:d1"),
+    ):
+        raise contradicts("deposit:d1", ["size"])
+    refused = run.invoke(app, ["alarms", "acknowledge", "deposit:d1"]).exception
+    assert isinstance(refused, Refused)
+    assert refused.code == "alarm_not_acknowledged"
+    assert "deposit:d1" in alarms(other)

@@ -21,7 +21,7 @@ from api.views.receipt_pdf import ATTACHED, receipt_pdf
 from api.views.receipts import printed_page, receipt_json
 from api.views.verification import judge
 from archive.database.alarms import open_alarms
-from archive.database.tables import JournalEntryRow, RepresentationRow
+from archive.database.tables import AlarmRow, JournalEntryRow, RepresentationRow
 from archive.evidence import verify
 from archive.journal.merkle import leaf_hash
 from ingestion.assembly import System
@@ -137,6 +137,23 @@ def test_a_journal_that_contradicts_a_receipt_raises_an_alarm(system: System, tm
     with system.database.read() as session:
         (alarm,) = open_alarms(session)
     assert alarm.subject.startswith(f"receipt:{deposit.id}:")
+
+
+def test_the_alarm_about_a_receipt_ends_when_the_same_receipt_is_found_right(system: System, tmp_path: Path) -> None:
+    deposit = receive(system, b"%PDF one", "k1")
+    given = receipt_json(system, "demo", deposit.id)
+    about, now = f"receipt:{deposit.id}:{given['receipt']['leaf'][:16]}", system.clock()
+    with system.database.write() as session:
+        for subject in (about, "receipt:another:0000"):
+            values = {"subject": subject, "detail": "leaf", "first_at": now, "last_at": now, "times": 1}
+            session.add(AlarmRow(code="journal_contradicts", **values))
+    judged(system, tmp_path, json.dumps(given).encode())
+    with system.database.read() as session:
+        assert len(open_alarms(session)) == 2, "an entry that is not published yet settles nothing"
+    system.publisher.publish()
+    assert judged(system, tmp_path, json.dumps(given).encode())["verdict"] == "intact"
+    with system.database.read() as session:
+        assert [alarm.subject for alarm in open_alarms(session)] == ["receipt:another:0000"]
 
 
 def test_a_receipt_of_an_entry_that_a_rebuild_made_again_is_intact(system: System, tmp_path: Path) -> None:
