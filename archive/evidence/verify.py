@@ -56,15 +56,14 @@ FAULTS += (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGene
 PKCS = "2a864886f70d01"  # object identifiers are written as the hex of their DER; this is 1.2.840.113549.1
 SHA2: tuple[hashes.HashAlgorithm, ...] = (hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
 HASHES = {f"6086480165030402{n:02x}": algorithm for n, algorithm in enumerate(SHA2, 1)}
-EARLIER = "journal/consistency.json"
+EARLIER, RECEIVED = "journal/consistency.json", {"DepositReceived", "DepositRecovered"}
 BESIDE_ENTRIES = {"journal/checkpoint.tsr", "journal/log-key.p7s", EARLIER}
 MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 RSA = {f"{PKCS}01{n:02x}" for n in (1, 11, 12, 13)}
 ECDSA = {f"2a8648ce3d0403{n:02x}" for n in (2, 3, 4)}  # 1.2.840.10045.4.3
 DATA, SIGNED_DATA, TST_INFO = f"{PKCS}0701", f"{PKCS}0702", f"{PKCS}09100104"
-CONTENT_TYPE, MESSAGE_DIGEST = f"{PKCS}0903", f"{PKCS}0904"
+CONTENT_TYPE, MESSAGE_DIGEST, PSS, MGF1 = (f"{PKCS}{n}" for n in ("0903", "0904", "010a", "0108"))
 REFERENCE_V1, TOKEN, REFERENCE_V2 = (f"{PKCS}091002{n:02x}" for n in (12, 14, 47))
-PSS, MGF1 = f"{PKCS}010a", f"{PKCS}0108"
 ANY, STAMPS = "2.5.29.37.0", {"1.3.6.1.5.5.7.3.8"}
 # What a certificate may be for, to sign documents: e-mail, documents (RFC 9336), documents (Adobe, Microsoft).
 DOCUMENTS = {"1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.2.840.113583.1.1.5", "1.3.6.1.4.1.311.10.3.12", ANY}
@@ -80,7 +79,6 @@ WORDS = {
     "expired": "its certificate, or one above it, had expired",
     "not_yet_valid": "its certificate, or one above it, was not valid yet",
 }
-RECEIVED = {"DepositReceived", "DepositRecovered"}
 Digest = Callable[[str], str]  # hex of a content's digest, by name of the algorithm
 Chain = Sequence[x509.Certificate]
 
@@ -268,6 +266,16 @@ class Signed(NamedTuple):
     token: bytes | None
 
 
+def readable(load: Callable[[bytes], x509.Certificate], offered: Iterable[bytes]) -> list[x509.Certificate]:
+    """Certificates that were offered; one that can't be read is passed over, as if it were not there."""
+    found = []
+    for raw in offered:
+        with suppress(*FAULTS):
+            one = load(raw)
+            found.append((one.subject, one.issuer, one)[2])  # names are not read before they are asked for
+    return found
+
+
 def open_cms(der: bytes, kind: str, detached: Digest | None, known: Chain) -> Signed:
     """Check digest, signature and certificate reference of a CMS message with one signer."""
     type_, wrapped = _element(der).inside(0x30)
@@ -275,8 +283,8 @@ def open_cms(der: bytes, kind: str, detached: Digest | None, known: Chain) -> Si
     _, _, enclosed, *rest = _element(wrapped.body).inside(0x30)
     parts = enclosed.inside(0x30)
     _require(parts[0].body.hex() == kind and len(parts) == (1 if detached else 2), "another CMS content")
-    found = [c.raw for part in rest if part.tag == 0xA0 for c in part.inside(0xA0) if c.tag == 0x30]
-    others = [x509.load_der_x509_certificate(raw) for raw in found] + [*known]
+    inside = [c.raw for part in rest if part.tag == 0xA0 for c in part.inside(0xA0)]
+    own = readable(x509.load_der_x509_certificate, inside)
     (info,) = rest[-1].inside(0x31)
     _, sid, hashing, attributes, algorithm, signature, *unsigned = info.inside(0x30)
     chosen = HASHES[hashing.inside(0x30)[0].body.hex()]
@@ -287,8 +295,8 @@ def open_cms(der: bytes, kind: str, detached: Digest | None, known: Chain) -> Si
     _require(signed[MESSAGE_DIGEST].typed(4).hex() == digest, "the content is not what was signed")
     issuer, serial = sid.inside(0x30)
     named = (issuer.raw, int.from_bytes(serial.body, "big", signed=True))
-    fitting = [c for c in others if (c.issuer.public_bytes(), c.serial_number) == named]
-    _require(fitting, "the signer's certificate is missing")
+    fitting = [c for c in (own if inside else known) if (c.issuer.public_bytes(), c.serial_number) == named]
+    _require(fitting, "the signer's certificate is missing, or can't be read")
     second = REFERENCE_V2 in signed  # RFC 5035: the attributes name this very certificate
     usual: Any = hashes.SHA256() if second else hashes.SHA1()  # noqa: S303 - what the first version says
     first = signed[REFERENCE_V2 if second else REFERENCE_V1].inside(0x30)[0].inside(0x30)[0].inside(0x30)
@@ -306,7 +314,7 @@ def open_cms(der: bytes, kind: str, detached: Digest | None, known: Chain) -> Si
     beside = read_attributes(unsigned[0], 0xA1) if unsigned else {}
     _require(not detached or beside.keys() <= {TOKEN}, "a seal's time-stamp token can't be read")
     token = beside.get(TOKEN)
-    return Signed(fitting[0], others, content, value, token.raw if token else None)
+    return Signed(fitting[0], [*own, *known], content, value, token.raw if token else None)
 
 
 def read_attributes(given: _Der, tag: int) -> dict[str, _Der]:
@@ -329,10 +337,9 @@ def pss_of(algorithm: _Der, chosen: hashes.HashAlgorithm) -> padding.PSS:
 
 def _extension(certificate: x509.Certificate, kind: Any) -> Any:
     """An extension of a certificate; None when it has none of that kind."""
-    try:
+    with suppress(x509.ExtensionNotFound):
         return certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
+    return None
 
 
 def _extended(certificate: x509.Certificate) -> set[str] | None:
@@ -342,10 +349,9 @@ def _extended(certificate: x509.Certificate) -> set[str] | None:
 
 def _is_strange(certificate: x509.Certificate) -> bool:
     """Whether a certificate makes a demand that is not understood here, or can't be read."""
-    try:
+    with suppress(*FAULTS):
         return any(e.critical and e.oid not in UNDERSTOOD for e in certificate.extensions)
-    except FAULTS:
-        return True
+    return True
 
 
 def may_sign(leaf: x509.Certificate, wanted: set[str]) -> bool:
@@ -353,18 +359,16 @@ def may_sign(leaf: x509.Certificate, wanted: set[str]) -> bool:
     usage, extended = _extension(leaf, x509.KeyUsage), _extended(leaf)
     if usage is None or not (usage.value.digital_signature or usage.value.content_commitment):
         return False
-    if wanted == STAMPS:
-        return extended == STAMPS
-    return extended is None or bool(extended & DOCUMENTS and extended <= DOCUMENTS | BESIDE)
+    fits = extended is None or bool(extended & DOCUMENTS and extended <= DOCUMENTS | BESIDE)
+    return extended == STAMPS if wanted == STAMPS else fits
 
 
 def may_issue(issuer: x509.Certificate, path: Chain, wanted: set[str]) -> bool:
     """Whether a certificate is an authority that may stand above this path, for this purpose."""
     constraints, usage = _extension(issuer, x509.BasicConstraints), _extension(issuer, x509.KeyUsage)
     below = sum(1 for c in path[1:] if c.issuer != c.subject)  # RFC 5280, 6.1: a new key of the same does not count
-    if constraints is None or not constraints.value.ca:
-        return False
-    if constraints.value.path_length is not None and below > constraints.value.path_length:
+    told = constraints.value if constraints else x509.BasicConstraints(ca=False, path_length=None)
+    if not told.ca or below > (math.inf if told.path_length is None else told.path_length):
         return False
     extended = _extended(issuer)
     fits = extended is None or bool(extended & (wanted | {ANY}))
@@ -373,18 +377,16 @@ def may_issue(issuer: x509.Certificate, path: Chain, wanted: set[str]) -> bool:
 
 def is_weak(certificate: x509.Certificate) -> bool:
     """Whether a certificate's key, or the digest under its issuer's signature, is too weak or unknown."""
-    try:
+    with suppress(*FAULTS):
         key, algorithm = certificate.public_key(), certificate.signature_hash_algorithm
-    except FAULTS:
-        return True
-    least = 2048 if isinstance(key, rsa.RSAPublicKey) else 224 if isinstance(key, ec.EllipticCurvePublicKey) else 0
-    return getattr(key, "key_size", 0) < least or (algorithm is not None and algorithm.name not in STRONG)
+        least = 2048 if isinstance(key, rsa.RSAPublicKey) else 224 if isinstance(key, ec.EllipticCurvePublicKey) else 0
+        return getattr(key, "key_size", 0) < least or (algorithm is not None and algorithm.name not in STRONG)
+    return True
 
 
 def _period_fault(certificate: x509.Certificate, at: datetime) -> str:
-    if at < certificate.not_valid_before_utc:
-        return "not_yet_valid"
-    return "expired" if at > certificate.not_valid_after_utc else ""
+    early, late = at < certificate.not_valid_before_utc, at > certificate.not_valid_after_utc
+    return "not_yet_valid" if early else "expired" if late else ""
 
 
 def chain_fault(leaf: x509.Certificate, others: Chain, at: datetime, roots: Chain, wanted: set[str]) -> str:
@@ -410,12 +412,9 @@ def chain_fault(leaf: x509.Certificate, others: Chain, at: datetime, roots: Chai
                 path[-1].verify_directly_issued_by(issuer)
                 if not may_issue(issuer, path, wanted):
                     continue
-                if issuer not in roots:
-                    if climb((*path, issuer)):
-                        return True
-                    continue
-                faults = [fault for c in (*path, issuer) if (fault := _period_fault(c, at))]
-                if not faults:
+                ends = issuer in roots
+                faults = [fault for c in (*path, issuer) if ends and (fault := _period_fault(c, at))]
+                if not faults if ends else climb((*path, issuer)):
                     return True
                 found.extend(faults)
         return False
@@ -533,13 +532,12 @@ class Verifier:
     """Runs the eight checks over a bundle; each adds one line or more."""
 
     def __init__(self, path: Path, trust: Trust, now: datetime, against: Path | None = None) -> None:
-        self.against = against
-        self.path, self.trust, self.now, self.note, self.stamped = path, trust, now, "", now
+        self.path, self.trust, self.now, self.against = path, trust, now, against
+        self.note, self.stamped, self.moment = "", now, ""  # the moment is that of the bundle
         self.checks: list[Check] = []
         self.entries: dict[int, dict[str, Any]] = {}
         self.corrections: dict[int, dict[str, Any]] = {}
         self.heads: dict[int, bytes] = {}  # roots of the journal by its size, each extending the one before
-        self.moment = ""  # of which moment the bundle is
 
     def doubt(self, number: int, name: str, detail: str) -> None:
         """Add a line about what can't be established; the same is said once."""
@@ -598,8 +596,8 @@ class Verifier:
         self.manifest, self.record = told, strict_json(self._read("record.json"))
         self.forms = {form["kind"]: form for form in self.record["representations"]}
         _require(self.record["record"] == told["record"], "record.json is of another record")
-        pems = [self._read(name) for name in sorted(listed) if name.startswith("certificates/")]
-        self.known = [x509.load_pem_x509_certificate(pem) for pem in pems]
+        pems = (self._read(name) for name in sorted(listed) if name.startswith("certificates/"))
+        self.known = readable(x509.load_pem_x509_certificate, pems)
         return f"{len(listed)} files as listed; list signed by {told['log']['origin']}"
 
     def check_log_key(self) -> str:

@@ -92,10 +92,7 @@ func (b *bundle) checkManifest() (found []error) {
 	if _, told := manifest["content"].(bool); text(manifest, "type") != "evidence" || listed == nil || !told {
 		return []error{wrong("manifest.json is no manifest of evidence")}
 	}
-	if b.offered, err = offered(b.files); err != nil {
-		found = append(found, err)
-	}
-	b.manifest = manifest
+	b.offered, b.manifest = offered(b.files), manifest
 	for name, content := range b.files {
 		if name == "manifest.json" || name == "manifest.note" {
 			continue

@@ -149,6 +149,7 @@ type message struct {
 	attributes   map[string][]byte // signed: type to the one value, DER
 	unsigned     map[string][]byte
 	signer       *x509.Certificate
+	lacking      bool // a certificate is on a curve that is not known here: it may be the signer's
 }
 
 // parseMessage opens CMS; certificates from elsewhere may be its signer's too.
@@ -180,17 +181,16 @@ func parseMessage(raw []byte, known []*x509.Certificate) (*message, error) {
 		if rest, err = asn1.Unmarshal(rest, &one); err != nil {
 			return nil, wrong("a certificate of the signature cannot be read")
 		}
-		if one.Tag != asn1.TagSequence || one.Class != asn1.ClassUniversal {
-			continue
-		}
 		certificate, err := x509.ParseCertificate(one.FullBytes)
-		if err != nil && strings.Contains(err.Error(), "unsupported elliptic curve") {
-			return nil, unsure("a curve that is not known here") // Brainpool: not in Go's own library
+		if err == nil {
+			made.certificates = append(made.certificates, certificate)
+		} else if strings.Contains(err.Error(), "unsupported elliptic curve") {
+			made.lacking = true // Brainpool: not in Go's own library
 		}
-		if err != nil {
-			return nil, wrong("a certificate of the signature cannot be read: %v", err)
-		}
-		made.certificates = append(made.certificates, certificate)
+	}
+	among := known
+	if len(body.Certificates.Bytes) > 0 {
+		among = made.certificates
 	}
 	made.certificates = append(made.certificates, known...)
 	var err error
@@ -200,7 +200,7 @@ func parseMessage(raw []byte, known []*x509.Certificate) (*message, error) {
 	if made.unsigned, err = parseAttributes(made.info.Unsigned.Bytes); err != nil {
 		return nil, err
 	}
-	return made, made.findSigner()
+	return made, made.findSigner(among)
 }
 
 func parseAttributes(raw []byte) (map[string][]byte, error) {
@@ -220,16 +220,20 @@ func parseAttributes(raw []byte) (map[string][]byte, error) {
 	return found, nil
 }
 
-func (m *message) findSigner() error {
+// findSigner looks for the signer's certificate: in the message, or elsewhere if it carries none.
+func (m *message) findSigner(among []*x509.Certificate) error {
 	var sid issuerAndSerial
 	if err := exactly(m.info.Sid.FullBytes, &sid); err != nil {
 		return err
 	}
-	for _, one := range m.certificates {
+	for _, one := range among {
 		if bytes.Equal(one.RawIssuer, sid.Issuer.FullBytes) && one.SerialNumber.Cmp(sid.Serial) == 0 {
 			m.signer = one
 			return nil
 		}
+	}
+	if m.lacking {
+		return unsure("a curve that is not known here")
 	}
 	return wrong("the signature does not carry its signer's certificate")
 }

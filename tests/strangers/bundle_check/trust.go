@@ -82,8 +82,8 @@ func (t *trustFile) sealAnchors(signer *x509.Certificate) []*x509.Certificate {
 	return t.sealRoots
 }
 
-// offered returns the certificates of a bundle's folder: one in each file.
-func offered(files map[string][]byte) (made []*x509.Certificate, err error) {
+// offered returns the certificates of a bundle's folder, one in each file; what cannot be read is passed over.
+func offered(files map[string][]byte) (made []*x509.Certificate) {
 	names := []string{}
 	for name := range files {
 		if strings.HasPrefix(name, "certificates/") {
@@ -94,15 +94,13 @@ func offered(files map[string][]byte) (made []*x509.Certificate, err error) {
 	for _, name := range names {
 		block, _ := pem.Decode(files[name])
 		if block == nil || block.Type != "CERTIFICATE" {
-			return made, wrong("%s is no certificate", name)
+			continue
 		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return made, wrong("%s: %v", name, err)
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+			made = append(made, certificate)
 		}
-		made = append(made, certificate)
 	}
-	return made, nil
+	return made
 }
 
 // judgeToken checks who made a time-stamp.
