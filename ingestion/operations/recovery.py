@@ -97,12 +97,24 @@ class Recovery:
     # -- deposits that wait
 
     def staging(self, result: Rebuilt) -> int:
-        """Resume every acknowledged deposit that is not a record yet; return their number."""
-        waiting = 0
+        """Resume every acknowledged deposit that is not a record yet; return their number.
+
+        A request that was cut before its acknowledgement, and sent again under its key, left two
+        deposits here: the one that the journal states was acknowledged, else rather the later one.
+        """
+        waiting, unstated = 0, []
         listed = (item for item in self._store.list(STAGING) if not item.marker)
         staged = ((key.folder, item) for item in listed if (key := staging_key(item.key)))
-        for folder, items in groupby(staged, key=lambda one: one[0]):
-            waiting += self._deposit(result, folder, {item.key: item for _, item in items})
+        for folder, group in groupby(staged, key=lambda one: one[0]):
+            items = {item.key: item for _, item in group}
+            with self._database.read() as session:
+                stated = _entry(session, folder.deposit) is not None
+            if stated:
+                waiting += self._deposit(result, folder, items)
+            else:
+                unstated.append((folder, items))
+        for folder, items in reversed(unstated):  # ids are in the order of time
+            waiting += self._deposit(result, folder, items)
         return waiting
 
     def _deposit(self, result: Rebuilt, folder: DepositFolder, items: Mapping[str, Listed]) -> bool:

@@ -93,6 +93,12 @@ func (b *bundle) checkManifest() (found []error) {
 		return []error{wrong("manifest.json is no manifest of evidence")}
 	}
 	b.offered, b.manifest = offered(b.files), manifest
+	probative, _ := manifest["probative"].(object)
+	for _, name := range []string{"seal", "time"} {
+		if _, told := probative[name]; !told {
+			found = append(found, wrong("manifest.json has no word of whether the %s is probative", name))
+		}
+	}
 	for name, content := range b.files {
 		if name == "manifest.json" || name == "manifest.note" {
 			continue

@@ -17,6 +17,11 @@ var (
 	integer  = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 	tooDeep  = errors.New("JSON is nested too deeply")
 	maxDepth = 500
+	// names that stand for a number wherever they are
+	numbers = map[string]bool{
+		"v": true, "n": true, "entry": true, "revision": true, "size": true,
+		"first": true, "last": true, "after": true, "from": true, "to": true,
+	}
 )
 
 // parse reads JSON of which no name stands twice and no number is a float.
@@ -81,6 +86,9 @@ func parseObject(decoder *json.Decoder, depth int) (any, error) {
 		}
 		if found[key], err = parseValue(decoder, depth+1); err != nil {
 			return nil, err
+		}
+		if _, isBool := found[key].(bool); isBool && numbers[key] {
+			return nil, fmt.Errorf("%q is true or false, not a number", key)
 		}
 	}
 	_, err := decoder.Token()

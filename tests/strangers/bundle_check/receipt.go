@@ -43,8 +43,13 @@ func (b *bundle) checkReceipt() (found []error) {
 		found = append(found, wrong("the receipt has another moment or file name than record.json"))
 	}
 	found = append(found, agrees(one, text(receipt, "received_at"), text(receipt, "filename"), text(receipt, "tenant_name"), at(receipt, "salts"))...)
-	if tenant := at(deposit, "tenant_name"); tenant != nil && tenant != at(receipt, "tenant_name") {
-		found = append(found, wrong("the receipt names another tenant than record.json"))
+	named, _ := deposit.(object)
+	for _, name := range []string{"tenant_name", "salts"} {
+		here, _ := write(nil, named[name])
+		there, _ := write(nil, at(receipt, name))
+		if _, told := named[name]; told && !bytes.Equal(here, there) {
+			found = append(found, wrong("the receipt has another %s than record.json", name))
+		}
 	}
 	if salts, there := receipt["salts"]; there {
 		if _, listed := salts.(object); !listed {

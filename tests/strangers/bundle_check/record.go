@@ -100,8 +100,7 @@ func (b *bundle) checkReception() (found []error) {
 		at(facts, "sha-512") != at(original, "digests", "sha-512") || at(facts, "size") != original["size"] {
 		found = append(found, wrong("entry %d received other bytes", one.n))
 	}
-	deposit := b.record["deposit"]
-	return append(found, agrees(one, text(deposit, "received_at"), text(b.record, "filename"), text(deposit, "tenant_name"), at(deposit, "salts"))...)
+	return found
 }
 
 // agrees compares moment and names with an entry that has them.
@@ -217,13 +216,14 @@ func (b *bundle) lostFrom() int64 {
 func (b *bundle) checkRepresentations() (found []error) {
 	content, expected := b.manifest["content"] == true, map[string]bool{}
 	list, _ := b.record["representations"].([]any)
+	kinds := map[string]bool{}
 	for _, form := range list {
-		kind := text(form, "kind")
-		name := "representations/" + kind + path.Ext(text(form, "name"))
-		if expected[name] {
-			found = append(found, wrong("two forms are the %s", kind))
+		kind, isText := at(form, "kind").(string)
+		if !isText || kinds[kind] {
+			found = append(found, wrong("a form has no kind, or another's: %q", kind))
 		}
-		expected[name] = true
+		name := "representations/" + kind + path.Ext(text(form, "name"))
+		kinds[kind], expected[name] = true, true
 		if !content {
 			continue
 		}

@@ -1,0 +1,210 @@
+"""Writing use cases that can be cut at each of their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from archive.catalogue import rows as catalogue
+from archive.custody.replica.restore import FIRST
+from archive.disposition.locks import Locks
+from archive.holdings import keep as holdings
+from archive.holdings.abandon import abandon
+from archive.holdings.complete import complete
+from archive.holdings.describe import describe
+from archive.holdings.keep import Kept
+from archive.model.records import ArchivalPackage
+from ingestion.assembly import System
+from ingestion.deposits.states import DepositState
+from ingestion.operations.custody import Custody
+from ingestion.processing.claims import killed, quarantine
+from ingestion.tables import DepositRow
+from signing.ground.errors import ChartrierError
+from tests.holdings import keep, package, receive, stored_file, system_at
+from tests.steps import Steps
+
+
+@dataclass
+class Subject:
+    """What one run of a use case is about.
+
+    Attributes:
+        record: Id of its record; empty for a deposit that has none yet.
+        given: What the use case needs: a package, a hold, an idempotency key.
+        received: The bytes of a deposit that has no record yet.
+        claimed: What the journal claims: SHA-512 of the inventory in force, or the id of the
+            deposit; None: nothing.
+    """
+
+    record: str
+    given: Any = None
+    received: bytes = b""
+    claimed: str | None = None
+    cells: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """One way to write.
+
+    Attributes:
+        prepare: Makes a subject; nothing is cut here.
+        act: The work that is cut.
+        again: What follows by itself, or by the caller's second try.
+        alone: Whether its subject is the whole installation: then readers are asked after each cut,
+            those of the running service first, and those of the next start once it is settled.
+    """
+
+    name: str
+    prepare: Callable[[System, Path, int], Subject]
+    act: Callable[[System, Subject], Any]
+    again: Callable[[System, Subject], Any]
+    alone: bool = False
+
+
+def _kept(system: System, folder: Path, n: int) -> Subject:
+    return Subject(keep(system, folder, n))
+
+
+def _packed(system: System, folder: Path, n: int) -> Subject:
+    deposit = receive(system, f"%PDF original {n}".encode(), f"key-{n}")
+    given = package(system, folder, n)
+    given = replace(
+        given,
+        files=(replace(given.files[0], filename=deposit.filename), *given.files[1:]),
+        tenant_name=deposit.tenant_name,
+        salts=dict(deposit.salts or {}),
+        record_id=deposit.record_id,
+        deposit_id=deposit.id,
+        deposit_entry=deposit.entry,
+        received_at=deposit.received_at,
+    )
+    return Subject(given.record_id, given)
+
+
+def _keep(system: System, subject: Subject) -> Any:
+    def kept(session: Session, _kept: Kept) -> None:
+        session.get_one(DepositRow, subject.given.deposit_id).state = DepositState.KEPT
+
+    return holdings.keep(system.stores, subject.given, kept)
+
+
+def _incomplete(system: System, folder: Path, n: int) -> Subject:
+    given: ArchivalPackage = package(system, folder, n)
+    original = replace(given, files=given.files[:1])
+    holdings.keep(system.stores, original, lambda _session, _kept: None)
+    return Subject(given.record_id, given)
+
+
+def _complete(system: System, subject: Subject) -> Any:
+    return complete(system.stores, subject.given, "user:1", lambda _session, _kept: None)
+
+
+def _describe(system: System, subject: Subject) -> Any:
+    changes = {"title": f"Nouveau {subject.record[-6:]}"}
+    return describe(system.stores, "demo", subject.record, changes, agent="user:1", expected_revision=1)
+
+
+def _described(system: System, subject: Subject) -> None:
+    with suppress(ChartrierError):  # its revision may be the second by now
+        _describe(system, subject)
+
+
+def _hold(system: System, subject: Subject) -> None:
+    hold = system.holds.place("demo", [subject.record], reason="Contentieux", until=None, agent="user:1")
+    system.holds.settle(hold)
+
+
+def _held(system: System, folder: Path, n: int) -> Subject:
+    subject = _kept(system, folder, n)
+    _hold(system, subject)
+    with system.database.read() as session:
+        subject.given = catalogue.holds_on(session, subject.record)[0].id
+    return subject
+
+
+def _release(system: System, subject: Subject) -> None:
+    system.holds.release("demo", subject.given, reason="Jugé", agent="user:1")
+    system.holds.settle(subject.given)
+
+
+def _begun(system: System, folder: Path, n: int) -> Subject:
+    """A change that died between store and database, as a crash of ``describe`` leaves it."""
+    subject = _kept(system, folder, n)
+    with pytest.MonkeyPatch.context() as patch:
+        assert Steps(patch).run(lambda: _describe(system, subject), "before commit")
+    return subject
+
+
+def _damaged(system: System, folder: Path, n: int) -> Subject:
+    subject = _kept(system, folder, n)
+    Custody(system).copy_everything()
+    stored_file(system, subject.record, "original.pdf").unlink()
+    return subject
+
+
+def _restore(system: System, subject: Subject) -> None:
+    assert {one.store for one in Custody(system).restore("demo", subject.record, agent="user:1")} <= {FIRST}
+
+
+def _late(system: System, folder: Path, n: int) -> Subject:
+    """A record whose locks are due: they end sooner than half the horizon."""
+    subject = _kept(system, folder, n)
+    system.clock.days += 6  # type: ignore[attr-defined]
+    return subject
+
+
+def _extend(system: System, _subject: Subject) -> None:
+    """The daily run, by a clock that is trusted: a jump would only delay it."""
+    Locks(system.database, system.store, system.clock, system.settings.archive.lock_horizon_days).extend()
+
+
+def _nothing(_system: System, _folder: Path, n: int) -> Subject:
+    return Subject("", f"key-{n}", f"received key-{n}".encode())
+
+
+def _receive(system: System, subject: Subject) -> Any:
+    return receive(system, subject.received, subject.given)
+
+
+def _aside(system: System, folder: Path, n: int) -> Subject:
+    subject = _nothing(system, folder, n)
+    deposit = _receive(system, subject)
+    with system.database.write() as session:
+        quarantine(session, system.ledger, session.get_one(DepositRow, deposit.id), system.clock(), killed())
+    return Subject("", deposit.id, subject.received)
+
+
+def _retry(system: System, subject: Subject) -> None:
+    with suppress(ChartrierError):  # done already
+        system.retry("demo", subject.given, "user:1")
+
+
+def _replace_seal(system: System, _subject: Subject) -> None:
+    """The command, a program of its own beside the running service."""
+    command = system_at(system.settings.home, clock=system.clock)
+    try:
+        command.proofs.replace()
+    finally:
+        command.close()
+
+
+USE_CASES = (
+    UseCase("receive", _nothing, _receive, _receive),
+    UseCase("retry", _aside, _retry, _retry),
+    UseCase("keep", _packed, _keep, _keep),
+    UseCase("complete", _incomplete, _complete, _complete),
+    UseCase("describe", _kept, _describe, _described),
+    UseCase("abandon", _begun, lambda s, one: abandon(s.stores, "demo", one.record, at_once=True), _described),
+    UseCase("hold", _kept, _hold, lambda system, _one: system.holds.run()),
+    UseCase("release", _held, _release, lambda system, _one: system.holds.run()),
+    UseCase("extend", _late, _extend, _extend),
+    UseCase("restore", _damaged, _restore, _restore),
+    UseCase("replace seal", _kept, _replace_seal, lambda _system, _one: None, alone=True),
+)
