@@ -139,7 +139,8 @@ class Matrix:
         own = self.system.trust.own()
         named = frozenset(hashlib.sha256(der).hexdigest() for der in own.of_role("seal"))
         faults = {Fixity.ALTERED, Fixity.MISSING, Fixity.UNVERIFIABLE}
-        judged = [one for one in check_store(self._store, Anchors(own.roots, own.roots), named) if one.verdict in faults]
+        findings = check_store(self._store, Anchors(own.roots, own.roots), named)
+        judged = [one for one in findings if one.verdict in faults]
         for _, _, one in self.lines:
             one.cells["offline"] = DAMAGED if judged else one.cells["offline"]
 
