@@ -13,9 +13,8 @@ from archive.catalogue.statements import Statement
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.tables import RecordRow
 from archive.model.statement_kinds import StatementKind
+from archive.retention.places import codes_of
 
-SEPARATOR: Final = ";"
-"""Between the codes of a record's files."""
 _NODE: Final = ("kind", "code", "title", "description", "parent_id", "producer", "retention", "access", "extent")
 _NODE_DAYS: Final = ("opened_on", "closed_on")
 
@@ -55,12 +54,6 @@ def project(session: Session, statement: Statement, entry: int) -> None:
 
 
 # -- the places of a record
-
-
-def codes_of(file: str | None, classification: str | None) -> list[str]:
-    """Return the codes of the nodes that a description names: files first, then the class."""
-    files = [code.strip() for code in (file or "").split(SEPARATOR)]
-    return list(dict.fromkeys(code for code in (*files, (classification or "").strip()) if code))
 
 
 def place(session: Session, row: RecordRow) -> None:

@@ -16,10 +16,22 @@ from archive.model.states import RecordState
 from archive.objects import ocfl
 from archive.retention.dates import day_after
 from archive.retention.decisions import RetentionDecision
+from archive.retention.resolution import Basis
 from signing.ground.clock import iso, parse_stamp, stamp
 
 RETENTION_REMARKS: Final = frozenset(
-    {"type_missing", "type_unknown", "rule_missing", "start_missing", "end_beyond_calendar", "date_ahead"}
+    {
+        "type_missing",
+        "type_unknown",
+        "rule_missing",
+        "rule_unknown",
+        "rule_unsure",
+        "start_missing",
+        "end_beyond_calendar",
+        "final_action_conflict",
+        "file_unknown",
+        "date_ahead",
+    }
 )
 """Remarks that a new description may answer."""
 
@@ -94,6 +106,9 @@ def _decided(decision: RetentionDecision) -> dict[str, Any]:
             "rule_version": retention.version,
             "starts_on": iso(retention.starts_on),
             "ends_on": iso(retention.ends_on),
+            "due_on": iso(decision.due_on),
+            "basis": decision.basis.value,
+            "parts": [dict(part) for part in decision.parts],
             "final_action": retention.final_action.value,
             "explanation": retention.explanation,
         },
@@ -182,7 +197,7 @@ def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
         "starts_on": _day(retention["starts_on"]),
         "ends_on": _day(retention["ends_on"]),
         "due_on": _due(_day(retention["ends_on"])),
-        "basis": retention.get("basis"),
+        "basis": retention.get("basis") or _basis(record).value,
         "retention_parts": retention.get("parts"),
         "final_action": retention["final_action"],
         "retention_explanation": retention["explanation"],
@@ -209,6 +224,17 @@ def representation_values(record: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for given in record["representations"]
     ]
+
+
+def _basis(record: Mapping[str, Any]) -> Basis:
+    """Return the basis of a record that was kept before it was told."""
+    retention = record["retention"]
+    if retention["ends_on"] is not None:
+        return Basis.DATED
+    if retention["rule"] is None:
+        return Basis.RULE_MISSING
+    missing = any(remark["code"] == Basis.START_MISSING for remark in record["warnings"])
+    return Basis.START_MISSING if missing else Basis.NO_END
 
 
 def _due(end: date | None) -> date | None:

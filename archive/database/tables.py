@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event
+from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import retention_tables as retention_tables
@@ -17,6 +17,8 @@ from archive.database.installation_tables import CustodyReportRow as CustodyRepo
 from archive.database.installation_tables import LeaseRow as LeaseRow
 from archive.database.installation_tables import StoreProbeRow as StoreProbeRow
 from archive.model.days import DEFAULT_ZONE
+
+_IS_STALE: Final = text("stale_since IS NOT NULL")
 
 
 class TenantRow(Base):
@@ -53,7 +55,7 @@ class RecordRow(Base):
         Index("ix_records_tenant_kept", "tenant_id", "kept_at"),
         Index("ix_records_tenant_ends", "tenant_id", "ends_on"),
         Index("ix_records_due", "tenant_id", "due_on"),
-        Index("ix_records_stale", "stale_since"),
+        Index("ix_records_stale", "id", sqlite_where=_IS_STALE, postgresql_where=_IS_STALE),
         Index("ix_records_reference", "tenant_id", "external_reference"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

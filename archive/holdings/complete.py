@@ -115,7 +115,7 @@ def _write(
 ) -> _Completed:
     description = metadata.description_from(current["description"])
     with stores.database.read() as session:
-        decision = schedule.decide(session, seen.tenant_id, description, stores.clock())
+        decision = schedule.decide(session, seen.tenant_id, description, stores.clock(), seen.id)
         until = lock_for(stores, session, seen.id, decision)
     record = next_record(current, package, decision, added)
     planned = [Planned(metadata.logical_name(f), f.path, f.digests.sha256, f.digests.sha512) for f in added]

@@ -58,7 +58,7 @@ def describe(
             return seen
         with stores.database.read() as session:
             schedule.admit(session, tenant, wanted, differences, stores.clock(), kept=description.UNCHANGED)
-            decision = schedule.decide(session, tenant, wanted, stores.clock())
+            decision = schedule.decide(session, tenant, wanted, stores.clock(), record_id)
             until = lock_for(stores, session, record_id, decision)
         record = metadata.next_record(current, wanted, decision)
         written = write_version(stores, seen, record, before, until, message="Describe")

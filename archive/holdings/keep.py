@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
+from archive.catalogue import stale
 from archive.catalogue.premis import JournalEvent, premis, stage_events
 from archive.database.tables import RecordRow
 from archive.holdings.stores import Stores, events_of, metadata_of
@@ -66,7 +67,7 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
     """
     with stores.database.read() as session:
         row = session.get(RecordRow, package.record_id)
-        decision = schedule.decide(session, package.tenant, package.description, stores.clock())
+        decision = schedule.decide(session, package.tenant, package.description, stores.clock(), package.record_id)
         events = events_of(stores, session, package.record_id, package.deposit_id)
     if row is not None:
         return _kept_already(stores, package, in_transaction)
@@ -77,7 +78,9 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
             kept = kept_record(stores, session, package.record_id)
         else:
             entry = _enter_kept(stores, session, package.agent, record, version, until)
-            catalogue.enter(session, record, version, entry.n)
+            row = catalogue.enter(session, record, version, entry.n)
+            stale.settle(session, row, record, stores.clock())
+            stale.mark_companions(session, row, {}, stores.clock())
             kept = Kept(package.record_id, entry.n, entry.leaf_hash, parse_stamp(record["kept_at"]))
         in_transaction(session, kept)
     return kept

@@ -1,20 +1,22 @@
-"""Recompute the dates of kept records after a rule of computation was corrected.
+"""Recompute the dates of kept records: after an event, a change of the plan or of a rule.
 
-Each record is judged by the rule and the version that it was kept under, and by the access rule
-that it has: so only what the computation gives can differ. A difference becomes a revision with its
-journal entry, never a change of rows alone.
+Each is judged by the one function that also decides when a record is kept, by the version of the
+rule that is in force. A difference becomes a revision with its journal entry, never a change of
+rows alone. A record that a change has marked as stale keeps its mark until it was judged again; a
+run that dies leaves the marks of what it did not reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
+from archive.catalogue.stale import IS_STALE, Judgement, judge, settle
+from archive.database.engine import Database
 from archive.database.tables import RecordRow
 from archive.holdings.revisions import (
     claim_revision,
@@ -29,23 +31,83 @@ from archive.journal.types import EntryType
 from archive.model.states import GONE
 from archive.objects.port import Unreadable
 from archive.retention import schedule
-from archive.retention.access import Access, access_of
-from archive.retention.dates import last_day_kept, start_date
-from archive.retention.decisions import RetentionDecision
-from archive.retention.rules import Rule
-from signing.ground.errors import Corrupt, Refused
+from archive.retention.circumstances import Circumstances
+from signing.ground.errors import Corrupt, Refused, Unavailable
 
 AGENT: Final = "service:conservation"
-BATCH: Final = 500
+BATCH: Final = 200
+_BUSY: Final = frozenset({"turn_taken", "keep_contended"})
+"""Codes of another program at work on a record: it keeps its mark, for the next run."""
+_TOLD: Final = (
+    ("rule", "retention", "rule"),
+    ("rule_version", "retention", "rule_version"),
+    ("starts_on", "retention", "starts_on"),
+    ("ends_on", "retention", "ends_on"),
+    ("final_action", "retention", "final_action"),
+    ("basis", "retention", "basis"),
+    ("parts", "retention", "parts"),
+    ("access_rule", "access", "rule"),
+    ("communicable_on", "access", "communicable_on"),
+)
+"""What a revision may change: its name, its section of ``record.json``, its key there."""
 
-Rules = dict[tuple[str, str, int], Rule | None]
-"""Rules read so far, by tenant, code and version."""
+
+@dataclass
+class Recomputed:
+    """The result of one run.
+
+    Attributes:
+        revised: Records whose dates are others now.
+        right: Marked records whose dates were right.
+        failed: Error code by record.
+    """
+
+    revised: int = 0
+    right: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def is_any_stale(database: Database) -> bool:
+    """Whether a record waits to be judged again."""
+    with database.read() as session:
+        return session.scalar(select(RecordRow.id).where(IS_STALE).limit(1)) is not None
+
+
+def recompute_stale(stores: Stores) -> Recomputed:
+    """Judge every marked record again; a record that can't be read does not stop the rest.
+
+    Raises:
+        Unavailable: The store or the database did not answer; call again.
+    """
+    done, after = Recomputed(), ""
+    while True:
+        with stores.database.write() as session:
+            query = select(RecordRow).where(IS_STALE, RecordRow.id > after).order_by(RecordRow.id).limit(BATCH)
+            rows = session.scalars(query.with_for_update(skip_locked=True)).all()
+            there: dict[str, Circumstances] = {}
+            wrong = []
+            for row in rows:
+                if row.tenant_id not in there:
+                    there[row.tenant_id] = Circumstances(session, row.tenant_id, stores.clock())
+                judgement = judge(there[row.tenant_id], row)
+                if judgement is Judgement.RIGHT:
+                    row.stale_since = None
+                    done.right += 1
+                elif judgement is Judgement.RULE_GONE:
+                    done.failed[row.id] = "rule_missing"
+                else:
+                    wrong.append(row.id)
+        for record_id in wrong:
+            _revise(stores, record_id, done)
+        if len(rows) < BATCH:
+            return done
+        after = rows[-1].id
 
 
 def recompute(stores: Stores) -> tuple[int, dict[str, str]]:
-    """Revise every kept record whose dates the computation gives differently now.
+    """Revise every kept record whose dates the computation gives differently now, marked or not.
 
-    A record that can't be read is left to the reconciliation, and does not stop the rest.
+    What a day alone brings is found so: a version of a rule that is in force from today on.
 
     Returns:
         How many were revised; error codes by record.
@@ -53,28 +115,44 @@ def recompute(stores: Stores) -> tuple[int, dict[str, str]]:
     Raises:
         Unavailable: The store or the database did not answer; call again.
     """
-    done, failed = 0, dict[str, str]()
+    done = recompute_stale(stores)
     for record_id in _differing(stores):
-        try:
-            done += revise_dates(stores, record_id)
-        except (Corrupt, Refused, Unreadable) as error:
-            failed[record_id] = error.code
-    return done, failed
+        _revise(stores, record_id, done)
+    return done.revised, done.failed
+
+
+def _revise(stores: Stores, record_id: str, done: Recomputed) -> None:
+    try:
+        if revise_dates(stores, record_id):
+            done.revised += 1
+        else:
+            done.right += 1
+    except (Corrupt, Refused, Unreadable) as error:
+        done.failed[record_id] = error.code
+    except Unavailable as error:
+        if error.code not in _BUSY:
+            raise
+        done.failed[record_id] = error.code
 
 
 def revise_dates(stores: Stores, record_id: str) -> bool:
-    """Write the revision of one record; False if its dates are right."""
+    """Write the revision of one record, and clear its mark; False if its dates are right."""
     with turn_of(stores, record_id):
         with stores.database.read() as session:
             seen = session.get_one(RecordRow, record_id)
-            if seen.state in GONE or _dates_now(session, seen, {}) == _dates(seen):
+            if seen.state in GONE:
                 return False
         current, before = revision_in_force(stores, seen)
+        description = metadata.description_from(current["description"])
         with stores.database.read() as session:
-            decision = _decision(session, seen, current, stores.clock())
+            decision = schedule.decide(session, seen.tenant_id, description, stores.clock(), record_id)
             until = lock_for(stores, session, record_id, decision)
-        record = metadata.next_record(current, metadata.description_from(current["description"]), decision)
+        record = metadata.next_record(current, description, decision)
         changes = date_changes(current, record)
+        if not changes:
+            with stores.database.write() as session:
+                settle(session, still_in_force(session, seen), current, stores.clock())
+            return False
         written = write_version(stores, seen, record, before, until, message="Recompute")
         with stores.database.write() as session:
             row = still_in_force(session, seen)
@@ -94,71 +172,32 @@ def revise_dates(stores: Stores, record_id: str) -> bool:
 
 
 def date_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return ``{date: [before, after]}`` of two ``record.json``, for each date that differs."""
+    """Return ``{name: [before, after]}`` for each value decided otherwise in two ``record.json``.
+
+    What an earlier version did not tell is not missed.
+    """
     pairs = {
-        "starts_on": [one["retention"]["starts_on"] for one in (before, after)],
-        "ends_on": [one["retention"]["ends_on"] for one in (before, after)],
-        "communicable_on": [one["access"]["communicable_on"] for one in (before, after)],
+        name: [before[section][key], after[section][key]]
+        for name, section, key in _TOLD
+        if key in before[section] and key in after[section]
     }
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _differing(stores: Stores) -> Iterator[str]:
+    """Return the records that no change has marked, and whose dates are others all the same."""
     after = ""
-    known: Rules = {}
     while True:
         with stores.database.read() as session:
             query = select(RecordRow).where(RecordRow.id > after, RecordRow.state.not_in(GONE))
-            rows = session.scalars(query.order_by(RecordRow.id).limit(BATCH)).all()
-            differing = [row.id for row in rows if _dates_now(session, row, known) != _dates(row)]
+            query = query.where(RecordRow.stale_since.is_(None)).order_by(RecordRow.id).limit(BATCH)
+            rows = session.scalars(query).all()
+            there: dict[str, Circumstances] = {}
+            for row in rows:
+                if row.tenant_id not in there:
+                    there[row.tenant_id] = Circumstances(session, row.tenant_id, stores.clock())
+            differing = [row.id for row in rows if judge(there[row.tenant_id], row) is Judgement.WRONG]
         yield from differing
         if len(rows) < BATCH:
             return
         after = rows[-1].id
-
-
-def _dates(row: RecordRow) -> tuple[date | None, date | None, date | None]:
-    return row.starts_on, row.ends_on, row.communicable_on
-
-
-def _dates_now(session: Session, row: RecordRow, known: Rules) -> tuple[date | None, date | None, date | None]:
-    """Return the three dates as the computation gives them now.
-
-    A record whose rule is not there any more keeps its dates: without the rule nothing is known.
-    """
-    start, end = row.starts_on, row.ends_on
-    rule = _rule(session, row, known)
-    if rule is None and row.rule_code is not None:
-        return _dates(row)
-    if rule is not None:
-        start = start_date(rule.start_event, document_date=row.document_date, closed_on=row.closed_on)
-        end = None
-        if start is not None and rule.duration is not None and rule.gives_end:
-            end = last_day_kept(start, rule.duration, rule.unit)
-    return start, end, _access(row).communicable_on
-
-
-def _access(row: RecordRow) -> Access:
-    return access_of(row.access_rule, document_date=row.document_date, closed_on=row.closed_on)
-
-
-def _rule(session: Session, row: RecordRow, known: Rules) -> Rule | None:
-    """Return the rule under which a record was kept; None without one, or where it is not there."""
-    if row.rule_code is None or row.rule_version is None:
-        return None
-    key = (row.tenant_id, row.rule_code, row.rule_version)
-    if key not in known:
-        known[key] = schedule.rule(session, *key)
-    return known[key]
-
-
-def _decision(session: Session, row: RecordRow, current: Mapping[str, Any], now: datetime) -> RetentionDecision:
-    """Return the decision of today's computation under the record's own rule version."""
-    return schedule.decide_again(
-        session,
-        row.tenant_id,
-        metadata.description_from(current["description"]),
-        under=_rule(session, row, {}),
-        access_rule=row.access_rule,
-        now=now,
-    )

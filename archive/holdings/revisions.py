@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
+from archive.catalogue import stale
 from archive.catalogue.premis import premis, stage_events, stated_events
 from archive.database.tables import RecordRow, RevisionRow
 from archive.disposition.holds import settling
@@ -175,7 +176,10 @@ def claim_revision(
     )
     for left in written.left:
         catalogue.enter_files(session, row.id, left, exclude=set())
+    beside = stale.newest_beside(session, row)
     catalogue.revise(session, row, record, version, entry.n)
+    stale.settle(session, row, record, stores.clock())
+    stale.mark_companions(session, row, beside, stores.clock())
     pin()
     for pinned in catalogue.rows(session, row.id):
         lock = written.locks.get((pinned.key, pinned.version))

@@ -7,14 +7,17 @@ rule. What is stored already is never judged again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
-from archive.model.days import Today
+from archive.model.days import FIRST_DAY, LAST_DAY, Today
 from archive.model.description_fields import DESCRIPTION_FIELDS, Description
-from archive.model.field_rules import FieldKind, bad_field
+from archive.model.field_rules import FieldKind, bad_field, is_text
 from archive.model.records import Remark
-from archive.retention.dates import START_EVENTS, StartField
+from archive.retention.dates import EVENTS, START_EVENTS, StartField
 from signing.ground.errors import Refused
 
 _CLOSED = StartField.CLOSED_ON.value
@@ -94,3 +97,73 @@ def _out_of_order(dated: date, closed: date, name: str, kept: str) -> Refused:
         kept,
         closed=closed,
     )
+
+
+# -- events
+
+EVENT_UNCHANGED: Final = "Aucun événement n’a été déclaré ni changé."
+LONGEST_EVENT_ID: Final = 100
+LONGEST_REFERENCE: Final = 200
+_EVENT_ID: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{LONGEST_EVENT_ID - 1}}}")
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """An event of a business case, on its day.
+
+    Attributes:
+        event: A code of ``EVENTS``.
+        reference: Of the business case, as in ``external_reference``.
+    """
+
+    event: str
+    reference: str
+    occurred_on: date
+
+
+def admit_event(event_id: str, given: Occurrence, today: Today) -> None:
+    """Refuse an event that can't be true, or that touches nobody knows what.
+
+    Args:
+        today: In the tenant's calendar; while its clock is distrusted, no day is too late.
+
+    Raises:
+        Refused: ``bad_event``, with the field as its pointer.
+    """
+    if not _EVENT_ID.fullmatch(event_id):
+        text = "Un identifiant a 1 à {most} signes : lettres sans accent, chiffres, « . », « _ », « : », « - »."
+        raise _bad_event("id", text, "Le même événement garde le même identifiant.", most=LONGEST_EVENT_ID)
+    if given.event not in EVENTS:
+        raise _bad_event(
+            "event",
+            "« {event} » n’est pas un événement qui se déclare.",
+            "Choisissez parmi : {known}.",
+            event=given.event,
+            known=", ".join(sorted(EVENTS)),
+        )
+    if not given.reference or given.reference != given.reference.strip() or not is_text(given.reference):
+        raise _bad_event(
+            "reference",
+            "Un événement sans référence d’affaire toucherait tous les documents.",
+            "Donnez la référence que portent les documents de l’affaire, par exemple MAR-2021-07.",
+        )
+    if len(given.reference) > LONGEST_REFERENCE:
+        raise _bad_event(
+            "reference", "La référence est trop longue.", "Au plus {limit} caractères.", limit=LONGEST_REFERENCE
+        )
+    if not FIRST_DAY <= given.occurred_on <= LAST_DAY:
+        raise _bad_event(
+            "occurred_on", "L’année n’est pas entre 1000 et 9000.", "Écrivez l’année en entier, par exemple 2024."
+        )
+    if today.trusted and given.occurred_on > today.day and not START_EVENTS[given.event].fixed_ahead:
+        raise _bad_event(
+            "occurred_on",
+            "Cette date est dans l’avenir.",
+            "Nous sommes le {today} : seule une fin fixée d’avance (contrat, autorisation, agrément, congé, validité "
+            "d’une décision) peut être à venir.",
+            today=today.day,
+        )
+
+
+def _bad_event(name: str, detail: str, action: str, **values: object) -> Refused:
+    return Refused("bad_event", detail, kept=EVENT_UNCHANGED, action=action, pointer=f"/{name}", **values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -20,11 +20,14 @@ from archive.model.records import Remark
 from archive.model.shipped import shipped
 from archive.retention.access import access_of
 from archive.retention.admission import admit_dates, ahead_remark, days_ahead
-from archive.retention.civil import today_of
+from archive.retention.circumstances import Circumstances, rule_of
 from archive.retention.dates import START_EVENTS, Unit
-from archive.retention.decisions import RetentionDecision, retention_of
-from archive.retention.reasons import in_french
-from archive.retention.rules import Retention, Rule
+from archive.retention.decisions import Resolved, RetentionDecision, access_rule_along, decided
+from archive.retention.declarations import newest_in_files
+from archive.retention.facts import Facts
+from archive.retention.reasons import Words, in_french
+from archive.retention.resolution import resolve
+from archive.retention.rules import Rule
 from archive.retention.sentences import of_type
 from signing.ground.clock import utc_now
 
@@ -116,18 +119,7 @@ def rule(session: Session, tenant: str, code: str, version: int | None = None) -
     if version is not None:
         query = query.where(RetentionRuleRow.version == version)
     row = session.scalars(query.order_by(RetentionRuleRow.version.desc()).limit(1)).first()
-    if row is None:
-        return None
-    return Rule(
-        row.code,
-        row.version,
-        row.label,
-        row.duration,
-        Unit(row.unit),
-        row.start_event,
-        FinalAction(row.final_action),
-        validated=row.validated_at is not None,
-    )
+    return rule_of(row) if row is not None else None
 
 
 def rule_for(session: Session, tenant: str, document_type: str | None) -> Rule | None:
@@ -144,74 +136,69 @@ def admit(
     Raises:
         Refused: ``bad_field``.
     """
-    in_force = rule_for(session, tenant, description.document_type)
-    event = in_force.start_event if in_force is not None else None
-    admit_dates(description, given, event, today_of(session, tenant, now), kept=kept)
+    there = Circumstances(session, tenant, now)
+    admit_dates(description, given, _start_event(resolved(there, description)), there.today, kept=kept)
 
 
-def decide(session: Session, tenant: str, description: Description, now: datetime) -> RetentionDecision:
-    """Decide retention and access of a record, with remarks on what should be completed."""
-    row = _type_of(session, tenant, description)
-    access_rule = description.access_rule or (row.access_rule if row is not None else None)
-    return _decided(
-        session, tenant, description, rule_for(session, tenant, description.document_type), access_rule, now
-    )
-
-
-def decide_again(
-    session: Session,
-    tenant: str,
-    description: Description,
-    *,
-    under: Rule | None,
-    access_rule: str | None,
-    now: datetime,
+def decide(
+    session: Session, tenant: str, description: Description, now: datetime, record_id: str | None = None
 ) -> RetentionDecision:
-    """Decide again under the version of the rule and the access rule that a record has."""
-    return _decided(session, tenant, description, under, access_rule, now)
+    """Decide retention and access of a record, with remarks on what should be completed.
 
-
-def _type_of(session: Session, tenant: str, description: Description) -> DocumentTypeRow | None:
-    code = description.document_type
-    return session.get(DocumentTypeRow, (tenant, code)) if code else None
-
-
-def _decided(
-    session: Session,
-    tenant: str,
-    description: Description,
-    in_force: Rule | None,
-    access_rule: str | None,
-    now: datetime,
-) -> RetentionDecision:
-    code, row = description.document_type, _type_of(session, tenant, description)
-    retention = retention_of(
-        in_force,
-        phrase=_phrase(row) if row is not None else None,
-        document_type=row.label if row is not None else code,
-        document_date=description.document_date,
-        closed_on=description.closed_on,
-    )
-    access = access_of(access_rule, document_date=description.document_date, closed_on=description.closed_on)
-    remarks = _remarks(code, row, in_force, retention)
-    event = in_force.start_event if in_force is not None else None
-    ahead = days_ahead(description, event, today_of(session, tenant, now).day)
+    Args:
+        record_id: None before it is kept.
+    """
+    there = Circumstances(session, tenant, now)
+    found = resolved(there, description, record_id)
+    remarks = [*found.retention.remarks, *_unplaced(there, description)]
+    ahead = days_ahead(description, _start_event(found), there.today.day)
     if ahead:
         remarks.append(ahead_remark(ahead))
-    return RetentionDecision(retention, access, access_rule, tuple(remarks))
+    return decided(found.retention, found.access, found.access_rule, remarks)
 
 
-def _remarks(
-    code: str | None, row: DocumentTypeRow | None, in_force: Rule | None, retention: Retention
-) -> list[Remark]:
-    if row is None or in_force is None:
-        missing = "type_missing" if not code else "type_unknown" if row is None else "rule_missing"
-        return [Remark(missing, retention.explanation)]
-    if in_force.duration is not None and retention.starts_on is None:
-        return [Remark("start_missing", retention.explanation)]
-    if in_force.duration is not None and retention.ends_on is None:
-        return [Remark("end_beyond_calendar", retention.explanation)]
-    return []
+def resolved(there: Circumstances, description: Description, record_id: str | None = None) -> Resolved:
+    """Resolve retention and access of a record: the one place where its dates come from.
+
+    Args:
+        record_id: None before it is kept.
+    """
+    row, facts = there.type_of(description.document_type), there.facts_of(description)
+    paths = there.paths_of(description, record_id, _phrase(row) if row is not None else None)
+    access_rule = access_rule_along(paths)
+    access = access_of(
+        access_rule,
+        document_date=facts.document_date,
+        closed_on=facts.closed_on,
+        death=_latest(facts, "death_date"),
+        birth=_latest(facts, "birth_date"),
+        newest_in_file=newest_in_files(paths),
+    )
+    return Resolved(resolve(paths, facts, there.rules()), access, access_rule)
+
+
+def _latest(facts: Facts, event: str) -> date | None:
+    """Return the latest day of an event: of several people in a case, the last one counts."""
+    return max(facts.events.get(event, ()), default=None)
+
+
+def _start_event(found: Resolved) -> str | None:
+    """Return the start event of the rules in force: one that may lie ahead, where there is one."""
+    events = [part.rule.start_event for part in found.retention.parts if part.rule is not None]
+    ahead = (name for name in events if name in START_EVENTS and START_EVENTS[name].fixed_ahead)
+    return next(ahead, next(iter(events), None))
+
+
+def _unplaced(there: Circumstances, description: Description) -> list[Remark]:
+    codes = there.unknown_files(description)
+    if not codes:
+        return []
+    named = ", ".join(f"« {code} »" for code in codes)
+    return [
+        Remark(
+            "file_unknown", in_french(Words("Pas dans le plan de classement : {files}. À vérifier.", {"files": named}))
+        )
+    ]
 
 
 def _phrase(row: DocumentTypeRow) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from archive.holdings.recompute import recompute
+from archive.holdings.recompute import is_any_stale, recompute, recompute_stale
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.operations.exclusive_jobs import ExclusiveJob
@@ -35,6 +35,7 @@ PUBLISH_EVERY: Final = 20.0
 CLEAR_EVERY: Final = 3600.0
 PROBE_LOOKED_AT: Final = 600.0
 LOCKS_LOOKED_AT: Final = 3600.0
+STALE_LOOKED_AT: Final = 60.0
 PROOFS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
 CLOCK_LOOKED_AT: Final = 60.0
@@ -49,6 +50,8 @@ _LONG: Final = frozenset(
 No other job's step may: if it hangs, another beat must take the job.
 """
 
+_NOTIFIED: Final = ("relay", "follower", "holds", "statements", "recomputing")
+"""Jobs that a commit elsewhere wakes."""
 _RENEWED_EVERY = 5.0
 """Seconds between two renewals of the leases of long steps.
 
@@ -72,7 +75,7 @@ class Beat:
     def __init__(self, system: System) -> None:
         self._system = system
         self._over = threading.Event()
-        self._notified = {name: threading.Event() for name in ("relay", "follower", "holds", "statements")}
+        self._notified = {name: threading.Event() for name in _NOTIFIED}
         self._followed = False
         self._busy: dict[str, ExclusiveJob] = {}
         self._probe_after = SETTLED
@@ -93,7 +96,7 @@ class Beat:
             ("probing", PROBE_LOOKED_AT, self._probe),
             ("locks", LOCKS_LOOKED_AT, self._extend_locks),
             ("clock", CLOCK_LOOKED_AT, self._look_at_the_clock),
-            ("recomputing", LOCKS_LOOKED_AT, self._recompute),
+            ("recomputing", STALE_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("statements", HOLDS_LOOKED_AT, self._settle_statements),
             ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
@@ -245,7 +248,16 @@ class Beat:
         return False
 
     def _recompute(self) -> bool:
-        """Revise, once a day, records whose dates are computed differently now."""
+        """Judge at once what a change has marked, and once a day every record.
+
+        One that can't be read stays marked, and is tried again every minute.
+        """
+        if is_any_stale(self._system.database):
+            done = recompute_stale(self._system.stores)
+            if done.revised or done.failed:
+                write = log.error if done.failed else log.info
+                first = dict(list(done.failed.items())[:10])
+                write("stale_recomputed", records=done.revised, right=done.right, failed=len(done.failed), first=first)
         today = self._system.clock().date()
         if self._recomputed_on == today or self._settling(self._started, SETTLING):
             return False

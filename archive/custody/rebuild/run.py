@@ -301,7 +301,8 @@ class Rebuild:
             result.recovered_count += 1
             if len(result.recovered) < LISTED:
                 result.recovered.append(f"record:{found.record_id}")
-        rows.enter(session, found, entry)
+        # what the store has lost may have moved its dates: nothing goes before they were judged
+        rows.enter(session, found, entry).stale_since = self._clock()
         self._in_transaction(session, found)
         result.stored.add(found.record_id)
 

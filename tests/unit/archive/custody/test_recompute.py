@@ -60,18 +60,24 @@ def test_a_kept_record_is_revised_and_the_journal_tells_it(system: System, tmp_p
     assert recompute(system.stores) == (0, {}), "what is right is left alone"
 
 
-def test_it_is_judged_by_the_rule_that_it_was_kept_under(system: System, tmp_path: Path) -> None:
+def test_no_draft_takes_the_place_of_a_validated_version(system: System, tmp_path: Path) -> None:
     record = kept_by_the_earlier_formula(system, tmp_path)
     before = row_of(system, record)
     with system.database.write() as session:
         code, version = before.rule_code, before.rule_version
         old = session.get_one(RetentionRuleRow, ("demo", code, version))
+        old.validated_at = system.clock()
         columns = {column.name: getattr(old, column.name) for column in RetentionRuleRow.__table__.columns}
-        session.add(RetentionRuleRow(**(columns | {"version": 2, "duration": 99})))
+        session.add(RetentionRuleRow(**(columns | {"version": 2, "duration": 99, "validated_at": None})))
     recompute(system.stores)
     after = row_of(system, record)
     assert (after.rule_version, after.starts_on, after.ends_on) == (version, before.starts_on, before.ends_on)
     assert after.communicable_on == RIGHT
+    with system.database.write() as session:
+        session.get_one(RetentionRuleRow, ("demo", code, 2)).validated_at = system.clock()
+    assert recompute(system.stores) == (1, {})
+    after = row_of(system, record)
+    assert (after.rule_version, after.ends_on, after.due_on) == (2, date(2125, 3, 12), date(2125, 3, 13))
 
 
 def test_a_record_whose_rule_is_gone_keeps_its_dates(system: System, tmp_path: Path) -> None:

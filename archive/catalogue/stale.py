@@ -1,0 +1,157 @@
+"""Stale records: marked in the transaction of what changed, cleared once their dates are right.
+
+Until the job has passed over a marked record nothing may be executed on it. A mark is one SQL
+statement, however many records it touches. Whoever writes a record judges it once more in the
+transaction that claims it, after its journal entry, which makes writers wait for each other: so an
+event, a node or a rule that was committed meanwhile is seen, and one that comes after marks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+from enum import Enum, auto
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy.orm import Session
+
+from archive.catalogue import record_json as metadata
+from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
+from archive.database.tables import RecordRow
+from archive.model.description_fields import DESCRIPTION_FIELDS, Description
+from archive.model.states import GONE
+from archive.retention.circumstances import Circumstances
+from archive.retention.decisions import Resolved, parts_of
+from archive.retention.declarations import Level
+from archive.retention.schedule import resolved
+
+IS_STALE: Final = RecordRow.stale_since.is_not(None) & RecordRow.state.not_in(GONE)
+
+
+class Judgement(Enum):
+    """Judgement on the dates of a catalogue row."""
+
+    RIGHT = auto()
+    WRONG = auto()
+    UNCERTAIN = auto()
+    """Only ``record.json`` tells whether its access rule is its own or one that it inherited."""
+    RULE_GONE = auto()
+    """The schedule lacks the rule that it was kept under: without it nothing is known."""
+
+
+# -- marks
+
+
+def mark(session: Session, condition: ColumnElement[bool], now: datetime) -> int:
+    """Mark the records that meet a condition as stale; return how many."""
+    wanted = update(RecordRow).where(condition, RecordRow.state.not_in(GONE)).values(stale_since=now)
+    done: Any = session.execute(wanted, execution_options={"synchronize_session": False})
+    return int(done.rowcount)
+
+
+def mark_by_reference(session: Session, tenant: str, reference: str, now: datetime) -> int:
+    """Mark the records of a business case."""
+    return mark(session, (RecordRow.tenant_id == tenant) & (RecordRow.external_reference == reference), now)
+
+
+def mark_below(session: Session, tenant: str, nodes: Collection[str], now: datetime) -> int:
+    """Mark the records in these nodes of the plan, and in all that lies in them."""
+    return mark(session, RecordRow.id.in_(records_below(tenant, nodes)), now)
+
+
+def records_below(tenant: str, nodes: Iterable[str]) -> Select[str]:
+    """Return the query of the ids of the records in these nodes and in all that lies in them."""
+    node = PlanNodeRow
+    tree = select(node.id).where(node.tenant_id == tenant, node.id.in_(sorted(nodes))).cte("tree", recursive=True)
+    tree = tree.union(select(node.id).where(node.parent_id == tree.c.id, node.tenant_id == tenant))
+    return select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(select(tree.c.id)))
+
+
+# -- judgements
+
+
+def judge(there: Circumstances, row: RecordRow) -> Judgement:
+    """Judge a row by what the schedule, the plan and the events give now, without the store."""
+    if row.rule_code is not None and row.rule_code not in there.rules():
+        return Judgement.RULE_GONE
+    described = Description(**{field.name: getattr(row, field.name) for field in DESCRIPTION_FIELDS})
+    inherited = resolved(there, _with_access(described, None), row.id)
+    if inherited.access_rule == row.access_rule:
+        return Judgement.RIGHT if is_as_told(row, inherited) else Judgement.WRONG
+    own = resolved(there, described, row.id)
+    return Judgement.UNCERTAIN if is_as_told(row, own) else Judgement.WRONG
+
+
+def _with_access(description: Description, access_rule: str | None) -> Description:
+    values = {field.name: getattr(description, field.name) for field in DESCRIPTION_FIELDS}
+    return Description(**values | {"access_rule": access_rule})
+
+
+def is_as_told(row: RecordRow, found: Resolved) -> bool:
+    """Whether a row says what was resolved; parts that it never told are not missed."""
+    told = found.retention
+    return (
+        (row.rule_code, row.rule_version, row.starts_on, row.ends_on, row.due_on, row.basis, row.final_action)
+        == (told.rule, told.version, told.starts_on, told.ends_on, told.due_on, told.basis, told.final_action)
+        and (row.access_rule, row.communicable_on) == (found.access_rule, found.access.communicable_on)
+        and row.retention_parts in (None, [dict(part) for part in parts_of(told)])
+    )
+
+
+def settle(session: Session, row: RecordRow, record: Mapping[str, Any], now: datetime) -> None:
+    """Judge a record in the transaction that claims its ``record.json``; clear or set its mark."""
+    there = Circumstances(session, row.tenant_id, now)
+    found = resolved(there, metadata.description_from(record["description"]), row.id)
+    row.stale_since = None if is_as_told(row, found) else now
+    session.flush()
+
+
+# -- companions in a file
+
+Newest = dict[str, tuple[date | None, date | None]]
+"""By file: date of its newest document, this record left out; and date of this record."""
+
+
+def newest_beside(session: Session, row: RecordRow | None) -> Newest:
+    """Return what the files of a record have beside it, before it is written."""
+    if row is None:
+        return {}
+    query = (
+        select(RecordNodeRow.node_id)
+        .join(PlanNodeRow, PlanNodeRow.id == RecordNodeRow.node_id)
+        .where(RecordNodeRow.record_id == row.id, PlanNodeRow.kind == Level.FILE)
+    )
+    return {node: (_newest(session, node, row.id), row.document_date) for node in session.scalars(query)}
+
+
+def mark_companions(session: Session, row: RecordRow, before: Newest, now: datetime) -> None:
+    """Mark the other records of a file whose newest document is another one now.
+
+    Access counts from the newest document of a file: adding one moves the date of all.
+    """
+    after = newest_beside(session, row)
+    for node in sorted(before.keys() | after.keys()):
+        rest = (after.get(node) or before[node])[0]
+        was, is_now = (
+            max((day for day in (rest, mine) if day), default=None)
+            for mine in (_mine(before, node), _mine(after, node))
+        )
+        if was != is_now:
+            in_file = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id == node)
+            mark(session, RecordRow.id.in_(in_file) & (RecordRow.id != row.id), now)
+
+
+def _mine(found: Newest, node: str) -> date | None:
+    return found[node][1] if node in found else None
+
+
+def _newest(session: Session, node: str, but: str) -> date | None:
+    query = (
+        select(RecordRow.document_date)
+        .join(RecordNodeRow, RecordNodeRow.record_id == RecordRow.id)
+        .where(RecordNodeRow.node_id == node, RecordRow.id != but, RecordRow.document_date.is_not(None))
+        .where(RecordRow.state.not_in(GONE))
+        .order_by(RecordRow.document_date.desc())
+    )
+    return session.scalar(query.limit(1))

@@ -1,0 +1,239 @@
+"""Circumstances of a tenant: rules in force, plan and events, from which records are judged.
+
+Read on demand and kept for one transaction, so that a job asks once for what many records share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
+from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow
+from archive.model.days import Today
+from archive.model.description_fields import Description
+from archive.model.final_actions import FinalAction
+from archive.model.states import GONE
+from archive.retention.access import access_codes
+from archive.retention.civil import today_of
+from archive.retention.dates import Unit
+from archive.retention.declaration_json import read_declaration
+from archive.retention.declarations import Declaration, Level, Node, Path, declared_on_record
+from archive.retention.facts import Facts, FileFacts
+from archive.retention.places import codes_of, file_codes
+from archive.retention.rules import Rule
+
+DEEPEST: Final = 100
+"""Most levels of a plan."""
+
+Days = Mapping[str, tuple[date, ...]]
+"""Days of the events in force of one business case, by event, the latest statement last."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The two most recent documents of a file: record and date."""
+
+    documents: tuple[tuple[str, date], ...]
+
+    def among_others(self, record_id: str | None) -> date | None:
+        """Return the date of the most recent document, one record left out."""
+        return next((day for identity, day in self.documents if identity != record_id), None)
+
+
+class Circumstances:
+    """What the schedule, the plan and the events of a tenant give, within one transaction.
+
+    Args:
+        now: Its civil day decides which version of a rule is in force.
+        supposed: Events by reference as a statement would make them, in place of those in force.
+    """
+
+    def __init__(
+        self, session: Session, tenant: str, now: datetime, *, supposed: Mapping[str, Days] | None = None
+    ) -> None:
+        self._session = session
+        self.tenant = tenant
+        self.today: Today = today_of(session, tenant, now)
+        self._rules: dict[str, Rule | None] | None = None
+        self._types: dict[str, DocumentTypeRow] | None = None
+        self._nodes: dict[str, PlanNodeRow | None] = {}
+        self._by_id: dict[str, PlanNodeRow | None] = {}
+        self._newest: dict[str, Newest] = {}
+        self._events: dict[str, Days] = dict(supposed or {})
+
+    # -- schedule
+
+    def rules(self) -> Mapping[str, Rule]:
+        """Return the version in force of every rule, by code."""
+        if self._rules is None:
+            query = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == self.tenant)
+            by_code: dict[str, list[Rule]] = {}
+            for row in self._session.scalars(query.order_by(RetentionRuleRow.code, RetentionRuleRow.version)):
+                by_code.setdefault(row.code, []).append(rule_of(row))
+            self._rules = {code: in_force(versions, self.today.day) for code, versions in by_code.items()}
+        return {code: rule for code, rule in self._rules.items() if rule is not None}
+
+    def type_of(self, code: str | None) -> DocumentTypeRow | None:
+        """Return a document type of the tenant's list; None for one that the list lacks."""
+        if self._types is None:
+            query = select(DocumentTypeRow).where(DocumentTypeRow.tenant_id == self.tenant)
+            self._types = {row.code: row for row in self._session.scalars(query)}
+        return self._types.get(code) if code else None
+
+    # -- facts
+
+    def facts_of(self, description: Description) -> Facts:
+        """Return the dates of a record: its own, and those of the events of its business case."""
+        reference = description.external_reference
+        year = description.fiscal_year
+        return Facts(
+            description.document_date,
+            description.closed_on,
+            int(year) if year is not None and year.isdigit() else None,
+            self.events_of(reference) if reference else {},
+        )
+
+    def events_of(self, reference: str) -> Days:
+        """Return the days of the events in force of a business case."""
+        if reference not in self._events:
+            self.read_events([reference])
+        return self._events[reference]
+
+    def read_events(self, references: Iterable[str]) -> None:
+        """Read the events of several business cases at once."""
+        wanted = sorted(set(references) - self._events.keys())
+        found: dict[str, dict[str, tuple[date, ...]]] = {one: {} for one in wanted}
+        row = RetentionEventRow
+        query = select(row).where(row.tenant_id == self.tenant, row.reference.in_(wanted), row.withdrawn.is_(False))
+        for one in self._session.scalars(query.order_by(row.entry)) if wanted else ():
+            days = found[one.reference]
+            days[one.event] = (*days.get(one.event, ()), one.occurred_on)
+        self._events |= found
+
+    # -- plan
+
+    def paths_of(self, description: Description, record_id: str | None, phrase: str | None) -> tuple[Path, ...]:
+        """Return a record's paths: through each of its files, then through its class.
+
+        A class that holds one of its files is no place of its own.
+
+        Args:
+            phrase: Its document type with an article.
+        """
+        own = Node(
+            Level.RECORD,
+            record_id or "",
+            description.title,
+            declared_on_record(description.retention_rule),
+            _access(description.access_rule),
+        )
+        last = self._kind(description.document_type, phrase)
+        climbs = [self._climb(node) for node in self._named(description)]
+        through = {node.id for climb in climbs if climb[0].kind == Level.FILE for node in climb[1:]}
+        wanted = [climb for climb in climbs if climb[0].id not in through]
+        return tuple(
+            (own, *(self._node(node, description, record_id) for node in climb), *last) for climb in wanted
+        ) or ((own, *last),)
+
+    def unknown_files(self, description: Description) -> list[str]:
+        """Return the codes of files that the plan lacks."""
+        self._named(description)
+        return [code for code in file_codes(description.file) if self._nodes.get(code) is None]
+
+    def _named(self, description: Description) -> list[PlanNodeRow]:
+        codes = codes_of(description.file, description.classification)
+        missing = [code for code in codes if code not in self._nodes]
+        if missing:
+            query = select(PlanNodeRow).where(PlanNodeRow.tenant_id == self.tenant, PlanNodeRow.code.in_(missing))
+            there = {row.code: row for row in self._session.scalars(query.where(PlanNodeRow.removed.is_(False)))}
+            self._nodes |= {code: there.get(code) for code in missing}
+        return [node for code in codes if (node := self._nodes[code]) is not None]
+
+    def _climb(self, node: PlanNodeRow) -> list[PlanNodeRow]:
+        climb = [node]
+        while (above := climb[-1].parent_id) is not None and len(climb) < DEEPEST:
+            if above not in self._by_id:
+                self._by_id[above] = self._session.get(PlanNodeRow, above)
+            parent = self._by_id[above]
+            if parent is None:
+                break
+            climb.append(parent)
+        return climb
+
+    def _node(self, row: PlanNodeRow, description: Description, record_id: str | None) -> Node:
+        level = Level(row.kind)
+        return Node(
+            level,
+            row.code,
+            row.title,
+            read_declaration(row.retention),
+            read_declaration(row.access),
+            self._file(row, description, record_id) if level is Level.FILE else None,
+        )
+
+    def _file(self, row: PlanNodeRow, description: Description, record_id: str | None) -> FileFacts:
+        days = [self._newest_of(row.id).among_others(record_id), description.document_date]
+        newest = max((day for day in days if day is not None), default=None)
+        return FileFacts(row.code, row.title, row.opened_on, row.closed_on, newest)
+
+    def _newest_of(self, node_id: str) -> Newest:
+        if node_id not in self._newest:
+            query = (
+                select(RecordRow.id, RecordRow.document_date)
+                .join(RecordNodeRow, RecordNodeRow.record_id == RecordRow.id)
+                .where(RecordNodeRow.node_id == node_id, RecordRow.document_date.is_not(None))
+                .where(RecordRow.state.not_in(GONE))
+                .order_by(RecordRow.document_date.desc())
+                .limit(2)
+            )
+            found = self._session.execute(query)
+            self._newest[node_id] = Newest(tuple((identity, day) for identity, day in found if day is not None))
+        return self._newest[node_id]
+
+    def _kind(self, code: str | None, phrase: str | None) -> tuple[Node, ...]:
+        if not code:
+            return ()
+        row = self.type_of(code)
+        if row is None:
+            return (Node(Level.DOCUMENT_TYPE, code, code),)
+        declared = Declaration((row.rule_code,)) if row.rule_code else None
+        return (Node(Level.DOCUMENT_TYPE, code, row.label, declared, _access(row.access_rule), phrase=phrase),)
+
+
+def _access(rule: str | None) -> Declaration | None:
+    codes = access_codes(rule)
+    return Declaration(codes) if codes else None
+
+
+def in_force(versions: Iterable[Rule], day: date) -> Rule | None:
+    """Return the version of a rule in force on a day: the latest validated one, else the latest.
+
+    A version that nobody has validated never takes the place of one that somebody has: an end comes
+    earlier by a validated version only. Pure.
+
+    Args:
+        versions: Of one rule, in order.
+    """
+    begun = [one for one in versions if one.valid_from is None or one.valid_from <= day]
+    validated = [one for one in begun if one.validated]
+    return next(reversed(validated or begun), None)
+
+
+def rule_of(row: RetentionRuleRow) -> Rule:
+    """Return the rule that a row of the schedule holds."""
+    return Rule(
+        row.code,
+        row.version,
+        row.label,
+        row.duration,
+        Unit(row.unit),
+        row.start_event,
+        FinalAction(row.final_action),
+        validated=row.validated_at is not None,
+    )
