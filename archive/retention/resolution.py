@@ -146,6 +146,11 @@ class Resolution:
     parts: tuple[Part, ...]
 
     @property
+    def validated(self) -> bool:
+        """Whether a rule is in force along each path, and an archivist validated each of them."""
+        return all(part.rule is not None and part.rule.validated for part in self.parts)
+
+    @property
     def in_conflict(self) -> bool:
         """Whether rules with different final actions apply."""
         return _conflict(self.parts)

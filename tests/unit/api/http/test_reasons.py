@@ -17,7 +17,7 @@ from archive.retention.rules import Rule
 from archive.retention.states import blockers
 from tests.unit.archive.retention.plan import a_class, a_file, a_rule, a_type, declares
 from tests.unit.archive.retention.test_due_states import DAYS, HOLDS, STANDINGS
-from tests.unit.archive.retention.test_resolution_laws import FACTS, RULES, many_paths
+from tests.unit.archive.retention.test_resolution_laws import FACTS, PATIENT, RULES, many_paths
 
 FRENCH_WORDS = (" règle", " à compter", " le dossier", " la classe", " parce que", " jusqu", " pour", " ans ", " fin ")
 
@@ -52,6 +52,7 @@ def test_each_start_event_has_its_english(event: str) -> None:
     assert " de " not in sentence
 
 
+@PATIENT
 @given(many_paths(), FACTS, RULES)
 def test_no_reason_of_a_resolution_stays_french(paths: list, facts: Facts, rules: dict[str, Rule]) -> None:
     with speaking("en"):
@@ -61,6 +62,7 @@ def test_no_reason_of_a_resolution_stays_french(paths: list, facts: Facts, rules
             assert "{" not in sentence
 
 
+@PATIENT
 @given(STANDINGS, DAYS, HOLDS)
 def test_no_blocker_stays_french(standing, day: date, last_days: list) -> None:
     with speaking("en"):

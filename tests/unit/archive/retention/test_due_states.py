@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.model.final_actions import FinalAction
@@ -78,6 +78,7 @@ def test_each_border_day(more: dict[str, object], day: date, state: DueState) ->
     assert state_of(replace(READY, **more), day) is state  # type: ignore[arg-type]
 
 
+PATIENT = settings(deadline=None)
 DAYS = st.dates(date(2030, 1, 1), date(2033, 1, 1))
 STANDINGS = st.builds(
     Standing,
@@ -95,12 +96,14 @@ STANDINGS = st.builds(
 HOLDS = st.lists(st.none() | DAYS | st.just(date.max), max_size=3)
 
 
+@PATIENT
 @given(st.lists(STANDINGS, max_size=30), DAYS)
 def test_the_counts_of_the_states_add_up(many: list[Standing], day: date) -> None:
     counts = Counter(state_of(one, day) for one in many)
     assert sum(counts[state] for state in DueState) == len(many)
 
 
+@PATIENT
 @given(STANDINGS, DAYS, HOLDS)
 def test_what_is_not_ready_has_a_blocker_for_each_thing_in_the_way(
     standing: Standing, day: date, last_days: list[date | None]
@@ -119,6 +122,7 @@ def test_what_is_not_ready_has_a_blocker_for_each_thing_in_the_way(
         assert in_french(one).endswith(".")
 
 
+@PATIENT
 @given(STANDINGS, HOLDS)
 def test_a_record_is_free_of_what_days_decide_from_the_first_free_day_on(
     standing: Standing, last_days: list[date | None]

@@ -34,6 +34,8 @@ EDGES = st.sampled_from(
 )
 DAY = ANY | EDGES
 MAYBE = st.none() | DAY
+PATIENT = settings(deadline=None)
+"""A busy machine is no fault."""
 CODES = ("A", "B", "C", "D")
 FACTS = st.builds(
     Facts,
@@ -99,7 +101,7 @@ def many_paths(draw: st.DrawFn) -> list[Path]:
 
 @pytest.mark.parametrize("event", list(START_EVENTS))
 @given(facts=FACTS, unit=UNITS, in_file=st.booleans(), day=DAY)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_every_day_goes_through_every_start_and_unit(
     event: str, facts: Facts, unit: Unit, in_file: bool, day: date
 ) -> None:
@@ -121,6 +123,7 @@ def test_every_day_goes_through_every_start_and_unit(
             assert found.basis is (Basis.START_MISSING if start is None else Basis.NO_END)
 
 
+@PATIENT
 @given(
     st.sampled_from([*(name for name, one in START_EVENTS.items() if one.period)]),
     st.integers(-5, 10_005),
@@ -170,6 +173,7 @@ def test_every_start_but_those_of_the_dates_themselves_is_an_event() -> None:
 # -- SEDA
 
 
+@PATIENT
 @given(DAY, st.integers(0, 999), UNITS)
 def test_the_start_for_seda_is_the_earliest_that_does_not_come_too_soon(due: date, duration: int, unit: Unit) -> None:
     """D12."""
@@ -184,6 +188,7 @@ def test_the_start_for_seda_is_the_earliest_that_does_not_come_too_soon(due: dat
         assert back.due_on >= due
 
 
+@PATIENT
 @given(DAY, st.integers(0, 999), UNITS)
 def test_what_seda_gives_is_given_back(start: date, duration: int, unit: Unit) -> None:
     """D11."""
@@ -197,6 +202,7 @@ def test_what_seda_gives_is_given_back(start: date, duration: int, unit: Unit) -
 # -- many paths
 
 
+@PATIENT
 @given(many_paths(), FACTS, RULES)
 def test_resolving_never_raises_and_always_tells_why(paths: list[Path], facts: Facts, rules: dict[str, Rule]) -> None:
     found = resolve(paths, facts, rules)
@@ -214,6 +220,7 @@ def test_resolving_never_raises_and_always_tells_why(paths: list[Path], facts: F
         assert (found.rule, found.ends_on) in {(part.rule and part.rule.code, part.ends_on) for part in found.parts}
 
 
+@PATIENT
 @given(many_paths(), FACTS, RULES)
 def test_the_order_of_paths_does_not_matter(paths: list[Path], facts: Facts, rules: dict[str, Rule]) -> None:
     """R3."""
@@ -224,6 +231,7 @@ def test_the_order_of_paths_does_not_matter(paths: list[Path], facts: Facts, rul
         assert found.explanation == expected.explanation
 
 
+@PATIENT
 @given(many_paths().filter(bool), FACTS, RULES)
 def test_one_more_path_never_brings_the_end_forward(paths: list[Path], facts: Facts, rules: dict[str, Rule]) -> None:
     *fewer, _ = paths
@@ -235,6 +243,7 @@ def test_one_more_path_never_brings_the_end_forward(paths: list[Path], facts: Fa
     assert list(Basis).index(after.basis) <= list(Basis).index(before.basis)
 
 
+@PATIENT
 @given(many_paths(), FACTS, RULES)
 def test_a_path_twice_is_a_path_once(paths: list[Path], facts: Facts, rules: dict[str, Rule]) -> None:
     assert resolve([*paths, *paths], facts, rules) == resolve(paths, facts, rules)

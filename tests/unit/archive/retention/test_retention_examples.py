@@ -288,6 +288,17 @@ def test_a_person_settles_a_conflict_by_declaring_on_the_record() -> None:
     assert (found.basis, found.ends_on, found.final_action) == (Basis.DATED, D(2030, 12, 31), KEEP)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"), [(True, True, True), (True, False, False), (False, False, False), (True, None, False)]
+)
+def test_only_where_each_rule_is_validated_is_the_record(one: bool, other: bool | None, expected: bool) -> None:
+    rules = {"A": a_rule(1, code="A", validated=one)}
+    if other is not None:
+        rules["B"] = a_rule(1, code="B", validated=other)
+    assert resolve([(a_class("1", declares("A", "B")),)], dated(D(2020, 1, 1)), rules).validated is expected
+    assert not kept(None).validated
+
+
 def test_a_file_that_is_reopened_has_no_date_until_it_is_closed_again() -> None:
     """R6."""
     rule = a_rule(10, start=YEAR_END)
