@@ -93,7 +93,8 @@ class System(ArchivistParts):
         held = {"store": self.settings.archive.store, "copy": self.settings.archive.copy_store}
         others = {name: one for name, one in held.items() if isinstance(one, S3Store) and one != chosen}
         proven = partial(now_proven, self.database, clock=self.clock)
-        return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others)
+        certain = self.time_sense.certain_now
+        return MinioObjectStore(chosen, self.clock, proven=proven, credentials=others, certain=certain)
 
     def probe(self, *, after: timedelta = timedelta(0)) -> Probe | None:
         """Probe the store if its last probe is that old (``archive.objects.assurance``)."""

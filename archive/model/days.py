@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 FIRST_DAY: Final = date(1000, 1, 1)
@@ -45,3 +45,15 @@ def iso_day(text: str) -> date:
     if not written_as_day(text):
         raise ValueError(f"not a day: {text!r}")
     return date.fromisoformat(text)
+
+
+WEST: Final = timedelta(hours=12)
+"""How long after UTC a day ends where it ends last."""
+
+
+def westernmost_day(moment: datetime) -> date:
+    """Return the civil day of a moment where days end last: no tenant's day is over before it is.
+
+    A lock counts days of a tenant, and a store knows no tenant's time zone.
+    """
+    return (moment.astimezone(UTC) - WEST).date()

@@ -26,6 +26,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
+from archive.model.days import westernmost_day
 from archive.objects import layout
 from archive.objects.challenges import REASONS, Credential
 from archive.objects.disk import away, chunks, make_folder, read, sync, walk
@@ -380,7 +381,7 @@ def _written_at(state: os.stat_result) -> datetime:
 
 def _is_locked(state: StoredObject, certain: Clock) -> bool:
     until = state.locked_until
-    return state.legal_hold or (until is not None and certain().astimezone(UTC).date() <= until)
+    return state.legal_hold or (until is not None and westernmost_day(certain()) <= until)
 
 
 def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from minio.datatypes import Object
 from minio.error import S3Error
 
+from archive.model.days import westernmost_day
 from archive.model.settings import S3Store
 from archive.objects import disk, layout
 from archive.objects.challenges import REASONS, Credential, ProbedStore
@@ -62,7 +63,9 @@ class MinioObjectStore:
 
     Args:
         settings: Server, bucket and credential.
-        clock: Decides whether a lock has ended where the store does not guard it itself.
+        clock: Compared with the store's before a lock is set.
+        certain: Decides whether a lock has ended where the store does not guard it itself;
+            ``clock`` where it is None.
         proven: Returns the assurance that the last probe of this store proves; advisory by default.
         credentials: Other credentials of the service, by name: a probe attacks with them too.
     """
@@ -74,9 +77,11 @@ class MinioObjectStore:
         *,
         proven: Callable[[ProbedStore], Assurance] = lambda _: Assurance.ADVISORY,
         credentials: Mapping[str, S3Store] = MappingProxyType({}),
+        certain: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._certain = certain or clock
         self._proven = proven
         self._credentials = credentials
         self._opened: tuple[int, Connection, Locks] | None = None
@@ -250,7 +255,7 @@ class MinioObjectStore:
             if isinstance(error, Refused) and not self._is_marker(key, version):
                 raise
             guard = Guard(None, legal_hold=False)
-        if guard.by_us and guard.holds(self._clock().astimezone(UTC).date()):
+        if guard.by_us and guard.holds(westernmost_day(self._certain())):
             raise locked(key, guard.locked_until)
         try:
             with answered(key, version):

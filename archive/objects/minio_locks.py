@@ -1,7 +1,8 @@
 """Guard versions by the store's own lock or, in a bucket made without, by tags.
 
-Tags bind only this service. A lock of ours is a day, the store's a moment: midnight UTC after that
-day. A moment chosen by others is read as the last day that it covers whole, and a lock in
+Tags bind only this service. A lock of ours is a day of a tenant, the store's a moment: midnight
+after that day where days end last, noon UTC. Those of earlier versions end at midnight UTC. A
+moment chosen by others is read as the last day of UTC that it covers whole, and a lock in
 GOVERNANCE mode, which a right can lift, as none.
 """
 
@@ -16,6 +17,7 @@ from minio.commonconfig import COMPLIANCE, Tags
 from minio.error import S3Error
 from minio.retention import Retention
 
+from archive.model.days import WEST
 from archive.objects.minio_client import Connection
 
 _UNTIL: Final = "chartrier-retain-until"
@@ -56,17 +58,17 @@ class Locks(Protocol):
 
 
 def moment(last_day: date) -> datetime:
-    """Return the moment at which a lock of ours ends: midnight after its last day.
+    """Return the moment at which a lock of ours ends: its last day is over in every time zone.
 
     For ``date.max``, which stands for no end, the last second of that day.
     """
     if last_day == date.max:
         return datetime.combine(last_day, time(23, 59, 59), UTC)
-    return datetime.combine(last_day + timedelta(days=1), time(), UTC)
+    return datetime.combine(last_day + timedelta(days=1), time(), UTC) + WEST
 
 
 def last_day(until: str) -> date:
-    """Return the last day that a lock covers whole."""
+    """Return the last day of UTC that a lock covers whole."""
     ends = datetime.fromisoformat(until).astimezone(UTC)
     if ends == moment(date.max):
         return date.max
