@@ -137,6 +137,16 @@ class TestBucketWithoutLock(ObjectStoreContract):
     def today(self, watch: _Watch) -> date:
         return watch.day
 
+    def test_a_clock_ahead_frees_nothing_while_it_is_not_believed(self, settings: S3Store, watch: _Watch) -> None:
+        believed = _Watch()
+        ahead = MinioObjectStore(settings, watch, certain=believed)
+        kept = ahead.put("a", b"k", sha256=sha(b"k"), retain_until=watch.day)
+        watch.day += timedelta(400)
+        with pytest.raises(Refused):
+            ahead.delete("a", kept.version)
+        believed.day += timedelta(400)
+        ahead.delete("a", kept.version)
+
     @pytest.fixture
     def brief(self, store: MinioObjectStore, watch: _Watch) -> Brief:
         def put(key: str, content: bytes) -> tuple[StoredObject, Callable[[], None]]:
