@@ -380,8 +380,7 @@ def _written_at(state: os.stat_result) -> datetime:
 
 
 def _is_locked(state: StoredObject, certain: Clock) -> bool:
-    until = state.locked_until
-    return state.legal_hold or (until is not None and westernmost_day(certain()) <= until)
+    return state.legal_hold or (state.locked_until is not None and westernmost_day(certain()) <= state.locked_until)
 
 
 def _told(key: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
