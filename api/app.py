@@ -29,6 +29,7 @@ from api.routes import (
 )
 from api.version import VERSION
 from api.web import site
+from archive.disposition.holds.candidates import MOST_RECORDS
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -65,6 +66,7 @@ def create_app(system: System) -> FastAPI:
     app.include_router(security.router)
     app.include_router(trust.router)
     large_bodies = {
+        "/api/v1/holds": MOST_RECORDS * 48 + SMALL_BODY,
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,
     }

@@ -40,6 +40,8 @@ _SENTENCES = {
     "FormField",
     "_refused",
     "bad_field",
+    "bad_hold",
+    "check_day",
     "ToolFailed",
     "Step",
     "StageSpec",

@@ -140,7 +140,7 @@ def _postgres(server: Server, *, separate: bool) -> Finding:
 
 def _store() -> Finding:
     from archive.disposition import locks
-    from archive.disposition.holds import decisions as holds
+    from archive.disposition.holds import listing as holds
     from archive.objects import assurance
 
     store = system().store

@@ -15,7 +15,7 @@ from archive.database.alarms import open_alarms
 from archive.database.tables import CheckpointRow, JournalEntryRow, TenantRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.disposition import locks
-from archive.disposition.holds import decisions as holds
+from archive.disposition.holds import listing as holds
 from archive.model.settings import LocalStore
 from archive.objects import assurance
 from archive.objects.layout import LAYOUT_JSON

@@ -15,7 +15,7 @@ from archive.database.alarms import open_alarms
 from archive.database.tables import CheckpointRow, CustodyReportRow, JournalEntryRow, RecordRow
 from archive.database.tenancy import EVERYTHING, acting_for
 from archive.disposition import locks
-from archive.disposition.holds import decisions as holds
+from archive.disposition.holds import listing as holds
 from archive.objects.assurance import proven
 from archive.objects.port import Assurance
 from ingestion.tables import DepositRow, OutboxRow

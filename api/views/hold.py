@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,9 +10,12 @@ import structlog
 from sqlalchemy.orm import Session
 
 from api.views.history import name_of
+from archive.catalogue import words
 from archive.database.tables import HoldRow
-from archive.disposition.holds import decisions as holds
-from archive.disposition.holds import reinstatement
+from archive.disposition.holds import candidates, reinstatement, reviews
+from archive.disposition.holds import listing as holds
+from archive.disposition.holds.query import parse_query
+from archive.disposition.holds.terms import Scope, ScopeKind, Terms, bad_hold, listed
 from signing.ground.clock import iso, stamp
 from signing.ground.errors import Unavailable
 
@@ -22,18 +25,73 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 200
 """Objects of a hold for which the caller waits; more are left to the background."""
 
+SHOWN: Final = 500
+"""Most records that are named in the JSON of a hold."""
+
 log = structlog.get_logger(__name__)
 
 
-def place(system: System, tenant: str, records: Sequence[str], *, reason: str, until: date | None, agent: str) -> str:
+def scope_of(records: Sequence[str] | None, node: str | None, query: Mapping[str, Any] | str | None) -> Scope:
+    """Return the scope that a caller names in one of three ways.
+
+    Raises:
+        Refused: ``bad_hold``: none of them, or several; ``bad_hold_query``.
+    """
+    given = [one for one in (records, node, query) if one is not None]
+    if len(given) != 1:
+        raise bad_hold("/records", "Dites ce qu’il faut geler d’une seule façon : records, node ou query.")
+    if node is not None:
+        return Scope(ScopeKind.SUBTREE, node=node)
+    if query is not None:
+        return Scope(ScopeKind.QUERY, query=parse_query(query))
+    return listed(records or ())
+
+
+def reach(system: System, tenant: str, scope: Scope) -> dict[str, Any]:
+    """Return what a hold would cover now: how many records, and the latest of them.
+
+    Raises:
+        Refused: ``record_not_found``, ``record_not_kept``, ``node_not_found``.
+    """
+    with system.database.read() as session:
+        return {
+            "record_count": candidates.count(session, tenant, scope),
+            "records": [row.id for row in candidates.latest(session, tenant, scope)],
+            "unread": words.count_unread(session, tenant) if scope.query is not None and scope.query.text else 0,
+        }
+
+
+def place(system: System, tenant: str, scope: Scope, *, reason: str, terms: Terms, agent: str) -> str:
     """Decide a hold, settle it now or once the store answers; return its id.
 
     Raises:
-        Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``.
+        Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``, ``node_not_found``.
     """
-    hold_id = system.holds.place(tenant, records, reason=reason, until=until, agent=agent)
+    hold_id = system.holds.place(tenant, scope, reason=reason, agent=agent, terms=terms)
     _settle(system, hold_id)
     return hold_id
+
+
+def review(
+    system: System, tenant: str, hold_id: str, *, comment: str, review_on: date | None, owner: str | None, agent: str
+) -> None:
+    """State the review of a hold.
+
+    Raises:
+        Refused: ``hold_not_found``, ``hold_released``, ``bad_hold``.
+    """
+    reviews.review(
+        system.database,
+        system.ledger,
+        system.clock,
+        tenant,
+        hold_id,
+        comment=comment,
+        review_on=review_on,
+        owner=owner,
+        agent=agent,
+    )
+    system.notifier.notify()
 
 
 def release(system: System, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
@@ -84,13 +142,27 @@ UNTIL_IN_DOUBT: Final = (
 def view(session: Session, row: HoldRow, now: datetime) -> dict[str, Any]:
     """Return the JSON of a hold."""
     state = "active" if row.released_at is None else "expired" if row.released_by is None else "released"
+    covered, settled = holds.counts_of(session, row.id)
+    latest = reviews.latest(session, row)
     return {
         "id": row.id,
         "tenant": row.tenant_id,
         "state": state,
         "reason": row.reason,
         "until": iso(row.until),
-        "records": holds.records_of(session, row.id),
+        "records": holds.records_page(session, row.id, limit=SHOWN),
+        "record_count": covered,
+        "settled_count": settled,
+        "scope": row.scope or ScopeKind.LIST.value,
+        "node": row.node_id,
+        "query": row.query,
+        "authority": row.authority,
+        "reference": row.reference,
+        "owner": latest.owner,
+        "review_on": iso(latest.review_on),
+        "last_review": latest.comment,
+        "forbids_move": row.forbids_move,
+        "restricts_reading": row.restricts_reading,
         "placed_at": stamp(row.placed_at),
         "placed_by": name_of(session, row.placed_by),
         "released_at": stamp(row.released_at) if row.released_at is not None else None,

@@ -263,32 +263,6 @@ class NewKey(Key):
     key: str
 
 
-class Hold(BaseModel):
-    """A hold, in force or not."""
-
-    id: str
-    tenant: str
-    state: Literal["active", "released", "expired"]
-    reason: str
-    until: str | None = Field(description="Dernier jour ; null : jusqu’à sa levée.")
-    records: list[str]
-    placed_at: str
-    placed_by: str | None = Field(description="Nom ; null s’il n’est plus connu.")
-    released_at: str | None
-    released_by: str | None
-    release_reason: str | None
-    in_step: bool = Field(description="Le magasin fait ce qui a été décidé.")
-    problem: str | None = Field(description="Code de ce qui l’en empêche.")
-    remark: str | None = Field(description="Ce qui est à vérifier ; null : rien.")
-
-
-class HoldPage(BaseModel):
-    """Holds, newest first."""
-
-    holds: list[Hold]
-    next: str | None = Field(description="Curseur de la page suivante.")
-
-
 class KeyPage(BaseModel):
     """Keys of a tenant."""
 

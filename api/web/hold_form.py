@@ -17,8 +17,8 @@ from api.web import quantities
 from api.web.faults import Fault, in_words
 from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.catalogue.rows import holds_on
-from archive.database.tables import HoldRow, RecordRow
-from archive.disposition.holds.decisions import is_doubtful, records_of
+from archive.database.tables import HeldRecordRow, HoldRow, RecordRow
+from archive.disposition.holds.listing import counts_of, is_doubtful
 from archive.model.states import RecordState
 from signing.ground.errors import Refused
 
@@ -90,7 +90,7 @@ def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold
     """Return the holds of a record, as one person sees them."""
     placing = not typed.hold_id
     return HoldForm(
-        holds=tuple(_shown(session, hold, typed, now) for hold in holds_on(session, row.id)),
+        holds=tuple(_shown(session, hold, row.id, typed, now) for hold in holds_on(session, row.id)),
         allowed=person.may("hold:write") and not RecordState(row.state).gone,
         faults=typed.faults,
         typed_reason=typed.reason if placing else "",
@@ -99,13 +99,13 @@ def hold_form(session: Session, row: RecordRow, person: Caller, typed: TypedHold
     )
 
 
-def _shown(session: Session, row: HoldRow, typed: TypedHold, now: datetime) -> ShownHold:
+def _shown(session: Session, row: HoldRow, record_id: str, typed: TypedHold, now: datetime) -> ShownHold:
     return ShownHold(
         id=row.id,
         sentence=_sentence(row),
         placed_by=name_of(session, row.placed_by),
-        others=len(records_of(session, row.id)) - 1,
-        in_step=row.settled_at is not None,
+        others=counts_of(session, row.id)[0] - 1,
+        in_step=session.get_one(HeldRecordRow, (row.id, record_id)).settled_at is not None,
         remark=said(UNTIL_IN_DOUBT) if is_doubtful(session, row, now) else "",
         typed_reason=typed.reason if row.id == typed.hold_id else "",
         open=row.id == typed.hold_id,

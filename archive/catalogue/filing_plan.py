@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.statements import Statement
+from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.tables import RecordRow
 from archive.model.statement_kinds import StatementKind
@@ -26,6 +27,12 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
     if statement.kind is StatementKind.NODE:
         days = {name: _day(body.get(name)) for name in _NODE_DAYS}
         return own | {name: body.get(name) for name in _NODE} | days | {"removed": bool(body.get("removed"))}
+    if statement.kind is StatementKind.REVIEW:
+        return own | {
+            "owner": body["owner"],
+            "review_on": _day(body["review_on"]),
+            "comment": body["comment"],
+        }
     return own | {
         "event": body["event"],
         "reference": body["reference"],
@@ -35,9 +42,10 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
     }
 
 
-TABLES: Final[dict[StatementKind, type[PlanNodeRow] | type[RetentionEventRow]]] = {
+TABLES: Final[dict[StatementKind, type[PlanNodeRow | RetentionEventRow | HoldReviewRow]]] = {
     StatementKind.NODE: PlanNodeRow,
     StatementKind.EVENT: RetentionEventRow,
+    StatementKind.REVIEW: HoldReviewRow,
 }
 
 

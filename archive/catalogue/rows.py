@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import filing_plan
 from archive.catalogue import record_json as metadata
+from archive.catalogue.words import note_description
 from archive.database.tables import (
     CheckpointRow,
     HeldRecordRow,
@@ -138,6 +139,7 @@ def enter(session: Session, record: Mapping[str, Any], version: Version, entry: 
     session.add(row)
     session.flush()
     filing_plan.place(session, row)
+    note_description(session, row)
     names: dict[str, dict[str, Any]] = {
         version.key(values.pop("name")): values for values in metadata.representation_values(record)
     }
@@ -185,6 +187,7 @@ def revise(session: Session, row: RecordRow, record: Mapping[str, Any], version:
     row.last_entry = entry
     session.flush()
     filing_plan.place(session, row)
+    note_description(session, row)
     enter_files(session, row.id, version, exclude=set())
 
 
@@ -240,7 +243,7 @@ def view(
             "final_action": row.final_action,
             "explanation": row.retention_explanation,
         },
-        "holds": [_hold(hold) for hold in holds_on(session, row.id)],
+        "holds": [_hold(session, hold, row.id) for hold in holds_on(session, row.id)],
         "access": {
             "rule": row.access_rule,
             "communicable_on": iso(row.communicable_on),
@@ -252,13 +255,13 @@ def view(
     }
 
 
-def _hold(row: HoldRow) -> dict[str, Any]:
+def _hold(session: Session, row: HoldRow, record_id: str) -> dict[str, Any]:
     return {
         "id": row.id,
         "reason": row.reason,
         "until": iso(row.until),
         "placed_at": stamp(row.placed_at),
-        "in_step": row.settled_at is not None,
+        "in_step": session.get_one(HeldRecordRow, (row.id, record_id)).settled_at is not None,
     }
 
 

@@ -61,7 +61,9 @@ DECLARED: Final[dict[str, Rows]] = {
         *_GROW,
         "UPDATE (released_at, released_by, release_reason, release_salt, settled_at, problem)",
     ),  # a decision is never changed: it is released
-    "held_records": _with("records", "record_id", *_GROW),
+    "held_records": _with("records", "record_id", *_GROW, "UPDATE (settled_at)"),
+    "hold_reviews": _of("tenant_id", *_CHANGE),
+    "record_words": _with("records", "record_id", *_FULL),
     "revisions": _with("records", "record_id", *_GROW),
     "verifications": _with("records", "record_id", *_GROW),
     "document_types": _of("tenant_id", *_FULL),

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from archive.database import hold_tables as hold_tables
 from archive.database import retention_tables as retention_tables
 from archive.database.engine import Base
 from archive.database.installation_tables import AlarmRow as AlarmRow
@@ -171,14 +172,33 @@ class HoldRow(Base):
     """When the store was seen to follow the last decision; None: not yet."""
     problem: Mapped[str | None] = mapped_column(String(60))
     """Error code of the last attempt to bring the store in step."""
+    # what a hold says since it may cover what comes later
+    scope: Mapped[str | None] = mapped_column(String(10))
+    """A ``ScopeKind``; None: placed by an earlier version, whose statements have another form."""
+    node_id: Mapped[str | None] = mapped_column(String(36))
+    query: Mapped[dict[str, Any] | None]
+    authority: Mapped[str | None] = mapped_column(String(20))
+    reference: Mapped[str | None] = mapped_column(String(200))
+    owner: Mapped[str | None] = mapped_column(String(200))
+    review_on: Mapped[date | None]
+    """Day of the first review; later ones are in ``hold_reviews``."""
+    forbids_move: Mapped[bool] = mapped_column(default=False)
+    restricts_reading: Mapped[bool] = mapped_column(default=False)
+    statement_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Digest of the statement that it was placed, for the entries of what comes later."""
 
 
 class HeldRecordRow(Base):
     """A record that a hold covers, in force or not."""
 
     __tablename__ = "held_records"
+    __table_args__ = (Index("ix_held_records_settled", "hold_id", "settled_at"),)
     hold_id: Mapped[str] = mapped_column(ForeignKey("holds.id"), primary_key=True)
     record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True, index=True)
+    since: Mapped[datetime | None]
+    """When a standing hold reached it; None: covered from the beginning."""
+    settled_at: Mapped[datetime | None]
+    """When the store was seen to follow the hold's last decision here; None: not yet."""
 
 
 class RevisionRow(Base):

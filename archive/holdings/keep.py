@@ -16,6 +16,7 @@ from archive.catalogue import rows as catalogue
 from archive.catalogue import stale
 from archive.catalogue.premis import JournalEvent, premis, stage_events
 from archive.database.tables import RecordRow
+from archive.disposition.holds import standing
 from archive.holdings.stores import Stores, events_of, metadata_of
 from archive.journal.sequencer import Entry
 from archive.journal.types import EntryType
@@ -81,6 +82,7 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
             row = catalogue.enter(session, record, version, entry.n)
             stale.settle(session, row, record, stores.clock())
             stale.mark_companions(session, row, {}, stores.clock())
+            standing.follow(session, stores.ledger, stores.clock, package.tenant, [package.record_id])
             kept = Kept(package.record_id, entry.n, entry.leaf_hash, parse_stamp(record["kept_at"]))
         in_transaction(session, kept)
     return kept

@@ -15,7 +15,7 @@ from archive.catalogue import rows as catalogue
 from archive.catalogue import stale
 from archive.catalogue.premis import premis, stage_events, stated_events
 from archive.database.tables import RecordRow, RevisionRow
-from archive.disposition.holds import settling
+from archive.disposition.holds import settling, standing
 from archive.disposition.holds.settling import follow_version, hold_version
 from archive.holdings.stores import Stores, events_of, metadata_of
 from archive.journal.sequencer import Entry
@@ -185,6 +185,7 @@ def claim_revision(
         lock = written.locks.get((pinned.key, pinned.version))
         if lock is not None and (pinned.locked_until is None or pinned.locked_until < lock):
             pinned.locked_until = lock
+    standing.follow(session, stores.ledger, stores.clock, row.tenant_id, [row.id])
     follow_version(session, row.id)
     _note_revision(session, record, entry, agent, changes)
 

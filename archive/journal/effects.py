@@ -101,6 +101,7 @@ class RebuildEffect(Enum):
     RESTORE = "one more version of an object is right"
     HOLD = "a hold"
     RELEASE = "the end of a hold"
+    DECIDE = "a hold, or its end, as a whole"
     REGISTER = "a tenant's name, types and rules"
     STATE = "an object of the archivist, as the statement gives it"
     RECEIVE = "a deposit"
@@ -120,7 +121,7 @@ class RebuildEffect(Enum):
                 return False
             case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
                 return False
-            case RebuildEffect.STATE | RebuildEffect.NONE:
+            case RebuildEffect.STATE | RebuildEffect.DECIDE | RebuildEffect.NONE:
                 return False
             case _:
                 assert_never(self)

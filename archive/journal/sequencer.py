@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from archive.database.engine import Database
@@ -81,35 +82,51 @@ class Ledger:
             ValueError: If the entry would be 8 KiB or more, if its type is not registered, or if
                 its subject does not fit the type.
         """
+        (entry,) = self.append_each(session, type=type, tenant=tenant, subjects=[subject], agent=agent, facts=facts)
+        return entry
+
+    def append_each(
+        self,
+        session: Session,
+        *,
+        type: EntryType,  # noqa: A002 - the word of the entry itself
+        tenant: str | None,
+        subjects: Sequence[str],
+        agent: str | None,
+        facts: dict[str, Any],
+    ) -> list[Entry]:
+        """Add the same entry about each of many subjects, in their order, as ``append`` adds one.
+
+        A decision about 100,000 records is one transaction: what is the same for all of them is
+        asked of the database once.
+        """
         name = registered(type)
-        if not name.subject.fits(subject):
-            raise ValueError(f"{name} is not about {subject}")
+        for subject in subjects:
+            if not name.subject.fits(subject):
+                raise ValueError(f"{name} is not about {subject}")
+        self.take_turn(session)
+        first = size(session)
+        at = self._clock()
+        note_entry(session, first, at)
+        owner = pseudonym(session, tenant, TENANT, tenant) if tenant is not None else None
+        who = pseudonym(session, tenant, AGENT, agent) if agent is not None else None
+        entries = []
+        for n, subject in enumerate(subjects, first):
+            body = entry_body(n, at, name.value, owner, subject, who, facts)
+            entries.append(Entry(n, at, name.value, tenant, subject, body, leaf_hash(body).hex()))
+        session.flush()
+        if entries:
+            session.execute(insert(JournalEntryRow), [_values(entry) for entry in entries])
+        return entries
+
+    def take_turn(self, session: Session) -> None:
+        """Wait until no other transaction can add entries before this one ends.
+
+        What is read afterwards is what every earlier entry left: nothing can be kept or described
+        unseen meanwhile. Rows are locked before it, never after: their owners wait for this turn.
+        """
         if not self._database.is_sqlite:  # SQLite's write transaction is the lock already
             session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
-        n = size(session)
-        at = self._clock()
-        note_entry(session, n, at)
-        body = entry_body(
-            n,
-            at,
-            name.value,
-            pseudonym(session, tenant, TENANT, tenant) if tenant is not None else None,
-            subject,
-            pseudonym(session, tenant, AGENT, agent) if agent is not None else None,
-            facts,
-        )
-        row = JournalEntryRow(
-            n=n,
-            at=at,
-            type=name.value,
-            tenant_id=tenant,
-            subject=subject,
-            body=body,
-            leaf_hash=leaf_hash(body).hex(),
-        )
-        session.add(row)
-        session.flush()
-        return _entry(row)
 
     def open_log(self, session: Session, *, vkey: str, certificate: bytes) -> Entry:
         """Write entry 0 of an empty journal: the log's key and its seal; return it if it exists.
@@ -158,6 +175,18 @@ def size(session: Session) -> int:
         return session.scalar(select(func.journal_size())) or 0
     last = session.scalar(select(func.max(JournalEntryRow.n)))
     return 0 if last is None else last + 1
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    return {
+        "n": entry.n,
+        "at": entry.at,
+        "type": entry.type,
+        "tenant_id": entry.tenant,
+        "subject": entry.subject,
+        "body": entry.body,
+        "leaf_hash": entry.leaf_hash,
+    }
 
 
 def _entry(row: JournalEntryRow) -> Entry:

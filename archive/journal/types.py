@@ -205,6 +205,34 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.HOLD),
         Sentence("Gel rétabli : une horloge fausse l’avait fait finir trop tôt."),
     )
+    HOLD_EXTENDED = (
+        "HoldExtended",
+        Subject.RECORD,
+        Premis(PremisType.POLICY_ASSIGNMENT),
+        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.HOLD),
+        Sentence("Gelé à son tour : il répond à un gel déjà en vigueur."),
+    )
+    HOLD_DECIDED = (
+        "HoldDecided",
+        Subject.STATEMENT,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.DECIDE),
+        Sentence("Gel décidé, pour {records} documents d’abord."),
+    )
+    HOLD_ENDED = (
+        "HoldEnded",
+        Subject.STATEMENT,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.DECIDE),
+        Sentence("Gel levé.", (("ended", "expired", "Gel arrivé à son terme."),)),
+    )
+    HOLD_REVIEWED = (
+        "HoldReviewed",
+        Subject.STATEMENT,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        Sentence("Gel revu : il reste en vigueur."),
+    )
     HOLD_RECOVERED = (
         "HoldRecovered",
         Subject.RECORD,

@@ -12,3 +12,5 @@ class StatementKind(StrEnum):
     """A class or a file of the filing plan."""
     EVENT = "event"
     """An event that starts retention."""
+    REVIEW = "review"
+    """The review of a hold; its subject is the hold."""

@@ -111,6 +111,8 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
         more = {"json": {"reason": "Contentieux", "records": [town.ids["record_id"]]}}
     elif operation == "releaseHold":
         more = {"json": {"reason": "Jugé"}}
+    elif operation == "reviewHold":
+        more = {"json": {"comment": "Vu"}}
     elif operation == "getInclusionProof":
         more = {"params": {"entry": 1}}
     elif operation == "getConsistencyProof":

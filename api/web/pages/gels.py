@@ -17,6 +17,7 @@ from api.views.record import find_record
 from api.web.hold_form import refused_hold, typed_end
 from api.web.record_page import Visit, record_page
 from api.web.render import in_language, pages_of, system_of
+from archive.disposition.holds.terms import Terms, listed
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -47,7 +48,9 @@ def _placed(request: Request, person: Caller, record_id: str, form: dict[str, st
     _require(system, person, record_id)
     try:
         reason, until = form.get("reason", ""), typed_end(form)
-        hold_views.place(system, person.tenant, [record_id], reason=reason, until=until, agent=person.agent)
+        hold_views.place(
+            system, person.tenant, listed([record_id]), reason=reason, terms=Terms(until), agent=person.agent
+        )
     except Refused as error:
         return _refused(request, person, record_id, error, form)
     return RedirectResponse(f"/documents/{record_id}#gel", 303)

@@ -19,9 +19,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.custody.findings import Findings, Kind
+from archive.database.batches import batches
 from archive.database.engine import Database
 from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow, TenantRow
 from archive.disposition.holds import statements as hold_statements
+from archive.disposition.holds.decisions import decision_of
 from archive.disposition.holds.statements import PLACED, RELEASED, Statement, digest_of
 from archive.journal.effects import RebuildEffect
 from archive.journal.sequencer import Ledger
@@ -33,6 +35,8 @@ from signing.ground.clock import Clock
 _EVENTS: Final = {
     **dict.fromkeys(rebuilding(RebuildEffect.HOLD), PLACED),
     **dict.fromkeys(rebuilding(RebuildEffect.RELEASE), RELEASED),
+    EntryType.HOLD_DECIDED: PLACED,
+    EntryType.HOLD_ENDED: RELEASED,
 }
 _COMMITTED_WITHIN: Final = timedelta(minutes=15)
 """Longest time from the moment that a decision states to its commit.
@@ -45,7 +49,9 @@ _LOST: Final = "Motif perdu avec la base de données : le journal n’en garde q
 
 @dataclass(frozen=True)
 class _Entry:
-    record_id: str
+    type: EntryType
+    record_id: str | None
+    """None where the entry is about the hold as a whole."""
     tenant: str | None
     at: datetime
     agent: str | None
@@ -125,6 +131,7 @@ class HoldsAgain:
         if placed is None:
             findings.add(Kind.MISSING, "store", HoldKey(tenant, hold_id, PLACED).key, "hold")
         until = entries[0].facts["until"] if entries else None
+        more = dict(placed.more) if placed is not None else {}
         row = HoldRow(
             id=hold_id,
             tenant_id=tenant,
@@ -133,14 +140,17 @@ class HoldsAgain:
             placed_at=placed.at if placed is not None else entries[0].at if entries else self._clock(),
             placed_by=(entries[0].agent if entries else None) or _UNKNOWN_AGENT,
             placed_salt=placed.salt if placed is not None else secrets.token_hex(16),
+            statement_sha256=placed.digest if placed is not None else None,
+            **more,
         )
-        covered = {*(placed.records if placed is not None else ()), *(entry.record_id for entry in entries)}
+        since = _since(entries)
+        covered = {*(placed.records if placed is not None else ()), *since}
         self._release(findings, row, hold)
         session.add(row)
         session.flush()
-        there = select(RecordRow.id).where(RecordRow.id.in_(covered), RecordRow.tenant_id == tenant)
-        kept = sorted(session.scalars(there))
-        session.add_all(HeldRecordRow(hold_id=hold_id, record_id=record_id) for record_id in kept)
+        kept = _of_tenant(session, tenant, sorted(covered))
+        later = {one: since.get(one) for one in kept} if placed is not None else {}
+        session.add_all(HeldRecordRow(hold_id=hold_id, record_id=one, since=later.get(one)) for one in kept)
         session.flush()
         self._tell(session, row, hold, kept)
 
@@ -178,18 +188,23 @@ class HoldsAgain:
         facts: dict[str, Any],
     ) -> None:
         told = {entry.record_id for entry in entries if entry.facts["statement"] == facts["statement"]}
-        for record_id in records:
-            if record_id not in told:
-                self._ledger.append(
-                    session,
-                    type=kind,
-                    tenant=row.tenant_id,
-                    subject=f"record:{record_id}",
-                    agent=None,
-                    facts={"hold": row.id, **facts},
-                )
-                if f"hold:{row.id}" not in self.recovered:
-                    self.recovered.append(f"hold:{row.id}")
+        lost = [record_id for record_id in records if record_id not in told]
+        whole = row.scope is not None and None not in told
+        given: dict[str, Any] = {"tenant": row.tenant_id, "agent": None}
+        if whole:
+            decided = kind is EntryType.HOLD_RECOVERED
+            more = {"scope": row.scope} if decided else {}
+            self._ledger.append(
+                session,
+                type=EntryType.HOLD_DECIDED if decided else EntryType.HOLD_ENDED,
+                subject=decision_of(row.id),
+                facts={"hold": row.id, **facts, **more, "records": len(records)},
+                **given,
+            )
+        subjects = [f"record:{record_id}" for record_id in lost]
+        self._ledger.append_each(session, type=kind, subjects=subjects, facts={"hold": row.id, **facts}, **given)
+        if (lost or whole) and f"hold:{row.id}" not in self.recovered:
+            self.recovered.append(f"hold:{row.id}")
 
 
 def _is_old(statement: Statement, published: datetime | None) -> bool:
@@ -239,5 +254,24 @@ def decisions(session: Session) -> Iterator[tuple[str, str, _Entry]]:
     query = select(JournalEntryRow).where(JournalEntryRow.type.in_(_EVENTS)).order_by(JournalEntryRow.n)
     for row in session.scalars(query.execution_options(yield_per=1000)):
         body = json.loads(row.body)
-        entry = _Entry(row.subject.removeprefix("record:"), row.tenant_id, row.at, body["agent"], body["facts"])
-        yield _EVENTS[registered(row.type)], body["facts"]["hold"], entry
+        kind = registered(row.type)
+        about = row.subject.removeprefix("record:") if row.subject.startswith("record:") else None
+        entry = _Entry(kind, about, row.tenant_id, row.at, body["agent"], body["facts"])
+        yield _EVENTS[kind], body["facts"]["hold"], entry
+
+
+def _since(entries: list[_Entry]) -> dict[str, datetime | None]:
+    """Return each record that entries hold, with the time at which a standing hold reached it."""
+    found: dict[str, datetime | None] = {}
+    for entry in entries:
+        if entry.record_id is not None and found.get(entry.record_id, entry) is not None:
+            found[entry.record_id] = entry.at if entry.type is EntryType.HOLD_EXTENDED else None
+    return found
+
+
+def _of_tenant(session: Session, tenant: str, records: list[str]) -> list[str]:
+    there: list[str] = []
+    for some in batches(records):
+        query = select(RecordRow.id).where(RecordRow.id.in_(some), RecordRow.tenant_id == tenant)
+        there += session.scalars(query.order_by(RecordRow.id))
+    return there

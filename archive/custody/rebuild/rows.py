@@ -124,7 +124,7 @@ def changes_of(told: EntryType, before: Mapping[str, Any], after: Mapping[str, A
             return None
         case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
             return None
-        case RebuildEffect.ABANDON | RebuildEffect.STATE | RebuildEffect.NONE:
+        case RebuildEffect.ABANDON | RebuildEffect.STATE | RebuildEffect.DECIDE | RebuildEffect.NONE:
             return None
         case _:
             assert_never(effect)

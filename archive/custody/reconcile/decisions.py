@@ -15,6 +15,7 @@ from archive.custody.rebuild import statements as statements_again
 from archive.custody.rebuild.holds import decisions
 from archive.custody.rebuild.records import folder_of
 from archive.custody.reconcile.leaves import Pseudonyms
+from archive.database.batches import batches
 from archive.database.engine import Base, Database
 from archive.database.tables import (
     CopyRow,
@@ -30,6 +31,7 @@ from archive.database.tables import (
 from archive.disposition.holds import statements
 from archive.disposition.holds.statements import PLACED, RELEASED, digest_of
 from archive.journal.pseudonyms import AGENT
+from archive.journal.types import EntryType
 from archive.objects.challenges import REASONS
 from archive.objects.port import Assurance, ObjectStore
 
@@ -92,14 +94,21 @@ class DecisionReconciliation:
 
 def _of_hold(session: Session, row: HoldRow, told: dict[str, list[Any]], names: Pseudonyms) -> Iterator[str]:
     placed, released = told[PLACED], told[RELEASED]
-    covered = sorted({entry.record_id for entry in placed})
+    covered = sorted({entry.record_id for entry in placed} - {None})
     if not placed:
         yield "holds.id"
         return
-    if digest_of(statements.placed(row, covered)) not in {entry.facts["statement"] for entry in placed}:
+    late = {entry.record_id for entry in placed if entry.type is EntryType.HOLD_EXTENDED}
+    claimed = {entry.facts["statement"] for entry in placed}
+    first = [record_id for record_id in covered if record_id not in late]
+    if not claimed & {digest_of(statements.placed(row, records)) for records in (first, covered)}:
         yield "holds.placed"
+    if row.scope is not None and row.statement_sha256 not in claimed:
+        yield "holds.statement_sha256"
     held = set(session.scalars(select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == row.id)))
-    there = set(session.scalars(select(RecordRow.id).where(RecordRow.id.in_(covered))))
+    there: set[str] = set()
+    for some in batches(covered):
+        there |= set(session.scalars(select(RecordRow.id).where(RecordRow.id.in_(some))))
     if held != there:
         yield "held_records.record_id"
     if not _by(row.placed_by, placed, names, row.tenant_id):

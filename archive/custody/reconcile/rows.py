@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import filing_plan
@@ -18,7 +18,6 @@ from archive.custody.reconcile.leaves import Pseudonyms
 from archive.database.engine import Database
 from archive.database.tables import (
     HeldRecordRow,
-    HoldRow,
     JournalEntryRow,
     RecordRow,
     RepresentationRow,
@@ -181,8 +180,7 @@ class _Reading:
 
 def _held(session: Session, record_id: str) -> bool | None:
     """Whether the store must hold a record; None while a decision has not reached the store."""
-    query = select(HoldRow).join(HeldRecordRow, HeldRecordRow.hold_id == HoldRow.id)
-    holds = session.scalars(query.where(HeldRecordRow.record_id == record_id)).all()
-    if any(hold.settled_at is None for hold in holds):
+    waits = exists().where(HeldRecordRow.record_id == record_id, HeldRecordRow.settled_at.is_(None))
+    if session.scalar(select(waits)):
         return None
     return catalogue.is_held(session, record_id)

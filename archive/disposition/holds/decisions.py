@@ -1,6 +1,7 @@
 """Place and release holds: each suspends every disposal, and the store follows.
 
-The decision is committed first, with its entries; then, outside every transaction, the store is
+The decision is committed first, with its entries, for all records or none; then, outside every
+transaction, the store is
 brought in step: the statement that a rebuild needs, then the legal hold of every object in each
 record's folder (``settling``). Any interruption
 between the two leaves the hold *not settled*, and the next run resumes it. When a hold is lifted,
@@ -10,47 +11,37 @@ fault.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from archive.catalogue import rows as catalogue
-from archive.catalogue.description import not_kept
 from archive.database.engine import Database
-from archive.database.tables import (
-    HeldRecordRow,
-    HoldRow,
-    JournalEntryRow,
-    RecordRow,
-    RepresentationRow,
-    StoredFileRow,
-)
+from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
+from archive.disposition.holds import listing
 from archive.disposition.holds import statements as hold_statements
-from archive.disposition.holds.settling import bring_in_step, unclaim
+from archive.disposition.holds.candidates import chosen
+from archive.disposition.holds.settling import bring_in_step, unclaim_all
 from archive.disposition.holds.statements import PLACED, RELEASED, digest_of
+from archive.disposition.holds.terms import Scope, Terms, check_reason, check_terms, listed
+from archive.journal.effects import RebuildEffect, Subject
 from archive.journal.sequencer import Ledger
-from archive.journal.types import EntryType
-from archive.model.days import LAST_DAY
-from archive.model.identifiers import is_id, new_id
-from archive.model.states import RecordState
+from archive.journal.types import EntryType, rebuilding
+from archive.model.identifiers import new_id
 from archive.objects.layout import HoldKey
 from archive.objects.port import ObjectStore, Unreadable, read_all
 from archive.retention.civil import civil_day, today_of, zone_of
 from archive.retention.dates import farthest_lock
-from signing.ground.clock import Clock
+from signing.ground.canonical import parse_canonical
+from signing.ground.clock import Clock, iso
 from signing.ground.errors import Corrupt, Refused
 
-MOST_RECORDS: Final = 500
-"""Most records of one hold: each has its entry, and all are committed at once."""
-LONGEST_REASON: Final = 2000
-PATIENCE: Final = timedelta(minutes=15)
-"""A hold unsettled for so long means that the store does not follow decisions."""
+BATCH: Final = 200
+"""Records of a hold that are read at once while the store follows."""
 
 
 @dataclass
@@ -94,47 +85,57 @@ class Holds:
 
     # -- decisions
 
-    def place(self, tenant: str, records: Sequence[str], *, reason: str, until: date | None, agent: str) -> str:
+    def place(
+        self,
+        tenant: str,
+        scope: Scope | Sequence[str],
+        *,
+        reason: str,
+        until: date | None = None,
+        agent: str,
+        terms: Terms | None = None,
+    ) -> str:
         """Decide a hold: in force in the catalogue on return; ``settle`` applies it to the store.
 
         Args:
             tenant: The tenant that owns the records.
-            records: Ids of the records; all are held or none.
+            scope: What is held; ids alone are a list: all of them are held or none.
             reason: In words; never in the journal.
             until: Last day; None = until it is released. One that is past by a clock that is
                 not believed is taken as given: the clock may be wrong, ``is_doubtful`` says so.
             agent: The agent that decides.
+            terms: What else is said of it; its ``until`` counts where there are terms.
 
         Raises:
-            Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``.
+            Refused: ``bad_hold``, ``record_not_found``, ``record_not_kept``, ``node_not_found``.
+            Unavailable: ``hold_contended``: records in its reach are being changed.
         """
-        wanted = sorted(set(records))
-        if not 0 < len(wanted) <= MOST_RECORDS:
-            raise _refused("/records", "Un gel porte sur 1 à {most} documents.", most=MOST_RECORDS)
-        reason = _reason(reason)
+        within = scope if isinstance(scope, Scope) else listed(scope)
+        reason = check_reason(reason)
         certain = self._certain()
         with self._database.write() as session:
-            _check_until(session, tenant, until, (self._clock(), certain))
-            for record_id in wanted:  # in order, so that two holds never wait for each other
-                row = catalogue.get(session, tenant, record_id)
-                session.refresh(row, with_for_update=True)
-                if RecordState(row.state).gone:
-                    raise not_kept(row.state)
+            days = [today_of(session, tenant, moment) for moment in (self._clock(), certain)]
+            agreed = check_terms(terms or Terms(until=until), days)
+            wanted = chosen(session, self._ledger, tenant, within)
             hold = HoldRow(
                 id=new_id(),
                 tenant_id=tenant,
                 reason=reason,
-                until=until,
+                until=agreed.until,
                 placed_at=self._clock(),
                 placed_by=agent,
                 placed_salt=secrets.token_hex(16),
+                scope=within.kind.value,
+                node_id=within.node,
+                query=within.query.as_json() if within.query is not None else None,
+                authority=agreed.authority,
+                reference=agreed.reference,
+                owner=agreed.owner,
+                review_on=agreed.review_on,
+                forbids_move=agreed.forbids_move,
+                restricts_reading=agreed.restricts_reading,
             )
-            session.add(hold)
-            session.flush()
-            session.add_all(HeldRecordRow(hold_id=hold.id, record_id=record_id) for record_id in wanted)
-            facts = {"hold": hold.id, "statement": digest_of(hold_statements.placed(hold, wanted))}
-            for record_id in wanted:
-                self._enter(session, EntryType.HOLD_PLACED, hold, record_id, agent, facts | {"until": _iso(until)})
+            enter(session, self._ledger, hold, wanted, EntryType.HOLD_PLACED)
             return hold.id
 
     def release(self, tenant: str, hold_id: str, *, reason: str, agent: str) -> None:
@@ -143,9 +144,9 @@ class Holds:
         Raises:
             Refused: ``hold_not_found``, ``hold_released``, ``bad_hold``.
         """
-        reason = _reason(reason)
+        reason = check_reason(reason)
         with self._database.write() as session:
-            hold = get(session, tenant, hold_id)
+            hold = listing.get(session, tenant, hold_id)
             session.refresh(hold, with_for_update=True)
             if hold.released_at is not None:
                 raise Refused(
@@ -157,30 +158,28 @@ class Holds:
             self._release(session, hold, reason, agent)
 
     def _release(self, session: Session, hold: HoldRow, reason: str | None, agent: str | None) -> None:
+        ours = select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == hold.id)
+        rows = select(RecordRow.id).where(RecordRow.id.in_(ours)).order_by(RecordRow.id)
+        session.scalars(rows.with_for_update()).all()  # before the first entry: the journal's turn is taken last
+        self._ledger.take_turn(session)
+        records = listing.records_of(session, hold.id)  # a standing hold may have grown until then
         hold.released_at, hold.released_by, hold.release_reason = self._clock(), agent, reason
         hold.release_salt = secrets.token_hex(16)
         hold.settled_at = hold.problem = None
         session.flush()
-        statement = digest_of(hold_statements.released(hold))
-        records = records_of(session, hold.id)
-        for record_id in records:  # all of them before the first entry: the journal's lock is always taken last
-            session.get_one(RecordRow, record_id, with_for_update=True)
-        for record_id in records:
-            unclaim(session, record_id)
-            facts = {"hold": hold.id, "statement": statement, "ended": "expired" if agent is None else "released"}
-            self._enter(session, EntryType.HOLD_RELEASED, hold, record_id, agent, facts)
-
-    def _enter(
-        self,
-        session: Session,
-        kind: EntryType,
-        hold: HoldRow,
-        record_id: str,
-        agent: str | None,
-        facts: Mapping[str, Any],
-    ) -> None:
-        subject = f"record:{record_id}"
-        self._ledger.append(session, type=kind, tenant=hold.tenant_id, subject=subject, agent=agent, facts=dict(facts))
+        session.execute(update(HeldRecordRow).where(HeldRecordRow.hold_id == hold.id).values(settled_at=None))
+        unclaim_all(session, hold.id)
+        facts = {
+            "hold": hold.id,
+            "statement": digest_of(hold_statements.released(hold)),
+            "ended": "expired" if agent is None else "released",
+        }
+        told = {"tenant": hold.tenant_id, "agent": agent}
+        if hold.scope is not None:
+            whole = facts | {"records": len(records)}
+            self._ledger.append(session, type=EntryType.HOLD_ENDED, subject=decision_of(hold.id), facts=whole, **told)
+        subjects = [f"record:{record_id}" for record_id in records]
+        self._ledger.append_each(session, type=EntryType.HOLD_RELEASED, subjects=subjects, facts=facts, **told)
 
     # -- the store
 
@@ -225,29 +224,43 @@ class Holds:
     def settle(self, hold_id: str) -> dict[str, str]:
         """Apply one hold's decision to the store; return error codes by record or hold.
 
+        A record that the store was seen to follow is not asked about again: a run that was
+        interrupted goes on where it was.
+
         Raises:
             Unavailable: The store or the database did not answer: the decision stands, and the next
                 run resumes it.
         """
         with self._database.read() as session:
             hold = session.get_one(HoldRow, hold_id)
-            records = records_of(session, hold_id)
+            first = listing.records_of(session, hold_id, initial=True)
         failed: dict[str, str] = {}
         try:
-            self._state(hold, records)
+            self._state(hold, first)
         except (Corrupt, Refused, Unreadable) as error:  # the last concerns this one statement: no other hold waits
             failed[hold_id] = error.code
-        for record_id in records:
-            try:
-                bring_in_step(self._database, self._store, record_id)
-            except (Corrupt, Refused) as error:
-                failed[record_id] = error.code
+        after = ""
+        while batch := self._unsettled(hold_id, after):
+            for record_id in batch:
+                try:
+                    bring_in_step(self._database, self._store, self._clock, record_id)
+                except (Corrupt, Refused) as error:
+                    failed[record_id] = error.code
+            after = batch[-1]
         with self._database.write() as session:
             row = session.get_one(HoldRow, hold_id, with_for_update=True)
             if row.released_at == hold.released_at:  # else it was released meanwhile: there is more to do
-                row.settled_at = None if failed else self._clock()
+                settled = not failed and not listing.is_unsettled(session, hold_id)
+                row.settled_at = self._clock() if settled else None
                 row.problem = next(iter(failed.values()), None)
         return failed
+
+    def _unsettled(self, hold_id: str, after: str) -> list[str]:
+        query = select(HeldRecordRow.record_id).where(
+            HeldRecordRow.hold_id == hold_id, HeldRecordRow.settled_at.is_(None), HeldRecordRow.record_id > after
+        )
+        with self._database.read() as session:
+            return list(session.scalars(query.order_by(HeldRecordRow.record_id).limit(BATCH)))
 
     def _state(self, hold: HoldRow, records: Sequence[str]) -> None:
         """Write the statements of a hold; a statement is never replaced."""
@@ -260,101 +273,68 @@ class Holds:
             try:
                 self._store.put(key, content, sha256=digest_of(content), retain_until=until)
             except Refused as error:
-                if error.code != "object_exists" or not self._was_told(hold.id, records, read_all(self._store, key)):
+                if error.code != "object_exists" or not self._was_told(hold, read_all(self._store, key)):
                     raise
 
-    def _was_told(self, hold_id: str, records: Sequence[str], content: bytes) -> bool:
+    def _was_told(self, hold: HoldRow, content: bytes) -> bool:
         """Whether the journal has this statement, although the catalogue gives another one.
 
         It does when a record was lost.
         """
+        digest = digest_of(content)
+        if digest == hold.statement_sha256:
+            return True
+        told = rebuilding(RebuildEffect.HOLD, RebuildEffect.RELEASE)
+        entry = JournalEntryRow
+        query = select(entry.body).where(entry.tenant_id == hold.tenant_id, entry.type.in_(told))
         with self._database.read() as session:
-            query = select(JournalEntryRow.body).where(
-                JournalEntryRow.subject.in_([f"record:{record_id}" for record_id in records])
-            )
-            facts = [json.loads(body)["facts"] for body in session.scalars(query)]
-        return any(one.get("hold") == hold_id and one["statement"] == digest_of(content) for one in facts)
+            for body in session.scalars(query.execution_options(yield_per=1000)):
+                facts = parse_canonical(body)["facts"]
+                if facts.get("hold") == hold.id and facts["statement"] == digest:
+                    return True
+        return False
 
 
-def get(session: Session, tenant: str, hold_id: str) -> HoldRow:
-    """Return the hold, if it belongs to this tenant.
+def enter(
+    session: Session,
+    ledger: Ledger,
+    hold: HoldRow,
+    records: Sequence[str],
+    entry_type: EntryType,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a new hold, what it covers from the beginning, and the entry about each record.
 
-    Raises:
-        Refused: ``hold_not_found``, in the same words whether the hold never existed or belongs to
-            another tenant.
+    Args:
+        more: Facts of the entries besides the hold, its statement and its last day.
     """
-    row = session.get(HoldRow, hold_id) if is_id(hold_id) else None
-    if row is None or row.tenant_id != tenant:
-        raise Refused("hold_not_found", "Ce gel n’existe pas.", action="Vérifiez l’identifiant du gel.")
-    return row
-
-
-def records_of(session: Session, hold_id: str) -> list[str]:
-    """Return the records that a hold covers, in order."""
-    query = select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == hold_id)
-    return list(session.scalars(query.order_by(HeldRecordRow.record_id)))
-
-
-def objects_of(session: Session, hold_id: str) -> int:
-    """Count the objects of the records that a hold covers: a measure of what a store has to do."""
-    covered = select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == hold_id)
-    tables = (RepresentationRow, StoredFileRow)
-    counts = (select(func.count()).select_from(table).where(table.record_id.in_(covered)) for table in tables)
-    return sum(session.scalar(count) or 0 for count in counts)
-
-
-def page(
-    session: Session, tenant: str, *, in_force: bool | None = None, before: str | None = None, limit: int = 50
-) -> Sequence[HoldRow]:
-    """Return a tenant's holds, newest first; all, those in force, or those that ended."""
-    query = select(HoldRow).where(HoldRow.tenant_id == tenant)
-    if in_force is not None:
-        query = query.where(HoldRow.released_at.is_(None) if in_force else HoldRow.released_at.is_not(None))
-    if before is not None:
-        query = query.where(HoldRow.id < before)
-    return session.scalars(query.order_by(HoldRow.id.desc()).limit(limit)).all()
-
-
-def overdue(session: Session, now: datetime) -> int:
-    """Count overdue holds: unsettled for minutes, or not ended the day after their last."""
-    decided = func.coalesce(HoldRow.released_at, HoldRow.placed_at)
-    behind = (HoldRow.settled_at.is_(None)) & (decided < now - PATIENCE)
-    over = (HoldRow.released_at.is_(None)) & (HoldRow.until < now.date() - timedelta(days=1))
-    return session.scalar(select(func.count()).select_from(HoldRow).where(or_(behind, over))) or 0
-
-
-def is_doubtful(session: Session, row: HoldRow, now: datetime) -> bool:
-    """Whether a hold in force seems to be over, by a clock that is not believed."""
-    today = today_of(session, row.tenant_id, now)
-    return row.released_at is None and row.until is not None and row.until < today.day and not today.trusted
-
-
-def _check_until(session: Session, tenant: str, until: date | None, moments: tuple[datetime, datetime]) -> None:
-    """Refuse a last day that is past both by the clock, if it is trusted, and for certain."""
-    days = [today_of(session, tenant, moment) for moment in moments]
-    if until is not None and all(day.trusted and until < day.day for day in days):
-        raise _refused("/until", "Le dernier jour du gel est déjà passé.")
-    if until is not None and until > LAST_DAY:
-        raise _refused("/until", "Le dernier jour du gel est après l’an 9000.")
-
-
-def _reason(text: str) -> str:
-    clean = text.strip()
-    if not clean or len(clean) > LONGEST_REASON or "\0" in clean:
-        raise _refused("/reason", "Le motif manque, ou dépasse {longest} signes.", longest=LONGEST_REASON)
-    return clean
-
-
-def _refused(pointer: str, detail: str, **values: object) -> Refused:
-    return Refused(
-        "bad_hold",
-        detail,
-        kept="Rien n’a été changé.",
-        action="Corrigez ce champ puis recommencez.",
-        pointer=pointer,
-        **values,
+    statement = digest_of(hold_statements.placed(hold, records))
+    hold.statement_sha256 = statement
+    session.add(hold)
+    session.flush()
+    if records:
+        session.execute(insert(HeldRecordRow), [{"hold_id": hold.id, "record_id": one} for one in records])
+    facts = {"hold": hold.id, "statement": statement, "until": iso(hold.until), **(more or {})}
+    if hold.scope is not None:
+        whole = facts | {"scope": hold.scope, "records": len(records)}
+        ledger.append(
+            session,
+            type=EntryType.HOLD_DECIDED,
+            tenant=hold.tenant_id,
+            subject=decision_of(hold.id),
+            agent=hold.placed_by,
+            facts=whole,
+        )
+    ledger.append_each(
+        session,
+        type=entry_type,
+        tenant=hold.tenant_id,
+        subjects=[f"record:{one}" for one in records],
+        agent=hold.placed_by,
+        facts=facts,
     )
 
 
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day is not None else None
+def decision_of(hold_id: str) -> str:
+    """Return the subject of the entries about a hold as a whole."""
+    return f"{Subject.STATEMENT}:hold:{hold_id}"

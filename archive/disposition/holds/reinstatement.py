@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import secrets
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from archive.catalogue import rows as catalogue
+from archive.database.batches import batches
 from archive.database.engine import Database
-from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
-from archive.disposition.holds.decisions import get, records_of
-from archive.disposition.holds.statements import digest_of, placed
+from archive.database.tables import HoldRow, JournalEntryRow, RecordRow
+from archive.disposition.holds.candidates import chosen
+from archive.disposition.holds.decisions import decision_of, enter
+from archive.disposition.holds.listing import get, records_of
+from archive.disposition.holds.standing import scope_of
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
 from archive.model.states import RecordState
 from archive.retention.civil import today_of
 from signing.ground.canonical import parse_canonical
-from signing.ground.clock import Clock, iso
+from signing.ground.clock import Clock
 from signing.ground.errors import Refused
+
+_REPEATED: Final = (
+    "reason",
+    "until",
+    "scope",
+    "node_id",
+    "query",
+    "authority",
+    "reference",
+    "owner",
+    "review_on",
+    "forbids_move",
+    "restricts_reading",
+)
 
 
 def reinstate(database: Database, ledger: Ledger, clock: Clock, tenant: str, hold_id: str, *, agent: str) -> str:
@@ -41,56 +58,48 @@ def reinstate(database: Database, ledger: Ledger, clock: Clock, tenant: str, hol
         if today.trusted and ended.until is not None and ended.until < today.day:
             raise _refused("Le dernier jour de ce gel est bien passé.")
         wanted = _still_kept(session, records_of(session, hold_id))
-        if not wanted or _reinstated(session, hold_id, wanted):
+        scope = scope_of(ended)
+        if scope.kind.is_standing:
+            wanted = sorted({*wanted, *chosen(session, ledger, tenant, scope)})
+        if (not wanted and not scope.kind.is_standing) or _reinstated(session, ended, wanted):
             raise _refused("Ce gel a déjà été rétabli, ou ses documents ne sont plus gardés ici.")
+        more = {name: getattr(ended, name) for name in _REPEATED}
         hold = HoldRow(
             id=new_id(),
             tenant_id=tenant,
-            reason=ended.reason,
-            until=ended.until,
             placed_at=clock(),
             placed_by=agent,
             placed_salt=secrets.token_hex(16),
+            **more,
         )
-        session.add(hold)
-        session.flush()
-        session.add_all(HeldRecordRow(hold_id=hold.id, record_id=record_id) for record_id in wanted)
-        facts = {
-            "hold": hold.id,
-            "statement": digest_of(placed(hold, wanted)),
-            "until": iso(hold.until),
-            "reinstates": hold_id,
-        }
-        for record_id in wanted:
-            ledger.append(
-                session,
-                type=EntryType.HOLD_REINSTATED,
-                tenant=tenant,
-                subject=f"record:{record_id}",
-                agent=agent,
-                facts=dict(facts),
-            )
+        enter(session, ledger, hold, wanted, EntryType.HOLD_REINSTATED, {"reinstates": hold_id})
         return hold.id
 
 
 def _still_kept(session: Session, records: list[str]) -> list[str]:
-    kept = []
-    for record_id in records:  # in order, so that two holds never wait for each other
-        row = session.get_one(RecordRow, record_id, with_for_update=True)
-        if not RecordState(row.state).gone:
-            kept.append(record_id)
+    kept: list[str] = []
+    for some in batches(records):  # in order, so that two holds never wait for each other
+        query = select(RecordRow.id, RecordRow.state).where(RecordRow.id.in_(some)).order_by(RecordRow.id)
+        rows = session.execute(query.with_for_update()).all()
+        kept += [row.id for row in rows if not RecordState(row.state).gone]
     return kept
 
 
-def _reinstated(session: Session, hold_id: str, records: list[str]) -> bool:
+def _reinstated(session: Session, ended: HoldRow, records: list[str]) -> bool:
     """Whether the journal tells that this hold was reinstated, by one that is still in force."""
-    told = select(JournalEntryRow.body).where(
-        JournalEntryRow.type == EntryType.HOLD_REINSTATED,
-        JournalEntryRow.subject.in_([f"record:{record_id}" for record_id in records]),
-    )
-    facts = [parse_canonical(body)["facts"] for body in session.scalars(told)]
-    in_force = {hold.id for record_id in records for hold in catalogue.holds_on(session, record_id)}
-    return any(one["reinstates"] == hold_id and one["hold"] in in_force for one in facts)
+    later = select(HoldRow.id).where(HoldRow.tenant_id == ended.tenant_id, HoldRow.released_at.is_(None))
+    in_force = set(session.scalars(later.where(HoldRow.id > ended.id)))
+    subjects = [decision_of(hold_id) for hold_id in sorted(in_force)]
+    subjects += [f"record:{record_id}" for record_id in records[:1]]  # each of them was reinstated, or none
+    for some in batches(subjects):
+        told = select(JournalEntryRow.body).where(
+            JournalEntryRow.type.in_((EntryType.HOLD_REINSTATED, EntryType.HOLD_DECIDED)),
+            JournalEntryRow.subject.in_(some),
+        )
+        facts = [parse_canonical(body)["facts"] for body in session.scalars(told)]
+        if any(one.get("reinstates") == ended.id and one["hold"] in in_force for one in facts):
+            return True
+    return False
 
 
 def _refused(detail: str) -> Refused:

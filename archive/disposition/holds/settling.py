@@ -7,15 +7,17 @@ are written too; a decision made meanwhile is seen afterwards, and followed at o
 
 from __future__ import annotations
 
+from sqlalchemy import exists, update
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
 from archive.database.engine import Database
-from archive.database.tables import RecordRow
+from archive.database.tables import HeldRecordRow, HoldRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.model.states import RecordState
 from archive.objects import layout
 from archive.objects.ocfl_versions import Stored, Version
 from archive.objects.port import ObjectStore, StoredObject
+from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt
 
 
@@ -24,7 +26,7 @@ def turn_of(record_id: str) -> str:
     return f"record:{record_id}"
 
 
-def bring_in_step(database: Database, store: ObjectStore, record_id: str) -> None:
+def bring_in_step(database: Database, store: ObjectStore, clock: Clock, record_id: str) -> None:
     """Set or lift the legal hold of every version of a record's objects, by holds in force.
 
     When a hold was decided while others were lifted, the store is brought in step once more; a
@@ -35,15 +37,16 @@ def bring_in_step(database: Database, store: ObjectStore, record_id: str) -> Non
         Unavailable: ``turn_taken``: a version of the record is being written.
     """
     with database.turn(turn_of(record_id)):
-        while not _in_step(database, store, record_id):
+        while not _in_step(database, store, clock, record_id):
             pass
 
 
-def _in_step(database: Database, store: ObjectStore, record_id: str) -> bool:
+def _in_step(database: Database, store: ObjectStore, clock: Clock, record_id: str) -> bool:
     """Follow the decisions of one moment; False if others were made meanwhile."""
     with database.write() as session:
         record = session.get_one(RecordRow, record_id, with_for_update=True)
         if RecordState(record.state).gone:
+            _note_step(session, clock, record_id)
             return True
         held = catalogue.is_held(session, record_id)
         if not held:
@@ -64,7 +67,14 @@ def _in_step(database: Database, store: ObjectStore, record_id: str) -> bool:
             state = there.get((row.key, row.version))
             if state is not None:
                 row.legal_hold = state.legal_hold
+        _note_step(session, clock, record_id)
     return True
+
+
+def _note_step(session: Session, clock: Clock, record_id: str) -> None:
+    """Note that the store follows what all holds decided about a record."""
+    waiting = update(HeldRecordRow).where(HeldRecordRow.record_id == record_id, HeldRecordRow.settled_at.is_(None))
+    session.execute(waiting.values(settled_at=clock()))
 
 
 def hold_version(store: ObjectStore, version: Version) -> None:
@@ -84,6 +94,7 @@ def follow_version(session: Session, record_id: str) -> None:
     if any(not row.legal_hold for row in catalogue.rows(session, record_id)):
         for hold in catalogue.holds_on(session, record_id):
             hold.settled_at = None
+            session.get_one(HeldRecordRow, (hold.id, record_id)).settled_at = None
 
 
 def guard(store: ObjectStore, key: str, version: str, *, on: bool) -> StoredObject:
@@ -113,3 +124,17 @@ def unclaim(session: Session, record_id: str) -> None:
     if not catalogue.is_held(session, record_id):
         for row in catalogue.rows(session, record_id):
             row.legal_hold = False
+
+
+def unclaim_all(session: Session, hold_id: str) -> None:
+    """Stop claiming legal holds for the records of a hold that just ended, unless others do."""
+    for table in (RepresentationRow, StoredFileRow):
+        covered = exists().where(HeldRecordRow.hold_id == hold_id, HeldRecordRow.record_id == table.record_id)
+        other = exists().where(
+            HeldRecordRow.record_id == table.record_id,
+            HeldRecordRow.hold_id == HoldRow.id,
+            HoldRow.released_at.is_(None),
+        )
+        lifted = update(table).where(table.legal_hold, covered, ~other).values(legal_hold=False)
+        session.execute(lifted.execution_options(synchronize_session=False))
+    session.expire_all()

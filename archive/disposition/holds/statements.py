@@ -8,8 +8,8 @@ again with the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -21,6 +21,17 @@ from signing.ground.clock import iso, parse_stamp, stamp
 
 PLACED: Final = "placed"
 RELEASED: Final = "released"
+_MORE: Final = (
+    "scope",
+    "node_id",
+    "query",
+    "authority",
+    "reference",
+    "owner",
+    "forbids_move",
+    "restricts_reading",
+)
+"""Columns that a statement of version 2 repeats, besides the day of the first review."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class Statement:
         reason: None where a hold ended by itself.
         until: Last day; only in ``placed``, as ``records``.
         digest: SHA-256 of its bytes, as in the journal.
+        more: Columns of the hold's row that only statements of version 2 give.
     """
 
     tenant: str
@@ -44,23 +56,29 @@ class Statement:
     records: tuple[str, ...]
     salt: str
     digest: str
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 def placed(row: HoldRow, records: Sequence[str]) -> bytes:
-    """Return the statement that a hold was placed."""
-    return canonical(
-        {
-            "v": 1,
-            "type": "hold",
-            "hold": row.id,
-            "tenant": row.tenant_id,
-            "placed_at": stamp(row.placed_at),
-            "reason": row.reason,
-            "until": iso(row.until),
-            "records": sorted(records),
-            "salt": row.placed_salt,
-        }
-    )
+    """Return the statement that a hold was placed.
+
+    Args:
+        records: What it covers from the beginning; what a standing hold reaches later has entries.
+    """
+    told = {
+        "v": 1,
+        "type": "hold",
+        "hold": row.id,
+        "tenant": row.tenant_id,
+        "placed_at": stamp(row.placed_at),
+        "reason": row.reason,
+        "until": iso(row.until),
+        "records": sorted(records),
+        "salt": row.placed_salt,
+    }
+    if row.scope is not None:
+        told |= {"v": 2, "review_on": iso(row.review_on)} | {name: getattr(row, name) for name in _MORE}
+    return canonical(told)
 
 
 def released(row: HoldRow) -> bytes:
@@ -112,9 +130,15 @@ def read(key: str, content: bytes) -> Statement:
             tuple(told["records"]) if is_placed else (),
             told["salt"],
             digest_of(content),
+            _more(told) if is_placed and told["v"] > 1 else {},
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"an incomplete statement: {key}") from error
+
+
+def _more(told: Mapping[str, Any]) -> dict[str, Any]:
+    review = told["review_on"]
+    return {name: told[name] for name in _MORE} | {"review_on": date.fromisoformat(review) if review else None}
 
 
 def digest_of(content: bytes) -> str:

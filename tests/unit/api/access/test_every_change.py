@@ -27,6 +27,7 @@ CHANGES = {
     "POST /api/v1/holds": "hold:write",
     "POST /api/v1/holds/{hold_id}/release": "hold:write",
     "POST /api/v1/holds/{hold_id}/reinstate": "hold:write",
+    "POST /api/v1/holds/{hold_id}/reviews": "hold:write",
     "POST /api/v1/keys": "admin",
     "DELETE /api/v1/keys/{key_id}": "admin",
     "POST /deconnexion": None,

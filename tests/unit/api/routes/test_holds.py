@@ -113,10 +113,64 @@ def test_what_is_wrong_is_said_with_its_place(caller: TestClient, bare_system: S
     assert code(refused) == (422, "bad_hold")
     assert refused.json()["errors"][0]["pointer"] == "/until"
     assert code(place(caller, record, new_id())) == (404, "record_not_found")
-    asked = caller.post("/api/v1/holds", json={"reason": "x", "query": "title:marché"})
-    assert code(asked) == (501, "not_available")
+    for wrong, pointer in (({"query": {}}, "/query"), ({"query": {"colour": "red"}}, "/query/colour")):
+        asked = caller.post("/api/v1/holds", json={"reason": "x"} | wrong)
+        assert code(asked) == (422, "bad_hold_query")
+        assert asked.json()["errors"][0]["pointer"] == pointer
+    assert code(place(caller, record, query="marché")) == (422, "bad_hold")
+    nowhere = caller.post("/api/v1/holds", json={"reason": "x", "node": new_id()})
+    assert code(nowhere) == (404, "node_not_found")
     assert code(caller.get(f"/api/v1/holds/{new_id()}")) == (404, "hold_not_found")
     assert caller.get("/api/v1/holds").json()["holds"] == []
+
+
+def test_a_query_says_first_what_it_would_hold_then_holds_it(caller: TestClient, record: str) -> None:
+    wanted = {"reason": "Contentieux", "query": {"document_type": "deliberation", "words": "acte"}}
+    first = caller.post("/api/v1/holds", json=wanted | {"dry_run": True})
+    assert (first.status_code, first.json()["record_count"], first.json()["records"]) == (200, 1, [record])
+    assert caller.get("/api/v1/holds").json()["holds"] == []
+    made = caller.post("/api/v1/holds", json=wanted | {"authority": "judge", "reference": "TA 26", "owner": "DAJ"})
+    assert made.status_code == 201
+    hold = made.json()
+    assert (hold["scope"], hold["query"], hold["records"]) == (
+        "query",
+        {"document_type": ["deliberation"], "words": "acte"},
+        [record],
+    )
+    assert (hold["record_count"], hold["settled_count"], hold["in_step"]) == (1, 1, True)
+    for given, found in (
+        ({"authority": "judge"}, 1),
+        ({"authority": "audit"}, 0),
+        ({"scope": "query", "owner": "DAJ", "reference": "TA 26"}, 1),
+        ({"scope": "list"}, 0),
+        ({"record": record}, 1),
+        ({"record": new_id()}, 0),
+    ):
+        assert len(caller.get("/api/v1/holds", params=given).json()["holds"]) == found, given
+    listed = caller.get(f"/api/v1/holds/{hold['id']}/records").json()
+    assert listed == {"records": [record], "next": None}
+
+
+def test_a_review_moves_its_day_and_releases_nothing(caller: TestClient, bare_system: System, record: str) -> None:
+    today = bare_system.clock().date()
+    soon, later = (today + timedelta(30)).isoformat(), (today + timedelta(200)).isoformat()
+    hold = place(caller, record, review_on=soon, owner="DAJ").json()
+    assert len(caller.get("/api/v1/holds", params={"review_by": soon}).json()["holds"]) == 1
+    path = f"/api/v1/holds/{hold['id']}/reviews"
+    assert code(caller.post(path, json={"comment": " "})) == (422, "bad_hold")
+    past = (today - timedelta(2)).isoformat()
+    assert code(caller.post(path, json={"comment": "x", "review_on": past})) == (422, "bad_hold")
+    shown = caller.post(path, json={"comment": "L’affaire continue", "review_on": later}).json()
+    assert (shown["state"], shown["review_on"], shown["last_review"], shown["owner"]) == (
+        "active",
+        later,
+        "L’affaire continue",
+        "DAJ",
+    )
+    assert caller.get("/api/v1/holds", params={"review_by": soon}).json()["holds"] == []
+    assert caller.post(path, json={"comment": "Plus de revue"}).json()["review_on"] is None
+    caller.post(f"/api/v1/holds/{hold['id']}/release", json={"reason": "Jugé"})
+    assert code(caller.post(path, json={"comment": "x"})) == (409, "hold_released")
 
 
 def test_only_who_may_hold_holds(client: TestClient, key_of: KeyOf, record: str, bare_system: System) -> None:

@@ -31,6 +31,7 @@ TOLD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("GuardsRestored", {"locks": 9, "holds": 0, "retain_until": "2027-04-16"}),
     ("VerdictCorrected", {"entry": 18, "accused": "altered", "verdict": "intact", "checks": 9}),
     ("HoldReinstated", {"hold": "i", "statement": "ee", "until": None, "reinstates": "h"}),
+    ("HoldExtended", {"hold": "j", "statement": "ee", "until": None}),
 )
 AT = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from archive.catalogue import rows as catalogue
 from archive.database.tables import HoldRow, JournalEntryRow, RecordRow
-from archive.disposition.holds import decisions as holds
+from archive.disposition.holds import listing as holds
 from archive.disposition.holds import statements as hold_statements
 from archive.disposition.holds.decisions import Holds, Settled
 from archive.disposition.holds.statements import PLACED
@@ -223,7 +223,7 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(world: World, tmp_pat
 
     today = world.clock().date()
     assert code([]) == ("bad_hold", "/records")
-    assert code([new_id() for _ in range(501)]) == ("bad_hold", "/records")
+    assert code([new_id() for _ in range(501)]) == ("record_not_found", "/records")
     assert code([record], reason="  ") == ("bad_hold", "/reason")
     assert code([record], reason="x" * 2001) == ("bad_hold", "/reason")
     assert code([record], until=today - timedelta(1)) == ("bad_hold", "/until")

@@ -116,7 +116,7 @@ def of_rebuild(effect: RebuildEffect) -> Subject | None:
             return Subject.DEPOSIT
         case RebuildEffect.REGISTER:
             return Subject.REGISTER
-        case RebuildEffect.STATE:
+        case RebuildEffect.STATE | RebuildEffect.DECIDE:
             return Subject.STATEMENT
         case RebuildEffect.KEEP | RebuildEffect.DESCRIBE | RebuildEffect.COMPLETE | RebuildEffect.RESTORE:
             return Subject.RECORD
