@@ -8,7 +8,7 @@ from alembic import op
 from archive.database.engine import UtcDateTime
 
 revision = "0018"
-down_revision = "0013"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
