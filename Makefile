@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case calendar-case signatures strangers clean requirements mutants translations changelog release
+.PHONY: help setup setup-test demo test test-services check lint types imports format bench bench-services fault clock-case calendar-case signatures strangers clean requirements mutants translations rule-tables changelog release
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -92,6 +92,9 @@ bench-services: setup-test  ## The service on a department's servers: deposits/s
 
 translations: setup-test  ## Bring the English catalogue up to date and compile it; fails while a sentence lacks English
 	$(BIN)/python -m tests.translations
+
+rule-tables: setup-test  ## Write the tables of the rule packs (docs/retention-pack-*.md) from rules/
+	$(BIN)/python -m tests.pack_tables
 
 changelog: setup-test  ## Gather the news of changelog/ into CHANGELOG.md, under today's date
 	$(BIN)/towncrier build --yes --version $$($(BIN)/hatchling version)

@@ -35,7 +35,7 @@ from archive.retention.schedule import document_types
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
-_SAID_ELSEWHERE = ("seal_not_probative", "start_missing")
+_SAID_ELSEWHERE = ("seal_not_probative", "rule_unsure", "start_missing")
 """Remarks left out, since rows of the page show them: the seal's verdict, the retention."""
 
 

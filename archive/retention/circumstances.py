@@ -25,6 +25,7 @@ from archive.retention.dates import Unit
 from archive.retention.declaration_json import read_declaration
 from archive.retention.declarations import Declaration, Level, Node, Path, declared_on_record
 from archive.retention.facts import Facts, FileFacts
+from archive.retention.packs import is_sure, text_of
 from archive.retention.places import codes_of, file_codes
 from archive.retention.rules import Rule
 
@@ -236,4 +237,6 @@ def rule_of(row: RetentionRuleRow) -> Rule:
         row.start_event,
         FinalAction(row.final_action),
         validated=row.validated_at is not None,
+        legal_text=text_of(row.source),
+        sure=is_sure(row.source),
     )

@@ -124,6 +124,9 @@ START_EVENTS: Final = {
     "leave_end": Start("la fin du congé", _CLOSED, fixed_ahead=True),
     "authorisation_end": Start("la fin de l’autorisation", _CLOSED, fixed_ahead=True),
     "agreement_end": Start("la fin de l’agrément", _CLOSED, fixed_ahead=True),
+    "register_closing": Start("la clôture du registre", _CLOSED),
+    "appeal_period_end": Start("la fin du délai de recours", _CLOSED),
+    "validity_end": Start("la fin de validité", _CLOSED),
 }
 """Start events, by code.
 

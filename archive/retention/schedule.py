@@ -2,98 +2,42 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from pathlib import Path
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.database.tables import DocumentTypeRow, RetentionRuleRow
 from archive.model.description_fields import Description
-from archive.model.final_actions import FinalAction
 from archive.model.records import Remark
-from archive.model.shipped import shipped
 from archive.retention.access import access_of
 from archive.retention.admission import admit_dates, ahead_remark, days_ahead
 from archive.retention.circumstances import Circumstances, rule_of
-from archive.retention.dates import START_EVENTS, Unit
+from archive.retention.dates import START_EVENTS
 from archive.retention.decisions import Resolved, RetentionDecision, access_rule_along, decided
 from archive.retention.declarations import newest_in_files
 from archive.retention.facts import Facts
+from archive.retention.packs import DEFAULT_PACK, pack_rules, pack_types, phrase_of
 from archive.retention.reasons import Words, in_french
 from archive.retention.resolution import resolve
 from archive.retention.rules import Rule
 from archive.retention.sentences import of_type
 from signing.ground.clock import utc_now
 
-PACK: Final = "fr-departement"
 
-
-@dataclass(frozen=True)
-class _TypeLine:
-    code: str
-    label: str
-    phrase: str
-    rule: str
-    access_rule: str | None
-
-
-def pack_folder() -> Path:
-    """Return the folder of the rule packs."""
-    return shipped("rules")
-
-
-def read_pack(path: Path) -> list[tuple[Rule, str]]:
-    """Read the rules of a pack, each with its source.
-
-    Raises:
-        ValueError: A line does not make sense; a pack is loaded as a whole or not at all.
-    """
-    rules: dict[str, tuple[Rule, str]] = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        for line in csv.DictReader(lines):
-            code = line["code"]
-            if code in rules or line["start_event"] not in START_EVENTS:
-                raise ValueError(f"{path.name}: {code} is there twice or starts from {line['start_event']!r}")
-            if not line["source"].startswith(("[V] ", "[P] ", "[NV] ")):
-                raise ValueError(f"{path.name}: {code} does not say how far its source was read")
-            duration = None if line["duration"] == "unlimited" else int(line["duration"])
-            if duration is not None and not 0 <= duration <= 999:
-                raise ValueError(f"{path.name}: {code} lasts {duration}")
-            action = FinalAction(line["final_action"].lower())
-            rule = Rule(code, 1, line["label_fr"], duration, Unit(line["unit"]), line["start_event"], action)
-            rules[code] = (rule, line["source"])
-    return list(rules.values())
-
-
-@cache
-def _types() -> dict[str, _TypeLine]:
-    with (pack_folder() / "document-types.csv").open(encoding="utf-8", newline="") as lines:
-        return {
-            line["code"]: _TypeLine(
-                line["code"], line["label"], line["phrase"], line["rule"], line["access_rule"] or None
-            )
-            for line in csv.DictReader(lines)
-        }
-
-
-def load_pack(session: Session, tenant: str, *, pack: str = PACK, at: datetime | None = None) -> None:
+def load_pack(session: Session, tenant: str, *, pack: str = DEFAULT_PACK, at: datetime | None = None) -> None:
     """Add the bundled rules, as drafts, and the document types to a tenant.
 
     Rules and types that it has already are kept.
     """
     now = at or utc_now()
     known = set(session.scalars(select(RetentionRuleRow.code).where(RetentionRuleRow.tenant_id == tenant)))
-    for rule, source in read_pack(pack_folder() / f"{pack}.csv"):
+    for rule, source in pack_rules(pack):
         if rule.code not in known:
             session.add(_row(tenant, rule, source, now))
     types = set(session.scalars(select(DocumentTypeRow.code).where(DocumentTypeRow.tenant_id == tenant)))
-    for line in _types().values():
+    for line in pack_types(pack):
         if line.code not in types:
             session.add(
                 DocumentTypeRow(
@@ -203,10 +147,7 @@ def _unplaced(there: Circumstances, description: Description) -> list[Remark]:
 
 def _phrase(row: DocumentTypeRow) -> str:
     """Return the type with its article; without one for a label that is the tenant's own."""
-    line = _types().get(row.code)
-    if line is not None and line.label == row.label:
-        return line.phrase
-    return in_french(of_type(row.label))
+    return phrase_of(row.code, row.label) or in_french(of_type(row.label))
 
 
 def _row(tenant: str, given: Rule, source: str, now: datetime) -> RetentionRuleRow:

@@ -222,7 +222,7 @@ def test_an_archivist_completes_a_description(site: Site, visit: Visit) -> None:
     page = visit("archivist", java_script_enabled=False)
     page.goto(site.record("convention"))
     form = page.get_by_role("region", name="Décrire")
-    form.get_by_label("Type de document").first.select_option("contrat")
+    form.get_by_label("Type de document").first.select_option("marche_travaux")
     form.get_by_label("Référence de l’affaire").fill("MAR-2021-07")
     form.get_by_label("Règle d’accès").select_option("AR048")
     day, end = (form.get_by_role("group", name=name) for name in ("Date du document", "Date de clôture"))

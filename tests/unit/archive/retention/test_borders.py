@@ -21,18 +21,16 @@ from archive.retention.admission import admit_dates, days_ahead
 from archive.retention.civil import civil_day, today_of
 from archive.retention.dates import START_EVENTS, StartField, Unit, day_after, end_date, start_date
 from archive.retention.decisions import retention_of
+from archive.retention.packs import PACKS, pack_rules
 from archive.retention.rules import Rule, retain_until
 from signing.ground.errors import Refused
 from tests.servers.postgres import Databases
 
 RULES = sorted(
-    {
-        (rule.start_event, rule.duration, rule.unit)
-        for rule, _ in schedule.read_pack(schedule.pack_folder() / "fr-departement.csv")
-    },
+    {(rule.start_event, rule.duration, rule.unit) for pack in PACKS for rule, _ in pack_rules(pack)},
     key=str,
 )
-"""Each distinct start, duration and unit of the bundled pack."""
+"""Each distinct start, duration and unit of the bundled packs."""
 ANY = st.dates(date.min, date.max)
 MAYBE = st.none() | ANY
 TODAY = date(2026, 11, 29)
@@ -159,7 +157,7 @@ def test_a_closing_does_not_precede_its_document() -> None:
 
 
 def test_under_a_doubtful_clock_no_day_is_too_late_but_it_is_told(database: Database) -> None:
-    ahead = Description("x", document_type="courrier", document_date=date(2027, 3, 1))
+    ahead = Description("x", document_type="arrete", document_date=date(2027, 3, 1))
     assert refused(ahead, {"document_date"}, trusted=False) is None
     with database.write() as session:
         with pytest.raises(Refused):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from archive.database.tables import DocumentTypeRow, RetentionRuleRow, TenantRow
 from archive.model.description_fields import Description
 from archive.model.final_actions import FinalAction
 from archive.retention import schedule
+from archive.retention.packs import DEFAULT_PACK, pack_rules
 from tests.servers.postgres import Databases
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -28,42 +28,13 @@ def database(databases: Databases, tmp_path: Path) -> Iterator[Database]:
     made.dispose()
 
 
-def test_the_pack_is_whole() -> None:
-    rules = schedule.read_pack(schedule.pack_folder() / "fr-departement.csv")
-    assert len(rules) == 60
-    codes = {rule.code for rule, _ in rules}
-    with (schedule.pack_folder() / "document-types.csv").open(encoding="utf-8", newline="") as lines:
-        types = list(csv.DictReader(lines))
-    assert {line["rule"] for line in types} <= codes
-    assert len({line["code"] for line in types}) == len(types)
-    assert all(line["phrase"].startswith(("un ", "une ")) for line in types)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "A,x,1,YEAR,some_day,KEEP,[V] s",
-        "A,x,1,YEAR,document_date,KEEP,somebody said so",
-        "A,x,1,FORTNIGHT,document_date,KEEP,[V] s",
-        "A,x,1000,YEAR,document_date,KEEP,[V] s",
-        "A,x,1,YEAR,document_date,BURN,[V] s",
-        "A,x,1,YEAR,document_date,KEEP,[V] s\nA,x,2,YEAR,document_date,KEEP,[V] s",
-    ],
-)
-def test_a_senseless_line_spoils_the_pack(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "pack.csv"
-    path.write_text(f"code,label_fr,duration,unit,start_event,final_action,source\n{line}\n")
-    with pytest.raises(ValueError):
-        schedule.read_pack(path)
-
-
 def test_rules_come_as_drafts_and_once(database: Database) -> None:
     for _ in range(2):
         with database.write() as session:
             schedule.load_pack(session, "demo")
     with database.read() as session:
         rows = session.query(RetentionRuleRow).all()
-        assert len(rows) == 60
+        assert len(rows) == len(pack_rules(DEFAULT_PACK)) == 61
         assert all(row.validated_at is None for row in rows)
         assert "facture" in {row.code for row in schedule.document_types(session, "demo")}
 
