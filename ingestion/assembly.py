@@ -17,6 +17,7 @@ from archive.model.days import DEFAULT_ZONE
 from archive.model.settings import LocalStore, S3Store, StoreSettings
 from archive.objects.assurance import PROBE_EVERY, now_proven, probe_again
 from archive.objects.challenges import ProbedStore
+from archive.retention.packs import DEFAULT_PACK
 from ingestion.archivist_parts import ArchivistParts
 from ingestion.deposits.outbox import LocalNotifier, Notifier
 from ingestion.reception.intake import Intake
@@ -352,13 +353,13 @@ class System(ArchivistParts):
         with self._alone("initialise"):
             prepare(self.settings.archive, self.database)
 
-    def create_tenant(self, tenant: str, name: str, time_zone: str = DEFAULT_ZONE) -> bool:
+    def create_tenant(self, tenant: str, name: str, time_zone: str = DEFAULT_ZONE, pack: str = DEFAULT_PACK) -> bool:
         """Open a tenant with document types and retention rules; False if it existed already.
 
         Raises:
-            Refused: ``bad_tenant``, ``bad_time_zone``.
+            Refused: ``bad_tenant``, ``bad_time_zone``, ``pack_not_found``.
         """
-        return self.register.open_tenant(tenant, name, time_zone)
+        return self.register.open_tenant(tenant, name, time_zone, pack)
 
     def close(self) -> None:
         """Close everything that was opened."""

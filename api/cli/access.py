@@ -8,6 +8,7 @@ import typer
 
 from api.cli.context import base_url, choose_tenant, print_json, say, system
 from archive.model.days import DEFAULT_ZONE
+from archive.retention.packs import DEFAULT_PACK, PACKS
 from signing.ground.clock import stamp
 from signing.ground.errors import Refused
 
@@ -78,11 +79,12 @@ def tenant_create(
     identifier: Annotated[str, typer.Argument(help="Nom court : a-z, 0-9, « - ».")],
     name: Annotated[str, typer.Option(help="Nom de la collectivité.")],
     time_zone: Annotated[str, typer.Option(help="Fuseau où commencent ses jours.")] = DEFAULT_ZONE,
+    pack: Annotated[str, typer.Option(help=f"Jeu de règles : {', '.join(PACKS)}.")] = DEFAULT_PACK,
     as_json: AsJson = False,
 ) -> None:
     """Crée une collectivité avec ses types de documents et ses règles de conservation."""
     system().initialise()
-    made = system().create_tenant(identifier, name, time_zone)
+    made = system().create_tenant(identifier, name, time_zone, pack)
     if as_json:
         print_json({"id": identifier, "name": name, "created": made})
     else:

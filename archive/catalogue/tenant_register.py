@@ -28,6 +28,7 @@ from archive.objects.layout import TENANT_NAME, RegisterKey
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.civil import known_zone
 from archive.retention.dates import farthest_lock
+from archive.retention.packs import DEFAULT_PACK, known_pack
 from archive.retention.schedule import load_pack
 from signing.ground.canonical import canonical, parse_canonical
 from signing.ground.clock import Clock, parse_stamp, stamp
@@ -52,11 +53,11 @@ class Register:
         self._clock = clock
         self._horizon = horizon_days
 
-    def open_tenant(self, tenant: str, name: str, time_zone: str = DEFAULT_ZONE) -> bool:
-        """Open and register a tenant with the bundled types and rules; return False if it exists.
+    def open_tenant(self, tenant: str, name: str, time_zone: str = DEFAULT_ZONE, pack: str = DEFAULT_PACK) -> bool:
+        """Open and register a tenant with the types and rules of a pack; return False if it exists.
 
         Raises:
-            Refused: ``bad_tenant``, ``bad_time_zone``.
+            Refused: ``bad_tenant``, ``bad_time_zone``, ``pack_not_found``.
         """
         if not TENANT_NAME.fullmatch(tenant) or not name.strip() or len(name) > 200:
             raise Refused(
@@ -64,7 +65,7 @@ class Register:
                 "Le nom court d’un service commence par une lettre, puis a-z, 0-9 et « - » (63 au plus).",
                 action="Par exemple : mairie-de-saint-aubin.",
             )
-        zone, now = known_zone(time_zone), self._clock()
+        zone, chosen, now = known_zone(time_zone), known_pack(pack), self._clock()
         with self._database.read() as session:
             if session.get(TenantRow, tenant) is not None:
                 return False
@@ -73,7 +74,7 @@ class Register:
             if session.get(TenantRow, tenant) is None:
                 session.add(TenantRow(id=tenant, name=name.strip(), created_at=now, time_zone=zone))
                 session.flush()
-                load_pack(session, tenant, at=now)
+                load_pack(session, tenant, pack=chosen, at=now)
 
         return self.change(tenant, opened)
 
