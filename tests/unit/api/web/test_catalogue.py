@@ -9,6 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.http.i18n import _, ngettext, speaking, translate
+from api.web.pages.verifier import _detail
+from archive.evidence.bundle import _NAMES as NAMES
+from archive.evidence.bundle import _sentence
+from archive.evidence.verify import Check
 from search.questions import parse_query
 from signing.ground.errors import Refused
 from tests import translations
@@ -75,3 +79,21 @@ def test_a_question_that_is_not_understood_says_so_in_english() -> None:
         parse_query('"budget')
     told = translate(caught.value.detail, "en").format(**caught.value.values)
     assert told == "The search is not understood at character 1: this quotation mark is not closed."
+
+
+@pytest.mark.parametrize("number", NAMES)
+def test_every_sentence_about_a_bundle_has_its_english(number: int) -> None:
+    """Names and sentences of a bundle's checks, with what its own program saw in its place."""
+    for name, verdict in (("manifest", "intact"), ("manifest", "altered"), ("who sealed", "unverifiable")):
+        sentence = _sentence(Check(number, name, verdict, "seen"))
+        with speaking("en"):
+            shown = str(_detail({"sentence": sentence, "seen": "seen", "detail": "français"}))
+            assert translate(NAMES[number], "en") != NAMES[number] or number == 3
+        assert shown in {
+            "Checked and intact.",
+            "Altered or incomplete (seen).",
+            "Nothing here establishes that this is by whom you expect (seen).",
+        }
+    for verdict in ("intact", "unverifiable"):
+        with speaking("en"):
+            assert translate(_sentence(Check(5, "clock", verdict, "x")), "en").isascii()
