@@ -16,11 +16,13 @@ from api.operations.traffic import Traffic
 from api.routes import (
     deposits,
     documentation,
+    files,
     health,
     holds,
     journal,
     keys,
     me,
+    plan,
     records,
     search,
     security,
@@ -85,7 +87,7 @@ def create_app(system: System) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter()
-    for module in (deposits, records, holds, search, journal, verifications, keys, me):
+    for module in (deposits, records, plan, files, holds, search, journal, verifications, keys, me):
         api.include_router(module.router)
     return api
 

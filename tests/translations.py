@@ -42,6 +42,8 @@ _SENTENCES = {
     "bad_field",
     "bad_hold",
     "check_day",
+    "bad_node",
+    "_bad_closing",
     "ToolFailed",
     "Step",
     "StageSpec",

@@ -17,12 +17,20 @@ def none_match(request: Request, tag: str) -> bool:
     return header is not None and (header.strip() == "*" or tag in _tags(header, weak=True))
 
 
-def require_match(request: Request, tag: str) -> None:
-    """Refuse a change whose ``If-Match`` does not name the present state.
+def expected_number(request: Request) -> int | None:
+    """Return the number in ``If-Match``; None for ``*``, -1 for a tag that no object has.
 
     Raises:
-        Refused: ``precondition_required`` (428), ``precondition_failed`` (412).
+        Refused: ``precondition_required`` (428).
     """
+    header = _if_match(request)
+    if header.strip() == "*":
+        return None
+    found = re.fullmatch(r'"([0-9]{1,9})"', header.strip())
+    return int(found[1]) if found else -1
+
+
+def _if_match(request: Request) -> str:
     header = request.headers.get("if-match")
     if header is None:
         raise Refused(
@@ -32,6 +40,16 @@ def require_match(request: Request, tag: str) -> None:
             action="Relisez l’objet et renvoyez son ETag dans « If-Match ».",
             pointer="header:If-Match",
         )
+    return header
+
+
+def require_match(request: Request, tag: str) -> None:
+    """Refuse a change whose ``If-Match`` does not name the present state.
+
+    Raises:
+        Refused: ``precondition_required`` (428), ``precondition_failed`` (412).
+    """
+    header = _if_match(request)
     if header.strip() != "*" and tag not in _tags(header, weak=False):
         raise Refused(
             "precondition_failed",

@@ -62,8 +62,12 @@ STATUSES: dict[str, int] = {
     "altered": 409,
     "clock_still_differs": 409,
     "clock_trusted": 409,
+    "file_already_closed": 409,
+    "file_not_closed": 409,
     "hold_not_reinstatable": 409,
     "hold_released": 409,
+    "node_code_used": 409,
+    "node_not_empty": 409,
     "nothing_to_retry": 409,
     "object_exists": 409,
     "object_locked": 409,
@@ -83,6 +87,10 @@ STATUSES: dict[str, int] = {
     "not_available": 501,
 }
 """Status of a refusal by its stable code; anything else is 422, and ``…_not_found`` is 404."""
+
+
+_VIEWS = ("current", "sent")
+"""What a failed precondition shows: the object as it is in place, and the change that was sent."""
 
 
 def status_of(error: ChartrierError) -> int:
@@ -181,6 +189,7 @@ def chartrier_error(request: Request, error: Exception) -> Response:
     )
     if error.code == "bad_query" and "position" in error.values:
         body["position"] = error.values["position"]
+    body |= {name: error.values[name] for name in _VIEWS if name in error.values}
     return _respond(request, body, headers)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.statements import Statement
 from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
-from archive.database.tables import RecordRow
+from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.statement_kinds import StatementKind
 from archive.retention.places import codes_of
 
@@ -64,27 +64,42 @@ def project(session: Session, statement: Statement, entry: int) -> None:
 # -- the places of a record
 
 
-def place(session: Session, row: RecordRow) -> None:
-    """Write a record's places by the codes of its description; a code without a node has none."""
+def place(session: Session, row: RecordRow, record: Mapping[str, Any]) -> None:
+    """Write a record's places by the codes of its description; a code without a node has none.
+
+    Args:
+        record: Its ``record.json``.
+    """
     wanted, there = _places(session, row)
-    for node_id in there - wanted:
+    for node_id in there.keys() - wanted:
         session.execute(
             delete(RecordNodeRow).where(RecordNodeRow.record_id == row.id, RecordNodeRow.node_id == node_id)
         )
-    session.add_all(RecordNodeRow(record_id=row.id, node_id=node_id) for node_id in sorted(wanted - there))
+    volume = sum(form["size"] for form in record["representations"])
+    for node_id in sorted(wanted):
+        if there.get(node_id) != (row.document_date, volume):
+            placed = RecordNodeRow(record_id=row.id, node_id=node_id, document_date=row.document_date, bytes=volume)
+            session.merge(placed)
     session.flush()
 
 
 def is_misplaced(session: Session, row: RecordRow) -> bool:
     """Whether a record's places are not those of its description."""
     wanted, there = _places(session, row)
-    return wanted != there
+    counted = (row.document_date, _bytes_of(session, row.id))
+    return wanted != there.keys() or any(one != counted for one in there.values())
 
 
-def _places(session: Session, row: RecordRow) -> tuple[set[str], set[str]]:
+def _places(session: Session, row: RecordRow) -> tuple[set[str], dict[str, tuple[date | None, int]]]:
     """Return the nodes that a record's description names, and those where its rows place it."""
     wanted = {node.id for node in nodes_by_code(session, row.tenant_id, codes_of(row.file, row.classification))}
-    return wanted, set(session.scalars(select(RecordNodeRow.node_id).where(RecordNodeRow.record_id == row.id)))
+    there = session.scalars(select(RecordNodeRow).where(RecordNodeRow.record_id == row.id))
+    return wanted, {one.node_id: (one.document_date, one.bytes) for one in there}
+
+
+def _bytes_of(session: Session, record_id: str) -> int:
+    query = select(func.sum(RepresentationRow.size)).where(RepresentationRow.record_id == record_id)
+    return int(session.scalar(query) or 0)
 
 
 def nodes_by_code(session: Session, tenant: str, codes: Iterable[str]) -> Sequence[PlanNodeRow]:

@@ -138,7 +138,6 @@ def enter(session: Session, record: Mapping[str, Any], version: Version, entry: 
     )
     session.add(row)
     session.flush()
-    filing_plan.place(session, row)
     note_description(session, row)
     names: dict[str, dict[str, Any]] = {
         version.key(values.pop("name")): values for values in metadata.representation_values(record)
@@ -155,6 +154,7 @@ def enter(session: Session, record: Mapping[str, Any], version: Version, entry: 
             )
         )
     enter_files(session, record["record"], version, exclude=set(names))
+    filing_plan.place(session, row, record)
     return row
 
 
@@ -186,7 +186,7 @@ def revise(session: Session, row: RecordRow, record: Mapping[str, Any], version:
     row.record_json_sha256 = version.contents[RECORD_JSON].sha256
     row.last_entry = entry
     session.flush()
-    filing_plan.place(session, row)
+    filing_plan.place(session, row, record)
     note_description(session, row)
     enter_files(session, row.id, version, exclude=set())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database.engine import Base
@@ -72,9 +72,16 @@ class RecordNodeRow(Base):
     """A record's place in a node of the plan, by the codes of its description."""
 
     __tablename__ = "record_nodes"
-    __table_args__ = (Index("ix_record_nodes_node", "node_id", "record_id"),)
+    __table_args__ = (
+        Index("ix_record_nodes_node", "node_id", "record_id"),
+        Index("ix_record_nodes_dates", "node_id", "document_date", "bytes"),
+    )
     record_id: Mapped[str] = mapped_column(ForeignKey("records.id"), primary_key=True)
     node_id: Mapped[str] = mapped_column(ForeignKey("plan_nodes.id"), primary_key=True)
+    document_date: Mapped[date | None]
+    """Of the record, repeated so that the extreme dates of a file are read off one index."""
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Of all forms of the record, repeated so that the volume of a file is summed off one index."""
 
 
 class RetentionEventRow(Base):

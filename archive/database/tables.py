@@ -58,6 +58,8 @@ class RecordRow(Base):
         Index("ix_records_due", "tenant_id", "due_on"),
         Index("ix_records_stale", "id", sqlite_where=_IS_STALE, postgresql_where=_IS_STALE),
         Index("ix_records_reference", "tenant_id", "external_reference"),
+        Index("ix_records_file", "tenant_id", "file"),
+        Index("ix_records_classification", "tenant_id", "classification"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))

@@ -8,6 +8,7 @@ from typing import Any
 from archive.catalogue import description
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
+from archive.catalogue.file_door import admit_to_files
 from archive.database.tables import RecordRow
 from archive.holdings.revisions import (
     claim_revision,
@@ -44,7 +45,8 @@ def describe(
         expected_revision: The revision that the caller read.
 
     Raises:
-        Refused: ``record_not_found``, ``precondition_failed``, ``record_not_kept``, ``bad_field``.
+        Refused: ``record_not_found``, ``precondition_failed``, ``record_not_kept``, ``bad_field``,
+            ``file_closed``.
         Unavailable: ``turn_taken``: another change of this record is being written.
     """
     with turn_of(stores, record_id):
@@ -52,12 +54,14 @@ def describe(
             seen = catalogue.get(session, tenant, record_id)
         description.require_describable(seen.state, seen.revision, expected_revision)
         current, before = revision_in_force(stores, seen)
-        wanted = description.changed(metadata.description_from(current["description"]), changes)
+        present = metadata.description_from(current["description"])
+        wanted = description.changed(present, changes)
         differences = description.differences(current["description"], metadata.description_json(wanted))
         if not differences:
             return seen
         with stores.database.read() as session:
             schedule.admit(session, tenant, wanted, differences, stores.clock(), kept=description.UNCHANGED)
+            admit_to_files(session, tenant, wanted, present, kept=description.UNCHANGED)
             decision = schedule.decide(session, tenant, wanted, stores.clock(), record_id)
             until = lock_for(stores, session, record_id, decision)
         record = metadata.next_record(current, wanted, decision)
@@ -76,4 +80,6 @@ def describe(
                 facts={"fields": sorted(differences)},
                 changes=differences,
             )
+            # a file may have been closed meanwhile; from the entry on, its closing waits for us
+            admit_to_files(session, tenant, wanted, present, kept=description.UNCHANGED)
             return row

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from archive.catalogue.file_door import admit_to_files
 from archive.database.engine import Database
 from archive.database.tables import TenantRow
 from archive.journal.receipts import Names, Stated
@@ -191,11 +192,12 @@ class Intake:
         """Refuse a description that no new deposit may have; one received already keeps its answer.
 
         Raises:
-            Refused: ``bad_field``.
+            Refused: ``bad_field``, ``file_closed``.
         """
         submission.check_fields()
         described = describe(submission.fields, submission.filename)
         admit(session, submission.tenant, described, submission.fields, self._clock(), kept=ALONE)
+        admit_to_files(session, submission.tenant, described, None, kept=ALONE)
 
     def _replay(self, session: Session, submission: Submission, request: str) -> DepositRow | None:
         known = session.scalar(

@@ -19,6 +19,7 @@ import httpx2
 import pytest
 
 from archive.journal.merkle import verify_consistency, verify_inclusion
+from tests.e2e.towns import NODE_CHANGES
 from tests.servers.service import Service, deposit, follow
 
 PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))
@@ -186,12 +187,15 @@ def test_every_operation_keeps_strangers_out(
         held = holder.post("/api/v1/holds", json={"reason": "Contentieux", "records": [kept["record_id"]]}).json()
         holder.post(f"/api/v1/holds/{held['id']}/release", json={"reason": "Jugé"}).raise_for_status()
     ids["hold_id"] = held["id"]
+    with service.client(service.key("demo", "retention:write")) as planner:
+        ids["node_id"] = planner.post("/api/v1/files", json={"code": "DOS-1", "title": "Dossier"}).json()["id"]
     checked = 0
     with service.client() as nobody, service.client(service.key("demo", "disposal:visa")) as powerless:
         for name, method, path, operation in _calls(description, ids):
             if not operation["security"]:
                 continue
-            sent = {"reason": "x"} if name == "releaseHold" else {}
+            sent = {"reason": "x"} if name == "releaseHold" else NODE_CHANGES.get(name, {})
+            sent |= {"records": [kept["record_id"]]} if name == "fileRecords" else {}
             body = {"json": sent} if method in {"post", "patch"} and name != "createDeposit" else {}
             assert nobody.request(method, path, **body).status_code == 401, name
             if "x-scope" in operation:

@@ -15,9 +15,18 @@ import pytest
 from tests.servers.service import Service, deposit
 
 PDF = Path(__file__).resolve().parents[2] / "samples" / "deliberations.pdf"
-ALL = "deposit:write,record:read,record:describe,hold:write,journal:read,admin"
+ALL = "deposit:write,record:read,record:describe,retention:write,hold:write,journal:read,admin"
 
-LISTS = ("listDeposits", "listHolds", "listJournalEntries", "listKeys", "searchRecords", "getMe")
+LISTS = (
+    "getMe",
+    "listDeposits",
+    "listFiles",
+    "listHolds",
+    "listJournalEntries",
+    "listKeys",
+    "listNodes",
+    "searchRecords",
+)
 """Answer everybody about their own."""
 
 OPEN = (
@@ -35,8 +44,18 @@ OPEN = (
 NAMING = ("placeHold",)
 """Name somebody's things in what is sent, not in the address."""
 
-MAKES = ("createDeposit", "createKey", "verifyFile")
+MAKES = ("createDeposit", "createFile", "createKey", "createNode", "verifyFile")
 """Name nothing of anybody's: tested below, each by itself."""
+
+
+NODE_CHANGES: dict[str, dict[str, str]] = {
+    "changeNode": {"title": "Autre"},
+    "changeFile": {"title": "Encore"},
+    "closeFile": {"closed_on": "2026-03-12"},
+    "reopenFile": {"reason": "Une pièce"},
+    "removeNode": {"reason": "Doublon"},
+}
+"""What is sent to change a node of the filing plan."""
 
 
 @dataclass
@@ -77,12 +96,16 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             record = client.get(f"/api/v1/records/{view['record_id']}").json()
             key = client.post("/api/v1/keys", json={"name": f"outil{mark}", "scopes": ["record:read"]}).json()
             held = client.post("/api/v1/holds", json={"reason": f"Motif{mark}", "records": [record["id"]]}).json()
+            file = client.post("/api/v1/files", json={"code": f"DOS{mark}", "title": f"Dossier{mark}"}).json()
+            filing = client.post(f"/api/v1/files/{file['id']}/records", json={"records": [record["id"]]})
+            assert filing.json()["records"][0]["filed"], filing.text
         town.words |= {"filename": path.stem, "key_name": f"outil{mark}", "hold_reason": f"Motif{mark}"}
         town.ids = {
             "deposit_id": view["id"],
             "record_id": view["record_id"],
             "key_id": key["id"],
             "hold_id": held["id"],
+            "node_id": file["id"],
             "sha256": record["representations"][0]["digests"]["sha-256"],
         }
         made.append(town)
@@ -113,6 +136,10 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
         more = {"json": {"reason": "Jugé"}}
     elif operation == "reviewHold":
         more = {"json": {"comment": "Vu"}}
+    elif operation in NODE_CHANGES:
+        more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
+    elif operation == "fileRecords":
+        more = {"json": {"records": [town.ids["record_id"]]}}
     elif operation == "getInclusionProof":
         more = {"params": {"entry": 1}}
     elif operation == "getConsistencyProof":

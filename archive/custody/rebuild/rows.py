@@ -38,7 +38,6 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     )
     session.add(row)
     session.flush()
-    filing_plan.place(session, row)
     forms = set()
     for values in metadata.representation_values(found.record):
         key = found.folder.key(found.contents[values.pop("name")].path)
@@ -55,6 +54,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     for revision in _revisions(found):
         session.add(revision)
     session.flush()
+    filing_plan.place(session, row, found.record)
     return row
 
 

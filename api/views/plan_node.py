@@ -1,0 +1,214 @@
+"""Views of the filing plan, and the changes that a caller asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from archive.catalogue import filing_plan, plan_changes, plan_effects, plan_queries
+from archive.catalogue.plan_changes import PlanChange
+from archive.catalogue.plan_effects import Effect
+from archive.catalogue.plan_nodes import NodeKind
+from archive.catalogue.plan_queries import Content
+from archive.database.retention_tables import PlanNodeRow
+from archive.database.tables import RecordRow
+from archive.holdings.describe import describe
+from archive.retention.declaration_json import read_declaration
+from archive.retention.declarations import Declaration
+from archive.retention.places import SEPARATOR, file_codes
+from signing.ground.clock import iso
+from signing.ground.errors import ChartrierError, Refused
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+Act = Callable[[PlanChange], PlanNodeRow]
+"""A change of the plan; its result is the node as it is afterwards."""
+
+
+def view(session: Session, row: PlanNodeRow, content: Content | None = None) -> dict[str, Any]:
+    """Return the JSON of a node."""
+    held = content if content is not None else plan_queries.contents(session, [row.id])[row.id]
+    path = filing_plan.path_to_root(session, row)[1:]
+    return {
+        **{name: getattr(row, name) for name in ("id", "kind", "code", "title", "description", "parent_id")},
+        "path": [one.code for one in reversed(path)],
+        "producer": row.producer,
+        "retention": _declaration(row.retention),
+        "access": _declaration(row.access),
+        "opened_on": iso(row.opened_on),
+        "closed_on": iso(row.closed_on),
+        "state": state_of(row),
+        "extent": row.extent,
+        "number": row.number,
+        "content": {
+            "nodes": held.nodes,
+            "records": held.records,
+            "bytes": held.bytes,
+            "first_document": iso(held.first),
+            "latest_document": iso(held.latest),
+        },
+    }
+
+
+def state_of(row: PlanNodeRow) -> str | None:
+    """Return whether a file is open or closed; None for a class."""
+    if row.kind != NodeKind.FILE:
+        return None
+    return "open" if row.closed_on is None else "closed"
+
+
+def views(session: Session, rows: Sequence[PlanNodeRow]) -> list[dict[str, Any]]:
+    """Return the JSON of several nodes; what they hold is asked once."""
+    held = plan_queries.contents(session, [row.id for row in rows])
+    return [view(session, row, held[row.id]) for row in rows]
+
+
+def _declaration(told: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    declared = read_declaration(told)
+    if declared is None:
+        return None
+    return {
+        "rules": list(declared.rules),
+        "in_addition": declared.in_addition,
+        "block_all": declared.block_all,
+        "blocked": sorted(declared.blocked),
+        "starts": _starts(declared),
+    }
+
+
+def _starts(declared: Declaration) -> dict[str, dict[str, str]]:
+    return {
+        rule: {"on": start.on.isoformat(), "convention": start.convention.value}
+        for rule, start in sorted(declared.starts.items())
+    }
+
+
+def record_line(row: RecordRow) -> dict[str, Any]:
+    """Return the JSON of a record as a file lists it."""
+    told = {name: getattr(row, name) for name in ("id", "title", "document_type", "final_action", "state")}
+    return told | {"document_date": iso(row.document_date), "due_on": iso(row.due_on)}
+
+
+# -- changes
+
+
+def _change(system: System, session: Session, tenant: str, agent: str) -> PlanChange:
+    return PlanChange(session, system.ledger, tenant, agent, system.clock())
+
+
+def made(system: System, tenant: str, agent: str, act: Act) -> dict[str, Any]:
+    """Make a change and return the JSON of its node; the store follows by itself.
+
+    Raises:
+        Refused: As the change itself.
+    """
+    with system.database.write() as session:
+        body = view(session, act(_change(system, session, tenant, agent)))
+    system.notifier.notify()
+    return body
+
+
+def foreseen(system: System, tenant: str, agent: str, act: Act, node_id: str | None) -> dict[str, Any]:
+    """Return what a change would do, and make nothing.
+
+    Args:
+        node_id: The node that changes; None for one that would be created.
+
+    Raises:
+        Refused: As the change itself.
+    """
+    found = plan_effects.rehearsed(system.database, partial(effect_of, system, tenant, agent, act, node_id))
+    return {
+        "records": found.records,
+        "due_before": iso(found.due_before),
+        "due_after": iso(found.due_after),
+        "whole": found.whole,
+    }
+
+
+def effect_of(system: System, tenant: str, agent: str, act: Act, node_id: str | None, session: Session) -> Effect:
+    """Make a change in a transaction that will be taken back, and return its effect."""
+    before = plan_effects.due_now(session, tenant, [node_id]) if node_id is not None else None
+    row = act(_change(system, session, tenant, agent))
+    return plan_effects.effect(session, tenant, [row.id], before, system.clock())
+
+
+def removed(system: System, tenant: str, agent: str, node_id: str, expected: int | None, reason: str) -> None:
+    """Remove a node that holds nothing.
+
+    Raises:
+        Refused: As ``plan_changes.remove``.
+    """
+    with system.database.write() as session:
+        change = _change(system, session, tenant, agent)
+        plan_changes.remove(change, node_id, _number(change, node_id, expected), reason)
+    system.notifier.notify()
+
+
+def amending(node_id: str, expected: int | None, given: Mapping[str, Any]) -> Act:
+    """Return the act that changes or moves a node; ``expected`` None: whatever its number is."""
+    return lambda change: plan_changes.amend(change, node_id, _number(change, node_id, expected), given)
+
+
+def closing(node_id: str, expected: int | None, closed_on: date) -> Act:
+    """Return the act that closes a file."""
+    return lambda change: plan_changes.close(change, node_id, _number(change, node_id, expected), closed_on)
+
+
+def reopening(node_id: str, expected: int | None, reason: str) -> Act:
+    """Return the act that reopens a file."""
+    return lambda change: plan_changes.reopen(change, node_id, _number(change, node_id, expected), reason)
+
+
+def _number(change: PlanChange, node_id: str, expected: int | None) -> int:
+    return expected if expected is not None else plan_changes.get(change.session, change.tenant, node_id).number
+
+
+def with_both_views(error: Refused, system: System, tenant: str, node_id: str, sent: Mapping[str, Any]) -> Refused:
+    """Add to a failed precondition the node as it is in place, and what was sent."""
+    if error.code == "precondition_failed":
+        with system.database.read() as session:
+            current = view(session, plan_changes.get(session, tenant, node_id))
+        error.values |= {"current": current, "sent": dict(sent)}
+    return error
+
+
+# -- records into files
+
+
+def put_into_file(
+    system: System, tenant: str, node_id: str, records: Iterable[str], agent: str
+) -> list[tuple[str, ChartrierError | None]]:
+    """Put records into a file, each by a revision of its description; return who was refused.
+
+    A record keeps the other files that it is in.
+
+    Raises:
+        Refused: ``node_not_found``, ``bad_node``, ``file_closed``.
+    """
+    with system.database.read() as session:
+        row = plan_changes.get(session, tenant, node_id)
+    if row.kind != NodeKind.FILE:
+        raise plan_changes.not_a_file()
+    return [(record, _put(system, tenant, row, record, agent)) for record in dict.fromkeys(records)]
+
+
+def _put(system: System, tenant: str, node: PlanNodeRow, record_id: str, agent: str) -> ChartrierError | None:
+    from archive.catalogue import rows as catalogue
+
+    try:
+        with system.database.read() as session:
+            record = catalogue.get(session, tenant, record_id)
+        files = file_codes(record.file)
+        if node.code in files:
+            return None
+        wanted = f"{SEPARATOR} ".join([*files, node.code])
+        describe(system.stores, tenant, record_id, {"file": wanted}, agent=agent, expected_revision=record.revision)
+    except Refused as error:
+        return error
+    return None
