@@ -120,18 +120,20 @@ def verify(
     from rich.progress import track
 
     from api.views.verification import verify as check
+    from archive.journal.published import SharedLog
 
     wanted = list(record_ids or [])
     if everything == bool(wanted):
         raise typer.BadParameter("donnez des identifiants, ou --all")
     if everything:
         wanted = list(_all_records(tenant))
-    worst = DONE
+    worst, log = DONE, SharedLog(system().store, system().log_key.vkey)
     quiet = as_json or not console(stderr=True).is_terminal
     for one in track(wanted, "Vérification", console=console(stderr=True), disable=quiet, transient=True):
-        result = check(system(), tenant_of_record(one), one, AGENT)
+        result = check(system(), tenant_of_record(one), one, AGENT, published=log)
         worst = _worse(worst, result["verdict"])
         worst = worst if _is_guarded(result) else _worse(worst, "unverifiable")
+        worst = _worse(worst, result["journal"])
         if as_json:
             print_json({"id": one, "record_id": one} | result)
         else:
@@ -189,7 +191,8 @@ def _is_guarded(result: dict[str, Any]) -> bool:
 
 def _say_result(name: str, result: dict[str, Any]) -> None:
     unguarded = "" if _is_guarded(result) else " ; un verrou ou un gel manque dans le magasin"
-    say(f"{name} : {result['verdict']}{unguarded}")
+    unconfirmed = "" if result["journal"] == "intact" else " ; le journal publié ne le confirme pas"
+    say(f"{name} : {result['verdict']}{unguarded}{unconfirmed}")
     for check in result["checks"]:
         if check["verdict"] != "intact":
             say(f"  {check['name']} : {check['verdict']}. {check['detail']}")

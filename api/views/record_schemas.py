@@ -188,8 +188,9 @@ class Check(BaseModel):
     name: str
     verdict: str
     detail: str
-    aspect: Literal["content", "custody", "hold"] = Field(
-        default="content", description="Le document lui-même, la garde du magasin (verrous), ou le gel."
+    aspect: Literal["content", "custody", "hold", "journal"] = Field(
+        default="content",
+        description="Le document lui-même, la garde du magasin (verrous), le gel, ou le journal publié.",
     )
 
 
@@ -202,6 +203,9 @@ class Verification(BaseModel):
     )
     hold: Literal["intact", "missing", "unverifiable"] = Field(
         description="`missing` : le magasin n’a pas le gel qui a été décidé."
+    )
+    journal: Literal["intact", "altered", "unverifiable"] = Field(
+        description="`altered` : le journal publié est abîmé ou raccourci ; les octets ne sont pas en cause."
     )
     checks: list[Check]
 

@@ -24,7 +24,7 @@ from archive.database.tenancy import EVERYTHING, acting_for
 from archive.holdings import verify as holdings
 from archive.holdings.checks import Check
 from archive.holdings.inclusion import Sequenced
-from archive.journal.published import PublishedLog
+from archive.journal.published import PublishedLog, SharedLog
 from archive.journal.receipts import contradicts
 from archive.objects.fixity import Fixity
 from archive.objects.port import Unreadable
@@ -53,34 +53,41 @@ VALID_THEN: Final = "Valide quand le journal a inscrit ce fichier ; ses certific
 _NAMES: Final = {"bytes": "Empreinte", "journal": "Journal", "bundle": "Dossier"}
 
 
-def verify(system: System, tenant: str, record_id: str, agent: str | None = None) -> dict[str, Any]:
+def verify(
+    system: System, tenant: str, record_id: str, agent: str | None = None, *, published: SharedLog | None = None
+) -> dict[str, Any]:
     """Run every check of one record, store the result and return it: ``{"verdict", "checks"}``.
+
+    Args:
+        published: The published journal, opened before, where many records are verified.
 
     Raises:
         Refused: ``record_not_found``.
     """
+    log = published or SharedLog(system.store, system.log_key.vkey)
 
     def judge_seal(path: Path) -> Check:
-        return seal_check(system, path, proven_at=lambda: _sealed_entry(system, tenant, record_id, path))
+        return seal_check(system, path, proven_at=lambda: _sealed_entry(system, log, tenant, record_id, path))
 
-    return holdings.verify(system.stores, tenant, record_id, validate_seal=judge_seal, agent=agent).as_json()
+    result = holdings.verify(system.stores, tenant, record_id, validate_seal=judge_seal, agent=agent, published=log)
+    return result.as_json()
 
 
-def _sealed_entry(system: System, tenant: str, record_id: str, path: Path) -> datetime | None:
+def _sealed_entry(system: System, log: SharedLog, tenant: str, record_id: str, path: Path) -> datetime | None:
     """Return the moment that the journal proves for these bytes of a record; None without one."""
     subject = f"record:{record_id}"
     with system.database.read() as session:
         entries = system.ledger.entries(session, tenant=tenant, subject=subject, limit=_MANY)
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return _proven_at(system, [(entry.n, entry.body) for entry in entries], subject, digest)
+    return _proven_at(log, [(entry.n, entry.body) for entry in entries], subject, digest)
 
 
-def _proven_at(system: System, entries: Iterable[tuple[int, bytes]], subject: str, sha256: str) -> datetime | None:
+def _proven_at(shared: SharedLog, entries: Iterable[tuple[int, bytes]], subject: str, sha256: str) -> datetime | None:
     """Return the time of the first published entry that states these bytes; None without one."""
     stating = [(n, body) for n, body in entries if sha256 in _kept_by(body, subject)]
     try:
-        log = PublishedLog(system.store, system.log_key.vkey)
+        log = shared.covering()
         proven = [body for n, body in stating if n < log.head.size and log.holds(n, body)]
     except (Unreadable, Corrupt):
         return None
@@ -178,9 +185,9 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None, *, public
     if row is None:
         return _unknown(signature_report(system, path) if is_pdf else None)
     checks = _stated(system, told, subject, sha256)
-    signatures = None
+    signatures, log = None, SharedLog(system.store, system.log_key.vkey)
     if is_pdf:
-        signatures = kept_signatures(system, path, proven_at=lambda: _proven_at(system, told.entries, subject, sha256))
+        signatures = kept_signatures(system, path, proven_at=lambda: _proven_at(log, told.entries, subject, sha256))
     checks += seal_checks(record["seal"]) + signature_checks(signatures)
     return finding(SubjectKind.RECORD, checks, record=record, signatures=signatures)
 

@@ -27,7 +27,7 @@ from api.web.record_sections import (
     leaf_of,
     proofs_of,
 )
-from api.web.verdicts import fixity_badge, is_unguarded
+from api.web.verdicts import fixity_badge, is_unconfirmed, is_unguarded
 from archive.catalogue.rows import latest_verification
 from archive.database.tables import RecordRow, VerificationRow
 from archive.retention.schedule import document_types
@@ -155,6 +155,9 @@ def _summary(row: RecordRow, last: VerificationRow | None) -> Badge:
         parts.append(_("intact"))
     if last is not None and is_unguarded(last.checks):
         parts.append(_("verrou ou gel absent du coffre"))
+        return Badge("warn", "warn", Markup(", ").join(parts))
+    if last is not None and is_unconfirmed(last.checks):
+        parts.append(_("le journal publié ne le confirme pas"))
         return Badge("warn", "warn", Markup(", ").join(parts))
     if last is not None and last.verdict == "unverifiable":
         parts.append(_("dernière vérification sans réponse"))

@@ -11,6 +11,8 @@ from markupsafe import Markup
 from api.http.i18n import _, ngettext, said
 from api.web import quantities
 from api.web.progress import Badge
+from archive.holdings.checks import Aspect
+from archive.objects.fixity import Fixity
 
 Verdicts = Mapping[str, Any]
 
@@ -159,18 +161,26 @@ CHECK_BADGES = {
 }
 
 
+_GUARDS = {Aspect.CUSTODY.value, Aspect.HOLD.value}
+
+
 def check_badge(check: Mapping[str, Any]) -> Badge:
     """Return the badge of one check: what guards a document is not the document."""
-    if check.get("aspect", "content") != "content" and check["verdict"] == "missing":
+    if check.get("aspect") in _GUARDS and check["verdict"] == "missing":
         return Badge("warn", "warn", _("Absent du coffre"))
-    if check.get("aspect", "content") != "content" and check["verdict"] == "intact":
+    if check.get("aspect") in _GUARDS and check["verdict"] == "intact":
         return Badge("ok", "check", _("En place"))
     return fixity_badge(str(check["verdict"]))
 
 
 def is_unguarded(checks: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a verification found a lock or a hold missing."""
-    return any(check.get("aspect", "content") != "content" and check["verdict"] == "missing" for check in checks)
+    return any(check.get("aspect") in _GUARDS and check["verdict"] == "missing" for check in checks)
+
+
+def is_unconfirmed(checks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the published journal could not confirm what was verified."""
+    return any(check.get("aspect") == Aspect.JOURNAL and check["verdict"] != Fixity.INTACT for check in checks)
 
 
 def fixity_badge(verdict: str) -> Badge:

@@ -1,8 +1,10 @@
-"""Checks of a verification, and the verdict on each of three questions. Pure.
+"""Checks of a verification, and the verdict on each of four questions. Pure.
 
-Three facts are told apart. The *content*: the bytes are what was kept, which digests prove. The
+Four facts are told apart. The *content*: the bytes are what was kept, which digests prove. The
 *custody*: the store guards them as recorded, by version and lock. The *hold*: the store has the
-legal hold that was decided. A record whose locks are missing is intact; its custody is not.
+legal hold that was decided. The *journal*: what was published can be read and has the entries about
+the record. A record whose locks are missing is intact, its custody is not; and a published journal
+that is damaged says nothing about bytes whose digests hold.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ class Aspect(StrEnum):
     """Whether the store guards it as recorded."""
     HOLD = "hold"
     """Whether the store has the legal hold that was decided."""
+    JOURNAL = "journal"
+    """Whether the published journal can be read and covers the entries about the record."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Verification:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the document is intact and guarded as recorded."""
+        """Whether the document is intact, guarded as recorded, and as published."""
         return gravest([check.verdict for check in self.checks]) is Fixity.INTACT
 
     def of(self, aspect: Aspect) -> Fixity:
@@ -65,7 +69,7 @@ class Verification:
     @property
     def facts(self) -> dict[str, Any]:
         """The verdicts as the journal states them."""
-        others = {one.value: self.of(one).value for one in (Aspect.CUSTODY, Aspect.HOLD)}
+        others = {one.value: self.of(one).value for one in (Aspect.CUSTODY, Aspect.HOLD, Aspect.JOURNAL)}
         return {"verdict": self.verdict.value, **others, "checks": len(self.checks)}
 
     def as_json(self) -> dict[str, Any]:

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import description
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import Placed
-from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
+from archive.database.tables import RecordRow, VerificationRow
 from archive.holdings.checks import Check, Verification
 from archive.holdings.guards import check_guards
 from archive.holdings.inclusion import Sequenced, check_inclusion
 from archive.holdings.stores import Stores
 from archive.journal.merkle import leaf_hash
+from archive.journal.published import SharedLog
 from archive.journal.sequencer import Ledger
 from archive.journal.types import CHANGES, KEPT, RESTORED, EntryType
 from archive.model.records import Kind
@@ -77,15 +77,14 @@ class Promise:
     @classmethod
     def load(cls, session: Session, row: RecordRow) -> Promise:
         """Read a record's row, objects and entries."""
-        query = select(JournalEntryRow).where(JournalEntryRow.subject == f"record:{row.id}")
-        entries = session.scalars(query.order_by(JournalEntryRow.n)).all()
+        told, subject = Sequenced.load(session, row.id, row.deposit_id), f"record:{row.id}"
         return cls(
             row.id,
             row.tenant_id,
             {column.key: getattr(row, column.key) for column in RecordRow.__table__.columns},
             tuple(catalogue.placed(session, row.id)),
-            tuple((e.n, e.body, e.leaf_hash) for e in entries),
-            Sequenced.load(session, row.id, row.deposit_id),
+            tuple((line.n, line.body, line.leaf_hash) for line in told.lines if line.subject == subject),
+            told,
         )
 
     @property
@@ -101,6 +100,7 @@ def verify(
     *,
     validate_seal: SealCheck | None = None,
     agent: str | None = None,
+    published: SharedLog | None = None,
 ) -> Verification:
     """Read everything again, compare it with catalogue and journal, and record the result.
 
@@ -109,11 +109,12 @@ def verify(
         record_id: The record.
         validate_seal: Judges the archival PDF's seal.
         agent: The agent that asked.
+        published: The published journal, opened before, where many records are verified.
 
     Raises:
         Refused: ``record_not_found``.
     """
-    promise, result = _settled(stores, tenant, record_id, validate_seal)
+    promise, result = _settled(stores, tenant, record_id, validate_seal, published)
     with stores.database.write() as session:
         _record_result(session, stores.ledger, promise, result, agent=agent)
     return result
@@ -125,17 +126,23 @@ def look(stores: Stores, tenant: str, record_id: str) -> Verification:
     Raises:
         Refused: ``record_not_found``.
     """
-    return _settled(stores, tenant, record_id, None)[1]
+    return _settled(stores, tenant, record_id)[1]
 
 
 def _settled(
-    stores: Stores, tenant: str, record_id: str, validate_seal: SealCheck | None
+    stores: Stores,
+    tenant: str,
+    record_id: str,
+    validate_seal: SealCheck | None = None,
+    published: SharedLog | None = None,
 ) -> tuple[Promise, Verification]:
+    if published is None and stores.vkey is not None:
+        published = SharedLog(stores.store, stores.vkey)
     promise = _promised(stores, tenant, record_id)
-    result = _run_checks(stores, promise, validate_seal)
+    result = _run_checks(stores, promise, validate_seal, published)
     while not result.is_whole and (now := _promised(stores, tenant, record_id)) != promise:
         promise = now  # described, held or released while it was read: a real fault shows again
-        result = _run_checks(stores, promise, validate_seal)
+        result = _run_checks(stores, promise, validate_seal, published)
     return promise, result
 
 
@@ -147,7 +154,9 @@ def _promised(stores: Stores, tenant: str, record_id: str) -> Promise:
         return Promise.load(session, row)
 
 
-def _run_checks(stores: Stores, promise: Promise, validate_seal: SealCheck | None) -> Verification:
+def _run_checks(
+    stores: Stores, promise: Promise, validate_seal: SealCheck | None, published: SharedLog | None
+) -> Verification:
     """Run every check, reading every byte of the record."""
     store, at = stores.store, stores.clock()
     checks = [_object(store, promise, item) for item in promise.objects]
@@ -160,7 +169,7 @@ def _run_checks(stores: Stores, promise: Promise, validate_seal: SealCheck | Non
         _inventory(store, promise),
         _catalogue(store, promise),
         _journal(promise),
-        Check("Journal publié", *check_inclusion(store, stores.vkey, promise.sequenced, at)),
+        check_inclusion(store, published, promise.sequenced, at),
     ]
     archival = next((i for i in promise.objects if i.kind == Kind.ARCHIVAL.value), None)
     if validate_seal is not None and archival is not None:

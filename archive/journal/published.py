@@ -73,6 +73,39 @@ class PublishedLog:
         return leaf_hash(body) == told
 
 
+class SharedLog:
+    """The published journal, opened once for many records, and again once it has grown.
+
+    Args:
+        store: The store with ``journal/``.
+        vkey: Verifier key of the log.
+    """
+
+    def __init__(self, store: ObjectStore, vkey: str) -> None:
+        self._store = store
+        self._vkey = vkey
+        self._opened: PublishedLog | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened before: what it says was read a while ago."""
+        return self._opened is not None
+
+    def covering(self, size: int = 0) -> PublishedLog:
+        """Return the log, opened again if it is shorter than ``size`` entries.
+
+        Raises:
+            Corrupt: ``journal_damaged``.
+        """
+        if self._opened is None or self._opened.head.size < size:
+            self._opened = PublishedLog(self._store, self._vkey)
+        return self._opened
+
+    def forget(self) -> None:
+        """Read all of it again when it is asked next."""
+        self._opened = None
+
+
 def proof_of(store: ObjectStore, vkey: str, n: int, body: bytes) -> str | None:
     """Return the ``.tlog-proof`` of an entry; None while no checkpoint covers its number.
 

@@ -164,6 +164,8 @@ class EntryType(StrEnum):
             (
                 ("custody", "missing", "Vérifié : {verdict} ; il manquait des verrous dans le magasin."),
                 ("hold", "missing", "Vérifié : {verdict} ; le gel manquait dans le magasin."),
+                ("journal", "altered", "Vérifié : {verdict} ; le journal publié, lui, était abîmé."),
+                ("journal", "unverifiable", "Vérifié : {verdict} ; le journal publié n’a pas pu le confirmer."),
             ),
         ),
     )

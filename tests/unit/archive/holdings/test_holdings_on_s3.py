@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
 from archive.database.tables import RepresentationRow
+from archive.holdings.checks import Aspect
 from archive.holdings.describe import describe
 from archive.holdings.guards import HOLD, LOCKS
 from archive.holdings.keep import Kept, keep
@@ -22,6 +23,7 @@ from archive.holdings.restore_guards import restore_guards
 from archive.holdings.verify import verify
 from archive.model.settings import S3Store
 from archive.objects.fixity import Fixity
+from archive.objects.layout import CHECKPOINT
 from archive.objects.minio import MinioObjectStore
 from signing.ground.clock import utc_now
 from signing.ground.errors import Unavailable
@@ -112,6 +114,21 @@ def test_what_a_crash_left_is_adopted_version_by_version(
     listed = [item.key for item in store.list("tenants/")]
     assert len(set(listed)) == len(listed)
     assert verify(world.stores, "demo", record).verdict is Fixity.INTACT
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "hidden"])
+def test_a_damaged_published_journal_accuses_no_bytes(
+    world: World, server: S3Server, settings: S3Store, tmp_path: Path, damage: str
+) -> None:
+    record = world.keep(tmp_path)
+    world.publisher.publish()
+    assert verify(world.stores, "demo", record).is_whole
+    if damage == "overwritten":
+        server.client().put_object(settings.bucket, CHECKPOINT, io.BytesIO(b"other"), 5)
+    else:
+        server.client().remove_object(settings.bucket, CHECKPOINT)
+    found = verify(world.stores, "demo", record)
+    assert (found.verdict, found.of(Aspect.JOURNAL)) == (Fixity.INTACT, Fixity.ALTERED), found.as_json()
 
 
 Touch = Callable[[S3Server, S3Store, RepresentationRow], None]

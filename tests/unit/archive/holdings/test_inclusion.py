@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from archive.custody.rebuild.records import folder_of
 from archive.database.tables import RecordRow, StoredFileRow
+from archive.holdings.checks import Aspect
 from archive.holdings.verify import verify
+from archive.journal import published
 from archive.journal.merkle import Tile, leaf_hash
 from archive.objects import ocfl
 from archive.objects.fixity import Fixity
 from archive.objects.layout import CHECKPOINT
+from archive.objects.port import Unreadable
 from signing.ground.canonical import canonical
 from signing.ground.errors import Corrupt
 from tests.holdings import alter, flipped
@@ -101,6 +104,7 @@ def test_a_title_falsified_in_store_catalogue_and_entry_at_once_is_found(
     found = verdicts(world, record)
     assert {name for name, verdict in found.items() if verdict is not Fixity.INTACT} == {"Journal publié"}
     assert found["Journal publié"] is Fixity.ALTERED
+    assert verify(world.stores, "demo", record).verdict is Fixity.ALTERED, "this is about what is kept"
 
 
 def test_no_bundle_is_delivered_that_our_own_verifier_calls_altered(world: World, tmp_path: Path, record: str) -> None:
@@ -126,19 +130,94 @@ def test_a_falsified_receipt_of_the_deposit_is_found(world: World, record: str) 
     assert verdicts(world, record)["Journal publié"] is Fixity.ALTERED
 
 
-@pytest.mark.parametrize("damage", [flipped, None])
+@pytest.mark.parametrize("damage", [flipped, None, "shortened"])
 @pytest.mark.parametrize("which", ["tile", "checkpoint"])
-def test_a_published_journal_that_was_changed_or_cut_is_no_witness(
-    world: World, tmp_path: Path, record: str, which: str, damage: Callable[[bytes], bytes] | None
+def test_a_published_journal_that_was_changed_or_cut_accuses_no_bytes(
+    world: World, tmp_path: Path, record: str, which: str, damage: Callable[[bytes], bytes] | str | None
 ) -> None:
-    latest = world.publisher.latest()
+    """It is altered itself, and that is said; of the bytes their digests speak alone."""
+    earlier = in_store(tmp_path, CHECKPOINT).read_bytes()
+    world.keep(tmp_path)
+    latest = world.publisher.publish()
     assert latest is not None
     path = in_store(tmp_path, CHECKPOINT if which == "checkpoint" else Tile(0, 0, latest.size).key)
-    if damage is None:
-        path.unlink()
-    else:
+    if damage == "shortened" and which == "checkpoint":
+        alter(path, lambda _content: earlier)
+    elif callable(damage):
         alter(path, damage)
-    assert verdicts(world, record)["Journal publié"] is Fixity.ALTERED
+    else:
+        path.unlink()
+    result = verify(world.stores, "demo", record)
+    assert (result.verdict, result.of(Aspect.JOURNAL)) == (Fixity.INTACT, Fixity.ALTERED)
+    assert not result.is_whole
+    assert [check.name for check in result.checks if check.verdict is not Fixity.INTACT] == ["Journal publié"]
+    told = json.loads(entries(world, record)[-1][1])
+    assert told["type"] == "FixityChecked"
+    assert (told["facts"]["verdict"], told["facts"]["journal"]) == ("intact", "altered")
+
+
+def test_a_published_journal_out_of_reach_leaves_the_bytes_intact(
+    world: World, record: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = type(world.store).read
+
+    def refused(store: Any, key: str, *given: Any, **named: Any) -> Any:
+        if key.startswith("journal/"):
+            raise Unreadable("object_unreadable", "…")
+        return real(store, key, *given, **named)
+
+    monkeypatch.setattr(type(world.store), "read", refused)
+    result = verify(world.stores, "demo", record)
+    assert (result.verdict, result.of(Aspect.JOURNAL)) == (Fixity.INTACT, Fixity.UNVERIFIABLE)
+
+
+def test_a_shortened_journal_still_convicts_an_entry_that_it_holds(world: World, tmp_path: Path, record: str) -> None:
+    earlier = in_store(tmp_path, CHECKPOINT).read_bytes()
+    world.keep(tmp_path)
+    world.publisher.publish()
+    alter(in_store(tmp_path, CHECKPOINT), lambda _content: earlier)
+    falsify(world, tmp_path, record, "Délibération n° 13")
+    assert verify(world.stores, "demo", record).verdict is Fixity.ALTERED
+
+
+def test_many_records_open_the_published_journal_once_and_read_their_entries_once(
+    world: World, tmp_path: Path, record: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [record, world.keep(tmp_path), world.keep(tmp_path)]
+    world.publisher.publish()
+    opened: list[int] = []
+    asked: list[str] = []
+    head = published.stored_head
+
+    def counted(store: Any, vkey: str) -> published.Head:
+        opened.append(1)
+        return head(store, vkey)
+
+    def executed(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    monkeypatch.setattr(published, "stored_head", counted)
+    event.listen(world.database.engine, "before_cursor_execute", executed)
+    log = published.SharedLog(world.store, world.log_key.vkey)
+    for one in records:
+        assert verify(world.stores, "demo", one, published=log).is_whole
+    event.remove(world.database.engine, "before_cursor_execute", executed)
+    assert len(opened) == 1
+    readings = [said for said in asked if said.lstrip().startswith("SELECT") and "body" in said.partition("FROM")[0]]
+    assert len(readings) == len(records)
+
+
+def test_a_published_journal_that_was_opened_before_is_read_again_before_anything_is_held_against_it(
+    world: World, tmp_path: Path, record: str, watch: Watch
+) -> None:
+    """It grew meanwhile; or it was damaged, and made whole again."""
+    log = published.SharedLog(world.store, world.log_key.vkey)
+    assert verify(world.stores, "demo", record, published=log).is_whole
+    later = world.keep(tmp_path)
+    watch.days = 1
+    assert verify(world.stores, "demo", later, published=log).of(Aspect.JOURNAL) is Fixity.UNVERIFIABLE
+    world.publisher.publish()
+    assert verify(world.stores, "demo", later, published=log).is_whole
 
 
 def test_what_waits_for_its_checkpoint_is_intact_at_first_and_doubtful_later(
