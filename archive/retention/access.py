@@ -13,7 +13,7 @@ from datetime import date
 from typing import Final
 
 from archive.retention.dates import Unit, day_after, end_date
-from archive.retention.reasons import HARD, NARROW, in_words
+from archive.retention.reasons import Lasting, Reason, Value, Words, in_french
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,18 @@ class Access:
 
     Attributes:
         communicable_on: None = never, or not before a missing fact is known.
-        explanation: French sentences.
-        decided_by: The code that decides, where several apply; the only one otherwise.
+        reasons: The sentence of the code that decides; where several apply, one of each other.
+        decided_by: The code that decides; None where none is given.
     """
 
     communicable_on: date | None
-    explanation: str
+    reasons: tuple[Reason, ...]
     decided_by: str | None = None
+
+    @property
+    def explanation(self) -> str:
+        """The French sentences that are stored with the record."""
+        return in_french(*self.reasons)
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,9 @@ _DOCUMENT: Final = "document"
 _DEATH: Final = "death"
 _BIRTH: Final = "birth"
 _EVENTS: Final = {
-    _DOCUMENT: "la date du document",
-    _DEATH: "le décès de la personne",
-    _BIRTH: "la naissance de la personne",
+    _DOCUMENT: Words("la date du document"),
+    _DEATH: Words("le décès de la personne"),
+    _BIRTH: Words("la naissance de la personne"),
 }
 _AFTER_DEATH: Final = 25
 _AFTER_BIRTH: Final = 120
@@ -147,16 +152,21 @@ def access_of(
     """
     codes = access_codes(rule)
     if not codes:
-        return Access(None, "Aucune règle d’accès n’est indiquée\u202f: à compléter avant toute communication.")
+        missing = Reason(
+            "access_rule_missing", "Aucune règle d’accès n’est indiquée : à compléter avant toute communication."
+        )
+        return Access(None, (missing,))
     days = [day for day in (document_date, closed_on, newest_in_file) if day is not None]
     starts = {_DOCUMENT: max(days, default=None), _DEATH: death, _BIRTH: birth}
     found = [_by_one(code, document_date, starts) for code in codes]
-    if len(found) == 1:
-        return found[0]
     latest = max(found, key=_lateness)
-    others = "\u202f; ".join(_briefly(one) for one in found if one is not latest)
-    many = f"{len(found)}{HARD}règles d’accès s’appliquent, la plus longue l’emporte."
-    return replace(latest, explanation=f"{latest.explanation} {many} Les autres{NARROW}: {others}.")
+    others = [_briefly(one) for one in found if one is not latest]
+    if not others:
+        return latest
+    several = Reason(
+        "access_several", "{count} règles d’accès s’appliquent, la plus longue l’emporte.", {"count": len(found)}
+    )
+    return replace(latest, reasons=(*latest.reasons, several, *others))
 
 
 def _lateness(access: Access) -> tuple[int, date]:
@@ -171,52 +181,72 @@ def _lateness(access: Access) -> tuple[int, date]:
     return (0, date.min) if delay.years == 0 else (2, date.max)
 
 
-def _briefly(access: Access) -> str:
-    """Write « règle AR048, à partir du … » for a rule that does not decide."""
-    opens = access.communicable_on
-    delay = _DELAYS.get(access.decided_by or "")
+def _briefly(access: Access) -> Reason:
+    """Tell what a rule that does not decide would give."""
+    code, opens = access.decided_by or "", access.communicable_on
+    delay = _DELAYS.get(code)
     if delay is None:
-        when = "pas dans la liste nationale"
-    elif delay.years is None:
-        when = "jamais"
-    elif delay.years == 0:
-        when = "sans délai"
-    else:
-        when = f"à partir du {in_words(opens)}" if opens is not None else "date inconnue"
-    return f"règle{HARD}{access.decided_by}, {when}"
+        return Reason("access_other", "La règle {rule} n’est pas dans la liste nationale.", {"rule": code})
+    if delay.years is None:
+        return Reason("access_other", "La règle {rule} n’ouvre jamais.", {"rule": code})
+    if delay.years == 0:
+        return Reason("access_other", "La règle {rule} ne demande aucun délai.", {"rule": code})
+    if opens is None:
+        return Reason("access_other", "La règle {rule} n’a pas de date connue.", {"rule": code})
+    return Reason("access_other", "La règle {rule} ouvrirait le {day}.", {"rule": code, "day": opens})
 
 
 def _by_one(code: str, document_date: date | None, starts: Mapping[str, date | None]) -> Access:
     """Return access by one code."""
     delay = _DELAYS.get(code)
     if delay is None:
-        quoted = f"«{NARROW}{code}{NARROW}»"
-        text = f"La règle d’accès {quoted} n’est pas dans la liste nationale{NARROW}: à corriger."
-        return Access(None, text, code)
-    law = f"(règle{HARD}{code}, code du patrimoine, art.{HARD}L213-2)"
+        unknown = Reason(
+            "access_rule_unknown",
+            "La règle d’accès « {rule} » n’est pas dans la liste nationale : à corriger.",
+            {"rule": code},
+        )
+        return Access(None, (unknown,), code)
+    law = Words("(règle {rule}, code du patrimoine, art.\u00a0L213-2)", {"rule": code})
+    values: dict[str, Value] = {"why": Words(delay.why), "law": law}
     if delay.years is None:
-        return Access(None, f"Jamais communicable au public{NARROW}: {delay.why} {law}.", code)
+        never = Reason("access_never", "Jamais communicable au public : {why} {law}.", values)
+        return Access(None, (never,), code)
     if delay.years == 0:
-        return Access(document_date, f"Communicable sans délai à toute personne qui le demande {law}.", code)
-    return replace(_delayed(delay, law, starts), decided_by=code)
+        at_once = Reason("access_at_once", "Communicable sans délai à toute personne qui le demande {law}.", values)
+        return Access(document_date, (at_once,), code)
+    opens, reason = _delayed(delay, starts, values)
+    return Access(opens, (reason,), code)
 
 
-def _delayed(delay: _Delay, law: str, starts: Mapping[str, date | None]) -> Access:
-    """Return access after a delay in years, from the days known of its events."""
+def _delayed(
+    delay: _Delay, starts: Mapping[str, date | None], values: Mapping[str, Value]
+) -> tuple[date | None, Reason]:
+    """Return the day on which a delay in years is over, from the days known of its events."""
     years, since = delay.years or 0, delay.since
     if starts[since] is None and delay.death_unknown is not None and starts[_BIRTH] is not None:
         years, since = delay.death_unknown, _BIRTH
     start, death = starts[since], starts[_DEATH]
     if start is None:
-        event = f"{_EVENTS[since]}, date inconnue ici{NARROW}: {delay.why}"
-        return Access(None, f"Communicable {years}{HARD}ans après {event} {law}.")
-    day, why = _first_open_day(start, years), delay.why
+        return None, Reason(
+            "access_start_missing",
+            "Communicable {delay} après {event}, date inconnue ici : {why} {law}.",
+            {**values, "delay": Lasting(years, Unit.YEAR), "event": _EVENTS[since]},
+        )
+    day, why = _first_open_day(start, years), values["why"]
     shorter = _first_open_day(death, delay.or_after_death) if death and delay.or_after_death else None
     if shorter is not None and (day is None or shorter < day):
-        day, why = shorter, f"{delay.or_after_death}{HARD}ans après le décès, plus court que la {delay.why}"
+        day = shorter
+        why = Words(
+            "{delay} après le décès, plus court que la {why}",
+            {"delay": Lasting(delay.or_after_death or 0, Unit.YEAR), "why": why},
+        )
     if day is None:
-        return Access(None, f"Pas communicable{NARROW}: le délai dépasse le calendrier, {why} {law}.")
-    return Access(day, f"Communicable à partir du {in_words(day)}{NARROW}: {why} {law}.")
+        return None, Reason(
+            "access_beyond_calendar", "Pas communicable : le délai dépasse le calendrier, {why} {law}.", values
+        )
+    return day, Reason(
+        "access_dated", "Communicable à partir du {day} : {why} {law}.", {**values, "day": day, "why": why}
+    )
 
 
 def _first_open_day(start: date, years: int) -> date | None:

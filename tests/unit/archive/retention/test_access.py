@@ -71,7 +71,8 @@ def test_private_life_and_medical_secret_wait_for_the_later_of_both() -> None:
     text = plain(both.explanation)
     assert text.startswith("Communicable à partir du 4 novembre 2030 : vie privée")
     assert "2 règles d’accès s’appliquent" in text
-    assert "Les autres : règle AR043, à partir du 2 mars 2023" in text
+    assert text.endswith("La règle AR043 ouvrirait le 2 mars 2023.")
+    assert [reason.code for reason in both.reasons] == ["access_dated", "access_several", "access_other"]
     alive = of("AR048 AR043", document_date=date(1980, 11, 3), birth=date(1960, 7, 14))
     assert (alive.communicable_on, alive.decided_by) == (date(2080, 7, 15), "AR043")
 
@@ -79,12 +80,12 @@ def test_private_life_and_medical_secret_wait_for_the_later_of_both() -> None:
 @pytest.mark.parametrize(
     ("rule", "decides", "words"),
     [
-        ("AR048 AR043", "AR043", ["décès", "date inconnue ici", "règle AR048, à partir du 4 novembre 2030"]),
-        ("AR062 AR048", "AR062", ["Jamais", "règle AR048, à partir du 4 novembre 2030"]),
-        ("AR043 AR062", "AR062", ["Jamais", "règle AR043, date inconnue"]),
-        ("AR999 AR048", "AR999", ["« AR999 » n’est pas dans la liste nationale", "règle AR048, à partir du"]),
+        ("AR048 AR043", "AR043", ["décès", "date inconnue ici", "La règle AR048 ouvrirait le 4 novembre 2030"]),
+        ("AR062 AR048", "AR062", ["Jamais", "La règle AR048 ouvrirait le 4 novembre 2030"]),
+        ("AR043 AR062", "AR062", ["Jamais", "La règle AR043 n’a pas de date connue"]),
+        ("AR999 AR048", "AR999", ["« AR999 » n’est pas dans la liste nationale", "La règle AR048 ouvrirait le"]),
         ("AR048 AR999", "AR999", ["« AR999 » n’est pas dans la liste nationale"]),
-        ("AR062 AR999", "AR999", ["liste nationale", "règle AR062, jamais"]),
+        ("AR062 AR999", "AR999", ["liste nationale", "La règle AR062 n’ouvre jamais"]),
     ],
 )
 def test_one_code_that_has_no_day_closes_the_record(rule: str, decides: str, words: list[str]) -> None:
@@ -97,7 +98,7 @@ def test_one_code_that_has_no_day_closes_the_record(rule: str, decides: str, wor
 def test_without_delay_gives_way_to_any_delay() -> None:
     access = of("AR038 AR048", document_date=date(1980, 11, 3))
     assert (access.communicable_on, access.decided_by) == (date(2030, 11, 4), "AR048")
-    assert "règle AR038, sans délai" in plain(access.explanation)
+    assert "La règle AR038 ne demande aucun délai" in plain(access.explanation)
     undated = of("AR038 AR043", death=date(1998, 3, 1))
     assert undated.communicable_on == date(2023, 3, 2)
 
