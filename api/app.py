@@ -24,6 +24,7 @@ from api.routes import (
     me,
     plan,
     records,
+    retention_events,
     search,
     security,
     trust,
@@ -87,7 +88,8 @@ def create_app(system: System) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter()
-    for module in (deposits, records, plan, files, holds, search, journal, verifications, keys, me):
+    modules = (deposits, records, plan, files, retention_events, holds, search, journal, verifications, keys, me)
+    for module in modules:
         api.include_router(module.router)
     return api
 

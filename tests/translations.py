@@ -44,6 +44,7 @@ _SENTENCES = {
     "check_day",
     "bad_node",
     "_bad_closing",
+    "_bad_event",
     "ToolFailed",
     "Step",
     "StageSpec",

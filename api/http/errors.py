@@ -65,6 +65,7 @@ STATUSES: dict[str, int] = {
     "file_already_closed": 409,
     "file_not_closed": 409,
     "hold_not_reinstatable": 409,
+    "event_differs": 409,
     "hold_released": 409,
     "node_code_used": 409,
     "node_not_empty": 409,

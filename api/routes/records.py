@@ -56,6 +56,7 @@ def get_record(record_id: str, request: Request, caller: Reader, system: Assembl
     # The revision does not change when the record is indexed and its proof published: a 304 before
     # then would hide both.
     settled = body["index"]["state"] == "indexed" and body["proof"]["checkpoint"] is not None
+    settled = settled and row.stale_since is None  # its state is another one while dates are computed again
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if settled and none_match(request, tag):
         return Response(status_code=304, headers=headers)

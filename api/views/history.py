@@ -10,8 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.access.tables import ApiKeyRow, UserRow
+from archive.catalogue import events
 from archive.database.tables import JournalEntryRow, PseudonymRow, RecordRow
 from archive.journal.types import EntryType, known
+from archive.retention.dates import START_EVENTS
 from ingestion.stages.registry import label_of
 from signing.ground.clock import stamp
 
@@ -19,14 +21,17 @@ VERDICTS = {"intact": "intact", "altered": "altéré", "missing": "manquant", "u
 
 
 def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return every entry about a record and about its deposit, oldest first.
+    """Return every entry about a record, its deposit and its business case's events, oldest first.
 
     Args:
         say: A function: message id -> text in the reader's language.
     """
     subjects = (f"record:{record.id}", f"deposit:{record.deposit_id}")
+    told = {event.entry: event for event in events.told_about(session, record.tenant_id, record.external_reference)}
     rows = session.scalars(
-        select(JournalEntryRow).where(JournalEntryRow.subject.in_(subjects)).order_by(JournalEntryRow.n)
+        select(JournalEntryRow)
+        .where(JournalEntryRow.subject.in_(subjects) | JournalEntryRow.n.in_(list(told)))
+        .order_by(JournalEntryRow.n)
     ).all()
     answers = {json.loads(row.body)["facts"]["entry"]: row.n for row in rows if row.type == EntryType.VERDICT_CORRECTED}
     names: dict[str, str | None] = {}
@@ -41,7 +46,9 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
                 "n": row.n,
                 "at": stamp(row.at),
                 "type": row.type,
-                "sentence": _answered(sentence(row.type, body.get("facts", {}), say), answers.get(row.n), say),
+                "sentence": _event(told[row.n], say)
+                if row.n in told
+                else _answered(sentence(row.type, body.get("facts", {}), say), answers.get(row.n), say),
                 "answered_by": answers.get(row.n),
                 "agent": names.get(agent) if agent is not None else None,
                 "entry": body,
@@ -65,6 +72,25 @@ def sentence(name: str, facts: dict[str, Any], say: Callable[[str], str]) -> str
         return say(entry_type.sentence.of(facts)).format(**values)
     except KeyError:  # an entry of an earlier version may lack a fact: a shorter sentence, never an error
         return say("Événement {kind} inscrit au journal.").format(kind=name)
+
+
+_EVENTS = {
+    events.DECLARED: "Événement déclaré : {what}, le {day} (affaire {reference}).",
+    events.CORRECTED: "Événement corrigé : {what}, le {day} (affaire {reference}).",
+    events.WITHDRAWN: "Événement retiré : {what}, le {day} (affaire {reference}).",
+}
+"""Sentences of the statements about events, message ids."""
+
+
+def _event(told: events.Event, say: Callable[[str], str]) -> str:
+    """Return a statement about an event as a sentence; the journal has its digest alone."""
+    given = told.occurrence
+    start = START_EVENTS.get(given.event)
+    return say(_EVENTS.get(told.change, _EVENTS[events.CORRECTED])).format(
+        what=say(start.phrase) if start is not None else given.event,
+        day=given.occurred_on.isoformat(),
+        reference=given.reference,
+    )
 
 
 def _answered(text: str, answer: int | None, say: Callable[[str], str]) -> str:

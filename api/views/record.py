@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.views.retention import retention_view
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import checkpoint_over
 from archive.catalogue.rows import get as find_record
@@ -42,6 +43,7 @@ def view(session: Session, row: RecordRow, system: System, position: Callable[[s
     )
     for form in body["representations"]:
         form["href"] = f"/api/v1/records/{row.id}/representations/{form['kind']}"
+    body["retention"] |= retention_view(session, row, system.clock())
     return body | {"copies": copies(session, row, system)}
 
 

@@ -11,6 +11,8 @@ from api.views.description_schemas import Described
 from api.views.schemas import Digests, JsonObject
 from archive.model.final_actions import FinalAction
 from archive.model.states import RecordState
+from archive.retention.resolution import Basis
+from archive.retention.states import DueState
 
 
 def _words(vocabulary: type[StrEnum], title: str) -> WithJsonSchema:
@@ -55,6 +57,21 @@ class TextFacts(BaseModel):
     mean_confidence: float | None = Field(description="De 0 à 1.")
 
 
+class RetentionPart(BaseModel):
+    """One rule that applies to a record, along one way to it."""
+
+    rule: str | None
+    rule_version: int | None
+    start_event: str | None
+    level: Literal["record", "file", "class", "document_type"] | None = Field(description="Où la règle est donnée.")
+    node: str | None = Field(description="Cote du dossier, de la classe ou du type qui la donne.")
+    file: str | None = Field(description="Le dossier dont la clôture compte.")
+    starts_on: str | None
+    ends_on: str | None
+    final_action: Annotated[FinalAction, _words(FinalAction, "Final Action")]
+    basis: Annotated[Basis, _words(Basis, "Basis")]
+
+
 class Retention(BaseModel):
     """Until when, and why."""
 
@@ -64,6 +81,17 @@ class Retention(BaseModel):
     ends_on: str | None
     final_action: Annotated[FinalAction, _words(FinalAction, "Final Action")]
     explanation: str
+    due_on: str | None = Field(description="Premier jour où quelque chose peut être fait ; le lendemain de la fin.")
+    basis: Annotated[Basis, _words(Basis, "Basis")]
+    state: Annotated[DueState, _words(DueState, "Due State")] = Field(description="Aujourd’hui, un seul.")
+    may_go_on: str | None = Field(description="Premier jour possible, gels et verrous compris.")
+    stale_since: str | None = Field(description="Depuis quand les dates sont à recalculer ; `null` : justes.")
+    validated: bool = Field(description="Chaque règle qui s’applique est validée.")
+    node: str | None
+    nodes: list[str] = Field(description="Cotes des classes où il est rangé.")
+    file: str | None
+    files: list[str] = Field(description="Ses dossiers.")
+    parts: list[RetentionPart] = Field(description="Vide : gardé par une version antérieure.")
 
 
 class Access(BaseModel):

@@ -8,7 +8,7 @@ own: all stay, the latest counts. It touches every record with its reference, ke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -70,22 +70,37 @@ def declare(
     *,
     agent: str,
     now: datetime,
+    reason: str | None = None,
+    expected: int | None = None,
 ) -> tuple[Event, bool]:
-    """Declare an event in the caller's transaction; False where it was declared so already.
+    """Declare an event in the caller's transaction; tell whether it is new.
+
+    The same event under the same identifier is the same declaration.
+
+    Args:
+        expected: Number of the statement that the caller read, to correct its day.
 
     Raises:
-        Refused: ``bad_event``; ``event_differs``: this identifier says something else.
+        Refused: ``bad_event``; ``event_differs``: this identifier says something else;
+            ``precondition_failed``.
     """
     admit_event(event_id, occurrence, today_of(session, tenant, now))
     before = find(session, tenant, event_id)
     if before is None:
-        return _state(session, ledger, tenant, event_id, occurrence, DECLARED, None, 0, agent, now), True
+        return _state(session, ledger, tenant, event_id, occurrence, DECLARED, reason, 0, agent, now), True
+    same_case = replace(before.occurrence, occurred_on=occurrence.occurred_on) == occurrence
+    if expected is not None and same_case:
+        day = occurrence.occurred_on
+        told = correct(
+            session, ledger, tenant, event_id, occurred_on=day, reason=reason, expected=expected, agent=agent, now=now
+        )
+        return told, False
     if before.withdrawn or before.occurrence != occurrence:
         raise Refused(
             "event_differs",
             "Un autre événement a déjà été déclaré sous l’identifiant « {id} ».",
             kept=EVENT_UNCHANGED,
-            action="Pour le corriger, nommez sa version dans « If-Match » ; sinon, donnez un autre identifiant.",
+            action="Pour corriger sa date, nommez sa version dans « If-Match » ; sinon, donnez un autre identifiant.",
             pointer="/id",
             id=event_id,
         )
@@ -252,7 +267,7 @@ def days_if(
 def _event(statement: Statement, agent: str, entry: int) -> Event:
     body: Mapping[str, Any] = statement.body
     return Event(
-        id=body["id"],
+        id=body.get("id", statement.subject),
         occurrence=Occurrence(body["event"], body["reference"], date.fromisoformat(body["occurred_on"])),
         withdrawn=bool(body.get("withdrawn")),
         reason=body.get("reason"),
