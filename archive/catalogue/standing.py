@@ -44,7 +44,7 @@ def is_validated(session: Session, row: RecordRow) -> bool:
         rule.validated_at.is_not(None),
         tuple_(rule.code, rule.version).in_(sorted(wanted)),
     )
-    return set(session.execute(query).tuples()) == wanted
+    return {(code, version) for code, version in session.execute(query)} == wanted
 
 
 def nodes_of(session: Session, row: RecordRow) -> Sequence[PlanNodeRow]:

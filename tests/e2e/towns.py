@@ -22,6 +22,7 @@ LISTS = (
     "listDeposits",
     "listFiles",
     "listHolds",
+    "listRetentionEvents",
     "listJournalEntries",
     "listKeys",
     "listNodes",
@@ -44,7 +45,7 @@ OPEN = (
 NAMING = ("placeHold",)
 """Name somebody's things in what is sent, not in the address."""
 
-MAKES = ("createDeposit", "createFile", "createKey", "createNode", "verifyFile")
+MAKES = ("createDeposit", "createFile", "createKey", "createNode", "declareRetentionEvent", "verifyFile")
 """Name nothing of anybody's: tested below, each by itself."""
 
 
@@ -99,6 +100,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             file = client.post("/api/v1/files", json={"code": f"DOS{mark}", "title": f"Dossier{mark}"}).json()
             filing = client.post(f"/api/v1/files/{file['id']}/records", json={"records": [record["id"]]})
             assert filing.json()["records"][0]["filed"], filing.text
+            event = {"event": "contract_end", "reference": words["external_reference"], "occurred_on": "2024-06-30"}
+            stated = client.post("/api/v1/retention/events", json=event | {"id": f"fin-{mark}"}).json()
         town.words |= {"filename": path.stem, "key_name": f"outil{mark}", "hold_reason": f"Motif{mark}"}
         town.ids = {
             "deposit_id": view["id"],
@@ -106,6 +109,7 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "key_id": key["id"],
             "hold_id": held["id"],
             "node_id": file["id"],
+            "event_id": stated["id"],
             "sha256": record["representations"][0]["digests"]["sha-256"],
         }
         made.append(town)
@@ -132,6 +136,8 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
         more = {"headers": {"If-Match": "*"}, "json": {"description": f"dit {secrets.token_hex(3)}"}}
     elif operation == "placeHold":
         more = {"json": {"reason": "Contentieux", "records": [town.ids["record_id"]]}}
+    elif operation == "changeRetentionEvent":
+        more = {"headers": {"If-Match": "*"}, "json": {"occurred_on": f"2024-07-{secrets.randbelow(28) + 1:02}"}}
     elif operation == "releaseHold":
         more = {"json": {"reason": "Jugé"}}
     elif operation == "reviewHold":

@@ -36,6 +36,8 @@ CHANGES = {
     "POST /api/v1/holds/{hold_id}/release": "hold:write",
     "POST /api/v1/holds/{hold_id}/reinstate": "hold:write",
     "POST /api/v1/holds/{hold_id}/reviews": "hold:write",
+    "POST /api/v1/retention/events": "retention:write",
+    "PATCH /api/v1/retention/events/{event_id}": "retention:write",
     "POST /api/v1/keys": "admin",
     "DELETE /api/v1/keys/{key_id}": "admin",
     "POST /deconnexion": None,

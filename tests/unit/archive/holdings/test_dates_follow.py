@@ -62,6 +62,7 @@ class Town:
             known = session.scalars(select(RetentionRuleRow).where(RetentionRuleRow.code == code)).all()
             now = self.system.clock()
             values = {"duration": years, "unit": "YEAR", "start_event": start, "final_action": action}
+            values |= {"validated_at": now} | more
             session.add(
                 RetentionRuleRow(
                     tenant_id="demo",
@@ -70,8 +71,7 @@ class Town:
                     label=code,
                     source="[V] essai",
                     created_at=now,
-                    validated_at=now,
-                    **values | more,
+                    **values,
                 )
             )
             if not known:
