@@ -143,12 +143,6 @@ def access_in_force(path: Path) -> InForce:
     return _inherited([(node, node.access) for node in path])
 
 
-def access_rule_of(paths: Sequence[Path]) -> str | None:
-    """Return the access rules in force along any path of a record, codes separated by blanks."""
-    codes = {one.rule for path in paths for one in access_in_force(path).rules}
-    return " ".join(sorted(codes)) or None
-
-
 def _inherited(declared: Sequence[tuple[Node, Declaration | None]]) -> InForce:
     rules: dict[str, Inherited] = {}
     blocked_by: Node | None = None

@@ -6,13 +6,13 @@ from datetime import date
 
 import pytest
 
+from archive.retention.decisions import access_rule_along
 from archive.retention.declarations import (
     Declaration,
     GivenStart,
     Level,
     Node,
     Path,
-    access_rule_of,
     declared_on_record,
     file_of,
     newest_in_files,
@@ -91,11 +91,11 @@ def test_retention_and_access_inherit_each_for_itself() -> None:
     both = a_class("1", declares("C"), access=declares("AR048", "AR052"))
     blocks = a_class("1.1", declares(block_all=True))
     assert codes(blocks, both) == "blocked by 1.1"
-    assert access_rule_of([(blocks, both)]) == "AR048 AR052"
+    assert access_rule_along([(blocks, both)]) == "AR048 AR052"
     nearer = Node(Level.FILE, "F", "F", access=Declaration(("AR061",), in_addition=True))
-    assert access_rule_of([(nearer, both), (a_class("2", access=declares("AR043")),)]) == "AR043 AR048 AR052 AR061"
-    assert access_rule_of([(a_class("3", access=declares(block_all=True)), both)]) is None
-    assert access_rule_of([]) is None
+    assert access_rule_along([(nearer, both), (a_class("2", access=declares("AR043")),)]) == "AR061 AR048 AR052 AR043"
+    assert access_rule_along([(a_class("3", access=declares(block_all=True)), both)]) is None
+    assert access_rule_along([]) is None
 
 
 def test_the_nearest_file_counts_and_the_newest_document_of_all() -> None:

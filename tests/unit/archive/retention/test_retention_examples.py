@@ -8,7 +8,8 @@ import pytest
 
 from archive.retention.access import access_of
 from archive.retention.dates import Unit, from_seda, to_seda
-from archive.retention.declarations import Convention, GivenStart, Path, access_rule_of, newest_in_files
+from archive.retention.decisions import access_rule_along
+from archive.retention.declarations import Convention, GivenStart, Path, newest_in_files
 from archive.retention.facts import Facts
 from archive.retention.resolution import Basis, Resolution, resolve
 from archive.retention.rules import Rule
@@ -252,6 +253,7 @@ def test_the_nearest_declaration_wins() -> None:
     below = resolve([(a_class("2.1"), CLASS_2)], day, RULES)
     assert (below.rule, below.ends_on, below.final_action) == ("TEN", D(2030, 1, 1), DESTROY)
     assert "la classe 2 «" in below.explanation
+    assert "version\u00a01" in below.explanation
     other = resolve([(a_class("2.3", declares("THIRTY")), CLASS_2)], day, RULES)
     assert (other.rule, other.ends_on, other.final_action) == ("THIRTY", D(2050, 1, 1), KEEP)
     assert [part.rule for part in other.parts] == [RULES["THIRTY"]]
@@ -279,6 +281,29 @@ def test_one_record_in_two_files() -> None:
     assert found.basis is Basis.FINAL_ACTION_CONFLICT
     assert [remark.code for remark in found.remarks] == ["final_action_conflict"]
     assert state_of(standing(found), D(2100, 1, 1)) is DueState.FINAL_ACTION_CONFLICT
+
+
+def test_the_strongest_action_counts_even_where_the_end_is_another_rules() -> None:
+    """R3, the other way round."""
+    rules = {"LONG": a_rule(30, code="LONG"), "SHORT": a_rule(1, action=SORT, code="SHORT")}
+    found = resolve([(a_class("1", declares("LONG", "SHORT")),)], dated(D(2020, 1, 1)), rules)
+    assert (found.rule, found.ends_on, found.final_action) == ("LONG", D(2050, 1, 1), SORT)
+
+
+def test_a_class_without_a_rule_keeps_a_record_but_is_no_conflict() -> None:
+    found = resolve([(a_class("1", declares("TEN")),), (a_class("2"), a_type())], dated(D(2020, 1, 1)), RULES)
+    assert (found.basis, found.ends_on, found.final_action) == (Basis.RULE_MISSING, None, KEEP)
+    assert [remark.code for remark in found.remarks] == ["rule_missing"]
+    blocked = resolve(
+        [(a_class("1", declares("TEN")),), (a_class("2", declares(block_all=True)),)], dated(D(2020, 1, 1)), RULES
+    )
+    assert (blocked.basis, blocked.in_conflict) == (Basis.NO_END, True)
+
+
+def test_what_never_ends_decides_before_what_has_no_start_yet() -> None:
+    rules = {"A": a_rule(1, start="file_closing", code="A"), "B": a_rule(None, code="B")}
+    found = resolve([(a_class("1", declares("A", "B")),)], dated(D(2020, 1, 1)), rules)
+    assert (found.rule, found.basis) == ("B", Basis.NO_END)
 
 
 def test_a_person_settles_a_conflict_by_declaring_on_the_record() -> None:
@@ -362,7 +387,7 @@ def test_access_counts_from_the_most_recent_document_of_the_file() -> None:
     for newest in (D(1980, 11, 3), D(1981, 2, 2)):
         paths = [(a_file("F", D(1981, 1, 1), newest=newest), a_class("2", access=declares("AR048")))]
         access = access_of(
-            access_rule_of(paths),
+            access_rule_along(paths),
             document_date=D(1979, 1, 1),
             closed_on=None,
             newest_in_file=newest_in_files(paths),
