@@ -20,7 +20,7 @@ from api.views import examples
 from api.views.event_schemas import EventChange, EventEffect, EventPage, EventRequest, EventView, StatedEvent
 from archive.catalogue import events
 from archive.catalogue.events import Event
-from archive.retention.admission import EVENT_UNCHANGED, Occurrence
+from archive.retention.admission import Occurrence
 from signing.ground.errors import Refused
 
 router = APIRouter(tags=["conservation"])
@@ -134,7 +134,7 @@ def patch_event(
         raise Refused(
             "bad_event",
             "Une correction donne une date, un retrait dit « withdrawn » : l’un ou l’autre.",
-            kept=EVENT_UNCHANGED,
+            kept="Aucun événement n’a été déclaré ni changé.",
             action="Envoyez « occurred_on » seul, ou « withdrawn » à « true » seul.",
             pointer="/occurred_on",
         )

@@ -23,7 +23,7 @@ from archive.database.retention_tables import RetentionEventRow, StatementRow
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from archive.model.statement_kinds import StatementKind
-from archive.retention.admission import EVENT_UNCHANGED, Occurrence, admit_event
+from archive.retention.admission import Occurrence, admit_event
 from archive.retention.civil import today_of
 from signing.ground.errors import Refused
 
@@ -99,7 +99,7 @@ def declare(
         raise Refused(
             "event_differs",
             "Un autre événement a déjà été déclaré sous l’identifiant « {id} ».",
-            kept=EVENT_UNCHANGED,
+            kept="Aucun événement n’a été déclaré ni changé.",
             action="Pour corriger sa date, nommez sa version dans « If-Match » ; sinon, donnez un autre identifiant.",
             pointer="/id",
             id=event_id,

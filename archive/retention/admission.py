@@ -101,7 +101,7 @@ def _out_of_order(dated: date, closed: date, name: str, kept: str) -> Refused:
 
 # -- events
 
-EVENT_UNCHANGED: Final = "Aucun événement n’a été déclaré ni changé."
+
 LONGEST_EVENT_ID: Final = 100
 LONGEST_REFERENCE: Final = 200
 _EVENT_ID: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{LONGEST_EVENT_ID - 1}}}")
@@ -131,8 +131,12 @@ def admit_event(event_id: str, given: Occurrence, today: Today) -> None:
         Refused: ``bad_event``, with the field as its pointer.
     """
     if not _EVENT_ID.fullmatch(event_id):
-        text = "Un identifiant a 1 à {most} signes : lettres sans accent, chiffres, « . », « _ », « : », « - »."
-        raise _bad_event("id", text, "Le même événement garde le même identifiant.", most=LONGEST_EVENT_ID)
+        raise _bad_event(
+            "id",
+            "Un identifiant a 1 à {most} signes : lettres sans accent, chiffres, « . », « _ », « : », « - ».",
+            "Le même événement garde le même identifiant.",
+            most=LONGEST_EVENT_ID,
+        )
     if given.event not in EVENTS:
         raise _bad_event(
             "event",
@@ -166,4 +170,11 @@ def admit_event(event_id: str, given: Occurrence, today: Today) -> None:
 
 
 def _bad_event(name: str, detail: str, action: str, **values: object) -> Refused:
-    return Refused("bad_event", detail, kept=EVENT_UNCHANGED, action=action, pointer=f"/{name}", **values)
+    return Refused(
+        "bad_event",
+        detail,
+        kept="Aucun événement n’a été déclaré ni changé.",
+        action=action,
+        pointer=f"/{name}",
+        **values,
+    )
