@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.access.permissions import Public
 from api.web.assets import PREFIX, Assets
-from api.web.pages import accueil, connexion, depots, documents, etat, gels, recherche, textes, verifier
+from api.web.pages import accueil, connexion, depots, documents, etat, gels, recherche, textes, tous_les_gels, verifier
 from api.web.render import Pages, pages_of
 
 OPEN_MOUNTS: tuple[str, ...] = ()
@@ -39,6 +39,7 @@ ROUTERS: Final = (
     recherche.router,
     documents.router,
     gels.router,
+    tous_les_gels.router,
     verifier.router,
     etat.router,
     textes.router,

@@ -116,7 +116,7 @@ class Ledger:
             entries.append(Entry(n, at, name.value, tenant, subject, body, leaf_hash(body).hex()))
         session.flush()
         if entries:
-            session.execute(insert(JournalEntryRow), [_values(entry) for entry in entries])
+            session.connection().execute(insert(JournalEntryRow), [_values(entry) for entry in entries])
         return entries
 
     def take_turn(self, session: Session) -> None:

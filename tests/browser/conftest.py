@@ -121,7 +121,8 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         with service.client(service.key("demo", "deposit:write,record:read,hold:write")) as client:
             made.kept = seeded(client)
             held = {"reason": "Contentieux du marché 2026-12", "records": [made.kept["chiffre"]["record_id"]]}
-            client.post("/api/v1/holds", json=held).raise_for_status()
+            placed = client.post("/api/v1/holds", json=held).raise_for_status().json()
+            made.kept["chiffre"] = {**made.kept["chiffre"], "hold_id": placed["id"]}
             # once checked, a page shows every check with its whole digests: the widest words there
             # are
             client.post(f"/api/v1/records/{made.kept['convention']['record_id']}/verifications").raise_for_status()

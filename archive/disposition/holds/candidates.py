@@ -20,7 +20,7 @@ from archive.model.identifiers import is_id
 from archive.model.states import RecordState
 from signing.ground.errors import Refused, Unavailable
 
-MOST_RECORDS: Final = 250_000
+MOST_RECORDS: Final = 100_000
 """Most records of one decision: all of them are committed at once, each with its entry."""
 
 

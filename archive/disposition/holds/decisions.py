@@ -313,7 +313,7 @@ def enter(
     session.add(hold)
     session.flush()
     if records:
-        session.execute(insert(HeldRecordRow), [{"hold_id": hold.id, "record_id": one} for one in records])
+        session.connection().execute(insert(HeldRecordRow), [{"hold_id": hold.id, "record_id": one} for one in records])
     facts = {"hold": hold.id, "statement": statement, "until": iso(hold.until), **(more or {})}
     if hold.scope is not None:
         whole = facts | {"scope": hold.scope, "records": len(records)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
@@ -52,10 +53,9 @@ def reinstate(database: Database, ledger: Ledger, clock: Clock, tenant: str, hol
     with database.write() as session:
         ended = get(session, tenant, hold_id)
         session.refresh(ended, with_for_update=True)
-        today = today_of(session, tenant, clock())
         if ended.released_at is None or ended.released_by is not None:
             raise _refused("Ce gel n’a pas pris fin de lui-même.")
-        if today.trusted and ended.until is not None and ended.until < today.day:
+        if not may_reinstate(session, ended, clock()):
             raise _refused("Le dernier jour de ce gel est bien passé.")
         wanted = _still_kept(session, records_of(session, hold_id))
         scope = scope_of(ended)
@@ -74,6 +74,13 @@ def reinstate(database: Database, ledger: Ledger, clock: Clock, tenant: str, hol
         )
         enter(session, ledger, hold, wanted, EntryType.HOLD_REINSTATED, {"reinstates": hold_id})
         return hold.id
+
+
+def may_reinstate(session: Session, ended: HoldRow, now: datetime) -> bool:
+    """Whether a hold ended by itself although its last day is not over, as far as is known."""
+    today = today_of(session, ended.tenant_id, now)
+    over = today.trusted and ended.until is not None and ended.until < today.day
+    return ended.released_at is not None and ended.released_by is None and not over
 
 
 def _still_kept(session: Session, records: list[str]) -> list[str]:

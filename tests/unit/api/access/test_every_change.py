@@ -47,6 +47,10 @@ CHANGES = {
     "POST /documents/{record_id}/verifier": "record:read",
     "POST /documents/{record_id}/decrire": "record:describe",
     "POST /documents/{record_id}/geler": "hold:write",
+    "POST /gels": "hold:write",
+    "POST /gels/{hold_id}/lever": "hold:write",
+    "POST /gels/{hold_id}/retablir": "hold:write",
+    "POST /gels/{hold_id}/revoir": "hold:write",
     "POST /documents/{record_id}/gels/{hold_id}/lever": "hold:write",
     "POST /etat/horloge": "admin",
 }

@@ -283,3 +283,74 @@ def test_the_page_speaks_english_too(archivist: TestClient, record: str) -> None
     shown = archivist.get(f"/documents/{record}").text
     assert ". It cannot be disposed of." in shown
     assert "ne peut pas" not in shown
+
+
+# -- pages of all holds
+
+
+def test_the_pages_show_the_reach_first_then_place_review_and_release(
+    archivist: TestClient, bare_system: System, record: str
+) -> None:
+    form = {"portee": "query", "words": "acte", "reason": "Enquête <2026>", "demande": "inquiry", "reference": "E 12"}
+    first = post(archivist, "/gels", **form)
+    assert first.status_code == 200
+    assert "1 document serait gelé" in first.text.replace("\u202f", " ").replace("\u00a0", " ")
+    assert f"/documents/{record}" in first.text
+    assert "Aucun gel ici" in archivist.get("/gels").text, "nothing is held by looking"
+    stale = post(archivist, "/gels", **form, suite="geler", vu="7")
+    assert stale.status_code == 200, "what was seen is not what there is: it is shown again"
+    made = post(archivist, "/gels", **form, suite="geler", vu="1")
+    assert made.status_code == 303
+    page = made.headers["location"]
+    shown = archivist.get(page).text
+    assert "Enquête &lt;2026&gt;" in shown
+    assert f"/documents/{record}" in shown
+    assert in_store(bare_system, record) == {True}
+    assert page in archivist.get("/gels?etat=en-vigueur&demande=inquiry&portee=query&reference=E+12").text
+    assert page not in archivist.get("/gels?demande=judge").text
+    soon = bare_system.clock().date() + timedelta(40)
+    day = {"revue-day": str(soon.day), "revue-month": str(soon.month), "revue-year": str(soon.year)}
+    assert post(archivist, f"{page}/revoir", comment="", **day).status_code == 422
+    assert post(archivist, f"{page}/revoir", comment="Suivi", **day).status_code == 303
+    assert "Suivi" in archivist.get(page).text
+    assert post(archivist, f"{page}/lever", reason="").status_code == 422
+    assert post(archivist, f"{page}/retablir").status_code == 422, "it is in force"
+    assert post(archivist, f"{page}/lever", reason="Close").status_code == 303
+    assert "Close" in archivist.get(page).text
+    assert page in archivist.get("/gels?etat=finis").text
+    assert in_store(bare_system, record) == {False}
+
+
+@pytest.mark.parametrize(
+    ("form", "anchor"),
+    [
+        ({"portee": "list", "documents": "x", "reason": "x"}, "#documents"),
+        ({"portee": "list", "documents": "", "reason": "x"}, "#documents"),
+        ({"portee": "subtree", "noeud": "9.9", "reason": "x"}, "#noeud"),
+        ({"portee": "query", "words": "§", "reason": "x"}, "#words"),
+        (
+            {"portee": "query", "date_from-day": "31", "date_from-month": "2", "date_from-year": "2020"},
+            "#date_from-day",
+        ),
+        ({"portee": "query", "words": "acte", "reason": " "}, "#motif"),
+        ({"portee": "query", "words": "acte", "reason": "x", "terme-day": "31", "terme-year": "1999"}, "#terme-day"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_faulty_hold_is_shown_with_its_field(archivist: TestClient, form: dict[str, str], anchor: str) -> None:
+    answer = post(archivist, "/gels", **form)
+    assert answer.status_code == 422
+    assert f'href="{anchor}"' in answer.text
+    assert archivist.get("/api/v1/holds").json()["holds"] == []
+
+
+def test_the_pages_of_holds_are_the_tenants_own(
+    client: TestClient, person: Person, bare_system: System, record: str
+) -> None:
+    hold = bare_system.holds.place("a", [record], reason="Secret", agent="user:1")
+    _, token = person("b", "archivist")
+    client.post(f"/connexion/{token}", headers=OURS)
+    assert "Secret" not in client.get("/gels").text
+    assert client.get(f"/gels/{hold}").status_code == 404
+    for act in ("lever", "revoir", "retablir"):
+        assert post(client, f"/gels/{hold}/{act}", reason="x", comment="x").status_code == 404
