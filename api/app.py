@@ -23,6 +23,7 @@ from api.routes import (
     keys,
     me,
     plan,
+    plan_exchange,
     records,
     retention_events,
     search,
@@ -88,8 +89,8 @@ def create_app(system: System) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter()
-    modules = (deposits, records, plan, files, retention_events, holds, search, journal, verifications, keys, me)
-    for module in modules:
+    modules = (deposits, records, plan, plan_exchange, files, retention_events, holds, search, journal, verifications)
+    for module in (*modules, keys, me):
         api.include_router(module.router)
     return api
 

@@ -45,6 +45,7 @@ _SENTENCES = {
     "bad_node",
     "_bad_closing",
     "_bad_event",
+    "unreadable",
     "ToolFailed",
     "Step",
     "StageSpec",

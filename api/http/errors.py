@@ -175,9 +175,11 @@ def chartrier_error(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(seconds)
         headers["RateLimit"] = f'"{error.values.get("what", "requests")}";r=0;t={seconds}'
     errors: list[dict[str, str]] = []
-    if error.pointer is not None:
-        text = translate(error.detail, preferred_language(request)).format(**error.values)
-        errors.append({"pointer": error.pointer, "detail": text})
+    faults = error.values.get("faults", ())  # of a file with several wrong lines
+    for one in (error, *(faults if isinstance(faults, tuple) else ())):
+        if one.pointer is not None:
+            text = translate(one.detail, preferred_language(request)).format(**one.values)
+            errors.append({"pointer": one.pointer, "detail": text})
     body = problem(
         request,
         status=status,

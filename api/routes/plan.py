@@ -84,7 +84,7 @@ def post_node(given: NodeGiven, caller: Planner, system: Assembled, dry_run: Dry
 
     if dry_run:
         return JSONResponse(nodes.foreseen(system, caller.tenant, caller.agent, act, None))
-    body = nodes.made(system, caller.tenant, caller.agent, act)
+    body = nodes.made(system, caller.tenant, caller.agent, act, places=True)
     headers = {"Location": f"/api/v1/classification/nodes/{body['id']}", "ETag": f'"{body["number"]}"'}
     return JSONResponse(body, status_code=201, headers=headers)
 
@@ -128,7 +128,7 @@ def patch_node(
     try:
         if dry_run:
             return JSONResponse(nodes.foreseen(system, caller.tenant, caller.agent, act, node_id))
-        body = nodes.made(system, caller.tenant, caller.agent, act)
+        body = nodes.made(system, caller.tenant, caller.agent, act, places="parent_id" in values)
     except Refused as error:
         raise nodes.with_both_views(error, system, caller.tenant, node_id, values) from None
     return JSONResponse(body, headers={"ETag": f'"{body["number"]}"'})

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.orm import Session
 
-from archive.catalogue import filing_plan, plan_changes, plan_effects, plan_queries
+from archive.catalogue import filing_plan, plan_changes, plan_effects, plan_exchange, plan_queries, stale
 from archive.catalogue.plan_changes import PlanChange
 from archive.catalogue.plan_effects import Effect
-from archive.catalogue.plan_nodes import NodeKind
+from archive.catalogue.plan_exchange import Imported
+from archive.catalogue.plan_nodes import EXTENT, NodeKind
 from archive.catalogue.plan_queries import Content
 from archive.database.retention_tables import PlanNodeRow
-from archive.database.tables import RecordRow
+from archive.database.tables import RecordRow, TenantRow
+from archive.disposition.holds import standing
+from archive.exchange.plan_csv import read_csv, write_csv
+from archive.exchange.plan_skos import read_skos, write_skos
 from archive.holdings.describe import describe
 from archive.retention.declaration_json import read_declaration
 from archive.retention.declarations import Declaration
@@ -25,6 +29,13 @@ from signing.ground.errors import ChartrierError, Refused
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
+
+CSV: Final = "text/csv"
+SKOS: Final = "application/rdf+xml"
+FORMATS: Final = (CSV, SKOS)
+"""Media types of the exchange files of a plan."""
+_AT_ONCE: Final = 1000
+"""Records compared with standing holds in one question."""
 
 Act = Callable[[PlanChange], PlanNodeRow]
 """A change of the plan; its result is the node as it is afterwards."""
@@ -43,7 +54,7 @@ def view(session: Session, row: PlanNodeRow, content: Content | None = None) -> 
         "opened_on": iso(row.opened_on),
         "closed_on": iso(row.closed_on),
         "state": state_of(row),
-        "extent": row.extent,
+        "extent": {name: row.extent.get(name) for name in EXTENT} if row.extent else None,
         "number": row.number,
         "content": {
             "nodes": held.nodes,
@@ -101,16 +112,31 @@ def _change(system: System, session: Session, tenant: str, agent: str) -> PlanCh
     return PlanChange(session, system.ledger, tenant, agent, system.clock())
 
 
-def made(system: System, tenant: str, agent: str, act: Act) -> dict[str, Any]:
+def made(system: System, tenant: str, agent: str, act: Act, *, places: bool = False) -> dict[str, Any]:
     """Make a change and return the JSON of its node; the store follows by itself.
+
+    Args:
+        places: Whether records may lie elsewhere afterwards, where standing holds may cover them.
 
     Raises:
         Refused: As the change itself.
     """
     with system.database.write() as session:
-        body = view(session, act(_change(system, session, tenant, agent)))
+        row = act(_change(system, session, tenant, agent))
+        if places:
+            _follow_holds(system, session, tenant, [row.id])
+        body = view(session, row)
     system.notifier.notify()
     return body
+
+
+def _follow_holds(system: System, session: Session, tenant: str, node_ids: Sequence[str]) -> None:
+    """Hold what lies below these nodes now, where a standing hold covers it."""
+    if not standing.is_any(session, tenant):
+        return
+    below = session.scalars(stale.records_below(tenant, node_ids)).all()
+    for start in range(0, len(below), _AT_ONCE):
+        standing.follow(session, system.ledger, system.clock, tenant, below[start : start + _AT_ONCE])
 
 
 def foreseen(system: System, tenant: str, agent: str, act: Act, node_id: str | None) -> dict[str, Any]:
@@ -212,3 +238,40 @@ def _put(system: System, tenant: str, node: PlanNodeRow, record_id: str, agent: 
     except Refused as error:
         return error
     return None
+
+
+# -- exchange files
+
+
+def exported(system: System, tenant: str, media_type: str) -> bytes:
+    """Return the plan of a tenant as an exchange file."""
+    with system.database.read() as session:
+        lines = plan_exchange.lines_of(session, tenant)
+        title = session.get_one(TenantRow, tenant).name
+    return write_skos(lines, title) if media_type == SKOS else write_csv(lines)
+
+
+def imported(system: System, tenant: str, agent: str, content: bytes, media_type: str, *, dry_run: bool) -> Any:
+    """Import an exchange file, all or nothing; return what was done, or what would be.
+
+    Raises:
+        Refused: ``bad_plan_file``, ``bad_plan``.
+    """
+    lines = read_skos(content) if media_type == SKOS else read_csv(content)
+    done: list[Imported] = []
+
+    def act(session: Session) -> Effect:
+        done.append(plan_exchange.take_in(_change(system, session, tenant, agent), lines))
+        nodes = done[0].nodes
+        if not dry_run:
+            _follow_holds(system, session, tenant, nodes)
+        return plan_effects.effect(session, tenant, nodes, None, system.clock())
+
+    if dry_run:
+        found = plan_effects.rehearsed(system.database, act)
+    else:
+        with system.database.write() as session:
+            found = act(session)
+        system.notifier.notify()
+    told = {name: getattr(done[0], name) for name in ("created", "changed", "closed", "unchanged")}
+    return told | {"records": found.records, "due_after": iso(found.due_after), "whole": found.whole}

@@ -205,3 +205,15 @@ class FiledRecords(BaseModel):
     """Results by record, in the order given."""
 
     records: list[Filed]
+
+
+class PlanImport(BaseModel):
+    """What an import did, or would do (`dry_run`)."""
+
+    created: int
+    changed: int
+    closed: int
+    unchanged: int
+    records: int = Field(description="Documents dont les dates peuvent changer.")
+    due_after: str | None = Field(description="Leur première échéance ensuite.")
+    whole: bool = Field(description="Tous ont été recalculés ; false : un échantillon.")

@@ -10,7 +10,20 @@ from starlette.responses import RedirectResponse, Response
 
 from api.access.permissions import Public
 from api.web.assets import PREFIX, Assets
-from api.web.pages import accueil, connexion, depots, documents, etat, gels, recherche, textes, tous_les_gels, verifier
+from api.web.pages import (
+    accueil,
+    connexion,
+    depots,
+    documents,
+    etat,
+    gels,
+    plan,
+    plan_echange,
+    recherche,
+    textes,
+    tous_les_gels,
+    verifier,
+)
 from api.web.render import Pages, pages_of
 
 OPEN_MOUNTS: tuple[str, ...] = ()
@@ -40,6 +53,8 @@ ROUTERS: Final = (
     documents.router,
     gels.router,
     tous_les_gels.router,
+    plan_echange.router,
+    plan.router,
     verifier.router,
     etat.router,
     textes.router,

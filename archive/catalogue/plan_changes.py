@@ -109,16 +109,26 @@ def create(change: PlanChange, given: Mapping[str, Any]) -> PlanNodeRow:
     Raises:
         Refused: ``bad_node``, ``node_code_used``, ``plan_too_deep``, ``bad_closing``.
     """
-    node, node_id = read_node(given), new_id()
+    node = read_node(given)
+    node_id = enter(change, node)
+    plan_reach.place_named(change.session, change.tenant, [node.code])
+    check_closing(change, node_id, node)
+    stale.mark_below(change.session, change.tenant, [node_id], change.now)
+    return change.session.get_one(PlanNodeRow, node_id)
+
+
+def enter(change: PlanChange, node: PlanNode) -> str:
+    """State a new node and return its identifier; records that name it are not placed yet.
+
+    Raises:
+        Refused: ``bad_node``, ``node_code_used``, ``plan_too_deep``.
+    """
+    node_id = new_id()
     statement, entry = _claim(change, node_id, 0, CREATED, node.body())
     _check_code(change, node)
     _check_parent(change, node_id, node)
     filing_plan.project(change.session, statement, entry)
-    plan_reach.place_named(change.session, change.tenant, [node.code])
-    if node.closed_on:
-        _check_closing(change, node_id, node, node.closed_on)
-    stale.mark_below(change.session, change.tenant, [node_id], change.now)
-    return change.session.get_one(PlanNodeRow, node_id)
+    return node_id
 
 
 def amend(change: PlanChange, node_id: str, expected: int, given: Mapping[str, Any]) -> PlanNodeRow:
@@ -193,7 +203,7 @@ def close(change: PlanChange, node_id: str, expected: int, closed_on: date) -> P
         )
     node = replace(before, closed_on=closed_on)
     _state(change, node_id, expected, CLOSED, node.body())
-    _check_closing(change, node_id, node, closed_on)
+    check_closing(change, node_id, node)
     stale.mark_below(change.session, change.tenant, [node_id], change.now)
     return change.session.get_one(PlanNodeRow, node_id)
 
@@ -296,8 +306,15 @@ def _check_parent(change: PlanChange, node_id: str, node: PlanNode) -> None:
         )
 
 
-def _check_closing(change: PlanChange, node_id: str, node: PlanNode, closed_on: date) -> None:
-    """Refuse a closing that can't be true: to come, before the opening, before a document."""
+def check_closing(change: PlanChange, node_id: str, node: PlanNode) -> None:
+    """Refuse a closing that can't be true: to come, before the opening, before a document.
+
+    Raises:
+        Refused: ``bad_closing``.
+    """
+    closed_on = node.closed_on
+    if closed_on is None:
+        return
     today = today_of(change.session, change.tenant, change.now)
     if today.trusted and closed_on > today.day:
         raise _bad_closing("La clôture serait dans l’avenir : nous sommes le {today}.", today=today.day)
@@ -322,6 +339,11 @@ def newest_document(session: Session, node_id: str) -> RecordRow | None:
     )
     record = session.scalar(query.limit(1))
     return session.get(RecordRow, record) if record is not None else None
+
+
+def no_closing() -> Refused:
+    """Return the refusal of a closing without a day."""
+    return _bad_closing("Le jour de la clôture manque.")
 
 
 def _bad_closing(detail: str, **values: object) -> Refused:

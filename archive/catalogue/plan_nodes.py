@@ -30,7 +30,8 @@ _LONGEST: Final = {
     "producer": LONGEST_PRODUCER,
     "parent_id": LONGEST_CODE,
 }
-_EXTENT: Final = frozenset({"medium", "metres", "from", "to", "place"})
+EXTENT: Final = ("medium", "metres", "from", "to", "place")
+"""What is told of a unit without bytes."""
 
 
 class NodeKind(StrEnum):
@@ -192,7 +193,7 @@ def _text(name: str, given: object, longest: int) -> str | None:
 
 def _declaration(name: str, given: object) -> Declaration | None:
     try:
-        return given if isinstance(given, Declaration) else read_declaration(given)
+        return read_declaration(written_declaration(given) if isinstance(given, Declaration) else given)
     except ValueError as error:
         raise bad_node(
             name,
@@ -205,7 +206,7 @@ def _extent(given: object) -> Mapping[str, str] | None:
     """Read the extent of a unit without bytes."""
     if given is None:
         return None
-    if not isinstance(given, Mapping) or not given.keys() <= _EXTENT:
+    if not isinstance(given, Mapping) or not given.keys() <= set(EXTENT):
         raise bad_node("extent", "« extent » a les champs medium, metres, from, to et place.")
     told = {name: _text("extent", str(value) if value is not None else None, 200) for name, value in given.items()}
     kept = {name: value for name, value in told.items() if value}

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from archive.catalogue.plan_nodes import NodeKind
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
+from archive.model.states import GONE
 
 TOP: Final = ""
 """The parent of the nodes that lie in nothing."""
@@ -114,3 +115,18 @@ def everything(session: Session, tenant: str) -> Sequence[PlanNodeRow]:
     """Return every node of a tenant by code."""
     query = select(PlanNodeRow).where(PlanNodeRow.tenant_id == tenant, PlanNodeRow.removed.is_(False))
     return session.scalars(query.order_by(PlanNodeRow.code)).all()
+
+
+def without_file(
+    session: Session, tenant: str, limit: int, *, reference: str = "", kind: str = "", words: str = ""
+) -> Sequence[RecordRow]:
+    """Return records that name no file: of one business case, of a type, by words of a title."""
+    query = select(RecordRow).where(RecordRow.tenant_id == tenant, RecordRow.file.is_(None))
+    query = query.where(RecordRow.state.not_in(GONE))
+    if reference:
+        query = query.where(RecordRow.external_reference == reference)
+    if kind:
+        query = query.where(RecordRow.document_type == kind)
+    if words:
+        query = query.where(RecordRow.title.icontains(words, autoescape=True))
+    return session.scalars(query.order_by(RecordRow.id).limit(limit)).all()

@@ -118,8 +118,10 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     service.start()
     try:
         made = Site(service, browser)
-        with service.client(service.key("demo", "deposit:write,record:read,hold:write")) as client:
+        scopes = "deposit:write,record:read,record:describe,retention:write,hold:write"
+        with service.client(service.key("demo", scopes)) as client:
             made.kept = seeded(client)
+            made.kept["dossier"] = planned(client, made.kept["chiffre"]["record_id"])
             held = {"reason": "Contentieux du marché 2026-12", "records": [made.kept["chiffre"]["record_id"]]}
             placed = client.post("/api/v1/holds", json=held).raise_for_status().json()
             made.kept["chiffre"] = {**made.kept["chiffre"], "hold_id": placed["id"]}
@@ -129,6 +131,18 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield made
     finally:
         service.stop()
+
+
+def planned(client: httpx2.Client, record: str) -> dict[str, Any]:
+    """Make a small filing plan; return a file of it that holds a record."""
+    nodes, above = "/api/v1/classification/nodes", None
+    for code, title in (("2", "Finances et marchés"), ("2.3", "Marchés publics")):
+        given = {"kind": "class", "code": code, "title": title, "parent_id": above}
+        above = client.post(nodes, json=given).raise_for_status().json()["id"]
+    given = {"code": "MAR-2021-07", "title": "Réfection du pont de la Vallée", "parent_id": above}
+    file: dict[str, Any] = client.post("/api/v1/files", json=given).raise_for_status().json()
+    client.post(f"/api/v1/files/{file['id']}/records", json={"records": [record]}).raise_for_status()
+    return file
 
 
 def seeded(client: httpx2.Client) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ PDF = Path(__file__).resolve().parents[2] / "samples" / "deliberations.pdf"
 ALL = "deposit:write,record:read,record:describe,retention:write,hold:write,journal:read,admin"
 
 LISTS = (
+    "exportPlan",
     "getMe",
     "listDeposits",
     "listFiles",
@@ -45,7 +46,15 @@ OPEN = (
 NAMING = ("placeHold",)
 """Name somebody's things in what is sent, not in the address."""
 
-MAKES = ("createDeposit", "createFile", "createKey", "createNode", "declareRetentionEvent", "verifyFile")
+MAKES = (
+    "createDeposit",
+    "createFile",
+    "createKey",
+    "createNode",
+    "declareRetentionEvent",
+    "importPlan",
+    "verifyFile",
+)
 """Name nothing of anybody's: tested below, each by itself."""
 
 

@@ -70,6 +70,19 @@ def _conditions(query: StandingQuery) -> list[ColumnElement[bool]]:
     return found
 
 
+def is_any(session: Session, tenant: str) -> bool:
+    """Whether a standing hold of a tenant is in force."""
+    return session.scalar(_in_force(tenant).limit(1)) is not None
+
+
+def _in_force(tenant: str) -> Select[HoldRow]:
+    return select(HoldRow).where(
+        HoldRow.tenant_id == tenant,
+        HoldRow.released_at.is_(None),
+        HoldRow.scope.in_([kind.value for kind in ScopeKind if kind.is_standing]),
+    )
+
+
 def follow(session: Session, ledger: Ledger, clock: Clock, tenant: str, records: Sequence[str]) -> int:
     """Hold each of these records that a standing hold in force covers; return how many were held.
 
@@ -79,12 +92,7 @@ def follow(session: Session, ledger: Ledger, clock: Clock, tenant: str, records:
         session: The transaction of the change, in which its entry was written.
     """
     made = 0
-    standing = select(HoldRow).where(
-        HoldRow.tenant_id == tenant,
-        HoldRow.released_at.is_(None),
-        HoldRow.scope.in_([kind.value for kind in ScopeKind if kind.is_standing]),
-    )
-    for hold in session.scalars(standing.order_by(HoldRow.id)):
+    for hold in session.scalars(_in_force(tenant).order_by(HoldRow.id)):
         held = exists().where(HeldRecordRow.hold_id == hold.id, HeldRecordRow.record_id == RecordRow.id)
         query = select(RecordRow.id).where(covered(tenant, scope_of(hold)), RecordRow.id.in_(records), ~held)
         found = list(session.scalars(query.order_by(RecordRow.id)))

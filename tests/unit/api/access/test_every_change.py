@@ -27,6 +27,7 @@ CHANGES = {
     "POST /api/v1/classification/nodes": "retention:write",
     "PATCH /api/v1/classification/nodes/{node_id}": "retention:write",
     "POST /api/v1/classification/nodes/{node_id}/remove": "retention:write",
+    "POST /api/v1/classification/plan": "retention:write",
     "POST /api/v1/files": "retention:write",
     "PATCH /api/v1/files/{node_id}": "retention:write",
     "POST /api/v1/files/{node_id}/close": "retention:write",
@@ -53,6 +54,13 @@ CHANGES = {
     "POST /gels/{hold_id}/revoir": "hold:write",
     "POST /documents/{record_id}/gels/{hold_id}/lever": "hold:write",
     "POST /etat/horloge": "admin",
+    "POST /plan/creer": "retention:write",
+    "POST /plan/echange": "retention:write",
+    "POST /plan/{node_id}/changer": "retention:write",
+    "POST /plan/{node_id}/clore": "retention:write",
+    "POST /plan/{node_id}/rouvrir": "retention:write",
+    "POST /plan/{node_id}/retirer": "retention:write",
+    "POST /plan/{node_id}/documents": "record:describe",
 }
 """Scope that each asks for; None: any person. A new one is written here on purpose, by hand."""
 OPEN = {"POST /api/v1/verifications", "POST /connexion", "POST /connexion/{token}", "POST /langue", "POST /verifier"}

@@ -373,7 +373,7 @@ def test_a_new_title_makes_no_date_stale(caller: TestClient, bare_system: System
 
 def test_lists_filter_and_page(caller: TestClient) -> None:
     above = a_class(caller, "2", extent={"medium": "papier", "metres": "0,350", "place": "Travée 4"})
-    assert above["extent"] == {"medium": "papier", "metres": "0.35", "place": "Travée 4"}
+    assert above["extent"] == {"medium": "papier", "metres": "0.35", "from": None, "to": None, "place": "Travée 4"}
     for number in range(5):
         a_file(caller, f"F-{number}", parent_id=above["id"], producer="Voirie" if number < 2 else "Achats")
     closed = caller.get(FILES, params={"code": "F-3"}).json()["files"][0]

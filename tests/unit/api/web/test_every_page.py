@@ -14,6 +14,7 @@ FILES = {
     "/favicon.ico",
     "/depots/{deposit_id}/recepisse.pdf",
     "/documents/{record_id}/telecharger/{kind}",
+    "/plan/export",
 }
 """Addresses that answer with a file, not with a page."""
 
@@ -26,7 +27,7 @@ def routes() -> list[APIRoute]:
 def test_the_browser_looks_at_every_page() -> None:
     kept = {
         name: {"id": new_id(), "record_id": new_id(), "hold_id": new_id()}
-        for name in ("registre", "chiffre", "convention")
+        for name in ("registre", "chiffre", "convention", "dossier")
     }
     looked_at = [address_of(name, kept).partition("?")[0] for name in PAGES]
     missed = {route.path for route in routes() if not any(route.path_regex.match(path) for path in looked_at)}
