@@ -7,7 +7,7 @@ validates it (``Rule.gives_end``): nothing falls due on a duration that nobody h
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -217,7 +217,7 @@ class PackDiff:
         return bool(self.added or self.changed or self.removed)
 
 
-_COMPARED: Final = (
+COMPARED: Final = (
     "label",
     "duration",
     "unit",
@@ -230,25 +230,29 @@ _COMPARED: Final = (
 )
 """What a pack states of a rule; version, validity and validation are the tenant's own."""
 
+NOT_IN_THE_TABLE: Final = frozenset({"criteria", "access_rule"})
+"""What the tenant's table of rules has no column for: unknown there, and so no difference."""
 
-def diff(pack: Iterable[Rule], of_tenant: Iterable[Rule]) -> PackDiff:
+
+def diff(pack: Iterable[Rule], of_tenant: Iterable[Rule], *, unknown: Collection[str] = frozenset()) -> PackDiff:
     """Compare a pack with the rules that a tenant has in force, by code.
 
     Args:
         pack: Rules of the pack.
         of_tenant: The tenant's rules, each in its version in force.
+        unknown: Names of what is not known of the tenant's rules, which is then not compared.
     """
     theirs, ours = ({rule.code: rule for rule in rules} for rules in (pack, of_tenant))
     return PackDiff(
         added=tuple(rule for code, rule in sorted(theirs.items()) if code not in ours),
-        changed=tuple(_changes(ours, theirs)),
+        changed=tuple(_changes(ours, theirs, [name for name in COMPARED if name not in unknown])),
         removed=tuple(rule for code, rule in sorted(ours.items()) if code not in theirs),
     )
 
 
-def _changes(ours: Mapping[str, Rule], theirs: Mapping[str, Rule]) -> Iterator[RuleChange]:
+def _changes(ours: Mapping[str, Rule], theirs: Mapping[str, Rule], compared: Iterable[str]) -> Iterator[RuleChange]:
     for code in sorted(ours.keys() & theirs.keys()):
         before, after = ours[code], theirs[code]
-        fields = tuple(name for name in _COMPARED if getattr(before, name) != getattr(after, name))
+        fields = tuple(name for name in compared if getattr(before, name) != getattr(after, name))
         if fields:
             yield RuleChange(code, before, after, fields)

@@ -18,10 +18,12 @@ from archive.model.description_fields import Description
 from archive.model.final_actions import FinalAction
 from archive.retention import schedule
 from archive.retention.access import access_codes, access_of
+from archive.retention.circumstances import Circumstances
 from archive.retention.dates import START_EVENTS, Unit
 from archive.retention.packs import (
     DEFAULT_PACK,
     FIELDS,
+    NOT_IN_THE_TABLE,
     PACKS,
     Read,
     diff,
@@ -267,6 +269,16 @@ def test_a_tenant_that_has_the_pack_differs_in_nothing() -> None:
     assert not diff(rules_of(DEFAULT_PACK), rules_of(DEFAULT_PACK))
     later = [replace(rule, version=3, validated=True, valid_from=date(2026, 1, 1)) for rule in rules_of(DEFAULT_PACK)]
     assert not diff(rules_of(DEFAULT_PACK), later), "version, validity and validation are the tenant's own"
+
+
+def test_the_rules_of_a_new_tenant_are_those_of_its_pack(database: Database) -> None:
+    with database.write() as session:
+        schedule.load_pack(session, "demo", pack="fr-commune")
+        ours = Circumstances(session, "demo", NOW).rules().values()
+    assert not diff(rules_of("fr-commune"), ours, unknown=NOT_IN_THE_TABLE)
+    other = diff(rules_of("fr-departement"), ours, unknown=NOT_IN_THE_TABLE)
+    assert (len(other.added), len(other.removed)) == (60, 114)
+    assert [change.code for change in other.changed] == ["COM-POL-001"], "the one rule that both have"
 
 
 def test_what_a_pack_would_change_is_told_rule_by_rule() -> None:
