@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import pikepdf
+from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
@@ -291,7 +292,8 @@ def forged(world: World) -> Iterator[Case]:
         "byte-range-moved": with_byte_range_moved,
         "signature-swapped": lambda one: with_first_signature_swapped(one, other),
         "page-flipped": lambda one: _flipped(one, one.index(b"/MediaBox") + 12),
-        "signature-flipped": lambda one: _flipped(one, one.index(b"/Contents <") + 1400),
+        "signature-flipped": lambda one: _in_message(one, lambda told: told["signer_infos"][0]["signature"].contents),
+        "signer-flipped": lambda one: _in_message(one, _certificate_of_the_signer),
         "bytes-after": lambda one: one + b"% and more\n",
         "note-over-other-content": note_and_other_content,
     }
@@ -312,6 +314,23 @@ def forged(world: World) -> Iterator[Case]:
     yield "covering-note", with_covering_note(bases["simple"]), "refused"
     yield "resaved-and-protected", owner_locked(bases["simple"]), "refused"
     yield "second-by-a-stranger", sign(bases["simple"], world.other, field="Second"), UNTRUSTED
+
+
+def _in_message(content: bytes, part: Callable[[cms.SignedData], bytes]) -> bytes:
+    """Flip a bit in the middle of a part of the first signature's message.
+
+    Not at a fixed place: certificates lie there in the order of their bytes, and a bit of an
+    authority's copy changes nothing that a reader relies on who has the authority.
+    """
+    start = content.index(b"/Contents <") + len(b"/Contents <")
+    message = bytes.fromhex(content[start : content.index(b">", start)].decode())
+    wanted = part(cms.ContentInfo.load(message)["content"])
+    return _flipped(content, start + 2 * (message.index(wanted) + len(wanted) // 2) + 1)
+
+
+def _certificate_of_the_signer(told: cms.SignedData) -> bytes:
+    serial = told["signer_infos"][0]["sid"].chosen["serial_number"].native
+    return next(one.chosen.dump() for one in told["certificates"] if one.chosen.serial_number == serial)
 
 
 def _flipped(content: bytes, at: int) -> bytes:
