@@ -111,6 +111,8 @@ class Keeping:
         described: Name and value of each description field that has a line of its own.
         locked_until: End of the lock in words; empty when nothing is locked.
         enforced: Whether the store itself refuses a removal.
+        is_stale: Whether its dates are being computed again.
+        events: Address of the events of its business case; empty without one.
     """
 
     until: Markup
@@ -121,6 +123,8 @@ class Keeping:
     copies: tuple[StoredCopy, ...]
     locked_until: str
     enforced: bool
+    is_stale: bool
+    events: str
 
 
 def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -> Keeping:
@@ -137,6 +141,8 @@ def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -
         copies=tuple(_copy(one) for one in copies(session, row, system)),
         locked_until=quantities.day(original.locked_until) if original is not None and locked else "",
         enforced=str(system.store.assurance) == "enforced",
+        is_stale=row.stale_since is not None,
+        events=f"/evenements?{urlencode({'affaire': row.external_reference})}" if row.external_reference else "",
     )
 
 

@@ -125,6 +125,8 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             held = {"reason": "Contentieux du marché 2026-12", "records": [made.kept["chiffre"]["record_id"]]}
             placed = client.post("/api/v1/holds", json=held).raise_for_status().json()
             made.kept["chiffre"] = {**made.kept["chiffre"], "hold_id": placed["id"]}
+            event = {"id": "fin-du-bail", "event": "contract_end", "reference": "BAIL-2019-3"}
+            client.post("/api/v1/retention/events", json=event | {"occurred_on": "2024-06-30"}).raise_for_status()
             # once checked, a page shows every check with its whole digests: the widest words there
             # are
             client.post(f"/api/v1/records/{made.kept['convention']['record_id']}/verifications").raise_for_status()

@@ -28,6 +28,8 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "noeud": ("archivist", "/plan/{dossier[id]}"),
     "noeud avec documents": ("archivist", "/plan/{dossier[id]}?mots=registre"),
     "plan échange": ("archivist", "/plan/echange"),
+    "événements": ("archivist", "/evenements"),
+    "événement": ("archivist", "/evenements/fin-du-bail"),
     "etat": ("platform_admin", "/etat"),
     "aide": (None, "/aide"),
     "accessibilite": (None, "/accessibilite"),

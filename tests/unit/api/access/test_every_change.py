@@ -53,6 +53,8 @@ CHANGES = {
     "POST /gels/{hold_id}/retablir": "hold:write",
     "POST /gels/{hold_id}/revoir": "hold:write",
     "POST /documents/{record_id}/gels/{hold_id}/lever": "hold:write",
+    "POST /evenements": "retention:write",
+    "POST /evenements/{event_id}": "retention:write",
     "POST /etat/horloge": "admin",
     "POST /plan/creer": "retention:write",
     "POST /plan/echange": "retention:write",
