@@ -14,6 +14,8 @@ from starlette.routing import Mount
 from api.access.authentication import current_caller, current_person, not_authenticated
 from api.access.callers import SCOPES, Caller
 from api.access.csrf import require_csrf
+from archive.database.tables import RecordRow
+from archive.disposition.holds.effects import restricted
 from signing.ground.errors import Refused
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -47,6 +49,7 @@ class Needs(Permission):
         if caller.kind == "user" and request.method not in _SAFE:
             require_csrf(request)
         _require(caller, self.scope)
+        _require_readable(request, caller)
         return caller
 
 
@@ -88,6 +91,7 @@ class PageNeeds(Permission):
             raise not_authenticated()
         if self.scope is not None:
             _require(person, self.scope)
+        _require_readable(request, person)
         return person
 
 
@@ -109,6 +113,23 @@ def _require(caller: Caller, scope: str) -> None:
             action="Demandez-le à votre administrateur.",
             scope=scope,
         )
+
+
+def _require_readable(request: Request, caller: Caller) -> None:
+    """Refuse a record whose reading a hold restricts, on each route whose address names one."""
+    record_id = request.path_params.get("record_id")
+    if record_id is None or caller.may("hold:write"):
+        return
+    with request.app.state.system.database.read() as session:
+        row = session.get(RecordRow, record_id)
+        if row is None or row.tenant_id != caller.tenant or not restricted(session, [record_id]):
+            return
+    raise Refused(
+        "reading_restricted",
+        "Un gel réserve la lecture de ce document.",
+        kept="Le document reste gardé.",
+        action="Adressez-vous à l’archiviste, qui peut le lire.",
+    )
 
 
 def permission_of(route: RouteContext) -> Permission | None:

@@ -18,7 +18,7 @@ from api.access.permissions import Needs
 from api.http.cursors import link_next
 from api.http.dependencies import Assembled, Day
 from api.views import examples
-from api.views.record import records_by_id
+from api.views.record import readable
 from api.views.schemas import SearchAnswer
 from archive.database.tables import RecordRow
 from search.port import FACETS, Answer, Sort
@@ -76,7 +76,7 @@ def search(
     )
     answer = system.index.search(question)
     with system.database.read() as session:
-        rows = records_by_id(session, caller.tenant, [hit.record_id for hit in answer.hits])
+        rows = readable(session, caller, [hit.record_id for hit in answer.hits])
     link_next(request, response, answer.next)
     return _shown(answer, rows) | {"took_ms": round((time.perf_counter() - begun) * 1000)}
 

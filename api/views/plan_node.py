@@ -18,6 +18,7 @@ from archive.catalogue.plan_queries import Content
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import RecordRow, TenantRow
 from archive.disposition.holds import standing
+from archive.disposition.holds.effects import HeldPlaces
 from archive.exchange.plan_csv import read_csv, write_csv
 from archive.exchange.plan_skos import read_skos, write_skos
 from archive.holdings.describe import describe
@@ -109,7 +110,7 @@ def record_line(row: RecordRow) -> dict[str, Any]:
 
 
 def _change(system: System, session: Session, tenant: str, agent: str) -> PlanChange:
-    return PlanChange(session, system.ledger, tenant, agent, system.clock())
+    return PlanChange(session, system.ledger, tenant, agent, system.clock(), HeldPlaces())
 
 
 def made(system: System, tenant: str, agent: str, act: Act, *, places: bool = False) -> dict[str, Any]:
@@ -136,7 +137,7 @@ def _follow_holds(system: System, session: Session, tenant: str, node_ids: Seque
         return
     below = session.scalars(stale.records_below(tenant, node_ids)).all()
     for start in range(0, len(below), _AT_ONCE):
-        standing.follow(session, system.ledger, system.clock, tenant, below[start : start + _AT_ONCE])
+        standing.follow(session, system.ledger, tenant, RecordRow.id.in_(below[start : start + _AT_ONCE]))
 
 
 def foreseen(system: System, tenant: str, agent: str, act: Act, node_id: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.access.callers import Caller
 from api.views.retention import retention_view
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import checkpoint_over
@@ -16,6 +17,7 @@ from archive.catalogue.rows import representation as find_representation
 from archive.catalogue.rows import representations as representations_of
 from archive.custody.replica.status import status
 from archive.database.tables import RecordRow
+from archive.disposition.holds.effects import restricted
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -26,6 +28,7 @@ __all__ = [
     "entity_tag",
     "find_record",
     "find_representation",
+    "readable",
     "records_by_id",
     "representations_of",
     "view",
@@ -51,6 +54,13 @@ def records_by_id(session: Session, tenant: str, ids: Iterable[str]) -> dict[str
     """Return the records with these ids that belong to this tenant, by id."""
     question = select(RecordRow).where(RecordRow.id.in_(ids), RecordRow.tenant_id == tenant)
     return {row.id: row for row in session.scalars(question)}
+
+
+def readable(session: Session, caller: Caller, ids: Iterable[str]) -> dict[str, RecordRow]:
+    """Return the records with these ids that a caller may read, by id."""
+    rows = records_by_id(session, caller.tenant, ids)
+    hidden = set() if caller.may("hold:write") else restricted(session, list(rows))
+    return {record_id: row for record_id, row in rows.items() if record_id not in hidden}
 
 
 def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -46,6 +46,13 @@ _DATED_BY: Final = ("parent_id", "retention", "access", "closed_on")
 """What a change of gives other dates to the records below."""
 
 
+class Places(Protocol):
+    """What a change of the plan owes to the holds on the records below a node."""
+
+    def leave(self, session: Session, tenant: str, node: str) -> None:
+        """Refuse to move a node with records that must stay where they are (``held_in_place``)."""
+
+
 @dataclass(frozen=True)
 class PlanChange:
     """A change of one tenant's filing plan, in a write transaction.
@@ -53,6 +60,7 @@ class PlanChange:
     Attributes:
         agent: Who makes it.
         now: When; the dates of the records below are stale since then.
+        places: Asked before a node leaves its place.
     """
 
     session: Session
@@ -60,6 +68,7 @@ class PlanChange:
     tenant: str
     agent: str
     now: datetime
+    places: Places
 
 
 def get(session: Session, tenant: str, node_id: str) -> PlanNodeRow:
@@ -139,7 +148,7 @@ def amend(change: PlanChange, node_id: str, expected: int, given: Mapping[str, A
 
     Raises:
         Refused: ``node_not_found``, ``bad_node``, ``precondition_failed``, ``node_cycle``,
-            ``plan_too_deep``.
+            ``plan_too_deep``, ``held_in_place``.
     """
     before = node_of(get(change.session, change.tenant, node_id))
     _require_changeable(before, given)
@@ -147,6 +156,8 @@ def amend(change: PlanChange, node_id: str, expected: int, given: Mapping[str, A
     if node == before:
         return get(change.session, change.tenant, node_id)
     moved = node.parent_id != before.parent_id
+    if moved:
+        change.places.leave(change.session, change.tenant, node_id)
     _state(change, node_id, expected, MOVED if moved else CHANGED, node.body())
     if moved:
         _check_parent(change, node_id, node)

@@ -16,13 +16,17 @@ _AT_ONCE: Final = 400
 """Codes or nodes in one question."""
 
 
-def tree_below(tenant: str, nodes: Iterable[str]) -> CTE:
-    """Return the query of these nodes and all that lies in them: ``id`` and ``level``, from 1."""
+def tree_below(tenant: str, nodes: Iterable[str], name: str = "tree") -> CTE:
+    """Return the query of these nodes and all that lies in them: ``id`` and ``level``, from 1.
+
+    Args:
+        name: Of the query, where a statement has several.
+    """
     node = PlanNodeRow
     tree = (
         select(node.id, literal(1).label("level"))
         .where(node.tenant_id == tenant, node.id.in_(sorted(nodes)))
-        .cte("tree", recursive=True)
+        .cte(name, recursive=True)
     )
     below = select(node.id, tree.c.level + 1).where(
         node.tenant_id == tenant, node.parent_id == tree.c.id, node.removed.is_(False), tree.c.level < 100

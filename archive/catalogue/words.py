@@ -7,14 +7,12 @@ pages once they were read.
 
 from __future__ import annotations
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.database.hold_tables import RecordWordsRow
-from archive.database.tables import RecordRow, RepresentationRow
+from archive.database.tables import RecordRow
 from archive.model.folding import packed
-from archive.model.records import Kind
-from archive.model.states import GONE
 
 
 def described(row: RecordRow) -> str:
@@ -23,32 +21,16 @@ def described(row: RecordRow) -> str:
 
 
 def note_description(session: Session, row: RecordRow) -> None:
-    """Keep the words of a description, in the transaction that writes it."""
+    """Keep the words of a description as it is written; those of the pages are read later."""
     kept = session.get(RecordWordsRow, row.id)
     if kept is None:
-        session.add(RecordWordsRow(record_id=row.id, described=described(row)))
-    else:
-        kept.described = described(row)
+        kept = RecordWordsRow(record_id=row.id)
+        session.add(kept)
+    kept.described, kept.unread = described(row), True
     session.flush()
 
 
-def unread(limit: int | None = None) -> Select[str]:
-    """Select the records whose words, or those of their pages, are not kept as they are now."""
-    text, kept = RepresentationRow, RecordWordsRow
-    current = and_(
-        kept.record_id == RecordRow.id,
-        or_(text.sha256.is_(None), kept.text_sha256 == text.sha256),
-    )
-    return (
-        select(RecordRow.id)
-        .outerjoin(text, and_(text.record_id == RecordRow.id, text.kind == Kind.TEXT.value))
-        .where(RecordRow.state.not_in(GONE), ~exists().where(current))
-        .order_by(RecordRow.id)
-        .limit(limit)
-    )
-
-
 def count_unread(session: Session, tenant: str) -> int:
-    """Count a tenant's records whose words are not kept yet."""
-    query = unread().where(RecordRow.tenant_id == tenant).subquery()
-    return session.scalar(select(func.count()).select_from(query)) or 0
+    """Count a tenant's records whose text was not read into the catalogue as it is now."""
+    query = select(func.count()).select_from(RecordWordsRow).join(RecordRow, RecordRow.id == RecordWordsRow.record_id)
+    return session.scalar(query.where(RecordWordsRow.unread, RecordRow.tenant_id == tenant)) or 0

@@ -19,8 +19,8 @@ class RecordWordsRow(Base):
     """Of title, description, reference and file name."""
     pages: Mapped[str | None] = mapped_column(Text)
     """Of the text representation; None: not read yet."""
-    text_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
-    """Digest of the text representation whose words ``pages`` has."""
+    unread: Mapped[bool] = mapped_column(default=True, index=True)
+    """Whether the text representation may have other words than ``pages``."""
 
 
 class HoldReviewRow(Base):

@@ -10,6 +10,7 @@ from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
 from archive.catalogue.file_door import admit_to_files
 from archive.database.tables import RecordRow
+from archive.disposition.holds.effects import require_movable
 from archive.holdings.revisions import (
     claim_revision,
     lock_for,
@@ -46,7 +47,7 @@ def describe(
 
     Raises:
         Refused: ``record_not_found``, ``precondition_failed``, ``record_not_kept``, ``bad_field``,
-            ``file_closed``.
+            ``file_closed``, ``held_in_place``.
         Unavailable: ``turn_taken``: another change of this record is being written.
     """
     with turn_of(stores, record_id):
@@ -61,6 +62,7 @@ def describe(
             return seen
         with stores.database.read() as session:
             schedule.admit(session, tenant, wanted, differences, stores.clock(), kept=description.UNCHANGED)
+            require_movable(session, record_id, differences)
             admit_to_files(session, tenant, wanted, present, kept=description.UNCHANGED)
             decision = schedule.decide(session, tenant, wanted, stores.clock(), record_id)
             until = lock_for(stores, session, record_id, decision)
@@ -68,6 +70,7 @@ def describe(
         written = write_version(stores, seen, record, before, until, message="Describe")
         with stores.database.write() as session:
             row = still_in_force(session, seen)
+            require_movable(session, record_id, differences)
             claim_revision(
                 stores,
                 session,
@@ -81,5 +84,6 @@ def describe(
                 changes=differences,
             )
             # a file may have been closed meanwhile; from the entry on, its closing waits for us
+            require_movable(session, record_id, differences)
             admit_to_files(session, tenant, wanted, present, kept=description.UNCHANGED)
             return row

@@ -82,7 +82,7 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
             row = catalogue.enter(session, record, version, entry.n)
             stale.settle(session, row, record, stores.clock())
             stale.mark_companions(session, row, {}, stores.clock())
-            standing.follow(session, stores.ledger, stores.clock, package.tenant, [package.record_id])
+            standing.follow(session, stores.ledger, package.tenant, RecordRow.id == package.record_id)
             kept = Kept(package.record_id, entry.n, entry.leaf_hash, parse_stamp(record["kept_at"]))
         in_transaction(session, kept)
     return kept

@@ -185,7 +185,7 @@ def claim_revision(
         lock = written.locks.get((pinned.key, pinned.version))
         if lock is not None and (pinned.locked_until is None or pinned.locked_until < lock):
             pinned.locked_until = lock
-    standing.follow(session, stores.ledger, stores.clock, row.tenant_id, [row.id])
+    standing.follow(session, stores.ledger, row.tenant_id, RecordRow.id == row.id)
     follow_version(session, row.id)
     _note_revision(session, record, entry, agent, changes)
 

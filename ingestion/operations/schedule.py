@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from archive.holdings.read_words import read_words
 from archive.holdings.recompute import is_any_stale, recompute, recompute_stale
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.operations.exclusive_jobs import ExclusiveJob
+from ingestion.tools.alto import text_of_pages
 from signing.ground.clock import has_passed
 from signing.ground.errors import Unavailable
 from signing.ground.machine import machine_fault
@@ -39,11 +41,12 @@ STALE_LOOKED_AT: Final = 60.0
 PROOFS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
 CLOCK_LOOKED_AT: Final = 60.0
+WORDS_LOOKED_AT: Final = 5.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
 
 _LONG: Final = frozenset(
-    {"clearing", "probing", "locks", "recomputing", "holds", "statements", "proofs", "reconciling", "copying"}
+    {"clearing", "probing", "locks", "recomputing", "holds", "statements", "words", "proofs", "reconciling", "copying"}
 )
 """Jobs whose step may outlast their lease.
 
@@ -99,6 +102,7 @@ class Beat:
             ("recomputing", STALE_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("statements", HOLDS_LOOKED_AT, self._settle_statements),
+            ("words", WORDS_LOOKED_AT, self._read_words),
             ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
             ("copying", CUSTODY_LOOKED_AT, self._copy),
@@ -288,6 +292,13 @@ class Beat:
         if done.failed:
             first = dict(list(done.failed.items())[:10])
             log.error("statements_not_settled", count=len(done.failed), first=first)
+        return False
+
+    def _read_words(self) -> bool:
+        """Read the texts that standing holds may ask for; one that failed, at the next look."""
+        _, failed = read_words(self._system.stores, text_of_pages)
+        if failed:
+            log.error("words_not_read", count=len(failed), first=dict(list(failed.items())[:10]))
         return False
 
     def _settle_holds(self) -> bool:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api.access.callers import Caller
 from api.access.permissions import PageNeeds
 from api.http.i18n import _, ngettext, number, said
-from api.views.record import records_by_id
+from api.views.record import readable
 from api.web import quantities
 from api.web.faults import in_words
 from api.web.render import in_language, mark, pages_of, system_of
@@ -132,7 +132,7 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
             answer = Answer((), 0, {}, loosened=False, next=None)
         with system.database.read() as session:
             labels = {kind.code: kind.label for kind in document_types(session, person.tenant)}
-            rows = records_by_id(session, person.tenant, [hit.record_id for hit in answer.hits])
+            rows = readable(session, person, [hit.record_id for hit in answer.hits])
             session.expunge_all()  # rows are used after the transaction ends
         context: dict[str, Any] = {
             "asked": asked,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from archive.catalogue import filing_plan
 from archive.catalogue import record_json as metadata
 from archive.catalogue.description import differences
+from archive.catalogue.words import note_description
 from archive.custody.rebuild.records import LOST, Found, Pinned
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
 from archive.holdings.recompute import date_changes
@@ -55,6 +56,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
         session.add(revision)
     session.flush()
     filing_plan.place(session, row, found.record)
+    note_description(session, row)
     return row
 
 

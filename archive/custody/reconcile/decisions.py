@@ -105,7 +105,11 @@ def _of_hold(session: Session, row: HoldRow, told: dict[str, list[Any]], names: 
         yield "holds.placed"
     if row.scope is not None and row.statement_sha256 not in claimed:
         yield "holds.statement_sha256"
-    held = set(session.scalars(select(HeldRecordRow.record_id).where(HeldRecordRow.hold_id == row.id)))
+    since = {entry.record_id: entry.at for entry in placed if entry.record_id in late - set(first)}
+    rows = {one.record_id: one for one in session.scalars(select(HeldRecordRow).where(HeldRecordRow.hold_id == row.id))}
+    held = set(rows)
+    if row.scope is not None and any(one.since != since.get(record_id) for record_id, one in rows.items()):
+        yield "held_records.since"
     there: set[str] = set()
     for some in batches(covered):
         there |= set(session.scalars(select(RecordRow.id).where(RecordRow.id.in_(some))))

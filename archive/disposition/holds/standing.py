@@ -6,20 +6,19 @@ commit no other transaction can place a hold unseen (``Ledger.take_turn``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, select
 from sqlalchemy.orm import Session
 
+from archive.catalogue.plan_reach import tree_below
 from archive.database.hold_tables import RecordWordsRow
-from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
+from archive.database.retention_tables import RecordNodeRow
 from archive.database.tables import HeldRecordRow, HoldRow, RecordRow
 from archive.disposition.holds.query import CODES, StandingQuery, parse_query, wanted
 from archive.disposition.holds.terms import Scope, ScopeKind
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from archive.model.states import GONE
-from signing.ground.clock import Clock, iso
+from signing.ground.clock import iso
 
 
 def scope_of(hold: HoldRow) -> Scope:
@@ -33,24 +32,13 @@ def covered(tenant: str, scope: Scope) -> ColumnElement[bool]:
     there = and_(RecordRow.tenant_id == tenant, RecordRow.state.not_in(GONE))
     match scope.kind:
         case ScopeKind.SUBTREE:
-            within = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(_below(tenant, scope.node or "")))
+            tree = tree_below(tenant, [scope.node or ""])
+            within = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(select(tree.c.id)))
             return and_(there, RecordRow.id.in_(within))
         case ScopeKind.QUERY if scope.query is not None:
             return and_(there, *_conditions(scope.query))
         case _:
             raise ValueError(f"{scope.kind} is no standing scope")
-
-
-def _below(tenant: str, node: str) -> Select[str]:
-    """Select a node and everything below it; removed nodes count, what lies in them is covered."""
-    tree = (
-        select(PlanNodeRow.id)
-        .where(PlanNodeRow.id == node, PlanNodeRow.tenant_id == tenant)
-        .cte("below", recursive=True)
-    )
-    children = select(PlanNodeRow.id).join(tree, PlanNodeRow.parent_id == tree.c.id)
-    tree = tree.union(children)  # a node is never counted twice, so that a circle would end
-    return select(tree.c.id)
 
 
 def _conditions(query: StandingQuery) -> list[ColumnElement[bool]]:
@@ -83,24 +71,24 @@ def _in_force(tenant: str) -> Select[HoldRow]:
     )
 
 
-def follow(session: Session, ledger: Ledger, clock: Clock, tenant: str, records: Sequence[str]) -> int:
-    """Hold each of these records that a standing hold in force covers; return how many were held.
+def follow(session: Session, ledger: Ledger, tenant: str, among: ColumnElement[bool]) -> int:
+    """Hold each of some records that a standing hold in force covers; return how many were held.
 
     What was held once stays held until the release, whatever becomes of the record.
 
     Args:
         session: The transaction of the change, in which its entry was written.
+        among: Condition on the records that changed.
     """
     made = 0
     for hold in session.scalars(_in_force(tenant).order_by(HoldRow.id)):
         held = exists().where(HeldRecordRow.hold_id == hold.id, HeldRecordRow.record_id == RecordRow.id)
-        query = select(RecordRow.id).where(covered(tenant, scope_of(hold)), RecordRow.id.in_(records), ~held)
+        query = select(RecordRow.id).where(covered(tenant, scope_of(hold)), among, ~held)
         found = list(session.scalars(query.order_by(RecordRow.id)))
         if not found:
             continue
-        session.add_all(HeldRecordRow(hold_id=hold.id, record_id=one, since=clock()) for one in found)
         hold.settled_at = None
-        ledger.append_each(
+        entries = ledger.append_each(
             session,
             type=EntryType.HOLD_EXTENDED,
             tenant=tenant,
@@ -108,5 +96,7 @@ def follow(session: Session, ledger: Ledger, clock: Clock, tenant: str, records:
             agent=None,
             facts={"hold": hold.id, "statement": hold.statement_sha256, "until": iso(hold.until)},
         )
+        rows = [{"hold_id": hold.id, "record_id": one, "since": entries[0].at} for one in found]
+        session.connection().execute(insert(HeldRecordRow), rows)
         made += len(found)
     return made

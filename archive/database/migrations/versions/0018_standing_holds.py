@@ -48,11 +48,16 @@ def upgrade() -> None:
         sa.Column("record_id", sa.String(length=36), nullable=False),
         sa.Column("described", sa.Text(), nullable=False),
         sa.Column("pages", sa.Text(), nullable=True),
-        sa.Column("text_sha256", sa.String(length=64), nullable=True),
+        sa.Column("unread", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["record_id"], ["records.id"], name=op.f("fk_record_words_record_id_records")),
         sa.PrimaryKeyConstraint("record_id", name=op.f("pk_record_words")),
     )
-    op.create_index("ix_record_words_text_sha256", "record_words", ["text_sha256"])
+    op.create_index("ix_record_words_unread", "record_words", ["unread"])
+    op.execute(
+        sa.text(
+            "INSERT INTO record_words (record_id, described, pages, unread) SELECT id, '', NULL, :unread FROM records"
+        ).bindparams(sa.bindparam("unread", True, sa.Boolean()))
+    )
     op.create_table(
         "hold_reviews",
         sa.Column("id", sa.String(length=36), nullable=False),

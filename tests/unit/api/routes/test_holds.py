@@ -354,3 +354,31 @@ def test_the_pages_of_holds_are_the_tenants_own(
     assert client.get(f"/gels/{hold}").status_code == 404
     for act in ("lever", "revoir", "retablir"):
         assert post(client, f"/gels/{hold}/{act}", reason="x", comment="x").status_code == 404
+
+
+def test_a_hold_may_restrict_reading_to_who_may_hold(
+    client: TestClient, key_of: KeyOf, person: Person, bare_system: System, record: str
+) -> None:
+    holder = {"Authorization": f"Bearer {key_of('a', 'hold:write', 'record:read')}"}
+    reader = {"Authorization": f"Bearer {key_of('a', 'record:read', 'record:describe', 'journal:read')}"}
+    stranger = {"Authorization": f"Bearer {key_of('b', 'record:read')}"}
+    bare_system.follower.catch_up()
+    assert [hit["record_id"] for hit in client.get("/api/v1/search", headers=reader).json()["hits"]] == [record]
+    asked = {"reason": "Enquête", "records": [record], "restricts_reading": True}
+    hold = client.post("/api/v1/holds", json=asked, headers=holder).json()
+    for path in ("", "/representations/original", "/text", "/history", "/evidence", "/pages/1/image"):
+        answer = client.get(f"/api/v1/records/{record}{path}", headers=reader)
+        assert code(answer) == (403, "reading_restricted"), path
+        assert code(client.get(f"/api/v1/records/{record}{path}", headers=stranger))[0] == 404, path
+    assert client.get(f"/api/v1/records/{record}", headers=holder).status_code == 200
+    assert client.get("/api/v1/search", headers=reader).json()["hits"] == []
+    assert len(client.get("/api/v1/search", headers=holder).json()["hits"]) == 1
+    _, token = person("a", "reader")
+    client.post(f"/connexion/{token}", headers=OURS)
+    for path in ("", "/telecharger/original", "/telecharger/preuve"):
+        shown = client.get(f"/documents/{record}{path}", headers={"Accept": "text/html"})
+        assert shown.status_code == 403, path
+        assert "Un gel réserve la lecture de ce document." in shown.text
+    client.post(f"/api/v1/holds/{hold['id']}/release", json={"reason": "Close"}, headers=holder)
+    client.cookies.clear()
+    assert client.get(f"/api/v1/records/{record}", headers=reader).status_code == 200

@@ -39,6 +39,9 @@ from archive.custody.reconcile.journal import JournalReconciliation
 from archive.custody.reconcile.store import StoreReconciliation
 from archive.database.engine import Base, UtcDateTime
 from archive.database.tables import RecordRow
+from archive.disposition.holds.query import parse_query
+from archive.disposition.holds.reviews import review
+from archive.disposition.holds.terms import Scope, ScopeKind, Terms
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
 from archive.journal.types import EntryType
@@ -89,6 +92,22 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
             "demo", [records[0], records[2]], reason=reason, until=date(2090, 1, 1), agent="user:1"
         )
         assert system.holds.settle(hold) == {}
+    query = Scope(ScopeKind.QUERY, query=parse_query({"document_type": "deliberation"}))
+    standing = system.holds.place(
+        "demo", query, reason="Audit", terms=Terms(review_on=date(2089, 1, 1)), agent="user:1"
+    )
+    review(
+        system.database,
+        system.ledger,
+        system.clock,
+        "demo",
+        standing,
+        comment="Vu",
+        review_on=date(2090, 1, 1),
+        owner="DAJ",
+        agent="user:1",
+    )
+    assert system.holds.settle(standing) == {}
     system.holds.release("demo", hold, reason="Fin", agent="user:1")
     assert system.holds.settle(hold) == {}
     _file_and_event(system, records[2])
@@ -133,7 +152,7 @@ def _file_and_event(system: System, record: str) -> None:
                 now=system.clock(),
             )
             filing_plan.project(session, statement, entry)
-    assert system.statements.settle().settled == 3
+    assert system.statements.settle().settled == 4
     with system.database.read() as session:
         revision = session.get_one(RecordRow, record).revision
     describe(system.stores, "demo", record, {"file": "MAR-1"}, agent="user:1", expected_revision=revision)

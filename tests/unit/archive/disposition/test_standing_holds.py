@@ -18,11 +18,13 @@ from archive.catalogue import filing_plan, statements
 from archive.catalogue import rows as catalogue
 from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
 from archive.disposition.holds import candidates, decisions, listing
+from archive.disposition.holds.effects import HeldPlaces
 from archive.disposition.holds.query import parse_query, wanted
 from archive.disposition.holds.statements import read
 from archive.disposition.holds.terms import Authority, Scope, ScopeKind, Terms
 from archive.holdings import describe as holdings
 from archive.holdings import keep as keeping
+from archive.holdings.read_words import read_words
 from archive.journal.types import EntryType
 from archive.model.folding import folded, packed
 from archive.model.identifiers import new_id
@@ -31,8 +33,9 @@ from archive.objects.layout import HoldKey
 from archive.objects.port import read_all
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
+from ingestion.tools.alto import text_of_pages
 from signing.ground.errors import Refused
-from tests.holdings import lose_database, opened, package, system_at
+from tests.holdings import alter, flipped, lose_database, opened, package, stored_file, system_at
 
 
 @pytest.fixture
@@ -370,3 +373,53 @@ def test_a_standing_hold_whose_entries_were_lost_is_told_again(system: System, t
     assert held(after, hold) == []
     assert keep(after, tmp_path, 1, document_type="marche") in held(after, hold)
     after.close()
+
+
+# -- words of pages
+
+
+def test_words_of_pages_are_matched_in_the_transaction_that_stores_them(system: System, tmp_path: Path) -> None:
+    record = keep(system, tmp_path, 3)  # its page says "cimetière"
+    hold = place(system, query(text="cimetiere"))
+    assert held(system, hold) == [], "the text is not there yet"
+    assert read_words(system.stores, text_of_pages) == (1, {})
+    assert held(system, hold) == [record]
+    assert types(system, f"record:{record}")[-1] == "HoldExtended"
+    assert read_words(system.stores, text_of_pages) == (0, {})
+    assert held(system, place(system, query(text="cimetière commune"))) == [record]
+    assert held(system, place(system, query(text="piscine"))) == []
+    describe(system, record, title="Autre")
+    assert read_words(system.stores, text_of_pages) == (1, {}), "a revision may have another text"
+
+
+def test_a_text_that_is_damaged_does_not_keep_the_others_from_being_read(system: System, tmp_path: Path) -> None:
+    broken, whole = keep(system, tmp_path, 3), keep(system, tmp_path, 3)
+    hold = place(system, query(text="cimetiere"))
+    alter(stored_file(system, broken, "alto.xml"), flipped)
+    done, failed = read_words(system.stores, text_of_pages)
+    assert (done, set(failed)) == (1, {broken})
+    assert held(system, hold) == [whole]
+
+
+# -- what a hold forbids besides
+
+
+def test_a_hold_may_keep_records_where_they_are(system: System, tmp_path: Path) -> None:
+    top, other = node(system, "3"), node(system, "4")
+    record = keep(system, tmp_path, 1, classification="3")
+    place(system, [record])
+    describe(system, record, classification="4")
+    describe(system, record, classification="3")
+    hold = place(system, [record], forbids_move=True)
+    for change in ({"classification": "4"}, {"file": "MAR-1"}):
+        with pytest.raises(Refused) as refused:
+            describe(system, record, **change)
+        assert refused.value.code == "held_in_place"
+    with pytest.raises(Refused) as moved, system.database.write() as session:
+        HeldPlaces().leave(session, "demo", top)
+    assert moved.value.code == "held_in_place"
+    with system.database.write() as session:
+        HeldPlaces().leave(session, "demo", other)
+    describe(system, record, title="Le titre peut changer")
+    system.holds.release("demo", hold, reason="Jugé", agent="user:1")
+    describe(system, record, classification="4")
