@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
+from archive.catalogue import events
 from archive.catalogue import rows as catalogue
 from archive.custody.replica.restore import FIRST
+from archive.database.tables import RecordRow
 from archive.disposition.locks import Locks
 from archive.holdings import keep as holdings
 from archive.holdings.abandon import abandon
 from archive.holdings.complete import complete
 from archive.holdings.describe import describe
 from archive.holdings.keep import Kept
+from archive.holdings.recompute import recompute_stale, revise_dates
+from archive.model.identifiers import new_id
 from archive.model.records import ArchivalPackage
+from archive.retention.admission import Occurrence
 from ingestion.assembly import System
 from ingestion.deposits.states import DepositState
 from ingestion.operations.custody import Custody
@@ -116,6 +122,28 @@ def _described(system: System, subject: Subject) -> None:
         _describe(system, subject)
 
 
+def _stale(system: System, folder: Path, n: int) -> Subject:
+    """A record whose dates an event has changed."""
+    subject, reference = _kept(system, folder, n), f"AFFAIRE-{n}"
+    changes = {"external_reference": reference, "access_rule": "AR043"}
+    describe(system.stores, "demo", subject.record, changes, agent="user:1", expected_revision=1)
+    with system.database.write() as session:
+        death = Occurrence("death_date", reference, date(1998, 3, 1))
+        events.declare(session, system.ledger, "demo", new_id(), death, agent="user:1", now=system.clock())
+    system.statements.settle()
+    return subject
+
+
+def _recompute(system: System, subject: Subject) -> Any:
+    return revise_dates(system.stores, subject.record)
+
+
+def _recomputed(system: System, subject: Subject) -> None:
+    assert recompute_stale(system.stores).failed == {}
+    with system.database.read() as session:
+        assert session.get_one(RecordRow, subject.record).communicable_on == date(2023, 3, 2)
+
+
 def _hold(system: System, subject: Subject) -> None:
     hold = system.holds.place("demo", [subject.record], reason="Contentieux", until=None, agent="user:1")
     system.holds.settle(hold)
@@ -201,6 +229,7 @@ USE_CASES = (
     UseCase("keep", _packed, _keep, _keep),
     UseCase("complete", _incomplete, _complete, _complete),
     UseCase("describe", _kept, _describe, _described),
+    UseCase("recompute", _stale, _recompute, _recomputed),
     UseCase("abandon", _begun, lambda s, one: abandon(s.stores, "demo", one.record, at_once=True), _described),
     UseCase("hold", _kept, _hold, lambda system, _one: system.holds.run()),
     UseCase("release", _held, _release, lambda system, _one: system.holds.run()),

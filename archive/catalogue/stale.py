@@ -29,6 +29,11 @@ from archive.retention.schedule import resolved
 IS_STALE: Final = RecordRow.stale_since.is_not(None) & RecordRow.state.not_in(GONE)
 
 
+_UNSAID: Final = frozenset({"title", "description", "producer", "language"})
+"""Fields from which no date follows."""
+_DATING: Final = tuple(field.name for field in DESCRIPTION_FIELDS if field.name not in _UNSAID)
+
+
 class Judgement(Enum):
     """Judgement on the dates of a catalogue row."""
 
@@ -75,17 +80,26 @@ def judge(there: Circumstances, row: RecordRow) -> Judgement:
     """Judge a row by what the schedule, the plan and the events give now, without the store."""
     if row.rule_code is not None and row.rule_code not in there.rules():
         return Judgement.RULE_GONE
-    described = Description(**{field.name: getattr(row, field.name) for field in DESCRIPTION_FIELDS})
-    inherited = resolved(there, _with_access(described, None), row.id)
+    inherited = _resolved(there, row, None)
     if inherited.access_rule == row.access_rule:
         return Judgement.RIGHT if is_as_told(row, inherited) else Judgement.WRONG
-    own = resolved(there, described, row.id)
+    own = _resolved(there, row, row.access_rule)
     return Judgement.UNCERTAIN if is_as_told(row, own) else Judgement.WRONG
 
 
-def _with_access(description: Description, access_rule: str | None) -> Description:
-    values = {field.name: getattr(description, field.name) for field in DESCRIPTION_FIELDS}
-    return Description(**values | {"access_rule": access_rule})
+def _resolved(there: Circumstances, row: RecordRow, access_rule: str | None) -> Resolved:
+    """Resolve a row as if it had this access rule of its own.
+
+    Records outside files that are told alike are resolved once; in a file each has its companions.
+    """
+    values = {name: getattr(row, name) for name in _DATING} | {"access_rule": access_rule}
+    key = tuple(values.values())
+    found = there.memory.get(key)
+    if found is None:
+        found = resolved(there, Description(title="", **values), row.id)
+        if not any(node.file is not None for part in found.retention.parts for node in part.path):
+            there.memory[key] = found
+    return found
 
 
 def is_as_told(row: RecordRow, found: Resolved) -> bool:

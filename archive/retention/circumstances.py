@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -67,6 +67,8 @@ class Circumstances:
         self._by_id: dict[str, PlanNodeRow | None] = {}
         self._newest: dict[str, Newest] = {}
         self._events: dict[str, Days] = dict(supposed or {})
+        self.memory: dict[object, Any] = {}
+        """What a reader of many records has resolved already."""
 
     # -- schedule
 
