@@ -14,6 +14,7 @@ from api.middleware import SMALL_BODY, Middleware, allowed_hosts
 from api.operations.health import Health
 from api.operations.traffic import Traffic
 from api.routes import (
+    accessions,
     deposits,
     documentation,
     files,
@@ -89,7 +90,19 @@ def create_app(system: System) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter()
-    modules = (deposits, records, plan, plan_exchange, files, retention_events, holds, search, journal, verifications)
+    modules = (
+        deposits,
+        accessions,
+        records,
+        plan,
+        plan_exchange,
+        files,
+        retention_events,
+        holds,
+        search,
+        journal,
+        verifications,
+    )
     for module in (*modules, keys, me):
         api.include_router(module.router)
     return api

@@ -217,3 +217,35 @@ class PlanImport(BaseModel):
     records: int = Field(description="Documents dont les dates peuvent changer.")
     due_after: str | None = Field(description="Leur première échéance ensuite.")
     whole: bool = Field(description="Tous ont été recalculés ; false : un échantillon.")
+
+
+class AccessionLine(BaseModel):
+    """One line of the accession register."""
+
+    number: int = Field(description="Entrée du journal qui dit que le document est conservé.")
+    received_at: str | None
+    kept_at: str
+    producer: str | None
+    title: str
+    document_type: str | None
+    file: str | None
+    bytes: int = Field(description="De ce qui a été reçu.")
+    record: str
+    deposit: str
+
+
+class ProducerShare(BaseModel):
+    """What one producer handed over in the month."""
+
+    producer: str | None
+    records: int
+    bytes: int
+
+
+class AccessionPage(BaseModel):
+    """A month of the accession register."""
+
+    month: str
+    accessions: list[AccessionLine]
+    producers: list[ProducerShare]
+    next: str | None = Field(description="Curseur de la page suivante.")

@@ -41,7 +41,7 @@ def fill(system: System, folder: Path, records: int) -> dict[str, str]:
     with system.database.write() as session:
         node = text(
             "INSERT INTO plan_nodes (id, tenant_id, number, kind, code, title, parent_id, removed)"
-            " VALUES (:id, 'demo', 1, :kind, :code, :title, :parent, 0)"
+            " VALUES (:id, 'demo', 0, :kind, :code, :title, :parent, 0)"
         )
         tree = [(one, classes[(n - 1) // 8] if n else None) for n, one in enumerate(classes)]
         session.execute(

@@ -30,6 +30,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "plan échange": ("archivist", "/plan/echange"),
     "événements": ("archivist", "/evenements"),
     "événement": ("archivist", "/evenements/fin-du-bail"),
+    "entrees": ("archivist", "/entrees"),
     "etat": ("platform_admin", "/etat"),
     "aide": (None, "/aide"),
     "accessibilite": (None, "/accessibilite"),

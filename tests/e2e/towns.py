@@ -20,6 +20,7 @@ ALL = "deposit:write,record:read,record:describe,retention:write,hold:write,jour
 LISTS = (
     "exportPlan",
     "getMe",
+    "listAccessions",
     "listDeposits",
     "listFiles",
     "listHolds",

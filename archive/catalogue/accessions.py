@@ -1,0 +1,124 @@
+"""Accession register (*registre des entrées*): what was received and kept, month by month."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
+from archive.journal.types import EntryType
+from archive.model.records import Kind
+from archive.retention.civil import zone_of
+
+
+@dataclass(frozen=True)
+class Accession:
+    """One line of the register.
+
+    Attributes:
+        number: Of the journal entry that says that the record is kept; lines are in its order.
+        received_at: When the deposit was received; None where the journal does not tell.
+        bytes: Of what was received.
+    """
+
+    number: int
+    record: str
+    deposit: str
+    received_at: datetime | None
+    kept_at: datetime
+    producer: str | None
+    title: str
+    document_type: str | None
+    file: str | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one producer handed over in a month; ``producer`` is None where none was named."""
+
+    producer: str | None
+    records: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of a tenant's civil calendar, as moments; the last one no longer belongs to it."""
+
+    begin: datetime
+    end: datetime
+
+
+def month_of(session: Session, tenant: str, year: int, month: int) -> Month:
+    """Return a month where the tenant lives."""
+    try:
+        zone = ZoneInfo(zone_of(session, tenant))
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # no time zone database on this machine
+        zone = ZoneInfo("UTC")
+    following = date(year + month // 12, month % 12 + 1, 1)
+    begin = datetime(year, month, 1, tzinfo=zone)
+    return Month(begin.astimezone(UTC), datetime(following.year, following.month, 1, tzinfo=zone).astimezone(UTC))
+
+
+def page(
+    session: Session, tenant: str, month: Month, *, producer: str | None = None, after: int = -1, limit: int = 50
+) -> Sequence[Accession]:
+    """Return the lines of a month after a number; of one producer if it is named."""
+    kept = RecordRow.kept_at
+    query = select(RecordRow).where(RecordRow.tenant_id == tenant, kept >= month.begin, kept < month.end)
+    query = query.where(RecordRow.kept_entry > after)
+    if producer is not None:
+        query = query.where(RecordRow.producer == producer)
+    rows = session.scalars(query.order_by(RecordRow.kept_entry).limit(limit)).all()
+    subjects = [f"deposit:{row.deposit_id}" for row in rows]
+    entry, form = JournalEntryRow, RepresentationRow
+    told = session.execute(
+        select(entry.subject, entry.at).where(
+            entry.subject.in_(subjects), entry.type == EntryType.DEPOSIT_RECEIVED.value, entry.tenant_id == tenant
+        )
+    )
+    received = {subject: at for subject, at in told}  # noqa: C416 - rows are no pairs to the type checker
+    sizes = select(form.record_id, form.size).where(
+        form.record_id.in_([row.id for row in rows]), form.kind == Kind.ORIGINAL.value
+    )
+    volume = {record: size for record, size in session.execute(sizes)}  # noqa: C416 - as above
+    return [
+        Accession(
+            row.kept_entry,
+            row.id,
+            row.deposit_id,
+            received.get(f"deposit:{row.deposit_id}"),
+            row.kept_at,
+            row.producer,
+            row.title,
+            row.document_type,
+            row.file,
+            volume.get(row.id, 0),
+        )
+        for row in rows
+    ]
+
+
+def shares(session: Session, tenant: str, month: Month) -> list[Share]:
+    """Return what each producer handed over in a month, the largest number first."""
+    form = RepresentationRow
+    query = (
+        select(RecordRow.producer, func.count(), func.sum(form.size))
+        .outerjoin(form, (form.record_id == RecordRow.id) & (form.kind == Kind.ORIGINAL.value))
+        .where(RecordRow.tenant_id == tenant, RecordRow.kept_at >= month.begin, RecordRow.kept_at < month.end)
+        .group_by(RecordRow.producer)
+    )
+    found = [Share(producer, number, int(volume or 0)) for producer, number, volume in session.execute(query)]
+    return sorted(found, key=lambda one: (-one.records, one.producer or ""))
+
+
+def before(day: date) -> tuple[int, int]:
+    """Return year and month before the month of a day."""
+    last = day.replace(day=1) - timedelta(days=1)
+    return last.year, last.month
