@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from archive.holdings.stores import Stores
     from archive.journal.publisher import Publisher
     from archive.objects.probe import Probe
+    from ingestion.processing.redaction import Redactor
     from ingestion.processing.relay import Relay
     from ingestion.processing.runner import Runner
     from ingestion.processing.sweeper import Sweeper
@@ -316,6 +317,13 @@ class System(ArchivistParts):
         from ingestion.processing.retry import retry
 
         return retry(self.database, self.ledger, self.clock, self.notifier.notify, tenant, deposit_id, agent)
+
+    @cached_property
+    def redactions(self) -> Redactor:
+        """Redactor: makes redacted copies."""
+        from ingestion.processing.redaction import Redactor
+
+        return Redactor(self.stores, self.sandbox, self.stages, self.settings.home / "work")
 
     # -- life
 

@@ -45,6 +45,8 @@ _SENTENCES = {
     "bad_node",
     "_bad_closing",
     "_bad_event",
+    "_bad_redaction",
+    "_bad_access",
     "unreadable",
     "ToolFailed",
     "Step",

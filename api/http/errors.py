@@ -71,6 +71,7 @@ STATUSES: dict[str, int] = {
     "hold_released": 409,
     "node_code_used": 409,
     "node_not_empty": 409,
+    "nothing_to_redact": 409,
     "nothing_to_retry": 409,
     "object_exists": 409,
     "object_locked": 409,

@@ -29,7 +29,7 @@ router = APIRouter(tags=["documents"])
 
 Reader = Annotated[Caller, Depends(Needs("record:read"))]
 Describer = Annotated[Caller, Depends(Needs("record:describe"))]
-KindName = Literal["original", "archival", "text", "preview"]
+KindName = Literal["original", "archival", "text", "preview", "redacted"]
 PageNumber = Annotated[int, Path(ge=1, le=100_000, description="Page, à partir de 1.")]
 
 _ALTERED = examples.problem("Les octets du magasin ne sont plus ceux qui ont été reçus.", "altered")

@@ -40,7 +40,7 @@ class StoreView(BaseModel):
 class Representation(BaseModel):
     """One form of a record."""
 
-    kind: Literal["original", "archival", "text", "preview"]
+    kind: Literal["original", "archival", "text", "preview", "redacted"]
     filename: str
     media_type: str
     format: FormatView

@@ -245,6 +245,7 @@ def downloads_of(row: RecordRow, forms: Forms) -> list[Download]:
     texts = {
         "original": (_("Le document reçu"), _("L’original, jamais modifié.")),
         "archival": (_("La copie durable"), _("PDF/A avec son cachet, à transmettre à quelqu’un.")),
+        "redacted": (_("La copie occultée"), _("PDF/A avec son cachet, sans ce qui a été couvert.")),
         "text": (_("Le texte"), _("ALTO : chaque mot et sa place sur la page.")),
     }
     shown = []

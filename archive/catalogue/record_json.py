@@ -47,6 +47,8 @@ def logical_name(file: PackageFile) -> str:
             return "text/alto.xml"
         case Kind.PREVIEW:
             return "preview/preview.webp"
+        case Kind.REDACTED:
+            return "redacted/record.pdf"
         case kind:
             assert_never(kind)
 
@@ -78,7 +80,7 @@ def first_record(
             "words": package.words,
             "mean_confidence_permille": None if confidence is None else round(confidence * 1000),
         },
-        "representations": [_representation(file) for file in package.files],
+        "representations": [representation_json(file) for file in package.files],
         "verdicts": plain(package.verdicts),
         "warnings": [remark.as_json() for remark in (*package.warnings, *decision.remarks)],
         "tools": [_tool(run) for run in package.tools],
@@ -120,7 +122,8 @@ def _decided(decision: RetentionDecision) -> dict[str, Any]:
     }
 
 
-def _representation(file: PackageFile) -> dict[str, Any]:
+def representation_json(file: PackageFile) -> dict[str, Any]:
+    """Return a representation as ``record.json`` lists it."""
     return {
         "kind": file.kind.value,
         "name": logical_name(file),

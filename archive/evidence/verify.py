@@ -720,7 +720,7 @@ class Verifier:
         facts = [e["facts"] for e in self.entries.values() if "inventory" in e["facts"]]
         kept = {"archival": None} | {name: value for stated in facts for name, value in stated.items()}
         said = {kind: form["digests"]["sha-256"] for kind, form in self.forms.items()}
-        same = all(kept[kind] == said.get(kind) for kind in ("original", "archival", "text") if kind in kept)
+        same = all(kept[kind] == said.get(kind) for kind in kept.keys() & {"original", "archival", "text", "redacted"})
         _require(same, "the forms are not what the journal says")
         names = {f"metadata/{name}": name for name in ("record.json", "premis.json")}
         names |= {name: name for name in self.files if name.startswith("reports/")}

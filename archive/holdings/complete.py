@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
 from archive.catalogue import rows as catalogue
-from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
+from archive.database.tables import RecordRow
+from archive.holdings.forms import in_order, pin_forms
 from archive.holdings.keep import Kept, kept_record
 from archive.holdings.revisions import (
     Written,
@@ -27,7 +27,7 @@ from archive.holdings.stores import Stores
 from archive.journal.types import EntryType
 from archive.model.records import ArchivalPackage, Kind, PackageFile
 from archive.objects import ocfl
-from archive.objects.ocfl_versions import Planned, Version
+from archive.objects.ocfl_versions import Planned
 from archive.retention import schedule
 from archive.retention.decisions import RetentionDecision
 
@@ -101,7 +101,7 @@ def next_record(
         **made,
         **{name: current[name] for name in unchanged},
         "revision": current["revision"] + 1,
-        "representations": sorted(forms, key=lambda form: list(Kind).index(Kind(form["kind"]))),
+        "representations": in_order(forms),
     }
 
 
@@ -147,42 +147,5 @@ def _claim(
         agent=agent,
         facts={"forms": sorted(kinds), "archival": digests.get(Kind.ARCHIVAL.value)},
         changes={"representations": [sorted(form["kind"] for form in current["representations"]), sorted(digests)]},
-        pin=lambda: _pin(session, record, version, kinds),
+        pin=lambda: pin_forms(session, record, version, kinds),
     )
-
-
-def _pin(session: Session, record: Mapping[str, Any], version: Version, kinds: set[str]) -> None:
-    """Pin representations to their new objects; the earlier objects stay pinned as files."""
-    for values in metadata.representation_values(record):
-        key = version.key(values.pop("name"))
-        if values["kind"] not in kinds:
-            continue
-        old = session.get(RepresentationRow, (record["record"], values["kind"]))
-        if old is not None:
-            session.add(
-                StoredFileRow(
-                    record_id=old.record_id,
-                    key=old.key,
-                    version=old.version,
-                    size=old.size,
-                    sha256=old.sha256,
-                    locked_until=old.locked_until,
-                    legal_hold=old.legal_hold,
-                )
-            )
-            session.delete(old)
-            session.flush()
-        item = version.stored[key].object
-        session.execute(
-            delete(StoredFileRow).where(StoredFileRow.record_id == record["record"], StoredFileRow.key == key)
-        )
-        session.add(
-            RepresentationRow(
-                **values,
-                key=key,
-                version=item.version,
-                locked_until=item.locked_until,
-                legal_hold=item.legal_hold,
-            )
-        )
-    session.flush()

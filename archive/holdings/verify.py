@@ -38,6 +38,7 @@ _NAMES: Final = {
     Kind.ARCHIVAL.value: "PDF/A",
     Kind.TEXT.value: "Texte lu",
     Kind.PREVIEW.value: "Aperçu",
+    Kind.REDACTED.value: "Copie occultée",
 }
 
 

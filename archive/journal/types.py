@@ -110,6 +110,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.COMPLETE),
         Sentence("Formes du document complétées par un nouveau traitement."),
     )
+    RECORD_REDACTED = (
+        "RecordRedacted",
+        Subject.RECORD,
+        Premis(PremisType.DERIVATION),
+        Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.COMPLETE),
+        Sentence("Copie occultée faite et scellée ; l’original n’a pas changé."),
+    )
     RECORD_RECOMPUTED = (
         "RecordRecomputed",
         Subject.RECORD,

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     TEXT = "text"
     """ALTO 4.4, all pages."""
     PREVIEW = "preview"
+    REDACTED = "redacted"
+    """PDF/A for readers who may not see all of it: what was drawn over is gone from it; sealed."""
 
 
 @dataclass(frozen=True)

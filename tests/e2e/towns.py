@@ -68,6 +68,9 @@ NODE_CHANGES: dict[str, dict[str, str]] = {
 }
 """What is sent to change a node of the filing plan."""
 
+COVERED = {"reason": "Vie privée", "boxes": [{"page": 1, "x": 100, "y": 100, "width": 200, "height": 50}]}
+"""What is sent to make a redacted copy."""
+
 
 @dataclass
 class Town:
@@ -108,6 +111,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             key = client.post("/api/v1/keys", json={"name": f"outil{mark}", "scopes": ["record:read"]}).json()
             held = client.post("/api/v1/holds", json={"reason": f"Motif{mark}", "records": [record["id"]]}).json()
             file = client.post("/api/v1/files", json={"code": f"DOS{mark}", "title": f"Dossier{mark}"}).json()
+            copied = client.post(f"/api/v1/records/{record['id']}/redactions", json=COVERED)
+            assert copied.status_code == 201, copied.text
             filing = client.post(f"/api/v1/files/{file['id']}/records", json={"records": [record["id"]]})
             assert filing.json()["records"][0]["filed"], filing.text
             event = {"event": "contract_end", "reference": words["external_reference"], "occurred_on": "2024-06-30"}
@@ -152,6 +157,8 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
         more = {"json": {"reason": "Jugé"}}
     elif operation == "reviewHold":
         more = {"json": {"comment": "Vu"}}
+    elif operation == "redactRecord":
+        more = {"json": COVERED}
     elif operation in NODE_CHANGES:
         more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
     elif operation == "fileRecords":

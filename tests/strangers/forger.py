@@ -23,7 +23,14 @@ from signing.port import Timestamper
 from tests.strangers.genuine import Files
 
 EARLIER = "journal/consistency.json"
-REVISIONS = ("RecordKept", "RecordCompleted", "RecordDescribed", "RecordRecomputed", "RecordRecovered")
+REVISIONS = (
+    "RecordKept",
+    "RecordCompleted",
+    "RecordDescribed",
+    "RecordRecomputed",
+    "RecordRedacted",
+    "RecordRecovered",
+)
 
 
 def write(value: Any) -> bytes:

@@ -75,6 +75,7 @@ def facts(found: Found, after: int) -> dict[str, Any]:
         "record": found.contents[RECORD_JSON].sha256,
         "original": digests["original"],
         "archival": digests.get("archival"),
+        **({"redacted": digests["redacted"]} if "redacted" in digests else {}),
         "inventory": found.inventory_sha512,
         "retain_until": min(locks).isoformat() if locks else None,
     }

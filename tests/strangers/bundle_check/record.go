@@ -45,7 +45,7 @@ func (b *bundle) checkRecord() (found []error) {
 			continue
 		}
 		last = one
-		for _, kind := range []string{"original", "archival", "text"} {
+		for _, kind := range []string{"original", "archival", "text", "redacted"} {
 			if digest, told := facts[kind]; told {
 				kept[kind] = digest
 			}

@@ -23,6 +23,7 @@ CHANGES = {
     "POST /api/v1/deposits": "deposit:write",
     "POST /api/v1/deposits/{deposit_id}/retry": "deposit:write",
     "PATCH /api/v1/records/{record_id}": "record:describe",
+    "POST /api/v1/records/{record_id}/redactions": "retention:write",
     "POST /api/v1/records/{record_id}/verifications": "record:read",
     "POST /api/v1/classification/nodes": "retention:write",
     "PATCH /api/v1/classification/nodes/{node_id}": "retention:write",

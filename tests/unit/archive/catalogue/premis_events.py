@@ -32,6 +32,7 @@ TOLD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("VerdictCorrected", {"entry": 18, "accused": "altered", "verdict": "intact", "checks": 9}),
     ("HoldReinstated", {"hold": "i", "statement": "ee", "until": None, "reinstates": "h"}),
     ("HoldExtended", {"hold": "j", "statement": "ee", "until": None}),
+    ("RecordRedacted", {"revision": 5, "record": "cc", "inventory": "dd", "redacted": "ee", "boxes": 1}),
 )
 AT = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 
