@@ -14,7 +14,7 @@ from api.access.permissions import Needs
 from api.http.conditions import none_match, require_match
 from api.http.deliveries import attachment, deliver
 from api.http.dependencies import Assembled
-from api.http.i18n import translate
+from api.http.i18n import speaking, translate
 from api.http.languages import preferred_language
 from api.http.negotiation import accepted
 from api.views import examples
@@ -49,7 +49,7 @@ def get_record(record_id: str, request: Request, caller: Reader, system: Assembl
 
     L’ETag est la révision.
     """
-    with system.database.read() as session:
+    with speaking(preferred_language(request)), system.database.read() as session:
         row = find_record(session, caller.tenant, record_id)
         tag = entity_tag(row)
         body = view(session, row, system, position_of(system))
@@ -57,7 +57,7 @@ def get_record(record_id: str, request: Request, caller: Reader, system: Assembl
     # then would hide both.
     settled = body["index"]["state"] == "indexed" and body["proof"]["checkpoint"] is not None
     settled = settled and row.stale_since is None  # its state is another one while dates are computed again
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept-Language"}
     if settled and none_match(request, tag):
         return Response(status_code=304, headers=headers)
     return JSONResponse(body, headers=headers)

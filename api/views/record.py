@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.access.callers import Caller
-from api.views.retention import retention_view
+from api.views.retention import access_reasons, retention_view
 from archive.catalogue import rows as catalogue
 from archive.catalogue.rows import checkpoint_over
 from archive.catalogue.rows import get as find_record
@@ -47,6 +47,7 @@ def view(session: Session, row: RecordRow, system: System, position: Callable[[s
     for form in body["representations"]:
         form["href"] = f"/api/v1/records/{row.id}/representations/{form['kind']}"
     body["retention"] |= retention_view(session, row, system.clock())
+    body["access"] |= {"reasons": access_reasons(session, row, system.clock())}
     return body | {"copies": copies(session, row, system)}
 
 

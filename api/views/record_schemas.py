@@ -57,6 +57,13 @@ class TextFacts(BaseModel):
     mean_confidence: float | None = Field(description="De 0 à 1.")
 
 
+class ReasonView(BaseModel):
+    """One reason: a stable word, and its sentence in the caller's language."""
+
+    code: str
+    sentence: str
+
+
 class RetentionPart(BaseModel):
     """One rule that applies to a record, along one way to it."""
 
@@ -92,6 +99,8 @@ class Retention(BaseModel):
     file: str | None
     files: list[str] = Field(description="Ses dossiers.")
     parts: list[RetentionPart] = Field(description="Vide : gardé par une version antérieure.")
+    reasons: list[ReasonView] = Field(description="Une phrase par date ; vide tant que les dates sont à recalculer.")
+    blockers: list[ReasonView] = Field(description="Ce qui s’oppose aujourd’hui, puis le premier jour possible.")
 
 
 class Access(BaseModel):
@@ -100,6 +109,7 @@ class Access(BaseModel):
     rule: str | None
     communicable_on: str | None
     explanation: str
+    reasons: list[ReasonView] = Field(description="Dans votre langue ; vide tant que les dates sont à recalculer.")
 
 
 class Warning(BaseModel):  # noqa: A001 - the word of the contract

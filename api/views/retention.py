@@ -7,12 +7,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api.http.reasons import all_told
 from archive.catalogue.rows import holds_on
+from archive.catalogue.stale import as_told
 from archive.catalogue.standing import nodes_of, standing_of
 from archive.database.tables import RecordRow
+from archive.retention.circumstances import Circumstances
 from archive.retention.civil import today_of
 from archive.retention.declarations import Level
-from archive.retention.states import may_go_on, state_of
+from archive.retention.states import blockers, may_go_on, state_of
 from signing.ground.clock import iso, stamp
 
 
@@ -24,6 +27,7 @@ def retention_view(session: Session, row: RecordRow, now: datetime) -> dict[str,
     files = [node.code for node in nodes if node.kind == Level.FILE]
     classes = [node.code for node in nodes if node.kind == Level.CLASS]
     last_days = [hold.until for hold in holds_on(session, row.id)]
+    found = as_told(Circumstances(session, row.tenant_id, now), row)
     return {
         "due_on": iso(row.due_on),
         "basis": standing.basis.value,
@@ -36,4 +40,12 @@ def retention_view(session: Session, row: RecordRow, now: datetime) -> dict[str,
         "file": next(iter(files), None),
         "files": files,
         "parts": row.retention_parts or [],
+        "reasons": all_told(found.retention.reasons) if found is not None else [],
+        "blockers": all_told(blockers(standing, day, last_days)),
     }
+
+
+def access_reasons(session: Session, row: RecordRow, now: datetime) -> list[dict[str, str]]:
+    """Return why the public may read a record from a day on, or not; empty while it is stale."""
+    found = as_told(Circumstances(session, row.tenant_id, now), row)
+    return all_told(found.access.reasons) if found is not None else []

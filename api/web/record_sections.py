@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
 from api.http.i18n import _, said, translated
+from api.http.reasons import told
 from api.views.history import history_of
 from api.views.record import checkpoint_over, copies
 from api.web import quantities
@@ -19,10 +20,19 @@ from api.web.file_kinds import kind_of
 from api.web.page_view import Reading, read
 from api.web.progress import Badge
 from api.web.verdicts import Finding, check_badge, findings, fixity_badge
+from archive.catalogue.rows import holds_on
+from archive.catalogue.stale import as_told
+from archive.catalogue.standing import standing_of
 from archive.database.tables import RecordRow, RepresentationRow, VerificationRow
 from archive.journal.types import EntryType
 from archive.model.description_fields import fields_on
 from archive.model.field_rules import Spot
+from archive.model.states import RecordState
+from archive.retention.circumstances import Circumstances
+from archive.retention.civil import today_of
+from archive.retention.decisions import Resolved
+from archive.retention.reasons import Reason
+from archive.retention.states import blockers
 from signing.ground.clock import parse_stamp
 
 if TYPE_CHECKING:
@@ -113,6 +123,7 @@ class Keeping:
         enforced: Whether the store itself refuses a removal.
         is_stale: Whether its dates are being computed again.
         events: Address of the events of its business case; empty without one.
+        blockers: What stands in the way of what comes after, one sentence each.
     """
 
     until: Markup
@@ -125,18 +136,21 @@ class Keeping:
     enforced: bool
     is_stale: bool
     events: str
+    blockers: tuple[Markup, ...]
 
 
 def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -> Keeping:
     """Return the section on retention, access and stores of a record."""
-    until, why = _retention(row)
+    found = as_told(Circumstances(session, row.tenant_id, system.clock()), row)
+    until, why = _retention(row, found)
     original = forms.get("original")
     locked = original is not None and original.locked_until is not None
     return Keeping(
         until=until,
         why=why,
         public_on=quantities.day(row.communicable_on),
-        access=said(row.access_explanation),
+        access=_sentences(found.access.reasons) if found is not None else said(row.access_explanation),
+        blockers=tuple(_sentences([reason]) for reason in _blockers(session, row, system)),
         described=tuple(_described(row)),
         copies=tuple(_copy(one) for one in copies(session, row, system)),
         locked_until=quantities.day(original.locked_until) if original is not None and locked else "",
@@ -154,10 +168,27 @@ def _described(row: RecordRow) -> Iterator[tuple[Markup, str]]:
             yield said(field.heading), quantities.day(value) if isinstance(value, date) else value
 
 
-def _retention(row: RecordRow) -> tuple[Markup, Markup]:
-    sentence = said(row.retention_explanation)
-    first, because, reason = sentence.partition(", parce que")
-    return Markup(first), Markup(because + reason)  # noqa: S704  (both parts of what was escaped)
+def _retention(row: RecordRow, found: Resolved | None) -> tuple[Markup, Markup]:
+    """Return until when, and why: as the schedule says it now, in the reader's language."""
+    sentence = _sentences(found.retention.summary) if found is not None else said(row.retention_explanation)
+    for link in (", parce que", ", because"):
+        first, because, reason = sentence.partition(link)
+        if because:
+            return Markup(first), Markup(because + reason)  # noqa: S704  (both parts of what was escaped)
+    return sentence, Markup("")
+
+
+def _sentences(reasons: Iterable[Reason]) -> Markup:
+    return Markup(" ").join(escape(told(reason)) for reason in reasons)
+
+
+def _blockers(session: Session, row: RecordRow, system: System) -> tuple[Reason, ...]:
+    """Return what stands in the way today, where a day alone does not say it."""
+    if RecordState(row.state).gone:
+        return ()
+    day = today_of(session, row.tenant_id, system.clock()).day
+    last_days = [hold.until for hold in holds_on(session, row.id)]
+    return blockers(standing_of(session, row, day), day, last_days)
 
 
 def _copy(one: dict[str, Any]) -> StoredCopy:

@@ -102,6 +102,14 @@ def _resolved(there: Circumstances, row: RecordRow, access_rule: str | None) -> 
     return found
 
 
+def as_told(there: Circumstances, row: RecordRow) -> Resolved | None:
+    """Return what was resolved for a row, with its reasons; None where it tells other dates."""
+    if row.rule_code is not None and row.rule_code not in there.rules():
+        return None
+    tried = (_resolved(there, row, access_rule) for access_rule in (None, row.access_rule))
+    return next((found for found in tried if is_as_told(row, found)), None)
+
+
 def is_as_told(row: RecordRow, found: Resolved) -> bool:
     """Whether a row says what was resolved; parts that it never told are not missed."""
     told = found.retention

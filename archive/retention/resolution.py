@@ -176,9 +176,14 @@ class Resolution:
     @property
     def explanation(self) -> str:
         """The French sentences that are stored with the record."""
+        return in_french(*self.summary)
+
+    @property
+    def summary(self) -> tuple[Reason, ...]:
+        """The reasons of ``explanation``: in brief for a record outside the filing plan."""
         if len(self.parts) == 1 and _brief(self.parts[0]):
-            return in_french(*self.parts[0].told(brief=True))
-        return in_french(*self.reasons)
+            return self.parts[0].told(brief=True)
+        return self.reasons
 
 
 _RANK: Final = {word: rank for rank, word in enumerate(Basis)}

@@ -74,6 +74,10 @@ def test_e1_e3_declared_once_corrected_withdrawn_and_told(caller: TestClient, ba
     assert (shown["ends_on"], shown["due_on"], shown["state"]) == ("2034-06-30", "2034-07-01", "not_yet")
     assert (shown["stale_since"], shown["validated"], shown["file"], shown["files"]) == (None, True, None, [])
     assert [part["start_event"] for part in shown["parts"]] == ["contract_end"]
+    assert "la fin du contrat (30\xa0juin\xa02024)" in shown["reasons"][0]["sentence"]
+    assert [one["code"] for one in shown["blockers"]] == ["not_yet", "locked_until", "may_go_on"]
+    english = caller.get(f"/api/v1/records/{record}", headers={"Accept-Language": "en"}).json()["retention"]
+    assert "30 June 2024" in english["reasons"][0]["sentence"].replace("\xa0", " ")
 
     assert code(caller.post(EVENTS, json=other, headers={"If-Match": '"7"'})) == (412, "precondition_failed")
     corrected = caller.post(EVENTS, json=other, headers={"If-Match": '"1"'})
