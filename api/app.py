@@ -14,6 +14,7 @@ from api.middleware import SMALL_BODY, Middleware, allowed_hosts
 from api.operations.health import Health
 from api.operations.traffic import Traffic
 from api.routes import (
+    access_requests,
     accessions,
     deposits,
     documentation,
@@ -94,6 +95,7 @@ def _api() -> APIRouter:
     modules = (
         deposits,
         accessions,
+        access_requests,
         records,
         redactions,
         plan,

@@ -60,6 +60,7 @@ STATUSES: dict[str, int] = {
     "representation_missing": 404,
     "method_not_allowed": 405,
     "not_acceptable": 406,
+    "access_step_refused": 409,
     "altered": 409,
     "clock_still_differs": 409,
     "clock_trusted": 409,

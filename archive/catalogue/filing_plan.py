@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.statements import Statement
+from archive.database.access_tables import AccessRequestRow
 from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.tables import RecordRow, RepresentationRow
@@ -33,6 +34,16 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
             "review_on": _day(body["review_on"]),
             "comment": body["comment"],
         }
+    if statement.kind is StatementKind.REQUEST:
+        return own | {
+            "kind": body["kind"],
+            "state": body["state"],
+            "requester": body["requester"],
+            "asked": body["subject"],
+            "registered_on": _day(body["registered_on"]),
+            "answer_by": _day(body["answer_by"]),
+            "content": dict(body),
+        }
     return own | {
         "event": body["event"],
         "reference": body["reference"],
@@ -42,10 +53,11 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
     }
 
 
-TABLES: Final[dict[StatementKind, type[PlanNodeRow | RetentionEventRow | HoldReviewRow]]] = {
+TABLES: Final[dict[StatementKind, type[PlanNodeRow | RetentionEventRow | HoldReviewRow | AccessRequestRow]]] = {
     StatementKind.NODE: PlanNodeRow,
     StatementKind.EVENT: RetentionEventRow,
     StatementKind.REVIEW: HoldReviewRow,
+    StatementKind.REQUEST: AccessRequestRow,
 }
 
 

@@ -72,6 +72,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "plan_nodes": _of("tenant_id", *_CHANGE),  # a removed node keeps its row, so that its code is never used again
     "record_nodes": _with("records", "record_id", *_FULL),
     "retention_events": _of("tenant_id", *_CHANGE),
+    "access_requests": _of("tenant_id", *_CHANGE),
     "journal_entries": _of("tenant_id", *_GROW),
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
     "copies": _with("records", "record_id", *_FULL),  # copies of the journal and of staging belong to no tenant

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from archive.database import access_tables as access_tables
 from archive.database import hold_tables as hold_tables
 from archive.database import retention_tables as retention_tables
 from archive.database.engine import Base

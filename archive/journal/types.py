@@ -284,6 +284,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
         Sentence("Événement de conservation déclaré, corrigé ou retiré."),
     )
+    ACCESS_REQUEST_STATED = (
+        "AccessRequestStated",
+        Subject.STATEMENT,
+        None,
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        Sentence("Demande de communication ou de dérogation : inscrite, ou une étape de plus."),
+    )
     STATEMENT_RECOVERED = (
         "StatementRecovered",
         Subject.STATEMENT,

@@ -12,5 +12,7 @@ class StatementKind(StrEnum):
     """A class or a file of the filing plan."""
     EVENT = "event"
     """An event that starts retention."""
+    REQUEST = "request"
+    """An access request or a derogation."""
     REVIEW = "review"
     """The review of a hold; its subject is the hold."""

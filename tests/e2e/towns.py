@@ -21,6 +21,7 @@ LISTS = (
     "exportPlan",
     "getMe",
     "listAccessions",
+    "listAccessRequests",
     "listDeposits",
     "listFiles",
     "listHolds",
@@ -55,6 +56,7 @@ MAKES = (
     "declareRetentionEvent",
     "importPlan",
     "verifyFile",
+    "registerAccessRequest",
 )
 """Name nothing of anybody's: tested below, each by itself."""
 
@@ -111,18 +113,29 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             key = client.post("/api/v1/keys", json={"name": f"outil{mark}", "scopes": ["record:read"]}).json()
             held = client.post("/api/v1/holds", json={"reason": f"Motif{mark}", "records": [record["id"]]}).json()
             file = client.post("/api/v1/files", json={"code": f"DOS{mark}", "title": f"Dossier{mark}"}).json()
+            asked = {"kind": "communication", "requester": f"Chercheur{mark}", "subject": "Actes"}
+            request = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-01"}).json()
+            granted = {"step": "grant", "on": "2026-03-02"}
+            steps = f"/api/v1/access-requests/{request['id']}/steps"
+            assert client.post(steps, json=granted, headers={"If-Match": "*"}).status_code == 200
             copied = client.post(f"/api/v1/records/{record['id']}/redactions", json=COVERED)
             assert copied.status_code == 201, copied.text
             filing = client.post(f"/api/v1/files/{file['id']}/records", json={"records": [record["id"]]})
             assert filing.json()["records"][0]["filed"], filing.text
             event = {"event": "contract_end", "reference": words["external_reference"], "occurred_on": "2024-06-30"}
             stated = client.post("/api/v1/retention/events", json=event | {"id": f"fin-{mark}"}).json()
-        town.words |= {"filename": path.stem, "key_name": f"outil{mark}", "hold_reason": f"Motif{mark}"}
+        town.words |= {
+            "filename": path.stem,
+            "key_name": f"outil{mark}",
+            "requester": f"Chercheur{mark}",
+            "hold_reason": f"Motif{mark}",
+        }
         town.ids = {
             "deposit_id": view["id"],
             "record_id": view["record_id"],
             "key_id": key["id"],
             "hold_id": held["id"],
+            "request_id": request["id"],
             "node_id": file["id"],
             "event_id": stated["id"],
             "sha256": record["representations"][0]["digests"]["sha-256"],
@@ -157,6 +170,8 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
         more = {"json": {"reason": "Jugé"}}
     elif operation == "reviewHold":
         more = {"json": {"comment": "Vu"}}
+    elif operation == "takeAccessStep":
+        more = {"headers": {"If-Match": "*"}, "json": {"step": "consult", "on": "2026-03-12", "text": "En salle"}}
     elif operation == "redactRecord":
         more = {"json": COVERED}
     elif operation in NODE_CHANGES:

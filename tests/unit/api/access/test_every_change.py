@@ -25,6 +25,8 @@ CHANGES = {
     "PATCH /api/v1/records/{record_id}": "record:describe",
     "POST /api/v1/records/{record_id}/redactions": "retention:write",
     "POST /api/v1/records/{record_id}/verifications": "record:read",
+    "POST /api/v1/access-requests": "retention:write",
+    "POST /api/v1/access-requests/{request_id}/steps": "retention:write",
     "POST /api/v1/classification/nodes": "retention:write",
     "PATCH /api/v1/classification/nodes/{node_id}": "retention:write",
     "POST /api/v1/classification/nodes/{node_id}/remove": "retention:write",

@@ -1,0 +1,110 @@
+"""Access requests and derogations as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from archive.catalogue import access_requests
+from archive.catalogue.access_requests import Desk
+from archive.catalogue.access_steps import AccessState, AccessStep, steps_open, warned
+from archive.database.access_tables import AccessRequestRow
+from archive.retention.civil import today_of
+from signing.ground.clock import iso
+from signing.ground.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ingestion.assembly import System
+
+COLUMNS: Final = (
+    "id",
+    "kind",
+    "state",
+    "registered_on",
+    "answer_by",
+    "requester",
+    "subject",
+    "motive",
+    "sent_on",
+    "agreed",
+    "decided_on",
+    "decision",
+    "remedies",
+    "consulted",
+    "closed_on",
+)
+
+
+def view(row: AccessRequestRow, today: date) -> dict[str, Any]:
+    """Return a request as the API shows it."""
+    body = row.content
+    pressed = warned(AccessState(row.state), row.registered_on, row.answer_by, today)
+    return {
+        "id": row.id,
+        **{name: body[name] for name in ("kind", "state", "requester", "contact", "subject", "motive", "records")},
+        "registered_on": row.registered_on.isoformat(),
+        "answer_by": iso(row.answer_by),
+        "warning": pressed.value if pressed is not None else None,
+        "steps": [{"agreed": None, "remedies": None} | step for step in body["steps"]],
+        "next_steps": [step.value for step in steps_open(body)],
+        "number": row.number,
+    }
+
+
+def change(system: System, tenant: str, agent: str, act: Callable[[Desk], AccessRequestRow]) -> dict[str, Any]:
+    """Change the register and return the request; the store follows by its own job.
+
+    Raises:
+        Refused: As the act.
+    """
+    now = system.clock()
+    with system.database.write() as session:
+        row = act(Desk(session, system.ledger, tenant, agent, now))
+        body = view(row, today_of(session, tenant, now).day)
+    system.notifier.notify()
+    return body
+
+
+def with_both_views(error: Refused, system: System, tenant: str, request_id: str, sent: Mapping[str, Any]) -> Refused:
+    """Add to a failed precondition the request as it is in place, and what was sent."""
+    if error.code == "precondition_failed":
+        with system.database.read() as session:
+            row = access_requests.get(session, tenant, request_id)
+            current = view(row, today_of(session, tenant, system.clock()).day)
+        error.values |= {"current": current, "sent": dict(sent)}
+    return error
+
+
+def as_csv(shown: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return requests as CSV for a spreadsheet: one line each, no cell that it would compute."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for one in shown:
+        line = {**one, **_of_steps(one["steps"])}
+        cells = ["" if line.get(name) is None else str(line[name]) for name in COLUMNS]
+        writer.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def _of_steps(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    told: dict[str, Any] = {"consulted": None}
+    consulted = []
+    for step in steps:
+        match AccessStep(step["step"]):
+            case AccessStep.SEND:
+                told["sent_on"] = step["on"]
+            case AccessStep.ANSWER:
+                told["agreed"] = step["agreed"]
+            case AccessStep.GRANT | AccessStep.REFUSE:
+                told |= {"decided_on": step["on"], "decision": step["step"], "remedies": step["remedies"]}
+            case AccessStep.CONSULT:
+                consulted.append(f"{step['on']} {step['text']}")
+            case AccessStep.CLOSE:
+                told["closed_on"] = step["on"]
+    return told | {"consulted": " ; ".join(consulted) or None}
