@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import filing_plan, statements
-from archive.catalogue.stale import mark_by_reference
+from archive.catalogue.stale import mark_early, mark_late, of_case
 from archive.catalogue.statements import Statement
 from archive.database.retention_tables import RetentionEventRow, StatementRow
 from archive.journal.sequencer import Ledger
@@ -154,6 +154,7 @@ def _state(
     now: datetime,
 ) -> Event:
     """State an event, repeat it in its row, and mark the records that it touches."""
+    mark_early(session, of_case(tenant, occurrence.reference), now)
     statement, entry = statements.state(
         session,
         ledger,
@@ -177,7 +178,7 @@ def _state(
     filing_plan.project(session, statement, entry)
     # after the entry, which makes writers wait for each other: a record that is kept meanwhile
     # either is here already or will see this event
-    mark_by_reference(session, tenant, occurrence.reference, now)
+    mark_late(session, of_case(tenant, occurrence.reference), now)
     return _event(statement, agent, entry)
 
 

@@ -55,9 +55,28 @@ def mark(session: Session, condition: ColumnElement[bool], now: datetime) -> int
     return int(done.rowcount)
 
 
-def mark_by_reference(session: Session, tenant: str, reference: str, now: datetime) -> int:
-    """Mark the records of a business case."""
-    return mark(session, (RecordRow.tenant_id == tenant) & (RecordRow.external_reference == reference), now)
+def mark_early(session: Session, condition: ColumnElement[bool], now: datetime) -> None:
+    """Mark records before the entry of a change: wait for their writers while they can still end.
+
+    Whoever writes a record holds its row and then waits for the turn to append to the journal; a
+    change that appended first and then waited for the row would wait for ever.
+    """
+    session.execute(select(RecordRow.id).where(condition).order_by(RecordRow.id).with_for_update())
+    mark(session, condition, now)
+
+
+def mark_late(session: Session, condition: ColumnElement[bool], now: datetime) -> None:
+    """Mark the records that came between ``mark_early`` and the entry.
+
+    Nobody is waited for: whoever holds a row here will judge it after this transaction.
+    """
+    new = select(RecordRow.id).where(condition, RecordRow.stale_since.is_distinct_from(now))
+    mark(session, RecordRow.id.in_(new.with_for_update(skip_locked=True)), now)
+
+
+def of_case(tenant: str, reference: str) -> ColumnElement[bool]:
+    """Return the condition for the records of a business case."""
+    return (RecordRow.tenant_id == tenant) & (RecordRow.external_reference == reference)
 
 
 def mark_below(session: Session, tenant: str, nodes: Collection[str], now: datetime) -> int:

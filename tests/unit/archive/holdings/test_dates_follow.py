@@ -6,10 +6,12 @@ events; A2 to A4 access.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -372,6 +374,32 @@ def test_an_event_that_comes_while_a_record_is_written_is_not_lost(town: Town, m
     assert (done.revised, is_any_stale(town.system.database)) == (1, True), "revised under what was known"
     town.settle()
     assert town.dates(record)[0] == D("2036-02-28")
+
+
+def test_an_event_and_a_revision_never_wait_for_each_other(town: Town) -> None:
+    """Both lock the record and append to the journal: in the same order."""
+    town.rule("marche", 10, "contract_end")
+    record, holds_the_row, failed = town.keep(document_type="marche", external_reference="R"), Event(), []
+
+    def revised() -> None:
+        try:
+            with town.system.database.write() as session:
+                session.get_one(RecordRow, record, with_for_update=True)
+                holds_the_row.set()
+                time.sleep(0.3)
+                facts = {"verdict": "intact", "checks": 0}
+                kind, subject = EntryType.FIXITY_CHECKED, f"record:{record}"
+                town.system.ledger.append(session, type=kind, tenant="demo", subject=subject, agent=None, facts=facts)
+        except Exception as error:
+            failed.append(error)
+
+    writer = Thread(target=revised)
+    writer.start()
+    holds_the_row.wait()
+    town.event("contract_end", "R", "2024-06-30")
+    writer.join()
+    assert failed == []
+    assert town.settle() == 1
 
 
 def test_a_run_that_dies_resumes_where_it_stopped(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
