@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.orm import Session
 
-from archive.catalogue import filing_plan, plan_changes, plan_effects, plan_exchange, plan_queries, stale
+from archive.catalogue import plan_changes, plan_effects, plan_exchange, plan_queries, stale
 from archive.catalogue.plan_changes import PlanChange
 from archive.catalogue.plan_effects import Effect
 from archive.catalogue.plan_exchange import Imported
@@ -42,13 +42,15 @@ Act = Callable[[PlanChange], PlanNodeRow]
 """A change of the plan; its result is the node as it is afterwards."""
 
 
-def view(session: Session, row: PlanNodeRow, content: Content | None = None) -> dict[str, Any]:
+def view(session: Session, row: PlanNodeRow) -> dict[str, Any]:
     """Return the JSON of a node."""
-    held = content if content is not None else plan_queries.contents(session, [row.id])[row.id]
-    path = filing_plan.path_to_root(session, row)[1:]
+    return views(session, [row])[0]
+
+
+def _view(row: PlanNodeRow, held: Content, path: Sequence[str]) -> dict[str, Any]:
     return {
         **{name: getattr(row, name) for name in ("id", "kind", "code", "title", "description", "parent_id")},
-        "path": [one.code for one in reversed(path)],
+        "path": list(path),
         "producer": row.producer,
         "retention": _declaration(row.retention),
         "access": _declaration(row.access),
@@ -77,7 +79,8 @@ def state_of(row: PlanNodeRow) -> str | None:
 def views(session: Session, rows: Sequence[PlanNodeRow]) -> list[dict[str, Any]]:
     """Return the JSON of several nodes; what they hold is asked once."""
     held = plan_queries.contents(session, [row.id for row in rows])
-    return [view(session, row, held[row.id]) for row in rows]
+    paths = plan_queries.paths(session, rows)
+    return [_view(row, held[row.id], paths[row.id]) for row in rows]
 
 
 def _declaration(told: Mapping[str, Any] | None) -> dict[str, Any] | None:

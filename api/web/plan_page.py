@@ -183,11 +183,13 @@ def node_page(
     after: str = "",
     typed: Typed | None = None,
     wanted: Mapping[str, str] = NOTHING_WANTED,
+    among: Sequence[str] | None = None,
 ) -> NodePage:
     """Return one node as one person sees it.
 
     Args:
         wanted: What records without a file are looked for: ``reference``, ``kind``, ``words``.
+        among: Records that the words have found.
     """
     is_file, shown = row.kind == NodeKind.FILE, typed or Typed()
     held = plan_queries.contents(session, [row.id])[row.id]
@@ -197,7 +199,10 @@ def node_page(
         records = plan_queries.records_in(session, row.id, after=after or None, limit=PAGE + 1)
     else:
         lower = plan_queries.page(session, person.tenant, NodeFilter(row.id), after=after or None, limit=PAGE + 1)
-    found = plan_queries.without_file(session, person.tenant, PAGE, **wanted) if any(wanted.values()) else None
+    found: Sequence[RecordRow] | None = None
+    if any(wanted.values()):
+        given = {"reference": wanted["reference"], "kind": wanted["kind"]}
+        found = plan_queries.without_file(session, person.tenant, PAGE, among=among, **given)
     path = filing_plan.path_to_root(session, row)[1:]
     return NodePage(
         id=row.id,

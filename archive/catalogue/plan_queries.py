@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from archive.catalogue.plan_nodes import NodeKind
+from archive.catalogue.plan_nodes import MOST_LEVELS, NodeKind
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
 from archive.model.states import GONE
@@ -102,6 +102,29 @@ def contents(session: Session, nodes: Iterable[str]) -> dict[str, Content]:
     return {one: Content(nodes_in.get(one, 0), *held.get(one, (0, 0, None, None))) for one in wanted}
 
 
+def paths(session: Session, rows: Sequence[PlanNodeRow]) -> dict[str, list[str]]:
+    """Return the codes of the classes that each of these nodes lies in, the highest first.
+
+    Asked level by level, so that a page costs as many questions as its plan has levels.
+    """
+    known = {row.id: (row.code, row.parent_id) for row in rows}
+    while missing := {parent for _, parent in known.values() if parent is not None} - known.keys():
+        above = select(PlanNodeRow.id, PlanNodeRow.code, PlanNodeRow.parent_id).where(PlanNodeRow.id.in_(missing))
+        found = {one: (code, parent) for one, code, parent in session.execute(above)}
+        if not found:
+            break
+        known |= found
+    return {row.id: _codes_above(known, row.parent_id) for row in rows}
+
+
+def _codes_above(known: dict[str, tuple[str, str | None]], node: str | None) -> list[str]:
+    codes: list[str] = []
+    while node is not None and node in known and len(codes) < MOST_LEVELS:
+        code, node = known[node]
+        codes.append(code)
+    return codes[::-1]
+
+
 def records_in(session: Session, node_id: str, *, after: str | None = None, limit: int = 50) -> Sequence[RecordRow]:
     """Return the records of a node by identifier, which is the order of arrival."""
     query = select(RecordRow).join(RecordNodeRow, RecordNodeRow.record_id == RecordRow.id)
@@ -118,15 +141,25 @@ def everything(session: Session, tenant: str) -> Sequence[PlanNodeRow]:
 
 
 def without_file(
-    session: Session, tenant: str, limit: int, *, reference: str = "", kind: str = "", words: str = ""
+    session: Session,
+    tenant: str,
+    limit: int,
+    *,
+    reference: str = "",
+    kind: str = "",
+    among: Iterable[str] | None = None,
 ) -> Sequence[RecordRow]:
-    """Return records that name no file: of one business case, of a type, by words of a title."""
+    """Return records that name no file: of one business case, of a type, among those found.
+
+    Args:
+        among: Identifiers that a search by words has found; None: any.
+    """
     query = select(RecordRow).where(RecordRow.tenant_id == tenant, RecordRow.file.is_(None))
     query = query.where(RecordRow.state.not_in(GONE))
     if reference:
         query = query.where(RecordRow.external_reference == reference)
     if kind:
         query = query.where(RecordRow.document_type == kind)
-    if words:
-        query = query.where(RecordRow.title.icontains(words, autoescape=True))
+    if among is not None:
+        query = query.where(RecordRow.id.in_(sorted(among)))
     return session.scalars(query.order_by(RecordRow.id).limit(limit)).all()

@@ -63,27 +63,29 @@ def _place(session: Session, tenant: str, codes: Collection[str]) -> None:
             select(RecordRow.id, PlanNodeRow.id, RecordRow.document_date, volume)
             .join(PlanNodeRow, (PlanNodeRow.tenant_id == RecordRow.tenant_id) & (PlanNodeRow.code == field))
             .where(PlanNodeRow.tenant_id == tenant, PlanNodeRow.code.in_(sorted(codes)))
-            .where(PlanNodeRow.removed.is_(False), ~there.exists())
+            .where(PlanNodeRow.removed.is_(False), field.is_not(None), ~there.exists())
         )
         session.execute(insert(RecordNodeRow).from_select(["record_id", "node_id", "document_date", "bytes"], rows))
 
 
 def _place_several(session: Session, tenant: str, codes: set[str]) -> None:
     """Place records in several files, of which one has these codes; such records are few."""
-    query = select(RecordRow).where(RecordRow.tenant_id == tenant, RecordRow.file.contains(SEPARATOR))
+    row = RecordRow
+    several = row.file.is_not(None), row.file.contains(SEPARATOR)
+    query = select(row.id, row.file, row.document_date).where(row.tenant_id == tenant, *several)
     nodes: dict[str, str] = {}
-    for row in session.scalars(query.execution_options(yield_per=500)):
-        for code in codes.intersection(codes_of(row.file, None)):
+    for record, file, dated in session.execute(query).all():
+        for code in codes.intersection(codes_of(file, None)):
             if code not in nodes:
                 one = select(PlanNodeRow.id).where(PlanNodeRow.tenant_id == tenant, PlanNodeRow.code == code)
                 nodes[code] = session.scalars(one).one()
-            if session.get(RecordNodeRow, (row.id, nodes[code])) is None:
-                size = select(func.sum(RepresentationRow.size)).where(RepresentationRow.record_id == row.id)
+            if session.get(RecordNodeRow, (record, nodes[code])) is None:
+                size = select(func.sum(RepresentationRow.size)).where(RepresentationRow.record_id == record)
                 session.add(
                     RecordNodeRow(
-                        record_id=row.id,
+                        record_id=record,
                         node_id=nodes[code],
-                        document_date=row.document_date,
+                        document_date=dated,
                         bytes=int(session.scalar(size) or 0),
                     )
                 )

@@ -21,6 +21,9 @@ from archive.database.installation_tables import StoreProbeRow as StoreProbeRow
 from archive.model.days import DEFAULT_ZONE
 
 _IS_STALE: Final = text("stale_since IS NOT NULL")
+_HAS_FILE: Final = text("file IS NOT NULL")
+_HAS_NO_FILE: Final = text("file IS NULL")
+_HAS_CLASS: Final = text("classification IS NOT NULL")
 
 
 class TenantRow(Base):
@@ -59,8 +62,24 @@ class RecordRow(Base):
         Index("ix_records_due", "tenant_id", "due_on"),
         Index("ix_records_stale", "id", sqlite_where=_IS_STALE, postgresql_where=_IS_STALE),
         Index("ix_records_reference", "tenant_id", "external_reference"),
-        Index("ix_records_file", "tenant_id", "file"),
-        Index("ix_records_classification", "tenant_id", "classification"),
+        Index(
+            "ix_records_file",
+            *("tenant_id", "file", "id", "document_date"),
+            sqlite_where=_HAS_FILE,
+            postgresql_where=_HAS_FILE,
+        ),
+        Index(
+            "ix_records_unfiled",
+            *("tenant_id", "document_type", "id"),
+            sqlite_where=_HAS_NO_FILE,
+            postgresql_where=_HAS_NO_FILE,
+        ),
+        Index(
+            "ix_records_classification",
+            *("tenant_id", "classification"),
+            sqlite_where=_HAS_CLASS,
+            postgresql_where=_HAS_CLASS,
+        ),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))

@@ -22,6 +22,7 @@ from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
 from archive.catalogue import plan_changes
 from archive.database.retention_tables import PlanNodeRow
+from search.port import Query
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -30,6 +31,8 @@ Reader = Annotated[Caller, Depends(PageNeeds("record:read"))]
 Planner = Annotated[Caller, Depends(PageNeeds("retention:write"))]
 Describer = Annotated[Caller, Depends(PageNeeds("record:describe"))]
 Form = dict[str, str]
+_MOST_FOUND = 200
+"""Records that a search by words offers at once."""
 
 
 @router.get("/plan")
@@ -53,10 +56,20 @@ def node(
 ) -> Response:
     """Show one class or file."""
     wanted = {"reference": reference.strip()[:200], "kind": type.strip()[:100], "words": mots.strip()[:200]}
+    among = _found(request, person, wanted["words"]) if wanted["words"] else None
     with in_language(request), system_of(request).database.read() as session:
         row = plan_changes.get(session, person.tenant, node_id)
-        page = node_page(session, person, row, after=apres, wanted=wanted)
+        page = node_page(session, person, row, after=apres, wanted=wanted, among=among)
     return pages_of(request).show(request, page)
+
+
+def _found(request: Request, person: Caller, words: str) -> list[str]:
+    """Return the records that the index finds by words; none for a broken question."""
+    try:
+        answer = system_of(request).index.search(Query(tenant=person.tenant, text=words, limit=_MOST_FOUND))
+    except Refused:
+        return []
+    return [hit.record_id for hit in answer.hits]
 
 
 @router.post("/plan/creer")

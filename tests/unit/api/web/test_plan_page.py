@@ -77,7 +77,12 @@ def test_a_closing_shows_its_effect_before_it_is_made(
 ) -> None:
     file = created(archivist, "file", "MAR-1")
     record = keep(bare_system, tmp_path, 1, "a")
+    assert f'value="{record}"' not in archivist.get(file, params={"mots": '"acte'}).text
+    bare_system.follower.catch_up()
     shown = archivist.get(file, params={"mots": "acte"}).text
+    for query in ({"type": "deliberation"}, {"mots": "acte", "type": "deliberation"}):
+        assert f'name="record" value="{record}"' in archivist.get(file, params=query).text
+    assert "Aucun document sans dossier" in archivist.get(file, params={"type": "facture"}).text
     assert f'name="record" value="{record}"' in shown
     assert send(archivist, f"{file}/documents", {"record": [record]}).status_code == 303
     assert f'href="/documents/{record}"' in archivist.get(file).text
