@@ -43,6 +43,8 @@ _SENTENCES = {
     "bad_hold",
     "check_day",
     "bad_node",
+    "bad_rule",
+    "_bad_file",
     "_bad_closing",
     "_bad_event",
     "_bad_redaction",

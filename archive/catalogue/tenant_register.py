@@ -12,6 +12,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -37,6 +38,10 @@ from signing.ground.errors import Refused, Unavailable
 SUBJECT: Final = Subject.REGISTER.value
 _OF_THE_FILE: Final = ("number", "salt", "written_at")
 """Fields that describe the file and not the tenant."""
+
+
+def _nothing(_session: Session) -> None:
+    """Change nothing."""
 
 
 class Register:
@@ -91,7 +96,14 @@ class Register:
 
         return self.change(tenant, moved)
 
-    def change(self, tenant: str, make: Callable[[Session], None] = lambda _session: None) -> bool:
+    def change(
+        self,
+        tenant: str,
+        make: Callable[[Session], None] = _nothing,
+        *,
+        in_transaction: Callable[[Session], None] = _nothing,
+        agent: str | None = None,
+    ) -> bool:
         """Change a tenant's tables and register them; False if the register has them already.
 
         The change is made and undone to learn what the file must say; the file is written; then the
@@ -99,6 +111,8 @@ class Register:
 
         Args:
             make: Changes the tables; called twice, and must do the same both times.
+            in_transaction: Called once, after the entry, which makes writers wait for each other.
+            agent: Who decided it; None = the service.
 
         Raises:
             Unavailable: ``register_contended``: another program changes the same tenant.
@@ -122,9 +136,10 @@ class Register:
                     type=EntryType.TENANT_OPENED if number == 1 else EntryType.REGISTER_CHANGED,
                     tenant=tenant,
                     subject=SUBJECT,
-                    agent=None,
+                    agent=agent,
                     facts={"number": number, "sha-256": _digest(content)},
                 )
+                in_transaction(session)
         return True
 
     def enter_all(self) -> int:
@@ -218,13 +233,14 @@ def restore(session: Session, content: bytes) -> None:
     told = parse_canonical(content)
     tenant = told["tenant"]
     created, zone = parse_stamp(told["created_at"]), told.get("time_zone", DEFAULT_ZONE)
-    session.add(TenantRow(id=tenant, name=told["name"], created_at=created, time_zone=zone))
+    decisions = told.get("pack_decisions")
+    row = TenantRow(id=tenant, name=told["name"], created_at=created, time_zone=zone, pack_decisions=decisions)
+    session.add(row)
     session.flush()
     for given in told["document_types"]:
         session.add(DocumentTypeRow(tenant_id=tenant, **{k: given[k] for k in _TYPE}))
     for given in told["rules"]:
-        moments = {name: parse_stamp(given[name]) if given[name] else None for name in _RULE_MOMENTS}
-        session.add(RetentionRuleRow(tenant_id=tenant, **{k: given[k] for k in _RULE}, **moments))
+        session.add(RetentionRuleRow(tenant_id=tenant, **_rule_values(given)))
     session.flush()
 
 
@@ -254,6 +270,7 @@ def disagreements(session: Session, store: ObjectStore, tenant: str) -> Iterator
             for column, value in lines[0][key].items():
                 if lines[1][key].get(column) != value:
                     yield f"{table}.{column}"
+            yield from (f"{table}.{column}" for column in sorted(lines[1][key].keys() - lines[0][key].keys()))
 
 
 _LISTS: Final = (
@@ -264,6 +281,28 @@ _LISTS: Final = (
 _TYPE: Final = ("code", "label", "rule_code", "access_rule")
 _RULE: Final = ("code", "version", "label", "duration", "unit", "start_event", "final_action", "source")
 _RULE_MOMENTS: Final = ("validated_at", "created_at")
+_RULE_TOLD: Final = ("criteria", "access_rule", "created_by", "reason", "validated_by", "validation")
+"""Told of a version only where there is something to tell, like the two below."""
+
+
+def _rule_line(row: RetentionRuleRow) -> dict[str, Any]:
+    """Return what a register says of one version of a rule."""
+    line = {name: getattr(row, name) for name in _RULE}
+    line |= {name: stamp(at) if (at := getattr(row, name)) else None for name in _RULE_MOMENTS}
+    line |= {name: value for name in _RULE_TOLD if (value := getattr(row, name)) is not None}
+    if row.valid_from is not None:
+        line["valid_from"] = row.valid_from.isoformat()
+    if row.removed_at is not None:
+        line["removed_at"] = stamp(row.removed_at)
+    return line
+
+
+def _rule_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a version of a rule, as a register says them."""
+    moments = {name: parse_stamp(at) if (at := given.get(name)) else None for name in (*_RULE_MOMENTS, "removed_at")}
+    day = given.get("valid_from")
+    told = {name: given.get(name) for name in _RULE_TOLD}
+    return {k: given[k] for k in _RULE} | moments | told | {"valid_from": date.fromisoformat(day) if day else None}
 
 
 class _Undone(Exception):
@@ -286,16 +325,13 @@ def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
         "created_at": stamp(owner.created_at),
         # told where it is not that of most: so a register of before it existed still says the same
         **({"time_zone": owner.time_zone} if owner.time_zone != DEFAULT_ZONE else {}),
+        **({"pack_decisions": owner.pack_decisions} if owner.pack_decisions else {}),
         "document_types": sorted(
             ({name: getattr(row, name) for name in _TYPE} for row in session.scalars(types)),
             key=lambda line: line["code"],
         ),
         "rules": sorted(
-            (
-                {name: getattr(row, name) for name in _RULE}
-                | {name: stamp(at) if (at := getattr(row, name)) else None for name in _RULE_MOMENTS}
-                for row in session.scalars(rules)
-            ),
+            (_rule_line(row) for row in session.scalars(rules)),
             key=lambda line: (line["code"], line["version"]),
         ),
     }

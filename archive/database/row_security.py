@@ -67,7 +67,9 @@ DECLARED: Final[dict[str, Rows]] = {
     "revisions": _with("records", "record_id", *_GROW),
     "verifications": _with("records", "record_id", *_GROW),
     "document_types": _of("tenant_id", *_FULL),
-    "retention_rules": _of("tenant_id", *_GROW, "UPDATE (validated_at)"),
+    "retention_rules": _of(
+        "tenant_id", *_GROW, "UPDATE (validated_at, validated_by, validation, removed_at)"
+    ),  # a version is never changed
     "statements": _of("tenant_id", *_GROW, "UPDATE (settled_at)"),  # said once: the next statement corrects it
     "plan_nodes": _of("tenant_id", *_CHANGE),  # a removed node keeps its row, so that its code is never used again
     "record_nodes": _with("records", "record_id", *_FULL),

@@ -36,6 +36,8 @@ class TenantRow(Base):
     created_at: Mapped[datetime]
     time_zone: Mapped[str] = mapped_column(String(64), default=DEFAULT_ZONE)
     """Time zone in which its days begin."""
+    pack_decisions: Mapped[dict[str, Any] | None]
+    """Lines of rule packs that an archivist set aside, by rule, each with its reason."""
 
 
 class PseudonymRow(Base):
@@ -80,6 +82,7 @@ class RecordRow(Base):
             sqlite_where=_HAS_CLASS,
             postgresql_where=_HAS_CLASS,
         ),
+        Index("ix_records_rule", "tenant_id", "rule_code"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
@@ -274,6 +277,19 @@ class RetentionRuleRow(Base):
     validated_at: Mapped[datetime | None]
     """When an archivist validated it; None: the rule gives dates, but allows no destruction."""
     created_at: Mapped[datetime]
+    valid_from: Mapped[date | None]
+    """First day on which this version is in force; None = since it was made."""
+    criteria: Mapped[str | None] = mapped_column(Text)
+    access_rule: Mapped[str | None] = mapped_column(String(100))
+    created_by: Mapped[str | None] = mapped_column(String(200))
+    """None = it came with a pack."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why this version was made."""
+    validated_by: Mapped[str | None] = mapped_column(String(200))
+    validation: Mapped[str | None] = mapped_column(Text)
+    """What the validation rests on, in words."""
+    removed_at: Mapped[datetime | None]
+    """When the rule was removed, unused; its code is never used again."""
 
 
 class JournalEntryRow(Base):

@@ -76,6 +76,7 @@ class Circumstances:
         """Return the version in force of every rule, by code."""
         if self._rules is None:
             query = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == self.tenant)
+            query = query.where(RetentionRuleRow.removed_at.is_(None))
             by_code: dict[str, list[Rule]] = {}
             for row in self._session.scalars(query.order_by(RetentionRuleRow.code, RetentionRuleRow.version)):
                 by_code.setdefault(row.code, []).append(rule_of(row))
@@ -88,6 +89,19 @@ class Circumstances:
             query = select(DocumentTypeRow).where(DocumentTypeRow.tenant_id == self.tenant)
             self._types = {row.code: row for row in self._session.scalars(query)}
         return self._types.get(code) if code else None
+
+    def suppose(self, rule: Rule | None = None, kind: DocumentTypeRow | None = None) -> None:
+        """Judge as if this were the version in force of a rule, or a line of the list of types.
+
+        Args:
+            kind: A row that no session has.
+        """
+        if rule is not None:
+            self.rules()
+            self._rules = {**(self._rules or {}), rule.code: rule}
+        if kind is not None:
+            self.type_of(None)
+            self._types = {**(self._types or {}), kind.code: kind}
 
     # -- facts
 
@@ -240,5 +254,8 @@ def rule_of(row: RetentionRuleRow) -> Rule:
         FinalAction(row.final_action),
         validated=row.validated_at is not None,
         legal_text=text_of(row.source),
+        valid_from=row.valid_from,
+        criteria=row.criteria or "",
+        access_rule=row.access_rule,
         sure=is_sure(row.source),
     )

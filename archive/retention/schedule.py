@@ -161,6 +161,8 @@ def _row(tenant: str, given: Rule, source: str, now: datetime) -> RetentionRuleR
         start_event=given.start_event,
         final_action=given.final_action.value,
         source=source,
+        criteria=given.criteria or None,
+        access_rule=given.access_rule,
         validated_at=None,
         created_at=now,
     )

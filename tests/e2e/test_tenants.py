@@ -42,6 +42,8 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("closeFile", "bad_closing"),
                 ("reopenFile", "file_not_closed"),
                 ("removeNode", "node_not_empty"),
+                ("removeRule", "rule_used"),
+                ("validateRule", "rule_own_validation"),  # a key is no second person
                 ("reinstateHold", "hold_not_reinstatable"),
             }
             if not fine:

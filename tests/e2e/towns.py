@@ -18,6 +18,10 @@ PDF = Path(__file__).resolve().parents[2] / "samples" / "deliberations.pdf"
 ALL = "deposit:write,record:read,record:describe,retention:write,hold:write,journal:read,admin"
 
 LISTS = (
+    "comparePack",
+    "exportRules",
+    "listDocumentTypes",
+    "listRules",
     "exportPlan",
     "getMe",
     "listAccessions",
@@ -45,10 +49,14 @@ OPEN = (
 )
 """Say the same to everybody: hashes and numbers of the installation."""
 
-NAMING = ("placeHold",)
+NAMING = ("placeHold", "simulateChange")
 """Name somebody's things in what is sent, not in the address."""
 
 MAKES = (
+    "createDocumentType",
+    "createRule",
+    "decidePackLine",
+    "importRules",
     "createDeposit",
     "createFile",
     "createKey",
@@ -72,6 +80,17 @@ NODE_CHANGES: dict[str, dict[str, str]] = {
 
 COVERED = {"reason": "Vie privée", "boxes": [{"page": 1, "x": 100, "y": 100, "width": 200, "height": 50}]}
 """What is sent to make a redacted copy."""
+
+
+RULE = {
+    "label": "Factures",
+    "legal_text": "délibération",
+    "duration": 10,
+    "unit": "YEAR",
+    "start_event": "fiscal_year_end",
+    "final_action": "destroy",
+}
+"""A rule as it is given, but for its code."""
 
 
 @dataclass
@@ -124,6 +143,12 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             assert filing.json()["records"][0]["filed"], filing.text
             event = {"event": "contract_end", "reference": words["external_reference"], "occurred_on": "2024-06-30"}
             stated = client.post("/api/v1/retention/events", json=event | {"id": f"fin-{mark}"}).json()
+            rule = client.post("/api/v1/retention/rules", json=RULE | {"code": f"REG{mark.upper()}"})
+            kind = client.post(
+                "/api/v1/document-types",
+                json={"code": f"type{mark}", "label": f"Type{mark}", "rule": rule.json()["code"]},
+            )
+            assert kind.status_code == 201, kind.text
         town.words |= {
             "filename": path.stem,
             "key_name": f"outil{mark}",
@@ -138,6 +163,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "request_id": request["id"],
             "node_id": file["id"],
             "event_id": stated["id"],
+            "rule_id": rule.json()["code"],
+            "type_id": kind.json()["code"],
             "sha256": record["representations"][0]["digests"]["sha-256"],
         }
         made.append(town)
@@ -156,7 +183,7 @@ def operations(service: Service) -> list[tuple[str, str, str]]:
 
 def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
     """A request about things of this town that its owner may make."""
-    for name, value in {**town.ids, "kind": "original", "page": "1", "number": "1"}.items():
+    for name, value in {**town.ids, "kind": "original", "page": "1", "number": "1", "pack": "fr-commune"}.items():
         path = path.replace(f"{{{name}}}", value)
     assert "{" not in path, f"{operation} names something this test does not know"
     more: dict[str, Any] = {}
@@ -168,6 +195,14 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
         more = {"headers": {"If-Match": "*"}, "json": {"occurred_on": f"2024-07-{secrets.randbelow(28) + 1:02}"}}
     elif operation == "releaseHold":
         more = {"json": {"reason": "Jugé"}}
+    elif operation == "simulateChange":
+        more = {"json": {"rule": town.ids["rule_id"], "change": {"duration": 5}}}
+    elif operation == "changeRule":
+        more = {"headers": {"If-Match": "*"}, "json": RULE}
+    elif operation in {"validateRule", "removeRule"}:
+        more = {"headers": {"If-Match": "*"}, "json": {}}
+    elif operation == "changeDocumentType":
+        more = {"headers": {"If-Match": "*"}, "json": {"label": "Autre", "rule": town.ids["rule_id"]}}
     elif operation == "reviewHold":
         more = {"json": {"comment": "Vu"}}
     elif operation == "takeAccessStep":

@@ -1,0 +1,94 @@
+"""Questions about a tenant's retention schedule: rules with their versions, document types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow
+from archive.model.states import GONE
+from signing.ground.errors import Refused
+
+
+def rules_of(session: Session, tenant: str) -> dict[str, list[RetentionRuleRow]]:
+    """Return every rule of a tenant by code, each with its versions, oldest first."""
+    query = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == tenant, RetentionRuleRow.removed_at.is_(None))
+    found: dict[str, list[RetentionRuleRow]] = {}
+    for row in session.scalars(query.order_by(RetentionRuleRow.code, RetentionRuleRow.version)):
+        found.setdefault(row.code, []).append(row)
+    return found
+
+
+def versions_of(session: Session, tenant: str, code: str, *, removed: bool = False) -> list[RetentionRuleRow]:
+    """Return the versions of a rule, oldest first; none of an unknown one.
+
+    Args:
+        removed: Whether those of a removed rule are told too.
+    """
+    query = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == tenant, RetentionRuleRow.code == code)
+    if not removed:
+        query = query.where(RetentionRuleRow.removed_at.is_(None))
+    return list(session.scalars(query.order_by(RetentionRuleRow.version)))
+
+
+def get_versions(session: Session, tenant: str, code: str) -> list[RetentionRuleRow]:
+    """Return the versions of a rule, oldest first.
+
+    Raises:
+        Refused: ``rule_not_found``.
+    """
+    found = versions_of(session, tenant, code)
+    if not found:
+        raise rule_not_found(code)
+    return found
+
+
+def latest(versions: Sequence[RetentionRuleRow]) -> RetentionRuleRow:
+    """Return the latest version."""
+    return versions[-1]
+
+
+def rule_not_found(code: str) -> Refused:
+    """Return the refusal of a rule that the schedule lacks."""
+    return Refused(
+        "rule_not_found", "Le tableau de gestion n’a pas de règle « {name} ».", action="Vérifiez son code.", name=code
+    )
+
+
+def records_by_rule(session: Session, tenant: str) -> Mapping[str, int]:
+    """Return how many records each rule decides, by code."""
+    query = select(RecordRow.rule_code, func.count()).where(
+        RecordRow.tenant_id == tenant, RecordRow.rule_code.is_not(None), RecordRow.state.not_in(GONE)
+    )
+    return {str(code): n for code, n in session.execute(query.group_by(RecordRow.rule_code))}
+
+
+def records_by_type(session: Session, tenant: str) -> Mapping[str, int]:
+    """Return how many records there are of each document type, by code."""
+    query = select(RecordRow.document_type, func.count()).where(
+        RecordRow.tenant_id == tenant, RecordRow.document_type.is_not(None), RecordRow.state.not_in(GONE)
+    )
+    return {str(code): n for code, n in session.execute(query.group_by(RecordRow.document_type))}
+
+
+def types_by_rule(session: Session, tenant: str) -> Mapping[str, list[DocumentTypeRow]]:
+    """Return the document types of each rule, by code."""
+    query = select(DocumentTypeRow).where(DocumentTypeRow.tenant_id == tenant)
+    found: dict[str, list[DocumentTypeRow]] = {}
+    for row in session.scalars(query.order_by(DocumentTypeRow.label)):
+        found.setdefault(row.rule_code or "", []).append(row)
+    return found
+
+
+def get_type(session: Session, tenant: str, code: str) -> DocumentTypeRow:
+    """Return a document type of the tenant's list.
+
+    Raises:
+        Refused: ``document_type_not_found``.
+    """
+    row = session.get(DocumentTypeRow, (tenant, code))
+    if row is None:
+        raise Refused("document_type_not_found", "Ce type de document n’est pas dans la liste.")
+    return row
