@@ -26,13 +26,18 @@ _DUE = {
 }
 
 
-def upgrade() -> None:
-    op.execute(_BASIS)
-    day_after = _DUE[op.get_bind().dialect.name]
-    op.execute(
-        f"UPDATE records SET due_on = {day_after}"  # noqa: S608 - words of ours
+def filling(dialect: str) -> tuple[str, str]:
+    """Return the statements that fill basis and due day where an earlier version told neither."""
+    due = (
+        f"UPDATE records SET due_on = {_DUE[dialect]}"  # noqa: S608 - words of ours
         " WHERE ends_on IS NOT NULL AND due_on IS NULL AND ends_on < '9999-12-31'"
     )
+    return _BASIS, due
+
+
+def upgrade() -> None:
+    for statement in filling(op.get_bind().dialect.name):
+        op.execute(statement)
     op.drop_index("ix_records_stale", table_name="records")
     op.create_index("ix_records_stale", "records", ["id"], sqlite_where=_IS_STALE, postgresql_where=_IS_STALE)
 

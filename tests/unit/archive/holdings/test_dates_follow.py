@@ -10,20 +10,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
-from archive.catalogue import event_effects, events, filing_plan, rows, stale, statements
+from archive.catalogue import event_effects, events, filing_plan, record_json, rows, stale, statements
 from archive.database.retention_tables import RecordNodeRow
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RecordRow, RetentionRuleRow
 from archive.holdings import keep as holdings
 from archive.holdings import recompute as job
 from archive.holdings.describe import describe
 from archive.holdings.recompute import is_any_stale, recompute, recompute_stale
+from archive.holdings.revisions import revision_in_force
 from archive.holdings.verify import verify
 from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
@@ -432,6 +434,35 @@ def test_a_day_alone_brings_a_version_into_force(town: Town) -> None:
         session.get_one(RecordRow, record).stale_since = None
     assert recompute(town.system.stores) == (1, {})
     assert town.dates(record)[0] == D("2024-12-31")
+
+
+def test_records_of_an_earlier_version_get_the_basis_that_their_record_tells(town: Town) -> None:
+    town.rule("libre", 1, "document_date")
+    town.rule("toujours", 1, "document_date", duration=None)
+    records = [
+        town.keep(document_type="libre", document_date=D("2020-12-31")),
+        town.keep(document_type="libre"),
+        town.keep(document_type="toujours"),
+        town.keep(),
+    ]
+    before = [(town.row(one).basis, town.row(one).due_on) for one in records]
+    assert [basis for basis, _ in before] == ["dated", "start_missing", "no_end", "rule_missing"]
+    migration = import_module("archive.database.migrations.versions.0015_recomputing")
+    with town.system.database.write() as session:
+        session.execute(update(RecordRow).values(basis=None, due_on=None))
+        for statement in migration.filling(session.get_bind().dialect.name):
+            session.execute(text(statement))
+    assert [(town.row(one).basis, town.row(one).due_on) for one in records] == before
+    told = [record_json.row_values(_of_before(town, one)) for one in records]
+    assert [(one["basis"], one["due_on"]) for one in told] == before, "a rebuild says the same"
+
+
+def _of_before(town: Town, record: str) -> dict[str, Any]:
+    """``record.json`` as an earlier version wrote it."""
+    current, _ = revision_in_force(town.system.stores, town.row(record))
+    for name in ("due_on", "basis", "parts"):
+        del current["retention"][name]
+    return current
 
 
 def test_the_effect_is_told_before_it_is_made(town: Town) -> None:
