@@ -18,6 +18,7 @@ from api.routes import (
     accessions,
     deposits,
     documentation,
+    due,
     files,
     health,
     holds,
@@ -26,6 +27,7 @@ from api.routes import (
     me,
     plan,
     plan_exchange,
+    quarantine,
     records,
     redactions,
     retention_events,
@@ -96,6 +98,7 @@ def _api() -> APIRouter:
     api = APIRouter()
     modules = (
         deposits,
+        quarantine,
         accessions,
         access_requests,
         records,
@@ -106,6 +109,7 @@ def _api() -> APIRouter:
         retention_events,
         retention_rules,
         rule_packs,
+        due,
         holds,
         search,
         journal,

@@ -73,6 +73,7 @@ _TABLES = (
     "api/http/errors.py",
     "api/views/history.py",
     "api/operations/health.py",
+    "api/web/due_words.py",
     "archive/evidence/bundle.py",
     "archive/objects/challenges.py",
 )

@@ -80,14 +80,17 @@ def fetch(
     record_id: RecordId,
     representation: Annotated[str, typer.Option(help="original archival text preview")] = "original",
     output: Output = None,
+    infected: Annotated[bool, typer.Option(help="Même si un logiciel malveillant y a été trouvé.")] = False,
 ) -> None:
     """Copie une forme d’un document, vérifiée pendant la copie."""
     from api.views.record import find_representation
+    from archive.catalogue.rows import require_harmless
     from archive.objects.fixity import verified
 
     tenant = tenant_of_record(record_id)
     with system().database.read() as session:
         row = find_representation(session, tenant, record_id, representation)
+        require_harmless(session, record_id, confirmed=infected)
     chunks = verified(system().store, row.key, row.version, sha256=row.sha256, size=row.size)
     if output is not None and str(output) == "-":
         for chunk in chunks:

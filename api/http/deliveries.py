@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.http.conditions import none_match
+from archive.catalogue.rows import require_harmless
 from archive.objects.fixity import verified, verified_range
 from signing.ground.errors import Refused
 
@@ -66,14 +67,25 @@ def parse_range(request: Request, size: int, tag: str) -> tuple[int, int] | None
     return first, last - first + 1
 
 
+def require_confirmed(request: Request, system: System, record_id: str) -> None:
+    """Refuse an infected record's bytes unless the caller says they know (``confirm=infected``).
+
+    Raises:
+        Refused: ``infected``.
+    """
+    with system.database.read() as session:
+        require_harmless(session, record_id, confirmed=request.query_params.get("confirm") == "infected")
+
+
 def deliver(request: Request, system: System, row: RepresentationRow, headers: Mapping[str, str]) -> Response:
     """Answer with a representation, whole or in part, or with 304.
 
     Raises:
         Corrupt: ``altered`` or ``missing``: before the first byte for anything up to 64 MiB; for a
             larger one found altered, the connection is cut before its last byte.
-        Refused: ``bad_range``.
+        Refused: ``bad_range``, ``infected``.
     """
+    require_confirmed(request, system, row.record_id)
     tag = f'"{row.sha256}"'
     common = {
         "ETag": tag,

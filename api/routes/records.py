@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.conditions import none_match, require_match
-from api.http.deliveries import attachment, deliver
+from api.http.deliveries import attachment, deliver, require_confirmed
 from api.http.dependencies import Assembled
 from api.http.i18n import speaking, translate
 from api.http.languages import preferred_language
@@ -63,6 +63,11 @@ def get_record(record_id: str, request: Request, caller: Reader, system: Assembl
     return JSONResponse(body, headers=headers)
 
 
+Confirmed = Annotated[
+    Literal["infected"] | None, Query(description="Pour un document où un logiciel malveillant a été trouvé.")
+]
+
+
 @router.get(
     "/records/{record_id}/representations/{kind}",
     operation_id="getRepresentation",
@@ -77,7 +82,15 @@ def get_record(record_id: str, request: Request, caller: Reader, system: Assembl
         416: examples.problem("Plage hors du fichier.", "bad_range"),
     },
 )
-def get_representation(record_id: str, kind: KindName, request: Request, caller: Reader, system: Assembled) -> Response:
+def get_representation(
+    *,
+    record_id: str,
+    kind: KindName,
+    request: Request,
+    caller: Reader,
+    system: Assembled,
+    confirm: Confirmed = None,  # noqa: ARG001 - read where bytes are delivered
+) -> Response:
     """Vérifiés pendant l’envoi : altérés, ils ne sont pas servis."""
     with system.database.read() as session:
         row = find_representation(session, caller.tenant, record_id, kind)
@@ -234,8 +247,10 @@ def verify_record(record_id: str, caller: Reader, system: Assembled) -> dict[str
 def get_evidence(
     *,
     record_id: str,
+    request: Request,
     caller: Reader,
     system: Assembled,
+    confirm: Confirmed = None,  # noqa: ARG001 - read where bytes are delivered
     content: Annotated[Literal["all", "digests"], Query(description="`digests` : sans les octets.")] = "all",
     since: Annotated[
         int | None,
@@ -254,4 +269,6 @@ def get_evidence(
 
     with system.database.read() as session:
         find_record(session, caller.tenant, record_id)
+    if content == "all":
+        require_confirmed(request, system, record_id)
     return evidence_response(system, caller.tenant, record_id, content=content == "all", since=since)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup
 
-from api.http.i18n import _, current_language, day_in_words, number
+from api.http.i18n import MONTHS_OF, _, current_language, day_in_words, number
 from api.http.typography import HARD
 
 _DAYS = {
@@ -75,6 +75,11 @@ def day(value: date | datetime | str | None) -> str:
     elif isinstance(value, datetime):
         value = local(value)
     return day_in_words(value, current_language())
+
+
+def month(value: date) -> str:
+    """Return month and year: ``mars 2026``."""
+    return f"{MONTHS_OF[current_language()][value.month - 1]}{HARD}{value.year}"
 
 
 def weekday(value: date | datetime) -> str:

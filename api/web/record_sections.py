@@ -264,11 +264,16 @@ def _check(check: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Download:
-    """One file to download."""
+    """One file to download.
+
+    Attributes:
+        infected: Whether malware was found in it: then it is handed out on a second click only.
+    """
 
     href: str
     name: Markup
     meta: Markup
+    infected: bool = False
 
 
 def downloads_of(row: RecordRow, forms: Forms) -> list[Download]:
@@ -279,15 +284,18 @@ def downloads_of(row: RecordRow, forms: Forms) -> list[Download]:
         "redacted": (_("La copie occultée"), _("PDF/A avec son cachet, sans ce qui a été couvert.")),
         "text": (_("Le texte"), _("ALTO : chaque mot et sa place sur la page.")),
     }
+    infected = row.verdicts.get("virus", {}).get("verdict") == "infected"
+    confirmed = "?confirm=infected" if infected else ""
     shown = []
     for kind, (name, why) in texts.items():
         form = forms.get(kind)
         if form is not None:
             what = kind_of(form.media_type, form.filename)
             meta = _("{what}, {size}. {why}", what=what, size=quantities.size(form.size), why=why)
-            shown.append(Download(f"/documents/{row.id}/telecharger/{kind}", name, meta))
-    evidence = f"/documents/{row.id}/telecharger/preuve"
-    shown.append(Download(evidence, _("Le dossier de preuve"), _("ZIP. Quiconque peut tout vérifier sans nous.")))
+            href = f"/documents/{row.id}/telecharger/{kind}{confirmed}"
+            shown.append(Download(href, name, meta, infected))
+    evidence, why = _("Le dossier de preuve"), _("ZIP. Quiconque peut tout vérifier sans nous.")
+    shown.append(Download(f"/documents/{row.id}/telecharger/preuve{confirmed}", evidence, why, infected))
     return shown
 
 

@@ -6,7 +6,7 @@ kept, adopted after a crash or found in a store that lost its database: so the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, assert_never
 
@@ -202,12 +202,20 @@ def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
         "due_on": _due(_day(retention["ends_on"])),
         "basis": retention.get("basis") or _basis(record).value,
         "retention_parts": retention.get("parts"),
+        "other_rules": _rules(retention.get("parts") or ()),
         "final_action": retention["final_action"],
         "retention_explanation": retention["explanation"],
         "communicable_on": _day(access["communicable_on"]),
         "access_explanation": access["explanation"],
+        "bytes": sum(form["size"] for form in record["representations"]),
         "salt": record["salt"],
     }
+
+
+def _rules(parts: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the versions of several rules in force as one text; None of one or none."""
+    named = {f"{part['rule']}/{part['rule_version']}" for part in parts if part.get("rule")}
+    return ";".join(sorted(named)) if len(named) > 1 else None
 
 
 def representation_values(record: Mapping[str, Any]) -> list[dict[str, Any]]:

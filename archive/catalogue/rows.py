@@ -78,6 +78,23 @@ def representation(session: Session, tenant: str, record_id: str, kind: str) -> 
     return row
 
 
+def require_harmless(session: Session, record_id: str, *, confirmed: bool) -> None:
+    """Refuse to hand out the bytes of an infected record to somebody who did not say they know.
+
+    Raises:
+        Refused: ``infected``.
+    """
+    row = session.get(RecordRow, record_id)
+    if confirmed or row is None or row.verdicts.get("virus", {}).get("verdict") != "infected":
+        return
+    raise Refused(
+        "infected",
+        "Un logiciel malveillant a été trouvé dans ce document : il n’est remis qu’à qui le confirme.",
+        kept="Le document est gardé tel qu’il a été reçu.",
+        action="Si vous savez ce que vous faites, demandez-le avec « confirm=infected ».",
+    )
+
+
 def representations(session: Session, record_id: str) -> Sequence[RepresentationRow]:
     """Return all representations of a record, original first."""
     rows = session.scalars(select(RepresentationRow).where(RepresentationRow.record_id == record_id)).all()

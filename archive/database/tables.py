@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import access_tables as access_tables
 from archive.database import hold_tables as hold_tables
+from archive.database import retention_counters as retention_counters
 from archive.database import retention_tables as retention_tables
 from archive.database.engine import Base
 from archive.database.installation_tables import AlarmRow as AlarmRow
@@ -24,6 +25,7 @@ _IS_STALE: Final = text("stale_since IS NOT NULL")
 _HAS_FILE: Final = text("file IS NOT NULL")
 _HAS_NO_FILE: Final = text("file IS NULL")
 _HAS_CLASS: Final = text("classification IS NOT NULL")
+_IS_UNDATED: Final = text("document_date IS NULL")
 
 
 class TenantRow(Base):
@@ -61,7 +63,7 @@ class RecordRow(Base):
     __table_args__ = (
         Index("ix_records_tenant_kept", "tenant_id", "kept_at"),
         Index("ix_records_tenant_ends", "tenant_id", "ends_on"),
-        Index("ix_records_due", "tenant_id", "due_on"),
+        Index("ix_records_due", "tenant_id", "due_on", "id"),
         Index("ix_records_stale", "id", sqlite_where=_IS_STALE, postgresql_where=_IS_STALE),
         Index("ix_records_reference", "tenant_id", "external_reference"),
         Index(
@@ -82,7 +84,13 @@ class RecordRow(Base):
             sqlite_where=_HAS_CLASS,
             postgresql_where=_HAS_CLASS,
         ),
-        Index("ix_records_rule", "tenant_id", "rule_code"),
+        Index("ix_records_action", "tenant_id", "final_action", "due_on", "id"),
+        Index("ix_records_basis", "tenant_id", "basis", "id"),
+        Index("ix_records_held", "tenant_id", "held_until"),
+        Index("ix_records_producer", "tenant_id", "producer", "due_on", "id"),
+        Index("ix_records_type", "tenant_id", "document_type", "due_on", "id"),
+        Index("ix_records_rule", "tenant_id", "rule_code", "due_on", "id"),
+        Index("ix_records_undated", "tenant_id", "id", sqlite_where=_IS_UNDATED, postgresql_where=_IS_UNDATED),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
@@ -122,12 +130,24 @@ class RecordRow(Base):
     due_on: Mapped[date | None]
     """The day after ``ends_on``: the first on which anything may be done."""
     basis: Mapped[str | None] = mapped_column(String(24))
-    """What the dates rest on, a ``Basis``; None where an earlier version kept the record."""
+    """What the dates rest on, a ``Basis``."""
     retention_parts: Mapped[list[Any] | None]
     """Each rule that applies, with its own dates and the node that it comes from."""
     stale_since: Mapped[datetime | None]
     """Since when a rule, node or event may give other dates; None: the dates are those of now."""
+    other_rules: Mapped[str | None] = mapped_column(Text)
+    """All rules in force as ``code/version``, separated by ``;``, where there are several."""
     final_action: Mapped[str] = mapped_column(String(10))
+    sorted: Mapped[str | None] = mapped_column(String(10))
+    """What a person decided, ``keep`` or ``destroy``, where the final action is to sort."""
+    not_before: Mapped[date | None]
+    """First day on which a controller lets it go, after a refusal."""
+    held_until: Mapped[date | None]
+    """Last held day over all holds in force, ``FOR_EVER`` until a release; kept by triggers."""
+    locked_until: Mapped[date | None]
+    """Last day of the latest lock over all its objects and copies; kept by triggers."""
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Size of its representations together."""
     retention_explanation: Mapped[str] = mapped_column(Text)
     communicable_on: Mapped[date | None]
     access_explanation: Mapped[str] = mapped_column(Text)

@@ -97,6 +97,9 @@ class Locks:
         locks = {row.key: self._store.extend_lock(row.key, row.version, until).locked_until for row in pinned}
         versions = {row.key: row.version for row in pinned}
         with self._database.write() as session:
+            session.get_one(
+                RecordRow, record.id, with_for_update=True
+            )  # first, as everybody does: no two wait crosswise
             for row in catalogue.rows(session, record.id):
                 if versions.get(row.key) == row.version and _is_short(row, until):
                     row.locked_until = locks[row.key]

@@ -107,6 +107,7 @@ class RebuildEffect(Enum):
     RECEIVE = "a deposit"
     QUARANTINE = "a deposit's quarantine"
     RETRY = "the end of a quarantine"
+    REFUSE = "a deposit's refusal"
     NONE = "nothing"
 
     @property
@@ -121,7 +122,7 @@ class RebuildEffect(Enum):
                 return False
             case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
                 return False
-            case RebuildEffect.STATE | RebuildEffect.DECIDE | RebuildEffect.NONE:
+            case RebuildEffect.STATE | RebuildEffect.DECIDE | RebuildEffect.REFUSE | RebuildEffect.NONE:
                 return False
             case _:
                 assert_never(self)

@@ -1,6 +1,4 @@
-"""The types of journal entries: one definition each, from which every reader reads its part.
-
-Pure.
+"""The types of journal entries: one definition each, of which every reader reads a part. Pure.
 
 A name, once published, keeps its meaning for ever; a new meaning is a new type. The ``sequencer``
 accepts no other name. Readers may meet an unknown type in the journal of a later version: ``known``
@@ -82,6 +80,27 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.RETRY),
         Sentence("Étapes relancées."),
     )
+    DEPOSIT_ACCEPTED = (
+        "DepositAccepted",
+        Subject.DEPOSIT,
+        Premis(PremisType.OTHER),
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.RETRY),
+        Sentence("Gardé tel qu’il a été reçu, par décision d’un archiviste."),
+    )
+    DEPOSIT_REFUSED = (
+        "DepositRefused",
+        Subject.DEPOSIT,
+        Premis(PremisType.OTHER),
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.REFUSE),
+        Sentence("Refusé par un archiviste : les octets reçus sont gardés jusqu’au {until}."),
+    )
+    DEPOSIT_DESTROYED = (
+        "DepositDestroyed",
+        Subject.DEPOSIT,
+        Premis(PremisType.DELETION),
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Sentence("Octets d’un dépôt refusé détruits, leur délai passé."),
+    )
     DEPOSIT_RECOVERED = (
         "DepositRecovered",
         Subject.DEPOSIT,
@@ -138,8 +157,7 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.KEEP),
         Sentence("Réinscrit après la perte de la base, d’après sa fiche dans le magasin."),
     )
-    # Nothing writes these two yet: their effects on a second store and on a rebuild come with the
-    # first disposal.
+    # Nothing writes these two yet: further effects come with the first disposal.
     RECORD_DISPOSED = (
         "RecordDisposed",
         Subject.RECORD,
@@ -305,7 +323,6 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
         Sentence("Le catalogue repose désormais sur ce qui était la seconde copie."),
     )
-
     SEAL_REPLACED = (
         "SealReplaced",
         Subject.LOG,
@@ -342,14 +359,7 @@ class EntryType(StrEnum):
         Sentence("Horloge de la machine vérifiée et confirmée par un administrateur."),
     )
 
-    def __new__(
-        cls,
-        name: str,
-        subject: Subject,
-        premis: Premis | None,
-        effects: Effects,
-        sentence: Sentence,
-    ) -> Self:
+    def __new__(cls, name: str, subject: Subject, premis: Premis | None, effects: Effects, sentence: Sentence) -> Self:
         """Make a member from its name and its parts."""
         member = str.__new__(cls, name)
         member._value_ = name
@@ -382,10 +392,7 @@ def rebuilding(*effects: RebuildEffect) -> tuple[EntryType, ...]:
 KEPT: Final = rebuilding(RebuildEffect.KEEP)
 """Types of entries that make a record kept."""
 CHANGES: Final = tuple(one for one in EntryType if one.effects.rebuild.states_the_record)
-"""Types of entries that state a record.
-
-The last of them states ``record.json`` and the inventory in force.
-"""
+"""Types of entries that state a record; the last states ``record.json`` and inventory in force."""
 RESTORED: Final = rebuilding(RebuildEffect.RESTORE)
 RECEIVED: Final = rebuilding(RebuildEffect.RECEIVE)
 """Types of entries that state the receipt of a deposit."""

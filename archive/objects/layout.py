@@ -178,6 +178,11 @@ class DepositFolder:
         return f"{STAGING}{self.tenant}/{self.deposit}"
 
     @property
+    def prefix(self) -> str:
+        """Prefix of every key in the folder."""
+        return f"{self.root}/"
+
+    @property
     def content(self) -> str:
         """Key of the received bytes."""
         return f"{self.root}/{_BYTES}"

@@ -67,6 +67,12 @@ def count(session: Session, tenant: str, agent: str, state: str | None = None) -
     return session.scalar(question) or 0
 
 
+def count_in_state(session: Session, tenant: str, state: str) -> int:
+    """Return the number of a tenant's deposits in a state, whoever made them."""
+    question = select(func.count()).where(DepositRow.tenant_id == tenant, DepositRow.state == state)
+    return session.scalar(question) or 0
+
+
 def incomplete(
     session: Session, tenant: str, *, agent: str | None = None, before: str | None = None, limit: int = 50
 ) -> Sequence[DepositRow]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
-from archive.custody.findings import LISTED, Findings
+from archive.custody.findings import LISTED, Findings, Kind
 from archive.custody.reconcile.decisions import DecisionReconciliation
 from archive.custody.reconcile.leaves import LeafReconciliation
 from archive.custody.reconcile.pace import Pace
 from archive.custody.reconcile.rows import RowReconciliation
+from archive.database import retention_counters
 from archive.database.tables import RecordRow
 from ingestion.reception.agreement import DepositReconciliation, of_record
 from signing.ground.clock import has_passed, parse_stamp, stamp
@@ -60,10 +61,20 @@ class Agreement:
             entries, whole_at = 0, None
         elif whole:
             whole_at = stamp(now)
+        self._counts(findings)
         rows = RowReconciliation(system.database, system.store, system.clock, beside=of_record, rest=pace.rest)
         cursor, wanted = self._wanted(rows, before, routine=routine)
         wrong = rows.check(findings, wanted)
         return {"entries": entries, "whole_at": whole_at, "record": cursor, "suspects": wrong[:LISTED]}
+
+    def _counts(self, findings: Findings) -> None:
+        """Recount the records, and count anew where kept counts differ: they prove nothing."""
+        with self._system.database.read() as session:
+            wrong = retention_counters.miscounted(session.connection())
+        if wrong:
+            with self._system.database.write() as session:
+                retention_counters.recount(session.connection())
+            findings.add(Kind.CHANGED, "database", "retention_counters", "n", done=True)
 
     def _journal(self, findings: Findings, since: int, pace: Pace) -> int:
         """Compare the journal with what was published; return how many entries there are."""

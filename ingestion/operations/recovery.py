@@ -16,9 +16,10 @@ from archive.custody.rebuild.records import Found
 from archive.custody.rebuild.run import Rebuilt
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, TenantRow
+from archive.journal.effects import RebuildEffect
 from archive.journal.receipts import Stated, differences
 from archive.journal.sequencer import Entry, Ledger
-from archive.journal.types import RECEIVED, EntryType
+from archive.journal.types import RECEIVED, EntryType, rebuilding
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.layout import STAGING, DepositFolder, staging_key
@@ -26,6 +27,7 @@ from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
 from ingestion.deposits.states import UNFINISHED, DepositState, problem
+from ingestion.processing.quarantine_decisions import REFUSED, refused_again
 from ingestion.reception.submission import request_digest
 from ingestion.stages.registry import KEEP
 from ingestion.tables import DepositRow, StageRunRow
@@ -162,7 +164,7 @@ class Recovery:
             tenant_id=stated["tenant"],
             idempotency_key=stated["idempotency_key"],
             request_digest=_request_digest(stated),
-            state=DepositState.QUARANTINED if aside is not None else DepositState.RECEIVED,
+            state=_state(aside),
             agent=stated["agent"],
             filename=stated["filename"],
             media_type=stated["media_type"],
@@ -320,13 +322,25 @@ def _entry(session: Session, deposit_id: str) -> Entry | None:
     return Entry(row.n, row.at, row.type, row.tenant_id, row.subject, row.body, row.leaf_hash)
 
 
+_DECIDES: Final = rebuilding(RebuildEffect.QUARANTINE, RebuildEffect.RETRY, RebuildEffect.REFUSE)
+"""Types of entries of which the last decides whether a deposit waits for an archivist."""
+
+
+def _state(aside: dict[str, Any] | None) -> DepositState:
+    if aside is None:
+        return DepositState.RECEIVED
+    return DepositState.REFUSED if aside["code"] == REFUSED else DepositState.QUARANTINED
+
+
 def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:
-    """Return the reason of a present quarantine, as far as the journal has it; None if none."""
+    """Return the reason of a present quarantine or refusal, as the journal has it; None if none."""
     query = select(JournalEntryRow.type, JournalEntryRow.body).where(
         JournalEntryRow.subject == f"deposit:{deposit_id}",
-        JournalEntryRow.type.in_((EntryType.DEPOSIT_QUARANTINED, EntryType.DEPOSIT_RETRIED)),
+        JournalEntryRow.type.in_(_DECIDES),
     )
     last = session.execute(query.order_by(JournalEntryRow.n.desc()).limit(1)).first()
+    if last is not None and last.type == EntryType.DEPOSIT_REFUSED:
+        return refused_again(json.loads(last.body)["facts"])
     if last is None or last.type != EntryType.DEPOSIT_QUARANTINED:
         return None
     return problem(

@@ -20,6 +20,7 @@ from archive.holdings.recompute import is_any_stale, recompute, recompute_stale
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.operations.exclusive_jobs import ExclusiveJob
+from ingestion.processing.quarantine_decisions import destroy_refused
 from ingestion.tools.alto import text_of_pages
 from signing.ground.clock import has_passed
 from signing.ground.errors import Unavailable
@@ -194,6 +195,8 @@ class Beat:
     def _clear(self) -> bool:
         self._system.sweeper.clear_folders()
         self._system.sweeper.clear_staging()
+        system = self._system
+        destroy_refused(system.database, system.ledger, system.store, system.time_sense.certain_now)
         return False
 
     def _probe(self) -> bool:

@@ -15,6 +15,7 @@ from archive.database.tables import RecordRow
 from archive.objects.layout import STAGING, DepositFolder, staging_key
 from archive.objects.port import ObjectStore
 from ingestion.deposits.states import STAGING_HOURS, DepositState
+from ingestion.processing.quarantine_decisions import keeps_bytes
 from ingestion.tables import DepositRow
 from signing.ground.clock import Clock
 from signing.ground.errors import Refused
@@ -41,7 +42,8 @@ class Staging:
             record = exists().where(RecordRow.deposit_id == DepositRow.id)  # if so, its bytes are the record's original
             query = select(DepositRow).where(DepositRow.state != DepositState.KEPT, ~record)
             for row in session.scalars(query.order_by(DepositRow.id).execution_options(yield_per=500)):
-                self._waiting(findings, row)
+                if keeps_bytes(row):
+                    self._waiting(findings, row)
         limit = self._clock() - _LEFT
         stray = 0
         for folder, items in groupby(self._store.list(STAGING), key=lambda item: _folder_of(item.key)):

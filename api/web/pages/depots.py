@@ -31,6 +31,8 @@ from archive.model.description_fields import fields_on
 from archive.model.field_rules import DescriptionField, Spot
 from ingestion.deposits.queries import find, incomplete, newest, set_aside
 from ingestion.deposits.states import DepositState
+from ingestion.processing import quarantine_decisions as decisions
+from ingestion.processing.quarantine_decisions import REFUSED
 from ingestion.processing.retry import retry_set_aside as again
 from ingestion.reception.submission import Submission
 from ingestion.tables import DepositRow
@@ -174,6 +176,10 @@ def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant
 @router.get("/depots/{deposit_id}")
 def follow(request: Request, deposit_id: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]) -> Response:
     """Show the progress of one deposit; the page asks again while it is open."""
+    return _followed(request, deposit_id, person)
+
+
+def _followed(request: Request, deposit_id: str, person: Caller, refusal: str = "") -> Response:
     system = system_of(request)
     with in_language(request), system.database.read() as session:
         row = find(session, person.tenant, deposit_id)
@@ -188,6 +194,7 @@ def follow(request: Request, deposit_id: str, person: Annotated[Caller, Depends(
             "depot.html",
             block="suivi",
             headers={"ETag": etag},
+            status=422 if refusal else 200,
             tab="depots",
             help_anchor="suivi",
             json_href=f"/api/v1/deposits/{deposit_id}",
@@ -197,7 +204,53 @@ def follow(request: Request, deposit_id: str, person: Annotated[Caller, Depends(
             progress=found,
             etag=etag,
             may_retry=_may_retry(person, shown, found),
+            may_accept=_may_accept(person, shown),
+            refusal=refusal,
         )
+
+
+def _may_accept(person: Caller, shown: Mapping[str, Any]) -> bool:
+    """Whether this person may decide now: on what waits, or to take a refusal back."""
+    problem = shown["problem"] or {}
+    waits = shown["state"] == DepositState.QUARANTINED or problem.get("code") == REFUSED
+    return waits and person.may("record:describe")
+
+
+@router.post("/depots/{deposit_id}/garder")
+def accept(
+    request: Request,
+    deposit_id: str,
+    person: Annotated[Caller, Depends(PageNeeds("record:describe"))],
+    csrf: Annotated[str, Form()] = "",
+) -> Response:
+    """Keep a deposit that was set aside, as it was received."""
+    require_csrf(request, csrf)
+    system = system_of(request)
+    notify, agent = system.notifier.notify, person.agent
+    decisions.accept(system.database, system.ledger, system.clock, notify, person.tenant, deposit_id, agent)
+    return RedirectResponse(f"/depots/{deposit_id}", 303)
+
+
+@router.post("/depots/{deposit_id}/refuser")
+def refuse(
+    request: Request,
+    deposit_id: str,
+    person: Annotated[Caller, Depends(PageNeeds("record:describe"))],
+    csrf: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Refuse a deposit that was set aside: its producer reads why."""
+    require_csrf(request, csrf)
+    system, agent = system_of(request), person.agent
+    try:
+        decisions.refuse(system.database, system.ledger, system.clock, person.tenant, deposit_id, agent, reason=reason)
+    except Refused as error:
+        if error.code != "bad_refusal":
+            raise
+        with in_language(request):
+            told = in_words(error)
+        return _followed(request, deposit_id, person, told)
+    return RedirectResponse(f"/depots/{deposit_id}", 303)
 
 
 def _may_retry(person: Caller, shown: Mapping[str, Any], found: Progress) -> bool:

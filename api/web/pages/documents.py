@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
-from api.http.deliveries import attachment, deliver
+from api.http.deliveries import attachment, deliver, require_confirmed
 from api.views.record import find_record, find_representation
 from api.web.description_form import Kept, refused_description, typed_changes
 from api.web.record_page import Visit, record_page
@@ -58,6 +58,7 @@ def download(
 
         with system.database.read() as session:
             find_record(session, person.tenant, record_id)
+        require_confirmed(request, system, record_id)
         return evidence_response(system, person.tenant, record_id, content=True)
     with system.database.read() as session:
         form = find_representation(session, person.tenant, record_id, kind)

@@ -127,7 +127,13 @@ def changes_of(told: EntryType, before: Mapping[str, Any], after: Mapping[str, A
             return None
         case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
             return None
-        case RebuildEffect.ABANDON | RebuildEffect.STATE | RebuildEffect.DECIDE | RebuildEffect.NONE:
+        case (
+            RebuildEffect.ABANDON
+            | RebuildEffect.STATE
+            | RebuildEffect.DECIDE
+            | RebuildEffect.NONE
+            | RebuildEffect.REFUSE
+        ):
             return None
         case _:
             assert_never(effect)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import filing_plan
@@ -16,7 +16,9 @@ from archive.custody.findings import Findings, Kind
 from archive.custody.reconcile.claims import Told, differences
 from archive.custody.reconcile.leaves import Pseudonyms
 from archive.database.engine import Database
+from archive.database.retention_counters import FOR_EVER
 from archive.database.tables import (
+    CopyRow,
     HeldRecordRow,
     JournalEntryRow,
     RecordRow,
@@ -91,7 +93,7 @@ class RowReconciliation:
                 return False  # the journal's own comparison misses it
             try:
                 told, faults = self._told(session, row, names)
-                wrong = list(dict.fromkeys(differences(told)))
+                wrong = list(dict.fromkeys([*differences(told), *_standing(session, told)]))
                 record = told.in_force
                 wrong += self._beside(session, record) if record is not None else ()
                 wrong += ["record_nodes.node_id"] if filing_plan.is_misplaced(session, row) else []
@@ -176,6 +178,19 @@ class _Reading:
         except Unreadable:
             self.faults.append((Kind.UNREADABLE, key))
         return None
+
+
+def _standing(session: Session, told: Told) -> Iterable[str]:
+    """Compare what triggers keep on a row with the holds and the locks that it follows."""
+    row = told.row
+    ends = [hold.until or FOR_EVER for hold in catalogue.holds_on(session, row.id)]
+    if row.held_until != max(ends, default=None):
+        yield "records.held_until"
+    copied = session.scalar(select(func.max(CopyRow.locked_until)).where(CopyRow.record_id == row.id))
+    locks = [copied, *(one.locked_until for one in told.forms), *(one.locked_until for one in told.files)]
+    latest = max((day for day in locks if day is not None), default=None)
+    if latest is not None and (row.locked_until is None or row.locked_until < latest):
+        yield "records.locked_until"
 
 
 def _held(session: Session, record_id: str) -> bool | None:

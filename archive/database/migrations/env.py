@@ -10,7 +10,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-from archive.database import row_security
+from archive.database import retention_counters, row_security
 from archive.database.engine import Base, Database
 
 _TURN = 0x4368_6D67
@@ -23,7 +23,10 @@ with database.engine.connect() as connection, connection.begin():
     if not database.is_sqlite:
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": _TURN})
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    if context.get_context().get_current_revision() != context.get_head_revision():
+        retention_counters.withdraw(connection)
     with context.begin_transaction():
         context.run_migrations()
+    retention_counters.install(connection)
     if role is not None:
         row_security.apply(connection, role)

@@ -12,6 +12,8 @@ from tests.browser.every_page import PAGES, address_of
 FILES = {
     f"{PREFIX}/{{path:path}}",
     "/favicon.ico",
+    "/chiffres/{name}.csv",
+    "/echeances.csv",
     "/depots/{deposit_id}/recepisse.pdf",
     "/documents/{record_id}/telecharger/{kind}",
     "/plan/export",

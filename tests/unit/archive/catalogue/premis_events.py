@@ -33,6 +33,9 @@ TOLD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("HoldReinstated", {"hold": "i", "statement": "ee", "until": None, "reinstates": "h"}),
     ("HoldExtended", {"hold": "j", "statement": "ee", "until": None}),
     ("RecordRedacted", {"revision": 5, "record": "cc", "inventory": "dd", "redacted": "ee", "boxes": 1}),
+    ("DepositRefused", {"reason": "malware", "until": "2026-04-11"}),
+    ("DepositAccepted", {"reason": "malware"}),
+    ("DepositDestroyed", {"reason": "malware"}),
 )
 AT = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 

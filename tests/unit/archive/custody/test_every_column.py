@@ -282,7 +282,14 @@ CHOSEN: Final[dict[str, Callable[[Any], bool]]] = {
 }
 """Which row is changed, where the first would show less than another."""
 
-VALUES: Final = {"store_probes.assurance": "enforced", "records.state": "disposed", "deposits.state": "received"}
+VALUES: Final[dict[str, Any]] = {
+    "store_probes.assurance": "enforced",
+    "records.state": "disposed",
+    "deposits.state": "received",
+    "retention_counters.held_until": date(2020, 1, 1),
+    "retention_counters.not_before": date(2020, 1, 1),
+    "retention_counters.locked_until": date(2020, 1, 1),
+}
 """What would be claimed, where any other word would be refused."""
 
 

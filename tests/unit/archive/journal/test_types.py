@@ -112,7 +112,7 @@ def test_only_what_restates_a_record_that_was_kept_makes_a_revision() -> None:
 
 def of_rebuild(effect: RebuildEffect) -> Subject | None:
     match effect:
-        case RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
+        case RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY | RebuildEffect.REFUSE:
             return Subject.DEPOSIT
         case RebuildEffect.REGISTER:
             return Subject.REGISTER

@@ -1,0 +1,327 @@
+"""Kept counts of records by what their state on a day depends on, and the triggers that keep them.
+
+Each change of a record moves it from one count to another in its own transaction, whoever makes it.
+On PostgreSQL a change adds rows and touches none, so that no two writers wait for each other; a
+duty adds them up (``compact``). On SQLite, with its one writer, counts are changed in place.
+
+A due day is counted by itself where it is the first of a month, as most are; the other days of a
+month are counted together under its second. Whoever counts as of a day within a month counts that
+month's records one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Connection, Index, Integer, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from archive.database.engine import Base
+from archive.model.final_actions import FinalAction
+from archive.model.states import GONE, RecordState
+
+NEVER: Final = date(1, 1, 1)
+"""Of a hold, a refusal or a lock: none, or over before the record is due."""
+FOR_EVER: Final = date(9999, 12, 31)
+"""Of a due day: none. Of a hold: until its release."""
+SECOND: Final = 2
+"""Day of a month under which all but its first are counted."""
+
+
+class RetentionCounterRow(Base):
+    """One part of the count of the records that share a key; parts are added up."""
+
+    __tablename__ = "retention_counters"
+    __table_args__ = (Index("ix_retention_counters_key", "tenant_id", "due_on", "rule_code", "rule_version", "basis"),)
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    tenant_id: Mapped[str] = mapped_column(String(63))
+    basis: Mapped[str] = mapped_column(String(24))
+    final_action: Mapped[str] = mapped_column(String(10))
+    rule_code: Mapped[str] = mapped_column(String(40))
+    """Empty without a rule."""
+    rule_version: Mapped[int]
+    other_rules: Mapped[str] = mapped_column(Text)
+    disposing: Mapped[bool]
+    stale: Mapped[bool]
+    sorted: Mapped[bool]
+    due_on: Mapped[date]
+    held_until: Mapped[date]
+    not_before: Mapped[date]
+    locked_until: Mapped[date]
+    n: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+_DESTROY: Final = f"'{FinalAction.DESTROY.value}'"
+_LOCK_COUNTS: Final = f"({{r}}.final_action = {_DESTROY} OR {{r}}.sorted = {_DESTROY})"
+_KEY: Final = {
+    "tenant_id": "{r}.tenant_id",
+    "basis": (
+        "CASE WHEN {r}.basis = 'dated' AND {r}.due_on IS NULL THEN 'no_end' "
+        "ELSE COALESCE({r}.basis, 'rule_missing') END"
+    ),
+    "final_action": "{r}.final_action",
+    "rule_code": "COALESCE({r}.rule_code, '')",
+    "rule_version": "COALESCE({r}.rule_version, 0)",
+    "other_rules": "COALESCE({r}.other_rules, '')",
+    "disposing": f"({{r}}.state = '{RecordState.IN_DISPOSAL.value}')",
+    "stale": "({r}.stale_since IS NOT NULL)",
+    "sorted": "({r}.sorted IS NOT NULL)",
+    "due_on": "{due_on}",
+    "held_until": "COALESCE({r}.held_until, '0001-01-01')",
+    "not_before": "CASE WHEN {r}.not_before > {r}.due_on THEN {r}.not_before ELSE '0001-01-01' END",
+    "locked_until": (
+        "CASE WHEN {r}.locked_until >= {r}.due_on AND " + _LOCK_COUNTS + " THEN {r}.locked_until ELSE '0001-01-01' END"
+    ),
+}
+"""Each column of a key, as SQL about the row ``{r}`` of a record."""
+_DUE_ON: Final = {
+    "sqlite": (
+        "CASE WHEN {r}.due_on IS NULL THEN '9999-12-31' WHEN substr({r}.due_on, 9) = '01' THEN {r}.due_on "
+        "ELSE substr({r}.due_on, 1, 8) || '02' END"
+    ),
+    "postgresql": (
+        "CASE WHEN {r}.due_on IS NULL THEN '9999-12-31' WHEN EXTRACT(DAY FROM {r}.due_on) = 1 THEN {r}.due_on "
+        "ELSE {r}.due_on - (EXTRACT(DAY FROM {r}.due_on)::integer - 2) END"
+    ),
+}
+_THERE: Final = "{r}.state NOT IN (" + ", ".join(f"'{state.value}'" for state in GONE) + ")"
+_COLUMNS: Final = ", ".join(_KEY)
+_COUNTED_COLUMNS: Final = (
+    "basis, final_action, rule_code, rule_version, other_rules, state, stale_since, sorted, due_on, held_until, "
+    "not_before, locked_until, bytes"
+)
+_HELD: Final = (
+    "(SELECT MAX(COALESCE(holds.until, '9999-12-31')) FROM held_records JOIN holds ON holds.id = held_records.hold_id "
+    "WHERE held_records.record_id = records.id AND holds.released_at IS NULL)"
+)
+_LOCKED_TABLES: Final = ("representations", "stored_files", "copies")
+
+
+def _key(dialect: str, row: str) -> dict[str, str]:
+    due_on = _DUE_ON[dialect].format(r=row)
+    return {name: told.format(r=row, due_on=due_on) for name, told in _KEY.items()}
+
+
+def _counted(dialect: str) -> str:
+    """Return the statement that counts every record anew, into an empty table."""
+    key = _key(dialect, "records")
+    told = ", ".join(f"{value} AS {name}" for name, value in key.items())
+    there = _THERE.format(r="records")
+    return (
+        f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {_COLUMNS}, COUNT(*), SUM(bytes) FROM "
+        f"(SELECT {told}, records.bytes AS bytes FROM records WHERE {there}) counted GROUP BY {_COLUMNS}"
+    )
+
+
+def _sqlite_move(row: str, sign: str) -> str:
+    key = _key("sqlite", row)
+    where = " AND ".join(f"{name} = {value}" for name, value in key.items())
+    values = ", ".join(key.values())
+    there = _THERE.format(r=row)
+    emptied = f"DELETE FROM retention_counters WHERE n = 0 AND bytes = 0 AND {where}; " if sign == "-" else ""
+    return (
+        f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {values}, 0, 0 WHERE {there} "
+        f"AND NOT EXISTS (SELECT 1 FROM retention_counters WHERE {where}); "
+        f"UPDATE retention_counters SET n = n {sign} 1, bytes = bytes {sign} {row}.bytes WHERE {there} AND {where}; "
+        + emptied
+    )
+
+
+def _sqlite() -> dict[str, str]:
+    """Return the triggers of SQLite by name."""
+    found = {
+        "records_counted": f"AFTER INSERT ON records BEGIN {_sqlite_move('NEW', '+')}END",
+        "records_recounted": (
+            f"AFTER UPDATE OF {_COUNTED_COLUMNS} ON records "
+            f"BEGIN {_sqlite_move('OLD', '-')}{_sqlite_move('NEW', '+')}END"
+        ),
+        "records_uncounted": f"AFTER DELETE ON records BEGIN {_sqlite_move('OLD', '-')}END",
+        "held_records_counted": (
+            f"AFTER INSERT ON held_records BEGIN UPDATE records SET held_until = {_HELD} WHERE id = NEW.record_id; END"
+        ),
+        "holds_counted": (
+            f"AFTER UPDATE OF released_at, until ON holds BEGIN UPDATE records SET held_until = {_HELD} "
+            "WHERE id IN (SELECT record_id FROM held_records WHERE hold_id = NEW.id); END"
+        ),
+    }
+    for table in _LOCKED_TABLES:
+        for name, when in (("entered", "INSERT"), ("locked", "UPDATE OF locked_until")):
+            found[f"{table}_{name}"] = (
+                f"AFTER {when} ON {table} WHEN NEW.locked_until IS NOT NULL BEGIN UPDATE records "
+                "SET locked_until = NEW.locked_until WHERE id = NEW.record_id "
+                "AND (locked_until IS NULL OR locked_until < NEW.locked_until); END"
+            )
+    return {name: f"CREATE TRIGGER {name} {body}" for name, body in found.items()}
+
+
+def _postgres_functions() -> dict[str, str]:
+    """Return the functions of the triggers of PostgreSQL by name."""
+
+    def parts(row: str, sign: str) -> str:
+        told = ", ".join(f"{value} AS {name}" for name, value in _key("postgresql", row).items())
+        return f"SELECT {told}, {sign}1 AS n, {sign}{row}.bytes AS bytes FROM {row} WHERE {_THERE.format(r=row)}"
+
+    def count(source: str) -> str:
+        return (
+            f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {_COLUMNS}, SUM(n), SUM(bytes) "
+            f"FROM ({source}) moved GROUP BY {_COLUMNS} HAVING SUM(n) <> 0 OR SUM(bytes) <> 0; RETURN NULL;"
+        )
+
+    # in the order of their ids, as whoever places a hold locks them
+    lock = "PERFORM 1 FROM records WHERE id IN ({which}) ORDER BY id FOR UPDATE; "
+    follow = f"UPDATE records SET held_until = {_HELD} WHERE id IN ({{which}}); RETURN NULL;"
+    entered = "SELECT record_id FROM new_rows"
+    covered = "SELECT record_id FROM held_records WHERE hold_id = NEW.id"
+    return {
+        "count_records": count(parts("new_rows", "")),
+        "recount_records": count(parts("old_rows", "-") + " UNION ALL " + parts("new_rows", "")),
+        "uncount_records": count(parts("old_rows", "-")),
+        "count_held_records": (lock + follow).format(which=entered),
+        "count_holds": (lock + follow).format(which=covered),
+        "follow_locks": (
+            "UPDATE records SET locked_until = latest.until FROM (SELECT record_id, MAX(locked_until) AS until "
+            "FROM new_rows WHERE locked_until IS NOT NULL GROUP BY record_id) latest "
+            "WHERE records.id = latest.record_id "
+            "AND (records.locked_until IS NULL OR records.locked_until < latest.until); RETURN NULL;"
+        ),
+    }
+
+
+def _postgres() -> dict[str, tuple[str, str]]:
+    """Return the triggers of PostgreSQL by name, each with its table."""
+    new, both = "REFERENCING NEW TABLE AS new_rows", "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"
+    old, each = "REFERENCING OLD TABLE AS old_rows", "FOR EACH STATEMENT EXECUTE FUNCTION"
+    found = {
+        "records_counted": ("records", f"AFTER INSERT ON records {new} {each} count_records()"),
+        "records_recounted": ("records", f"AFTER UPDATE ON records {both} {each} recount_records()"),
+        "records_uncounted": ("records", f"AFTER DELETE ON records {old} {each} uncount_records()"),
+        "held_records_counted": (
+            "held_records",
+            f"AFTER INSERT ON held_records {new} {each} count_held_records()",
+        ),
+        "holds_counted": (
+            "holds",
+            (
+                "AFTER UPDATE ON holds FOR EACH ROW WHEN (OLD.released_at IS DISTINCT FROM NEW.released_at "
+                "OR OLD.until IS DISTINCT FROM NEW.until) EXECUTE FUNCTION count_holds()"
+            ),
+        ),
+    }
+    for table in _LOCKED_TABLES:
+        found[f"{table}_entered"] = (table, f"AFTER INSERT ON {table} {new} {each} follow_locks()")
+        found[f"{table}_locked"] = (table, f"AFTER UPDATE ON {table} {new} {each} follow_locks()")
+    return found
+
+
+def _statements(dialect: str) -> list[str]:
+    """Return the statements that make every trigger."""
+    if dialect == "sqlite":
+        return list(_sqlite().values())
+    functions = [
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
+        for name, body in _postgres_functions().items()
+    ]
+    return functions + [f"CREATE TRIGGER {name} {body}" for name, (_, body) in _postgres().items()]
+
+
+def install(connection: Connection) -> bool:
+    """Make the triggers and count every record, where they are not there as declared.
+
+    Args:
+        connection: As the owner, in the transaction of the migrations.
+    """
+    dialect = connection.dialect.name
+    if not _has_table(connection) or _is_installed(connection):
+        return False
+    withdraw(connection)
+    for statement in _statements(dialect):
+        connection.exec_driver_sql(statement)
+    _follow_all(connection)
+    recount(connection)
+    if dialect == "postgresql":
+        connection.exec_driver_sql(f"COMMENT ON FUNCTION recount_records() IS '{_mark(dialect)}'")
+    return True
+
+
+def withdraw(connection: Connection) -> None:
+    """Remove the triggers: SQLite copies and renames a table that it alters, which they forbid."""
+    if not _has_table(connection):
+        return
+    if connection.dialect.name == "sqlite":
+        for name in _sqlite():
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        return
+    for name, (table, _) in _postgres().items():
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+    for name in _postgres_functions():
+        connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name}()")
+
+
+def recount(connection: Connection) -> None:
+    """Count every record anew, while nobody else changes one."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE records IN SHARE MODE")
+    connection.exec_driver_sql("DELETE FROM retention_counters")
+    connection.exec_driver_sql(_counted(connection.dialect.name))
+
+
+def compact(connection: Connection) -> None:
+    """Add up the parts of each count, and drop counts of nothing.
+
+    Those who write meanwhile add parts that a later run adds up.
+    """
+    if connection.dialect.name == "sqlite":
+        return  # changed in place
+    connection.exec_driver_sql(
+        f"WITH parts AS (DELETE FROM retention_counters RETURNING *) INSERT INTO retention_counters ({_COLUMNS}, n, "
+        f"bytes) SELECT {_COLUMNS}, SUM(n), SUM(bytes) FROM parts GROUP BY {_COLUMNS} "
+        "HAVING SUM(n) <> 0 OR SUM(bytes) <> 0"
+    )
+
+
+def miscounted(connection: Connection) -> int:
+    """Count the keys whose kept count is not that of the records."""
+    dialect = connection.dialect.name
+    told = ", ".join(f"{value} AS {name}" for name, value in _key(dialect, "records").items())
+    parts = (
+        f"SELECT {_COLUMNS}, n, bytes FROM retention_counters UNION ALL SELECT {told}, -1, -records.bytes "
+        f"FROM records WHERE {_THERE.format(r='records')}"
+    )
+    found = text(
+        f"SELECT COUNT(*) FROM (SELECT {_COLUMNS} FROM ({parts}) parts GROUP BY {_COLUMNS} "
+        "HAVING SUM(n) <> 0 OR SUM(bytes) <> 0) wrong"
+    )
+    return int(connection.scalar(found) or 0)
+
+
+def _follow_all(connection: Connection) -> None:
+    """Bring what the triggers keep in step, for records written before them."""
+    connection.exec_driver_sql(
+        f"UPDATE records SET held_until = {_HELD} WHERE id IN (SELECT record_id FROM held_records)"
+    )
+    for table in _LOCKED_TABLES:
+        latest = f"(SELECT MAX(locked_until) FROM {table} WHERE {table}.record_id = records.id)"
+        connection.exec_driver_sql(
+            f"UPDATE records SET locked_until = {latest} WHERE {latest} IS NOT NULL "
+            f"AND (locked_until IS NULL OR locked_until < {latest})"
+        )
+
+
+def _has_table(connection: Connection) -> bool:
+    return bool(connection.dialect.has_table(connection, RetentionCounterRow.__tablename__))
+
+
+def _is_installed(connection: Connection) -> bool:
+    if connection.dialect.name == "sqlite":
+        found = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        there: dict[str, Any] = {one.name: one.sql for one in connection.execute(found)}
+        return all(there.get(name) == sql for name, sql in _sqlite().items())
+    told = text("SELECT obj_description(to_regproc('recount_records'))")
+    return bool(connection.scalar(told) == _mark("postgresql"))
+
+
+def _mark(dialect: str) -> str:
+    return "triggers " + hashlib.sha256("\n".join(_statements(dialect)).encode()).hexdigest()

@@ -1,0 +1,157 @@
+"""Counts of records by state as of a day: kept counts where nothing else is asked, else counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from archive.database.retention_counters import SECOND, RetentionCounterRow
+from archive.database.tables import RecordRow
+from archive.disposition.due_query import DueQuery
+from archive.disposition.due_states import Validated, state_of_counted, state_of_record
+from archive.model.final_actions import FinalAction
+from archive.model.states import GONE
+from archive.retention.resolution import Basis
+from archive.retention.states import DueList, DueState, due_list_of
+
+
+@dataclass(frozen=True)
+class Count:
+    """Number of records and size of their representations."""
+
+    records: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        """Add two counts."""
+        return Count(self.records + other.records, self.bytes + other.bytes)
+
+
+NONE: Final = Count()
+
+
+@dataclass
+class Analysis:
+    """The counts of every state as of a day.
+
+    Attributes:
+        states: Of all records; each record has one state.
+        due: Of the records whose due day is reached, by list and state.
+    """
+
+    day: date
+    states: dict[DueState, Count] = field(default_factory=lambda: dict.fromkeys(DueState, NONE))
+    due: dict[DueList, dict[DueState, Count]] = field(default_factory=lambda: {one: {} for one in DueList})
+
+    @property
+    def total(self) -> Count:
+        """All records."""
+        return sum(self.states.values(), NONE)
+
+    def of(self, which: DueList) -> Count:
+        """Return the count of one due list."""
+        return sum(self.due[which].values(), NONE)
+
+
+def analyse(session: Session, tenant: str, day: date, query: DueQuery | None = None) -> Analysis:
+    """Count a tenant's records by state as of a day.
+
+    Args:
+        query: Only what it asks for; None: all records.
+    """
+    validated = Validated.load(session, tenant)
+    if query is not None and query.narrows:
+        rows = session.execute(_counted(tenant, day, validated).where(*query.conditions(tenant)))
+        return _added_up(day, rows)
+    found = list(session.execute(_kept(tenant, day, validated)))
+    within = _within_month(day)
+    if within is not None:
+        found += session.execute(_counted(tenant, day, validated).where(RecordRow.due_on.between(*within)))
+    return _added_up(day, found)
+
+
+def _added_up(day: date, rows: Iterable[Row[Any]]) -> Analysis:
+    analysis = Analysis(day)
+    for row in rows:
+        count, word = Count(int(row.n), int(row.bytes)), DueState(row.word)
+        analysis.states[word] += count
+        if row.is_due and count != NONE:
+            due = analysis.due[due_list_of(FinalAction(row.action))]
+            due[word] = due.get(word, NONE) + count
+    return analysis
+
+
+def _kept(tenant: str, day: date, validated: Validated) -> Select[Any]:
+    row = RetentionCounterRow
+    due = case((and_(row.basis == Basis.DATED, row.due_on <= day), 1), else_=0).label("is_due")
+    query = select(
+        state_of_counted(day, validated).label("word"),
+        row.final_action.label("action"),
+        due,
+        func.sum(row.n).label("n"),
+        func.sum(row.bytes).label("bytes"),
+    ).where(row.tenant_id == tenant)
+    if _within_month(day) is not None:
+        query = query.where(row.due_on != day.replace(day=SECOND))
+    return query.group_by("word", "action", "is_due")
+
+
+def _counted(tenant: str, day: date, validated: Validated) -> Select[Any]:
+    row = RecordRow
+    due = case((and_(row.basis == Basis.DATED, row.due_on <= day), 1), else_=0).label("is_due")
+    query = select(
+        state_of_record(day, validated).label("word"),
+        row.final_action.label("action"),
+        due,
+        func.count().label("n"),
+        func.sum(row.bytes).label("bytes"),
+    ).where(row.tenant_id == tenant, row.state.not_in(GONE))
+    return query.group_by("word", "action", "is_due")
+
+
+def _within_month(day: date) -> tuple[date, date] | None:
+    """Return the days of a month that are counted together, where only some of them are reached."""
+    if day == date.max:
+        return None
+    last = (day + timedelta(days=1)).day == 1
+    if day.day < SECOND or last:
+        return None
+    return day.replace(day=SECOND), _last_of(day)
+
+
+def _last_of(day: date) -> date:
+    if (day.year, day.month) == (date.max.year, date.max.month):
+        return date.max
+    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return following - timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Falling:
+    """The records that fall due on the first of a month, or on its other days together.
+
+    Attributes:
+        day: The first; or the second, for all days but the first.
+    """
+
+    day: date
+    action: FinalAction
+    count: Count
+
+
+def falling_due(session: Session, tenant: str, since: date, until: date) -> list[Falling]:
+    """Return what falls due between two days, by the kept counts: months are not cut."""
+    row = RetentionCounterRow
+    query = (
+        select(row.due_on, row.final_action, func.sum(row.n), func.sum(row.bytes))
+        .where(row.tenant_id == tenant, row.basis == Basis.DATED, row.due_on.between(since, until))
+        .group_by(row.due_on, row.final_action)
+        .order_by(row.due_on, row.final_action)
+    )
+    found = session.execute(query)
+    return [Falling(day, FinalAction(action), Count(int(n), int(size))) for day, action, n, size in found if n]

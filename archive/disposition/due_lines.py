@@ -1,0 +1,204 @@
+"""Lines of the analysis: one record each, in its state on a day, page by page; groups of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from archive.database.tables import RecordRow
+from archive.disposition.due_counts import NONE, Count
+from archive.disposition.due_query import DueQuery
+from archive.disposition.due_states import Validated, state_of_record
+from archive.model.final_actions import FinalAction
+from archive.model.states import GONE, RecordState
+from archive.retention.resolution import Basis
+from archive.retention.states import DueState
+
+Place = tuple[str | None, str]
+"""Place of a line: its due day, None where the list is in order of ids alone; and its record."""
+
+
+class GroupBy(StrEnum):
+    """What lines are grouped by."""
+
+    RULE = "rule"
+    PRODUCER = "producer"
+    YEAR = "year"
+    FILE = "file"
+
+
+@dataclass(frozen=True)
+class DueLine:
+    """One record in its state on a day."""
+
+    record: RecordRow
+    state: DueState
+
+
+@dataclass
+class DueGroup:
+    """The lines with one value: counted, and by state.
+
+    Attributes:
+        key: The value; None for records without one.
+    """
+
+    key: str | None
+    count: Count = NONE
+    states: dict[DueState, Count] = field(default_factory=dict)
+
+
+_UNDATED: Final = frozenset(DueState(basis.value) for basis in Basis if basis is not Basis.DATED)
+
+
+def lines(
+    session: Session,
+    tenant: str,
+    day: date,
+    query: DueQuery,
+    *,
+    state: DueState | None = None,
+    after: Place | None = None,
+    latest_first: bool = False,
+    limit: int = 50,
+) -> list[DueLine]:
+    """Return a page of lines: those due by a day; with a state, all records in that state.
+
+    Args:
+        after: Place of the last line of the page before.
+        latest_first: The latest due day first.
+    """
+    validated = Validated.load(session, tenant)
+    word = state_of_record(day, validated)
+    asked = select(RecordRow, word.label("word")).where(*_scope(tenant, day, query, state, word))
+    if after is not None:
+        asked = asked.where(_beyond(after, latest_first=latest_first))
+    if is_by_id(state):
+        asked = asked.order_by(RecordRow.id)
+    elif latest_first:
+        asked = asked.order_by(RecordRow.due_on.desc(), RecordRow.id.desc())
+    else:
+        asked = asked.order_by(RecordRow.due_on, RecordRow.id)
+    return [DueLine(row, DueState(found)) for row, found in session.execute(asked.limit(limit))]
+
+
+def place_of(line: DueLine, state: DueState | None) -> Place:
+    """Return the place of a line in the list of this state."""
+    due_on = line.record.due_on
+    return (None if is_by_id(state) or due_on is None else due_on.isoformat(), line.record.id)
+
+
+def is_by_id(state: DueState | None) -> bool:
+    """Whether a list is in order of ids: its records have no due day."""
+    return state in _UNDATED
+
+
+def every_line(
+    session: Session, tenant: str, day: date, query: DueQuery, *, state: DueState | None = None, batch: int = 1000
+) -> Iterator[DueLine]:
+    """Return all lines, a page at a time."""
+    after: Place | None = None
+    while found := lines(session, tenant, day, query, state=state, after=after, limit=batch):
+        yield from found
+        after = place_of(found[-1], state)
+        session.expunge_all()  # a list of a million lines does not stay in memory
+
+
+def groups(
+    session: Session,
+    tenant: str,
+    day: date,
+    query: DueQuery,
+    by: GroupBy,
+    *,
+    state: DueState | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> list[DueGroup]:
+    """Return counts of the lines by value, in order of the values, none last.
+
+    Args:
+        after: Value of the last group of the page before; the group without one is the last of all.
+    """
+    word = state_of_record(day, Validated.load(session, tenant))
+    key = func.coalesce(_column(by), _NO_VALUE)
+    scope = _scope(tenant, day, query, state, word)
+    if after is not None:
+        scope.append(key > after)
+    keys = select(key.label("value")).where(*scope).group_by("value").order_by("value").limit(limit)
+    values = list(session.scalars(keys))
+    counted = select(key.label("value"), word.label("word"), func.count().label("n"), func.sum(RecordRow.bytes))
+    found: dict[str, DueGroup] = {value: DueGroup(None if value == _NO_VALUE else value) for value in values}
+    for value, state_, n, size in session.execute(
+        counted.where(*scope, key.in_(values)).group_by("value", "word") if values else counted.where(key.in_([]))
+    ):
+        count = Count(int(n), int(size))
+        found[value].count += count
+        found[value].states[DueState(state_)] = count
+    return list(found.values())
+
+
+_NO_VALUE: Final = "\U0010fffd"
+"""Sorts after every value; no value of ours has it."""
+
+
+def _column(by: GroupBy) -> Any:
+    row = RecordRow
+    match by:
+        case GroupBy.RULE:
+            return row.rule_code
+        case GroupBy.PRODUCER:
+            return row.producer
+        case GroupBy.YEAR:
+            return func.substr(cast(row.due_on, String), 1, 4)
+        case GroupBy.FILE:
+            return row.file
+
+
+def _scope(
+    tenant: str, day: date, query: DueQuery, state: DueState | None, word: ColumnElement[Any]
+) -> list[ColumnElement[Any]]:
+    row = RecordRow
+    scope: list[ColumnElement[Any]] = [row.tenant_id == tenant, row.state.not_in(GONE)]
+    scope += query.conditions(tenant)
+    if state is None:
+        return [*scope, row.basis == Basis.DATED, row.due_on <= day]
+    narrow = _narrow(state, day)
+    return [*scope, *narrow, word == state.value]
+
+
+def _narrow(state: DueState, day: date) -> list[ColumnElement[Any]]:
+    """Return what a state implies, so that an index finds its records."""
+    row = RecordRow
+    if state is DueState.NO_END:
+        return [row.basis.in_((Basis.NO_END, Basis.DATED)), or_(row.basis == Basis.NO_END, row.due_on.is_(None))]
+    if state in _UNDATED:
+        return [row.basis == state.value]
+    implied: dict[DueState, list[ColumnElement[Any]]] = {
+        DueState.HELD: [row.held_until >= day],
+        DueState.IN_DISPOSAL: [row.state == RecordState.IN_DISPOSAL],
+        DueState.STALE: [row.stale_since.is_not(None)],
+        DueState.NOT_YET: [row.due_on > day],
+        DueState.TO_SORT: [row.final_action == FinalAction.SORT, row.due_on <= day],
+        DueState.NOT_BEFORE: [row.not_before > day, row.due_on <= day],
+        DueState.LOCKED_UNTIL: [row.locked_until >= day, row.due_on <= day],
+        DueState.READY: [row.due_on <= day],
+    }
+    return [row.due_on.is_not(None), *implied.get(state, [])]
+
+
+def _beyond(place: Place, *, latest_first: bool) -> ColumnElement[Any]:
+    due_on, record_id = place
+    row = RecordRow
+    if due_on is None:
+        return row.id > record_id
+    day = date.fromisoformat(due_on)
+    if latest_first:
+        return and_(row.due_on <= day, or_(row.due_on < day, row.id < record_id))
+    return and_(row.due_on >= day, or_(row.due_on > day, row.id > record_id))
