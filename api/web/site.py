@@ -12,6 +12,7 @@ from api.access.permissions import Public
 from api.web.assets import PREFIX, Assets
 from api.web.pages import (
     accueil,
+    communications,
     connexion,
     depots,
     documents,
@@ -55,6 +56,7 @@ ROUTERS: Final = (
     recherche.router,
     documents.router,
     evenements.router,
+    communications.router,
     gels.router,
     tous_les_gels.router,
     entrees.router,

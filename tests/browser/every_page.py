@@ -30,6 +30,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "plan échange": ("archivist", "/plan/echange"),
     "événements": ("archivist", "/evenements"),
     "événement": ("archivist", "/evenements/fin-du-bail"),
+    "communications": ("archivist", "/communications"),
     "entrees": ("archivist", "/entrees"),
     "à faire": ("archivist", "/"),
     "échéances": ("archivist", "/echeances?day=1&month=1&year=2090"),

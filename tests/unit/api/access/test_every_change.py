@@ -55,6 +55,8 @@ CHANGES = {
     "PUT /api/v1/document-types/{type_id}": "retention:write",
     "POST /api/v1/keys": "admin",
     "DELETE /api/v1/keys/{key_id}": "admin",
+    "POST /communications": "retention:write",
+    "POST /communications/{request_id}": "retention:write",
     "POST /deconnexion": None,
     "POST /depots": "deposit:write",
     "POST /depots/relancer": "record:describe",

@@ -17,6 +17,7 @@ FILES = {
     "/depots/{deposit_id}/recepisse.pdf",
     "/documents/{record_id}/telecharger/{kind}",
     "/plan/export",
+    "/communications/registre.csv",
 }
 """Addresses that answer with a file, not with a page."""
 

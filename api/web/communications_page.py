@@ -1,0 +1,243 @@
+"""The pages of access requests and derogations: the register, and one request with its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from api.http.i18n import _, said
+from api.views.access_request import view
+from api.web import quantities
+from api.web.faults import Fault, in_words
+from api.web.progress import Badge
+from api.web.typed_date import DatePart, date_parts
+from archive.catalogue import access_requests
+from archive.catalogue.access_requests import AccessFilter
+from archive.catalogue.access_steps import REMEDIES, AccessKind, AccessState, AccessStep, Warned
+from archive.database.access_tables import AccessRequestRow
+from signing.ground.errors import Refused
+
+PAGE: Final = 25
+KINDS: Final = {
+    AccessKind.COMMUNICATION: "Communication",
+    AccessKind.DEROGATION: "Dérogation",
+}
+STATES: Final = {
+    AccessState.REGISTERED: "Inscrite",
+    AccessState.SENT: "Envoyée au service d’origine",
+    AccessState.ANSWERED: "Réponse reçue",
+    AccessState.GRANTED: "Accordée",
+    AccessState.REFUSED: "Refusée",
+    AccessState.CLOSED: "Close",
+}
+STEPS: Final = {
+    AccessStep.SEND: "Envoyer au service d’origine",
+    AccessStep.ANSWER: "Inscrire sa réponse",
+    AccessStep.GRANT: "Accorder",
+    AccessStep.REFUSE: "Refuser",
+    AccessStep.CONSULT: "Inscrire une consultation",
+    AccessStep.CLOSE: "Clore",
+}
+_WARNED: Final = {
+    Warned.MONTH_PASSED: "Un mois a passé depuis son inscription.",
+    Warned.TEN_DAYS: "Il reste dix jours au plus pour répondre.",
+    Warned.LATE: "Le délai de deux mois est passé.",
+}
+_BADGES: Final = {
+    AccessState.GRANTED: ("ok", "check"),
+    AccessState.REFUSED: ("bad", "cross"),
+    AccessState.CLOSED: ("none", "none"),
+}
+
+
+@dataclass(frozen=True)
+class TypedRequest:
+    """A form that was sent and refused, to be shown again as it was filled."""
+
+    form: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+    def value(self, name: str) -> str:
+        """Return what was typed in a box."""
+        return self.form.get(name, "")
+
+
+@dataclass(frozen=True)
+class RequestLine:
+    """One request of the register, in words."""
+
+    href: str
+    requester: str
+    subject: str
+    kind: Markup
+    registered_on: str
+    answer_by: str
+    badge: Badge
+    warning: Markup | None
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice of a list."""
+
+    value: str
+    label: Markup
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class CommunicationsPage:
+    """The register, its filters, and the form that registers a request."""
+
+    template: ClassVar[str] = "communications.html"
+    tab: ClassVar[str] = "communications"
+    help_anchor: ClassVar[str] = "communications"
+
+    lines: tuple[RequestLine, ...]
+    kinds: tuple[Option, ...]
+    states: tuple[Option, ...]
+    text: str
+    is_first: bool
+    following: str
+    csv_href: str
+    typed: TypedRequest
+    parts: tuple[DatePart, ...]
+
+    @property
+    def json_href(self) -> str:
+        """Return the API's address of the register."""
+        return "/api/v1/access-requests"
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One step that was taken."""
+
+    day: str
+    label: Markup
+    text: str | None
+    remedies: str | None
+
+
+@dataclass(frozen=True)
+class RequestPage:
+    """One request, its steps, and the form of those that may follow."""
+
+    template: ClassVar[str] = "communication.html"
+    tab: ClassVar[str] = "communications"
+    help_anchor: ClassVar[str] = "communications"
+
+    id: str
+    number: int
+    line: RequestLine
+    contact: str | None
+    motive: str | None
+    records: tuple[str, ...]
+    steps: tuple[StepLine, ...]
+    following: tuple[Option, ...]
+    may_answer: bool
+    may_refuse: bool
+    remedies: str
+    typed: TypedRequest
+    parts: tuple[DatePart, ...]
+
+    @property
+    def json_href(self) -> str:
+        """Return the API's address of the same request."""
+        return f"/api/v1/access-requests/{self.id}"
+
+
+def communications_page(
+    session: Session, tenant: str, wanted: AccessFilter, before: str | None, today: date, typed: TypedRequest
+) -> CommunicationsPage:
+    """Return a page of the register, the request registered last first."""
+    found = access_requests.page(session, tenant, wanted, before=before, limit=PAGE + 1)
+    asked = {"nature": wanted.kind or "", "etat": wanted.state or "", "q": wanted.text}
+    asked = {name: str(value) for name, value in asked.items() if value}
+    more = f"/communications?{urlencode({**asked, 'avant': found[PAGE - 1].id})}" if len(found) > PAGE else ""
+    states = (Option("open", _("En cours"), wanted.state == "open"), *_options(STATES, wanted.state))
+    return CommunicationsPage(
+        lines=tuple(_line(row, today) for row in found[:PAGE]),
+        kinds=_options(KINDS, wanted.kind or typed.value("kind") or None),
+        states=states,
+        text=wanted.text,
+        is_first=before is None,
+        following=more,
+        csv_href=f"/communications/registre.csv?{urlencode(asked)}",
+        typed=typed,
+        parts=date_parts(value=today, typed=typed.form or None),
+    )
+
+
+def request_page(session: Session, tenant: str, request_id: str, today: date, typed: TypedRequest) -> RequestPage:
+    """Return one request with its steps.
+
+    Raises:
+        Refused: ``access_request_not_found``.
+    """
+    row = access_requests.get(session, tenant, request_id)
+    shown = view(row, today)
+    steps = [AccessStep(name) for name in shown["next_steps"]]
+    return RequestPage(
+        id=row.id,
+        number=row.number,
+        line=_line(row, today),
+        contact=shown["contact"],
+        motive=shown["motive"],
+        records=tuple(shown["records"]),
+        steps=tuple(_step(step) for step in shown["steps"]),
+        following=tuple(Option(one.value, said(STEPS[one]), one.value == typed.value("step")) for one in steps),
+        may_answer=AccessStep.ANSWER in steps,
+        may_refuse=AccessStep.REFUSE in steps,
+        remedies=typed.value("remedies") or REMEDIES,
+        typed=typed,
+        parts=date_parts(value=today, typed=typed.form or None),
+    )
+
+
+def refused_request(error: Refused, form: Mapping[str, str]) -> TypedRequest:
+    """Return a refused form; its error links to the field at fault."""
+    anchors = {
+        "/requester": "#demandeur",
+        "/subject": "#objet",
+        "/registered_on": "#day",
+        "/on": "#day",
+        "/text": "#texte",
+        "/step": "#etape",
+        "/agreed": "#accord",
+    }
+    return TypedRequest(form, (Fault(anchors.get(error.pointer or "", "#inscrire"), in_words(error)),))
+
+
+def _options(words: Mapping[Any, str], chosen: str | None) -> tuple[Option, ...]:
+    return tuple(Option(one.value, said(text), one.value == chosen) for one, text in words.items())
+
+
+def _line(row: AccessRequestRow, today: date) -> RequestLine:
+    shown = view(row, today)
+    state = AccessState(row.state)
+    kind, symbol = _BADGES.get(state, ("warn", "clock"))
+    warning = shown["warning"]
+    return RequestLine(
+        href=f"/communications/{row.id}",
+        requester=row.requester,
+        subject=row.asked,
+        kind=said(KINDS[AccessKind(row.kind)]),
+        registered_on=quantities.day(row.registered_on),
+        answer_by=quantities.day(row.answer_by) if row.answer_by is not None else "",
+        badge=Badge(kind, symbol, said(STATES[state])),
+        warning=said(_WARNED[Warned(warning)]) if warning is not None else None,
+    )
+
+
+def _step(step: Mapping[str, Any]) -> StepLine:
+    label = said(STEPS[AccessStep(step["step"])])
+    if step["agreed"] is not None:
+        label = _("Accord du service d’origine") if step["agreed"] else _("Refus du service d’origine")
+    return StepLine(quantities.day(date.fromisoformat(step["on"])), label, step["text"], step["remedies"])

@@ -1,0 +1,155 @@
+"""Routes of the pages of access requests and derogations; they work without scripts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.access.callers import Caller
+from api.access.csrf import require_csrf
+from api.access.permissions import PageNeeds
+from api.http.deliveries import attachment
+from api.views import access_request as views
+from api.web.communications_page import (
+    KINDS,
+    STATES,
+    TypedRequest,
+    communications_page,
+    refused_request,
+    request_page,
+)
+from api.web.render import in_language, pages_of, system_of
+from api.web.typed_date import typed_date
+from archive.catalogue import access_requests
+from archive.catalogue.access_requests import AccessFilter
+from archive.catalogue.access_steps import UNCHANGED, AccessKind, AccessStep, StepTaken
+from archive.retention.civil import today_of
+from signing.ground.errors import Refused
+
+router = APIRouter(include_in_schema=False)
+
+Archivist = Annotated[Caller, Depends(PageNeeds("retention:write"))]
+_WHOLE = 10_000
+
+
+@router.get("/communications")
+def register(
+    request: Request, person: Archivist, nature: str = "", etat: str = "", q: str = "", avant: str | None = None
+) -> Response:
+    """List the register, the request registered last first."""
+    return _list(request, person, _filter(nature, etat, q), avant, TypedRequest())
+
+
+@router.get("/communications/registre.csv")
+def download(request: Request, person: Archivist, nature: str = "", etat: str = "", q: str = "") -> Response:
+    """Download the register for a spreadsheet."""
+    system = system_of(request)
+    with system.database.read() as session:
+        today = today_of(session, person.tenant, system.clock()).day
+        rows = access_requests.page(session, person.tenant, _filter(nature, etat, q), limit=_WHOLE)
+        content = views.as_csv([views.view(row, today) for row in rows])
+    headers = {"Content-Disposition": attachment("communications.csv")}
+    return Response(content, media_type="text/csv", headers=headers)
+
+
+@router.post("/communications")
+async def enter(request: Request, person: Archivist) -> Response:
+    """Register a request."""
+    return await run_in_threadpool(_entered, request, person, await _form(request))
+
+
+@router.get("/communications/{request_id}")
+def show(request: Request, request_id: str, person: Archivist) -> Response:
+    """Show one request with its steps."""
+    return _one(request, person, request_id, TypedRequest())
+
+
+@router.post("/communications/{request_id}")
+async def take(request: Request, request_id: str, person: Archivist) -> Response:
+    """Take a step of a request."""
+    return await run_in_threadpool(_taken, request, person, request_id, await _form(request))
+
+
+async def _form(request: Request) -> dict[str, str]:
+    async with request.form() as given:
+        return {name: value for name, value in given.items() if isinstance(value, str)}
+
+
+def _filter(kind: str, state: str, text: str) -> AccessFilter:
+    known = {one.value for one in STATES} | {"open"}
+    return AccessFilter(
+        AccessKind(kind) if kind in {one.value for one in KINDS} else None,
+        state if state in known else None,
+        text[:200],
+    )
+
+
+def _entered(request: Request, person: Caller, form: dict[str, str]) -> Response:
+    require_csrf(request, form.get("csrf", ""))
+    system = system_of(request)
+    try:
+        day = typed_date(form, code="bad_access_request", kept=UNCHANGED, pointer="/registered_on")
+        kind = AccessKind.DEROGATION if form.get("kind") == AccessKind.DEROGATION else AccessKind.COMMUNICATION
+        given = {name: form.get(name, "")[:2000] for name in ("requester", "contact", "subject", "motive")}
+        values = {**given, "registered_on": day, "records": form.get("records", "").split()[:500]}
+        body = views.change(system, person.tenant, person.agent, lambda desk: desk.register(kind, values))
+    except Refused as error:
+        with in_language(request):
+            typed = refused_request(error, form)
+        return _list(request, person, AccessFilter(), None, typed, status=422)
+    return RedirectResponse(f"/communications/{body['id']}", 303)
+
+
+def _taken(request: Request, person: Caller, request_id: str, form: dict[str, str]) -> Response:
+    require_csrf(request, form.get("csrf", ""))
+    system, number, name = system_of(request), form.get("number", ""), form.get("step", "")
+    with system.database.read() as session:
+        access_requests.get(session, person.tenant, request_id)
+    try:
+        day = typed_date(form, code="bad_access_request", kept=UNCHANGED, pointer="/on")
+        if day is None or name not in {one.value for one in AccessStep}:
+            raise Refused(
+                "bad_access_request",
+                "L’étape ou sa date manque.",
+                kept=UNCHANGED,
+                action="Choisissez l’étape, puis écrivez le jour, le mois et l’année.",
+                pointer="/on" if day is None else "/step",
+            )
+        step = AccessStep(name)
+        agreed = form.get("agreed") == "yes" if step is AccessStep.ANSWER and form.get("agreed") else None
+        done = StepTaken(step, day, form.get("text", "")[:2000], agreed, form.get("remedies", "")[:2000] or None)
+        expected = int(number) if number.isdecimal() and len(number) < 7 else -1
+        views.change(system, person.tenant, person.agent, lambda desk: desk.take(request_id, expected, done))
+    except Refused as error:
+        with in_language(request):
+            typed = refused_request(error, form)
+        return _one(request, person, request_id, typed, status=412 if error.code == "precondition_failed" else 422)
+    return RedirectResponse(f"/communications/{request_id}", 303)
+
+
+def _list(
+    request: Request,
+    person: Caller,
+    wanted: AccessFilter,
+    before: str | None,
+    typed: TypedRequest,
+    *,
+    status: int = 200,
+) -> Response:
+    system = system_of(request)
+    with in_language(request), system.database.read() as session:
+        today = today_of(session, person.tenant, system.clock()).day
+        page = communications_page(session, person.tenant, wanted, before, today, typed)
+    return pages_of(request).show(request, page, status=status)
+
+
+def _one(request: Request, person: Caller, request_id: str, typed: TypedRequest, *, status: int = 200) -> Response:
+    system = system_of(request)
+    with in_language(request), system.database.read() as session:
+        today = today_of(session, person.tenant, system.clock()).day
+        page = request_page(session, person.tenant, request_id, today, typed)
+    return pages_of(request).show(request, page, status=status)
