@@ -127,6 +127,9 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             made.kept["chiffre"] = {**made.kept["chiffre"], "hold_id": placed["id"]}
             event = {"id": "fin-du-bail", "event": "contract_end", "reference": "BAIL-2019-3"}
             client.post("/api/v1/retention/events", json=event | {"occurred_on": "2024-06-30"}).raise_for_status()
+            asked = {"kind": "derogation", "requester": "Une chercheuse", "subject": "Dossiers d’expropriation de 1962"}
+            registered = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-31"})
+            made.kept["demande"] = registered.raise_for_status().json()
             # once checked, a page shows every check with its whole digests: the widest words there
             # are
             client.post(f"/api/v1/records/{made.kept['convention']['record_id']}/verifications").raise_for_status()

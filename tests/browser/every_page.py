@@ -31,6 +31,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "événements": ("archivist", "/evenements"),
     "événement": ("archivist", "/evenements/fin-du-bail"),
     "communications": ("archivist", "/communications"),
+    "demande": ("archivist", "/communications/{demande[id]}"),
     "entrees": ("archivist", "/entrees"),
     "à faire": ("archivist", "/"),
     "échéances": ("archivist", "/echeances?day=1&month=1&year=2090"),
