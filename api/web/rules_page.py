@@ -1,0 +1,330 @@
+"""The pages of the schedule: list of rules, one rule with its versions, lines of a pack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from api.access.callers import Caller
+from api.http.i18n import _, ngettext, said
+from api.views import rule as rules
+from api.views import rule_pack
+from api.views.history import name_of
+from api.web import quantities
+from api.web.faults import Fault
+from archive.model.days import Today
+from archive.retention.dates import START_EVENTS
+from archive.retention.packs import PACKS
+
+PAGE: Final = 50
+FIELDS: Final = (
+    "label",
+    "legal_text",
+    "duration",
+    "unit",
+    "start_event",
+    "final_action",
+    "criteria",
+    "access_rule",
+    "valid_from",
+)
+
+
+@dataclass(frozen=True)
+class RuleLine:
+    """One rule of the list, in words."""
+
+    href: str
+    code: str
+    label: str
+    sentence: Markup
+    records: Markup
+    is_validated: bool
+
+
+@dataclass(frozen=True)
+class RulesPage:
+    """The list of rules.
+
+    Attributes:
+        to_validate: How many wait for a second person.
+        following: Address of the next page; empty on the last one.
+    """
+
+    template: ClassVar[str] = "regles.html"
+    tab: ClassVar[str] = "regles"
+    help_anchor: ClassVar[str] = "regles"
+    json_href: ClassVar[str] = "/api/v1/retention/rules"
+
+    lines: tuple[RuleLine, ...]
+    chosen: Mapping[str, str]
+    to_validate: int
+    following: str
+    packs: tuple[tuple[str, Markup], ...]
+    may_change: bool
+
+
+@dataclass(frozen=True)
+class VersionView:
+    """One version of a rule, in words."""
+
+    number: int
+    is_in_force: bool
+    sentence: Markup
+    told: Mapping[str, Any]
+    made: Markup
+    validated: Markup
+
+
+@dataclass(frozen=True)
+class TypedRule:
+    """A form that was sent: refused, or with its effect, to be confirmed."""
+
+    form: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    effect: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RulePage:
+    """One rule, its versions, and the form of the next one.
+
+    Attributes:
+        code: Empty for a rule to be created.
+    """
+
+    template: ClassVar[str] = "regle.html"
+    tab: ClassVar[str] = "regles"
+    help_anchor: ClassVar[str] = "regles"
+
+    code: str
+    label: str
+    number: int
+    records: Markup
+    types: tuple[str, ...]
+    versions: tuple[VersionView, ...]
+    values: Mapping[str, str]
+    typed: TypedRule
+    effect: tuple[Markup, ...]
+    states: tuple[tuple[Markup, int, int], ...]
+    starts: tuple[tuple[str, Markup], ...]
+    may_change: bool
+    may_validate: bool
+    is_own: bool
+
+    @property
+    def json_href(self) -> str:
+        """Return the API's address of the same content."""
+        return f"/api/v1/retention/rules/{self.code}" if self.code else "/api/v1/retention/rules"
+
+
+@dataclass(frozen=True)
+class PackLineView:
+    """One difference between a pack and the tenant's rules, in words."""
+
+    code: str
+    change: Markup
+    before: Markup
+    after: Markup
+    records: Markup
+    aside: str
+
+
+@dataclass(frozen=True)
+class PackPage:
+    """Differences between a pack and the tenant's rules."""
+
+    template: ClassVar[str] = "regles_jeu.html"
+    tab: ClassVar[str] = "regles"
+    help_anchor: ClassVar[str] = "regles"
+
+    pack: str
+    name: Markup
+    lines: tuple[PackLineView, ...]
+    faults: tuple[Fault, ...]
+    may_change: bool
+
+    @property
+    def json_href(self) -> str:
+        """Return the API's address of the same content."""
+        return f"/api/v1/retention/packs/{self.pack}"
+
+
+def rules_page(session: Session, person: Caller, chosen: Mapping[str, str], today: Today) -> RulesPage:
+    """Make the list: filtered, sorted, one page of it."""
+    everything = rules.views(session, person.tenant, today)
+    validated = {"oui": True, "non": False}.get(chosen.get("validees", ""))
+    found = rules.chosen(everything, chosen.get("mots", ""), validated, chosen.get("sort") or None)
+    keys = {"intitule": lambda one: one["label"].casefold(), "documents": lambda one: -one["records"]}
+    found = sorted(found, key=keys.get(chosen.get("tri", ""), lambda one: one["code"]))
+    start = int(page) * PAGE if (page := chosen.get("page", "0")).isdecimal() and len(page) < 5 else 0
+    kept = {name: chosen.get(name, "") for name in ("mots", "validees", "sort", "tri")}
+    following = f"/regles?{urlencode(kept | {'page': start // PAGE + 1})}" if len(found) > start + PAGE else ""
+    return RulesPage(
+        tuple(_line(one) for one in found[start : start + PAGE]),
+        kept,
+        sum(one["validated_at"] is None for one in everything),
+        following,
+        tuple((f"/regles/jeux/{pack}", said(name)) for pack, name in PACKS.items()),
+        person.may("retention:write"),
+    )
+
+
+def _line(one: Mapping[str, Any]) -> RuleLine:
+    return RuleLine(
+        f"/regles/{one['code']}", one["code"], one["label"], sentence(one), _records(one), bool(one["validated_at"])
+    )
+
+
+def _records(one: Mapping[str, Any]) -> Markup:
+    return ngettext("{n} document", "{n} documents", one["records"])
+
+
+def sentence(told: Mapping[str, Any]) -> Markup:
+    """Return what a version says, in one sentence."""
+    actions = {"keep": _("conserver"), "destroy": _("éliminer"), "sort": _("trier")}
+    action = actions[told["final_action"]]
+    if told["duration"] is None:
+        return _("Sans limite, puis {action}.", action=action)
+    n = told["duration"]
+    units = {
+        "DAY": ngettext("{n} jour", "{n} jours", n),
+        "MONTH": ngettext("{n} mois", "{n} mois", n),
+        "YEAR": ngettext("{n} an", "{n} ans", n),
+    }
+    start = said(START_EVENTS[told["start_event"]].phrase)
+    return _(
+        "{duration} à compter de {start}, puis {action}.", duration=units[told["unit"]], start=start, action=action
+    )
+
+
+def new_rule_page(person: Caller, typed: TypedRule) -> RulePage:
+    """Make the form of a rule to be created."""
+    return _page(person, typed, {"code": "", "label": "", "version": 0}, ())
+
+
+def rule_page(session: Session, person: Caller, code: str, today: Today, typed: TypedRule) -> RulePage:
+    """Make the page of one rule.
+
+    Raises:
+        Refused: ``rule_not_found``.
+    """
+    told = rules.view(session, person.tenant, code, today)
+    versions = tuple(_version(session, one, told["in_force"]) for one in told["versions"])
+    return _page(person, typed, told, versions)
+
+
+def _page(person: Caller, typed: TypedRule, told: Mapping[str, Any], versions: Sequence[VersionView]) -> RulePage:
+    kept = {name: "" if told.get(name) is None else str(told[name]) for name in FIELDS}
+    effect = typed.effect
+    return RulePage(
+        code=told["code"],
+        label=told["label"],
+        number=told["version"],
+        records=_records(told) if versions else Markup(""),
+        types=tuple(told.get("document_types", ())),
+        versions=tuple(versions),
+        values={"code": "", "reason": ""} | kept | dict(typed.form),
+        typed=typed,
+        effect=_effect(effect) if effect is not None else (),
+        states=_states(effect) if effect is not None else (),
+        starts=tuple((name, said(start.phrase)) for name, start in START_EVENTS.items()),
+        may_change=person.may("retention:write"),
+        may_validate=person.may("retention:write") and bool(versions) and told.get("validated_at") is None,
+        is_own=told.get("created_by") == person.agent,
+    )
+
+
+def _version(session: Session, told: Mapping[str, Any], in_force: int | None) -> VersionView:
+    by, at = told["created_by"], quantities.day(told["created_at"])
+    made = (
+        _("Faite le {day} par {who}.", day=at, who=_who(session, by))
+        if by
+        else _("Reçue le {day} d’un jeu de règles.", day=at)
+    )
+    validated = Markup("")
+    if told["validated_at"]:
+        by, at = told["validated_by"], quantities.day(told["validated_at"])
+        validated = (
+            _("Validée le {day} par {who}.", day=at, who=_who(session, by)) if by else _("Validée le {day}.", day=at)
+        )
+    return VersionView(told["version"], told["version"] == in_force, sentence(told), told, made, validated)
+
+
+def _who(session: Session, agent: str) -> str:
+    return name_of(session, agent) or str(_("une personne qui n’a plus de compte"))
+
+
+def _effect(found: Mapping[str, Any]) -> tuple[Markup, ...]:
+    told = [
+        ngettext("{n} document concerné.", "{n} documents concernés.", found["records"]),
+        ngettext(
+            "{n} change d’échéance ou de sort final.", "{n} changent d’échéance ou de sort final.", found["changed"]
+        ),
+    ]
+    if found["sooner"]:
+        told.append(ngettext("{n} échoit plus tôt.", "{n} échoient plus tôt.", found["sooner"]))
+    if found["later"]:
+        told.append(
+            ngettext(
+                "{n} échoit plus tard, ou plus du tout.", "{n} échoient plus tard, ou plus du tout.", found["later"]
+            )
+        )
+    if found["due_after"]:
+        day = quantities.day(date.fromisoformat(found["due_after"]))
+        told.append(_("Première échéance parmi eux : {day}.", day=day))
+    told += [_("Aucun bordereau n’est touché."), _("Une autre personne doit valider la version.")]
+    return tuple(told)
+
+
+def _states(found: Mapping[str, Any]) -> tuple[tuple[Markup, int, int], ...]:
+    names = {
+        "no_end": _("sans fin"),
+        "start_missing": _("date de départ inconnue"),
+        "rule_missing": _("sans règle"),
+        "final_action_conflict": _("sorts finals contradictoires"),
+        "held": _("gelés"),
+        "in_disposal": _("dans un bordereau"),
+        "rule_not_validated": _("règle à valider"),
+        "stale": _("dates à recalculer"),
+        "not_yet": _("pas encore échus"),
+        "to_sort": _("à trier"),
+        "not_before": _("refusés jusqu’à une date"),
+        "locked_until": _("encore verrouillés"),
+        "ready": _("prêts"),
+    }
+    shown = [state for state in names if state in found["before"] or state in found["after"]]
+    return tuple((names[one], found["before"].get(one, 0), found["after"].get(one, 0)) for one in shown)
+
+
+def pack_page(session: Session, person: Caller, pack: str, faults: tuple[Fault, ...] = ()) -> PackPage:
+    """Make the page of what a pack says otherwise.
+
+    Raises:
+        Refused: ``pack_not_found``.
+    """
+    names = {"added": _("Ajoutée"), "changed": _("Changée"), "removed": _("Retirée")}
+    lines = [
+        PackLineView(
+            one["code"],
+            names[one["change"]],
+            _said(one["before"]),
+            _said(one["after"]),
+            _records(one),
+            one["decision"]["reason"] if one["decision"] else "",
+        )
+        for one in rule_pack.lines(session, person.tenant, pack)
+    ]
+    return PackPage(pack, said(PACKS[pack]), tuple(lines), faults, person.may("retention:write"))
+
+
+def _said(terms: Mapping[str, Any] | None) -> Markup:
+    if terms is None:
+        return Markup("—")
+    return Markup("{} {} <small>{}</small>").format(terms["label"], sentence(terms), terms["legal_text"])
