@@ -41,6 +41,7 @@ _SENTENCES = {
     "_refused",
     "bad_field",
     "bad_hold",
+    "bad_sample",
     "check_day",
     "bad_node",
     "bad_rule",

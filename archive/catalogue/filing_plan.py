@@ -13,11 +13,14 @@ from archive.catalogue.statements import Statement
 from archive.database.access_tables import AccessRequestRow
 from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
+from archive.database.sorting_tables import PopulationRow, SortingRow
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.statement_kinds import StatementKind
 from archive.retention.places import codes_of
 
 _NODE: Final = ("kind", "code", "title", "description", "parent_id", "producer", "retention", "access", "extent")
+_POPULATION: Final = ("title", "unit", "method", "criterion", "units", "digest", "draw")
+_SORTING: Final = ("unit", "decision", "reason", "population_id")
 _NODE_DAYS: Final = ("opened_on", "closed_on")
 
 
@@ -44,6 +47,11 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
             "answer_by": _day(body["answer_by"]),
             "content": dict(body),
         }
+    if statement.kind is StatementKind.POPULATION:
+        given = {name: body[name] for name in _POPULATION}
+        return own | given | {"frozen_entry": body["frozen_entry"] if body["draw"] else entry}
+    if statement.kind is StatementKind.SORTING:
+        return own | {name: body[name] for name in _SORTING}
     return own | {
         "event": body["event"],
         "reference": body["reference"],
@@ -53,11 +61,14 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
     }
 
 
-TABLES: Final[dict[StatementKind, type[PlanNodeRow | RetentionEventRow | HoldReviewRow | AccessRequestRow]]] = {
+Repeated = PlanNodeRow | RetentionEventRow | HoldReviewRow | AccessRequestRow | PopulationRow | SortingRow
+TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.NODE: PlanNodeRow,
     StatementKind.EVENT: RetentionEventRow,
     StatementKind.REVIEW: HoldReviewRow,
     StatementKind.REQUEST: AccessRequestRow,
+    StatementKind.POPULATION: PopulationRow,
+    StatementKind.SORTING: SortingRow,
 }
 
 

@@ -63,6 +63,8 @@ DECLARED: Final[dict[str, Rows]] = {
     ),  # a decision is never changed: it is released
     "held_records": _with("records", "record_id", *_GROW, "UPDATE (settled_at)"),
     "hold_reviews": _of("tenant_id", *_CHANGE),
+    "populations": _of("tenant_id", *_CHANGE),
+    "sortings": _of("tenant_id", *_CHANGE),
     "record_words": _with("records", "record_id", *_FULL),
     "revisions": _with("records", "record_id", *_GROW),
     "verifications": _with("records", "record_id", *_GROW),

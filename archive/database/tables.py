@@ -12,6 +12,7 @@ from archive.database import access_tables as access_tables
 from archive.database import hold_tables as hold_tables
 from archive.database import retention_counters as retention_counters
 from archive.database import retention_tables as retention_tables
+from archive.database import sorting_tables as sorting_tables
 from archive.database.engine import Base
 from archive.database.installation_tables import AlarmRow as AlarmRow
 from archive.database.installation_tables import ClockRow as ClockRow

@@ -62,7 +62,6 @@ def describe(
             return seen
         with stores.database.read() as session:
             schedule.admit(session, tenant, wanted, differences, stores.clock(), kept=description.UNCHANGED)
-            require_movable(session, record_id, differences)
             admit_to_files(session, tenant, wanted, present, kept=description.UNCHANGED)
             decision = schedule.decide(session, tenant, wanted, stores.clock(), record_id)
             until = lock_for(stores, session, record_id, decision)

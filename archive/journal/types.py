@@ -22,6 +22,9 @@ from archive.journal.effects import (
 )
 from archive.model.premis_types import PremisType
 
+_STATES: Final = Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE)
+"""Effects of what states an object of the archivist."""
+
 
 class EntryType(StrEnum):
     """A type of journal entries; a member without one of its parts can't be defined.
@@ -253,12 +256,21 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.DECIDE),
         Sentence("Gel levé.", (("ended", "expired", "Gel arrivé à son terme."),)),
     )
-    HOLD_REVIEWED = (
-        "HoldReviewed",
+    HOLD_REVIEWED = ("HoldReviewed", Subject.STATEMENT, None, _STATES, Sentence("Gel revu : il reste en vigueur."))
+    POPULATION_FROZEN = (
+        "PopulationFrozen",
         Subject.STATEMENT,
         None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
-        Sentence("Gel revu : il reste en vigueur."),
+        _STATES,
+        Sentence("Population figée, pour en tirer un échantillon."),
+    )
+    SAMPLE_DRAWN = ("SampleDrawn", Subject.STATEMENT, None, _STATES, Sentence("Échantillon tiré."))
+    UNIT_SORTED = (
+        "UnitSorted",
+        Subject.STATEMENT,
+        None,
+        _STATES,
+        Sentence("Trié : à garder ou à éliminer, avec le motif."),
     )
     HOLD_RECOVERED = (
         "HoldRecovered",
@@ -292,28 +304,28 @@ class EntryType(StrEnum):
         "PlanNodeStated",
         Subject.STATEMENT,
         None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        _STATES,
         Sentence("Plan de classement : une classe ou un dossier a changé."),
     )
     RETENTION_EVENT_STATED = (
         "RetentionEventStated",
         Subject.STATEMENT,
         None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        _STATES,
         Sentence("Événement de conservation déclaré, corrigé ou retiré."),
     )
     ACCESS_REQUEST_STATED = (
         "AccessRequestStated",
         Subject.STATEMENT,
         None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        _STATES,
         Sentence("Demande de communication ou de dérogation : inscrite, ou une étape de plus."),
     )
     STATEMENT_RECOVERED = (
         "StatementRecovered",
         Subject.STATEMENT,
         None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+        _STATES,
         Sentence("Décision réinscrite après la perte de la base, d’après ce que le magasin en gardait."),
     )
     STORE_MOVED = (

@@ -16,3 +16,7 @@ class StatementKind(StrEnum):
     """An access request or a derogation."""
     REVIEW = "review"
     """The review of a hold; its subject is the hold."""
+    POPULATION = "population"
+    """Units frozen to be sampled, then the sample drawn from them."""
+    SORTING = "sorting"
+    """What becomes of one unit to be sorted; its subject is the record or the file."""

@@ -39,6 +39,10 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
             fine = control.status_code < 300 or (name, control.json()["code"]) in {
                 ("retryDeposit", "nothing_to_retry"),
                 ("releaseHold", "hold_released"),
+                ("reviewHold", "hold_released"),
+                ("freezePopulation", "unit_in_a_population"),
+                ("drawSample", "sample_drawn"),
+                ("getSampleProof", "sample_not_ready"),
                 ("closeFile", "bad_closing"),
                 ("reopenFile", "file_not_closed"),
                 ("removeNode", "node_not_empty"),

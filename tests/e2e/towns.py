@@ -35,6 +35,7 @@ LISTS = (
     "listKeys",
     "listNodes",
     "listRetentionEvents",
+    "listSamples",
     "searchRecords",
 )
 """Answer everybody about their own."""
@@ -51,7 +52,7 @@ OPEN = (
 )
 """Say the same to everybody: hashes and numbers of the installation."""
 
-NAMING = ("placeHold", "simulateChange")
+NAMING = ("placeHold", "freezePopulation", "simulateChange")
 """Name somebody's things in what is sent, not in the address."""
 
 MAKES = (
@@ -133,6 +134,9 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             record = client.get(f"/api/v1/records/{view['record_id']}").json()
             key = client.post("/api/v1/keys", json={"name": f"outil{mark}", "scopes": ["record:read"]}).json()
             held = client.post("/api/v1/holds", json={"reason": f"Motif{mark}", "records": [record["id"]]}).json()
+            wanted = {"title": f"Tri{mark}", "unit": "record", "units": [record["id"]]}
+            wanted |= {"criterion": {"method": "years", "endings": [6]}}
+            sample = client.post("/api/v1/samples", json=wanted).json()
             file = client.post("/api/v1/files", json={"code": f"DOS{mark}", "title": f"Dossier{mark}"}).json()
             asked = {"kind": "communication", "requester": f"Chercheur{mark}", "subject": "Actes"}
             request = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-01"}).json()
@@ -163,6 +167,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "key_id": key["id"],
             "hold_id": held["id"],
             "request_id": request["id"],
+            "sample_id": sample["id"],
+            "unit_id": record["id"],
             "node_id": file["id"],
             "event_id": stated["id"],
             "rule_id": rule.json()["code"],
@@ -211,6 +217,11 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
         more = {"headers": {"If-Match": "*"}, "json": {"step": "consult", "on": "2026-03-12", "text": "En salle"}}
     elif operation == "redactRecord":
         more = {"json": COVERED}
+    elif operation == "freezePopulation":
+        wanted = {"title": "Tri", "unit": "record", "units": [town.ids["record_id"]]}
+        more = {"json": wanted | {"criterion": {"method": "years", "endings": [6]}}}
+    elif operation == "sortUnit":
+        more = {"json": {"unit": "record", "decision": "keep", "reason": "Rare"}}
     elif operation in NODE_CHANGES:
         more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
     elif operation == "fileRecords":

@@ -42,6 +42,7 @@ from archive.database.tables import RecordRow
 from archive.disposition.holds.query import parse_query
 from archive.disposition.holds.reviews import review
 from archive.disposition.holds.terms import Scope, ScopeKind, Terms
+from archive.disposition.sorting import SortingAct, draw, freeze
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
 from archive.journal.types import EntryType
@@ -111,6 +112,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     system.holds.release("demo", hold, reason="Fin", agent="user:1")
     assert system.holds.settle(hold) == {}
     _file_and_event(system, records[2])
+    _sorted(system, records[2])
     _record_of_the_deposit(system, records[2])
     system.publisher.publish(force_token=True)
     system.follower.catch_up()
@@ -156,6 +158,16 @@ def _file_and_event(system: System, record: str) -> None:
     with system.database.read() as session:
         revision = session.get_one(RecordRow, record).revision
     describe(system.stores, "demo", record, {"file": "MAR-1"}, agent="user:1", expected_revision=revision)
+
+
+def _sorted(system: System, record: str) -> None:
+    """Draw a sample of one record, which is decided about by it; the store follows."""
+    with system.database.write() as session:
+        act = SortingAct(session, system.ledger, "demo", "user:1", system.clock())
+        criterion = {"method": "years", "endings": [6]}
+        made = freeze(act, title="Tri", unit="record", units=[record], node=None, criterion=criterion)
+        draw(act, made)
+    assert system.statements.settle().settled == 3
 
 
 def _record_of_the_deposit(system: System, record: str) -> None:
