@@ -22,8 +22,12 @@ from archive.journal.effects import (
 )
 from archive.model.premis_types import PremisType
 
-_STATES: Final = Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE)
-"""Effects of what states an object of the archivist."""
+_STATED: Final = (
+    Subject.STATEMENT,
+    None,
+    Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
+)
+"""Parts of a type whose entries claim a statement about an object of the archivist."""
 
 
 class EntryType(StrEnum):
@@ -256,22 +260,10 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.DECIDE),
         Sentence("Gel levé.", (("ended", "expired", "Gel arrivé à son terme."),)),
     )
-    HOLD_REVIEWED = ("HoldReviewed", Subject.STATEMENT, None, _STATES, Sentence("Gel revu : il reste en vigueur."))
-    POPULATION_FROZEN = (
-        "PopulationFrozen",
-        Subject.STATEMENT,
-        None,
-        _STATES,
-        Sentence("Population figée, pour en tirer un échantillon."),
-    )
-    SAMPLE_DRAWN = ("SampleDrawn", Subject.STATEMENT, None, _STATES, Sentence("Échantillon tiré."))
-    UNIT_SORTED = (
-        "UnitSorted",
-        Subject.STATEMENT,
-        None,
-        _STATES,
-        Sentence("Trié : à garder ou à éliminer, avec le motif."),
-    )
+    HOLD_REVIEWED = ("HoldReviewed", *_STATED, Sentence("Gel revu : il reste en vigueur."))
+    POPULATION_FROZEN = ("PopulationFrozen", *_STATED, Sentence("Population figée, pour en tirer un échantillon."))
+    SAMPLE_DRAWN = ("SampleDrawn", *_STATED, Sentence("Échantillon tiré."))
+    UNIT_SORTED = ("UnitSorted", *_STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
     HOLD_RECOVERED = (
         "HoldRecovered",
         Subject.RECORD,
@@ -300,32 +292,20 @@ class EntryType(StrEnum):
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.REGISTER),
         Sentence("Nom, types ou règles du service modifiés au registre."),
     )
-    PLAN_NODE_STATED = (
-        "PlanNodeStated",
-        Subject.STATEMENT,
-        None,
-        _STATES,
-        Sentence("Plan de classement : une classe ou un dossier a changé."),
-    )
+    PLAN_NODE_STATED = ("PlanNodeStated", *_STATED, Sentence("Plan de classement : une classe ou un dossier a changé."))
     RETENTION_EVENT_STATED = (
         "RetentionEventStated",
-        Subject.STATEMENT,
-        None,
-        _STATES,
+        *_STATED,
         Sentence("Événement de conservation déclaré, corrigé ou retiré."),
     )
     ACCESS_REQUEST_STATED = (
         "AccessRequestStated",
-        Subject.STATEMENT,
-        None,
-        _STATES,
+        *_STATED,
         Sentence("Demande de communication ou de dérogation : inscrite, ou une étape de plus."),
     )
     STATEMENT_RECOVERED = (
         "StatementRecovered",
-        Subject.STATEMENT,
-        None,
-        _STATES,
+        *_STATED,
         Sentence("Décision réinscrite après la perte de la base, d’après ce que le magasin en gardait."),
     )
     STORE_MOVED = (
