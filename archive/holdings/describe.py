@@ -35,12 +35,10 @@ def describe(
 ) -> RecordRow:
     """Change a record's description: a revision, a version in the store, a journal entry.
 
-    The version is written in the record's turn, so that two people can't write it at once, and then
-    claimed in a transaction.
+    The version is written in the record's turn, by one at a time, then claimed in a transaction.
 
     Args:
         tenant: The tenant that owns the record.
-        record_id: The record.
         changes: Fields of ``Description``; None empties one.
         agent: The agent that asked.
         expected_revision: The revision that the caller read.
