@@ -17,6 +17,7 @@ from api.web import quantities
 from api.web.charts import HEIGHT, Chart, bars, columns, height_of
 from api.web.due_words import action_name, list_noun
 from api.web.home_page import HomePage, home_page
+from archive.catalogue.access_requests import pressing
 from archive.database.alarms import open_alarms
 from archive.disposition.due_counts import Analysis, Count, analyse
 from archive.disposition.due_figures import MOST, by_month, by_producer, by_rule, by_year, lacking
@@ -117,6 +118,13 @@ def _tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
             _("Le jour où vous vouliez le revoir est arrivé. Il dure toujours."),
             "/gels?etat=a-revoir",
             _("Revoir"),
+        ),
+        _task(
+            len(pressing(session, tenant, today)),
+            (_("dérogation à répondre"), _("dérogations à répondre")),
+            _("Le délai de deux mois court : un mois a passé, ou dix jours restent au plus."),
+            "/communications?etat=open&nature=derogation",
+            _("Répondre"),
         ),
         *(_due(analysis, which) for which in DueList),
         _task(

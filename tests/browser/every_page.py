@@ -34,6 +34,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "règles jeu": ("archivist", "/regles/jeux/fr-commune"),
     "événements": ("archivist", "/evenements"),
     "événement": ("archivist", "/evenements/fin-du-bail"),
+    "occulter": ("archivist", "/documents/{registre[record_id]}/occulter"),
     "communications": ("archivist", "/communications"),
     "demande": ("archivist", "/communications/{demande[id]}"),
     "entrees": ("archivist", "/entrees"),

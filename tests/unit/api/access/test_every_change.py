@@ -67,6 +67,7 @@ CHANGES = {
     "POST /depots/{deposit_id}/garder": "record:describe",
     "POST /depots/{deposit_id}/refuser": "record:describe",
     "POST /documents/{record_id}/verifier": "record:read",
+    "POST /documents/{record_id}/occulter": "retention:write",
     "POST /documents/{record_id}/decrire": "record:describe",
     "POST /documents/{record_id}/geler": "hold:write",
     "POST /gels": "hold:write",

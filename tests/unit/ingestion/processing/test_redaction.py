@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,11 @@ import pikepdf
 import pypdfium2 as pdfium
 import pytest
 import typst
+from fastapi.testclient import TestClient
 
+from api.access.people import create_user
+from api.access.sessions import login_link
+from api.app import create_app
 from archive.catalogue import rows as catalogue
 from archive.holdings import keep as holdings
 from archive.holdings.redact import report_of
@@ -276,3 +281,26 @@ def test_another_tenant_finds_nothing(kept: Kept) -> None:
     with pytest.raises(Refused) as refused:
         kept.system.redactions.redact("autre", kept.record, RedactionOrder((kept.box(RARE),), "Motif"), "user:1")
     assert refused.value.code == "record_not_found"
+
+
+def test_words_are_ticked_on_a_page_without_scripts(kept: Kept) -> None:
+    system = kept.system
+    with system.database.write() as session:
+        person = create_user(session, tenant="demo", name="Essai", role="archivist", now=system.clock())
+        token = login_link(session, person, system.clock())
+    ours, address = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}, f"/documents/{kept.record}/occulter"
+    with TestClient(create_app(system), base_url="http://127.0.0.1") as client:
+        client.post(f"/connexion/{token}", headers=ours)
+        page = client.get(address).text
+        found = re.search(rf'name="word" value="(\d+)"[^>]*> {RARE}', page)
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page)
+        assert found
+        assert csrf
+        form = {"csrf": csrf[1], "page": "1", "word": found[1], "reason": ""}
+        refused = client.post(address, data=form, headers=ours, follow_redirects=False)
+        assert (refused.status_code, 'href="#raison"' in refused.text) == (422, True)
+        assert not kept.has(Kind.REDACTED)
+        done = client.post(address, data=form | {"reason": "Vie privée"}, headers=ours, follow_redirects=False)
+        assert done.status_code == 303, done.text
+        assert RARE not in extracted(kept.bytes_of(Kind.REDACTED))
+        assert "La copie occultée" in client.get(f"/documents/{kept.record}").text
