@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.dependencies import Day
 from api.views.schemas import Body
 from archive.catalogue.rule_changes import LONGEST_REASON
+from archive.model.final_actions import FinalAction
 from archive.retention.dates import START_EVENTS
 from archive.retention.rule_terms import LONGEST_ACCESS, LONGEST_DURATION, LONGEST_LABEL, LONGEST_TEXT
 
@@ -18,7 +19,7 @@ _EXAMPLE: dict[str, Any] = {
     "duration": 10,
     "unit": "YEAR",
     "start_event": "fiscal_year_end",
-    "final_action": "destroy",
+    "final_action": FinalAction.DESTROY.value,
 }
 _STARTS: Any = {"enum": sorted(START_EVENTS)}
 
@@ -33,7 +34,7 @@ class RuleTerms(Body):
     duration: int | None = Field(strict=True, ge=0, le=LONGEST_DURATION, description="null : sans limite.")
     unit: Literal["DAY", "MONTH", "YEAR"] = "YEAR"
     start_event: str = Field(json_schema_extra=_STARTS)
-    final_action: Literal["keep", "destroy", "sort"]
+    final_action: FinalAction
     criteria: str | None = Field(default=None, max_length=LONGEST_TEXT, description="Critères de tri.")
     access_rule: str | None = Field(default=None, max_length=LONGEST_ACCESS, description="Codes séparés par un blanc.")
     valid_from: Day | None = Field(default=None, description="Premier jour ; null : dès qu’elle est faite.")
@@ -105,7 +106,7 @@ class TermsChange(Body):
     duration: int | None = Field(default=None, strict=True, ge=0, le=LONGEST_DURATION)
     unit: Literal["DAY", "MONTH", "YEAR"] | None = None
     start_event: str | None = Field(default=None, json_schema_extra=_STARTS)
-    final_action: Literal["keep", "destroy", "sort"] | None = None
+    final_action: FinalAction | None = None
     criteria: str | None = Field(default=None, max_length=LONGEST_TEXT)
     access_rule: str | None = Field(default=None, max_length=LONGEST_ACCESS)
     valid_from: Day | None = None

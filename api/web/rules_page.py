@@ -17,10 +17,13 @@ from api.views import rule as rules
 from api.views import rule_pack
 from api.views.history import name_of
 from api.web import quantities
+from api.web.due_words import state_badge
 from api.web.faults import Fault
 from archive.model.days import Today
+from archive.model.final_actions import FinalAction
 from archive.retention.dates import START_EVENTS
 from archive.retention.packs import PACKS
+from archive.retention.states import DueState
 
 PAGE: Final = 50
 FIELDS: Final = (
@@ -188,8 +191,12 @@ def _records(one: Mapping[str, Any]) -> Markup:
 
 def sentence(told: Mapping[str, Any]) -> Markup:
     """Return what a version says, in one sentence."""
-    actions = {"keep": _("conserver"), "destroy": _("éliminer"), "sort": _("trier")}
-    action = actions[told["final_action"]]
+    actions = {
+        FinalAction.KEEP: _("conserver"),
+        FinalAction.DESTROY: _("éliminer"),
+        FinalAction.SORT: _("trier"),
+    }
+    action = actions[FinalAction(told["final_action"])]
     if told["duration"] is None:
         return _("Sans limite, puis {action}.", action=action)
     n = told["duration"]
@@ -284,23 +291,8 @@ def _effect(found: Mapping[str, Any]) -> tuple[Markup, ...]:
 
 
 def _states(found: Mapping[str, Any]) -> tuple[tuple[Markup, int, int], ...]:
-    names = {
-        "no_end": _("sans fin"),
-        "start_missing": _("date de départ inconnue"),
-        "rule_missing": _("sans règle"),
-        "final_action_conflict": _("sorts finals contradictoires"),
-        "held": _("gelés"),
-        "in_disposal": _("dans un bordereau"),
-        "rule_not_validated": _("règle à valider"),
-        "stale": _("dates à recalculer"),
-        "not_yet": _("pas encore échus"),
-        "to_sort": _("à trier"),
-        "not_before": _("refusés jusqu’à une date"),
-        "locked_until": _("encore verrouillés"),
-        "ready": _("prêts"),
-    }
-    shown = [state for state in names if state in found["before"] or state in found["after"]]
-    return tuple((names[one], found["before"].get(one, 0), found["after"].get(one, 0)) for one in shown)
+    shown = [state for state in DueState if state in found["before"] or state in found["after"]]
+    return tuple((state_badge(one).word, found["before"].get(one, 0), found["after"].get(one, 0)) for one in shown)
 
 
 def pack_page(session: Session, person: Caller, pack: str, faults: tuple[Fault, ...] = ()) -> PackPage:
