@@ -72,7 +72,7 @@ def states(system: System) -> dict[str, tuple[Fixity, Fixity, Fixity]]:
         records = session.execute(select(RecordRow.tenant_id, RecordRow.id)).all()
     found = {}
     for tenant, record in records:
-        result = verify(system.stores, tenant, record, asked=False)
+        result = verify(system.stores, tenant, record)
         found[record] = (result.verdict, result.of(Aspect.CUSTODY), result.of(Aspect.HOLD))
     return found
 

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import select, update
 
 from archive.catalogue import filing_plan, statements
-from archive.custody import offline
 from archive.custody.findings import Findings, Kind
+from archive.custody.offline import check_store
+from archive.custody.offline_log import Anchors
 from archive.custody.rebuild.statements import compare
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow, StatementRow
 from archive.database.tables import JournalEntryRow, RecordRow
@@ -179,5 +180,6 @@ def test_a_stranger_compares_the_register_with_the_journal(system: System, tmp_p
     system.statements.settle()
     system.publisher.publish(force_token=True)
     roots = own_roots(system.settings.signing.keys)
-    found = [one for one in offline.check_store(system.settings.home / "store", roots) if "register" in one.name]
+    anchors = Anchors(tuple(roots), tuple(roots))
+    found = [one for one in check_store(system.settings.home / "store", anchors) if "register" in one.name]
     assert [one.verdict for one in found] == [Fixity.INTACT]
