@@ -100,6 +100,12 @@ class Middleware:
         try:
             if not self._host_is_ours(request):
                 raise Refused("wrong_host", "Ce service ne répond pas sous ce nom.", action="Vérifiez l’adresse.")
+            if b"%00" in scope["query_string"]:  # no text of ours has it, and no database takes it
+                raise Refused(
+                    "invalid_request",
+                    "L’adresse porte un caractère qui n’est pas du texte.",
+                    action="Retirez ce caractère, puis recommencez.",
+                )
             await self.app(scope, self._counted(scope, receive), send_dressed)
         except ClientDisconnect:  # nobody is left to answer; an incomplete request was never acknowledged
             log.info("gone", path=_loggable(scope["path"]), trace_id=request.state.trace_id)

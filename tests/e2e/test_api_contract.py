@@ -11,6 +11,7 @@ import json
 import re
 import time
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -19,7 +20,7 @@ import httpx2
 import pytest
 
 from archive.journal.merkle import verify_consistency, verify_inclusion
-from tests.e2e.towns import NODE_CHANGES
+from tests.e2e.towns import sent_with
 from tests.servers.service import Service, deposit, follow
 
 PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))
@@ -194,9 +195,8 @@ def test_every_operation_keeps_strangers_out(
         for name, method, path, operation in _calls(description, ids):
             if not operation["security"]:
                 continue
-            sent = {"reason": "x"} if name == "releaseHold" else NODE_CHANGES.get(name, {})
-            sent |= {"records": [kept["record_id"]]} if name == "fileRecords" else {}
-            body = {"json": sent} if method in {"post", "patch"} and name != "createDeposit" else {}
+            body = {"json": sent_with(name, defaultdict(lambda: "x", ids), {"title": "x"}).get("json", {})}
+            body = body if method in {"post", "patch", "put"} and name != "createDeposit" else {}
             assert nobody.request(method, path, **body).status_code == 401, name
             if "x-scope" in operation:
                 assert powerless.request(method, path, **body).status_code == 403, name

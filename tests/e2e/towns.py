@@ -5,6 +5,7 @@ its OpenAPI document.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -194,23 +195,33 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
     for name, value in {**town.ids, "kind": "original", "page": "1", "number": "1", "pack": "fr-commune"}.items():
         path = path.replace(f"{{{name}}}", value)
     assert "{" not in path, f"{operation} names something this test does not know"
+    more = sent_with(operation, town.ids, town.words)
+    return client.request(method.upper(), path, **more)
+
+
+def sent_with(operation: str, ids: Mapping[str, str], words: Mapping[str, str]) -> dict[str, Any]:
+    """What an operation is sent besides its address."""
     more: dict[str, Any] = {}
     if operation == "describeRecord":
         more = {"headers": {"If-Match": "*"}, "json": {"description": f"dit {secrets.token_hex(3)}"}}
     elif operation == "placeHold":
-        more = {"json": {"reason": "Contentieux", "records": [town.ids["record_id"]]}}
+        more = {"json": {"reason": "Contentieux", "records": [ids["record_id"]]}}
     elif operation == "changeRetentionEvent":
         more = {"headers": {"If-Match": "*"}, "json": {"occurred_on": f"2024-07-{secrets.randbelow(28) + 1:02}"}}
     elif operation == "releaseHold":
         more = {"json": {"reason": "Jugé"}}
     elif operation == "simulateChange":
-        more = {"json": {"rule": town.ids["rule_id"], "change": {"duration": 5}}}
+        more = {"json": {"rule": ids["rule_id"], "change": {"duration": 5}}}
     elif operation == "changeRule":
         more = {"headers": {"If-Match": "*"}, "json": RULE}
     elif operation in {"validateRule", "removeRule"}:
         more = {"headers": {"If-Match": "*"}, "json": {}}
     elif operation == "changeDocumentType":
-        more = {"headers": {"If-Match": "*"}, "json": {"label": "Autre", "rule": town.ids["rule_id"]}}
+        more = {"headers": {"If-Match": "*"}, "json": {"label": "Autre", "rule": ids["rule_id"]}}
+    elif operation == "decidePackLine":
+        more = {"json": {"code": "COM-1", "accept": True, "reason": "Lu"}}
+    elif operation == "refuseDeposit":
+        more = {"json": {"reason": "Piégé"}}
     elif operation == "reviewHold":
         more = {"json": {"comment": "Vu"}}
     elif operation == "takeAccessStep":
@@ -218,18 +229,18 @@ def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
     elif operation == "redactRecord":
         more = {"json": COVERED}
     elif operation == "freezePopulation":
-        wanted = {"title": "Tri", "unit": "record", "units": [town.ids["record_id"]]}
+        wanted = {"title": "Tri", "unit": "record", "units": [ids["record_id"]]}
         more = {"json": wanted | {"criterion": {"method": "years", "endings": [6]}}}
     elif operation == "sortUnit":
         more = {"json": {"unit": "record", "decision": "keep", "reason": "Rare"}}
     elif operation in NODE_CHANGES:
         more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
     elif operation == "fileRecords":
-        more = {"json": {"records": [town.ids["record_id"]]}}
+        more = {"json": {"records": [ids["record_id"]]}}
     elif operation == "getInclusionProof":
         more = {"params": {"entry": 1}}
     elif operation == "getConsistencyProof":
         more = {"params": {"from": 1, "to": 1}}
     elif operation == "searchRecords":
-        more = {"params": {"q": town.words["title"]}}
-    return client.request(method.upper(), path, **more)
+        more = {"params": {"q": words["title"]}}
+    return more
