@@ -24,6 +24,7 @@ from api.web.communications_page import (
 )
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
+from api.web.typed_form import typed_fields
 from archive.catalogue import access_requests
 from archive.catalogue.access_requests import AccessFilter
 from archive.catalogue.access_steps import UNCHANGED, AccessKind, AccessStep, StepTaken
@@ -59,7 +60,7 @@ def download(request: Request, person: Archivist, nature: str = "", etat: str = 
 @router.post("/communications")
 async def enter(request: Request, person: Archivist) -> Response:
     """Register a request."""
-    return await run_in_threadpool(_entered, request, person, await _form(request))
+    return await run_in_threadpool(_entered, request, person, await typed_fields(request))
 
 
 @router.get("/communications/{request_id}")
@@ -71,12 +72,7 @@ def show(request: Request, request_id: str, person: Archivist) -> Response:
 @router.post("/communications/{request_id}")
 async def take(request: Request, request_id: str, person: Archivist) -> Response:
     """Take a step of a request."""
-    return await run_in_threadpool(_taken, request, person, request_id, await _form(request))
-
-
-async def _form(request: Request) -> dict[str, str]:
-    async with request.form() as given:
-        return {name: value for name, value in given.items() if isinstance(value, str)}
+    return await run_in_threadpool(_taken, request, person, request_id, await typed_fields(request))
 
 
 def _filter(kind: str, state: str, text: str) -> AccessFilter:

@@ -17,6 +17,7 @@ from api.views import event as event_views
 from api.web.events_page import TypedEvent, event_page, events_page, refused_event
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
+from api.web.typed_form import typed_fields
 from archive.catalogue import events
 from archive.retention.admission import Occurrence
 from signing.ground.errors import Refused
@@ -37,7 +38,7 @@ def show_events(request: Request, person: Reader, affaire: str = "", avant: int 
 @router.post("/evenements")
 async def declare(request: Request, person: Archivist) -> Response:
     """Declare an event: its effect is shown first, and then confirmed."""
-    return await run_in_threadpool(_declared, request, person, await _form(request))
+    return await run_in_threadpool(_declared, request, person, await typed_fields(request))
 
 
 @router.get("/evenements/{event_id}")
@@ -49,12 +50,7 @@ def show_event(request: Request, event_id: str, person: Reader) -> Response:
 @router.post("/evenements/{event_id}")
 async def change(request: Request, event_id: str, person: Archivist) -> Response:
     """Correct or withdraw an event: the effect is shown first, and then confirmed."""
-    return await run_in_threadpool(_changed, request, person, event_id, await _form(request))
-
-
-async def _form(request: Request) -> dict[str, str]:
-    async with request.form() as given:
-        return {name: value for name, value in given.items() if isinstance(value, str)}
+    return await run_in_threadpool(_changed, request, person, event_id, await typed_fields(request))
 
 
 def _declared(request: Request, person: Caller, form: dict[str, str]) -> Response:

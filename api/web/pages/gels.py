@@ -17,6 +17,7 @@ from api.views.record import find_record
 from api.web.hold_form import refused_hold, typed_end
 from api.web.record_page import Visit, record_page
 from api.web.render import in_language, pages_of, system_of
+from api.web.typed_form import typed_fields
 from archive.disposition.holds.terms import Terms, listed
 from signing.ground.errors import Refused
 
@@ -28,18 +29,13 @@ Holder = Annotated[Caller, Depends(PageNeeds("hold:write"))]
 @router.post("/documents/{record_id}/geler")
 async def place(request: Request, record_id: str, person: Holder) -> Response:
     """Hold this record."""
-    return await run_in_threadpool(_placed, request, person, record_id, await _form(request))
+    return await run_in_threadpool(_placed, request, person, record_id, await typed_fields(request))
 
 
 @router.post("/documents/{record_id}/gels/{hold_id}/lever")
 async def release(request: Request, record_id: str, hold_id: str, person: Holder) -> Response:
     """Release a hold, for every record that it covers."""
-    return await run_in_threadpool(_released, request, person, record_id, hold_id, await _form(request))
-
-
-async def _form(request: Request) -> dict[str, str]:
-    async with request.form() as given:
-        return {name: value for name, value in given.items() if isinstance(value, str)}
+    return await run_in_threadpool(_released, request, person, record_id, hold_id, await typed_fields(request))
 
 
 def _placed(request: Request, person: Caller, record_id: str, form: dict[str, str]) -> Response:

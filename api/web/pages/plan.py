@@ -20,6 +20,7 @@ from api.web.plan_forms import changed_values, given_values
 from api.web.plan_page import Typed, effect_sentences, node_page, plan_page
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
+from api.web.typed_form import typed_fields
 from archive.catalogue import plan_changes
 from archive.database.retention_tables import PlanNodeRow
 from search.port import Query
@@ -75,7 +76,7 @@ def _found(request: Request, person: Caller, words: str) -> list[str]:
 @router.post("/plan/creer")
 async def create(request: Request, person: Planner) -> Response:
     """Create a class or a file."""
-    return await run_in_threadpool(_created, request, person, await _form(request))
+    return await run_in_threadpool(_created, request, person, await typed_fields(request))
 
 
 def _created(request: Request, person: Caller, form: Form) -> Response:
@@ -96,19 +97,19 @@ def _created(request: Request, person: Caller, form: Form) -> Response:
 @router.post("/plan/{node_id}/changer")
 async def change(request: Request, node_id: str, person: Planner) -> Response:
     """Change or move a node; what alters dates shows its effect first."""
-    return await run_in_threadpool(_acted, request, person, node_id, "changer", await _form(request))
+    return await run_in_threadpool(_acted, request, person, node_id, "changer", await typed_fields(request))
 
 
 @router.post("/plan/{node_id}/clore")
 async def close(request: Request, node_id: str, person: Planner) -> Response:
     """Close a file, once its effect was shown."""
-    return await run_in_threadpool(_acted, request, person, node_id, "clore", await _form(request))
+    return await run_in_threadpool(_acted, request, person, node_id, "clore", await typed_fields(request))
 
 
 @router.post("/plan/{node_id}/rouvrir")
 async def reopen(request: Request, node_id: str, person: Planner) -> Response:
     """Reopen a file, once its effect was shown."""
-    return await run_in_threadpool(_acted, request, person, node_id, "rouvrir", await _form(request))
+    return await run_in_threadpool(_acted, request, person, node_id, "rouvrir", await typed_fields(request))
 
 
 def _acted(request: Request, person: Caller, node_id: str, act: str, form: Form) -> Response:
@@ -152,7 +153,7 @@ def _act(request: Request, person: Caller, row: PlanNodeRow, act: str, form: For
 @router.post("/plan/{node_id}/retirer")
 async def remove(request: Request, node_id: str, person: Planner) -> Response:
     """Remove a node that holds nothing."""
-    return await run_in_threadpool(_removed, request, person, node_id, await _form(request))
+    return await run_in_threadpool(_removed, request, person, node_id, await typed_fields(request))
 
 
 def _removed(request: Request, person: Caller, node_id: str, form: Form) -> Response:
@@ -196,11 +197,6 @@ def _filed(request: Request, person: Caller, node_id: str, form: Form, records: 
 
 
 # -- parts
-
-
-async def _form(request: Request) -> Form:
-    async with request.form() as given:
-        return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
 def _again(request: Request, person: Caller, node_id: str | None, typed: Typed, status: int) -> Response:

@@ -18,6 +18,7 @@ from api.views import rule_pack
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
 from api.web.rules_page import FIELDS, TypedRule, new_rule_page, pack_page, rule_page, rules_page
+from api.web.typed_form import typed_fields
 from archive.catalogue import rule_changes
 from archive.retention.civil import today_of
 from archive.retention.rule_terms import Terms, admit_code, admit_terms
@@ -50,7 +51,7 @@ def show_new(request: Request, person: Archivist) -> Response:
 @router.post("/regles/nouvelle")
 async def create(request: Request, person: Archivist) -> Response:
     """Create a rule: its effect is shown first, and then confirmed."""
-    return await run_in_threadpool(_versioned, request, person, "", await _form(request))
+    return await run_in_threadpool(_versioned, request, person, "", await typed_fields(request))
 
 
 @router.get("/regles/jeux/{pack}")
@@ -62,7 +63,7 @@ def show_pack(request: Request, pack: str, person: Reader) -> Response:
 @router.post("/regles/jeux/{pack}")
 async def decide(request: Request, pack: str, person: Archivist) -> Response:
     """Take over a line of a pack, or set it aside."""
-    return await run_in_threadpool(_decided, request, person, pack, await _form(request))
+    return await run_in_threadpool(_decided, request, person, pack, await typed_fields(request))
 
 
 @router.get("/regles/{code}")
@@ -74,18 +75,13 @@ def show_rule(request: Request, code: str, person: Reader) -> Response:
 @router.post("/regles/{code}/version")
 async def change(request: Request, code: str, person: Archivist) -> Response:
     """Make the next version: its effect is shown first, and then confirmed."""
-    return await run_in_threadpool(_versioned, request, person, code, await _form(request))
+    return await run_in_threadpool(_versioned, request, person, code, await typed_fields(request))
 
 
 @router.post("/regles/{code}/valider")
 async def validate(request: Request, code: str, person: Archivist) -> Response:
     """Validate the latest version."""
-    return await run_in_threadpool(_validated, request, person, code, await _form(request))
-
-
-async def _form(request: Request) -> dict[str, str]:
-    async with request.form() as given:
-        return {name: value for name, value in given.items() if isinstance(value, str)}
+    return await run_in_threadpool(_validated, request, person, code, await typed_fields(request))
 
 
 def _versioned(request: Request, person: Caller, code: str, form: dict[str, str]) -> Response:

@@ -20,6 +20,7 @@ from api.web.faults import Fault, in_words
 from api.web.holds_page import CONDITIONS, holds_page, new_hold_page, one_hold_page
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
+from api.web.typed_form import typed_fields
 from archive.database.retention_tables import PlanNodeRow
 from archive.disposition.holds import listing
 from archive.disposition.holds.terms import Authority, Scope, Terms, bad_hold
@@ -56,7 +57,7 @@ def show_form(request: Request, person: Holder) -> Response:
 @router.post("/gels")
 async def place(request: Request, person: Holder) -> Response:
     """Say what a hold would cover, then place it once that was seen."""
-    return await run_in_threadpool(_place, request, person, await _form(request))
+    return await run_in_threadpool(_place, request, person, await typed_fields(request))
 
 
 @router.get("/gels/{hold_id}")
@@ -68,24 +69,19 @@ def show_one(request: Request, hold_id: str, person: Reader, apres: str = "") ->
 @router.post("/gels/{hold_id}/revoir")
 async def review(request: Request, hold_id: str, person: Holder) -> Response:
     """State the review of a hold."""
-    return await run_in_threadpool(_reviewed, request, person, hold_id, await _form(request))
+    return await run_in_threadpool(_reviewed, request, person, hold_id, await typed_fields(request))
 
 
 @router.post("/gels/{hold_id}/lever")
 async def release(request: Request, hold_id: str, person: Holder) -> Response:
     """Release a hold."""
-    return await run_in_threadpool(_released, request, person, hold_id, await _form(request))
+    return await run_in_threadpool(_released, request, person, hold_id, await typed_fields(request))
 
 
 @router.post("/gels/{hold_id}/retablir")
 async def reinstate(request: Request, hold_id: str, person: Holder) -> Response:
     """Reinstate a hold that a wrong clock ended."""
-    return await run_in_threadpool(_reinstated, request, person, hold_id, await _form(request))
-
-
-async def _form(request: Request) -> dict[str, str]:
-    async with request.form() as given:
-        return {name: value for name, value in given.items() if isinstance(value, str)}
+    return await run_in_threadpool(_reinstated, request, person, hold_id, await typed_fields(request))
 
 
 def _place(request: Request, person: Caller, form: dict[str, str]) -> Response:
