@@ -15,7 +15,7 @@ from api.http.cursors import Cursors, link_next
 from api.http.dependencies import Assembled
 from api.http.i18n import translate
 from api.http.languages import preferred_language
-from api.views import examples
+from api.views import examples, plan_answers
 from api.views import plan_node as nodes
 from api.views.plan_schemas import (
     ClosingBody,
@@ -30,10 +30,7 @@ from api.views.plan_schemas import (
     ReasonBody,
 )
 from archive.catalogue import plan_changes, plan_queries
-from archive.catalogue.plan_changes import PlanChange
 from archive.catalogue.plan_nodes import NodeKind
-from archive.database.retention_tables import PlanNodeRow
-from signing.ground.errors import Refused
 
 router = APIRouter(tags=["dossiers"])
 
@@ -93,15 +90,7 @@ def list_files(
 def post_file(given: FileGiven, caller: Planner, system: Assembled, dry_run: DryRun = False) -> Response:
     """Les documents qui nomment déjà ce dossier y sont rangés."""
     values = given.model_dump(mode="json", exclude_unset=True, by_alias=True) | {"kind": NodeKind.FILE.value}
-
-    def act(change: PlanChange) -> PlanNodeRow:
-        return plan_changes.create(change, values)
-
-    if dry_run:
-        return JSONResponse(nodes.foreseen(system, caller.tenant, caller.agent, act, None))
-    body = nodes.made(system, caller.tenant, caller.agent, act, places=True)
-    headers = {"Location": f"/api/v1/files/{body['id']}", "ETag": f'"{body["number"]}"'}
-    return JSONResponse(body, status_code=201, headers=headers)
+    return plan_answers.created(system, caller, values, "/api/v1/files", dry_run=dry_run)
 
 
 @router.get(
@@ -198,16 +187,10 @@ def reopen_file(
 def _answer(
     system: Assembled, caller: Caller, node_id: str, act: nodes.Act, sent: dict[str, Any], *, dry_run: bool
 ) -> Response:
-    """Make a change or foresee it; a failed precondition shows both states."""
+    """Make a change of a file, or foresee it."""
     with system.database.read() as session:
         plan_changes.get_file(session, caller.tenant, node_id)
-    try:
-        if dry_run:
-            return JSONResponse(nodes.foreseen(system, caller.tenant, caller.agent, act, node_id))
-        body = nodes.made(system, caller.tenant, caller.agent, act, places="parent_id" in sent)
-    except Refused as error:
-        raise nodes.with_both_views(error, system, caller.tenant, node_id, sent) from None
-    return JSONResponse(body, headers={"ETag": f'"{body["number"]}"'})
+    return plan_answers.changed(system, caller, node_id, act, sent, dry_run=dry_run)
 
 
 @router.get(

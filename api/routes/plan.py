@@ -13,13 +13,11 @@ from api.access.permissions import Needs
 from api.http.conditions import expected_number
 from api.http.cursors import Cursors, link_next
 from api.http.dependencies import Assembled
-from api.views import examples
+from api.views import examples, plan_answers
 from api.views import plan_node as nodes
 from api.views.plan_schemas import NodeChange, NodeGiven, PlanEffect, PlanNodePage, PlanNodeView, ReasonBody
 from archive.catalogue import plan_changes, plan_queries
-from archive.catalogue.plan_changes import PlanChange
 from archive.catalogue.plan_nodes import NodeKind
-from archive.database.retention_tables import PlanNodeRow
 from signing.ground.errors import Refused
 
 router = APIRouter(tags=["plan de classement"])
@@ -78,15 +76,7 @@ def list_nodes(
 def post_node(given: NodeGiven, caller: Planner, system: Assembled, dry_run: DryRun = False) -> Response:
     """Les documents qui nomment déjà ce code y sont rangés. Un code ne sert jamais deux fois."""
     values = given.model_dump(mode="json", exclude_unset=True, by_alias=True)
-
-    def act(change: PlanChange) -> PlanNodeRow:
-        return plan_changes.create(change, values)
-
-    if dry_run:
-        return JSONResponse(nodes.foreseen(system, caller.tenant, caller.agent, act, None))
-    body = nodes.made(system, caller.tenant, caller.agent, act, places=True)
-    headers = {"Location": f"/api/v1/classification/nodes/{body['id']}", "ETag": f'"{body["number"]}"'}
-    return JSONResponse(body, status_code=201, headers=headers)
+    return plan_answers.created(system, caller, values, "/api/v1/classification/nodes", dry_run=dry_run)
 
 
 @router.get(
@@ -125,13 +115,7 @@ def patch_node(
     """
     values = wanted.model_dump(mode="json", exclude_unset=True, by_alias=True)
     act = nodes.amending(node_id, expected_number(request), values)
-    try:
-        if dry_run:
-            return JSONResponse(nodes.foreseen(system, caller.tenant, caller.agent, act, node_id))
-        body = nodes.made(system, caller.tenant, caller.agent, act, places="parent_id" in values)
-    except Refused as error:
-        raise nodes.with_both_views(error, system, caller.tenant, node_id, values) from None
-    return JSONResponse(body, headers={"ETag": f'"{body["number"]}"'})
+    return plan_answers.changed(system, caller, node_id, act, values, dry_run=dry_run)
 
 
 @router.post(
