@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.database.engine import Base, Database
@@ -36,8 +37,8 @@ from signing.ground.clock import Clock, utc_now
 WORDS = ("délibération", "voirie", "assainissement", "cimetière", "budget", "marché", "crèche", "pont", "école", "eau")
 SAME = ("tenants", "document_types", "retention_rules", "records", "representations", "stored_files", "journal_entries")
 """Tables that a rebuild brings back row for row."""
-_OF_THE_JOB = frozenset({"stale_since"})
-"""Columns that a rebuild sets on purpose: every record is judged anew."""
+_OF_THE_JOB = frozenset({"records.stale_since", "held_records.settled_at"})
+"""Columns that a rebuild sets on purpose: it judges records anew, and looks for holds in the store."""
 START = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 """When the keys of these tests were made, and where a test's own clock begins."""
 
@@ -165,13 +166,23 @@ def lose_database(system: System) -> None:
     shutil.rmtree(home / "index", ignore_errors=True)
 
 
+def forget_record(session: Session, record: str) -> None:
+    """Delete a record's row, and before it each row of any table that points at it."""
+    records = Base.metadata.tables["records"]
+    for table in reversed(Base.metadata.sorted_tables):
+        for column in table.columns:
+            if any(key.references(records) for key in column.foreign_keys):
+                session.execute(delete(table).where(column == record))
+    session.execute(delete(records).where(records.c.id == record))
+
+
 def rows(system: System, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that some tables say, in an order of their own."""
     found = {}
     with system.database.read() as session:
         for name in tables:
             table = Base.metadata.tables[name]
-            columns = [column for column in table.columns if column.name not in _OF_THE_JOB]
+            columns = [column for column in table.columns if f"{name}.{column.name}" not in _OF_THE_JOB]
             found[name] = sorted((tuple(row) for row in session.execute(select(*columns))), key=repr)
     return found
 

@@ -95,9 +95,13 @@ def _plain_nulls(node: Any) -> None:
     if not isinstance(node, dict):
         return
     choices = node.get("anyOf")
-    if isinstance(choices, list) and len(choices) == 2 and choices[1] == {"type": "null"} and "type" in choices[0]:
-        del node["anyOf"]
-        node.update({**choices[0], "type": [choices[0]["type"], "null"]} | {k: node[k] for k in node})
+    if isinstance(choices, list) and choices[-1] == {"type": "null"} and "type" in choices[0]:
+        nullable = {**choices[0], "type": [choices[0]["type"], "null"]}
+        if len(choices) == 2:
+            del node["anyOf"]
+            node.update(nullable | {k: node[k] for k in node})
+        else:
+            node["anyOf"] = [nullable, *choices[1:-1]]
     for value in node.values():
         _plain_nulls(value)
 

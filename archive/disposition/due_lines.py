@@ -133,11 +133,11 @@ def groups(
         scope.append(key > after)
     keys = select(key.label("value")).where(*scope).group_by("value").order_by("value").limit(limit)
     values = list(session.scalars(keys))
+    if not values:
+        return []
     counted = select(key.label("value"), word.label("word"), func.count().label("n"), func.sum(RecordRow.bytes))
     found: dict[str, DueGroup] = {value: DueGroup(None if value == _NO_VALUE else value) for value in values}
-    for value, state_, n, size in session.execute(
-        counted.where(*scope, key.in_(values)).group_by("value", "word") if values else counted.where(key.in_([]))
-    ):
+    for value, state_, n, size in session.execute(counted.where(*scope, key.in_(values)).group_by("value", "word")):
         count = Count(int(n), int(size))
         found[value].count += count
         found[value].states[DueState(state_)] = count

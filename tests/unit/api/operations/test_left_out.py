@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 
 from api.operations.left_out import LeftOut, left_out
-from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
+from archive.database.tables import RecordRow
 from archive.journal.types import EntryType
 from archive.model.states import RecordState
 from ingestion.assembly import System
 from ingestion.deposits.states import DepositState
 from ingestion.tables import DepositRow
-from tests.holdings import filled, receive
+from tests.holdings import filled, forget_record, receive
 
 
 def counted(system: System, tenant: str | None = None) -> LeftOut:
@@ -62,8 +62,6 @@ def test_a_record_that_is_gone_counts_and_contradicts_without_an_entry(
 def test_a_record_that_the_catalogue_lost_is_counted(system: System, tmp_path: Path) -> None:
     ids = filled(system, tmp_path)
     with system.database.write() as session:
-        for table in (RepresentationRow, StoredFileRow, RevisionRow):
-            session.execute(delete(table).where(table.record_id == ids[1]))
-        session.execute(delete(RecordRow).where(RecordRow.id == ids[1]))
+        forget_record(session, ids[1])
     assert counted(system) == LeftOut(lost=1)
     assert counted(system).contradicts

@@ -13,7 +13,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.access.tables import UserRow
-from archive.disposition.holds.listing import page
 from ingestion.assembly import System
 from tests.unit.archive.disposition.due_rows import all_of, hold, record, rules
 
@@ -172,8 +171,14 @@ def test_each_chart_has_its_figures_as_csv(archivist: TestClient) -> None:
 
 
 def test_holds_to_review_stand_on_the_home(archivist: TestClient, town: System) -> None:
+    assert "gel à revoir" not in text_of(archivist.get("/"))
     with town.database.write() as session:
-        found = page(session, "a")[0]
-        assert "gel à revoir" not in text_of(archivist.get("/"))
-        found.review_on = date(2031, 5, 31)
+        hold(session, record(session, tenant_id="a", title="Au tribunal"), review_on=date(2031, 5, 31))
     assert "1 gel à revoir" in text_of(archivist.get("/"))
+
+
+@pytest.mark.parametrize("by", ["rule", "producer", "year", "file"])
+@pytest.mark.parametrize("which", ["to_eliminate", "to_sort", "to_transfer"])
+def test_each_list_is_grouped_by_each_thing(archivist: TestClient, by: str, which: str) -> None:
+    asked = {"liste": which, "grouper": by, "year": "2090", "day": "1", "month": "1"}
+    text_of(archivist.get("/echeances", params=asked))

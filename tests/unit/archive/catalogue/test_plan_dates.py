@@ -13,6 +13,7 @@ import pytest
 from archive.catalogue import plan_changes, plan_effects
 from archive.catalogue.plan_changes import PlanChange
 from archive.database.tables import RecordRow, RetentionRuleRow
+from archive.disposition.holds.effects import HeldPlaces
 from archive.holdings import keep as holdings
 from archive.holdings.recompute import recompute_stale
 from ingestion.assembly import System
@@ -47,7 +48,7 @@ class Town:
 
     def change(self, act: Any) -> str:
         with self.system.database.write() as session:
-            change = PlanChange(session, self.system.ledger, "demo", "user:1", self.system.clock())
+            change = PlanChange(session, self.system.ledger, "demo", "user:1", self.system.clock(), HeldPlaces())
             return str(act(change).id)
 
     def create(self, kind: str, code: str, **given: Any) -> str:
@@ -57,7 +58,7 @@ class Town:
     def effect(self, node: str, act: Any) -> plan_effects.Effect:
         def rehearse(session: Any) -> plan_effects.Effect:
             before = plan_effects.due_now(session, "demo", [node])
-            act(PlanChange(session, self.system.ledger, "demo", "user:1", self.system.clock()))
+            act(PlanChange(session, self.system.ledger, "demo", "user:1", self.system.clock(), HeldPlaces()))
             return plan_effects.effect(session, "demo", [node], before, self.system.clock())
 
         return plan_effects.rehearsed(self.system.database, rehearse)
@@ -140,7 +141,7 @@ def test_the_plan_comes_back_from_the_store_alone(tmp_path: Path, keys: Path) ->
         town.keep(file="F", document_date=D("2020-02-29"))
         town.change(lambda change: plan_changes.close(change, file, 1, D("2020-03-01")))
         with system.database.write() as session:
-            change = PlanChange(session, system.ledger, "demo", "user:1", system.clock())
+            change = PlanChange(session, system.ledger, "demo", "user:1", system.clock(), HeldPlaces())
             plan_changes.remove(change, gone, 1, "Vide")
         assert recompute_stale(system.stores).failed == {}
         assert system.statements.settle().failed == {}

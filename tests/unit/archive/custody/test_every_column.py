@@ -33,6 +33,8 @@ from sqlalchemy import (
 
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.catalogue import filing_plan, statements
+from archive.catalogue.access_requests import Desk
+from archive.catalogue.access_steps import AccessKind
 from archive.custody.findings import Findings
 from archive.custody.findings import Kind as FindingKind
 from archive.custody.reconcile.journal import JournalReconciliation
@@ -113,6 +115,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     assert system.holds.settle(hold) == {}
     _file_and_event(system, records[2])
     _sorted(system, records[2])
+    _requested(system, records[2])
     _record_of_the_deposit(system, records[2])
     system.publisher.publish(force_token=True)
     system.follower.catch_up()
@@ -158,6 +161,15 @@ def _file_and_event(system: System, record: str) -> None:
     with system.database.read() as session:
         revision = session.get_one(RecordRow, record).revision
     describe(system.stores, "demo", record, {"file": "MAR-1"}, agent="user:1", expected_revision=revision)
+
+
+def _requested(system: System, record: str) -> None:
+    """Register a request for access to one record; the store follows."""
+    given = {"requester": "Une historienne", "contact": "", "subject": "Marchés", "motive": "Thèse"}
+    with system.database.write() as session:
+        desk = Desk(session, system.ledger, "demo", "user:1", system.clock())
+        desk.register(AccessKind.DEROGATION, given | {"records": [record], "registered_on": None})
+    assert system.statements.settle().settled == 1
 
 
 def _sorted(system: System, record: str) -> None:

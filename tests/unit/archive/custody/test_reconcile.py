@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 import api.access.tables  # noqa: F401 - so that every table exists
@@ -21,8 +21,6 @@ from archive.database.tables import (
     CustodyReportRow,
     JournalEntryRow,
     RecordRow,
-    RepresentationRow,
-    StoredFileRow,
     TenantRow,
 )
 from archive.holdings.describe import describe
@@ -31,7 +29,19 @@ from ingestion.operations.custody import Custody
 from search.engines.tantivy_schema import documents
 from search.port import Remove, Upsert
 from signing.ground.canonical import canonical
-from tests.holdings import PowerCut, alter, filled, keep, lose_database, receive, rows, stored_file, system_at, titles
+from tests.holdings import (
+    PowerCut,
+    alter,
+    filled,
+    forget_record,
+    keep,
+    lose_database,
+    receive,
+    rows,
+    stored_file,
+    system_at,
+    titles,
+)
 
 
 def reconcile(system: System, *, repair: bool = False) -> dict[str, Any]:
@@ -275,9 +285,7 @@ def test_rows_that_were_changed_or_lost_are_told(system: System, tmp_path: Path)
         ("changed", "database", "entry", ids[2]),
     }
     with system.database.write() as session:
-        for table in (RepresentationRow, StoredFileRow):
-            session.execute(delete(table).where(table.record_id == ids[4]))
-        session.execute(delete(RecordRow).where(RecordRow.id == ids[4]))
+        forget_record(session, ids[4])
     assert ("missing", "database", "record") in found(reconcile(system))
 
 

@@ -83,13 +83,14 @@ def record(session: Session, **given: Any) -> RecordRow:
     return row
 
 
-def hold(session: Session, *records: RecordRow, until: date | None = None) -> HoldRow:
+def hold(session: Session, *records: RecordRow, until: date | None = None, review_on: date | None = None) -> HoldRow:
     """A hold in force on some records."""
     row = HoldRow(
         id=new_id(),
         tenant_id=records[0].tenant_id,
         reason="Contentieux",
         until=until,
+        review_on=review_on,
         placed_at=NOW,
         placed_by="user:1",
         placed_salt="00",

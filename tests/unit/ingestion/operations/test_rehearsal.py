@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 import api.access.tables  # noqa: F401 - so that every table exists
-from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
+from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.objects.port import unreadable
 from ingestion.assembly import System
 from ingestion.operations.backup import MANIFEST, Backup, back_up, latest, owner_url, run_tool
@@ -22,7 +22,7 @@ from ingestion.operations.rehearsal import SCRATCH, rehearse
 from signing.ground.canonical import canonical
 from signing.ground.errors import Refused, Unavailable
 from signing.note import verify_note
-from tests.holdings import keep, system_at
+from tests.holdings import forget_record, keep, system_at
 from tests.servers.postgres import OWNER, Databases, unguarded
 
 
@@ -136,10 +136,7 @@ def test_an_object_that_cannot_be_read_is_named_and_ends_no_rehearsal(
 
 
 def _record_gone(session: Session) -> None:
-    first = select(func.min(RecordRow.id)).scalar_subquery()
-    for row in (RepresentationRow, StoredFileRow):
-        session.execute(delete(row).where(row.record_id == first))
-    session.execute(delete(RecordRow).where(RecordRow.id == session.scalar(select(func.min(RecordRow.id)))))
+    forget_record(session, str(session.scalar(select(func.min(RecordRow.id)))))
 
 
 def _entry_altered(session: Session) -> None:
