@@ -38,7 +38,7 @@ WORDS = ("délibération", "voirie", "assainissement", "cimetière", "budget", "
 SAME = ("tenants", "document_types", "retention_rules", "records", "representations", "stored_files", "journal_entries")
 """Tables that a rebuild brings back row for row."""
 _OF_THE_JOB = frozenset({"records.stale_since", "held_records.settled_at"})
-"""Columns that a rebuild sets on purpose: it judges records anew, and looks for holds in the store."""
+"""Columns that a rebuild sets on purpose: it judges records anew, and asks the store of holds."""
 START = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 """When the keys of these tests were made, and where a test's own clock begins."""
 
