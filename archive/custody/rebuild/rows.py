@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final, assert_never
 
 from sqlalchemy.orm import Session
@@ -39,17 +40,17 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     )
     session.add(row)
     session.flush()
-    forms = set()
+    forms, least = set(), _least_lock(found)
     for values in metadata.representation_values(found.record):
         key = found.folder.key(found.contents[values.pop("name")].path)
         pinned = found.pinned[key]
-        session.add(RepresentationRow(**values, key=key, **_place(pinned)))
+        session.add(RepresentationRow(**values, key=key, **_place(pinned, least)))
         forms.add(key)
     for key, pinned in found.pinned.items():
         if key not in forms:
             session.add(
                 StoredFileRow(
-                    record_id=found.record_id, key=key, size=pinned.size, sha256=pinned.sha256, **_place(pinned)
+                    record_id=found.record_id, key=key, size=pinned.size, sha256=pinned.sha256, **_place(pinned, least)
                 )
             )
     for revision in _revisions(found):
@@ -81,11 +82,19 @@ def facts(found: Found, after: int) -> dict[str, Any]:
     }
 
 
-def _place(pinned: Pinned) -> dict[str, Any]:
+def _least_lock(found: Found) -> date | None:
+    """Return the day until which the journal proves that each file of the record was locked."""
+    stated = [event.facts.get("retain_until") for event in found.events if event.type in CHANGES]
+    return date.fromisoformat(stated[-1]) if stated and stated[-1] else None
+
+
+def _place(pinned: Pinned, least: date | None) -> dict[str, Any]:
+    """Pin an object, with the lock that it must have: a copy of a bucket may have lost it."""
     if pinned.state is None:
         return {"version": LOST, "locked_until": None, "legal_hold": False}
     state = pinned.state
-    return {"version": state.version, "locked_until": state.locked_until, "legal_hold": state.legal_hold}
+    until = max((day for day in (state.locked_until, least) if day is not None), default=None)
+    return {"version": state.version, "locked_until": until, "legal_hold": state.legal_hold}
 
 
 def _revisions(found: Found) -> list[RevisionRow]:

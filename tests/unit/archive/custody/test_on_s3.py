@@ -296,3 +296,32 @@ def _again(system: System) -> dict[str, str]:
         "CHARTRIER_S3_ACCESS_KEY": given.access_key.get_secret_value(),  # type: ignore[union-attr]
         "CHARTRIER_S3_SECRET_KEY": given.secret_key.get_secret_value(),  # type: ignore[union-attr]
     }
+
+
+def test_a_bucket_copied_object_by_object_is_whole_after_a_rebuild(tmp_path: Path, keys: Path, minio: S3Server) -> None:
+    """Such a copy has other version ids and no locks: the catalogue finds none of its versions."""
+    with opened(tmp_path / "home", keys, **names(minio, "S3")) as system:
+        ids = filled(system, tmp_path)
+        system.holds.settle(system.holds.place("demo", [ids[0]], reason="Contentieux", agent="user:1"))
+        system.publisher.publish(force_token=True)
+        environment = names(minio, "S3")
+        client = minio.client()
+        client.make_bucket(environment["CHARTRIER_S3_BUCKET"], object_lock=True)
+        for item in system.store.list(""):
+            content = read_all(system.store, item.key, item.version)
+            client.put_object(environment["CHARTRIER_S3_BUCKET"], item.key, io.BytesIO(content), len(content))
+        lose_database(system)
+    after = system_at(tmp_path / "home", **environment)
+    after.prepare_rebuild()
+    assert Custody(after).rebuild()["equal"]
+    assert not any(verify(after.stores, "demo", one).is_whole for one in ids[::2]), "the locks are missing"
+    report = Custody(after).reconcile(repair=True, ask_locks=True, pause=lambda _: None)
+    assert {(f["kind"], f["detail"], f["repaired"]) for f in report["findings"]} == {("unguarded", "lock", True)}
+    assert all(verify(after.stores, "demo", one).is_whole for one in ids[::2])
+    newest = {item.key: item.version for item in after.store.list("tenants/") if ids[0] in item.key}
+    assert newest
+    for key, version in newest.items():
+        state = after.store.stat(key, version)
+        assert state.legal_hold
+        assert state.locked_until is not None
+    after.close()
