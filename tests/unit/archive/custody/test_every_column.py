@@ -32,7 +32,6 @@ from sqlalchemy import (
 )
 
 import api.access.tables  # noqa: F401 - so that every table exists
-from archive.catalogue import filing_plan, statements
 from archive.catalogue.access_requests import Desk
 from archive.catalogue.access_steps import AccessKind
 from archive.custody.findings import Findings
@@ -47,7 +46,6 @@ from archive.disposition.holds.terms import Scope, ScopeKind, Terms
 from archive.disposition.sorting import SortingAct, draw, freeze
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
-from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
 from archive.model.records import Kind
 from archive.model.statement_kinds import StatementKind
@@ -58,6 +56,7 @@ from ingestion.operations.custody import Custody
 from ingestion.reception.staging import Staging
 from signing.ground.errors import Refused
 from tests.holdings import filled, keep, receive, system_at
+from tests.statements import state
 
 DOCUMENT: Final = Path(__file__).parents[4] / "docs/operations/checks.md"
 World = tuple[System, dict[str, str], Path]
@@ -128,35 +127,14 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
 
 def _file_and_event(system: System, record: str) -> None:
     """State a class, a file in it that holds the record, and an event; the store follows."""
-    told = {
-        StatementKind.NODE: ("created", EntryType.PLAN_NODE_STATED),
-        StatementKind.EVENT: ("stated", EntryType.RETENTION_EVENT_STATED),
-    }
     parent = new_id()
     plan: dict[str, Any] = {"kind": "class", "code": "2", "title": "Marchés", "producer": "Voirie"}
     file = {**plan, "kind": "file", "code": "MAR-1", "parent_id": parent, "opened_on": "2020-01-01"}
     event = {"event": "contract_end", "reference": "MAR-1", "occurred_on": "2024-06-30"}
     with system.database.write() as session:
-        for subject, kind, body in (
-            (parent, StatementKind.NODE, plan),
-            (new_id(), StatementKind.NODE, file),
-            (new_id(), StatementKind.EVENT, event),
-        ):
-            change, entry_type = told[kind]
-            statement, entry = statements.state(
-                session,
-                system.ledger,
-                tenant="demo",
-                kind=kind,
-                subject=subject,
-                expected=0,
-                change=change,
-                body=body,
-                entry_type=entry_type,
-                agent="user:1",
-                now=system.clock(),
-            )
-            filing_plan.project(session, statement, entry)
+        state(session, system, parent, plan)
+        state(session, system, new_id(), file)
+        state(session, system, new_id(), event, kind=StatementKind.EVENT)
     assert system.statements.settle().settled == 4
     with system.database.read() as session:
         revision = session.get_one(RecordRow, record).revision

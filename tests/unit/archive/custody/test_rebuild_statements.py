@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from archive.catalogue import filing_plan, statements
+from archive.catalogue import statements
 from archive.custody.findings import Findings, Kind
 from archive.custody.offline import check_store
 from archive.custody.offline_log import Anchors
@@ -18,7 +18,6 @@ from archive.custody.rebuild.statements import compare
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow, StatementRow
 from archive.database.tables import JournalEntryRow, RecordRow
 from archive.holdings.describe import describe
-from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
 from archive.model.statement_kinds import StatementKind
 from archive.objects.fixity import Fixity
@@ -29,8 +28,8 @@ from ingestion.operations.custody import Custody
 from signing.chains import own_roots
 from signing.ground.errors import Refused
 from tests.holdings import alter, keep, lose_database, opened, system_at
+from tests.statements import state
 
-TYPES = {StatementKind.NODE: EntryType.PLAN_NODE_STATED, StatementKind.EVENT: EntryType.RETENTION_EVENT_STATED}
 CLASS: dict[str, Any] = {"kind": "class", "code": "2", "title": "Marchés publics", "producer": "Voirie"}
 EVENT = {"event": "contract_end", "reference": "MAR-1", "occurred_on": "2024-06-30"}
 
@@ -43,20 +42,7 @@ def system(tmp_path: Path) -> Iterator[System]:
 
 def say(system: System, kind: StatementKind, subject: str, body: dict[str, Any], expected: int = 0) -> None:
     with system.database.write() as session:
-        statement, entry = statements.state(
-            session,
-            system.ledger,
-            tenant="demo",
-            kind=kind,
-            subject=subject,
-            expected=expected,
-            change="created" if not expected else "changed",
-            body=body,
-            entry_type=TYPES[kind],
-            agent="user:1",
-            now=system.clock(),
-        )
-        filing_plan.project(session, statement, entry)
+        state(session, system, subject, body, kind=kind, expected=expected)
 
 
 def told(system: System) -> dict[str, Any]:

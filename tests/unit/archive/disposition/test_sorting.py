@@ -14,20 +14,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from archive.catalogue import filing_plan, statements
 from archive.catalogue.standing import standing_of
 from archive.database.sorting_tables import PopulationRow, SortingRow
 from archive.database.tables import JournalEntryRow, RecordRow
 from archive.disposition import sorting
 from archive.disposition.sorting import SortingAct
 from archive.evidence import verify_sample
-from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
-from archive.model.statement_kinds import StatementKind
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
 from tests.holdings import keep, lose_database, opened, rows, system_at
+from tests.statements import state
 
 RANDOM = {"method": "random", "rate": "1/10"}
 
@@ -53,20 +51,7 @@ def files(system: System, years: list[int]) -> tuple[str, list[str]]:
         nodes.append((new_id(), file | {"closed_on": f"{year}-12-31"}))
     with system.database.write() as session:
         for subject, body in nodes:
-            made, entry = statements.state(
-                session,
-                system.ledger,
-                tenant="demo",
-                kind=StatementKind.NODE,
-                subject=subject,
-                expected=0,
-                change="created",
-                body=body,
-                entry_type=EntryType.PLAN_NODE_STATED,
-                agent="user:1",
-                now=system.clock(),
-            )
-            filing_plan.project(session, made, entry)
+            state(session, system, subject, body)
     return top, [subject for subject, _ in nodes[1:]]
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from archive.catalogue import filing_plan, statements
 from archive.catalogue import rows as catalogue
 from archive.database.tables import HeldRecordRow, HoldRow, JournalEntryRow, RecordRow
 from archive.disposition.holds import candidates, decisions, listing
@@ -25,10 +24,8 @@ from archive.disposition.holds.terms import Authority, Scope, ScopeKind, Terms
 from archive.holdings import describe as holdings
 from archive.holdings import keep as keeping
 from archive.holdings.read_words import read_words
-from archive.journal.types import EntryType
 from archive.model.folding import folded, packed
 from archive.model.identifiers import new_id
-from archive.model.statement_kinds import StatementKind
 from archive.objects.layout import HoldKey
 from archive.objects.port import read_all
 from ingestion.assembly import System
@@ -36,6 +33,7 @@ from ingestion.operations.custody import Custody
 from ingestion.tools.alto import text_of_pages
 from signing.ground.errors import Refused
 from tests.holdings import alter, flipped, lose_database, opened, package, stored_file, system_at
+from tests.statements import state
 
 
 @pytest.fixture
@@ -80,20 +78,7 @@ def node(system: System, code: str, kind: str = "class", parent: str | None = No
     subject = new_id()
     body = {"kind": kind, "code": code, "title": code, "parent_id": parent}
     with system.database.write() as session:
-        made, entry = statements.state(
-            session,
-            system.ledger,
-            tenant="demo",
-            kind=StatementKind.NODE,
-            subject=subject,
-            expected=0,
-            change="created",
-            body=body,
-            entry_type=EntryType.PLAN_NODE_STATED,
-            agent="user:1",
-            now=system.clock(),
-        )
-        filing_plan.project(session, made, entry)
+        state(session, system, subject, body)
     return subject
 
 

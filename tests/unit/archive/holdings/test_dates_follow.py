@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from archive.catalogue import event_effects, events, filing_plan, record_json, rows, stale, statements
+from archive.catalogue import event_effects, events, record_json, rows, stale
 from archive.database.retention_tables import RecordNodeRow
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RecordRow, RetentionRuleRow
 from archive.holdings import keep as holdings
@@ -29,7 +29,6 @@ from archive.holdings.revisions import revision_in_force
 from archive.holdings.verify import verify
 from archive.journal.types import EntryType
 from archive.model.identifiers import new_id
-from archive.model.statement_kinds import StatementKind
 from archive.objects import ocfl_versions
 from archive.retention.admission import Occurrence
 from ingestion.assembly import System
@@ -37,6 +36,7 @@ from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
 from tests.holdings import lose_database, opened, package, system_at
 from tests.servers.postgres import Databases
+from tests.statements import state
 
 D = date.fromisoformat
 
@@ -99,22 +99,8 @@ class Town:
             body["parent_id"] = self.nodes[body.pop("parent")][0]
         whole = before | body
         with self.system.database.write() as session:
-            now = self.system.clock()
-            statement, entry = statements.state(
-                session,
-                self.system.ledger,
-                tenant="demo",
-                kind=StatementKind.NODE,
-                subject=identity,
-                expected=number,
-                change="created" if number == 0 else "changed",
-                body=whole,
-                entry_type=EntryType.PLAN_NODE_STATED,
-                agent="user:1",
-                now=now,
-            )
-            filing_plan.project(session, statement, entry)
-            stale.mark_below(session, "demo", [identity], now)
+            state(session, self.system, identity, whole, expected=number)
+            stale.mark_below(session, "demo", [identity], self.system.clock())
         self.nodes[code] = (identity, number + 1, whole)
 
     def event(self, name: str, reference: str, day: str, event_id: str | None = None) -> events.Event:
