@@ -29,6 +29,13 @@ _STATED: Final = (
 )
 """Parts of a type whose entries claim a statement about an object of the archivist."""
 
+_OF_THE_LOG: Final = (
+    Subject.LOG,
+    None,
+    Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+)
+"""Parts of a type whose entries tell of the journal, its keys or its clock."""
+
 
 class EntryType(StrEnum):
     """A type of journal entries; a member without one of its parts can't be defined.
@@ -47,9 +54,7 @@ class EntryType(StrEnum):
 
     LOG_OPENED = (
         "LogOpened",
-        Subject.LOG,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *_OF_THE_LOG,
         Sentence("Journal ouvert, avec sa clé et le cachet qui en répond."),
     )
     DEPOSIT_RECEIVED = (
@@ -310,44 +315,32 @@ class EntryType(StrEnum):
     )
     STORE_MOVED = (
         "StoreMoved",
-        Subject.LOG,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *_OF_THE_LOG,
         Sentence("Le catalogue repose désormais sur ce qui était la seconde copie."),
     )
     SEAL_REPLACED = (
         "SealReplaced",
-        Subject.LOG,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *_OF_THE_LOG,
         Sentence("Cachet remplacé : ce qui suit est scellé par un autre certificat."),
     )
     AUTHORITY_REPLACED = (
         "AuthorityReplaced",
-        Subject.LOG,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *_OF_THE_LOG,
         Sentence("Autorité d’horodatage remplacée."),
     )
     HISTORY_CONTRADICTED = (
         "HistoryContradicted",
-        Subject.LOG,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *_OF_THE_LOG,
         Sentence("Une preuve plus ancienne, signée par la clé de ce journal, le contredit."),
     )
     ALARM_ACKNOWLEDGED = (
         "AlarmAcknowledged",
-        Subject.LOG,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *_OF_THE_LOG,
         Sentence("Alarme vue par un administrateur : une preuve plus ancienne contredisait ce journal."),
     )
     CLOCK_CORRECTED = (
         "ClockCorrected",
-        Subject.LOG,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *_OF_THE_LOG,
         Sentence("Horloge de la machine vérifiée et confirmée par un administrateur."),
     )
 
