@@ -271,14 +271,16 @@ def recount(connection: Connection) -> None:
 def compact(connection: Connection) -> None:
     """Add up the parts of each count, and drop counts of nothing.
 
-    Those who write meanwhile add parts that a later run adds up.
+    Those who write meanwhile add parts that a later run adds up; a count in one part is left alone.
     """
     if connection.dialect.name == "sqlite":
         return  # changed in place
     connection.exec_driver_sql(
-        f"WITH parts AS (DELETE FROM retention_counters RETURNING *) INSERT INTO retention_counters ({_COLUMNS}, n, "
-        f"bytes) SELECT {_COLUMNS}, SUM(n), SUM(bytes) FROM parts GROUP BY {_COLUMNS} "
-        "HAVING SUM(n) <> 0 OR SUM(bytes) <> 0"
+        f"WITH several AS (SELECT {_COLUMNS} FROM retention_counters GROUP BY {_COLUMNS} "
+        "HAVING COUNT(*) > 1 OR (SUM(n) = 0 AND SUM(bytes) = 0)), "
+        f"parts AS (DELETE FROM retention_counters WHERE ({_COLUMNS}) IN (SELECT {_COLUMNS} FROM several) RETURNING *) "
+        f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {_COLUMNS}, SUM(n), SUM(bytes) FROM parts "
+        f"GROUP BY {_COLUMNS} HAVING SUM(n) <> 0 OR SUM(bytes) <> 0"
     )
 
 

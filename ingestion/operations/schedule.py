@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from archive.database import retention_counters
 from archive.holdings.read_words import read_words
 from archive.holdings.recompute import is_any_stale, recompute, recompute_stale
 from archive.objects.assurance import PROBE_EVERY, SETTLED
@@ -42,6 +43,7 @@ STALE_LOOKED_AT: Final = 60.0
 PROOFS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
 CLOCK_LOOKED_AT: Final = 60.0
+COUNTED_EVERY: Final = 60.0
 WORDS_LOOKED_AT: Final = 5.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
@@ -100,6 +102,7 @@ class Beat:
             ("probing", PROBE_LOOKED_AT, self._probe),
             ("locks", LOCKS_LOOKED_AT, self._extend_locks),
             ("clock", CLOCK_LOOKED_AT, self._look_at_the_clock),
+            ("counting", COUNTED_EVERY, self._add_up_counts),
             ("recomputing", STALE_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("statements", HOLDS_LOOKED_AT, self._settle_statements),
@@ -239,6 +242,13 @@ class Beat:
     def _look_at_the_clock(self) -> bool:
         """Look at the clock every minute, so that a jump is seen before anything is done by it."""
         self._system.time_sense.look()
+        return False
+
+    def _add_up_counts(self) -> bool:
+        """Add up every minute the kept counts that PostgreSQL keeps in parts."""
+        if not self._system.database.is_sqlite:
+            with self._system.database.write() as session:
+                retention_counters.compact(session.connection())
         return False
 
     def _extend_locks(self) -> bool:

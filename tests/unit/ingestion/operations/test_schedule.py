@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from api.operations.health import DEGRADED, OK, Health
-from archive.database.tables import HoldRow, StoreProbeRow
+from archive.database import retention_counters
+from archive.database.retention_counters import RetentionCounterRow
+from archive.database.tables import HoldRow, RecordRow, StoreProbeRow
 from archive.objects import assurance
 from archive.objects.challenges import REASONS
 from archive.objects.port import Assurance
@@ -23,6 +25,7 @@ from ingestion.operations.exclusive_jobs import ExclusiveJob
 from ingestion.operations.schedule import Beat
 from signing.ground.clock import utc_now
 from tests.holdings import keep, system_at
+from tests.servers.postgres import Postgres
 
 
 class Watch:
@@ -196,3 +199,37 @@ def test_what_the_store_was_not_told_is_told_within_a_minute(
         row = session.get_one(HoldRow, hold)
     assert row.released_at is not None
     assert row.settled_at is not None
+
+
+@pytest.mark.services
+def test_kept_counts_are_added_up_by_a_running_beat(tmp_path: Path, keys: Path, postgres: Postgres) -> None:
+    fresh = postgres.fresh()
+    system = system_at(tmp_path, keys, **fresh.settings)
+    system.initialise()
+    system.create_tenant("demo", "Commune")
+    record = keep(system, tmp_path, 1)
+    with system.database.write() as session:
+        for day in (1, 2, 3):
+            session.get_one(RecordRow, record).due_on = date(2030, 1, day)
+            session.flush()
+    count = select(func.count()).select_from(RetentionCounterRow)
+    with system.database.read() as session:
+        assert (session.scalar(count) or 0) > 1
+    beat = Beat(system)
+    running = threading.Thread(target=beat.run)
+    running.start()
+    limit = time.monotonic() + 30
+    parts = None
+    while parts != 1 and time.monotonic() < limit:
+        time.sleep(0.05)
+        with system.database.read() as session:
+            parts = session.scalar(count)
+    beat.stop()
+    running.join(30)
+    with system.database.read() as session:
+        assert session.execute(select(RetentionCounterRow.due_on, RetentionCounterRow.n)).all() == [
+            (date(2030, 1, 2), 1)
+        ]
+        assert retention_counters.miscounted(session.connection()) == 0
+    system.close()
+    postgres.drop(fresh)
