@@ -7,7 +7,7 @@ takes all of it back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, Protocol
@@ -61,6 +61,7 @@ class PlanChange:
         agent: Who makes it.
         now: When; the dates of the records below are stale since then.
         places: Asked before a node leaves its place.
+        locks: Whether each change locks the records that it touches; False where they are already.
     """
 
     session: Session
@@ -69,6 +70,7 @@ class PlanChange:
     agent: str
     now: datetime
     places: Places
+    locks: bool = True
 
 
 def get(session: Session, tenant: str, node_id: str) -> PlanNodeRow:
@@ -119,10 +121,11 @@ def create(change: PlanChange, given: Mapping[str, Any]) -> PlanNodeRow:
         Refused: ``bad_node``, ``node_code_used``, ``plan_too_deep``, ``bad_closing``.
     """
     node = read_node(given)
+    stale.lock_early(change.session, plan_reach.naming(change.tenant, [node.code]))
     node_id = enter(change, node)
     plan_reach.place_named(change.session, change.tenant, [node.code])
     check_closing(change, node_id, node)
-    stale.mark_below(change.session, change.tenant, [node_id], change.now)
+    mark_below(change, [node_id])
     return change.session.get_one(PlanNodeRow, node_id)
 
 
@@ -158,11 +161,14 @@ def amend(change: PlanChange, node_id: str, expected: int, given: Mapping[str, A
     moved = node.parent_id != before.parent_id
     if moved:
         change.places.leave(change.session, change.tenant, node_id)
+    dated = any(getattr(node, name) != getattr(before, name) for name in _DATED_BY)
+    if dated:
+        _lock_below(change, node_id)
     _state(change, node_id, expected, MOVED if moved else CHANGED, node.body())
     if moved:
         _check_parent(change, node_id, node)
-    if any(getattr(node, name) != getattr(before, name) for name in _DATED_BY):
-        stale.mark_below(change.session, change.tenant, [node_id], change.now)
+    if dated:
+        mark_below(change, [node_id])
     return change.session.get_one(PlanNodeRow, node_id)
 
 
@@ -213,9 +219,10 @@ def close(change: PlanChange, node_id: str, expected: int, closed_on: date) -> P
             closed=before.closed_on,
         )
     node = replace(before, closed_on=closed_on)
+    _lock_below(change, node_id)
     _state(change, node_id, expected, CLOSED, node.body())
     check_closing(change, node_id, node)
-    stale.mark_below(change.session, change.tenant, [node_id], change.now)
+    mark_below(change, [node_id])
     return change.session.get_one(PlanNodeRow, node_id)
 
 
@@ -228,12 +235,24 @@ def reopen(change: PlanChange, node_id: str, expected: int, reason: str) -> Plan
     before = _file(change, node_id)
     if before.closed_on is None:
         raise Refused("file_not_closed", "Ce dossier est ouvert.", kept=UNCHANGED, action="")
+    _lock_below(change, node_id)
     _state(change, node_id, expected, REOPENED, replace(before, closed_on=None).body(reason=reason_of(reason)))
-    stale.mark_below(change.session, change.tenant, [node_id], change.now)
+    mark_below(change, [node_id])
     return change.session.get_one(PlanNodeRow, node_id)
 
 
 # -- statements and checks
+
+
+def _lock_below(change: PlanChange, node_id: str) -> None:
+    """Lock the records below a node, before the entry of its change: their writers wait for it."""
+    if change.locks:
+        stale.lock_early(change.session, stale.below(change.tenant, [node_id]))
+
+
+def mark_below(change: PlanChange, node_ids: Collection[str]) -> None:
+    """Mark the records below nodes that were changed: their dates are stale from now on."""
+    stale.mark_late(change.session, stale.below(change.tenant, node_ids), change.now)
 
 
 def _state(change: PlanChange, node_id: str, expected: int, what: str, body: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import plan_changes, plan_queries, plan_reach, stale
 from archive.catalogue.plan_changes import PlanChange
-from archive.catalogue.plan_nodes import CHANGEABLE, EXTENT, NodeKind, PlanNode, bad_node, read_day, read_node
+from archive.catalogue.plan_nodes import (
+    CHANGEABLE,
+    EXTENT,
+    NodeKind,
+    PlanNode,
+    bad_node,
+    changed_node,
+    read_day,
+    read_node,
+)
 from archive.database.retention_tables import PlanNodeRow
 from archive.exchange.plan_lines import PlanLine
 from archive.model.days import iso_day
@@ -99,7 +108,9 @@ class _Import:
 
     def run(self) -> None:
         change, made = self._change, list[str]()
-        for line in self._ordered():
+        ordered = self._ordered()
+        self._lock(ordered)
+        for line in ordered:
             try:
                 made += self._take(line)
             except Refused as error:
@@ -111,7 +122,28 @@ class _Import:
                 plan_changes.check_closing(change, node_id, node)
             except Refused as error:
                 self.faults.append(_at(line, error))
-        stale.mark_below(change.session, change.tenant, made, change.now)
+        plan_changes.mark_below(change, made)
+
+    def _lock(self, ordered: Sequence[PlanLine]) -> None:
+        """Lock the records that the file may touch, before its first entry."""
+        tenant, session = self._change.tenant, self._change.session
+        there = {line.values.get("code", ""): line for line in ordered}
+        changed = [self._ids[code] for code, line in there.items() if code in self._ids and self._is_changed(line)]
+        new = plan_reach.naming(tenant, [code for code in there if code not in self._rows])
+        stale.lock_early(session, new | stale.below(tenant, changed))
+
+    def _is_changed(self, line: PlanLine) -> bool:
+        """Whether a line may give other dates; one that is refused later gives none."""
+        row = self._rows[line.values["code"]]
+        before = plan_changes.node_of(row)
+        above = self._ids.get(line.values.get("parent", ""))
+        if "parent" in line.values and above != row.parent_id:
+            return True
+        try:
+            given = {name: value for name, value in _values(line.values).items() if name != "kind"}
+            return changed_node(before, given) != before
+        except (Refused, ValueError):
+            return False
 
     def _ordered(self) -> list[PlanLine]:
         """Return the lines, each after the line of its parent; faults are noted on the way."""
@@ -178,7 +210,7 @@ def take_in(change: PlanChange, lines: Sequence[PlanLine]) -> Imported:
     Raises:
         Refused: ``bad_plan``, with the error of each wrong line.
     """
-    work = _Import(change, lines)
+    work = _Import(replace(change, locks=False), lines)
     work.run()
     if work.faults:
         raise Refused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from sqlalchemy import CTE, func, insert, literal, select
+from sqlalchemy import CTE, ColumnElement, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
@@ -37,6 +37,13 @@ def tree_below(tenant: str, nodes: Iterable[str], name: str = "tree") -> CTE:
 def height(session: Session, tenant: str, node_id: str) -> int:
     """Return the number of levels from a node down; a node without anything in it has one."""
     return session.scalar(select(func.max(tree_below(tenant, [node_id]).c.level))) or 1
+
+
+def naming(tenant: str, codes: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition of the records that a node of one of these codes may place."""
+    row, named = RecordRow, sorted(codes)
+    one = row.file.in_(named) | row.classification.in_(named)
+    return (row.tenant_id == tenant) & (one | (row.file.is_not(None) & row.file.contains(SEPARATOR)))
 
 
 def place_named(session: Session, tenant: str, codes: Collection[str]) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Text, cast, or_, select, update
+from sqlalchemy import ColumnElement, Text, cast, or_, select, update
 from sqlalchemy.orm import Session
 
-from archive.catalogue.rule_effects import by_rule
+from archive.catalogue.rule_effects import by_rule, by_rules
 from archive.catalogue.rule_queries import get_versions, latest, rule_not_found, versions_of
-from archive.catalogue.stale import mark
+from archive.catalogue.stale import mark_early, mark_late
 from archive.catalogue.tenant_register import Register
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow, TenantRow
@@ -242,10 +242,9 @@ def set_type(
         row.label, row.rule_code, row.access_rule = label.strip(), rule_code, access_rule
         session.flush()
 
-    def marked(session: Session) -> None:
-        mark(session, (RecordRow.tenant_id == change.tenant) & (RecordRow.document_type == code), change.now)
-
-    change.register.change(change.tenant, make, in_transaction=marked, agent=change.agent)
+    _registered(
+        change, make, lambda _session: (RecordRow.tenant_id == change.tenant) & (RecordRow.document_type == code)
+    )
 
 
 def decide_pack_line(change: RuleChange, pack: str, code: str, digest: str, reason: str) -> None:
@@ -277,14 +276,34 @@ def _made(change: RuleChange, make: Any, codes: Sequence[str]) -> None:
         make(session)
         session.flush()
 
-    def marked(session: Session) -> None:
-        # after the entry, which makes writers wait for each other: a record that is kept meanwhile
-        # either is here already or is judged by the new version
-        for code in codes:
-            if _in_force(session, change, code) != before[code]:
-                mark(session, by_rule(change.tenant, code), change.now)
+    def concerned(session: Session) -> ColumnElement[bool] | None:
+        others = [code for code in codes if _in_force(session, change, code) != before[code]]
+        return by_rules(change.tenant, others) if others else None
 
-    change.register.change(change.tenant, changed, in_transaction=marked, agent=change.agent)
+    _registered(change, changed, concerned)
+
+
+def _registered(
+    change: RuleChange, make: Callable[[Session], None], concerned: Callable[[Session], ColumnElement[bool] | None]
+) -> None:
+    """Make and register a change; mark the records that it concerns, before and after its entry.
+
+    The entry makes writers wait for each other: a record that is kept meanwhile is marked after it,
+    or is judged by the change.
+
+    Args:
+        concerned: Told once the change is made; None: no record.
+    """
+
+    def early(session: Session) -> None:
+        if (condition := concerned(session)) is not None:
+            mark_early(session, condition, change.now)
+
+    def late(session: Session) -> None:
+        if (condition := concerned(session)) is not None:
+            mark_late(session, condition, change.now)
+
+    change.register.change(change.tenant, make, before_entry=early, in_transaction=late, agent=change.agent)
 
 
 def _in_force(session: Session, change: RuleChange, code: str) -> Rule | None:

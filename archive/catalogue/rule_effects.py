@@ -7,7 +7,7 @@ database forms the groups. Nothing is written.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -95,10 +95,18 @@ class RuleEffect:
 
 def by_rule(tenant: str, code: str) -> ColumnElement[bool]:
     """Return the condition of the records that a rule applies to, whichever rule decides."""
-    named = cast(RecordRow.retention_parts, Text).contains(f'"rule": "{code}"', autoescape=True)
-    types = select(DocumentTypeRow.code).where(DocumentTypeRow.tenant_id == tenant, DocumentTypeRow.rule_code == code)
+    return by_rules(tenant, [code])
+
+
+def by_rules(tenant: str, codes: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition of the records that one of these rules applies to."""
+    parts = cast(RecordRow.retention_parts, Text)
+    named = or_(*(parts.contains(f'"rule": "{code}"', autoescape=True) for code in codes))
+    types = select(DocumentTypeRow.code).where(
+        DocumentTypeRow.tenant_id == tenant, DocumentTypeRow.rule_code.in_(codes)
+    )
     untold = RecordRow.retention_parts.is_(None) & RecordRow.document_type.in_(types)
-    return (RecordRow.tenant_id == tenant) & or_(RecordRow.rule_code == code, named, untold)
+    return (RecordRow.tenant_id == tenant) & or_(RecordRow.rule_code.in_(codes), named, untold)
 
 
 def effect_of(session: Session, tenant: str, supposed: Supposed, now: datetime) -> RuleEffect:

@@ -101,6 +101,7 @@ class Register:
         tenant: str,
         make: Callable[[Session], None] = _nothing,
         *,
+        before_entry: Callable[[Session], None] = _nothing,
         in_transaction: Callable[[Session], None] = _nothing,
         agent: str | None = None,
     ) -> bool:
@@ -111,6 +112,8 @@ class Register:
 
         Args:
             make: Changes the tables; called twice, and must do the same both times.
+            before_entry: Called once, after the change and before the entry: rows whose writers
+                append to the journal are locked here.
             in_transaction: Called once, after the entry, which makes writers wait for each other.
             agent: Who decided it; None = the service.
 
@@ -131,6 +134,7 @@ class Register:
                     raise _contended()
                 if not is_new and self._claimed(session, tenant) == _digest(content):
                     return False
+                before_entry(session)
                 self._ledger.append(
                     session,
                     type=EntryType.TENANT_OPENED if number == 1 else EntryType.REGISTER_CHANGED,

@@ -100,7 +100,7 @@ class Town:
         whole = before | body
         with self.system.database.write() as session:
             state(session, self.system, identity, whole, expected=number)
-            stale.mark_below(session, "demo", [identity], self.system.clock())
+            stale.mark_late(session, stale.below("demo", [identity]), self.system.clock())
         self.nodes[code] = (identity, number + 1, whole)
 
     def event(self, name: str, reference: str, day: str, event_id: str | None = None) -> events.Event:
