@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from api.access.callers import Caller
@@ -104,8 +105,8 @@ def _act(system: System, session: Any, caller: Caller) -> SortingAct:
     return SortingAct(session, system.ledger, caller.tenant, caller.agent, system.clock())
 
 
-def _view(row: PopulationRow) -> dict[str, Any]:
-    draw = row.draw or {}
+def _view(session: Session, row: PopulationRow) -> dict[str, Any]:
+    draw, point = row.draw or {}, sorting.checkpoint_of(session, row)
     return {
         "id": row.id,
         "title": row.title,
@@ -116,7 +117,7 @@ def _view(row: PopulationRow) -> dict[str, Any]:
         "frozen_entry": row.frozen_entry,
         "drawn": row.draw is not None,
         "seed": draw.get("seed"),
-        "checkpoint": draw.get("checkpoint"),
+        "checkpoint": point.number if point is not None else None,
         "kept": draw.get("kept"),
     }
 
@@ -143,7 +144,7 @@ def post_sample(wanted: SampleRequest, caller: Archivist, system: Assembled) -> 
             node=wanted.node,
             criterion=wanted.criterion,
         )
-        body = _view(sorting.get(session, caller.tenant, made))
+        body = _view(session, sorting.get(session, caller.tenant, made))
     system.notifier.notify()
     return JSONResponse(body, status_code=201, headers={"Location": f"/api/v1/samples/{made}"})
 
@@ -152,7 +153,7 @@ def post_sample(wanted: SampleRequest, caller: Archivist, system: Assembled) -> 
 def list_samples(caller: Reader, system: Assembled, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
     """Du plus récent au plus ancien."""
     with system.database.read() as session:
-        return {"samples": [_view(row) for row in sorting.page(session, caller.tenant, limit=limit)]}
+        return {"samples": [_view(session, row) for row in sorting.page(session, caller.tenant, limit=limit)]}
 
 
 @router.get(
@@ -161,7 +162,7 @@ def list_samples(caller: Reader, system: Assembled, limit: Annotated[int, Query(
 def get_sample(sample_id: str, caller: Reader, system: Assembled) -> dict[str, Any]:
     """Sa population, son critère, et ce qui en est gardé une fois tiré."""
     with system.database.read() as session:
-        return _view(sorting.get(session, caller.tenant, sample_id))
+        return _view(session, sorting.get(session, caller.tenant, sample_id))
 
 
 @router.post(
@@ -177,7 +178,7 @@ def post_draw(sample_id: str, caller: Archivist, system: Assembled) -> dict[str,
     """
     with system.database.write() as session:
         row = sorting.draw(_act(system, session, caller), sample_id)
-        body = _view(row)
+        body = _view(session, row)
     system.notifier.notify()
     return body
 

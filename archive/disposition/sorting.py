@@ -197,7 +197,9 @@ def sample_file(session: Session, row: PopulationRow) -> dict[str, Any]:
     """
     if row.draw is None or row.method != SampleMethod.RANDOM:
         raise _not_ready()
-    point = session.get_one(CheckpointRow, row.draw["checkpoint"])
+    point = checkpoint_of(session, row)
+    if point is None:
+        raise _not_ready()
     return {
         "v": 1,
         "type": "sample",
@@ -215,6 +217,15 @@ def sample_file(session: Session, row: PopulationRow) -> dict[str, Any]:
             "token": base64.b64encode(point.token or b"").decode(),
         },
     }
+
+
+def checkpoint_of(session: Session, row: PopulationRow) -> CheckpointRow | None:
+    """Return the checkpoint that gave the seed of a draw; None where chance had no part in it.
+
+    It is known by its size: a rebuild numbers checkpoints anew.
+    """
+    size = (row.draw or {}).get("size")
+    return session.scalar(select(CheckpointRow).where(CheckpointRow.size == size)) if size is not None else None
 
 
 # -- what is sorted, and what is to be

@@ -190,11 +190,15 @@ def test_an_unsorted_record_is_said_so_until_somebody_decides(system: System, tm
         assert standing_of(session, session.get_one(RecordRow, record), today).is_sorted
 
 
-def test_samples_and_decisions_come_back_from_the_store(system: System) -> None:
+def test_samples_and_decisions_come_back_from_the_store(system: System, tmp_path: Path) -> None:
     top, _ = files(system, [2015] * 12)
+    system.publisher.publish(force_token=True)
     population = freeze(system, top)
+    system.publisher.publish()  # never time-stamped: no store has it, and later ones are numbered anew
+    keep(system, tmp_path, 1)
     system.publisher.publish(force_token=True)
     draw(system, population)
+    proof = proof_of(system, population)
     assert system.statements.settle().failed == {}
     assert Custody(system).reconcile(pause=lambda _s: None)["open"] == 0
     system.publisher.publish(force_token=True)
@@ -205,4 +209,12 @@ def test_samples_and_decisions_come_back_from_the_store(system: System) -> None:
     report = Custody(after).rebuild()
     assert report["findings"] == []
     assert rows(after, "populations", "sortings") == before
+    again = proof_of(after, population)
+    assert again["checkpoint"].pop("number") < proof["checkpoint"].pop("number")
+    assert again == proof
     after.close()
+
+
+def proof_of(system: System, population: str) -> dict[str, Any]:
+    with system.database.read() as session:
+        return sorting.sample_file(session, sorting.get(session, "demo", population))
