@@ -18,6 +18,7 @@ from api.web.charts import HEIGHT, Chart, bars, columns, height_of
 from api.web.due_words import action_name, list_noun
 from api.web.home_page import HomePage, home_page
 from archive.catalogue.access_requests import pressing
+from archive.catalogue.rule_queries import labels_of
 from archive.database.alarms import open_alarms
 from archive.disposition.due_counts import Analysis, Count, analyse
 from archive.disposition.due_figures import MOST, by_month, by_producer, by_rule, by_year, lacking
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _YEARS: Final = 10
 _SERIES: Final = (FinalAction.DESTROY, FinalAction.KEEP, FinalAction.SORT)
 _LONG: Final = 0.2
+_NAME: Final = 28
 _REMEMBERED: Final = timedelta(minutes=10)
 
 
@@ -136,7 +138,13 @@ def _tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
         ),
         _lacks(lacks.type, (_("document sans type"), _("documents sans type")), "rule_missing"),
         _lacks(lacks.date, (_("document sans date"), _("documents sans date")), "start_missing"),
-        _lacks(lacks.file, (_("document sans dossier"), _("documents sans dossier")), ""),
+        _task(
+            lacks.file,
+            (_("document sans dossier"), _("documents sans dossier")),
+            _("Chacun compte seul. Ouvrez son dossier dans le plan pour l’y ranger."),
+            "/plan",
+            _("Voir le plan"),
+        ),
     ]
 
 
@@ -161,8 +169,8 @@ def _due(analysis: Analysis, which: DueList) -> Task | None:
 
 
 def _lacks(n: int, nouns: tuple[Markup, Markup], state: str) -> Task | None:
-    why = _("Tout est gardé ; sans cela, pas d’échéance sûre.") if state else _("Sans dossier, chacun compte seul.")
-    return _task(n, nouns, why, f"/echeances?etat={state}" if state else "/recherche", _("Voir lesquels"))
+    why = _("Tout est gardé ; sans cela, pas d’échéance sûre.")
+    return _task(n, nouns, why, f"/echeances?etat={state}", _("Voir lesquels"))
 
 
 # -- figures
@@ -229,7 +237,9 @@ def _entries(_system: System, session: Session, tenant: str, today: date) -> Cha
 
 def _rules(_system: System, session: Session, tenant: str, _today: date) -> Chart:
     found = by_rule(session, tenant)
-    return _volume("volume-par-regle", _("Volume par règle"), _("Règle"), found, _("Sans règle"))
+    labels = labels_of(session, tenant, (code for code, _count in found if code))
+    named = [(f"{labels[code]} ({code})" if code in labels else code, count) for code, count in found]
+    return _volume("volume-par-regle", _("Volume par règle"), _("Règle"), named, _("Sans règle"))
 
 
 def _producers(system: System, session: Session, tenant: str, _today: date) -> Chart:
@@ -250,11 +260,16 @@ def _volume(name: str, title: Markup, column: Markup, found: list[tuple[str | No
         title=title,
         sentence=sentence,
         label=_("Barres : {title}, dix au plus", title=title),
-        svg=bars([(key, count.bytes, quantities.size(count.bytes)) for key, count in told]),
+        svg=bars([(_short(key), count.bytes, quantities.size(count.bytes)) for key, count in told]),
         height=height_of(len(told)),
         head=(column, _("Documents"), _("Volume")),
         rows=tuple((key, number(count.records), quantities.size(count.bytes)) for key, count in told),
     )
+
+
+def _short(name: str) -> str:
+    """Return a name that fits beside its value on the narrowest screen; the table has it whole."""
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1].rstrip(' ,(')}…"
 
 
 CHARTS: Final[dict[str, Callable[[System, Session, str, date], Chart]]] = {

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.http.i18n import _, said
 from api.views.access_request import view
+from api.views.record import records_by_id
 from api.web import quantities
 from api.web.faults import Fault, in_words
 from api.web.progress import Badge
@@ -43,6 +44,14 @@ STEPS: Final = {
     AccessStep.REFUSE: "Refuser",
     AccessStep.CONSULT: "Inscrire une consultation",
     AccessStep.CLOSE: "Clore",
+}
+_TAKEN: Final = {
+    AccessStep.SEND: "Envoyée au service d’origine",
+    AccessStep.ANSWER: "Réponse du service d’origine",
+    AccessStep.GRANT: "Accordée",
+    AccessStep.REFUSE: "Refusée",
+    AccessStep.CONSULT: "Consultée",
+    AccessStep.CLOSE: "Close",
 }
 _WARNED: Final = {
     Warned.MONTH_PASSED: "Un mois a passé depuis son inscription.",
@@ -138,7 +147,7 @@ class RequestPage:
     line: RequestLine
     contact: str | None
     motive: str | None
-    records: tuple[str, ...]
+    records: tuple[tuple[str, str], ...]
     steps: tuple[StepLine, ...]
     following: tuple[Option, ...]
     may_answer: bool
@@ -184,13 +193,14 @@ def request_page(session: Session, tenant: str, request_id: str, today: date, ty
     row = access_requests.get(session, tenant, request_id)
     shown = view(row, today)
     steps = [AccessStep(name) for name in shown["next_steps"]]
+    titles = records_by_id(session, tenant, shown["records"])
     return RequestPage(
         id=row.id,
         number=row.number,
         line=_line(row, today),
         contact=shown["contact"],
         motive=shown["motive"],
-        records=tuple(shown["records"]),
+        records=tuple((one, titles[one].title if one in titles else one) for one in shown["records"]),
         steps=tuple(_step(step) for step in shown["steps"]),
         following=tuple(Option(one.value, said(STEPS[one]), one.value == typed.value("step")) for one in steps),
         may_answer=AccessStep.ANSWER in steps,
@@ -237,7 +247,7 @@ def _line(row: AccessRequestRow, today: date) -> RequestLine:
 
 
 def _step(step: Mapping[str, Any]) -> StepLine:
-    label = said(STEPS[AccessStep(step["step"])])
+    label = said(_TAKEN[AccessStep(step["step"])])
     if step["agreed"] is not None:
         label = _("Accord du service d’origine") if step["agreed"] else _("Refus du service d’origine")
     return StepLine(quantities.day(date.fromisoformat(step["on"])), label, step["text"], step["remedies"])

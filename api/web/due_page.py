@@ -20,6 +20,8 @@ from api.web.due_words import list_name, list_noun, state_badge
 from api.web.faults import Fault, in_words
 from api.web.progress import Badge
 from api.web.typed_date import DatePart, date_parts, typed_date
+from archive.catalogue.plan_queries import titles_of
+from archive.catalogue.rule_queries import labels_of
 from archive.disposition.due_counts import Analysis, Count, analyse
 from archive.disposition.due_lines import DueGroup, DueLine, GroupBy, groups, lines, place_of
 from archive.disposition.due_query import DueQuery
@@ -97,6 +99,7 @@ class ShownLine:
     title: str
     meta: str
     rule: str
+    rule_label: str
     due_on: str
     badge: Badge
     size: str
@@ -104,9 +107,14 @@ class ShownLine:
 
 @dataclass(frozen=True)
 class ShownGroup:
-    """One group of the list."""
+    """One group of the list.
+
+    Attributes:
+        label: What its name, a code, stands for.
+    """
 
     name: str
+    label: str
     count: Count
     href: str | None
 
@@ -246,7 +254,8 @@ def _listed(session: Session, person: Caller, asked: Asked, cursors: Cursors, cu
     following = None
     if len(found) > PAGE:
         following = asked.href(apres=cursors.write(purpose, list(place_of(found[PAGE - 1], asked.state))))
-    shown = tuple(_line(line) for line in found[:PAGE])
+    labels = labels_of(session, person.tenant, (line.record.rule_code or "" for line in found))
+    shown = tuple(_line(line, labels) for line in found[:PAGE])
     return {"lines": shown, "following": following, "first": first}
 
 
@@ -267,14 +276,19 @@ def _grouped(
     following = None
     if len(found) > PAGE:
         following = asked.href(apres=cursors.write(purpose_of(person.tenant, asked), [found[PAGE - 1].key]))
-    return {"groups": tuple(_group(one, by, asked) for one in found[:PAGE]), "following": following}
+    keys = [one.key or "" for one in found[:PAGE]]
+    labels = {
+        GroupBy.RULE: lambda: labels_of(session, person.tenant, keys),
+        GroupBy.FILE: lambda: titles_of(session, person.tenant, keys),
+    }.get(by, dict[str, str])()
+    return {"groups": tuple(_group(one, by, asked, labels) for one in found[:PAGE]), "following": following}
 
 
-def _group(found: DueGroup, by: GroupBy, asked: Asked) -> ShownGroup:
+def _group(found: DueGroup, by: GroupBy, asked: Asked, labels: Mapping[str, str]) -> ShownGroup:
     names = {GroupBy.RULE: "regle", GroupBy.PRODUCER: "service", GroupBy.FILE: "noeud"}
     narrows = by in names and found.key is not None and ";" not in found.key
     href = asked.href(grouper=None, **{names[by]: found.key}) if narrows else None
-    return ShownGroup(found.key or str(_("Sans valeur")), found.count, href)
+    return ShownGroup(found.key or str(_("Sans valeur")), labels.get(found.key or "", ""), found.count, href)
 
 
 def _page(asked: Asked, analysis: Analysis, person: Caller, types: tuple[tuple[str, str], ...]) -> DuePage:
@@ -315,14 +329,16 @@ def _title(asked: Asked, due: int) -> Markup:
     return ngettext("{n} document est échu au {day}", "{n} documents sont échus au {day}", due, day=day)
 
 
-def _line(line: DueLine) -> ShownLine:
+def _line(line: DueLine, labels: Mapping[str, str]) -> ShownLine:
     row = line.record
-    meta = ", ".join(text for text in (row.external_reference, row.producer, row.file or row.classification) if text)
+    known = (row.external_reference, row.producer, row.file or row.classification)
+    meta = ", ".join(dict.fromkeys(text for text in known if text))  # an affair's file often has its reference
     return ShownLine(
         id=row.id,
         title=row.title,
         meta=meta,
         rule=row.rule_code or "",
+        rule_label=labels.get(row.rule_code or "", ""),
         due_on=quantities.day(row.due_on),
         badge=state_badge(line.state),
         size=quantities.size(row.bytes),

@@ -64,6 +64,11 @@ def list_noun(which: DueList, n: int) -> Markup:
     return _(_LISTS[which][1 if n < 2 else 2])
 
 
+def capitalised(text: Markup) -> Markup:
+    """Return words with a capital at their beginning, for a title or a list."""
+    return text[:1].upper() + text[1:]
+
+
 def action_name(action: FinalAction) -> Markup:
     """Return a final action as it stands beside a number."""
     return _(_ACTIONS[action])

@@ -14,6 +14,7 @@ from api.http.i18n import _, ngettext
 from api.views.event import label_of
 from api.views.history import name_of
 from api.web import quantities
+from api.web.due_words import capitalised
 from api.web.faults import Fault, in_words
 from api.web.progress import Badge
 from api.web.typed_date import DatePart, date_parts
@@ -139,7 +140,10 @@ def events_page(
         is_first=before is None,
         following=f"{more}&affaire={reference}" if more and reference else more,
         choices=tuple(
-            sorted((Choice(name, label_of(name), name == chosen) for name in EVENTS), key=lambda one: one.label)
+            sorted(
+                (Choice(name, capitalised(label_of(name)), name == chosen) for name in EVENTS),
+                key=lambda one: one.label,
+            )
         ),
         form=_form(typed, None, ("event", "reference", "day", "month", "year", "reason")),
         may_declare=may_declare,
@@ -209,7 +213,7 @@ def _line(session: Session, event: Event) -> EventLine:
     given = event.occurrence
     return EventLine(
         href=f"/evenements/{event.id}",
-        label=label_of(given.event),
+        label=capitalised(label_of(given.event)),
         reference=given.reference,
         day=quantities.day(given.occurred_on),
         badge=_badge(event),

@@ -17,6 +17,7 @@ from api.views.history import name_of
 from api.views.hold import UNTIL_IN_DOUBT
 from api.views.record import records_by_id
 from api.web import quantities
+from api.web.due_words import action_name
 from api.web.faults import Fault
 from api.web.typed_date import DatePart, date_parts
 from archive.database.retention_tables import PlanNodeRow
@@ -26,6 +27,7 @@ from archive.disposition.holds.listing import HoldFilter
 from archive.disposition.holds.query import StandingQuery, parse_query
 from archive.disposition.holds.reinstatement import may_reinstate
 from archive.disposition.holds.terms import Authority, ScopeKind
+from archive.model.final_actions import FinalAction
 from archive.model.identifiers import is_id
 from archive.retention.schedule import document_types
 
@@ -324,12 +326,21 @@ def _facts(session: Session, hold: HoldRow, latest: reviews.Review, covered: int
         (_("Fin"), _ended(session, hold)),
     ]
     query = parse_query(hold.query) if hold.query else StandingQuery()
-    told += [(said(CONDITIONS[name]), _values(value)) for name, value in query.as_json().items()]
+    words = {
+        "document_type": {one.code: one.label for one in document_types(session, hold.tenant_id)},
+        "final_action": {one.value: str(action_name(one)) for one in FinalAction},
+    }
+    days = {"date_from": query.date_from, "date_to": query.date_to}
+    asked = (query.as_json() | {name: quantities.day(day) for name, day in days.items() if day is not None}).items()
+    told += [(said(CONDITIONS[name]), _values(value, words.get(name, {}))) for name, value in asked]
     return [(label, value) for label, value in told if value]
 
 
-def _values(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+def _values(value: object, words: Mapping[str, str]) -> str:
+    """Return what is asked, a code in words where it has some."""
+    if isinstance(value, list):
+        return ", ".join(words.get(one, one) for one in value)
+    return str(value)
 
 
 def _decided(session: Session, hold: HoldRow) -> str:

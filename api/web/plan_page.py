@@ -15,6 +15,7 @@ from api.access.callers import Caller
 from api.http.i18n import _, ngettext
 from api.views import plan_node as nodes
 from api.web import quantities
+from api.web.due_words import action_name
 from api.web.faults import Fault
 from api.web.typed_date import DatePart, date_parts
 from archive.catalogue import filing_plan, plan_queries
@@ -211,7 +212,10 @@ def node_page(
         number=row.number,
         is_file=is_file,
         closed=row.closed_on is not None,
-        trail=(("/plan", str(_("Plan de classement"))), *((f"/plan/{one.id}", one.code) for one in reversed(path))),
+        trail=(
+            ("/plan", str(_("Plan de classement"))),
+            *((f"/plan/{one.id}", f"{one.code} {one.title}") for one in reversed(path)),
+        ),
         facts=_facts(row, held),
         reason=_reason(row, held) if is_file else None,
         lines=_lines(session, lower[:PAGE]),
@@ -361,7 +365,7 @@ def _reason(row: PlanNodeRow, held: Content) -> Markup:
 
 
 def _record(row: RecordRow) -> RecordLine:
-    due = str(_(FinalAction(row.final_action).label)) if row.final_action in set(FinalAction) else ""
+    due = str(action_name(FinalAction(row.final_action))) if row.final_action in set(FinalAction) else ""
     if row.stale_since is not None:
         due = str(_("dates en cours de calcul"))
     elif row.due_on is not None:

@@ -21,11 +21,15 @@ from api.web.due_words import state_badge
 from api.web.faults import Fault
 from archive.model.days import Today
 from archive.model.final_actions import FinalAction
+from archive.retention.access import access_codes, access_rules
 from archive.retention.dates import START_EVENTS
-from archive.retention.packs import PACKS
+from archive.retention.packs import PACKS, Read, text_of
+from archive.retention.schedule import document_types
 from archive.retention.states import DueState
 
 PAGE: Final = 50
+PACK_PAGE: Final = 25
+PACK_FILTERS: Final = ("mots", "ecart", "suite")
 FIELDS: Final = (
     "label",
     "legal_text",
@@ -81,6 +85,7 @@ class VersionView:
     is_in_force: bool
     sentence: Markup
     told: Mapping[str, Any]
+    access: str
     made: Markup
     validated: Markup
 
@@ -132,9 +137,10 @@ class PackLineView:
     """One difference between a pack and the tenant's rules, in words."""
 
     code: str
+    label: str
     change: Markup
-    before: Markup
-    after: Markup
+    before: Markup | None
+    after: Markup | None
     records: Markup
     aside: str
 
@@ -149,7 +155,10 @@ class PackPage:
 
     pack: str
     name: Markup
+    total: int
     lines: tuple[PackLineView, ...]
+    chosen: Mapping[str, str]
+    following: str
     faults: tuple[Fault, ...]
     may_change: bool
 
@@ -213,7 +222,7 @@ def sentence(told: Mapping[str, Any]) -> Markup:
 
 def new_rule_page(person: Caller, typed: TypedRule) -> RulePage:
     """Make the form of a rule to be created."""
-    return _page(person, typed, {"code": "", "label": "", "version": 0}, ())
+    return _page(person, typed, {"code": "", "label": "", "version": 0}, (), {})
 
 
 def rule_page(session: Session, person: Caller, code: str, today: Today, typed: TypedRule) -> RulePage:
@@ -224,10 +233,17 @@ def rule_page(session: Session, person: Caller, code: str, today: Today, typed: 
     """
     told = rules.view(session, person.tenant, code, today)
     versions = tuple(_version(session, one, told["in_force"]) for one in told["versions"])
-    return _page(person, typed, told, versions)
+    labels = {one.code: one.label for one in document_types(session, person.tenant)}
+    return _page(person, typed, told, versions, labels)
 
 
-def _page(person: Caller, typed: TypedRule, told: Mapping[str, Any], versions: Sequence[VersionView]) -> RulePage:
+def _page(
+    person: Caller,
+    typed: TypedRule,
+    told: Mapping[str, Any],
+    versions: Sequence[VersionView],
+    labels: Mapping[str, str],
+) -> RulePage:
     kept = {name: "" if told.get(name) is None else str(told[name]) for name in FIELDS}
     effect = typed.effect
     return RulePage(
@@ -235,7 +251,7 @@ def _page(person: Caller, typed: TypedRule, told: Mapping[str, Any], versions: S
         label=told["label"],
         number=told["version"],
         records=_records(told) if versions else Markup(""),
-        types=tuple(told.get("document_types", ())),
+        types=tuple(labels.get(one, one) for one in told.get("document_types", ())),
         versions=tuple(versions),
         values={"code": "", "reason": ""} | kept | dict(typed.form),
         typed=typed,
@@ -261,7 +277,17 @@ def _version(session: Session, told: Mapping[str, Any], in_force: int | None) ->
         validated = (
             _("Validée le {day} par {who}.", day=at, who=_who(session, by)) if by else _("Validée le {day}.", day=at)
         )
-    return VersionView(told["version"], told["version"] == in_force, sentence(told), told, made, validated)
+    return VersionView(
+        told["version"], told["version"] == in_force, sentence(told), told, _access(told), made, validated
+    )
+
+
+def _access(told: Mapping[str, Any]) -> str:
+    """Return access rules in words, each with its code."""
+    known = access_rules()
+    return ", ".join(
+        f"{said(known[code])} ({code})" if code in known else code for code in access_codes(told["access_rule"])
+    )
 
 
 def _who(session: Session, agent: str) -> str:
@@ -295,28 +321,66 @@ def _states(found: Mapping[str, Any]) -> tuple[tuple[Markup, int, int], ...]:
     return tuple((state_badge(one).word, found["before"].get(one, 0), found["after"].get(one, 0)) for one in shown)
 
 
-def pack_page(session: Session, person: Caller, pack: str, faults: tuple[Fault, ...] = ()) -> PackPage:
-    """Make the page of what a pack says otherwise.
+def pack_page(
+    session: Session, person: Caller, pack: str, chosen: Mapping[str, str], faults: tuple[Fault, ...] = ()
+) -> PackPage:
+    """Make one page of what a pack says otherwise: at first what waits for a decision.
 
     Raises:
         Refused: ``pack_not_found``.
     """
-    names = {"added": _("Ajoutée"), "changed": _("Changée"), "removed": _("Retirée")}
-    lines = [
-        PackLineView(
-            one["code"],
-            names[one["change"]],
-            _said(one["before"]),
-            _said(one["after"]),
-            _records(one),
-            one["decision"]["reason"] if one["decision"] else "",
-        )
-        for one in rule_pack.lines(session, person.tenant, pack)
-    ]
-    return PackPage(pack, said(PACKS[pack]), tuple(lines), faults, person.may("retention:write"))
+    everything = rule_pack.lines(session, person.tenant, pack)
+    kept = {name: chosen.get(name, "") for name in PACK_FILTERS}
+    found = [one for one in everything if _is_chosen(one, kept)]
+    start = int(page) * PACK_PAGE if (page := chosen.get("page", "0")).isdecimal() and len(page) < 5 else 0
+    more = urlencode(kept | {"page": str(start // PACK_PAGE + 1)})
+    return PackPage(
+        pack=pack,
+        name=said(PACKS[pack]),
+        total=len(found),
+        lines=tuple(_pack_line(one) for one in found[start : start + PACK_PAGE]),
+        chosen=kept,
+        following=f"/regles/jeux/{pack}?{more}" if len(found) > start + PACK_PAGE else "",
+        faults=faults,
+        may_change=person.may("retention:write"),
+    )
 
 
-def _said(terms: Mapping[str, Any] | None) -> Markup:
+def _is_chosen(line: Mapping[str, Any], chosen: Mapping[str, str]) -> bool:
+    if chosen["ecart"] and line["change"] != chosen["ecart"]:
+        return False
+    if chosen["suite"] != "toutes" and (line["decision"] is None) == (chosen["suite"] == "ecartees"):
+        return False
+    words = chosen["mots"].casefold()
+    return not words or words in f"{line['code']} {_label(line)}".casefold()
+
+
+def _label(line: Mapping[str, Any]) -> str:
+    return str((line["after"] or line["before"])["label"])
+
+
+def _pack_line(line: Mapping[str, Any]) -> PackLineView:
+    names = {
+        "added": _("Vous n’avez pas cette règle"),
+        "changed": _("Votre règle diffère"),
+        "removed": _("Le jeu ne l’a plus"),
+    }
+    return PackLineView(
+        line["code"],
+        _label(line),
+        names[line["change"]],
+        _said(line["before"]),
+        _said(line["after"]),
+        _records(line),
+        line["decision"]["reason"] if line["decision"] else "",
+    )
+
+
+def _said(terms: Mapping[str, Any] | None) -> Markup | None:
     if terms is None:
-        return Markup("—")
-    return Markup("{} {} <small>{}</small>").format(terms["label"], sentence(terms), terms["legal_text"])
+        return None
+    words = {Read.IN_PART: _("Source lue en partie."), Read.NOT: _("Source non lue.")}
+    mark = Read.of(terms["legal_text"])
+    read = words.get(mark) if mark is not None else None
+    told = [terms["label"] + ".", sentence(terms), Markup("<small>{}</small>").format(text_of(terms["legal_text"]))]
+    return Markup(" ").join([*told, *([read] if read else [])])

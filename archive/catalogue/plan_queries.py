@@ -98,7 +98,7 @@ def contents(session: Session, nodes: Iterable[str]) -> dict[str, Content]:
     below = select(PlanNodeRow.parent_id, func.count())
     below = below.where(PlanNodeRow.parent_id.in_(wanted), PlanNodeRow.removed.is_(False))
     grouped = session.execute(below.group_by(PlanNodeRow.parent_id))
-    nodes_in = {parent: number for parent, number in grouped}  # noqa: C416 - rows are no pairs to the type checker
+    nodes_in = {parent: number for parent, number in grouped}  # noqa: C416 - no pairs to mypy
     return {one: Content(nodes_in.get(one, 0), *held.get(one, (0, 0, None, None))) for one in wanted}
 
 
@@ -132,6 +132,13 @@ def records_in(session: Session, node_id: str, *, after: str | None = None, limi
     if after is not None:
         query = query.where(RecordNodeRow.record_id > after)
     return session.scalars(query.order_by(RecordNodeRow.record_id).limit(limit)).all()
+
+
+def titles_of(session: Session, tenant: str, codes: Iterable[str]) -> dict[str, str]:
+    """Return the title of each of these nodes by its code."""
+    query = select(PlanNodeRow.code, PlanNodeRow.title).where(PlanNodeRow.tenant_id == tenant)
+    found = session.execute(query.where(PlanNodeRow.code.in_(set(codes))))
+    return {code: title for code, title in found}  # noqa: C416 - no pairs to mypy
 
 
 def everything(session: Session, tenant: str) -> Sequence[PlanNodeRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -43,6 +43,13 @@ def get_versions(session: Session, tenant: str, code: str) -> list[RetentionRule
     if not found:
         raise rule_not_found(code)
     return found
+
+
+def labels_of(session: Session, tenant: str, codes: Iterable[str]) -> dict[str, str]:
+    """Return the label of each of these rules, as its latest version has it; removed ones too."""
+    row = RetentionRuleRow
+    query = select(row.code, row.label).where(row.tenant_id == tenant, row.code.in_(set(codes)))
+    return {code: label for code, label in session.execute(query.order_by(row.version))}  # noqa: C416 - no pairs to mypy
 
 
 def latest(versions: Sequence[RetentionRuleRow]) -> RetentionRuleRow:

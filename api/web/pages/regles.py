@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +18,7 @@ from api.views import rule as rules
 from api.views import rule_pack
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
-from api.web.rules_page import FIELDS, TypedRule, new_rule_page, pack_page, rule_page, rules_page
+from api.web.rules_page import FIELDS, PACK_FILTERS, TypedRule, new_rule_page, pack_page, rule_page, rules_page
 from api.web.typed_form import typed_fields
 from archive.catalogue import rule_changes
 from archive.retention.civil import today_of
@@ -57,7 +58,7 @@ async def create(request: Request, person: Archivist) -> Response:
 @router.get("/regles/jeux/{pack}")
 def show_pack(request: Request, pack: str, person: Reader) -> Response:
     """Show what a pack says otherwise."""
-    return _pack(request, person, pack)
+    return _pack(request, person, pack, request.query_params)
 
 
 @router.post("/regles/jeux/{pack}")
@@ -131,9 +132,10 @@ def _decided(request: Request, person: Caller, pack: str, form: dict[str, str]) 
             raise
         with in_language(request):
             faults = (Fault(f"#motif-{code}", in_words(error)),)
-        return _pack(request, person, pack, faults, status=422)
+        return _pack(request, person, pack, form, faults, status=422)
     system.notifier.notify()
-    return RedirectResponse(f"/regles/jeux/{pack}#{code}", 303)
+    kept = {name: form[name] for name in PACK_FILTERS if form.get(name)}
+    return RedirectResponse(f"/regles/jeux/{pack}?{urlencode(kept)}", 303)
 
 
 def _terms(form: Mapping[str, str]) -> Terms:
@@ -172,8 +174,14 @@ def _rule(request: Request, person: Caller, code: str, typed: TypedRule, *, stat
 
 
 def _pack(
-    request: Request, person: Caller, pack: str, faults: tuple[Fault, ...] = (), *, status: int = 200
+    request: Request,
+    person: Caller,
+    pack: str,
+    chosen: Mapping[str, str],
+    faults: tuple[Fault, ...] = (),
+    *,
+    status: int = 200,
 ) -> Response:
     with in_language(request), system_of(request).database.read() as session:
-        page = pack_page(session, person, pack, faults)
+        page = pack_page(session, person, pack, chosen, faults)
     return pages_of(request).show(request, page, status=status)

@@ -56,6 +56,9 @@ def test_a_derogation_is_registered_and_goes_its_way(archivist: TestClient) -> N
     page = plain(archivist.get(path))
     assert "Accord du service d’origine" in page
     assert "dit consult" in page
+    history = page[page.index("timeline") :]
+    assert all(done in history for done in ("Envoyée au service d’origine", "Accordée", "Consultée", "Close"))
+    assert not any(act in history for act in ("Envoyer", "Accorder", "Inscrire", "Clore"))
     assert 'name="step"' not in page
     assert "Zénobie" in archivist.get("/communications?etat=closed&q=dossiers").text
     assert "Zénobie" not in archivist.get("/communications?etat=open").text

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from api.access.tables import UserRow
+from archive.database.retention_tables import PlanNodeRow
+from archive.database.tables import RecordRow, RetentionRuleRow
+from archive.model.identifiers import new_id
 from ingestion.assembly import System
 from tests.unit.archive.disposition.due_rows import all_of, hold, record, rules
 
@@ -182,3 +186,23 @@ def test_holds_to_review_stand_on_the_home(archivist: TestClient, town: System) 
 def test_each_list_is_grouped_by_each_thing(archivist: TestClient, by: str, which: str) -> None:
     asked = {"liste": which, "grouper": by, "year": "2090", "day": "1", "month": "1"}
     text_of(archivist.get("/echeances", params=asked))
+
+
+def test_codes_stand_beside_the_words_that_they_mean(archivist: TestClient, town: System) -> None:
+    with town.database.write() as session:
+        node = {"tenant_id": "a", "number": 1, "kind": "file", "code": "D-1", "title": "Délibérations de 2020"}
+        session.add(PlanNodeRow(id=new_id(), removed=False, **node))
+        labels = {
+            row.code: row.label
+            for row in session.scalars(select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == "a"))
+        }
+        code = session.scalars(select(RecordRow.rule_code).where(RecordRow.title == "Facture 0")).one()
+    assert code is not None
+    listed = text_of(archivist.get("/echeances", params={"liste": "to_eliminate"}))
+    grouped = text_of(archivist.get("/echeances", params={"liste": "to_eliminate", "grouper": "rule"}))
+    assert f"{labels[code]} {code}" in listed
+    assert f"{labels[code]} {code}" in grouped
+    assert "Délibérations de 2020 D-1" in text_of(
+        archivist.get("/echeances", params={"liste": "to_sort", "grouper": "file"})
+    )
+    assert f"{labels[code]} ({code})" in text_of(archivist.get("/"))

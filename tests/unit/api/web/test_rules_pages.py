@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -78,11 +80,33 @@ def test_a_wrong_field_comes_back_as_typed(client: TestClient, archivist: Callab
 
 def test_lines_of_a_pack_are_taken_over_or_set_aside(client: TestClient, archivist: Callable[[], Opened]) -> None:
     anne, pack = archivist(), "/regles/jeux/fr-commune"
-    assert "COM-ELE-003" in show(client, anne, pack)
+    assert "COM-ELE-003" in show(client, anne, f"{pack}?mots=émargement")
     without = send(client, anne, pack, code="COM-ELE-003", decision="ecarter")
     assert (without.status_code, "pourquoi" in without.text) == (422, True)
     assert send(client, anne, pack, code="COM-ELE-003", decision="ecarter", reason="Autre usage").status_code == 303
-    assert "Autre usage" in show(client, anne, pack)
+    assert "COM-ELE-003" not in show(client, anne, f"{pack}?mots=émargement")
+    assert "Autre usage" in show(client, anne, f"{pack}?suite=ecartees")
     assert send(client, anne, pack, code="COM-ELE-003", decision="reprendre").status_code == 303
-    assert "COM-ELE-003" not in show(client, anne, pack)
+    assert "COM-ELE-003" not in show(client, anne, f"{pack}?suite=toutes&mots=émargement")
     assert "COM-ELE-003" in show(client, anne, "/regles?validees=non&mots=COM-ELE-003&tri=documents")
+
+
+def test_lines_of_a_pack_come_in_pages_each_in_words(client: TestClient, archivist: Callable[[], Opened]) -> None:
+    anne, address, seen = archivist(), "/regles/jeux/fr-commune", []
+    while address:
+        page = show(client, anne, address)
+        seen += re.findall(r'<li class="flow" id="([^"]+)"><h2>([^<]+)</h2>', page)
+        more = re.search(r'href="([^"]+)" rel="next"', page)
+        address = html.unescape(more[1]) if more else ""
+    assert len({code for code, _label in seen}) == len(seen) > 100
+    assert ("COM-FIN-006", "Factures (fonctionnement et investissement)") in seen
+    assert "[NV]" not in show(client, anne, "/regles/jeux/fr-commune?mots=COM-ADM-006")
+    assert "Source non lue." in show(client, anne, "/regles/jeux/fr-commune?mots=COM-ADM-006")
+
+
+def test_a_rule_names_its_access_in_words(client: TestClient, archivist: Callable[[], Opened]) -> None:
+    anne = archivist()
+    send(client, anne, "/regles/jeux/fr-commune", code="COM-FIN-006", decision="reprendre")
+    assert re.search(
+        r"Règle d’accès[^<]*: aucun délai particulier \(AR038\)", show(client, anne, "/regles/COM-FIN-006")
+    )
