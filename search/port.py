@@ -102,6 +102,7 @@ class Query:
         filters: Facet name -> accepted values (any of them).
         after: Opaque cursor of the previous answer; None for the first page.
         facets: Whether to count the facets; if not, the answer has none.
+        without: Records that the one who asks may not read: neither found nor counted.
     """
 
     tenant: str
@@ -113,6 +114,7 @@ class Query:
     limit: int = 20
     after: str | None = None
     facets: bool = True
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archive.catalogue.reading import Reader
+
 SCOPES = (
     "deposit:write",
     "record:read",
@@ -53,6 +55,11 @@ class Caller:
     def agent(self) -> str:
         """Return the agent name used in rows and pseudonyms: ``kind:id``."""
         return f"{self.kind}:{self.id}"
+
+    @property
+    def reader(self) -> Reader:
+        """Return what they read of records: who may place holds reads what holds restrict."""
+        return Reader(self.tenant, reads_all=self.may("hold:write"))
 
     def may(self, scope: str) -> bool:
         """Return whether the caller holds a scope."""

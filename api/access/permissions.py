@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from sqlalchemy import select
 from starlette.requests import Request
 from starlette.routing import Mount
 
@@ -15,7 +16,6 @@ from api.access.authentication import current_caller, current_person, not_authen
 from api.access.callers import SCOPES, Caller
 from api.access.csrf import require_csrf
 from archive.database.tables import RecordRow
-from archive.disposition.holds.effects import restricted
 from signing.ground.errors import Refused
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -116,13 +116,14 @@ def _require(caller: Caller, scope: str) -> None:
 
 
 def _require_readable(request: Request, caller: Caller) -> None:
-    """Refuse a record whose reading a hold restricts, on each route whose address names one."""
-    record_id = request.path_params.get("record_id")
-    if record_id is None or caller.may("hold:write"):
+    """Refuse a record that a hold keeps from the caller, by its address or its deposit's."""
+    record_id, deposit_id = (request.path_params.get(name) for name in ("record_id", "deposit_id"))
+    if caller.reader.reads_all or (record_id is None and deposit_id is None):
         return
+    named = RecordRow.id == record_id if record_id is not None else RecordRow.deposit_id == deposit_id
     with request.app.state.system.database.read() as session:
-        row = session.get(RecordRow, record_id)
-        if row is None or row.tenant_id != caller.tenant or not restricted(session, [record_id]):
+        found = session.scalar(select(RecordRow.id).where(named, RecordRow.tenant_id == caller.tenant))
+        if found is None or not caller.reader.hidden_among(session, [found]):
             return
     raise Refused(
         "reading_restricted",

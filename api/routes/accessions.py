@@ -54,13 +54,13 @@ def list_accessions(
     wanted = accepted(request, ("application/json", "text/csv"))
     year, number = views.month_named(system, caller.tenant, month)
     if wanted == "text/csv":
-        content = _csv(views.whole(system, caller.tenant, year, number, producer))
+        content = _csv(views.whole(system, caller.reader, year, number, producer))
         name = attachment(f"entrees-{year}-{number:02}.csv")
         return Response(content, media_type="text/csv", headers={"Content-Disposition": name, "Vary": "Accept"})
     cursors: Cursors = request.app.state.cursors
     purpose = f"accessions {year}-{number} {producer} {caller.tenant}"
     after = cursors.read(purpose, cursor)[0] if cursor is not None else -1
-    body, last = views.page(system, caller.tenant, year, number, producer, after=after, limit=limit)
+    body, last = views.page(system, caller.reader, year, number, producer, after=after, limit=limit)
     body["next"] = cursors.write(purpose, [last]) if last is not None else None
     return JSONResponse(body, headers={"Vary": "Accept, Authorization, Cookie"})
 

@@ -248,7 +248,15 @@ def list_deposits(
         before = (parse_stamp(moment), last)
     say = partial(translate, language=preferred_language(request))
     with system.database.read() as session:
-        rows = newest(session, caller.tenant, state=state, since=since, before=before, limit=limit + 1)
+        rows = newest(
+            session,
+            caller.tenant,
+            state=state,
+            since=since,
+            before=before,
+            limit=limit + 1,
+            reader=caller.reader,
+        )
         shown = [deposit_views.view(session, row, position=position_of(system), translate=say) for row in rows[:limit]]
     following = None
     if len(rows) > limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -92,6 +92,7 @@ def list_due(
     cursors: Cursors = request.app.state.cursors
     with system.database.read() as session:
         today = today_of(session, caller.tenant, system.clock()).day
+        query = replace(query, read_by_all=caller.reader.is_narrowed(session))
     day = before or today
     if form == "text/csv":
         return csv_response(system.database, caller.tenant, day, query, state)

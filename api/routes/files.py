@@ -69,7 +69,7 @@ def list_files(
     after = cursors.read(purpose, cursor)[0] if cursor is not None else None
     with system.database.read() as session:
         rows = plan_queries.page(session, caller.tenant, wanted, after=after, limit=limit + 1)
-        shown = nodes.views(session, rows[:limit])
+        shown = nodes.views(session, rows[:limit], caller.reader)
     following = cursors.write(purpose, [rows[limit - 1].code]) if len(rows) > limit else None
     link_next(request, response, following)
     return {"files": shown, "next": following}
@@ -104,7 +104,7 @@ def get_file(node_id: str, caller: Reader, system: Assembled) -> Response:
     """Ouvert ou clos, ses dates extrêmes, son volume. L’ETag est son numéro."""
     with system.database.read() as session:
         row = plan_changes.get_file(session, caller.tenant, node_id)
-        body = nodes.view(session, row)
+        body = nodes.view(session, row, caller.reader)
     return JSONResponse(body, headers={"ETag": f'"{row.number}"'})
 
 
@@ -216,7 +216,7 @@ def list_file_records(
     after = cursors.read(purpose, cursor)[0] if cursor is not None else None
     with system.database.read() as session:
         plan_changes.get_file(session, caller.tenant, node_id)
-        rows = plan_queries.records_in(session, node_id, after=after, limit=limit + 1)
+        rows = plan_queries.records_in(session, node_id, caller.reader, after=after, limit=limit + 1)
         shown = [nodes.record_line(row) for row in rows[:limit]]
     following = cursors.write(purpose, [rows[limit - 1].id]) if len(rows) > limit else None
     link_next(request, response, following)

@@ -55,7 +55,7 @@ def list_nodes(
     after = cursors.read(purpose, cursor)[0] if cursor is not None else None
     with system.database.read() as session:
         rows = plan_queries.page(session, caller.tenant, wanted, after=after, limit=limit + 1)
-        shown = nodes.views(session, rows[:limit])
+        shown = nodes.views(session, rows[:limit], caller.reader)
     following = cursors.write(purpose, [rows[limit - 1].code]) if len(rows) > limit else None
     link_next(request, response, following)
     return {"nodes": shown, "next": following}
@@ -90,7 +90,7 @@ def get_node(node_id: str, caller: Reader, system: Assembled) -> Response:
     """Ce qu’il déclare, ce qu’il contient. L’ETag est son numéro."""
     with system.database.read() as session:
         row = plan_changes.get(session, caller.tenant, node_id)
-        body = nodes.view(session, row)
+        body = nodes.view(session, row, caller.reader)
     return JSONResponse(body, headers={"ETag": f'"{row.number}"'})
 
 

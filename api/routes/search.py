@@ -64,6 +64,8 @@ def search(
 ) -> dict[str, Any]:
     """Accents, casse, pluriels et élisions ne comptent pas ; une recherche vide rend tout."""
     begun = time.perf_counter()
+    with system.database.read() as session:
+        hidden = caller.reader.hidden(session)
     question = Question(
         tenant=caller.tenant,
         text=q,
@@ -73,6 +75,7 @@ def search(
         sort=sort,
         limit=limit,
         after=cursor,
+        without=hidden,
     )
     answer = system.index.search(question)
     with system.database.read() as session:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archive.catalogue import accessions
 from archive.catalogue.accessions import Accession
+from archive.catalogue.reading import Reader
 from archive.retention.civil import today_of
 from signing.ground.clock import stamp
 
@@ -44,13 +45,13 @@ def line(one: Accession) -> dict[str, Any]:
 
 
 def page(
-    system: System, tenant: str, year: int, month: int, producer: str | None, *, after: int, limit: int
+    system: System, reader: Reader, year: int, month: int, producer: str | None, *, after: int, limit: int
 ) -> tuple[dict[str, Any], int | None]:
     """Return one page of a month's lines with every producer's share, and where it goes on."""
     with system.database.read() as session:
-        when = accessions.month_of(session, tenant, year, month)
-        found = accessions.page(session, tenant, when, producer=producer, after=after, limit=limit + 1)
-        shares = accessions.shares(session, tenant, when)
+        when = accessions.month_of(session, reader.tenant, year, month)
+        found = accessions.page(session, reader, when, producer=producer, after=after, limit=limit + 1)
+        shares = accessions.shares(session, reader, when)
     body = {
         "month": f"{year:04}-{month:02}",
         "accessions": [line(one) for one in found[:limit]],
@@ -59,14 +60,14 @@ def page(
     return body, found[limit - 1].number if len(found) > limit else None
 
 
-def whole(system: System, tenant: str, year: int, month: int, producer: str | None) -> list[dict[str, Any]]:
+def whole(system: System, reader: Reader, year: int, month: int, producer: str | None) -> list[dict[str, Any]]:
     """Return every line of a month."""
     lines: list[dict[str, Any]] = []
     with system.database.read() as session:
-        when = accessions.month_of(session, tenant, year, month)
+        when = accessions.month_of(session, reader.tenant, year, month)
         after = -1
         while True:
-            found = accessions.page(session, tenant, when, producer=producer, after=after, limit=_AT_ONCE)
+            found = accessions.page(session, reader, when, producer=producer, after=after, limit=_AT_ONCE)
             lines += [line(one) for one in found]
             if len(found) < _AT_ONCE:
                 return lines

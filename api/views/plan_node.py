@@ -15,6 +15,7 @@ from archive.catalogue.plan_effects import Effect
 from archive.catalogue.plan_exchange import Imported
 from archive.catalogue.plan_nodes import EXTENT, NodeKind
 from archive.catalogue.plan_queries import Content
+from archive.catalogue.reading import Reader
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import RecordRow, TenantRow
 from archive.disposition.holds import standing
@@ -42,9 +43,9 @@ Act = Callable[[PlanChange], PlanNodeRow]
 """A change of the plan; its result is the node as it is afterwards."""
 
 
-def view(session: Session, row: PlanNodeRow) -> dict[str, Any]:
+def view(session: Session, row: PlanNodeRow, reader: Reader | None = None) -> dict[str, Any]:
     """Return the JSON of a node."""
-    return views(session, [row])[0]
+    return views(session, [row], reader)[0]
 
 
 def _view(row: PlanNodeRow, held: Content, path: Sequence[str]) -> dict[str, Any]:
@@ -76,9 +77,9 @@ def state_of(row: PlanNodeRow) -> str | None:
     return "open" if row.closed_on is None else "closed"
 
 
-def views(session: Session, rows: Sequence[PlanNodeRow]) -> list[dict[str, Any]]:
-    """Return the JSON of several nodes; what they hold is asked once."""
-    held = plan_queries.contents(session, [row.id for row in rows])
+def views(session: Session, rows: Sequence[PlanNodeRow], reader: Reader | None = None) -> list[dict[str, Any]]:
+    """Return the JSON of several nodes; what a reader may know of their content is asked once."""
+    held = plan_queries.contents(session, [row.id for row in rows], reader)
     paths = plan_queries.paths(session, rows)
     return [_view(row, held[row.id], paths[row.id]) for row in rows]
 

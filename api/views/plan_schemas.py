@@ -226,7 +226,7 @@ class AccessionLine(BaseModel):
     received_at: str | None
     kept_at: str
     producer: str | None
-    title: str
+    title: str | None = Field(description="Absent, comme le reste, quand un gel en réserve la lecture.")
     document_type: str | None
     file: str | None
     bytes: int = Field(description="De ce qui a été reçu.")

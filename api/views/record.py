@@ -17,7 +17,6 @@ from archive.catalogue.rows import representation as find_representation
 from archive.catalogue.rows import representations as representations_of
 from archive.custody.replica.status import status
 from archive.database.tables import RecordRow
-from archive.disposition.holds.effects import restricted
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -60,7 +59,7 @@ def records_by_id(session: Session, tenant: str, ids: Iterable[str]) -> dict[str
 def readable(session: Session, caller: Caller, ids: Iterable[str]) -> dict[str, RecordRow]:
     """Return the records with these ids that a caller may read, by id."""
     rows = records_by_id(session, caller.tenant, ids)
-    hidden = set() if caller.may("hold:write") else restricted(session, list(rows))
+    hidden = caller.reader.hidden_among(session, rows)
     return {record_id: row for record_id, row in rows.items() if record_id not in hidden}
 
 

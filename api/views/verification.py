@@ -18,6 +18,7 @@ from api.views.receipt_check import LONGEST, judge_older_page, judge_receipt, re
 from api.views.receipt_pdf import ATTACHED
 from api.views.record import checkpoint_over
 from api.views.trust import trust_file_of
+from archive.catalogue.reading import Reader
 from archive.database.alarms import CONTRADICTS, alarmed
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.database.tenancy import EVERYTHING, acting_for
@@ -180,7 +181,7 @@ def judge(system: System, path: Path, sha256: str, tenant: str | None, *, public
     with acting_for(EVERYTHING), system.database.read() as session:
         row = _holder(session, sha256, tenant)
         if row is not None:
-            record = _shown(session, system, row, tenant)
+            record = said_of(session, system, row, tenant)
             told, subject = Sequenced.load(session, row.id, row.deposit_id), f"record:{row.id}"
     if row is None:
         return _unknown(signature_report(system, path) if is_pdf else None)
@@ -261,11 +262,12 @@ def _kept_by(body: bytes, subject: str) -> set[str]:
         return set()
 
 
-def _shown(session: Session, system: System, row: RecordRow, tenant: str | None) -> dict[str, Any]:
-    """Return what may be said of a record to a caller of this tenant, or to anybody."""
+def said_of(session: Session, system: System, row: RecordRow, tenant: str | None) -> dict[str, Any]:
+    """Return what may be said of a record to a caller of this tenant, or to anybody (None)."""
     readable = row.tenant_id == tenant or (
         row.communicable_on is not None and row.communicable_on <= today_of(session, row.tenant_id, system.clock()).day
     )
+    readable = readable and not Reader(row.tenant_id, reads_all=False).hidden_among(session, [row.id])
     record: dict[str, Any] = {
         "kept_at": stamp(row.kept_at),
         "state": row.state,

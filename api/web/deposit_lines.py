@@ -14,6 +14,7 @@ from api.views.deposit import view
 from api.web import quantities
 from api.web.file_kinds import kind_of
 from api.web.progress import Badge, badge
+from archive.catalogue.reading import Reader
 from archive.database.tables import RecordRow
 from archive.model.final_actions import FinalAction
 from ingestion.tables import DepositRow
@@ -31,10 +32,14 @@ class Line:
     badge: Badge
 
 
-def line(session: Session, row: DepositRow, now: datetime) -> Line:
-    """Return the line of a deposit in a list."""
+def line(session: Session, row: DepositRow, now: datetime, reader: Reader) -> Line:
+    """Return the line of a deposit in a list; its id alone where a hold keeps the record."""
     shown = view(session, row, translate=translated)
     record = session.scalar(select(RecordRow).where(RecordRow.deposit_id == row.id)) if row.state == "kept" else None
+    if record is not None and reader.hidden_among(session, [record.id]):
+        reserved = Badge("warn", "warn", _("Lecture réservée"), _("Un gel réserve la lecture de ce document."))
+        day, hour = quantities.near_day(row.received_at, now), quantities.hour(row.received_at)
+        return Line(href=f"/documents/{record.id}", title=record.id, meta="", day=day, hour=hour, badge=reserved)
     pages = ngettext("{n} page", "{n} pages", record.pages) if record is not None and record.pages else None
     meta = ", ".join(
         str(part) for part in (kind_of(row.media_type, row.filename), pages, quantities.size(row.size)) if part

@@ -207,6 +207,7 @@ def due_page(system: System, person: Caller, form: Mapping[str, str], cursors: C
         except Refused as error:
             faults = (Fault("#day", in_words(error)),)
             asked = asked_of({name: value for name, value in form.items() if name not in _DATE}, today)
+        asked = replace(asked, query=replace(asked.query, read_by_all=person.reader.is_narrowed(session)))
         # words are looked for in one title after another: as far as the page needs, not in all
         analysis = analyse(session, person.tenant, asked.day, replace(asked.query, text=None))
         types = tuple((row.code, row.label) for row in document_types(session, person.tenant))

@@ -15,7 +15,7 @@ from api.access.callers import Caller
 from api.http.i18n import _, ngettext, number, said
 from api.views.history import name_of
 from api.views.hold import UNTIL_IN_DOUBT
-from api.views.record import records_by_id
+from api.views.record import readable, records_by_id
 from api.web import quantities
 from api.web.due_words import action_name
 from api.web.faults import Fault
@@ -289,7 +289,7 @@ def one_hold_page(
     covered, settled = listing.counts_of(session, hold.id)
     latest = reviews.latest(session, hold)
     ids = listing.records_page(session, hold.id, after=after if is_id(after) else None, limit=PAGE + 1)
-    titles = records_by_id(session, person.tenant, ids[:PAGE])
+    titles = readable(session, person, ids[:PAGE])
     may = set()
     if person.may("hold:write"):
         may = {"review", "release"} if hold.released_at is None else set()
@@ -301,7 +301,7 @@ def one_hold_page(
         facts=tuple(_facts(session, hold, latest, covered)),
         step=_step(hold, covered, settled),
         remark=said(UNTIL_IN_DOUBT) if listing.is_doubtful(session, hold, now) else "",
-        records=tuple((f"/documents/{one}", titles[one].title) for one in ids[:PAGE] if one in titles),
+        records=tuple((f"/documents/{one}", titles[one].title if one in titles else one) for one in ids[:PAGE]),
         following=f"/gels/{hold.id}?apres={ids[PAGE - 1]}#documents" if len(ids) > PAGE else "",
         may=frozenset(may),
         faults=tuple(faults),

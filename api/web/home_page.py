@@ -75,10 +75,12 @@ def home_page(system: System, person: Caller, typed: TypedDescription = EMPTY, r
         boxes = deposit_boxes(document_types(session, tenant), typed)
         return HomePage(
             today=now,
-            lines=tuple(line(session, row, now) for row in newest(session, tenant, agent=agent, limit=SHOWN)),
+            lines=tuple(
+                line(session, row, now, person.reader) for row in newest(session, tenant, agent=agent, limit=SHOWN)
+            ),
             total=count(session, tenant, agent),
             todo=Todo(
-                incomplete=count_incomplete(session, tenant, agent),
+                incomplete=count_incomplete(session, person.reader, agent),
                 aside=count(session, tenant, agent, DepositState.QUARANTINED),
                 refused=count(session, tenant, agent, DepositState.REFUSED),
             ),

@@ -21,6 +21,7 @@ from api.web.typed_date import DatePart, date_parts
 from archive.catalogue import filing_plan, plan_queries
 from archive.catalogue.plan_nodes import NodeKind
 from archive.catalogue.plan_queries import TOP, Content, NodeFilter
+from archive.catalogue.reading import Reader
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import RecordRow
 from archive.model.final_actions import FinalAction
@@ -164,8 +165,8 @@ def plan_page(
         rows = plan_queries.page(session, person.tenant, wanted, after=after or None, limit=PAGE + 1)
     shown = typed or Typed()
     return PlanPage(
-        tree=() if asked else _tree(session, person.tenant),
-        lines=_lines(session, rows[:PAGE]),
+        tree=() if asked else _tree(session, person.reader),
+        lines=_lines(session, rows[:PAGE], person.reader),
         filtered=asked,
         text=text,
         state=state,
@@ -193,17 +194,17 @@ def node_page(
         among: Records that the words have found.
     """
     is_file, shown = row.kind == NodeKind.FILE, typed or Typed()
-    held = plan_queries.contents(session, [row.id])[row.id]
+    held = plan_queries.contents(session, [row.id], person.reader)[row.id]
     lower: Sequence[PlanNodeRow] = ()
     records: Sequence[RecordRow] = ()
     if is_file:
-        records = plan_queries.records_in(session, row.id, after=after or None, limit=PAGE + 1)
+        records = plan_queries.records_in(session, row.id, person.reader, after=after or None, limit=PAGE + 1)
     else:
         lower = plan_queries.page(session, person.tenant, NodeFilter(row.id), after=after or None, limit=PAGE + 1)
     found: Sequence[RecordRow] | None = None
     if any(wanted.values()):
         given = {"reference": wanted["reference"], "kind": wanted["kind"]}
-        found = plan_queries.without_file(session, person.tenant, PAGE, among=among, **given)
+        found = plan_queries.without_file(session, person.reader, PAGE, among=among, **given)
     path = filing_plan.path_to_root(session, row)[1:]
     return NodePage(
         id=row.id,
@@ -218,7 +219,7 @@ def node_page(
         ),
         facts=_facts(row, held),
         reason=_reason(row, held) if is_file else None,
-        lines=_lines(session, lower[:PAGE]),
+        lines=_lines(session, lower[:PAGE], person.reader),
         records=tuple(_record(one) for one in records[:PAGE]),
         candidates=tuple(_record(one) for one in found) if found is not None else None,
         links=_links(f"/plan/{row.id}", records or lower, after, {}),
@@ -269,9 +270,9 @@ def effect_sentences(records: int, before: str | None, after: str | None, *, who
 # -- parts
 
 
-def _tree(session: Session, tenant: str) -> tuple[Branch, ...]:
+def _tree(session: Session, reader: Reader) -> tuple[Branch, ...]:
     """Return the classes as a tree; files without a class stand beside them at the top."""
-    row = PlanNodeRow
+    row, tenant = PlanNodeRow, reader.tenant
     query = select(func.count()).where(row.tenant_id == tenant, row.kind == NodeKind.CLASS.value)
     number = session.scalar(query.where(row.removed.is_(False))) or 0
     top = plan_queries.page(session, tenant, NodeFilter(TOP), limit=WHOLE_TREE)
@@ -279,7 +280,7 @@ def _tree(session: Session, tenant: str) -> tuple[Branch, ...]:
     if number <= WHOLE_TREE:
         classes = plan_queries.page(session, tenant, NodeFilter(kind=NodeKind.CLASS), limit=WHOLE_TREE)
     rows = {one.id: one for one in (*top, *classes)}
-    lines = dict(zip(rows, _lines(session, list(rows.values())), strict=True))
+    lines = dict(zip(rows, _lines(session, list(rows.values()), reader), strict=True))
     below: dict[str | None, list[str]] = {}
     for one in rows.values():
         below.setdefault(one.parent_id, []).append(one.id)
@@ -290,8 +291,8 @@ def _tree(session: Session, tenant: str) -> tuple[Branch, ...]:
     return tuple(branch(node) for node in below.get(None, []))
 
 
-def _lines(session: Session, rows: Sequence[PlanNodeRow]) -> tuple[NodeLine, ...]:
-    held = plan_queries.contents(session, [row.id for row in rows])
+def _lines(session: Session, rows: Sequence[PlanNodeRow], reader: Reader) -> tuple[NodeLine, ...]:
+    held = plan_queries.contents(session, [row.id for row in rows], reader)
     return tuple(_line(row, held[row.id]) for row in rows)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from archive.catalogue.reading import Reader
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
 from archive.journal.types import EntryType
 from archive.model.records import Kind
@@ -23,6 +24,7 @@ class Accession:
     Attributes:
         number: Of the journal entry that says that the record is kept; lines are in its order.
         received_at: When the deposit was received; None where the journal does not tell.
+        title: None, like all that describes it, where a hold keeps the record from the reader.
         bytes: Of what was received.
     """
 
@@ -32,7 +34,7 @@ class Accession:
     received_at: datetime | None
     kept_at: datetime
     producer: str | None
-    title: str
+    title: str | None
     document_type: str | None
     file: str | None
     bytes: int
@@ -67,14 +69,14 @@ def month_of(session: Session, tenant: str, year: int, month: int) -> Month:
 
 
 def page(
-    session: Session, tenant: str, month: Month, *, producer: str | None = None, after: int = -1, limit: int = 50
+    session: Session, reader: Reader, month: Month, *, producer: str | None = None, after: int = -1, limit: int = 50
 ) -> Sequence[Accession]:
     """Return the lines of a month after a number; of one producer if it is named."""
-    kept = RecordRow.kept_at
+    kept, tenant = RecordRow.kept_at, reader.tenant
     query = select(RecordRow).where(RecordRow.tenant_id == tenant, kept >= month.begin, kept < month.end)
     query = query.where(RecordRow.kept_entry > after)
     if producer is not None:
-        query = query.where(RecordRow.producer == producer)
+        query = query.where(RecordRow.producer == producer, *reader.conditions(session))
     rows = session.scalars(query.order_by(RecordRow.kept_entry).limit(limit)).all()
     subjects = [f"deposit:{row.deposit_id}" for row in rows]
     entry, form = JournalEntryRow, RepresentationRow
@@ -87,8 +89,9 @@ def page(
     sizes = select(form.record_id, form.size).where(
         form.record_id.in_([row.id for row in rows]), form.kind == Kind.ORIGINAL.value
     )
+    hidden = reader.hidden_among(session, [row.id for row in rows])
     volume = {record: size for record, size in session.execute(sizes)}  # noqa: C416 - as above
-    return [
+    lines = [
         Accession(
             row.kept_entry,
             row.id,
@@ -103,15 +106,20 @@ def page(
         )
         for row in rows
     ]
+    return [
+        replace(one, producer=None, title=None, document_type=None, file=None) if one.record in hidden else one
+        for one in lines
+    ]
 
 
-def shares(session: Session, tenant: str, month: Month) -> list[Share]:
+def shares(session: Session, reader: Reader, month: Month) -> list[Share]:
     """Return what each producer handed over in a month, the largest number first."""
     form = RepresentationRow
     query = (
         select(RecordRow.producer, func.count(), func.sum(form.size))
         .outerjoin(form, (form.record_id == RecordRow.id) & (form.kind == Kind.ORIGINAL.value))
-        .where(RecordRow.tenant_id == tenant, RecordRow.kept_at >= month.begin, RecordRow.kept_at < month.end)
+        .where(RecordRow.tenant_id == reader.tenant, RecordRow.kept_at >= month.begin, RecordRow.kept_at < month.end)
+        .where(*reader.conditions(session))
         .group_by(RecordRow.producer)
     )
     found = [Share(producer, number, int(volume or 0)) for producer, number, volume in session.execute(query)]

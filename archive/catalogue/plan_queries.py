@@ -11,6 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.plan_nodes import MOST_LEVELS, NodeKind
+from archive.catalogue.reading import Reader
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
 from archive.model.states import GONE
@@ -80,8 +81,12 @@ def page(
     return session.scalars(query.order_by(row.code).limit(limit)).all()
 
 
-def contents(session: Session, nodes: Iterable[str]) -> dict[str, Content]:
-    """Return what each of these nodes holds, by identifier."""
+def contents(session: Session, nodes: Iterable[str], reader: Reader | None = None) -> dict[str, Content]:
+    """Return what each of these nodes holds, by identifier.
+
+    Args:
+        reader: Only what they may read is counted; None: everything.
+    """
     wanted = sorted(set(nodes))
     place = RecordNodeRow
     counted = select(
@@ -91,7 +96,8 @@ def contents(session: Session, nodes: Iterable[str]) -> dict[str, Content]:
         func.min(place.document_date),
         func.max(place.document_date),
     )
-    counted = counted.where(place.node_id.in_(wanted)).group_by(place.node_id)
+    among = reader.conditions(session, place.record_id) if reader is not None else []
+    counted = counted.where(place.node_id.in_(wanted), *among).group_by(place.node_id)
     held = {
         one: (number, int(volume or 0), first, last) for one, number, volume, first, last in session.execute(counted)
     }
@@ -125,10 +131,12 @@ def _codes_above(known: dict[str, tuple[str, str | None]], node: str | None) -> 
     return codes[::-1]
 
 
-def records_in(session: Session, node_id: str, *, after: str | None = None, limit: int = 50) -> Sequence[RecordRow]:
+def records_in(
+    session: Session, node_id: str, reader: Reader, *, after: str | None = None, limit: int = 50
+) -> Sequence[RecordRow]:
     """Return the records of a node by identifier, which is the order of arrival."""
     query = select(RecordRow).join(RecordNodeRow, RecordNodeRow.record_id == RecordRow.id)
-    query = query.where(RecordNodeRow.node_id == node_id)
+    query = query.where(RecordNodeRow.node_id == node_id, *reader.conditions(session))
     if after is not None:
         query = query.where(RecordNodeRow.record_id > after)
     return session.scalars(query.order_by(RecordNodeRow.record_id).limit(limit)).all()
@@ -149,7 +157,7 @@ def everything(session: Session, tenant: str) -> Sequence[PlanNodeRow]:
 
 def without_file(
     session: Session,
-    tenant: str,
+    reader: Reader,
     limit: int,
     *,
     reference: str = "",
@@ -161,8 +169,8 @@ def without_file(
     Args:
         among: Identifiers that a search by words has found; None: any.
     """
-    query = select(RecordRow).where(RecordRow.tenant_id == tenant, RecordRow.file.is_(None))
-    query = query.where(RecordRow.state.not_in(GONE))
+    query = select(RecordRow).where(RecordRow.tenant_id == reader.tenant, RecordRow.file.is_(None))
+    query = query.where(RecordRow.state.not_in(GONE), *reader.conditions(session))
     if reference:
         query = query.where(RecordRow.external_reference == reference)
     if kind:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, or_, select
 
+from archive.catalogue.reading import may_be_read_by_all
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
 from archive.model.final_actions import FinalAction
@@ -22,6 +23,7 @@ class DueQuery:
     Attributes:
         node: Code of a class or file, with all that lies below it.
         text: Words of a title, or a reference.
+        read_by_all: Only records whose reading nothing restricts.
     """
 
     rule: str | None = None
@@ -31,6 +33,7 @@ class DueQuery:
     year: int | None = None
     action: FinalAction | None = None
     text: str | None = None
+    read_by_all: bool = False
 
     @property
     def narrows(self) -> bool:
@@ -47,6 +50,8 @@ class DueQuery:
         ):
             if value is not None:
                 found.append(column == value if value else column.is_(None))
+        if self.read_by_all:
+            found.append(may_be_read_by_all(tenant))
         if self.action is not None:
             found.append(row.final_action == self.action)
         if self.year is not None:

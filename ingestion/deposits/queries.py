@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import Select, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from archive.catalogue.reading import Reader, may_be_read_by_all
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind
 from ingestion.deposits.states import DepositState
@@ -39,14 +40,19 @@ def newest(
     since: datetime | None = None,
     before: tuple[datetime, str] | None = None,
     limit: int = 50,
+    reader: Reader | None = None,
 ) -> Sequence[DepositRow]:
     """Return deposits of a tenant, newest first.
 
     Args:
         since: Only those received at or after this moment.
         before: ``(received_at, id)`` of the last row of the page before.
+        reader: Without those whose record this reader may not read.
     """
     question = select(DepositRow).where(DepositRow.tenant_id == tenant)
+    if reader is not None and reader.is_narrowed(session):
+        kept = exists().where(RecordRow.deposit_id == DepositRow.id, ~may_be_read_by_all(tenant))
+        question = question.where(~kept)
     if state is not None:
         question = question.where(DepositRow.state == state)
     if agent is not None:
@@ -74,27 +80,29 @@ def count_in_state(session: Session, tenant: str, state: str) -> int:
 
 
 def incomplete(
-    session: Session, tenant: str, *, agent: str | None = None, before: str | None = None, limit: int = 50
+    session: Session, reader: Reader, *, agent: str | None = None, before: str | None = None, limit: int = 50
 ) -> Sequence[DepositRow]:
-    """Return deposits whose record lacks a type or a date, newest first.
+    """Return deposits whose record lacks a type or a date and may be read, newest first.
 
     Args:
         before: Id of the last row of the page before.
     """
-    question = _incomplete(select(DepositRow), tenant, agent)
+    question = _incomplete(session, select(DepositRow), reader, agent)
     if before is not None:
         question = question.where(DepositRow.id < before)
     return session.scalars(question.order_by(DepositRow.id.desc()).limit(limit)).all()
 
 
-def count_incomplete(session: Session, tenant: str, agent: str) -> int:
+def count_incomplete(session: Session, reader: Reader, agent: str) -> int:
     """Return the number of an agent's deposits whose record lacks a type or a date."""
-    return session.scalar(_incomplete(select(func.count()).select_from(DepositRow), tenant, agent)) or 0
+    return session.scalar(_incomplete(session, select(func.count()).select_from(DepositRow), reader, agent)) or 0
 
 
-def _incomplete(question: Select[_Row], tenant: str, agent: str | None) -> Select[_Row]:
+def _incomplete(session: Session, question: Select[_Row], reader: Reader, agent: str | None) -> Select[_Row]:
     question = question.join(RecordRow, RecordRow.deposit_id == DepositRow.id).where(
-        DepositRow.tenant_id == tenant, or_(RecordRow.document_type.is_(None), RecordRow.document_date.is_(None))
+        DepositRow.tenant_id == reader.tenant,
+        or_(RecordRow.document_type.is_(None), RecordRow.document_date.is_(None)),
+        *reader.conditions(session),
     )
     return question if agent is None else question.where(DepositRow.agent == agent)
 

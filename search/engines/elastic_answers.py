@@ -97,7 +97,7 @@ class Question:
         items = loosenable_items(self._parsed) if level else frozenset[Item]()
         if level == 1 and items:
             asked = tuple(items)
-            return read_unknown(self._ask(look_up(asked)), asked)
+            return read_unknown(self._ask(look_up(asked, self._query.without)), asked)
         return items
 
     def _key(self, cursor: Cursor) -> list[float | str]:

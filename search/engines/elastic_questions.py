@@ -24,6 +24,8 @@ _FIELDS: Final[dict[str | None, str]] = {None: "text", **{name: name for name in
 _NO_HITS: Final[Json] = {"size": 0, "track_total_hits": False, "query": {"term": {"kind": RECORD}}}
 _MOST_NEAR: Final = 1000
 """Most near words of one word that are asked for."""
+_MOST_TERMS: Final = 60_000
+"""Most values of one list: a server takes 65,536."""
 
 
 def question(parsed: ParsedQuery, asked: Query, loose: frozenset[Item], spellings: Spellings) -> Json:
@@ -35,6 +37,7 @@ def question(parsed: ParsedQuery, asked: Query, loose: frozenset[Item], spelling
         )
         should += [hint for item in clause.items for hint in _hints(item)]
     excluded = [_item(item, _FIELDS[item.field]) for clause in parsed.excluded for item in clause.items]
+    excluded += _left_out(asked.without)
     return {"bool": {"must": must, "should": should, "must_not": excluded, "filter": _filters(asked)}}
 
 
@@ -48,6 +51,11 @@ def _filters(asked: Query) -> list[Json]:
     if any(days.values()):
         filters.append({"range": {"date": {end: day.isoformat() for end, day in days.items() if day}}})
     return filters
+
+
+def _left_out(without: Iterable[str]) -> list[Json]:
+    records = sorted(without)
+    return [{"terms": {"record": records[at : at + _MOST_TERMS]}} for at in range(0, len(records), _MOST_TERMS)]
 
 
 def pages(shown: Sequence[str], parsed: ParsedQuery, loose: frozenset[Item], spellings: Spellings) -> Json:
@@ -109,14 +117,15 @@ def _near(form: str, forms: str, spellings: Spellings) -> Json:
     return _any(choices)
 
 
-def look_up(items: Sequence[Item]) -> Json:
-    """Build the request that finds which words of items the index lacks."""
+def look_up(items: Sequence[Item], without: Iterable[str] = ()) -> Json:
+    """Build the request that finds which words of items the index lacks, some records left out."""
     known = {
         f"{number} {place}": {"terms": {_FIELDS[item.field]: list(terms)}}
         for number, item in enumerate(items)
         for place, terms in enumerate(item.words)
     }
-    return _NO_HITS | {"aggs": {"known": {"filters": {"filters": known}}}}
+    among = {"bool": {"filter": [_NO_HITS["query"]], "must_not": _left_out(without)}}
+    return _NO_HITS | {"query": among, "aggs": {"known": {"filters": {"filters": known}}}}
 
 
 def read_unknown(answer: Mapping[str, Any], items: Sequence[Item]) -> frozenset[Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import tantivy
@@ -34,12 +35,20 @@ class Question:
         self._searcher = searcher
         self._query = query
         self._parsed = parsed
-        self._builder = Builder(index_files.schema, lambda field, term: index_files.known(searcher, field, term))
+        self._known = partial(index_files.known, searcher)
+        self._builder = Builder(index_files.schema, self._readable if query.without else self._known)
         self._limit = max(1, min(query.limit, _MOST_HITS))
         sort = query.sort
         if sort is Sort.RELEVANCE and not parsed.wanted:
             sort = Sort.LAST_KEPT  # without a word in the question there is no relevance
         self._order = ORDER.get(sort)
+
+    def _readable(self, field: str, term: str) -> int:
+        """Count what holds a term and may be read: a hidden record changes no answer."""
+        if not self._known(field, term):
+            return 0
+        query = self._builder.readable(field, term, self._query.without)
+        return int(self._searcher.search(query, 1, count=True).count)  # type: ignore[attr-defined]
 
     def answer(self, cursor: Cursor | None) -> Answer:
         """Answer exactly; if nothing matches, with near words for unknown words, then for all."""

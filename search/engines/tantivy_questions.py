@@ -68,7 +68,17 @@ class Builder:
                 upper_bound=asked.date_to.toordinal() if asked.date_to else None,
             )
             parts.append((Occur.Must, _silent(days)))
+        if asked.without:
+            parts.append((Occur.MustNot, self._records(asked.without)))
         return tantivy.Query.boolean_query(parts) if len(parts) > 1 else query
+
+    def readable(self, field: str, term: str, without: frozenset[str]) -> tantivy.Query:
+        """Build the query for what holds a term, records left out that may not be read."""
+        holds = tantivy.Query.term_query(self.schema, field, term, "basic")
+        return tantivy.Query.boolean_query([(Occur.Must, holds), (Occur.MustNot, self._records(without))])
+
+    def _records(self, records: Iterable[str]) -> tantivy.Query:
+        return tantivy.Query.term_set_query(self.schema, "record", sorted(records))
 
     def pages(self, record_id: str, parsed: ParsedQuery, loose: frozenset[Item]) -> tantivy.Query:
         """Build the query for pages of one record that hold any item of the question."""

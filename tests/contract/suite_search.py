@@ -718,3 +718,32 @@ class SearchIndexContract:
         second = index.begin_rebuild(TENANT)
         assert second.position(TENANT) == -1
         second.close()
+
+    # -- what one may not read is neither found, nor counted, nor guessed from an answer
+
+    def test_records_left_out_are_in_no_part_of_an_answer(self, index: SearchIndex) -> None:
+        put(
+            index,
+            entry(1, "le pont de la Creuse", producer="Voirie"),
+            entry(2, "le pont zirconium", "la page du pont", producer="Police"),
+        )
+        answer = ask(index, "pont", without=frozenset({record_id(2)}))
+        assert (ids(answer), answer.total) == ([record_id(1)], 1)
+        assert [(one.value, one.count) for one in answer.facets["producer"]] == [("Voirie", 1)]
+        assert ask(index, "", without=frozenset({record_id(1), record_id(2)})).total == 0
+        assert ask(index, "pont", without=frozenset()).total == 2
+
+    def test_a_word_of_a_record_left_out_is_unknown(self, index: SearchIndex) -> None:
+        hidden = frozenset({record_id(2)})
+        put(index, entry(1, "le pont zirconien"), entry(2, "le pont zirconium"))
+        there = ask(index, "zirconium pont", without=hidden)
+        put(index, entry(2, "le pont de bois", revision=2), position=1)
+        gone = ask(index, "zirconium pont", without=hidden)
+        assert (ids(there), there.loosened) == (ids(gone), gone.loosened) == ([record_id(1)], True)
+
+    def test_an_answer_goes_on_when_more_is_left_out(self, index: SearchIndex) -> None:
+        put(index, *(entry(n, "le pont") for n in range(1, 7)))
+        first = ask(index, "pont", limit=2, sort=Sort.LAST_KEPT)
+        hidden = frozenset({record_id(3)})
+        rest = ask(index, "pont", limit=9, sort=Sort.LAST_KEPT, after=first.next, without=hidden)
+        assert ids(first) + ids(rest) == [record_id(n) for n in (6, 5, 4, 2, 1)]

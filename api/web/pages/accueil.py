@@ -30,7 +30,7 @@ def home(request: Request, person: Annotated[Caller, Depends(PageNeeds())]) -> R
 
 
 @router.get("/chiffres/{name}.csv")
-def figures(request: Request, name: str, person: Annotated[Caller, Depends(PageNeeds("record:read"))]) -> Response:
+def figures(request: Request, name: str, person: Annotated[Caller, Depends(PageNeeds("retention:write"))]) -> Response:
     """Deliver the figures behind a chart as CSV."""
     with in_language(request):
         found = chart(system_of(request), person.tenant, name)

@@ -128,7 +128,7 @@ def deposits(
             tab="depots",
             help_anchor="depots",
             json_href="/api/v1/deposits" + (f"?state={etat}" if etat in STATES else ""),
-            lines=[line(session, row, now) for row in rows[:PAGE]],
+            lines=[line(session, row, now, person.reader) for row in rows[:PAGE]],
             etat=etat if etat in {*STATES, "incomplets"} else "",
             everybody=everybody,
             aside=_set_aside(session, person) if etat == DepositState.QUARANTINED else [],
@@ -168,7 +168,7 @@ def _page_of(session: Session, person: Caller, etat: str, everybody: bool, avant
         before = (last.received_at, last.id)
     agent = None if everybody else person.agent
     if etat == "incomplets":
-        return incomplete(session, person.tenant, agent=agent, before=before and before[1], limit=PAGE + 1)
+        return incomplete(session, person.reader, agent=agent, before=before and before[1], limit=PAGE + 1)
     state = etat if etat in STATES else None
     return newest(session, person.tenant, agent=agent, state=state, before=before, limit=PAGE + 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -44,8 +45,10 @@ def due_as_csv(request: Request, person: Reader) -> Response:
     system = system_of(request)
     with system.database.read() as session:
         today = today_of(session, person.tenant, system.clock()).day
+        narrowed = person.reader.is_narrowed(session)
     asked = asked_of(dict(request.query_params), today)
-    return csv_response(system.database, person.tenant, asked.day, query_of(asked), asked.state)
+    query = replace(query_of(asked), read_by_all=narrowed)
+    return csv_response(system.database, person.tenant, asked.day, query, asked.state)
 
 
 @router.post("/echeances/geler")

@@ -35,7 +35,7 @@ def register(
     year, month = views.month_named(system, person.tenant, named)
     after = int(apres) if apres.isascii() and apres.isdigit() and len(apres) < 16 else -1
     with in_language(request):
-        told, last = views.page(system, person.tenant, year, month, service or None, after=after, limit=PAGE)
+        told, last = views.page(system, person.reader, year, month, service or None, after=after, limit=PAGE)
         here = f"/entrees?mois={told['month']}"
         earlier = before(date(year, month, 1))
         return pages_of(request).answer(

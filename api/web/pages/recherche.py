@@ -93,8 +93,8 @@ class Asked:
         values |= changes
         return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
-    def query(self, tenant: str) -> Query:
-        """Return the query for the index."""
+    def query(self, tenant: str, without: frozenset[str]) -> Query:
+        """Return the query for the index, without what the person may not read."""
         return Query(
             tenant=tenant,
             text=self.q,
@@ -104,6 +104,7 @@ class Asked:
             sort=self.sort,
             limit=PAGE,
             after=self.cursor,
+            without=without,
         )
 
 
@@ -125,8 +126,10 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
     system = system_of(request)
     with in_language(request):
         fault = None
+        with system.database.read() as session:
+            hidden = person.reader.hidden(session)
         try:
-            answer = system.index.search(asked.query(person.tenant))
+            answer = system.index.search(asked.query(person.tenant, hidden))
         except Refused as error:
             fault = in_words(error)
             answer = Answer((), 0, {}, loosened=False, next=None)

@@ -1,4 +1,4 @@
-"""Effects of holds besides disposal: records stay where they are, or only some people read them."""
+"""Effect of holds on the filing plan: records stay where they are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.plan_reach import tree_below
+from archive.catalogue.reading import Reader
 from archive.database.retention_tables import RecordNodeRow
 from archive.database.tables import HeldRecordRow, HoldRow, RecordRow
 from signing.ground.errors import Refused
@@ -43,16 +44,6 @@ def require_movable(session: Session, record_id: str, fields: Collection[str]) -
         _require_none(session, RecordRow.id == record_id)
 
 
-def restricted(session: Session, records: Collection[str]) -> set[str]:
-    """Return those of these records that only who may place holds may read."""
-    query = (
-        select(HeldRecordRow.record_id)
-        .join(HoldRow, HoldRow.id == HeldRecordRow.hold_id)
-        .where(HeldRecordRow.record_id.in_(list(records)), HoldRow.released_at.is_(None), HoldRow.restricts_reading)
-    )
-    return set(session.scalars(query))
-
-
 def _below(tenant: str, node: str) -> ColumnElement[str]:
     tree = tree_below(tenant, [node], "moved")
     return select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(select(tree.c.id)))  # type: ignore[return-value]
@@ -65,12 +56,13 @@ def _require_none(session: Session, among: ColumnElement[bool]) -> None:
         HoldRow.released_at.is_(None),
         HoldRow.forbids_move,
     )
-    first = session.scalar(select(RecordRow.title).where(among, bound).order_by(RecordRow.id).limit(1))
+    first = session.scalar(select(RecordRow).where(among, bound).order_by(RecordRow.id).limit(1))
     if first is not None:
+        hidden = Reader(first.tenant_id, reads_all=False).hidden_among(session, [first.id])
         raise Refused(
             "held_in_place",
             "Un gel interdit de déplacer « {title} » dans le plan de classement.",
             kept="Rien n’a été changé.",
             action="Levez d’abord ce gel, ou laissez les documents à leur place.",
-            title=first,
+            title=first.id if hidden else first.title,
         )

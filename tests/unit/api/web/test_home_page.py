@@ -11,6 +11,7 @@ from api.access.callers import Caller
 from api.web.description_form import TypedDescription
 from api.web.faults import Fault
 from api.web.home_page import SHOWN, home_page
+from archive.catalogue.reading import Reader
 from archive.database.tables import RecordRow
 from ingestion.assembly import System
 from ingestion.deposits.queries import incomplete
@@ -50,9 +51,9 @@ def test_what_waits_is_counted(bare_system: System, tmp_path: Path) -> None:
     todo = home_page(bare_system, CLERK).todo
     assert (todo.incomplete, todo.aside, todo.refused) == (1, 1, 2)
     with bare_system.database.write() as session:
-        assert [row.id for row in incomplete(session, "a", limit=5)] == [rows[3].id]
-        assert incomplete(session, "a", agent="key:2", limit=5) == []
-        assert incomplete(session, "b", limit=5) == []
-        assert incomplete(session, "a", before=rows[3].id, limit=5) == []
+        assert [row.id for row in incomplete(session, Reader("a", reads_all=True), limit=5)] == [rows[3].id]
+        assert incomplete(session, Reader("a", reads_all=True), agent="key:2", limit=5) == []
+        assert incomplete(session, Reader("b", reads_all=True), limit=5) == []
+        assert incomplete(session, Reader("a", reads_all=True), before=rows[3].id, limit=5) == []
         session.execute(update(RecordRow).where(RecordRow.id == record).values(document_date=date(2020, 1, 2)))
     assert home_page(bare_system, CLERK).todo.incomplete == 0
