@@ -16,6 +16,7 @@ from api.operations.traffic import Traffic
 from api.routes import (
     access_requests,
     accessions,
+    deposit_agreements,
     deposits,
     documentation,
     due,
@@ -36,6 +37,7 @@ from api.routes import (
     samples,
     search,
     security,
+    services,
     trust,
     verifications,
 )
@@ -99,6 +101,7 @@ def _api() -> APIRouter:
     api = APIRouter()
     modules = (
         deposits,
+        deposit_agreements,
         quarantine,
         accessions,
         access_requests,
@@ -113,6 +116,7 @@ def _api() -> APIRouter:
         due,
         holds,
         samples,
+        services,
         search,
         journal,
         verifications,

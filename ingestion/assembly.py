@@ -237,6 +237,7 @@ class System(ArchivistParts):
         """Intake: receives deposits."""
         from ingestion.reception.dry_run import DryRun
 
+        dry_run = DryRun(self.database, self._identify, self.clock)
         return Intake(
             self.database,
             self.ledger,
@@ -245,7 +246,8 @@ class System(ArchivistParts):
             self.clock,
             self.settings.ingestion.max_deposit_bytes,
             notify=self.notifier.notify,
-            dry_runner=DryRun(self.database, self._identify, self.clock),
+            dry_runner=dry_run,
+            identify=dry_run.identified,
         )
 
     def _identify(self) -> Stage:

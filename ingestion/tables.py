@@ -19,6 +19,7 @@ class DepositRow(Base):
         UniqueConstraint("tenant_id", "idempotency_key"),
         Index("ix_deposits_tenant_received", "tenant_id", "received_at"),
         Index("ix_deposits_state_lease", "state", "lease_until"),
+        Index("ix_deposits_agreement", "tenant_id", "agreement", "received_at"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
@@ -41,6 +42,10 @@ class DepositRow(Base):
     """Salts of the digests of names in its journal entry."""
     fields: Mapped[dict[str, Any]]
     """Text fields as given (title, document_type …)."""
+    agreement: Mapped[str | None] = mapped_column(String(40))
+    """Code of the deposit agreement under which it was received."""
+    agreed: Mapped[dict[str, Any] | None]
+    """Fields that were not given and that the agreement gives."""
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     staging_key: Mapped[str] = mapped_column(Text)

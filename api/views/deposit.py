@@ -53,6 +53,8 @@ def view(
             "href": f"/api/v1/deposits/{deposit.id}/receipt",
         },
         "fields": dict(deposit.fields),
+        "agreement": deposit.agreement,
+        "agreed": dict(deposit.agreed or {}),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from archive.model.description_fields import BY_NAME, DESCRIPTION_FIELDS
 from archive.model.field_rules import DescriptionField, FieldKind
+from ingestion.reception.submission import AGREEMENT
 
 _ID = "0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -22,6 +23,7 @@ def schema_of(field: DescriptionField) -> dict[str, Any]:
 
 FIELDS: dict[str, Any] = {field.name: schema_of(field) for field in DESCRIPTION_FIELDS} | {
     "dry_run": {"type": "boolean", "description": "Dire ce qui se passerait, ne rien conserver."},
+    "agreement": {"type": "string", "maxLength": AGREEMENT.limit, "description": AGREEMENT.meaning},
 }
 
 DESCRIPTION: dict[str, Any] = {name: BY_NAME[name].example for name in ("title", "document_date")}

@@ -112,6 +112,8 @@ class Deposit(BaseModel):
     problem: DepositProblem | None
     receipt: ReceiptLink
     fields: dict[str, str]
+    agreement: str | None = Field(default=None, description="Convention de versement qui s’est appliquée.")
+    agreed: dict[str, str] = Field(default={}, description="Champs qu’elle donne et que le versement ne donnait pas.")
 
 
 class DepositPage(BaseModel):
@@ -128,6 +130,7 @@ class DepositPlan(BaseModel):
 
     size: int
     digests: Digests
+    agreement: str | None = Field(default=None, description="Convention de versement qui s’appliquerait.")
 
 
 class Receipt(BaseModel):

@@ -70,6 +70,7 @@ def first_record(
             "entry": package.deposit_entry,
             "received_at": stamp(package.received_at),
             **({"tenant_name": package.tenant_name, "salts": dict(package.salts)} if package.salts else {}),
+            **({"agreement": package.agreement} if package.agreement is not None else {}),
         },
         "filename": next(f.filename for f in package.files if f.kind is Kind.ORIGINAL),
         "description": description_json(package.description),

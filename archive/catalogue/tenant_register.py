@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.catalogue import producers
 from archive.database.engine import Database
 from archive.database.tables import DocumentTypeRow, JournalEntryRow, RetentionRuleRow, TenantRow
 from archive.journal.effects import Subject
@@ -233,18 +234,23 @@ def names_of(store: ObjectStore, tenant: str) -> set[str]:
 
 
 def restore(session: Session, content: bytes) -> None:
-    """Restore a tenant from its register: row, document types, rules in all versions."""
+    """Restore a tenant from its register: row, types, rules, services, agreements."""
     told = parse_canonical(content)
     tenant = told["tenant"]
     created, zone = parse_stamp(told["created_at"]), told.get("time_zone", DEFAULT_ZONE)
     decisions = told.get("pack_decisions")
     row = TenantRow(id=tenant, name=told["name"], created_at=created, time_zone=zone, pack_decisions=decisions)
+    row.agreement_required = bool(told.get("agreement_required"))
     session.add(row)
     session.flush()
     for given in told["document_types"]:
         session.add(DocumentTypeRow(tenant_id=tenant, **{k: given[k] for k in _TYPE}))
     for given in told["rules"]:
         session.add(RetentionRuleRow(tenant_id=tenant, **_rule_values(given)))
+    for given in told.get("services", ()):
+        producers.enter_service(session, tenant, given)
+    for given in told.get("deposit_agreements", ()):
+        producers.enter_agreement(session, tenant, given)
     session.flush()
 
 
@@ -267,7 +273,7 @@ def disagreements(session: Session, store: ObjectStore, tenant: str) -> Iterator
         if told.get(name) != is_so.get(name):
             yield f"tenants.{name}"
     for table, part, keys in _LISTS:
-        lines = [{tuple(line[key] for key in keys): line for line in one[part]} for one in (told, is_so)]
+        lines = [{tuple(line[key] for key in keys): line for line in one.get(part, ())} for one in (told, is_so)]
         if lines[0].keys() != lines[1].keys():
             yield f"{table}.code"
         for key in sorted(lines[0].keys() & lines[1].keys()):
@@ -280,6 +286,8 @@ def disagreements(session: Session, store: ObjectStore, tenant: str) -> Iterator
 _LISTS: Final = (
     ("document_types", "document_types", ("code",)),
     ("retention_rules", "rules", ("code", "version")),
+    ("services", "services", ("code",)),
+    ("deposit_agreements", "deposit_agreements", ("code",)),
 )
 """Table, its part of a register file, and what names a row."""
 _TYPE: Final = ("code", "label", "rule_code", "access_rule")
@@ -321,6 +329,8 @@ def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
     owner = session.get_one(TenantRow, tenant)
     types = select(DocumentTypeRow).where(DocumentTypeRow.tenant_id == tenant)
     rules = select(RetentionRuleRow).where(RetentionRuleRow.tenant_id == tenant)
+    services = [producers.service_line(row) for row in producers.service_rows(session, tenant).values()]
+    agreements = [producers.agreement_line(row) for row in producers.agreement_rows(session, tenant).values()]
     return {
         "v": 1,
         "type": "register",
@@ -330,6 +340,9 @@ def _of_tables(session: Session, tenant: str) -> dict[str, Any]:
         # told where it is not that of most: so a register of before it existed still says the same
         **({"time_zone": owner.time_zone} if owner.time_zone != DEFAULT_ZONE else {}),
         **({"pack_decisions": owner.pack_decisions} if owner.pack_decisions else {}),
+        **({"agreement_required": True} if owner.agreement_required else {}),
+        **({"services": services} if services else {}),
+        **({"deposit_agreements": agreements} if agreements else {}),
         "document_types": sorted(
             ({name: getattr(row, name) for name in _TYPE} for row in session.scalars(types)),
             key=lambda line: line["code"],

@@ -69,6 +69,8 @@ DECLARED: Final[dict[str, Rows]] = {
     "revisions": _with("records", "record_id", *_GROW),
     "verifications": _with("records", "record_id", *_GROW),
     "document_types": _of("tenant_id", *_FULL),
+    "services": _of("tenant_id", *_FULL),
+    "deposit_agreements": _of("tenant_id", *_CHANGE),  # one that has served keeps its name
     "retention_rules": _of(
         "tenant_id", *_GROW, "UPDATE (validated_at, validated_by, validation, removed_at)"
     ),  # a version is never changed

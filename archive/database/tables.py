@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import access_tables as access_tables
 from archive.database import hold_tables as hold_tables
+from archive.database import producer_tables as producer_tables
 from archive.database import retention_counters as retention_counters
 from archive.database import retention_tables as retention_tables
 from archive.database import sorting_tables as sorting_tables
@@ -41,6 +42,8 @@ class TenantRow(Base):
     """Time zone in which its days begin."""
     pack_decisions: Mapped[dict[str, Any] | None]
     """Lines of rule packs that an archivist set aside, by rule, each with its reason."""
+    agreement_required: Mapped[bool] = mapped_column(default=False)
+    """Whether no deposit is taken without a deposit agreement."""
 
 
 class PseudonymRow(Base):

@@ -19,7 +19,7 @@ def write_csv(rows: Iterable[Mapping[str, str]]) -> bytes:
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([_guarded(row.get(name, "")) for name in COLUMNS])
+        writer.writerow([guarded(row.get(name, "")) for name in COLUMNS])
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -45,7 +45,7 @@ def read_csv(content: bytes) -> list[PlanLine]:
             if any(cell.strip() for cell in row):
                 if len(row) > len(names):
                     raise unreadable("La ligne {line} a plus de colonnes que l’en-tête.", line=rows.line_num)
-                told = dict(zip(names, map(_unguarded, row), strict=False))
+                told = dict(zip(names, map(unguarded, row), strict=False))
                 lines.append(PlanLine(rows.line_num, told))
     except csv.Error as error:
         raise unreadable("La ligne {line} n’est pas du CSV lisible.", line=rows.line_num) from error
@@ -63,10 +63,12 @@ def _require_columns(names: list[str]) -> None:
         )
 
 
-def _guarded(cell: str) -> str:
+def guarded(cell: str) -> str:
+    """Return a cell that no spreadsheet computes."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
-def _unguarded(cell: str) -> str:
+def unguarded(cell: str) -> str:
+    """Return a cell as it was before it was guarded."""
     text = cell.strip()
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

@@ -61,7 +61,11 @@ class Names:
 
 @dataclass(frozen=True)
 class Stated:
-    """A deposit as somebody states it: a row, ``deposit.json`` or ``record.json``."""
+    """A deposit as somebody states it: a row, ``deposit.json`` or ``record.json``.
+
+    Attributes:
+        agreement: Code of the deposit agreement under which it was received; None without one.
+    """
 
     deposit: str
     size: int
@@ -69,13 +73,15 @@ class Stated:
     sha512: str
     received_at: str
     names: Names
+    agreement: str | None = None
 
     @classmethod
     def of(cls, statement: Mapping[str, Any]) -> Self:
         """Read a ``deposit.json``."""
         names = Names(statement[FILENAME], statement[TENANT_NAME], statement.get("salts", {}))
         digests = statement["sha-256"], statement["sha-512"]
-        return cls(statement["deposit"], statement["size"], *digests, statement["received_at"], names)
+        agreement = statement.get("agreement")
+        return cls(statement["deposit"], statement["size"], *digests, statement["received_at"], names, agreement)
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any], *, tenant_name: str = "") -> Self:
@@ -88,11 +94,13 @@ class Stated:
         deposit, digests = record["deposit"], original["digests"]
         names = Names(record[FILENAME], deposit.get(TENANT_NAME, tenant_name), deposit.get("salts", {}))
         told = digests["sha-256"], digests["sha-512"]
-        return cls(deposit["id"], original["size"], *told, deposit["received_at"], names)
+        return cls(deposit["id"], original["size"], *told, deposit["received_at"], names, deposit.get("agreement"))
 
     def facts(self) -> dict[str, Any]:
         """Return the facts of ``DepositReceived``."""
         told: dict[str, Any] = {"sha-256": self.sha256, "sha-512": self.sha512, "size": self.size}
+        if self.agreement is not None:
+            told["agreement"] = self.agreement
         return told | ({"received_at": self.received_at} | self.names.digests() if self.names.salts else {})
 
 

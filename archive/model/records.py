@@ -118,6 +118,7 @@ class ArchivalPackage:
         deposit_entry: Number of the journal entry ``DepositReceived``.
         tenant_name: Name of the tenant at that entry; None for a deposit of an earlier version.
         salts: Salts of the names whose digests are in that entry.
+        agreement: Code of the deposit agreement under which it was received, if any.
         reports: Name (``pdfa.json``, ``signatures.json``) -> bytes, stored under
             ``content/reports/``.
         verdicts: As in the API: ``virus``, ``pdfa``, ``signature``, ``seal``.
@@ -140,4 +141,5 @@ class ArchivalPackage:
     tools: tuple[ToolRun, ...]
     tenant_name: str | None = None
     salts: dict[str, str] = field(default_factory=dict)
+    agreement: str | None = None
     reports: dict[str, bytes] = field(default_factory=dict)

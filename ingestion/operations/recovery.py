@@ -81,6 +81,7 @@ class Recovery:
             tenant_name=stated.names.tenant_name or None,
             salts=dict(stated.names.salts) or None,
             fields={},
+            agreement=_agreement(received),
             received_at=parse_stamp(record["deposit"]["received_at"]),
             updated_at=parse_stamp(record["kept_at"]),
             staging_key=DepositFolder(found.tenant, deposit_id).content,
@@ -174,6 +175,8 @@ class Recovery:
             tenant_name=stated["tenant_name"],
             salts=stated.get("salts"),
             fields=stated["fields"],
+            agreement=_agreement(received),
+            agreed=stated.get("agreed") or None,
             received_at=received_at,
             updated_at=self._clock(),
             staging_key=content.key,
@@ -256,6 +259,7 @@ def _row(**values: Any) -> DepositRow:
     """Make the row of a deposit that no worker has claimed."""
     free = {
         "version": 1,
+        "agreed": None,
         "problem": None,
         "priority": 0,
         "lease_owner": None,
@@ -296,8 +300,14 @@ def _as_given(session: Session, row: DepositRow, stated: Mapping[str, Any]) -> N
     if not _twin(session, stated):
         row.idempotency_key = stated["idempotency_key"]
         row.request_digest = _request_digest(stated)
-    row.agent, row.fields = stated["agent"], stated["fields"]
+    row.agent, row.fields, row.agreed = stated["agent"], stated["fields"], stated.get("agreed") or None
     session.flush()
+
+
+def _agreement(received: Entry) -> str | None:
+    """Return the deposit agreement that the entry of a deposit tells; None if it tells none."""
+    told = json.loads(received.body)["facts"].get("agreement")
+    return str(told) if told is not None else None
 
 
 def _twin(session: Session, stated: Mapping[str, Any]) -> bool:

@@ -44,7 +44,7 @@ def pack(
         agent=deposit.agent,
         received_at=deposit.received_at,
         deposit_entry=deposit.entry,
-        description=describe(deposit.fields, deposit.filename, recognised.get("language")),
+        description=describe(told_of(deposit), deposit.filename, recognised.get("language")),
         files=tuple(_files(deposit, facts, files)),
         pages=_pages(facts),
         words=read,
@@ -54,8 +54,14 @@ def pack(
         tools=tuple(runs),
         tenant_name=deposit.tenant_name,
         salts=dict(deposit.salts or {}),
+        agreement=deposit.agreement,
         reports={report: path.read_bytes() for name, path in files.items() if (report := report_of(name))},
     )
+
+
+def told_of(deposit: DepositRow) -> dict[str, str]:
+    """Return the fields of a deposit: as given, and where none was, as its agreement says."""
+    return dict(deposit.fields) | dict(deposit.agreed or {})
 
 
 def describe(fields: Mapping[str, str], filename: str, language: str | None = None) -> Description:

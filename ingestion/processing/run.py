@@ -15,6 +15,7 @@ from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind, Remark, ToolRun
 from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore
+from ingestion.processing.packaging import told_of
 from ingestion.processing.workspace import Files, Output, Workspace
 from ingestion.stages.port import Stage, StageInput, StageResult
 from ingestion.stages.registry import StageSpec
@@ -284,6 +285,6 @@ def _deposit_facts(deposit: DepositRow) -> dict[str, Any]:
         "size": deposit.size,
         "sha256": deposit.sha256,
         "sha512": deposit.sha512,
-        "fields": dict(deposit.fields),
+        "fields": told_of(deposit),
         "received_at": stamp(deposit.received_at),
     }

@@ -35,6 +35,8 @@ _STATED: Final = (
     "filename",
     "media_type",
     "fields",
+    "agreement",
+    "agreed",
     "size",
     "priority",
     "tenant_name",
@@ -113,6 +115,8 @@ def _of_entry(session: Session, row: DepositRow, names: Pseudonyms) -> Iterator[
     except (ValueError, KeyError, TypeError, AttributeError):
         return  # the comparison of the journal's own rows tells this
     yield from (f"deposits.{_COLUMNS.get(one, one)}" for one in wrong)
+    if body["facts"].get("agreement") != row.agreement:
+        yield "deposits.agreement"
     if row.leaf_hash != entry.leaf_hash:
         yield "deposits.leaf_hash"
     if not names.agrees(body["tenant"], TENANT, row.tenant_id, row.tenant_id):
@@ -153,6 +157,7 @@ def _of_statement(store: ObjectStore, row: DepositRow) -> Iterator[str]:
     if told is None:
         return  # without it, and without a record: the comparison of staging misses the bytes
     is_so = {name: getattr(row, name) for name in _STATED}
+    is_so["agreed"] = row.agreed or {}
     is_so |= {"record": row.record_id, "received_at": stamp(row.received_at)}
     for name, value in is_so.items():
         if name in told and told[name] != value:

@@ -37,7 +37,7 @@ class DryRun:
 
     def __call__(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
         """Return the plan for one spooled file."""
-        found = self._format(path, submission, digests)
+        found = self.identified(path, submission, digests)
         with self._database.read() as session:
             described = describe(submission.fields, submission.filename)
             decision = decide(session, submission.tenant, described, self._clock())
@@ -61,7 +61,8 @@ class DryRun:
                 "warnings": [remark.as_json() for remark in decision.remarks],
             }
 
-    def _format(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
+    def identified(self, path: Path, submission: Submission, digests: Digests) -> dict[str, Any]:
+        """Return what the stage that identifies finds out about spooled bytes."""
         deposit = {
             "id": "",
             "tenant": submission.tenant,

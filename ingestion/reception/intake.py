@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from archive.retention.schedule import admit
 from ingestion.deposits import outbox
 from ingestion.deposits.states import DepositState
 from ingestion.processing.packaging import describe
+from ingestion.reception.agreed import Agreed, FormatFinder, agree, require_still, terms_of
 from ingestion.reception.spool import Spool
 from ingestion.reception.submission import ALONE, Submission, check_bytes, request_digest, statement
 from ingestion.tables import DepositRow
@@ -68,13 +69,14 @@ class _Arrival:
     request: str
     """Digest that is equal for equal requests."""
     names: Names
+    agreed: Agreed
 
     @property
     def stated(self) -> Stated:
         """What receipt and journal say of it."""
         digests = self.digests
         at = stamp(self.received_at)
-        return Stated(self.deposit_id, self.size, digests.sha256, digests.sha512, at, self.names)
+        return Stated(self.deposit_id, self.size, digests.sha256, digests.sha512, at, self.names, self.agreed.code)
 
 
 class Intake:
@@ -85,6 +87,8 @@ class Intake:
         max_bytes: Largest file accepted.
         notify: Called after each commit, to wake the relay.
         dry_runner: Answers dry runs.
+        identify: Finds the format of bytes, for a deposit agreement that limits formats; without
+            it no format is recognised.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class Intake:
         *,
         notify: Callable[[], None] = lambda: None,
         dry_runner: DryRunner | None = None,
+        identify: FormatFinder = lambda *_: {},
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -107,6 +112,7 @@ class Intake:
         self._max_bytes = max_bytes
         self._notify = notify
         self._dry_run = dry_runner
+        self._identify = identify
 
     def open_spool(self) -> Spool:
         """Open a spool; the caller writes to it, then gives it to ``accept`` or discards it.
@@ -142,22 +148,22 @@ class Intake:
 
         Raises:
             Refused: ``empty_file``, ``digest_mismatch``, ``idempotency_key_reused``,
-                ``tenant_unknown``, ``bad_field``.
+                ``tenant_unknown``, ``bad_field``, or what a deposit agreement says against it.
             Unavailable: Nothing was acknowledged.
         """
         with spool:
             check_bytes(spool.size, spool.digests, submission)
             if dry_run:
-                with self._database.read() as session:
-                    self._check_new(session, submission)
-                return self._planned(spool, submission)
+                agreed = self._check_new(spool, submission)
+                return self._planned(spool, submission, agreed)
             spool.sync()
             return self._acknowledged(spool, submission)
 
-    def _planned(self, spool: Spool, submission: Submission) -> Received:
+    def _planned(self, spool: Spool, submission: Submission, agreed: Agreed) -> Received:
         digests = spool.digests
-        plan = self._dry_run(spool.path, submission, digests) if self._dry_run else {}
-        return Received(None, replayed=False, plan={"size": spool.size, "digests": digests.as_json()} | plan)
+        plan = self._dry_run(spool.path, _with(submission, agreed), digests) if self._dry_run else {}
+        told = {"size": spool.size, "digests": digests.as_json(), "agreement": agreed.code}
+        return Received(None, replayed=False, plan=told | plan)
 
     def _acknowledged(self, spool: Spool, submission: Submission) -> Received:
         size, digests = spool.size, spool.digests
@@ -165,15 +171,17 @@ class Intake:
         with self._database.read() as session:
             tenant_name = _tenant_name(session, submission.tenant)
             known = self._replay(session, submission, request)
-            if known is None:
-                self._check_new(session, submission)
         if known is not None:
             return Received(known, replayed=True)
+        agreed = self._check_new(spool, submission)
         names = Names.salted(submission.filename, tenant_name)
-        arrival = _Arrival(new_id(), new_id(), self._clock(), submission, size, digests, request, names)
+        arrival = _Arrival(new_id(), new_id(), self._clock(), submission, size, digests, request, names, agreed)
         staged = self._stage(spool.path, arrival)
         try:
             received = self._commit(arrival, staged[0])
+        except _NotAgreed as error:
+            self._unstage(staged)
+            raise error.why from None
         except IntegrityError as error:  # another process was faster (PostgreSQL)
             with self._database.read() as session:
                 known = self._replay(session, submission, request)
@@ -181,23 +189,36 @@ class Intake:
                 raise Unavailable("database_away", "La base de données ne répond pas.", action="Réessayez.") from error
             received = Received(known, replayed=True)
         if received.replayed:
-            for item in staged:
-                with suppress(Refused):
-                    self._store.delete(item.key, item.version)
+            self._unstage(staged)
         else:
             self._notify()
         return received
 
-    def _check_new(self, session: Session, submission: Submission) -> None:
-        """Refuse a description that no new deposit may have; one received already keeps its answer.
+    def _unstage(self, staged: Iterable[StoredObject]) -> None:
+        for item in staged:
+            with suppress(Refused):
+                self._store.delete(item.key, item.version)
+
+    def _check_new(self, spool: Spool, submission: Submission) -> Agreed:
+        """Refuse what no new deposit may be; one received already keeps its answer.
+
+        Returns:
+            The deposit agreement under which it is received.
 
         Raises:
-            Refused: ``bad_field``, ``file_closed``.
+            Refused: ``bad_field``, ``file_closed``, or what a deposit agreement says against it.
         """
         submission.check_fields()
-        described = describe(submission.fields, submission.filename)
-        admit(session, submission.tenant, described, submission.fields, self._clock(), kept=ALONE)
-        admit_to_files(session, submission.tenant, described, None, kept=ALONE)
+        with self._database.read() as session:
+            terms = terms_of(session, submission.tenant, self._clock())
+        # outside any transaction: a format is found in the sandbox
+        agreed = agree(terms, submission, spool.size, lambda: self._identify(spool.path, submission, spool.digests))
+        fields = _with(submission, agreed).fields
+        described = describe(fields, submission.filename)
+        with self._database.read() as session:
+            admit(session, submission.tenant, described, fields, self._clock(), kept=ALONE)
+            admit_to_files(session, submission.tenant, described, None, kept=ALONE)
+        return agreed
 
     def _replay(self, session: Session, submission: Submission, request: str) -> DepositRow | None:
         known = session.scalar(
@@ -219,7 +240,7 @@ class Intake:
         folder = DepositFolder(arrival.submission.tenant, arrival.deposit_id)
         content = self._store.put(folder.content, path, sha256=arrival.digests.sha256)
         _read_back(self._store, content, arrival.digests.sha256, arrival.size)
-        text = statement(arrival.submission, arrival.stated, arrival.record_id)
+        text = statement(arrival.submission, arrival.stated, arrival.record_id, arrival.agreed.fields)
         described = self._store.put(folder.statement, text, sha256=hashlib.sha256(text).hexdigest())
         return content, described
 
@@ -229,6 +250,10 @@ class Intake:
             known = self._replay(session, submission, arrival.request)
             if known is not None:
                 return Received(known, replayed=True)
+            try:
+                require_still(session, submission.tenant, arrival.agreed, received_at)
+            except (Refused, Unavailable) as error:
+                raise _NotAgreed(error) from None
             entry = self._ledger.append(
                 session,
                 type=EntryType.DEPOSIT_RECEIVED,
@@ -251,6 +276,8 @@ class Intake:
                 sha256=digests.sha256,
                 sha512=digests.sha512,
                 fields=dict(submission.fields),
+                agreement=arrival.agreed.code,
+                agreed=dict(arrival.agreed.fields) or None,
                 tenant_name=arrival.names.tenant_name,
                 salts=dict(arrival.names.salts),
                 received_at=received_at,
@@ -270,6 +297,19 @@ class Intake:
             session.add(row)
             outbox.add(session, outbox.ADVANCE, arrival.deposit_id, submission.priority, at=received_at)
         return Received(row, replayed=False)
+
+
+class _NotAgreed(Exception):
+    """The agreement no longer admits a deposit that is staged already."""
+
+    def __init__(self, why: Refused | Unavailable) -> None:
+        super().__init__(why.code)
+        self.why = why
+
+
+def _with(submission: Submission, agreed: Agreed) -> Submission:
+    """Return a submission with the fields that its agreement gives."""
+    return replace(submission, fields={**submission.fields, **agreed.fields})
 
 
 def _read_back(store: ObjectStore, content: StoredObject, sha256: str, size: int) -> None:

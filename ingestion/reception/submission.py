@@ -25,6 +25,16 @@ CALLBACK: Final = DescriptionField(
     in_record=False,
 )
 """Field that is no part of the description: whom to call when the deposit has ended."""
+AGREEMENT: Final = DescriptionField(
+    name="agreement",
+    kind=FieldKind.REFERENCE,
+    limit=40,
+    label="Convention de versement",
+    meaning="Convention au titre de laquelle vous versez, quand plusieurs vous couvrent.",
+    in_record=False,
+)
+"""Field that is no part of the description: the deposit agreement that the depositor names."""
+_BESIDE: Final = {field.name: field for field in (CALLBACK, AGREEMENT)}
 
 
 @dataclass(frozen=True)
@@ -109,9 +119,9 @@ def _field(name: str) -> DescriptionField:
     Raises:
         Refused: ``bad_field``.
     """
-    field = BY_NAME.get(name) or (CALLBACK if name == CALLBACK.name else None)
+    field = BY_NAME.get(name) or _BESIDE.get(name)
     if field is None:
-        known = f"{KNOWN}, {CALLBACK.name}"
+        known = ", ".join((KNOWN, *_BESIDE))
         raise bad_field(name, "Le champ « {name} » n’existe pas.", "Champs connus : {known}.", ALONE, known=known)
     return field
 
@@ -140,11 +150,14 @@ def check_bytes(size: int, digests: Digests, submission: Submission) -> None:
         )
 
 
-def statement(submission: Submission, stated: Stated, record_id: str) -> bytes:
+def statement(submission: Submission, stated: Stated, record_id: str, agreed: Mapping[str, str]) -> bytes:
     """Write ``deposit.json``, from which a lost database gets its acknowledged deposits back.
 
     It names the future record, so that objects of it that are in the store already are completed
     and not made twice.
+
+    Args:
+        agreed: Fields that the agreement gives where the deposit doesn't.
     """
     return canonical(
         {
@@ -160,6 +173,7 @@ def statement(submission: Submission, stated: Stated, record_id: str) -> bytes:
             "filename": submission.filename,
             "media_type": submission.media_type,
             "fields": dict(submission.fields),
+            **({"agreement": stated.agreement, "agreed": dict(agreed)} if stated.agreement is not None else {}),
             "size": stated.size,
             "sha-256": stated.sha256,
             "sha-512": stated.sha512,

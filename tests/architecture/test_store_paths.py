@@ -32,6 +32,7 @@ GLUED = re.compile(r"(^|_)(root|folder|prefix|place|JOURNAL|STAGING|REGISTER|TEN
 ALLOWED = {
     ("api/http/negotiation.py", 'offer.split("/")'): "a media type",
     ("api/http/uploads.py", '.rsplit("/", 1)'): "the name of a file on the depositor's machine",
+    ("archive/model/deposit_agreements.py", 'media_type.partition("/")'): "a media type",
     ("archive/exchange/plan_skos.py", '.rsplit("/", 1)'): "the address of a concept in a SKOS file",
     ("api/web/pages/plan_echange.py", '.partition("/")'): "the pointer to a line of a plan file",
     ("api/web/pages/connexion.py", '.rpartition("/")'): "the address of an invitation",

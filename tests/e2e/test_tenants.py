@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.towns import ALL, LISTS, MAKES, NAMING, OPEN, Town, ask
 from tests.servers.service import Service
 
+CODES = ("rule_id", "type_id", "service_id", "agreement_id")
+"""Names that people choose: a refusal repeats what it was asked for."""
 PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))
 
 
@@ -49,6 +51,7 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("reopenFile", "file_not_closed"),
                 ("removeNode", "node_not_empty"),
                 ("removeRule", "rule_used"),
+                ("removeService", "service_used"),
                 ("validateRule", "rule_own_validation"),  # a key is no second person
                 ("reinstateHold", "hold_not_reinstatable"),
             }
@@ -63,7 +66,7 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 told.append(f"{name}: {answer.status_code} to the intruder")
             said = f"{answer.text} {dict(answer.headers)}"
             said = answer.text.replace(owner.words["title"], "") if name == "searchRecords" else said
-            for asked in (owner.ids["rule_id"], owner.ids["type_id"]) if answer.status_code == 404 else ():
+            for asked in (owner.ids[one] for one in CODES) if answer.status_code == 404 else ():
                 said = said.replace(asked, "")  # a refusal repeats the code that it was asked for
             if seen := owner.shows_through(said):
                 told.append(f"{name}: shows {seen}")

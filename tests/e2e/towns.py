@@ -24,10 +24,12 @@ LISTS = (
     "listDocumentTypes",
     "listRules",
     "exportPlan",
+    "exportServices",
     "getDueCalendar",
     "getMe",
     "listAccessions",
     "listAccessRequests",
+    "listDepositAgreements",
     "listDeposits",
     "listDue",
     "listFiles",
@@ -37,6 +39,7 @@ LISTS = (
     "listNodes",
     "listRetentionEvents",
     "listSamples",
+    "listServices",
     "searchRecords",
 )
 """Answer everybody about their own."""
@@ -62,6 +65,10 @@ MAKES = (
     "decidePackLine",
     "importRules",
     "createDeposit",
+    "createDepositAgreement",
+    "createService",
+    "importServices",
+    "requireDepositAgreements",
     "createFile",
     "createKey",
     "createNode",
@@ -156,6 +163,11 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
                 json={"code": f"type{mark}", "label": f"Type{mark}", "rule": rule.json()["code"]},
             )
             assert kind.status_code == 201, kind.text
+            office = {"code": f"SRV{mark.upper()}", "names": [{"name": words["producer"]}]}
+            assert client.post("/api/v1/services", json=office).status_code == 201
+            terms = {"code": f"CONV{mark.upper()}", "title": f"Convention{mark}", "services": [office["code"]]}
+            agreed = client.post("/api/v1/deposit-agreements", json=terms)
+            assert agreed.status_code == 201, agreed.text
         town.words |= {
             "filename": path.stem,
             "key_name": f"outil{mark}",
@@ -174,6 +186,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "event_id": stated["id"],
             "rule_id": rule.json()["code"],
             "type_id": kind.json()["code"],
+            "service_id": str(office["code"]),
+            "agreement_id": str(terms["code"]),
             "sha256": record["representations"][0]["digests"]["sha-256"],
         }
         made.append(town)
@@ -218,6 +232,12 @@ def sent_with(operation: str, ids: Mapping[str, str], words: Mapping[str, str]) 
         more = {"headers": {"If-Match": "*"}, "json": {}}
     elif operation == "changeDocumentType":
         more = {"headers": {"If-Match": "*"}, "json": {"label": "Autre", "rule": ids["rule_id"]}}
+    elif operation == "changeService":
+        more = {"headers": {"If-Match": "*"}, "json": {"names": [{"name": words["producer"]}], "rank": "bureau"}}
+    elif operation == "removeService":
+        more = {"headers": {"If-Match": "*"}}
+    elif operation == "changeDepositAgreement":
+        more = {"headers": {"If-Match": "*"}, "json": {"title": "Autre", "services": [ids["service_id"]]}}
     elif operation == "decidePackLine":
         more = {"json": {"code": "COM-1", "accept": True, "reason": "Lu"}}
     elif operation == "refuseDeposit":

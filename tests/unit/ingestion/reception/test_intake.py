@@ -17,6 +17,7 @@ from archive.database.tables import JournalEntryRow
 from archive.journal.receipts import salted_digest
 from archive.objects.port import read_all
 from ingestion.reception import intake as intake_module
+from ingestion.reception.agreed import Agreed
 from ingestion.tables import DepositRow, OutboxRow
 from signing.ground.clock import stamp
 from signing.ground.errors import ChartrierError, Refused, Unavailable
@@ -84,7 +85,7 @@ def test_a_deposit_that_todays_limits_refuse_still_gets_its_old_answer(
 ) -> None:
     """A client that repeats what an earlier version received must learn that it was received."""
     with monkeypatch.context() as patch:
-        patch.setattr(intake_module.Intake, "_check_new", lambda *_: None)
+        patch.setattr(intake_module.Intake, "_check_new", lambda *_: Agreed())
         first = bench.receive(CONTENT, key="k", fields=fields)
     again = bench.receive(CONTENT, key="k", fields=fields)
     assert again.replayed
