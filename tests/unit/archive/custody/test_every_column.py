@@ -32,8 +32,10 @@ from sqlalchemy import (
 )
 
 import api.access.tables  # noqa: F401 - so that every table exists
+from archive.catalogue import producer_changes
 from archive.catalogue.access_requests import Desk
 from archive.catalogue.access_steps import AccessKind
+from archive.catalogue.producer_changes import ProducerChange
 from archive.custody.findings import Findings
 from archive.custody.findings import Kind as FindingKind
 from archive.custody.reconcile.journal import JournalReconciliation
@@ -46,8 +48,10 @@ from archive.disposition.holds.terms import Scope, ScopeKind, Terms
 from archive.disposition.sorting import SortingAct, draw, freeze
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
+from archive.model.agreement_terms import read_agreement
 from archive.model.identifiers import new_id
 from archive.model.records import Kind
+from archive.model.services import read_service
 from archive.model.statement_kinds import StatementKind
 from archive.objects.fixity import Fixity
 from ingestion.assembly import System
@@ -88,6 +92,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     records.append(keep(system, folder, 7, forms=(Kind.ORIGINAL, Kind.ARCHIVAL, Kind.TEXT)))
     for record, tenant in ((records[0], "demo"), (records[0], "demo"), (records[1], "autre")):
         verify(system.stores, tenant, record, agent="user:1")
+    _services_and_agreement(system)
     receive(system, b"%PDF waiting", "k1", title="Attendu", document_type="deliberation")
     for reason in ("Contentieux", "Enquête"):
         hold = system.holds.place(
@@ -123,6 +128,20 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     copy(path_of(system), saved)
     yield system, {records[0]: "demo", records[1]: "autre", records[2]: "demo"}, saved
     system.close()
+
+
+def _services_and_agreement(system: System) -> None:
+    """Register two services, and an agreement with the depositor of what comes next."""
+    change = ProducerChange(system.register, "demo", "user:1")
+    office = {"code": "DIR", "names": [{"name": "Direction"}], "rank": "direction"}
+    old = {"code": "VOI", "names": [{"name": "Voirie", "valid_until": "2020-12-31"}], "parent": "DIR"}
+    old |= {"opened_on": "2001-01-01", "closed_on": "2020-12-31", "successors": ["DIR"]}
+    for one in (office, old):
+        producer_changes.create_service(change, read_service(one))
+    terms = {"code": "C-1", "title": "Versements", "reference": "2026-1", "depositors": ["key:1"], "services": ["DIR"]}
+    terms |= {"document_types": ["deliberation"], "max_bytes": 1000, "max_per_month": 10}
+    terms |= {"defaults": {"classification": "2"}, "valid_from": "2001-01-01", "valid_until": "2090-12-31"}
+    producer_changes.create_agreement(change, read_agreement(terms))
 
 
 def _file_and_event(system: System, record: str) -> None:
