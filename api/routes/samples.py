@@ -16,7 +16,8 @@ from api.views import examples
 from api.views.schemas import Body
 from archive.database.sorting_tables import PopulationRow
 from archive.disposition import sorting
-from archive.disposition.sorting import LONGEST, SortingAct
+from archive.disposition.criteria import LONGEST
+from archive.disposition.sorting import SortingAct
 from archive.model.final_actions import FinalAction
 from ingestion.assembly import System
 

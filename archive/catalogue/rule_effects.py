@@ -148,6 +148,7 @@ def _groups(tenant: str, supposed: Supposed, day: date) -> Select[Any]:
         RecordRow.id.in_(held).label("held"),
         locked.exists().label("locked"),
         RecordRow.stale_since.is_not(None).label("stale"),
+        RecordRow.sorted.is_not(None).label("sorted"),
     ]
     query = select(*asked, func.count().label("n")).group_by(*asked)
     return query.where(supposed.concerned(tenant), RecordRow.state.not_in(GONE))
@@ -220,6 +221,7 @@ def _state(
         held=bool(group.held),
         in_disposal=group.state == RecordState.IN_DISPOSAL,
         stale=bool(group.stale) and not judged,
+        is_sorted=bool(group.sorted),
         locked_until=day if group.locked else None,
     )
     return state_of(standing, day)

@@ -9,7 +9,6 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
-from archive.catalogue.sortings import is_sorted
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow, RetentionRuleRow
 from archive.model.final_actions import FinalAction
@@ -30,7 +29,7 @@ def standing_of(session: Session, row: RecordRow, day: date) -> Standing:
         in_disposal=row.state == RecordState.IN_DISPOSAL,
         stale=row.stale_since is not None,
         locked_until=max(locks, default=None),
-        is_sorted=bool(session.scalar(select(RecordRow.id).where(RecordRow.id == row.id, is_sorted()))),
+        is_sorted=row.sorted is not None,
     )
 
 

@@ -97,6 +97,13 @@ _HELD: Final = (
     "(SELECT MAX(COALESCE(holds.until, '9999-12-31')) FROM held_records JOIN holds ON holds.id = held_records.hold_id "
     "WHERE held_records.record_id = records.id AND holds.released_at IS NULL)"
 )
+_SORTED: Final = (
+    "COALESCE((SELECT decision FROM sortings WHERE sortings.id = records.id), "
+    # by its name, to keep is also the greater of both
+    "(SELECT MAX(decision) FROM sortings JOIN record_nodes ON record_nodes.node_id = sortings.id "
+    "WHERE record_nodes.record_id = records.id))"
+)
+"""What was decided about a record, else about the files it lies in: to keep, where one is kept."""
 _LOCKED_TABLES: Final = ("representations", "stored_files", "copies")
 
 
@@ -147,6 +154,7 @@ def _sqlite() -> dict[str, str]:
             "WHERE id IN (SELECT record_id FROM held_records WHERE hold_id = NEW.id); END"
         ),
     }
+    found |= _sqlite_sorted()
     for table in _LOCKED_TABLES:
         for name, when in (("entered", "INSERT"), ("locked", "UPDATE OF locked_until")):
             found[f"{table}_{name}"] = (
@@ -155,6 +163,24 @@ def _sqlite() -> dict[str, str]:
                 "AND (locked_until IS NULL OR locked_until < NEW.locked_until); END"
             )
     return {name: f"CREATE TRIGGER {name} {body}" for name, body in found.items()}
+
+
+def _sqlite_sorted() -> dict[str, str]:
+    """Return the triggers by which a record follows the decisions about it and its files."""
+    unit = "id = {r}.id OR id IN (SELECT record_id FROM record_nodes WHERE node_id = {r}.id)"
+    decided = "WHEN EXISTS (SELECT 1 FROM sortings WHERE id = {r}) "
+    found = {
+        "sortings_made": ("INSERT ON sortings", "", unit.format(r="NEW")),
+        "sortings_changed": ("UPDATE OF decision ON sortings", "", unit.format(r="NEW")),
+        "sortings_removed": ("DELETE ON sortings", "", unit.format(r="OLD")),
+        "record_nodes_entered": ("INSERT ON record_nodes", decided.format(r="NEW.node_id"), "id = NEW.record_id"),
+        "record_nodes_left": ("DELETE ON record_nodes", decided.format(r="OLD.node_id"), "id = OLD.record_id"),
+        "records_sorted": ("INSERT ON records", decided.format(r="NEW.id"), "id = NEW.id"),
+    }
+    return {
+        name: f"AFTER {when} {only}BEGIN UPDATE records SET sorted = {_SORTED} WHERE {which}; END"
+        for name, (when, only, which) in found.items()
+    }
 
 
 def _postgres_functions() -> dict[str, str]:
@@ -175,12 +201,21 @@ def _postgres_functions() -> dict[str, str]:
     follow = f"UPDATE records SET held_until = {_HELD} WHERE id IN ({{which}}); RETURN NULL;"
     entered = "SELECT record_id FROM new_rows"
     covered = "SELECT record_id FROM held_records WHERE hold_id = NEW.id"
+    sort = f"UPDATE records SET sorted = {_SORTED} WHERE id IN ({{which}}); RETURN NULL;"
+    unit = "SELECT id FROM {r} UNION SELECT record_id FROM record_nodes WHERE node_id IN (SELECT id FROM {r})"
+    lain = "SELECT record_id FROM {r} WHERE node_id IN (SELECT id FROM sortings)"
+    decided = "SELECT id FROM new_rows WHERE id IN (SELECT id FROM sortings)"
     return {
         "count_records": count(parts("new_rows", "")),
         "recount_records": count(parts("old_rows", "-") + " UNION ALL " + parts("new_rows", "")),
         "uncount_records": count(parts("old_rows", "-")),
         "count_held_records": (lock + follow).format(which=entered),
         "count_holds": (lock + follow).format(which=covered),
+        "follow_sortings": (lock + sort).format(which=unit.format(r="new_rows")),
+        "follow_sortings_removed": (lock + sort).format(which=unit.format(r="old_rows")),
+        "follow_places": (lock + sort).format(which=lain.format(r="new_rows")),
+        "follow_places_left": (lock + sort).format(which=lain.format(r="old_rows")),
+        "follow_decided": sort.format(which=decided),
         "follow_locks": (
             "UPDATE records SET locked_until = latest.until FROM (SELECT record_id, MAX(locked_until) AS until "
             "FROM new_rows WHERE locked_until IS NOT NULL GROUP BY record_id) latest "
@@ -210,6 +245,14 @@ def _postgres() -> dict[str, tuple[str, str]]:
             ),
         ),
     }
+    found |= {
+        "sortings_made": ("sortings", f"AFTER INSERT ON sortings {new} {each} follow_sortings()"),
+        "sortings_changed": ("sortings", f"AFTER UPDATE ON sortings {new} {each} follow_sortings()"),
+        "sortings_removed": ("sortings", f"AFTER DELETE ON sortings {old} {each} follow_sortings_removed()"),
+        "record_nodes_entered": ("record_nodes", f"AFTER INSERT ON record_nodes {new} {each} follow_places()"),
+        "record_nodes_left": ("record_nodes", f"AFTER DELETE ON record_nodes {old} {each} follow_places_left()"),
+        "records_sorted": ("records", f"AFTER INSERT ON records {new} {each} follow_decided()"),
+    }
     for table in _LOCKED_TABLES:
         found[f"{table}_entered"] = (table, f"AFTER INSERT ON {table} {new} {each} follow_locks()")
         found[f"{table}_locked"] = (table, f"AFTER UPDATE ON {table} {new} {each} follow_locks()")
@@ -234,7 +277,7 @@ def install(connection: Connection) -> bool:
         connection: As the owner, in the transaction of the migrations.
     """
     dialect = connection.dialect.name
-    if not _has_table(connection) or _is_installed(connection):
+    if not _has_tables(connection) or _is_installed(connection):
         return False
     withdraw(connection)
     for statement in _statements(dialect):
@@ -304,6 +347,10 @@ def _follow_all(connection: Connection) -> None:
     connection.exec_driver_sql(
         f"UPDATE records SET held_until = {_HELD} WHERE id IN (SELECT record_id FROM held_records)"
     )
+    connection.exec_driver_sql(
+        f"UPDATE records SET sorted = {_SORTED} WHERE id IN (SELECT id FROM sortings UNION SELECT record_id "
+        "FROM record_nodes JOIN sortings ON sortings.id = record_nodes.node_id)"
+    )
     for table in _LOCKED_TABLES:
         latest = f"(SELECT MAX(locked_until) FROM {table} WHERE {table}.record_id = records.id)"
         connection.exec_driver_sql(
@@ -314,6 +361,11 @@ def _follow_all(connection: Connection) -> None:
 
 def _has_table(connection: Connection) -> bool:
     return bool(connection.dialect.has_table(connection, RetentionCounterRow.__tablename__))
+
+
+def _has_tables(connection: Connection) -> bool:
+    """Whether all tables that the triggers read are there: not at every revision on the way."""
+    return _has_table(connection) and bool(connection.dialect.has_table(connection, "sortings"))
 
 
 def _is_installed(connection: Connection) -> bool:

@@ -44,8 +44,8 @@ class SortingRow(Base):
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
     number: Mapped[int]
     unit: Mapped[str] = mapped_column(String(10))
-    decision: Mapped[str] = mapped_column(String(10))
-    """``keep`` or ``destroy``."""
+    decision: Mapped[str | None] = mapped_column(String(10))
+    """``keep`` or ``destroy``; None once it was withdrawn."""
     reason: Mapped[str] = mapped_column(Text)
     population_id: Mapped[str | None] = mapped_column(String(36))
     """Of the sample that decided; None where a person did."""

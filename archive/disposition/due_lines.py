@@ -144,6 +144,11 @@ def groups(
     return list(found.values())
 
 
+def in_state(session: Session, tenant: str, day: date, query: DueQuery, state: DueState) -> list[ColumnElement[Any]]:
+    """Return the conditions of the records in a state on a day."""
+    return _scope(tenant, day, query, state, state_of_record(day, Validated.load(session, tenant)))
+
+
 _NO_VALUE: Final = "\U0010fffd"
 """Sorts after every value; no value of ours has it."""
 

@@ -26,11 +26,20 @@ PARTICLES: Final = frozenset(
 
 
 class SampleMethod(StrEnum):
-    """How a sample is chosen."""
+    """How the units that are kept are chosen."""
 
+    SELECTION = "selection"
+    """One by one, by a person, by a criterion in words: qualitative selection."""
+    SPECIMEN = "specimen"
+    """A given number of examples, drawn like a random sample."""
     RANDOM = "random"
     YEARS = "years"
     INITIALS = "initials"
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether the units are drawn, by a seed that nobody chose."""
+        return self in {SampleMethod.RANDOM, SampleMethod.SPECIMEN}
 
 
 def sample_size(population: int, rate: Fraction) -> int:

@@ -43,9 +43,10 @@ def checks(sample: dict[str, Any]) -> Iterator[tuple[str, bool, str]]:
     yield "time-stamp", imprint, "the token is about this note; its signature is left to openssl"
     seed = hashlib.sha256(note + token).hexdigest()
     yield "seed", seed == sample["seed"], seed
-    exact = len(ids) * Fraction(sample["rate"])
+    asked = f"at {sample['rate']}" if "rate" in sample else f"as {sample['count']} specimens"
+    exact = len(ids) * Fraction(sample["rate"]) if "rate" in sample else Fraction(int(sample["count"]))
     count = min(len(ids), max(1, -(-exact.numerator // exact.denominator))) if ids else 0
-    yield "size", count == len(sample["kept"]), f"{count} of {len(ids)} at {sample['rate']}"
+    yield "size", count == len(sample["kept"]), f"{count} of {len(ids)} {asked}"
     order = sorted((hmac.new(bytes.fromhex(seed), one.encode(), hashlib.sha256).digest(), one) for one in ids)
     again = sorted(one for _, one in order[:count])
     yield "sample", again == sorted(sample["kept"]), "the units kept are those that the seed gives"

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import filing_plan
 from archive.catalogue import rows as catalogue
+from archive.catalogue.sortings import decision_about
 from archive.custody.findings import Findings, Kind
 from archive.custody.reconcile.claims import Told, differences
 from archive.custody.reconcile.leaves import Pseudonyms
@@ -186,6 +187,8 @@ def _standing(session: Session, told: Told) -> Iterable[str]:
     ends = [hold.until or FOR_EVER for hold in catalogue.holds_on(session, row.id)]
     if row.held_until != max(ends, default=None):
         yield "records.held_until"
+    if row.sorted != decision_about(session, row.id):
+        yield "records.sorted"
     copied = session.scalar(select(func.max(CopyRow.locked_until)).where(CopyRow.record_id == row.id))
     locks = [copied, *(one.locked_until for one in told.forms), *(one.locked_until for one in told.files)]
     latest = max((day for day in locks if day is not None), default=None)
