@@ -14,9 +14,9 @@ from api.access.permissions import Needs
 from api.http.dependencies import Assembled
 from api.views import examples
 from api.views.schemas import Body
-from archive.database.sorting_tables import PopulationRow
+from archive.database.sorting_tables import PopulationRow, SortingRow
 from archive.disposition import sorting
-from archive.disposition.criteria import LONGEST
+from archive.disposition.criteria import LONGEST, MOST_UNITS
 from archive.disposition.sorting import SortingAct
 from archive.model.final_actions import FinalAction
 from ingestion.assembly import System
@@ -50,8 +50,12 @@ class SampleRequest(Body):
     unit: Literal["record", "file"] = "file"
     units: list[str] | None = Field(default=None, description="Ces unités.")
     node: str | None = Field(default=None, description="Ou : tout ce qui est sous cette classe et n’est pas trié.")
+    rule: str | None = Field(
+        default=None, max_length=40, description="Ou : ce qui est à trier aujourd’hui par cette règle."
+    )
     criterion: dict[str, Any] = Field(
-        description="`random` avec `rate` ; `years` avec `endings` ; `initials` avec `letters`, `field`, `particles`."
+        description="`random` avec `rate` ; `specimen` avec `count` ; `years` avec `endings` ; `initials` avec "
+        "`letters`, `field`, `particles` ; `selection` avec `words` : chaque unité gardée est choisie."
     )
 
 
@@ -66,6 +70,27 @@ class SortingRequest(Body):
     )
 
     unit: Literal["record", "file"] = "record"
+    decision: Decision
+    reason: str = Field(min_length=1, max_length=LONGEST)
+
+
+class SortingsRequest(Body):
+    """What becomes of several units alike, and why."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "unit": "record",
+                "units": ["0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"],
+                "decision": FinalAction.DESTROY.value,
+                "reason": "Doubles de la série B",
+            }
+        },
+    )
+
+    unit: Literal["record", "file"] = "record"
+    units: list[str] = Field(min_length=1, max_length=MOST_UNITS)
     decision: Decision
     reason: str = Field(min_length=1, max_length=LONGEST)
 
@@ -97,9 +122,15 @@ class Sorting(BaseModel):
 
     id: str
     unit: Literal["record", "file"]
-    decision: Decision
+    decision: Decision | None = Field(description="Sans : elle n’est plus décidée.")
     reason: str
     sample: str | None
+
+
+class Sortings(BaseModel):
+    """How many units were decided about."""
+
+    sorted: int
 
 
 def _act(system: System, session: Any, caller: Caller) -> SortingAct:
@@ -123,6 +154,18 @@ def _view(session: Session, row: PopulationRow) -> dict[str, Any]:
     }
 
 
+def _sorting(row: SortingRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "unit": row.unit,
+        "decision": row.decision,
+        "reason": row.reason,
+        "sample": row.population_id,
+    }
+
+
+_NO_UNIT: dict[str, Any] = examples.problem("Pas de telle unité.", "unit_not_found")
+_CLOSED: dict[str, Any] = examples.problem("Son élimination est engagée.", "unit_in_disposal")
 _ONE: dict[int | str, dict[str, Any]] = {404: examples.problem("Pas de telle population.", "population_not_found")}
 
 
@@ -143,6 +186,7 @@ def post_sample(wanted: SampleRequest, caller: Archivist, system: Assembled) -> 
             unit=wanted.unit,
             units=wanted.units,
             node=wanted.node,
+            rule=wanted.rule,
             criterion=wanted.criterion,
         )
         body = _view(session, sorting.get(session, caller.tenant, made))
@@ -204,19 +248,44 @@ def get_proof(sample_id: str, caller: Reader, system: Assembled) -> Response:
     operation_id="sortUnit",
     summary="Décider d’une unité à trier",
     response_model=Sorting,
-    responses={404: examples.problem("Pas de telle unité.", "unit_not_found")},
+    responses={404: _NO_UNIT, 409: _CLOSED},
 )
 def put_sorting(unit_id: str, wanted: SortingRequest, caller: Archivist, system: Assembled) -> dict[str, Any]:
     """Aussi autrement que son échantillon, avec un motif."""
     with system.database.write() as session:
         act = _act(system, session, caller)
         row = sorting.decide(act, wanted.unit, unit_id, decision=wanted.decision, reason=wanted.reason)
-        body = {
-            "id": row.id,
-            "unit": row.unit,
-            "decision": row.decision,
-            "reason": row.reason,
-            "sample": row.population_id,
-        }
+        body = _sorting(row)
+    system.notifier.notify()
+    return body
+
+
+@router.post(
+    "/sortings",
+    operation_id="sortUnits",
+    summary="Décider de plusieurs unités à trier",
+    response_model=Sortings,
+    responses={404: _NO_UNIT, 409: _CLOSED},
+)
+def post_sortings(wanted: SortingsRequest, caller: Archivist, system: Assembled) -> dict[str, Any]:
+    """De toutes, ou d’aucune."""
+    with system.database.write() as session:
+        act = _act(system, session, caller)
+        n = sorting.decide_all(act, wanted.unit, wanted.units, decision=wanted.decision, reason=wanted.reason)
+    system.notifier.notify()
+    return {"sorted": n}
+
+
+@router.delete(
+    "/sortings/{unit_id}",
+    operation_id="withdrawSorting",
+    summary="Annuler la décision d’une personne",
+    response_model=Sorting,
+    responses={404: examples.problem("Rien n’en a été décidé.", "sorting_not_found"), 409: _CLOSED},
+)
+def delete_sorting(unit_id: str, caller: Archivist, system: Assembled) -> dict[str, Any]:
+    """Le tirage compte de nouveau, ou l’unité redevient à trier. Un tirage ne s’annule pas."""
+    with system.database.write() as session:
+        body = _sorting(sorting.withdraw(_act(system, session, caller), unit_id))
     system.notifier.notify()
     return body

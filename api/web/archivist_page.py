@@ -164,7 +164,7 @@ def _due(analysis: Analysis, which: DueList) -> Task | None:
     if which is DueList.TO_SORT:
         why = _("Leur durée est finie et la règle demande votre avis : {size}.", size=quantities.size(count.bytes))
     state = DueState.TO_SORT if which is DueList.TO_SORT else DueState.READY
-    href = f"/echeances?liste={which.value}&etat={state.value}"
+    href = "/tri" if which is DueList.TO_SORT else f"/echeances?liste={which.value}&etat={state.value}"
     return Task(number(count.records), list_noun(which, count.records), why, href, _("Voir la liste"))
 
 

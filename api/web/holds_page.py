@@ -20,6 +20,7 @@ from api.web import quantities
 from api.web.due_words import action_name
 from api.web.faults import Fault
 from api.web.typed_date import DatePart, date_parts
+from api.web.typed_form import Typed
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import HoldRow
 from archive.disposition.holds import listing, reviews
@@ -57,14 +58,6 @@ CONDITIONS: Final = {
     "words": "Mots de la description",
     "text": "Mots des pages",
 }
-
-
-class Typed(dict[str, str]):
-    """A form as it was sent; what was not sent is empty."""
-
-    def __missing__(self, name: str) -> str:
-        """Return the empty text."""
-        return ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from api.web.pages import (
     regles,
     textes,
     tous_les_gels,
+    tri,
     verifier,
 )
 from api.web.render import Pages, pages_of
@@ -67,6 +68,7 @@ ROUTERS: Final = (
     plan_echange.router,
     plan.router,
     echeances.router,
+    tri.router,
     verifier.router,
     etat.router,
     textes.router,

@@ -183,7 +183,7 @@ def number_kept(session: Session, unit: str, units: Sequence[str], criterion: Ma
         case SampleMethod.RANDOM:
             return sample_size(len(units), read_rate(criterion["rate"]))
         case SampleMethod.SPECIMEN:
-            return min(len(units), criterion["count"])
+            return min(len(units), int(criterion["count"]))
         case SampleMethod.SELECTION:
             return None
         case SampleMethod.YEARS | SampleMethod.INITIALS:

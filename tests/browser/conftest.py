@@ -130,6 +130,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             asked = {"kind": "derogation", "requester": "Une chercheuse", "subject": "Dossiers d’expropriation de 1962"}
             registered = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-31"})
             made.kept["demande"] = registered.raise_for_status().json()
+            made.kept["tri"] = sampled(client, made.kept["dossier"]["id"])
             # once checked, a page shows every check with its whole digests: the widest words there
             # are
             client.post(f"/api/v1/records/{made.kept['convention']['record_id']}/verifications").raise_for_status()
@@ -148,6 +149,15 @@ def planned(client: httpx2.Client, record: str) -> dict[str, Any]:
     file: dict[str, Any] = client.post("/api/v1/files", json=given).raise_for_status().json()
     client.post(f"/api/v1/files/{file['id']}/records", json={"records": [record]}).raise_for_status()
     return file
+
+
+def sampled(client: httpx2.Client, file: str) -> dict[str, Any]:
+    """A population of one file, decided about by years."""
+    wanted = {"title": "Marchés publics 2021", "unit": "file", "units": [file]}
+    asked = client.post("/api/v1/samples", json=wanted | {"criterion": {"method": "years", "endings": [1]}})
+    made: dict[str, Any] = asked.raise_for_status().json()
+    client.post(f"/api/v1/samples/{made['id']}/draw").raise_for_status()
+    return made
 
 
 def seeded(client: httpx2.Client) -> dict[str, dict[str, Any]]:

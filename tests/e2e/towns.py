@@ -56,7 +56,7 @@ OPEN = (
 )
 """Say the same to everybody: hashes and numbers of the installation."""
 
-NAMING = ("placeHold", "freezePopulation", "simulateChange")
+NAMING = ("placeHold", "freezePopulation", "sortUnits", "simulateChange")
 """Name somebody's things in what is sent, not in the address."""
 
 MAKES = (
@@ -253,6 +253,8 @@ def sent_with(operation: str, ids: Mapping[str, str], words: Mapping[str, str]) 
         more = {"json": wanted | {"criterion": {"method": "years", "endings": [6]}}}
     elif operation == "sortUnit":
         more = {"json": {"unit": "record", "decision": "keep", "reason": "Rare"}}
+    elif operation == "sortUnits":
+        more = {"json": {"unit": "record", "units": [ids["record_id"]], "decision": "keep", "reason": "Rare"}}
     elif operation in NODE_CHANGES:
         more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
     elif operation == "fileRecords":
