@@ -64,6 +64,60 @@ def complete(
     return done
 
 
+def note_virus(
+    stores: Stores,
+    tenant: str,
+    record_id: str,
+    virus: Mapping[str, Any],
+    agent: str,
+    in_transaction: Callable[[Session], None],
+) -> None:
+    """Note in a kept record that malware was found in it: from then on it is handed out on demand.
+
+    Args:
+        virus: The verdict, as among those of ``record.json``.
+        in_transaction: Writes more in the same transaction, also when the record says so already.
+
+    Raises:
+        Refused: ``record_not_found``.
+        Corrupt: The store does not hold what was kept; nothing was claimed.
+    """
+    with turn_of(stores, record_id):
+        with stores.database.read() as session:
+            seen = catalogue.get(session, tenant, record_id)
+        current, before = revision_in_force(stores, seen)
+        known = current["verdicts"]["virus"]["verdict"]
+        completed = None
+        if known != virus["verdict"]:
+            description = metadata.description_from(current["description"])
+            with stores.database.read() as session:
+                decision = schedule.decide(session, tenant, description, stores.clock(), record_id)
+                until = lock_for(stores, session, record_id, decision)
+            record = {
+                **current,
+                "revision": current["revision"] + 1,
+                "verdicts": {**current["verdicts"], "virus": dict(virus)},
+            }
+            written = write_version(stores, seen, record, before, until, message="Malware found")
+            completed = _Completed(record, until, written)
+        with stores.database.write() as session:
+            row = still_in_force(session, seen)
+            if completed is not None:
+                claim_revision(
+                    stores,
+                    session,
+                    row,
+                    completed.written,
+                    completed.record,
+                    completed.until,
+                    entry_type=EntryType.MALWARE_FOUND,
+                    agent=agent,
+                    facts={},
+                    changes={"virus": [known, virus["verdict"]]},
+                )
+            in_transaction(session)
+
+
 @dataclass(frozen=True)
 class _Completed:
     """A completed record whose version is in the store."""

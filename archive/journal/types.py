@@ -141,6 +141,13 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.COMPLETE),
         Sentence("Formes du document complétées par un nouveau traitement."),
     )
+    MALWARE_FOUND = (
+        "MalwareFound",
+        Subject.RECORD,
+        Premis(PremisType.VIRUS_CHECK),
+        Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.COMPLETE),
+        Sentence("Logiciel malveillant trouvé après coup : le document n’est remis qu’à qui le confirme."),
+    )
     RECORD_REDACTED = (
         "RecordRedacted",
         Subject.RECORD,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any, Final
 
@@ -24,10 +24,11 @@ from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.layout import STAGING, DepositFolder, staging_key
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
+from archive.retention.civil import civil_day, zone_of
 from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
 from ingestion.deposits.states import UNFINISHED, DepositState, problem
-from ingestion.processing.quarantine_decisions import REFUSED, refused_again
+from ingestion.processing.quarantine_decisions import LEAVING, REFUSED, refused_again
 from ingestion.reception.submission import request_digest
 from ingestion.stages.registry import KEEP
 from ingestion.tables import DepositRow, StageRunRow
@@ -133,12 +134,15 @@ class Recovery:
                     _as_given(session, known, stated)
                 return known.state != DepositState.KEPT
             received = _entry(session, stated["deposit"])
+            if content is None and received is not None and _is_leaving(session, stated, self._clock()):
+                self._waiting(session, stated, received, folder.content, "", leaving=True)
+                return True
             if not _agrees(result, folder, stated, received, content) or content is None or _twin(session, stated):
                 return False  # the same request was received twice at once; only one was acknowledged
             self._require_tenant(session, result, stated)
             if received is None:
                 received = self._recover(session, stated["tenant"], Stated.of(stated))
-            row = self._waiting(session, stated, content, received)
+            row = self._waiting(session, stated, received, content.key, content.version)
             if row.state == DepositState.RECEIVED:
                 outbox.add(session, outbox.ADVANCE, row.id, row.priority, at=self._clock())
         return True
@@ -156,9 +160,20 @@ class Recovery:
         result.findings.add(Kind.CHANGED, "staging", described.key, "deposit")
         return None
 
-    def _waiting(self, session: Session, stated: Mapping[str, Any], content: Listed, received: Entry) -> DepositRow:
+    def _waiting(
+        self,
+        session: Session,
+        stated: Mapping[str, Any],
+        received: Entry,
+        key: str,
+        version: str,
+        *,
+        leaving: bool = False,
+    ) -> DepositRow:
         digests = Digests(stated["sha-256"], stated["sha-512"])
         aside = _quarantined(session, stated["deposit"])
+        if aside is not None and leaving:
+            aside |= {"code": LEAVING}
         received_at = parse_stamp(stated["received_at"])
         row = _row(
             id=stated["deposit"],
@@ -179,8 +194,8 @@ class Recovery:
             agreed=stated.get("agreed") or None,
             received_at=received_at,
             updated_at=self._clock(),
-            staging_key=content.key,
-            staging_version=content.version,
+            staging_key=key,
+            staging_version=version,
             entry=received.n,
             leaf_hash=received.leaf_hash,
             record_id=stated.get("record") or new_id(),
@@ -339,7 +354,19 @@ _DECIDES: Final = rebuilding(RebuildEffect.QUARANTINE, RebuildEffect.RETRY, Rebu
 def _state(aside: dict[str, Any] | None) -> DepositState:
     if aside is None:
         return DepositState.RECEIVED
-    return DepositState.REFUSED if aside["code"] == REFUSED else DepositState.QUARANTINED
+    return DepositState.REFUSED if aside["code"] in {REFUSED, LEAVING} else DepositState.QUARANTINED
+
+
+def _is_leaving(session: Session, stated: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a deposit without bytes was refused, and its days are over: they were destroyed.
+
+    The next run destroys what is left and says so in the journal.
+    """
+    aside = _quarantined(session, stated["deposit"])
+    if aside is None or aside["code"] != REFUSED:
+        return False
+    until = date.fromisoformat(aside["values"]["until"])
+    return civil_day(now, zone_of(session, stated["tenant"])) > until
 
 
 def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:

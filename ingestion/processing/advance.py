@@ -45,9 +45,13 @@ def advance(context: RunContext, claim: Claim) -> None:
 def put_aside(context: RunContext, claim: Claim, reason: dict[str, Any]) -> None:
     """Quarantine a claimed deposit; the claim ends with it."""
     with context.database.write() as session:
-        claim.touch(session, lease_owner=None)
-        row = session.get_one(DepositRow, claim.deposit_id)
-        quarantine(session, context.ledger, row, context.clock(), reason)
+        _quarantine(session, context, claim, reason)
+
+
+def _quarantine(session: Session, context: RunContext, claim: Claim, reason: dict[str, Any]) -> None:
+    claim.touch(session, lease_owner=None)
+    row = session.get_one(DepositRow, claim.deposit_id)
+    quarantine(session, context.ledger, row, context.clock(), reason)
 
 
 class _Advance:
@@ -88,9 +92,23 @@ class _Advance:
             virus = verdicts(self._run.facts)["virus"]
             if virus.get("verdict") == "infected":
                 commits.commit(self._context, self._claim, self._run)
-                put_aside(self._context, self._claim, _malware(virus))
+                self._put_aside_infected(virus)
                 return False
         return True
+
+    def _put_aside_infected(self, virus: dict[str, Any]) -> None:
+        """Quarantine the deposit; a record made of it before is told so in the same transaction."""
+        if self._run.kept_before is None:
+            put_aside(self._context, self._claim, _malware(virus))
+            return
+        from archive.holdings.complete import note_virus
+
+        deposit, context = self._run.deposit, self._context
+
+        def in_transaction(session: Session) -> None:
+            _quarantine(session, context, self._claim, _malware(virus))
+
+        note_virus(context.stores, deposit.tenant_id, self._run.kept_before, virus, deposit.agent, in_transaction)
 
     def _stage(self, stage: Stage) -> bool:
         """Run one stage; False when page tasks do the rest."""

@@ -121,7 +121,8 @@ def destroy_refused(database: Database, ledger: Ledger, store: ObjectStore, cert
                 continue
             row.problem = dict(row.problem or {}) | {"code": LEAVING}
             folder = DepositFolder(row.tenant_id, row.id)
-        for item in list(store.list(folder.prefix)):
+        # the statement last: from it a rebuild knows that the bytes went as they should
+        for item in sorted(store.list(folder.prefix), key=lambda one: one.key == folder.statement):
             store.delete(item.key, item.version)
         with database.write() as session:
             row = session.get_one(DepositRow, deposit_id, with_for_update=True)

@@ -123,7 +123,7 @@ class DepositRun:
     Attributes:
         chunks: Page tasks; empty unless the deposit fanned out.
         pending: Stages that ran and are not committed yet.
-        kept_before: Whether there is a record already; new results then complete it.
+        kept_before: Id of the record that there is already; new results then complete it.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class DepositRun:
         original: RepresentationRow | None = None,
     ) -> None:
         self.deposit = deposit
-        self.kept_before = original is not None
+        self.kept_before = original.record_id if original is not None else None
         self.chunks = chunks
         self.workspace = workspace
         self.files = Files(workspace)

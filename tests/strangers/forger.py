@@ -29,6 +29,7 @@ REVISIONS = (
     "RecordDescribed",
     "RecordRecomputed",
     "RecordRedacted",
+    "MalwareFound",
     "RecordRecovered",
 )
 

@@ -36,6 +36,7 @@ TOLD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("DepositRefused", {"reason": "malware", "until": "2026-04-11"}),
     ("DepositAccepted", {"reason": "malware"}),
     ("DepositDestroyed", {"reason": "malware"}),
+    ("MalwareFound", {"revision": 6, "record": "cc", "inventory": "dd"}),
 )
 AT = datetime(2026, 3, 12, 8, 15, 30, 123000, tzinfo=UTC)
 

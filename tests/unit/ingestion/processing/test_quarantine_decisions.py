@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from archive.catalogue import rows as catalogue
 from archive.custody.findings import Findings
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
+from archive.holdings.verify import verify
+from archive.objects.fixity import Fixity
 from archive.objects.layout import DepositFolder
 from ingestion.processing import quarantine_decisions as decisions
+from ingestion.processing.retry import retry
 from ingestion.reception.agreement import DepositReconciliation
 from ingestion.reception.staging import Staging
+from ingestion.stages.port import Detail, StageResult
 from ingestion.tables import DepositRow, PageTaskRow
 from signing.ground.clock import utc_now
 from signing.ground.errors import Refused
@@ -198,3 +203,36 @@ def test_a_day_is_one_of_the_tenant(works: Works, aside: str) -> None:
     before = until if winter else until - timedelta(hours=1)
     assert decisions.destroy_refused(b.database, b.ledger, b.store, lambda: before) == 0
     assert decisions.destroy_refused(b.database, b.ledger, b.store, lambda: before + timedelta(minutes=2)) == 1
+
+
+def test_a_virus_found_in_what_was_kept_is_told_to_the_record(works: Works) -> None:
+    b = works.bench
+    deposit_id = b.receive(b"received").deposit.id
+    unsealed = Made("seal", lambda _: StageResult("failed", detail=Detail("x", "Pas de clé.")))
+    works.drain(works.runner(list((ordinary() | {"seal": unsealed}).values())))
+    record_id = works.shown(deposit_id)["record_id"]
+    assert works.shown(deposit_id)["state"] == "kept"
+    with b.database.read() as session:
+        catalogue.require_harmless(session, record_id, confirmed=False)
+
+    with b.database.write() as session:  # long ago: every stage runs again
+        session.get_one(DepositRow, deposit_id).updated_at = utc_now() - timedelta(days=9)
+    retry(b.database, b.ledger, utc_now, lambda: None, "demo", deposit_id, "user:1")
+    works.drain(works.runner(list(infected().values())))
+    assert works.shown(deposit_id)["state"] == "quarantined"
+    only_on_confirmation(works, record_id)
+
+    accept(works, deposit_id)
+    assert works.shown(deposit_id)["state"] == "kept"
+    only_on_confirmation(works, record_id)
+    assert len(told(works, "MalwareFound")) == 1
+    assert findings(works) == []
+    assert verify(works.stores, "demo", record_id).verdict is Fixity.INTACT
+
+
+def only_on_confirmation(works: Works, record_id: str) -> None:
+    with works.bench.database.read() as session:
+        catalogue.require_harmless(session, record_id, confirmed=True)
+        with pytest.raises(Refused) as refused:
+            catalogue.require_harmless(session, record_id, confirmed=False)
+    assert refused.value.code == "infected"
