@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -269,6 +270,7 @@ def _volume(name: str, title: Markup, column: Markup, found: list[tuple[str | No
 
 def _short(name: str) -> str:
     """Return a name that fits beside its value on the narrowest screen; the table has it whole."""
+    name = re.sub(r" \([A-Z0-9-]+\)$", "", name)  # the code of a rule
     return name if len(name) <= _NAME else f"{name[: _NAME - 1].rstrip(' ,(')}…"
 
 

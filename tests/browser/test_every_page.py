@@ -122,6 +122,15 @@ def test_every_control_shows_where_the_focus_is(site: Site, visit: Visit) -> Non
         assert width >= 2 or page.evaluate("document.activeElement === document.body")
 
 
+def test_words_in_the_margin_keep_off_the_line_below(site: Site, visit: Visit) -> None:
+    page = open_page(site, visit, "plan", viewport=WIDE)
+    paddings = page.evaluate(
+        "[...document.querySelectorAll('.row > header')].map(e => parseFloat(getComputedStyle(e).paddingBottom))"
+    )
+    assert len(paddings) > 1
+    assert min(paddings) >= 16
+
+
 def test_the_policy_of_the_service_is_strict(site: Site, visit: Visit) -> None:
     page = visit(None)
     answer = page.goto(site.address + "/connexion")

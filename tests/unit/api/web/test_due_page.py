@@ -162,6 +162,13 @@ def test_a_clerk_keeps_the_home_of_a_clerk(client: TestClient, person: Person, t
     assert "Bonjour" in shown
 
 
+def test_a_reader_is_not_asked_to_deposit(client: TestClient, person: Person, town: System) -> None:
+    shown = text_of(log_in(client, person, "reader").get("/"))
+    assert "rien déposé" not in shown
+    assert "Rechercher dans les archives" in shown
+    assert "rien déposé" in text_of(log_in(client, person, "clerk").get("/"))
+
+
 def test_each_chart_has_its_figures_as_csv(archivist: TestClient) -> None:
     home = archivist.get("/").text
     names = re.findall(r'href="/chiffres/([a-z-]+)\.csv"', home)
