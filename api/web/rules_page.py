@@ -19,6 +19,7 @@ from api.views.history import name_of
 from api.web import quantities
 from api.web.due_words import state_badge
 from api.web.faults import Fault
+from api.web.typed_date import DatePart, date_parts
 from archive.model.days import Today
 from archive.model.final_actions import FinalAction
 from archive.retention.access import access_codes, access_rules
@@ -29,6 +30,8 @@ from archive.retention.states import DueState
 
 PAGE: Final = 50
 PACK_PAGE: Final = 25
+DATE: Final = "valid_from-"
+"""Prefix of the three controls of the day from which a version is valid."""
 PACK_FILTERS: Final = ("mots", "ecart", "suite")
 FIELDS: Final = (
     "label",
@@ -119,6 +122,7 @@ class RulePage:
     versions: tuple[VersionView, ...]
     values: Mapping[str, str]
     typed: TypedRule
+    valid_from: tuple[DatePart, ...]
     effect: tuple[Markup, ...]
     states: tuple[tuple[Markup, int, int], ...]
     starts: tuple[tuple[str, Markup], ...]
@@ -255,6 +259,7 @@ def _page(
         versions=tuple(versions),
         values={"code": "", "reason": ""} | kept | dict(typed.form),
         typed=typed,
+        valid_from=date_parts(ids=DATE, names=DATE, value=_day(kept["valid_from"]), typed=typed.form or None),
         effect=_effect(effect) if effect is not None else (),
         states=_states(effect) if effect is not None else (),
         starts=tuple((name, said(start.phrase)) for name, start in START_EVENTS.items()),
@@ -262,6 +267,10 @@ def _page(
         may_validate=person.may("retention:write") and bool(versions) and told.get("validated_at") is None,
         is_own=told.get("created_by") == person.agent,
     )
+
+
+def _day(written: str) -> date | None:
+    return date.fromisoformat(written) if written else None
 
 
 def _version(session: Session, told: Mapping[str, Any], in_force: int | None) -> VersionView:

@@ -18,7 +18,8 @@ from api.views import rule as rules
 from api.views import rule_pack
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
-from api.web.rules_page import FIELDS, PACK_FILTERS, TypedRule, new_rule_page, pack_page, rule_page, rules_page
+from api.web.rules_page import DATE, FIELDS, PACK_FILTERS, TypedRule, new_rule_page, pack_page, rule_page, rules_page
+from api.web.typed_date import written_date
 from api.web.typed_form import typed_fields
 from archive.catalogue import rule_changes
 from archive.retention.civil import today_of
@@ -145,6 +146,7 @@ def _terms(form: Mapping[str, str]) -> Terms:
         Refused: ``bad_rule``.
     """
     given: dict[str, Any] = {name: form.get(name, "").strip() or None for name in FIELDS}
+    given["valid_from"] = written_date(form, DATE) or None
     typed = given["duration"]
     given["duration"] = int(typed) if typed is not None and typed.isdecimal() and len(typed) < 7 else typed
     return admit_terms(given)
@@ -159,7 +161,7 @@ def _refused(request: Request, person: Caller, code: str, error: Refused, form: 
     if error.code == "rule_not_found":
         raise error
     with in_language(request):
-        anchor = f"#{error.pointer.strip('/')}" if error.pointer else ""
+        anchor = f"#{error.pointer.strip('/')}".replace("#valid_from", f"#{DATE}day") if error.pointer else ""
         typed = TypedRule(form, (Fault(anchor, in_words(error)),))
     status = {"precondition_failed": 412, "rule_own_validation": 403}.get(error.code, 422)
     return _rule(request, person, code, typed, status=status)

@@ -110,3 +110,13 @@ def test_a_rule_names_its_access_in_words(client: TestClient, archivist: Callabl
     assert re.search(
         r"Règle d’accès[^<]*: aucun délai particulier \(AR038\)", show(client, anne, "/regles/COM-FIN-006")
     )
+
+
+def test_the_day_of_a_version_is_typed_in_three_parts(client: TestClient, archivist: Callable[[], Opened]) -> None:
+    anne, day = archivist(), {"valid_from-day": "1", "valid_from-month": "2", "valid_from-year": "2026"}
+    wrong = send(client, anne, "/regles/nouvelle", **FORM, **day | {"valid_from-month": "13"})
+    assert (wrong.status_code, 'href="#valid_from-day"' in wrong.text, 'value="13"' in wrong.text) == (422, True, True)
+    shown = send(client, anne, "/regles/nouvelle", **FORM, **day)
+    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', shown.text))
+    assert send(client, anne, "/regles/nouvelle", **{**FORM, **hidden}).status_code == 303
+    assert "À partir du 1er février 2026." in show(client, anne, "/regles/FIN-3").replace("\u00a0", " ")
