@@ -87,11 +87,16 @@ def package(
     tenant: str = "demo",
     *,
     forms: tuple[Kind, ...] = (Kind.ORIGINAL, Kind.TEXT),
+    received: bytes | None = None,
 ) -> ArchivalPackage:
-    """What ingestion would hand over for a record of a few words, its deposit journalled."""
+    """What ingestion would hand over for a record of a few words, its deposit journalled.
+
+    Args:
+        received: Bytes of the original, where a reader is to make something of them.
+    """
     text = f"Numéro {number} : {WORDS[number % 10]} et {WORDS[number // 10 % 10]} de la commune"
     contents = {
-        Kind.ORIGINAL: (f"%PDF original {number}".encode(), "application/pdf", f"acte-{number}.pdf"),
+        Kind.ORIGINAL: (received or f"%PDF original {number}".encode(), "application/pdf", f"acte-{number}.pdf"),
         Kind.ARCHIVAL: (f"%PDF archival {number}".encode(), "application/pdf", f"acte-{number}.pdf"),
         Kind.TEXT: (alto(text), "application/xml", "alto.xml"),
     }
