@@ -22,7 +22,7 @@ from api.web.progress import Badge
 from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.catalogue.plan_queries import titles_of
 from archive.catalogue.rule_queries import labels_of
-from archive.disposition.due_counts import Analysis, Count, analyse
+from archive.disposition.due_counts import Analysis, Count, analyse, are_many
 from archive.disposition.due_lines import DueGroup, DueLine, GroupBy, groups, lines, place_of
 from archive.disposition.due_query import DueQuery
 from archive.retention.civil import today_of
@@ -128,6 +128,7 @@ class DuePage:
         following: Address of the next page; None on the last.
         reason: Reason of a hold, typed and refused.
         held: How many records were just held.
+        too_many: Whether the numbers leave a filter out that many records meet.
     """
 
     template: ClassVar[str] = "echeances.html"
@@ -149,6 +150,7 @@ class DuePage:
     faults: tuple[Fault, ...] = ()
     reason: str = ""
     held: int = 0
+    too_many: bool = False
     chosen: frozenset[str] = field(default_factory=frozenset)
 
     def refused(self, fault: Fault, reason: str, chosen: frozenset[str]) -> DuePage:
@@ -208,8 +210,12 @@ def due_page(system: System, person: Caller, form: Mapping[str, str], cursors: C
             faults = (Fault("#day", in_words(error)),)
             asked = asked_of({name: value for name, value in form.items() if name not in _DATE}, today)
         asked = replace(asked, query=replace(asked.query, read_by_all=person.reader.is_narrowed(session)))
-        # words are looked for in one title after another: as far as the page needs, not in all
-        analysis = analyse(session, person.tenant, asked.day, replace(asked.query, text=None))
+        # words are looked for in one title after another: as far as the page needs, not in all;
+        # nor are more records than a person waits for counted one by one
+        counted = replace(asked.query, text=None)
+        if too_many := are_many(session, person.tenant, counted):
+            counted = DueQuery(rule=counted.rule, read_by_all=counted.read_by_all)
+        analysis = analyse(session, person.tenant, asked.day, counted)
         types = tuple((row.code, row.label) for row in document_types(session, person.tenant))
         found = _listed(session, person, asked, cursors, form.get("apres"))
         return replace(
@@ -217,6 +223,7 @@ def due_page(system: System, person: Caller, form: Mapping[str, str], cursors: C
             parts=date_parts(value=asked.day, typed=form if faults else None),
             faults=faults,
             held=held,
+            too_many=too_many,
             **found,
         )
 

@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, Text, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, case, cast, false, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from archive.database.retention_tables import RetentionEventRow
-from archive.database.tables import DocumentTypeRow, HeldRecordRow, HoldRow, RecordRow, RepresentationRow
+from archive.catalogue.plan_nodes import NodeKind
+from archive.database.retention_tables import PlanNodeRow, RetentionEventRow
+from archive.database.tables import DocumentTypeRow, RecordRow
 from archive.model.description_fields import Description
 from archive.model.final_actions import FinalAction
 from archive.model.states import GONE, RecordState
 from archive.retention.circumstances import Circumstances, Days
 from archive.retention.facts import Facts
+from archive.retention.places import codes_of
 from archive.retention.resolution import Basis, Resolution, Route, resolve_along, route
 from archive.retention.rules import Rule
 from archive.retention.states import DueState, Standing, state_of
@@ -29,7 +31,6 @@ from archive.retention.states import DueState, Standing, state_of
 PAGE: Final = 100
 _PLACES: Final = ("document_type", "classification", "file", "retention_rule")
 """What the paths of a record depend on."""
-_DATES: Final = ("document_date", "closed_on", "fiscal_year")
 _TOLD: Final = ("due_on", "basis", "final_action", "rule_code", "rule_version", "state")
 _BASES: Final = frozenset(basis.value for basis in Basis)
 _NO_EVENTS: Final[Days] = {}
@@ -99,14 +100,24 @@ def by_rule(tenant: str, code: str) -> ColumnElement[bool]:
 
 
 def by_rules(tenant: str, codes: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition of the records that one of these rules applies to."""
-    parts = cast(RecordRow.retention_parts, Text)
+    """Return the condition of the records that one of these rules applies to.
+
+    Each part is found by an index of its own: the rule decides, is one of several, or is one that
+    the schedule did not have.
+    """
+    row, parts = RecordRow, cast(RecordRow.retention_parts, Text)
     named = or_(*(parts.contains(f'"rule": "{code}"', autoescape=True) for code in codes))
     types = select(DocumentTypeRow.code).where(
         DocumentTypeRow.tenant_id == tenant, DocumentTypeRow.rule_code.in_(codes)
     )
-    untold = RecordRow.retention_parts.is_(None) & RecordRow.document_type.in_(types)
-    return (RecordRow.tenant_id == tenant) & or_(RecordRow.rule_code.in_(codes), named, untold)
+    untold = row.retention_parts.is_(None) & row.document_type.in_(types)
+    ids = select(row.id).where(row.tenant_id == tenant)
+    found = union_all(
+        ids.where(row.rule_code.in_(codes)),
+        ids.where(row.other_rules.is_not(None), named),
+        ids.where(row.rule_code.is_(None), or_(named, untold)),
+    )
+    return row.id.in_(found)
 
 
 def effect_of(session: Session, tenant: str, supposed: Supposed, now: datetime) -> RuleEffect:
@@ -116,7 +127,8 @@ def effect_of(session: Session, tenant: str, supposed: Supposed, now: datetime) 
     day = is_now.today.day
     groups = session.execute(_groups(tenant, supposed, day)).all()
     references = sorted({group.reference for group in groups if group.reference})
-    before, after = (_Judge(there, references) for there in (is_now, would_be))
+    places = {code for group in groups for code in codes_of(group.file, group.classification)}
+    before, after = (_Judge(there, references, places) for there in (is_now, would_be))
     found = RuleEffect()
     for group in groups:
         _add(found, group, before, after.resolution(group), day)
@@ -133,35 +145,33 @@ def _groups(tenant: str, supposed: Supposed, day: date) -> Select[Any]:
     """Return the query of the records concerned, counted by all that their dates and states ask."""
     has_events = select(RetentionEventRow.reference).where(RetentionEventRow.tenant_id == tenant)
     reference = case((RecordRow.external_reference.in_(has_events), RecordRow.external_reference))
-    held = (
-        select(HeldRecordRow.record_id)
-        .join(HoldRow, HoldRow.id == HeldRecordRow.hold_id)
-        .where(HoldRow.tenant_id == tenant, HoldRow.released_at.is_(None))
-        .where(or_(HoldRow.until.is_(None), HoldRow.until >= day))
-    )
-    locked = select(RepresentationRow.record_id).where(
-        RepresentationRow.record_id == RecordRow.id, RepresentationRow.locked_until >= day
-    )
+    # in a file the dates of its own decide nothing: its records are counted together
+    file = PlanNodeRow
+    is_file = (file.tenant_id == tenant) & (file.code == RecordRow.file) & (file.kind == NodeKind.FILE.value)
+    outside = or_(RecordRow.classification.is_not(None), file.id.is_(None))
     asked = [
-        *(getattr(RecordRow, name) for name in (*_PLACES, *_DATES, *_TOLD)),
+        *(getattr(RecordRow, name) for name in (*_PLACES, "fiscal_year", *_TOLD)),
+        *(case((outside, getattr(RecordRow, name))).label(name) for name in ("document_date", "closed_on")),
         reference.label("reference"),
-        RecordRow.id.in_(held).label("held"),
-        locked.exists().label("locked"),
+        func.coalesce(RecordRow.held_until >= day, false()).label("held"),
+        func.coalesce(RecordRow.locked_until >= day, false()).label("locked"),
         RecordRow.stale_since.is_not(None).label("stale"),
         RecordRow.sorted.is_not(None).label("sorted"),
     ]
     query = select(*asked, func.count().label("n")).group_by(*asked)
+    query = query.select_from(RecordRow).outerjoin(file, is_file & file.removed.is_(False))
     return query.where(supposed.concerned(tenant), RecordRow.state.not_in(GONE))
 
 
 class _Judge:
     """Resolves groups of records in circumstances; paths are worked out once for each place."""
 
-    def __init__(self, there: Circumstances, references: Sequence[str]) -> None:
+    def __init__(self, there: Circumstances, references: Sequence[str], places: Collection[str]) -> None:
         self._there = there
         self._rules = there.rules()
         self._routes: dict[tuple[Any, ...], tuple[Route, ...]] = {}
         there.read_events(references)
+        there.read_places(places)
 
     def resolution(self, group: Row[Any]) -> Resolution:
         """Return the retention of the records of a group."""
@@ -222,7 +232,7 @@ def _state(
         in_disposal=group.state == RecordState.IN_DISPOSAL,
         stale=bool(group.stale) and not judged,
         is_sorted=bool(group.sorted),
-        locked_until=day if group.locked else None,
+        locked_until=day if group.locked and FinalAction.DESTROY in {action, group.sorted} else None,
     )
     return state_of(standing, day)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from archive.database.retention_counters import RetentionCounterRow
 from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow
 from archive.model.states import GONE
 from signing.ground.errors import Refused
@@ -65,11 +66,10 @@ def rule_not_found(code: str) -> Refused:
 
 
 def records_by_rule(session: Session, tenant: str) -> Mapping[str, int]:
-    """Return how many records each rule decides, by code."""
-    query = select(RecordRow.rule_code, func.count()).where(
-        RecordRow.tenant_id == tenant, RecordRow.rule_code.is_not(None), RecordRow.state.not_in(GONE)
-    )
-    return {str(code): n for code, n in session.execute(query.group_by(RecordRow.rule_code))}
+    """Return how many records each rule decides, by code, as the kept counts have it."""
+    row = RetentionCounterRow
+    query = select(row.rule_code, func.sum(row.n)).where(row.tenant_id == tenant, row.rule_code != "")
+    return {str(code): int(n) for code, n in session.execute(query.group_by(row.rule_code)) if n}
 
 
 def records_by_type(session: Session, tenant: str) -> Mapping[str, int]:

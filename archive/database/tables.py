@@ -27,6 +27,7 @@ _IS_STALE: Final = text("stale_since IS NOT NULL")
 _HAS_FILE: Final = text("file IS NOT NULL")
 _HAS_NO_FILE: Final = text("file IS NULL")
 _HAS_CLASS: Final = text("classification IS NOT NULL")
+_HAS_SEVERAL: Final = text("other_rules IS NOT NULL")
 _IS_UNDATED: Final = text("document_date IS NULL")
 
 
@@ -91,9 +92,10 @@ class RecordRow(Base):
         Index("ix_records_action", "tenant_id", "final_action", "due_on", "id"),
         Index("ix_records_basis", "tenant_id", "basis", "id"),
         Index("ix_records_held", "tenant_id", "held_until"),
-        Index("ix_records_producer", "tenant_id", "producer", "due_on", "id"),
+        Index("ix_records_producer", "tenant_id", "producer", "due_on", "id", "bytes", "state"),
         Index("ix_records_type", "tenant_id", "document_type", "due_on", "id"),
         Index("ix_records_rule", "tenant_id", "rule_code", "due_on", "id"),
+        Index("ix_records_several", "tenant_id", "id", sqlite_where=_HAS_SEVERAL, postgresql_where=_HAS_SEVERAL),
         Index("ix_records_undated", "tenant_id", "id", sqlite_where=_IS_UNDATED, postgresql_where=_IS_UNDATED),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

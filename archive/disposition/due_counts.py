@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from archive.database.retention_counters import SECOND, RetentionCounterRow
 from archive.database.tables import RecordRow
-from archive.disposition.due_query import DueQuery
+from archive.disposition.due_query import MANY, DueQuery
 from archive.disposition.due_states import Validated, state_of_counted, state_of_record
 from archive.model.final_actions import FinalAction
 from archive.model.states import GONE
@@ -65,14 +65,28 @@ def analyse(session: Session, tenant: str, day: date, query: DueQuery | None = N
         query: Only what it asks for; None: all records.
     """
     validated = Validated.load(session, tenant)
-    if query is not None and query.narrows:
-        rows = session.execute(_counted(tenant, day, validated).where(*query.conditions(tenant)))
+    if query is not None and not query.is_counted:
+        conditions = query.planned(session, tenant).conditions(tenant)
+        rows = session.execute(_counted(tenant, day, validated).where(*conditions))
         return _added_up(day, rows)
-    found = list(session.execute(_kept(tenant, day, validated)))
+    wanted = query or DueQuery()
+    found = list(session.execute(_kept(tenant, day, validated).where(*wanted.conditions_on_counts())))
     within = _within_month(day)
     if within is not None:
-        found += session.execute(_counted(tenant, day, validated).where(RecordRow.due_on.between(*within)))
+        in_month = RecordRow.due_on.between(*within)
+        found += session.execute(_counted(tenant, day, validated).where(in_month, *wanted.conditions(tenant)))
     return _added_up(day, found)
+
+
+def are_many(session: Session, tenant: str, query: DueQuery) -> bool:
+    """Whether a question leaves so many records that counting them one by one takes long."""
+    if query.is_counted:
+        return False
+    asked = query.planned(session, tenant)
+    if asked.many_below:
+        return True
+    some = select(RecordRow.id).where(RecordRow.tenant_id == tenant, *asked.conditions(tenant)).limit(MANY)
+    return (session.scalar(select(func.count()).select_from(some.subquery())) or 0) >= MANY
 
 
 def _added_up(day: date, rows: Iterable[Row[Any]]) -> Analysis:

@@ -74,7 +74,7 @@ def lines(
         after: Place of the last line of the page before.
         latest_first: The latest due day first.
     """
-    validated = Validated.load(session, tenant)
+    validated, query = Validated.load(session, tenant), query.planned(session, tenant)
     word = state_of_record(day, validated)
     asked = select(RecordRow, word.label("word")).where(*_scope(tenant, day, query, state, word))
     if after is not None:
@@ -126,7 +126,7 @@ def groups(
     Args:
         after: Value of the last group of the page before; the group without one is the last of all.
     """
-    word = state_of_record(day, Validated.load(session, tenant))
+    word, query = state_of_record(day, Validated.load(session, tenant)), query.planned(session, tenant)
     key = func.coalesce(_column(by), _NO_VALUE)
     scope = _scope(tenant, day, query, state, word)
     if after is not None:

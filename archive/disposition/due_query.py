@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session
 
 from archive.catalogue.reading import may_be_read_by_all
+from archive.database.retention_counters import RetentionCounterRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
 from archive.model.final_actions import FinalAction
 
 Sql = ColumnElement[Any]
+MANY: Final = 50_000
+"""Records from which on they are many."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class DueQuery:
         node: Code of a class or file, with all that lies below it.
         text: Words of a title, or a reference.
         read_by_all: Only records whose reading nothing restricts.
+        many_below: Whether so many records lie below the node that each record met is asked whether
+            it does, instead of looking them up first; the answer is the same (see ``planned``).
     """
 
     rule: str | None = None
@@ -34,11 +40,34 @@ class DueQuery:
     action: FinalAction | None = None
     text: str | None = None
     read_by_all: bool = False
+    many_below: bool = field(default=False, compare=False)
+
+    def planned(self, session: Session, tenant: str) -> DueQuery:
+        """Return the same question, to be asked in the way that suits the size of its node."""
+        if self.node is None:
+            return self
+        below = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(_below(tenant, self.node)))
+        number = session.scalar(select(func.count()).select_from(below.limit(MANY).subquery())) or 0
+        return replace(self, many_below=number >= MANY)
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves records out."""
         return self != DueQuery()
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the kept counts answer it: they tell rules and final actions apart."""
+        return self == DueQuery(rule=self.rule, action=self.action)
+
+    def conditions_on_counts(self) -> list[Sql]:
+        """Return the same conditions on a kept count, where ``is_counted``."""
+        row, found = RetentionCounterRow, list[Sql]()
+        if self.rule is not None:
+            found.append(row.rule_code == self.rule)
+        if self.action is not None:
+            found.append(row.final_action == self.action)
+        return found
 
     def conditions(self, tenant: str) -> list[Sql]:
         """Return the conditions on a record."""
@@ -50,15 +79,20 @@ class DueQuery:
         ):
             if value is not None:
                 found.append(column == value if value else column.is_(None))
+        if self.action is not None:
+            # no index of its own beside another value: SQLite would take it, however many it has
+            action = row.final_action if not found else row.final_action.concat("")
+            found.append(action == self.action)
         if self.read_by_all:
             found.append(may_be_read_by_all(tenant))
-        if self.action is not None:
-            found.append(row.final_action == self.action)
         if self.year is not None:
             found.append(row.due_on.between(date(self.year, 1, 1), date(self.year, 12, 31)))
         if self.node is not None:
             below = _below(tenant, self.node)
-            found.append(exists().where(RecordNodeRow.record_id == row.id, RecordNodeRow.node_id.in_(below)))
+            if self.many_below:
+                found.append(exists().where(RecordNodeRow.record_id == row.id, RecordNodeRow.node_id.in_(below)))
+            else:
+                found.append(row.id.in_(select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(below))))
         if self.text:
             found.append(
                 or_(
@@ -73,5 +107,5 @@ def _below(tenant: str, code: str) -> Any:
     """Select a node and all that lies below it."""
     node = PlanNodeRow
     tree = select(node.id).where(node.tenant_id == tenant, node.code == code).cte(recursive=True)
-    tree = tree.union(select(node.id).where(node.parent_id == tree.c.id))
+    tree = tree.union(select(node.id).where(node.tenant_id == tenant, node.parent_id == tree.c.id))
     return select(tree.c.id)

@@ -29,6 +29,8 @@ from archive.retention.packs import is_sure, text_of
 from archive.retention.places import codes_of, file_codes
 from archive.retention.rules import Rule
 
+_AT_ONCE: Final = 500
+"""Nodes in one question."""
 DEEPEST: Final = 100
 """Most levels of a plan."""
 
@@ -67,6 +69,8 @@ class Circumstances:
         self._by_id: dict[str, PlanNodeRow | None] = {}
         self._newest: dict[str, Newest] = {}
         self._events: dict[str, Days] = dict(supposed or {})
+        self._made: dict[str, Node] = {}
+        self._dates_access = True
         self.memory: dict[object, Any] = {}
         """What a reader of many records has resolved already."""
 
@@ -135,6 +139,26 @@ class Circumstances:
 
     # -- plan
 
+    def read_places(self, codes: Iterable[str]) -> None:
+        """Read the nodes of many codes at once, with what they lie in, for retention alone.
+
+        The newest documents of files, from which access counts, are not read.
+        """
+        self._dates_access = False
+        wanted, found = sorted(set(codes) - self._nodes.keys()), dict[str, PlanNodeRow]()
+        query = select(PlanNodeRow).where(PlanNodeRow.tenant_id == self.tenant, PlanNodeRow.removed.is_(False))
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            found |= {row.code: row for row in self._session.scalars(query.where(PlanNodeRow.code.in_(some)))}
+        self._nodes |= {code: found.get(code) for code in wanted}
+        rows = list(found.values())
+        while above := sorted({row.parent_id for row in rows if row.parent_id is not None} - self._by_id.keys()):
+            rows = []
+            for start in range(0, len(above), _AT_ONCE):
+                some = above[start : start + _AT_ONCE]
+                rows += self._session.scalars(select(PlanNodeRow).where(PlanNodeRow.id.in_(some)))
+            self._by_id |= dict.fromkeys(above) | {row.id: row for row in rows}
+
     def paths_of(self, description: Description, record_id: str | None, phrase: str | None) -> tuple[Path, ...]:
         """Return a record's paths: through each of its files, then through its class.
 
@@ -184,8 +208,10 @@ class Circumstances:
         return climb
 
     def _node(self, row: PlanNodeRow, description: Description, record_id: str | None) -> Node:
+        if row.id in self._made:
+            return self._made[row.id]
         level = Level(row.kind)
-        return Node(
+        node = Node(
             level,
             row.code,
             row.title,
@@ -193,10 +219,15 @@ class Circumstances:
             read_declaration(row.access),
             self._file(row, description, record_id) if level is Level.FILE else None,
         )
+        if level is not Level.FILE or not self._dates_access:  # the same for every record
+            self._made[row.id] = node
+        return node
 
     def _file(self, row: PlanNodeRow, description: Description, record_id: str | None) -> FileFacts:
-        days = [self._newest_of(row.id).among_others(record_id), description.document_date]
-        newest = max((day for day in days if day is not None), default=None)
+        newest = None
+        if self._dates_access:
+            days = [self._newest_of(row.id).among_others(record_id), description.document_date]
+            newest = max((day for day in days if day is not None), default=None)
         return FileFacts(row.code, row.title, row.opened_on, row.closed_on, newest)
 
     def _newest_of(self, node_id: str) -> Newest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -9,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from api.views.retention import retention_view
+from archive.catalogue import plan_changes, rule_changes, rule_effects, rule_queries
 from archive.catalogue import rows as catalogue
-from archive.catalogue import rule_changes, rule_effects, rule_queries
+from archive.catalogue.plan_changes import PlanChange
 from archive.catalogue.rule_changes import RuleChange
 from archive.catalogue.rule_effects import SupposedRule, SupposedType
 from archive.catalogue.tenant_register import disagreements
+from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow, TenantRow
+from archive.disposition.holds.effects import HeldPlaces
 from archive.holdings import keep as holdings
 from archive.holdings.describe import describe
 from archive.holdings.recompute import recompute_stale
@@ -116,6 +121,54 @@ def test_a_simulation_says_before_what_the_job_then_does(system: System, tmp_pat
     assert found.due_after == min(day for day in due if day is not None)
     assert found.after[DueState.START_MISSING] == due.count(None) == 1
     assert found.after[DueState.LOCKED_UNTIL] + found.after[DueState.NOT_YET] == 2
+
+
+def test_a_simulation_in_files_says_what_the_job_then_does(system: System, tmp_path: Path) -> None:
+    """Closed, open, unknown, two at once, beside a class of its own: each has its own start."""
+    code = "ADM-T"
+    terms = replace(TERMS, duration=2, start_event="document_date")
+    rule_changes.create(change_by(system, ANNE), code, terms)
+    rule_changes.validate(change_by(system, BRUNO), code, 1)
+    with system.database.write() as session:
+        change = PlanChange(session, system.ledger, "demo", ANNE, system.clock(), HeldPlaces())
+        for kind, name in (("class", "C"), ("file", "F1"), ("file", "F2"), ("file", "F3")):
+            plan_changes.create(change, {"kind": kind, "code": name, "title": name, "retention": {"rules": [code]}})
+    places = [
+        {"file": "F1"},
+        {"file": "F1", "document_date": date(2015, 5, 5)},
+        {"file": "F2"},
+        {"file": "F1; F3"},
+        {"file": "F1", "classification": "C"},
+        {"classification": "C"},
+        {"file": "F9", "retention_rule": code},
+    ]
+    records = []
+    for n, place in enumerate(places):
+        given = package(system, tmp_path, n)
+        described = replace(given.description, document_type=None, **{"document_date": date(2020, 1, 1)} | place)
+        kept = holdings.keep(system.stores, replace(given, description=described), lambda _session, _kept: None)
+        records.append(kept.record_id)
+    with system.database.write() as session:
+        change = PlanChange(session, system.ledger, "demo", ANNE, system.clock(), HeldPlaces())
+        for name, day in (("F1", date(2021, 3, 3)), ("F3", date(2022, 4, 4))):
+            node = session.scalars(select(PlanNodeRow).where(PlanNodeRow.code == name)).one()
+            plan_changes.close(change, node.id, node.number, day)
+    recompute_stale(system.stores)
+    before = {record: row_of(system, record).due_on for record in records}
+    longer = replace(terms, duration=30)
+    with system.database.read() as session:
+        supposed = SupposedRule(longer.as_rule(code, 2, validated=True))
+        found = rule_effects.effect_of(session, "demo", supposed, system.clock())
+        assert list(rule_effects.page_of(session, "demo", supposed)) == sorted(records)
+    rule_changes.amend(change_by(system, ANNE), code, 1, longer)
+    rule_changes.validate(change_by(system, BRUNO), code, 2)
+    recompute_stale(system.stores)
+    after = {record: row_of(system, record).due_on for record in records}
+    changed = [after[record] for record in records if after[record] != before[record]]
+    assert len(set(after.values())) >= 4, "each place dates in its own way"
+    assert (found.records, found.changed) == (len(records), len(changed))
+    assert found.due_after == min(day for day in changed if day is not None)
+    assert found.after == Counter({DueState.NOT_YET: 6, DueState.START_MISSING: 1})
 
 
 def test_the_version_in_force_changes_on_its_day(system: System, tmp_path: Path) -> None:

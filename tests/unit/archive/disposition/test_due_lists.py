@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -11,7 +12,9 @@ from sqlalchemy import delete
 
 from archive.database import retention_counters
 from archive.database.engine import Database
+from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow, RepresentationRow
+from archive.disposition import due_counts, due_query
 from archive.disposition.due_counts import NONE, Count, analyse
 from archive.disposition.due_lines import GroupBy, every_line, groups, lines, place_of
 from archive.disposition.due_query import DueQuery
@@ -85,6 +88,56 @@ def test_adding_up_changes_no_count(database: Database) -> None:
         retention_counters.compact(session.connection())
         assert analyse(session, "demo", NOW.date()) == before
         assert retention_counters.miscounted(session.connection()) == 0
+
+
+def test_kept_counts_answer_for_a_rule_and_a_final_action(database: Database) -> None:
+    chance = random.Random(7)
+    with database.write() as session:
+        tenant(session)
+        for code in ("FIN-03", "RH-01", None):
+            for _ in range(40):
+                record(session, **drawn(chance) | {"rule_code": code})
+    for rule in ("FIN-03", "RH-01", ""):
+        for action in (None, FinalAction.DESTROY):
+            query = DueQuery(rule=rule, action=action)
+            assert query.is_counted
+            one_by_one = replace(query, text="Document")  # which every title has
+            for day in DAYS:
+                with database.read() as session:
+                    kept, counted = (analyse(session, "demo", day, one) for one in (query, one_by_one))
+                    assert (kept.states, kept.due) == (counted.states, counted.due)
+                    assert kept.total.records
+
+
+def test_a_large_node_and_a_small_one_are_asked_in_two_ways_with_one_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(8)
+    with database.write() as session:
+        tenant(session)
+        common = {"tenant_id": "demo", "number": 1, "removed": False}
+        for code, kind, parent in (("C", "class", None), ("F", "file", "C"), ("G", "file", None)):
+            session.add(PlanNodeRow(id=code, code=code, kind=kind, title=code, parent_id=parent, **common))
+            session.flush()
+        for n in range(30):
+            row = record(session, **drawn(chance))
+            for node in ("FG", "F", "G", "")[n % 4]:
+                session.add(RecordNodeRow(record_id=row.id, node_id=node, bytes=1))
+    told = []
+    for many in (1, 1000):
+        monkeypatch.setattr(due_query, "MANY", many)
+        monkeypatch.setattr(due_counts, "MANY", many)
+        with database.read() as session:
+            for node in ("C", "F", "G"):
+                query = DueQuery(node=node)
+                assert due_counts.are_many(session, "demo", query) == (many == 1)
+                listed = [line.record.id for line in every_line(session, "demo", DAYS[-1], query, batch=3)]
+                grouped = groups(session, "demo", DAYS[-1], query, GroupBy.RULE)
+                told.append((node, listed, analyse(session, "demo", DAYS[-1], query), grouped))
+    assert told[:3] == told[3:]
+    assert told[0][1:] == told[1][1:]
+    assert told[0][1] != told[2][1]
+    assert told[0][1]
 
 
 def test_no_tenant_counts_the_records_of_another(database: Database) -> None:
