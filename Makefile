@@ -83,8 +83,8 @@ calendar-case: setup-test  ## The service at each clock of the calendar of proof
 strangers: setup-test  ## Our verifier and one in Go over altered bundles (COUNT=1000 SEED=1); needs Go
 	$(BIN)/python -m tests.strangers $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
-bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans
-	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS))
+bench: $(BENCH_STAMP)  ## Ratios against peers in the same run; CORPUS=dir takes your own scans (PARTS="retention")
+	$(BIN)/python -m tests.bench $(if $(CORPUS),--corpus $(CORPUS)) $(PARTS)
 
 bench-services: setup-test  ## The service on a department's servers: deposits/s, lag, memory, scaling (PARTS="receipts lag")
 	@tests/servers/install.sh

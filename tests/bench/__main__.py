@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.bench.results import TARGET
 
-PARTS = ("ocr", "signing", "search", "service", "overhead", "simulation")
+PARTS = ("ocr", "signing", "search", "service", "overhead", "simulation", "retention")
 
 
 def main() -> None:
