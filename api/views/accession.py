@@ -24,6 +24,8 @@ COLUMNS: Final = (
     "bytes",
     "record",
     "deposit",
+    "agreement",
+    "service",
 )
 _AT_ONCE: Final = 1000
 

@@ -232,6 +232,8 @@ class AccessionLine(BaseModel):
     bytes: int = Field(description="De ce qui a été reçu.")
     record: str
     deposit: str
+    agreement: str | None = Field(description="Convention de versement, au journal.")
+    service: str | None = Field(description="Nom du service producteur au jour du versement, après ceux du dessus.")
 
 
 class ProducerShare(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,11 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from archive.catalogue import producers
 from archive.catalogue.reading import Reader
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
 from archive.journal.types import EntryType
+from archive.model import services
 from archive.model.records import Kind
-from archive.retention.civil import zone_of
+from archive.retention.civil import civil_day, zone_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class Accession:
         received_at: When the deposit was received; None where the journal does not tell.
         title: None, like all that describes it, where a hold keeps the record from the reader.
         bytes: Of what was received.
+        agreement: Deposit agreement under which it was received, as the journal tells.
+        service: The producer's name on the day of the deposit, below those above it; None where
+            the producer names no service of the tree.
     """
 
     number: int
@@ -38,6 +44,8 @@ class Accession:
     document_type: str | None
     file: str | None
     bytes: int
+    agreement: str | None = None
+    service: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,11 +89,11 @@ def page(
     subjects = [f"deposit:{row.deposit_id}" for row in rows]
     entry, form = JournalEntryRow, RepresentationRow
     told = session.execute(
-        select(entry.subject, entry.at).where(
+        select(entry.subject, entry.at, entry.body).where(
             entry.subject.in_(subjects), entry.type == EntryType.DEPOSIT_RECEIVED.value, entry.tenant_id == tenant
         )
     )
-    received = {subject: at for subject, at in told}  # noqa: C416 - rows are no pairs to the type checker
+    received = {subject: (at, json.loads(body)["facts"].get("agreement")) for subject, at, body in told}
     sizes = select(form.record_id, form.size).where(
         form.record_id.in_([row.id for row in rows]), form.kind == Kind.ORIGINAL.value
     )
@@ -96,20 +104,36 @@ def page(
             row.kept_entry,
             row.id,
             row.deposit_id,
-            received.get(f"deposit:{row.deposit_id}"),
+            received.get(f"deposit:{row.deposit_id}", (None, None))[0],
             row.kept_at,
             row.producer,
             row.title,
             row.document_type,
             row.file,
             volume.get(row.id, 0),
+            received.get(f"deposit:{row.deposit_id}", (None, None))[1],
         )
         for row in rows
     ]
+    lines = _with_services(session, tenant, lines)
     return [
-        replace(one, producer=None, title=None, document_type=None, file=None) if one.record in hidden else one
+        replace(one, producer=None, title=None, document_type=None, file=None, agreement=None, service=None)
+        if one.record in hidden
+        else one
         for one in lines
     ]
+
+
+def _with_services(session: Session, tenant: str, lines: Sequence[Accession]) -> list[Accession]:
+    """Return lines with the name that each producer had on the day of its deposit."""
+    tree = producers.tree_of(session, tenant) if any(one.producer for one in lines) else {}
+    zone, named = zone_of(session, tenant), list[Accession]()
+    for one in lines:
+        day = civil_day(one.received_at or one.kept_at, zone)
+        found = services.find(tree, one.producer, day)
+        shown = services.on_day(tree, found, day) if found is not None else None
+        named.append(replace(one, service=" › ".join((*reversed(shown.above), shown.name)) if shown else None))
+    return named
 
 
 def shares(session: Session, reader: Reader, month: Month) -> list[Share]:

@@ -121,6 +121,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         scopes = "deposit:write,record:read,record:describe,retention:write,hold:write"
         with service.client(service.key("demo", scopes)) as client:
             made.kept = seeded(client)
+            producing(client)
             made.kept["dossier"] = planned(client, made.kept["chiffre"]["record_id"])
             held = {"reason": "Contentieux du marché 2026-12", "records": [made.kept["chiffre"]["record_id"]]}
             placed = client.post("/api/v1/holds", json=held).raise_for_status().json()
@@ -137,6 +138,19 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield made
     finally:
         service.stop()
+
+
+def producing(client: httpx2.Client) -> None:
+    """Describe two services, one below the other, and make an agreement with the lower one."""
+    names = [{"name": "Direction des routes", "valid_until": "2015-12-31"}, {"name": "Direction des mobilités"}]
+    names[1]["valid_from"] = "2016-01-01"
+    for given in (
+        {"code": "ROUTES", "rank": "direction", "names": names},
+        {"code": "ENTRETIEN", "rank": "bureau", "parent": "ROUTES", "names": [{"name": "Entretien des ponts"}]},
+    ):
+        client.post("/api/v1/services", json=given).raise_for_status()
+    terms = {"code": "CONV-1", "title": "Plans des ponts", "services": ["ENTRETIEN"], "formats": ["application/pdf"]}
+    client.post("/api/v1/deposit-agreements", json=terms | {"max_per_month": 200}).raise_for_status()
 
 
 def planned(client: httpx2.Client, record: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ FILES = {
     "/tri/verify_sample.py",
     "/depots/{deposit_id}/recepisse.pdf",
     "/documents/{record_id}/telecharger/{kind}",
+    "/services/export",
     "/plan/export",
     "/communications/registre.csv",
 }

@@ -1,0 +1,236 @@
+"""The pages of services and of deposit agreements, and what their forms say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from sqlalchemy.orm import Session
+
+from api.access.callers import Caller
+from api.views import producer as views
+from api.web.faults import Fault
+from archive.catalogue.producers import is_agreement_required
+from archive.model.agreement_terms import DEFAULTS
+
+if TYPE_CHECKING:
+    from ingestion.assembly import System
+
+_OF_SERVICE: Final = ("code", "names", "parent", "rank", "opened_on", "closed_on", "successors")
+_OF_AGREEMENT: Final = (
+    "code",
+    "title",
+    "reference",
+    "services",
+    "document_types",
+    "formats",
+    "max_bytes",
+    "max_per_month",
+    *(f"default_{name}" for name in DEFAULTS),
+    "valid_from",
+    "valid_until",
+    "suspended",
+)
+DEPOSITOR: Final = "deposant:"
+"""Beginning of the name of a depositor's box."""
+
+
+@dataclass(frozen=True)
+class TypedProducer:
+    """A form that was sent and refused, or what an import did.
+
+    Attributes:
+        done: Counts of an import: ``created``, ``changed``, ``unchanged``.
+    """
+
+    form: Mapping[str, str] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+    done: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ServicesPage:
+    """The tree of services by its names of a day, and the form of a new one."""
+
+    template: ClassVar[str] = "services.html"
+    tab: ClassVar[str] = "plan"
+    help_anchor: ClassVar[str] = "services"
+    json_href: ClassVar[str] = "/api/v1/services"
+
+    on: date
+    services: Sequence[Mapping[str, Any]]
+    values: Mapping[str, str]
+    typed: TypedProducer
+    may_change: bool
+
+
+@dataclass(frozen=True)
+class ServicePage:
+    """One service with its names in time, and the form that changes it."""
+
+    template: ClassVar[str] = "service.html"
+    tab: ClassVar[str] = "plan"
+    help_anchor: ClassVar[str] = "services"
+
+    service: Mapping[str, Any]
+    parent: Mapping[str, Any] | None
+    below: Sequence[Mapping[str, Any]]
+    successors: Sequence[Mapping[str, Any]]
+    values: Mapping[str, str]
+    typed: TypedProducer
+    may_change: bool
+
+    @property
+    def json_href(self) -> str:
+        """Return the API's address of the same content."""
+        return f"/api/v1/services/{self.service['code']}"
+
+
+@dataclass(frozen=True)
+class AgreementsPage:
+    """The list of deposit agreements."""
+
+    template: ClassVar[str] = "conventions.html"
+    tab: ClassVar[str] = "plan"
+    help_anchor: ClassVar[str] = "conventions"
+    json_href: ClassVar[str] = "/api/v1/deposit-agreements"
+
+    required: bool
+    agreements: Sequence[Mapping[str, Any]]
+    may_change: bool
+
+
+@dataclass(frozen=True)
+class AgreementPage:
+    """One deposit agreement, or one to be made, and its form.
+
+    Attributes:
+        agreement: None for one to be made.
+        depositors: Who may deposit: name of the box, name of the depositor, whether it is ticked.
+    """
+
+    template: ClassVar[str] = "convention.html"
+    tab: ClassVar[str] = "plan"
+    help_anchor: ClassVar[str] = "conventions"
+
+    agreement: Mapping[str, Any] | None
+    depositors: Sequence[tuple[str, str, bool]]
+    values: Mapping[str, str]
+    typed: TypedProducer
+
+    @property
+    def json_href(self) -> str:
+        """Return the API's address of the same content."""
+        code = self.agreement["code"] if self.agreement else None
+        return f"/api/v1/deposit-agreements/{code}" if code else "/api/v1/deposit-agreements"
+
+
+def services_page(session: Session, person: Caller, on: date, typed: TypedProducer) -> ServicesPage:
+    """Make the page of all services."""
+    found = views.service_views(session, person.tenant, on)
+    return ServicesPage(on, found, _filled(_OF_SERVICE, typed.form), typed, person.may("retention:write"))
+
+
+def service_page(session: Session, person: Caller, code: str, on: date, typed: TypedProducer) -> ServicePage:
+    """Make the page of one service.
+
+    Raises:
+        Refused: ``service_not_found``.
+    """
+    service = views.service_view(session, person.tenant, code, on)
+    every = {one["code"]: one for one in views.service_views(session, person.tenant, on)}
+    return ServicePage(
+        service,
+        every.get(service["parent"] or ""),
+        [one for one in every.values() if one["parent"] == code],
+        [every[one] for one in service["successors"]],
+        _filled(_OF_SERVICE, typed.form or _service_values(service)),
+        typed,
+        person.may("retention:write"),
+    )
+
+
+def agreements_page(system: System, session: Session, person: Caller) -> AgreementsPage:
+    """Make the page of all deposit agreements."""
+    found = views.agreement_views(system, session, person.tenant)
+    return AgreementsPage(is_agreement_required(session, person.tenant), found, person.may("retention:write"))
+
+
+def agreement_page(
+    system: System, session: Session, person: Caller, code: str | None, typed: TypedProducer
+) -> AgreementPage:
+    """Make the page of one deposit agreement, or of one to be made.
+
+    Raises:
+        Refused: ``agreement_not_found``.
+    """
+    agreement = views.agreement_view(system, session, person.tenant, code) if code is not None else None
+    ticked = {one.removeprefix(DEPOSITOR) for one in typed.form if one.startswith(DEPOSITOR)}
+    if not typed.form and agreement is not None:
+        ticked = set(agreement["depositors"])
+    known = dict(views.depositors(session, person.tenant))
+    known |= {one: one for one in sorted(ticked - known.keys())}
+    boxes = [(f"{DEPOSITOR}{agent}", name, agent in ticked) for agent, name in known.items()]
+    values = typed.form or (_agreement_values(agreement) if agreement is not None else {})
+    return AgreementPage(agreement, boxes, _filled(_OF_AGREEMENT, values), typed)
+
+
+def service_given(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the service that a form gives; a name a line: name, first day, last day."""
+    names = []
+    for line in form.get("names", "").splitlines():
+        if line.strip():
+            parts = [part.strip() for part in line.split(";")]
+            name, since, until = (*parts[:3], "", "")[:3]
+            names.append({"name": name, "valid_from": since or None, "valid_until": until or None})
+    told: dict[str, Any] = {
+        name: form.get(name, "").strip() or None for name in ("code", "parent", "rank", "opened_on", "closed_on")
+    }
+    return told | {"names": names, "successors": _codes(form.get("successors", ""))}
+
+
+def agreement_given(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the agreement that a form gives."""
+    told: dict[str, Any] = {
+        name: form.get(name, "").strip() or None for name in ("code", "title", "reference", "valid_from", "valid_until")
+    }
+    told |= {name: _codes(form.get(name, "")) for name in ("services", "document_types", "formats")}
+    told |= {name: _number(form.get(name, "")) for name in ("max_bytes", "max_per_month")}
+    told["depositors"] = [one.removeprefix(DEPOSITOR) for one in form if one.startswith(DEPOSITOR)]
+    told["defaults"] = {name: value for name in DEFAULTS if (value := form.get(f"default_{name}", "").strip())}
+    return told | {"title": told["title"] or "", "suspended": "suspended" in form}
+
+
+def _filled(names: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
+    """Return a value for each box of a form."""
+    return {name: values.get(name, "") for name in names}
+
+
+def _service_values(service: Mapping[str, Any]) -> dict[str, str]:
+    names = [
+        "; ".join((one["name"], one["valid_from"] or "", one["valid_until"] or "")).rstrip("; ")
+        for one in service["names"]
+    ]
+    told = {name: service[name] or "" for name in ("code", "parent", "rank", "opened_on", "closed_on")}
+    return told | {"names": "\n".join(names), "successors": "; ".join(service["successors"])}
+
+
+def _agreement_values(agreement: Mapping[str, Any]) -> dict[str, str]:
+    told = {
+        name: str(agreement[name] or "")
+        for name in ("code", "title", "reference", "max_bytes", "max_per_month", "valid_from", "valid_until")
+    }
+    told |= {name: "; ".join(agreement[name]) for name in ("services", "document_types", "formats")}
+    told |= {f"default_{name}": value for name, value in agreement["defaults"].items()}
+    return told | ({"suspended": "1"} if agreement["suspended"] else {})
+
+
+def _codes(text: str) -> list[str]:
+    return [one.strip() for one in text.replace("\n", ";").split(";") if one.strip()]
+
+
+def _number(text: str) -> int | str | None:
+    bare = "".join(text.split())
+    return int(bare) if bare.isascii() and bare.isdecimal() and len(bare) < 16 else bare or None
