@@ -11,7 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from archive.catalogue.accessions import month_of
+from archive.catalogue.producers import enter_service
 from archive.database.tables import RecordRow, TenantRow
+from archive.journal.types import EntryType
 from ingestion.assembly import System
 from tests.holdings import keep
 
@@ -68,6 +70,34 @@ def test_a_month_is_that_of_the_tenant_and_nobody_elses(
     with bare_system.database.read() as session:
         month = month_of(session, "a", 2026, 12)
     assert (month.begin, month.end) == (datetime(2026, 12, 1, 4, tzinfo=UTC), datetime(2027, 1, 1, 4, tzinfo=UTC))
+
+
+def test_a_line_has_the_producers_name_of_its_day_and_the_agreement_that_the_journal_tells(
+    caller: TestClient, bare_system: System, tmp_path: Path
+) -> None:
+    names = [{"name": "Voirie", "valid_until": "2019-12-31"}, {"name": "Mobilités", "valid_from": "2020-01-01"}]
+    with bare_system.database.write() as session:
+        for line in ({"code": "DIR", "names": [{"name": "Services"}]}, {"code": "V", "parent": "DIR", "names": names}):
+            enter_service(session, "a", line | {"number": 1})
+    day = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    given = ("Voirie", "V", "Cabinet", None)
+    records = [entered(bare_system, tmp_path, n, day, one) for n, one in enumerate(given)]
+    with bare_system.database.write() as session:
+        bare_system.ledger.append(
+            session,
+            type=EntryType.DEPOSIT_RECEIVED,
+            tenant="a",
+            subject=f"deposit:{session.get_one(RecordRow, records[1]).deposit_id}",
+            agent=None,
+            facts={"agreement": "C-1"},
+        )
+    told = caller.get(PATH, params={"month": "2026-03"}).json()["accessions"]
+    assert [(line["producer"], line["service"], line["agreement"]) for line in told] == [
+        ("Voirie", "Services › Mobilités", None),
+        ("V", "Services › Mobilités", "C-1"),
+        ("Cabinet", None, None),
+        (None, None, None),
+    ]
 
 
 @pytest.mark.parametrize("month", ["2026-13", "26-03", "2026", "hier"])
