@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from archive.catalogue.producers import enter_agreement
 from archive.database.tables import JournalEntryRow
 from archive.journal.receipts import salted_digest
 from archive.objects.port import read_all
@@ -266,3 +267,23 @@ def test_bytes_that_the_store_changed_are_not_acknowledged(bench: Any, monkeypat
         bench.receive(CONTENT)
     assert error.value.code == "altered"
     assert bench.deposits() == []
+
+
+def test_of_many_at_once_an_agreement_takes_as_many_as_agreed_on_each_database(bench: Any) -> None:
+    with bench.database.write() as session:
+        terms = {"code": "C-1", "title": "Lot", "depositors": ["key:1"], "max_per_month": 2}
+        enter_agreement(session, "demo", terms | {"number": 1})
+    gate = threading.Barrier(6)
+
+    def go(number: int) -> str:
+        gate.wait()
+        try:
+            return str(bench.receive(CONTENT, key=f"k{number}").deposit.agreement)
+        except Refused as error:
+            return error.code
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = sorted(pool.map(go, range(6)))
+    assert answers == ["C-1"] * 2 + ["agreement_month_full"] * 4
+    assert len(bench.deposits()) == 2
+    assert len([item for item in bench.store.list("staging/") if not item.marker]) == 4
