@@ -172,5 +172,5 @@ class Middleware:
 
 
 def _loggable(path: str) -> str:
-    """Return the path for the log, without the token that opens a session."""
-    return re.sub(r"^(/connexion/).+", r"\1…", path)
+    """Return the path for the log, without a token that opens a session or a calendar."""
+    return re.sub(r"^(/connexion/|/calendrier/).+", r"\1…", path)

@@ -65,6 +65,19 @@ class ApiKeyRow(Base):
     last_used_at: Mapped[datetime | None]
 
 
+class CalendarLinkRow(Base):
+    """A person's address of the calendar of due days; only its token's digest is kept."""
+
+    __tablename__ = "calendar_links"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
 def secret_digest(secret: str) -> str:
     """Return the SHA-256 of a key, a link or a cookie: enough to recognise the secret later."""
     return sha256(secret.encode()).hexdigest()

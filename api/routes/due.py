@@ -18,10 +18,10 @@ from api.http.dependencies import Assembled, Day
 from api.http.negotiation import accepted
 from api.views import due as views
 from api.views import examples
+from api.views.due_calendar import calendar_response
 from api.views.due_csv import csv_response
 from api.views.due_schemas import DuePage
-from archive.database.tables import TenantRow
-from archive.disposition.due_counts import analyse, falling_due
+from archive.disposition.due_counts import analyse
 from archive.disposition.due_lines import GroupBy, groups, lines, place_of
 from archive.disposition.due_query import DueQuery
 from archive.model.final_actions import FinalAction
@@ -31,7 +31,6 @@ from archive.retention.states import DueState
 router = APIRouter(tags=["échéances"])
 
 Reader = Annotated[Caller, Depends(Needs("record:read"))]
-_YEARS = 10
 
 
 def _query(
@@ -156,11 +155,4 @@ def _grouped(session: Session, asked: _Asked, by: GroupBy) -> tuple[dict[str, An
 )
 def get_calendar(caller: Reader, system: Assembled) -> Response:
     """Dix ans d’échéances : des nombres par jour et par sort final, aucun titre."""
-    now = system.clock()
-    with system.database.read() as session:
-        today = today_of(session, caller.tenant, now).day
-        until = today.replace(year=min(today.year + _YEARS, 9999), day=1)
-        found = falling_due(session, caller.tenant, today.replace(day=1), until)
-        name = session.get_one(TenantRow, caller.tenant).name
-    content = views.calendar(caller.tenant, name, found, stamp=f"{now:%Y%m%dT%H%M%SZ}")
-    return Response(content, media_type="text/calendar; charset=utf-8")
+    return calendar_response(system, caller.tenant)

@@ -12,6 +12,7 @@ from api.access.permissions import Public
 from api.web.assets import PREFIX, Assets
 from api.web.pages import (
     accueil,
+    calendrier,
     communications,
     connexion,
     conventions,
@@ -71,6 +72,7 @@ ROUTERS: Final = (
     conventions.router,
     plan_echange.router,
     plan.router,
+    calendrier.router,
     echeances.router,
     tri.router,
     verifier.router,

@@ -170,6 +170,7 @@ def sorting_page(
     )
     with system.database.read() as session:
         day = today_of(session, person.tenant, system.clock()).day
+        query = replace(query, read_by_all=person.reader.is_narrowed(session))
         total = analyse(session, person.tenant, day).states[DueState.TO_SORT].records
         purpose = f"sorting page {person.tenant} {day} {sorted(given.items())}"
         cursor = form.get("apres")

@@ -98,6 +98,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "login_links": _with("users", "user_id", *_FULL),
     "sessions": _with("users", "user_id", *_FULL),
     "api_keys": _of("tenant_id", *_CHANGE),
+    "calendar_links": _of("tenant_id", *_CHANGE),
     # Alembic's own
     "alembic_version": Rows(None, _READ),
 }

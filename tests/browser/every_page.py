@@ -47,6 +47,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "échéances": ("archivist", "/echeances?day=1&month=1&year=2090"),
     "liste d’échéances": ("archivist", "/echeances?day=1&month=1&year=2090&liste=to_transfer"),
     "échéances groupées": ("archivist", "/echeances?day=1&month=1&year=2090&liste=to_eliminate&grouper=rule"),
+    "calendrier": ("archivist", "/echeances/calendrier"),
     "tri": ("archivist", "/tri"),
     "tri des dossiers": ("archivist", "/tri?unite=file&service=Finances"),
     "tri nouveau": ("archivist", "/tri/nouveau?regle=DEP-FIN-008"),

@@ -88,6 +88,8 @@ CHANGES = {
     "POST /evenements/{event_id}": "retention:write",
     "POST /echeances/geler": "hold:write",
     "POST /etat/horloge": "admin",
+    "POST /echeances/calendrier": "record:read",
+    "POST /echeances/calendrier/retirer": "record:read",
     "POST /tri": "retention:write",
     "POST /tri/decider": "retention:write",
     "POST /tri/{sample_id}/tirer": "retention:write",

@@ -15,6 +15,7 @@ FILES = {
     "/chiffres/{name}.csv",
     "/echeances.csv",
     "/tri/verify_sample.py",
+    "/calendrier/{token}.ics",
     "/depots/{deposit_id}/recepisse.pdf",
     "/documents/{record_id}/telecharger/{kind}",
     "/services/export",

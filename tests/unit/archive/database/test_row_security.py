@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import JSON, Table, func, insert, select, text, update
+from sqlalchemy import JSON, Table, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 import api.access.tables  # noqa: F401 - so that every table is known
@@ -85,6 +85,10 @@ def database(server: Databases) -> Iterator[Database]:
             if name not in FIRST:
                 for tenant in ("a", "b"):
                     session.execute(insert(TABLES[name]).values(row(name, tenant)))
+        counters = TABLES["retention_counters"]
+        session.execute(delete(counters))  # triggers counted the records too
+        for tenant in ("a", "b"):
+            session.execute(insert(counters).values(row("retention_counters", tenant)))
     yield made
     made.dispose()
 
