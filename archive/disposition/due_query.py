@@ -90,7 +90,9 @@ class DueQuery:
         if self.node is not None:
             below = _below(tenant, self.node)
             if self.many_below:
-                found.append(exists().where(RecordNodeRow.record_id == row.id, RecordNodeRow.node_id.in_(below)))
+                # of the record's few nodes, not of the many below: SQLite would try each of those
+                among = RecordNodeRow.node_id.concat("").in_(below)
+                found.append(exists().where(RecordNodeRow.record_id == row.id, among))
             else:
                 found.append(row.id.in_(select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(below))))
         if self.text:
