@@ -67,7 +67,7 @@ def test_plan_files_and_records_are_where_they_belong(town: TownArchive) -> None
     assert sum(held) == sum(EACH for series in SERIES if series.files)
     assert min(held) > 0
     settled(town)
-    assert "à trier" in town.second.read(f"/plan/{town.files['SUB-2007-02']}")
+    assert "à trier" in town.second.read(f"/plan/{town.files['AGT-1961-01']}")
 
 
 def test_a_line_of_a_pack_is_taken_over_and_another_set_aside(town: TownArchive) -> None:
