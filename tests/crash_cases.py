@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from archive.catalogue import events
+from api.views import plan_node as plan
+from archive.catalogue import events, plan_changes
 from archive.catalogue import rows as catalogue
 from archive.custody.replica.restore import FIRST
 from archive.database.tables import RecordRow
+from archive.disposition.holds.query import StandingQuery
+from archive.disposition.holds.terms import Scope, ScopeKind
 from archive.disposition.locks import Locks
 from archive.holdings import keep as holdings
 from archive.holdings.abandon import abandon
-from archive.holdings.complete import complete
+from archive.holdings.complete import complete, note_virus
 from archive.holdings.describe import describe
 from archive.holdings.keep import Kept
 from archive.holdings.recompute import recompute_stale, revise_dates
+from archive.holdings.redact import Redaction, redact
 from archive.model.identifiers import new_id
-from archive.model.records import ArchivalPackage
+from archive.model.records import ArchivalPackage, Digests, Format, Kind, PackageFile
 from archive.retention.admission import Occurrence
 from ingestion.assembly import System
 from ingestion.deposits.states import DepositState
 from ingestion.operations.custody import Custody
+from ingestion.processing import quarantine_decisions as decisions
 from ingestion.processing.claims import killed, quarantine
 from ingestion.tables import DepositRow
 from signing.ground.errors import ChartrierError
@@ -65,6 +72,7 @@ class UseCase:
         again: What follows by itself, or by the caller's second try.
         alone: Whether its subject is the whole installation: then readers are asked after each cut,
             those of the running service first, and those of the next start once it is settled.
+        short: Whether it is also cut in the short runs.
     """
 
     name: str
@@ -72,6 +80,7 @@ class UseCase:
     act: Callable[[System, Subject], Any]
     again: Callable[[System, Subject], Any]
     alone: bool = False
+    short: bool = True
 
 
 def _kept(system: System, folder: Path, n: int) -> Subject:
@@ -214,6 +223,98 @@ def _retry(system: System, subject: Subject) -> None:
         system.retry("demo", subject.given, "user:1")
 
 
+def _refuse(system: System, subject: Subject) -> None:
+    given = (system.database, system.ledger, system.clock, "demo", subject.given, "user:1")
+    with suppress(ChartrierError):  # done already
+        decisions.refuse(*given, reason="Illisible")
+
+
+def _accept(system: System, subject: Subject) -> None:
+    with suppress(ChartrierError):  # done already
+        decisions.accept(system.database, system.ledger, system.clock, lambda: None, "demo", subject.given, "user:1")
+
+
+def _note_virus(system: System, subject: Subject) -> None:
+    virus = {"verdict": "infected", "tool": "t", "at": "2026-01-01T00:00:00.000Z", "detail": "Test.EICAR"}
+    note_virus(system.stores, "demo", subject.record, virus, "user:1", lambda _session: None)
+
+
+def _to_redact(system: System, folder: Path, n: int) -> Subject:
+    subject, copy, content = _kept(system, folder, n), folder / f"copy-{n}.pdf", f"%PDF copy {n}".encode()
+    copy.write_bytes(content)
+    digests = Digests(hashlib.sha256(content).hexdigest(), hashlib.sha512(content).hexdigest())
+    file = PackageFile(Kind.REDACTED, copy, copy.name, "application/pdf", Format(None, None), len(content), digests)
+    with system.database.read() as session:
+        source = catalogue.representation(session, "demo", subject.record, "original").sha256
+    subject.given = Redaction(file, source, b"{}", 1)
+    return subject
+
+
+def _redact(system: System, subject: Subject) -> None:
+    redact(system.stores, "demo", subject.record, subject.given, agent="user:1")
+
+
+def _named(system: System, folder: Path, n: int) -> Subject:
+    """A record of a business case of its own."""
+    subject = Subject(keep(system, folder, n), f"AFFAIRE-{n}")
+    changes = {"external_reference": subject.given}
+    describe(system.stores, "demo", subject.record, changes, agent="user:1", expected_revision=1)
+    return subject
+
+
+def _hold_what_comes(system: System, subject: Subject) -> None:
+    scope = Scope(ScopeKind.QUERY, query=StandingQuery(external_reference=(subject.given,)))
+    system.holds.settle(system.holds.place("demo", scope, reason="Contentieux", agent="user:1"))
+
+
+def _fall_under_it(system: System, folder: Path, n: int) -> Subject:
+    """A record that a description will put under a standing hold."""
+    subject = Subject(keep(system, folder, n), f"AFFAIRE-{n}")
+    _hold_what_comes(system, subject)
+    return subject
+
+
+def _name(system: System, subject: Subject) -> None:
+    changes = {"external_reference": subject.given}
+    describe(system.stores, "demo", subject.record, changes, agent="user:1", expected_revision=1)
+
+
+def _named_again(system: System, subject: Subject) -> None:
+    with suppress(ChartrierError):  # its revision may be the second by now
+        _name(system, subject)
+    system.holds.run()
+
+
+def _declare(system: System, subject: Subject) -> None:
+    with system.database.write() as session:
+        ended = Occurrence("contract_end", subject.given, date(2020, 3, 1))
+        events.declare(session, system.ledger, "demo", subject.record, ended, agent="user:1", now=system.clock())
+    system.statements.settle()
+    recompute_stale(system.stores)
+
+
+def _place_in_plan(system: System, folder: Path, n: int) -> Subject:
+    """A record in a file that will move to another class."""
+    subject = _kept(system, folder, n)
+    made = partial(plan.made, system, "demo", "user:1")
+    classes = [
+        made(lambda change, code=code: plan_changes.create(change, {"kind": "class", "code": code, "title": code}))
+        for code in (f"A{n}", f"B{n}")
+    ]
+    file = {"kind": "file", "code": f"D{n}", "title": "Dossier", "parent_id": classes[0]["id"]}
+    subject.given = made(lambda change: plan_changes.create(change, file))["id"], classes[1]["id"]
+    describe(system.stores, "demo", subject.record, {"file": f"D{n}"}, agent="user:1", expected_revision=1)
+    system.statements.settle()
+    return subject
+
+
+def _move(system: System, subject: Subject) -> None:
+    node, parent = subject.given
+    plan.made(system, "demo", "user:1", plan.amending(node, None, {"parent_id": parent}), places=True)
+    system.statements.settle()
+    recompute_stale(system.stores)
+
+
 def _replace_seal(system: System, _subject: Subject) -> None:
     """The command, a program of its own beside the running service."""
     command = system_at(system.settings.home, clock=system.clock)
@@ -235,5 +336,13 @@ USE_CASES = (
     UseCase("release", _held, _release, lambda system, _one: system.holds.run()),
     UseCase("extend", _late, _extend, _extend),
     UseCase("restore", _damaged, _restore, _restore),
+    UseCase("malware", _kept, _note_virus, _note_virus),
+    UseCase("redact", _to_redact, _redact, _redact, short=False),
+    UseCase("refuse", _aside, _refuse, _refuse),
+    UseCase("accept", _aside, _accept, _accept, short=False),
+    UseCase("standing hold", _named, _hold_what_comes, lambda system, _one: system.holds.run(), short=False),
+    UseCase("fall under it", _fall_under_it, _name, _named_again, short=False),
+    UseCase("event", _named, _declare, _declare, short=False),
+    UseCase("plan move", _place_in_plan, _move, _move, short=False),
     UseCase("replace seal", _kept, _replace_seal, lambda _system, _one: None, alone=True),
 )

@@ -86,7 +86,7 @@ def note_virus(
         with stores.database.read() as session:
             seen = catalogue.get(session, tenant, record_id)
         current, before = revision_in_force(stores, seen)
-        known = current["verdicts"]["virus"]["verdict"]
+        known = current["verdicts"].get("virus", {}).get("verdict")
         completed = None
         if known != virus["verdict"]:
             description = metadata.description_from(current["description"])
@@ -103,6 +103,7 @@ def note_virus(
         with stores.database.write() as session:
             row = still_in_force(session, seen)
             if completed is not None:
+                forms = sorted(form["kind"] for form in current["representations"])
                 claim_revision(
                     stores,
                     session,
@@ -113,7 +114,7 @@ def note_virus(
                     entry_type=EntryType.MALWARE_FOUND,
                     agent=agent,
                     facts={},
-                    changes={"virus": [known, virus["verdict"]]},
+                    changes={"representations": [forms, forms]},
                 )
             in_transaction(session)
 
