@@ -100,7 +100,7 @@ class Middleware:
         try:
             if not self._host_is_ours(request):
                 raise Refused("wrong_host", "Ce service ne répond pas sous ce nom.", action="Vérifiez l’adresse.")
-            if b"%00" in scope["query_string"]:  # no text of ours has it, and no database takes it
+            if b"%00" in scope["query_string"] or "\0" in scope["path"]:  # no text of ours has it, no database takes it
                 raise Refused(
                     "invalid_request",
                     "L’adresse porte un caractère qui n’est pas du texte.",

@@ -21,9 +21,17 @@ class Body(BaseModel):
     @classmethod
     def _is_text(cls, value: Any) -> Any:
         """Refuse NUL and lone surrogates, which neither database nor journal can store."""
-        if isinstance(value, str) and ("\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value)):
+        if not _is_readable(value):
             raise ValueError("texte illisible")
         return value
+
+
+def _is_readable(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    if isinstance(value, dict):
+        return all(_is_readable(name) and _is_readable(one) for name, one in value.items())
+    return not isinstance(value, list | tuple) or all(map(_is_readable, value))
 
 
 class ProblemFault(BaseModel):

@@ -188,10 +188,17 @@ _ROOM = 4 << 30
 """Bytes that must be free there: a module's databases of 10 MB each, for several test processes."""
 
 
+_LEFT = 6 * 3600
+"""Seconds without a change after which a folder there is of a run that was cut off."""
+
+
 def _in_memory() -> Path:
-    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
-        return _MEMORY
-    return Path("/tmp")
+    if not (_MEMORY.is_dir() and os.access(_MEMORY, os.W_OK)):
+        return Path("/tmp")
+    for folder in _MEMORY.glob("chartrier-postgres-*"):
+        if not (folder / "base/postmaster.pid").exists() and folder.stat().st_mtime < time.time() - _LEFT:
+            shutil.rmtree(folder, ignore_errors=True)
+    return _MEMORY if shutil.disk_usage(_MEMORY).free > _ROOM else Path("/tmp")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from api.views.record import find_record, find_representation
 from api.web.description_form import Kept, refused_description, typed_changes
 from api.web.record_page import Visit, record_page
 from api.web.render import in_language, pages_of, system_of
+from api.web.typed_form import texts_of
 from archive.holdings import describe as holdings
 from archive.retention.schedule import document_types
 from signing.ground.errors import Refused
@@ -90,7 +91,7 @@ async def describe(
 ) -> Response:
     """Complete or correct the description: a new revision and a new journal entry."""
     async with request.form() as given:
-        form = {name: value for name, value in given.items() if isinstance(value, str)}
+        form = texts_of(given)
     return await run_in_threadpool(_describe, request, person, record_id, form)
 
 

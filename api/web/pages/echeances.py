@@ -20,6 +20,7 @@ from api.views.due_csv import csv_response
 from api.web.due_page import asked_of, due_page, query_of
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
+from api.web.typed_form import texts_of
 from archive.disposition.holds.terms import Terms, listed
 from archive.retention.civil import today_of
 from signing.ground.errors import Refused
@@ -59,7 +60,7 @@ async def hold(request: Request, person: Holder) -> Response:
 
 
 def _held(request: Request, person: Caller, form: FormData) -> Response:
-    texts: dict[str, Any] = {name: value for name, value in form.items() if isinstance(value, str)}
+    texts: dict[str, Any] = {**texts_of(form)}
     require_csrf(request, texts.get("csrf", ""))
     system = system_of(request)
     chosen = [str(one) for one in form.getlist("record")]

@@ -20,7 +20,7 @@ from api.web.plan_forms import changed_values, given_values
 from api.web.plan_page import Typed, effect_sentences, node_page, plan_page
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
-from api.web.typed_form import typed_fields
+from api.web.typed_form import texts_of, typed_fields
 from archive.catalogue import plan_changes
 from archive.database.retention_tables import PlanNodeRow
 from search.port import Query
@@ -173,7 +173,7 @@ def _removed(request: Request, person: Caller, node_id: str, form: Form) -> Resp
 async def put_records(request: Request, node_id: str, person: Describer) -> Response:
     """Put the chosen records into a file."""
     async with request.form() as given:
-        form = {name: value for name, value in given.items() if isinstance(value, str)}
+        form = texts_of(given)
         records = [value for value in given.getlist("record") if isinstance(value, str)]
     return await run_in_threadpool(_filed, request, person, node_id, form, records)
 

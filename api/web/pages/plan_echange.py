@@ -19,6 +19,7 @@ from api.views import plan_node as nodes
 from api.web.faults import Fault, in_words
 from api.web.plan_page import effect_sentences
 from api.web.render import in_language, pages_of, system_of
+from api.web.typed_form import texts_of
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -47,7 +48,7 @@ def export(
 async def take_in(request: Request, person: Annotated[Caller, Depends(PageNeeds("retention:write"))]) -> Response:
     """Try an import and show its effect; import once that is confirmed."""
     async with request.form() as given:
-        form = {name: value for name, value in given.items() if isinstance(value, str)}
+        form = texts_of(given)
         file = given.get("file")
         content = await file.read() if isinstance(file, UploadFile) else b""
     return await run_in_threadpool(_taken_in, request, person, form, content)

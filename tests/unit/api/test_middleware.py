@@ -28,6 +28,13 @@ def test_another_host_name_gets_nothing(client):
     assert client.get("/health/live", headers={"Host": "127.0.0.1:8400"}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/api/v1/records/%00", "/documents/a%00b", "/api/v1/records?q=%00"])
+def test_an_address_with_a_sign_that_is_no_text_is_refused(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert "caractère qui n’est pas du texte" in answer.text
+
+
 def test_every_refusal_is_a_problem_in_french_or_english(client):
     for method, path, status in (("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/me", 405)):
         answer = client.request(method, path)

@@ -165,3 +165,10 @@ def test_stale_dates_are_said_to_be_so(archivist: TestClient, bare_system: Syste
     with bare_system.database.write() as session:
         session.get_one(RecordRow, record).stale_since = bare_system.clock()
     assert "dates en cours de calcul" in archivist.get(file).text
+
+
+def test_a_form_with_a_sign_that_is_no_text_is_refused(archivist: TestClient) -> None:
+    answer = send(archivist, "/plan/creer", {"kind": "class", "code": "2", "title": "a\0b"})
+    assert answer.status_code == 422
+    assert "pas du texte" in answer.text
+    assert "Le plan est vide" in archivist.get("/plan").text

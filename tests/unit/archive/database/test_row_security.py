@@ -29,8 +29,12 @@ from tests.servers.postgres import SERVING, Databases, Postgres, owned
 
 OPENED = EntryType.LOG_OPENED
 
+COUNTED = "retention_counters"
 TABLES: dict[str, Table] = dict(Base.metadata.tables)
-GUARDED = sorted(name for name, rows in DECLARED.items() if rows.own is not None)
+GUARDED = sorted(
+    (name for name, rows in DECLARED.items() if rows.own is not None), key=lambda name: (name == COUNTED, name)
+)
+"""The table that triggers fill is the last."""
 FIRST = ("tenants", "users", "deposits", "records", "holds")
 """Others refer to their rows."""
 GROW_ONLY = ("held_records", "journal_entries", "revisions", "verifications")
@@ -83,6 +87,8 @@ def database(server: Databases) -> Iterator[Database]:
                 session.execute(insert(TABLES[name]).values(row(name, tenant)))
         for name in GUARDED:
             if name not in FIRST:
+                if name == COUNTED:  # those of the rows above, which triggers counted
+                    session.execute(delete(TABLES[name]))
                 for tenant in ("a", "b"):
                     session.execute(insert(TABLES[name]).values(row(name, tenant)))
         counters = TABLES["retention_counters"]
@@ -198,8 +204,9 @@ def test_the_serving_role_holds_what_is_declared_and_no_more(database: Database)
         for name, rows in DECLARED.items():
             held = {p for p in asked if session.scalar(question, {"role": SERVING, "name": name, "privilege": p})}
             assert held == {p for p in rows.may if "(" not in p}, name
+    marked = {"held_records": {"UPDATE (settled_at)"}}
     for name in GROW_ONLY:
-        assert set(DECLARED[name].may) == {"SELECT", "INSERT"}
+        assert set(DECLARED[name].may) == {"SELECT", "INSERT"} | marked.get(name, set())
 
 
 @pytest.mark.services
