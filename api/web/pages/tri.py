@@ -21,7 +21,7 @@ from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
 from api.web.sample_page import sample_page
 from api.web.sorting_page import Decided, given_of, list_href, new_sample_page, sorting_page
-from api.web.typed_form import typed_fields
+from api.web.typed_form import texts_of, typed_fields
 from archive.disposition import sorting
 from archive.disposition.criteria import bad_sample, read_criterion
 from archive.disposition.sampling import SampleMethod
@@ -170,7 +170,7 @@ def _drawn(request: Request, person: Caller, sample_id: str, form: dict[str, str
 
 
 def _decided(request: Request, person: Caller, form: FormData, sample_id: str | None) -> Response:
-    texts = {name: value for name, value in form.items() if isinstance(value, str)}
+    texts = texts_of(form)
     require_csrf(request, texts.get("csrf", ""))
     chosen = [str(one) for one in form.getlist("unit")]
     decision, reason = texts.get("decision", ""), texts.get("reason", "")
