@@ -170,7 +170,8 @@ def _scope(
     tenant: str, day: date, query: DueQuery, state: DueState | None, word: ColumnElement[Any]
 ) -> list[ColumnElement[Any]]:
     row = RecordRow
-    scope: list[ColumnElement[Any]] = [row.tenant_id == tenant, row.state.not_in(GONE)]
+    owner = row.tenant_id.concat("") if query.looks_up else row.tenant_id
+    scope: list[ColumnElement[Any]] = [owner == tenant, row.state.not_in(GONE)]
     scope += query.conditions(tenant)
     if state is None:
         return [*scope, row.basis == Basis.DATED, row.due_on <= day]

@@ -56,6 +56,11 @@ class DueQuery:
         return self != DueQuery()
 
     @property
+    def looks_up(self) -> bool:
+        """Whether its few records are looked up: no other index is to be walked for them."""
+        return self.node is not None and not self.many_below
+
+    @property
     def is_counted(self) -> bool:
         """Whether the kept counts answer it: they tell rules and final actions apart."""
         return self == DueQuery(rule=self.rule, action=self.action)
@@ -81,7 +86,8 @@ class DueQuery:
                 found.append(column == value if value else column.is_(None))
         if self.action is not None:
             # no index of its own beside another value: SQLite would take it, however many it has
-            action = row.final_action if not found else row.final_action.concat("")
+            narrow = found or self.looks_up
+            action = row.final_action.concat("") if narrow else row.final_action
             found.append(action == self.action)
         if self.read_by_all:
             found.append(may_be_read_by_all(tenant))
