@@ -122,7 +122,7 @@ def sample_page(
         waits=row.draw is None and not is_ready,
         counts=_counts(row, decided),
         shown=shown,
-        units=_units(session, row, some, decided),
+        units=_units(session, person, row, some, decided),
         following=f"/tri/{row.id}?{more}#unites" if len(wanted) > start + PAGE else "",
         may_sort=person.may("retention:write"),
         proof=f"/api/v1/samples/{row.id}/proof" if row.draw is not None and method.by_chance else "",
@@ -157,10 +157,11 @@ def _facts(session: Session, row: PopulationRow) -> tuple[tuple[Markup, str], ..
 
 
 def _units(
-    session: Session, row: PopulationRow, some: Sequence[str], decided: Mapping[str, SortingRow]
+    session: Session, person: Caller, row: PopulationRow, some: Sequence[str], decided: Mapping[str, SortingRow]
 ) -> tuple[SampledUnit, ...]:
     table: Any = PlanNodeRow if row.unit == FILE else RecordRow
-    there = {one.id: one for one in session.scalars(select(table).where(table.id.in_(some)))}
+    hidden = person.reader.hidden_among(session, some)
+    there = {one.id: one for one in session.scalars(select(table).where(table.id.in_(set(some) - hidden)))}
     latest = _latest(session, some)
     names: dict[str, str] = {}
     return tuple(
