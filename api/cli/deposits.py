@@ -15,6 +15,7 @@ import typer
 from api.cli.access import AsJson, Tenant
 from api.cli.context import AGENT, AWAY, REFUSED, choose_tenant, console, print_json, say, system
 from archive.model.description_fields import DESCRIPTION_FIELDS
+from ingestion.reception.submission import AGREEMENT
 from signing.ground.errors import ChartrierError, Unavailable
 
 BLOCK = 1024 * 1024
@@ -23,7 +24,7 @@ P = ParamSpec("P")
 
 
 def _with_description(command: Callable[P, None]) -> Callable[P, None]:
-    """Give a command an option for each field of the description, instead of its ``**given``."""
+    """Give a command an option for each field of a deposit, instead of its ``**given``."""
     own = inspect.signature(command, eval_str=True)
     options = [
         inspect.Parameter(
@@ -32,7 +33,7 @@ def _with_description(command: Callable[P, None]) -> Callable[P, None]:
             default="",
             annotation=Annotated[str, typer.Option(help=field.meaning)],
         )
-        for field in DESCRIPTION_FIELDS
+        for field in (*DESCRIPTION_FIELDS, AGREEMENT)
     ]
     named = [parameter for parameter in own.parameters.values() if parameter.kind is not parameter.VAR_KEYWORD]
     command.__signature__ = own.replace(parameters=[*named, *options])  # type: ignore[attr-defined]

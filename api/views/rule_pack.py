@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.views.rule import given_of
@@ -46,7 +47,7 @@ def lines(session: Session, tenant: str, pack: str) -> list[dict[str, Any]]:
     }
     records = rule_queries.records_by_rule(session, tenant)
     found = diff((rule for rule, _ in theirs.values()), (rule_of(versions[-1]) for versions in ours.values()))
-    decided = session.get_one(TenantRow, tenant).pack_decisions or {}
+    decided = session.scalar(select(TenantRow.pack_decisions).where(TenantRow.id == tenant)) or {}
     told = [
         *((ADDED, rule.code, ()) for rule in found.added),
         *((CHANGED, one.code, one.fields) for one in found.changed),

@@ -195,7 +195,7 @@ def test_every_operation_keeps_strangers_out(
         for name, method, path, operation in _calls(description, ids):
             if not operation["security"]:
                 continue
-            body = {"json": sent_with(name, defaultdict(lambda: "x", ids), {"title": "x"}).get("json", {})}
+            body = {"json": sent_with(name, defaultdict(lambda: "x", ids), defaultdict(lambda: "x")).get("json", {})}
             body = body if method in {"post", "patch", "put"} and name != "createDeposit" else {}
             assert nobody.request(method, path, **body).status_code == 401, name
             if "x-scope" in operation:

@@ -32,7 +32,7 @@ from archive.retention.civil import civil_day
 from archive.retention.dates import START_EVENTS, StartField
 from archive.retention.schedule import document_types, load_pack, rule_for
 from ingestion.assembly import System
-from ingestion.reception.submission import CALLBACK
+from ingestion.reception.submission import AGREEMENT, CALLBACK
 from ingestion.tables import DepositRow
 from signing.ground.clock import utc_now
 from tests.holdings import keep
@@ -365,8 +365,9 @@ def _as_kept_once(system: System, record: str, title: str) -> None:
 
 def test_the_command_line_has_an_option_for_each_field_and_the_api_a_parameter() -> None:
     options = set(inspect.signature(command.deposit).parameters)
-    assert {field.name for field in DESCRIPTION_FIELDS} <= options
-    assert {field.name for field in DESCRIPTION_FIELDS} == set(FIELDS) - {"dry_run"}
+    named = {field.name for field in (*DESCRIPTION_FIELDS, AGREEMENT)}
+    assert named <= options
+    assert named == set(FIELDS) - {"dry_run"}
     assert CALLBACK.name not in BY_NAME
 
 
