@@ -15,6 +15,7 @@ from api.http.cursors import Cursors, link_next
 from api.http.deliveries import attachment
 from api.http.dependencies import Assembled, Day
 from api.http.negotiation import accepted
+from api.http.numbered import made, numbered
 from api.views import access_request as views
 from api.views import examples
 from api.views.access_schemas import (
@@ -96,8 +97,7 @@ def post_access_request(given: AccessRequestGiven, caller: Archivist, system: As
     values = given.model_dump(exclude={"kind"})
 
     body = views.change(system, caller.tenant, caller.agent, lambda desk: desk.register(AccessKind(given.kind), values))
-    headers = {"Location": f"/api/v1/access-requests/{body['id']}", "ETag": f'"{body["number"]}"'}
-    return JSONResponse(body, status_code=201, headers=headers)
+    return made(body, f"/api/v1/access-requests/{body['id']}")
 
 
 @router.get(
@@ -141,4 +141,4 @@ def post_access_step(
         body = views.change(system, caller.tenant, caller.agent, lambda desk: desk.take(request_id, expected, done))
     except Refused as error:
         raise views.with_both_views(error, system, caller.tenant, request_id, sent) from None
-    return JSONResponse(body, headers={"ETag": f'"{body["number"]}"'})
+    return numbered(body)

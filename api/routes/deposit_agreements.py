@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.conditions import expected_number
 from api.http.dependencies import Assembled
+from api.http.numbered import made, numbered
 from api.views import examples
 from api.views import producer as views
 from api.views.producer_schemas import AgreementGiven, AgreementList, AgreementPolicy, AgreementTerms, AgreementView
@@ -75,7 +76,7 @@ def create_agreement(given: AgreementGiven, caller: Planner, system: Assembled) 
         system, caller.tenant, agreement.code, lambda: producer_changes.create_agreement(change, agreement)
     )
     location = f"/api/v1/deposit-agreements/{agreement.code}"
-    return JSONResponse(body, status_code=201, headers={"Location": location, "ETag": f'"{body["number"]}"'})
+    return made(body, location)
 
 
 @router.get(
@@ -88,7 +89,7 @@ def create_agreement(given: AgreementGiven, caller: Planner, system: Assembled) 
 def get_agreement(agreement_id: str, caller: Depositor, system: Assembled) -> Response:
     """L’ETag sert à la changer."""
     with system.database.read() as session:
-        return _answer(views.agreement_view(system, session, caller.tenant, agreement_id))
+        return numbered(views.agreement_view(system, session, caller.tenant, agreement_id))
 
 
 @router.put(
@@ -116,8 +117,4 @@ def change_agreement(
         lambda: producer_changes.change_agreement(change, expected, agreement),
         sent,
     )
-    return _answer(body)
-
-
-def _answer(body: dict[str, Any]) -> Response:
-    return JSONResponse(body, headers={"ETag": f'"{body["number"]}"'})
+    return numbered(body)

@@ -14,6 +14,7 @@ from api.access.permissions import Needs
 from api.http.conditions import expected_number
 from api.http.deliveries import attachment
 from api.http.dependencies import Assembled, Day
+from api.http.numbered import made, numbered
 from api.views import examples
 from api.views import producer as views
 from api.views.producer_schemas import ServiceGiven, ServiceImport, ServiceList, ServiceTerms, ServiceView
@@ -61,7 +62,7 @@ def create_service(given: ServiceGiven, caller: Planner, system: Assembled) -> R
         system, caller.tenant, service.code, lambda: producer_changes.create_service(change, service)
     )
     location = f"/api/v1/services/{service.code}"
-    return JSONResponse(body, status_code=201, headers={"Location": location, "ETag": f'"{body["number"]}"'})
+    return made(body, location)
 
 
 @router.get(
@@ -124,7 +125,7 @@ def get_service(
     """Avec tous ses noms. L’ETag sert à le changer."""
     with system.database.read() as session:
         day = on or today_of(session, caller.tenant, system.clock()).day
-        return _answer(views.service_view(session, caller.tenant, service_id, day))
+        return numbered(views.service_view(session, caller.tenant, service_id, day))
 
 
 @router.put(
@@ -148,7 +149,7 @@ def change_service(
         lambda: producer_changes.change_service(change, expected, service),
         sent,
     )
-    return _answer(body)
+    return numbered(body)
 
 
 @router.delete(
@@ -164,7 +165,3 @@ def remove_service(service_id: str, request: Request, caller: Planner, system: A
     change = views.change_of(system, caller.tenant, caller.agent)
     producer_changes.remove_service(change, service_id, expected)
     return Response(status_code=204)
-
-
-def _answer(body: dict[str, Any]) -> Response:
-    return JSONResponse(body, headers={"ETag": f'"{body["number"]}"'})

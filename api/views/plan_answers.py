@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from api.access.callers import Caller
+from api.http.numbered import made, numbered
 from api.views import plan_node as nodes
 from archive.catalogue import plan_changes
 from archive.catalogue.plan_changes import PlanChange
@@ -31,8 +32,7 @@ def created(system: System, caller: Caller, values: Mapping[str, Any], address: 
     if dry_run:
         return JSONResponse(nodes.foreseen(system, caller.tenant, caller.agent, act, None))
     body = nodes.made(system, caller.tenant, caller.agent, act, places=True)
-    headers = {"Location": f"{address}/{body['id']}", "ETag": f'"{body["number"]}"'}
-    return JSONResponse(body, status_code=201, headers=headers)
+    return made(body, f"{address}/{body['id']}")
 
 
 def changed(
@@ -45,4 +45,4 @@ def changed(
         body = nodes.made(system, caller.tenant, caller.agent, act, places="parent_id" in sent)
     except Refused as error:
         raise nodes.with_both_views(error, system, caller.tenant, node_id, sent) from None
-    return JSONResponse(body, headers={"ETag": f'"{body["number"]}"'})
+    return numbered(body)
