@@ -112,7 +112,7 @@ def get_access_request(request_id: str, caller: Archivist, system: Assembled) ->
     with system.database.read() as session:
         row = access_requests.get(session, caller.tenant, request_id)
         body = views.view(row, today_of(session, caller.tenant, system.clock()).day)
-    return JSONResponse(body, headers={"ETag": f'"{row.number}"'})
+    return numbered(body)
 
 
 @router.post(

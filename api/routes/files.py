@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from api.access.callers import Caller
 from api.access.permissions import Needs
@@ -15,6 +15,7 @@ from api.http.cursors import Cursors, link_next
 from api.http.dependencies import Assembled
 from api.http.i18n import translate
 from api.http.languages import preferred_language
+from api.http.numbered import numbered
 from api.views import examples, plan_answers
 from api.views import plan_node as nodes
 from api.views.plan_schemas import (
@@ -105,7 +106,7 @@ def get_file(node_id: str, caller: Reader, system: Assembled) -> Response:
     with system.database.read() as session:
         row = plan_changes.get_file(session, caller.tenant, node_id)
         body = nodes.view(session, row, caller.reader)
-    return JSONResponse(body, headers={"ETag": f'"{row.number}"'})
+    return numbered(body)
 
 
 @router.patch(

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.conditions import expected_number
 from api.http.cursors import Cursors, link_next
 from api.http.dependencies import Assembled
+from api.http.numbered import numbered
 from api.views import examples, plan_answers
 from api.views import plan_node as nodes
 from api.views.plan_schemas import NodeChange, NodeGiven, PlanEffect, PlanNodePage, PlanNodeView, ReasonBody
@@ -91,7 +92,7 @@ def get_node(node_id: str, caller: Reader, system: Assembled) -> Response:
     with system.database.read() as session:
         row = plan_changes.get(session, caller.tenant, node_id)
         body = nodes.view(session, row, caller.reader)
-    return JSONResponse(body, headers={"ETag": f'"{row.number}"'})
+    return numbered(body)
 
 
 @router.patch(
