@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from api.access.permissions import check_permissions
 from api.access.rates import Rates
@@ -65,6 +67,7 @@ def create_app(system: System) -> FastAPI:
         docs_url=None,  # FastAPI's page loads its scripts from elsewhere; ours is api/routes/documentation.py
         redoc_url=None,
         openapi_url=None,
+        routes=_routes(),
     )
     app.state.system = system
     app.state.public_url = settings.api.public_url
@@ -74,11 +77,6 @@ def create_app(system: System) -> FastAPI:
     app.state.traffic = Traffic()
     app.state.cursors = Cursors.of_installation(settings.signing.keys / "log.key")
     errors.install(app)
-    app.include_router(_api(), prefix="/api/v1", responses=_PROBLEMS)
-    app.include_router(health.router)
-    app.include_router(documentation.router)
-    app.include_router(security.router)
-    app.include_router(trust.router)
     large_bodies = {
         "/api/v1/holds": MOST_RECORDS * 48 + SMALL_BODY,
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
@@ -86,7 +84,6 @@ def create_app(system: System) -> FastAPI:
     }
     large_bodies.update(dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY))
     site.register(app)
-    check_permissions(app, site.OPEN_MOUNTS)
     app.add_middleware(
         Middleware,
         hosts=allowed_hosts(settings.api),
@@ -95,6 +92,17 @@ def create_app(system: System) -> FastAPI:
         traffic=app.state.traffic,
     )
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Make the routes, which know no system, once a process: to resolve them takes a moment."""
+    table = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    table.include_router(_api(), prefix="/api/v1", responses=_PROBLEMS)
+    for router in (health.router, documentation.router, security.router, trust.router, *site.ROUTERS):
+        table.include_router(router)
+    check_permissions(table, site.OPEN_MOUNTS)
+    return table.routes
 
 
 def _api() -> APIRouter:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from tests import store_guard
 
@@ -23,6 +25,8 @@ pytest_plugins = [
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 store_guard.install()
+serialization.load_pem_private_key = cache(serialization.load_pem_private_key)
+"""An RSA key is proven whenever it is read: an eighth of a second, for each home of each test."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -82,11 +83,15 @@ ROUTERS: Final = (
 
 
 def register(app: FastAPI) -> None:
-    """Add every page, the static files and the page form of errors."""
-    app.state.pages = Pages(Assets())
+    """Add what shows pages and static files, and the page form of errors."""
+    app.state.pages = _pages()
     app.state.problem_page = problem_page
-    for router in ROUTERS:
-        app.include_router(router)
+
+
+@cache
+def _pages() -> Pages:
+    """Read the static files and templates, which know no system, once a process."""
+    return Pages(Assets())
 
 
 def problem_page(request: Request, body: dict[str, Any]) -> Response:
