@@ -16,6 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from api.http.forms import admit_text
 from ingestion.reception.intake import Intake
 from ingestion.reception.spool import Spool
 from signing.ground.errors import Refused
@@ -59,7 +60,7 @@ async def receive_raw(request: Request, intake: Intake, *, named: bool = True) -
     """Read the raw body as the file, named by ``Content-Disposition``.
 
     Raises:
-        Refused: ``filename_missing``, ``too_large``.
+        Refused: ``filename_missing``, ``too_large``, ``invalid_request``.
     """
     filename = disposition_filename(request.headers.get("content-disposition", ""))
     if not filename and named:
@@ -70,6 +71,7 @@ async def receive_raw(request: Request, intake: Intake, *, named: bool = True) -
             action="Envoyez « Content-Disposition: attachment; filename*=UTF-8''nom.pdf ».",
             pointer="header:Content-Disposition",
         )
+    admit_text(filename or "")
     upload = Upload(
         await run_in_threadpool(intake.open_spool),
         filename or "",
@@ -89,7 +91,7 @@ async def receive_form(request: Request, intake: Intake, *, file_field: str = "f
     """Read a ``multipart/form-data`` body: one file and a few text fields, in any order.
 
     Raises:
-        Refused: ``bad_form``, ``file_missing``, ``too_large``.
+        Refused: ``bad_form``, ``file_missing``, ``too_large``, ``invalid_request``.
     """
     form = _Form(intake, file_field)
     try:
@@ -116,7 +118,7 @@ async def receive_files(
     """Read a page's form: any number of files (an empty control is none) and its text fields.
 
     Raises:
-        Refused: ``bad_form``, ``too_large``.
+        Refused: ``bad_form``, ``too_large``, ``invalid_request``.
     """
     form = _Form(intake, file_field, most=MAX_FILES)
     try:
@@ -234,10 +236,12 @@ class _Form:
         if filename is None and not _has_filename(disposition):
             if len(self.fields) >= MAX_FIELDS:
                 raise _bad_form("trop de champs")
+            admit_text(name)
             self._field = name
             return
         if name != self._file_field or len(self.uploads) >= self._most:
             raise _bad_form(f"au plus {self._most} fichier(s), dans « {self._file_field} »")
+        admit_text(filename or "")
         self._in_file = True
         kind = plain_media_type(self._headers.get("content-type", ""))
         self.uploads.append(Upload(self._intake.open_spool(), filename or "", kind))
@@ -256,6 +260,7 @@ class _Form:
                 self.fields[self._field] = self._value.decode()
             except UnicodeDecodeError as error:
                 raise _bad_form("un champ n’est pas en UTF-8") from error
+            admit_text(self.fields[self._field])
 
     def _end(self) -> None:
         self.complete = True

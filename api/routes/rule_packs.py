@@ -25,6 +25,7 @@ from api.views.rule_schemas import (
 from archive.catalogue import rule_changes, rule_queries
 from archive.retention.rule_terms import access_given
 from archive.retention.schedule import document_types
+from signing.ground.errors import Refused
 
 router = APIRouter(tags=["règles"])
 
@@ -114,7 +115,9 @@ def get_document_type(type_id: str, caller: Reader, system: Assembled) -> Respon
     response_model=DocumentTypeView,
     responses={
         404: _NO_TYPE,
-        412: examples.problem("Modifié entre-temps.", "precondition_failed"),
+        412: examples.problem(
+            "Modifié entre-temps : `current` et `sent` disent les deux états.", "precondition_failed"
+        ),
     },
 )
 def put_document_type(
@@ -126,23 +129,25 @@ def put_document_type(
     access = access_given(given.access_rule)
     with system.database.read() as session:
         rule_queries.get_type(session, caller.tenant, type_id)
-    rule_changes.set_type(
-        rules.change_of(system, caller.tenant, caller.agent),
-        type_id,
-        lambda row: require_match(request, rules.type_tag(row)),
-        label=given.label,
-        rule_code=given.rule,
-        access_rule=access,
-    )
+    try:
+        rule_changes.set_type(
+            rules.change_of(system, caller.tenant, caller.agent),
+            type_id,
+            lambda row: require_match(request, rules.type_tag(row)),
+            label=given.label,
+            rule_code=given.rule,
+            access_rule=access,
+        )
+    except Refused as error:
+        raise rules.with_both_types(error, system, caller.tenant, type_id, given.model_dump(mode="json")) from None
     system.notifier.notify()
     return _type(system, caller, type_id)
 
 
 def _type(system: Any, caller: Caller, code: str, status: int = 200) -> Response:
     with system.database.read() as session:
-        row = rule_queries.get_type(session, caller.tenant, code)
-        body = rules.type_view(row, rule_queries.records_by_type(session, caller.tenant).get(code, 0))
-        headers = {"ETag": rules.type_tag(row)}
+        body = rules.type_of(session, caller.tenant, code)
+        headers = {"ETag": rules.type_tag(rule_queries.get_type(session, caller.tenant, code))}
     if status == 201:
         headers["Location"] = f"/api/v1/document-types/{code}"
     return JSONResponse(body, status_code=status, headers=headers)

@@ -25,6 +25,7 @@ from archive.retention.rule_terms import (
     UNLIMITED,
     Terms,
     WrongLine,
+    access_given,
     admit_code,
     admit_terms,
     read_rules,
@@ -145,7 +146,8 @@ def supposed(
     """Return the change that a caller wants to see the effect of.
 
     Args:
-        change: Fields that would change; a rule that does not exist needs all of them.
+        change: Fields that would change; a rule that does not exist needs all of them, a document
+            type that does not exist its label.
 
     Raises:
         Refused: ``bad_simulation``, ``bad_rule``, ``rule_not_found``, ``document_type_not_found``.
@@ -160,12 +162,16 @@ def supposed(
         terms = admit_terms({**told, **change})
         version = versions[-1].version + 1 if versions else 1
         return SupposedRule(terms.as_rule(admit_code(code), version, validated=True))
-    kind = rule_queries.get_type(session, tenant, document_type or "")
+    kind = session.get(DocumentTypeRow, (tenant, document_type))
+    if kind is None:
+        if "label" not in change:
+            raise rule_queries.type_not_found()
+        kind = DocumentTypeRow(tenant_id=tenant, code=document_type, label=change["label"])
     rule = change.get("rule", kind.rule_code)
     if rule is not None:
         rule_queries.get_versions(session, tenant, rule)
     row = DocumentTypeRow(tenant_id=tenant, code=kind.code, label=kind.label, rule_code=rule)
-    row.access_rule = change.get("access_rule", kind.access_rule)
+    row.access_rule = access_given(change.get("access_rule", kind.access_rule))
     return SupposedType(row)
 
 
@@ -193,13 +199,17 @@ def effect_view(found: RuleEffect) -> dict[str, Any]:
         "due_before": iso(found.due_before),
         "due_after": iso(found.due_after),
         "disposals": [],
-        "must_agree": [SECOND_PERSON],
+        "must_agree": [],
     }
 
 
 def simulation(system: System, session: Session, tenant: str, wanted: Supposed) -> dict[str, Any]:
-    """Return the JSON of a change's effect, without the ids of its records."""
-    return effect_view(rule_effects.effect_of(session, tenant, wanted, system.clock()))
+    """Return the JSON of a change's effect, without the ids of its records.
+
+    A version of a rule waits for a second person; a document type follows at once.
+    """
+    found = effect_view(rule_effects.effect_of(session, tenant, wanted, system.clock()))
+    return found | ({"must_agree": [SECOND_PERSON]} if isinstance(wanted, SupposedRule) else {})
 
 
 # -- files of rules
@@ -271,3 +281,21 @@ def type_tag(row: DocumentTypeRow | None) -> str:
     """Return the ETag of a document type; of one that does not exist, of nothing."""
     told = type_view(row, 0) if row is not None else {}
     return f'"{hashlib.sha256(canonical(told)).hexdigest()[:16]}"'
+
+
+def type_of(session: Session, tenant: str, code: str) -> dict[str, Any]:
+    """Return the JSON of a document type of the tenant's list.
+
+    Raises:
+        Refused: ``document_type_not_found``.
+    """
+    row = rule_queries.get_type(session, tenant, code)
+    return type_view(row, rule_queries.records_by_type(session, tenant, code).get(code, 0))
+
+
+def with_both_types(error: Refused, system: System, tenant: str, code: str, sent: Mapping[str, Any]) -> Refused:
+    """Add to a failed precondition the document type as it is in place, and what was sent."""
+    if error.code == "precondition_failed":
+        with system.database.read() as session:
+            error.values |= {"current": type_of(session, tenant, code), "sent": dict(sent)}
+    return error

@@ -139,7 +139,9 @@ class Simulation(BaseModel):
     ids: list[str]
     next: str | None
     disposals: list[str] = Field(description="Bordereaux touchés.")
-    must_agree: list[str] = Field(description="`second_person` : une autre personne valide.")
+    must_agree: list[str] = Field(
+        description="`second_person` : une autre personne valide ; vide pour un type de document, qui suit aussitôt."
+    )
 
 
 class ImportResult(BaseModel):

@@ -17,7 +17,7 @@ from api.views import rule as rules
 from api.views import rule_pack
 from api.views.history import name_of
 from api.web import quantities
-from api.web.due_words import state_badge
+from api.web.effect_words import effect_told, states_told
 from api.web.faults import Fault
 from api.web.typed_date import DatePart, date_parts
 from archive.model.days import Today
@@ -26,7 +26,6 @@ from archive.retention.access import access_codes, access_rules
 from archive.retention.dates import START_EVENTS
 from archive.retention.packs import PACKS, Read, text_of
 from archive.retention.schedule import document_types
-from archive.retention.states import DueState
 
 PAGE: Final = 50
 PACK_PAGE: Final = 25
@@ -260,8 +259,8 @@ def _page(
         values={"code": "", "reason": ""} | kept | dict(typed.form),
         typed=typed,
         valid_from=date_parts(ids=DATE, names=DATE, value=_day(kept["valid_from"]), typed=typed.form or None),
-        effect=_effect(effect) if effect is not None else (),
-        states=_states(effect) if effect is not None else (),
+        effect=(*effect_told(effect), _("Une autre personne doit valider la version.")) if effect is not None else (),
+        states=states_told(effect) if effect is not None else (),
         starts=tuple((name, said(start.phrase)) for name, start in START_EVENTS.items()),
         may_change=person.may("retention:write"),
         may_validate=person.may("retention:write") and bool(versions) and told.get("validated_at") is None,
@@ -287,47 +286,24 @@ def _version(session: Session, told: Mapping[str, Any], in_force: int | None) ->
             _("Validée le {day} par {who}.", day=at, who=_who(session, by)) if by else _("Validée le {day}.", day=at)
         )
     return VersionView(
-        told["version"], told["version"] == in_force, sentence(told), told, _access(told), made, validated
+        told["version"],
+        told["version"] == in_force,
+        sentence(told),
+        told,
+        access_told(told["access_rule"]),
+        made,
+        validated,
     )
 
 
-def _access(told: Mapping[str, Any]) -> str:
+def access_told(codes: str | None) -> str:
     """Return access rules in words, each with its code."""
     known = access_rules()
-    return ", ".join(
-        f"{said(known[code])} ({code})" if code in known else code for code in access_codes(told["access_rule"])
-    )
+    return ", ".join(f"{said(known[code])} ({code})" if code in known else code for code in access_codes(codes))
 
 
 def _who(session: Session, agent: str) -> str:
     return name_of(session, agent) or str(_("une personne qui n’a plus de compte"))
-
-
-def _effect(found: Mapping[str, Any]) -> tuple[Markup, ...]:
-    told = [
-        ngettext("{n} document concerné.", "{n} documents concernés.", found["records"]),
-        ngettext(
-            "{n} change d’échéance ou de sort final.", "{n} changent d’échéance ou de sort final.", found["changed"]
-        ),
-    ]
-    if found["sooner"]:
-        told.append(ngettext("{n} échoit plus tôt.", "{n} échoient plus tôt.", found["sooner"]))
-    if found["later"]:
-        told.append(
-            ngettext(
-                "{n} échoit plus tard, ou plus du tout.", "{n} échoient plus tard, ou plus du tout.", found["later"]
-            )
-        )
-    if found["due_after"]:
-        day = quantities.day(date.fromisoformat(found["due_after"]))
-        told.append(_("Première échéance parmi eux : {day}.", day=day))
-    told += [_("Aucun bordereau n’est touché."), _("Une autre personne doit valider la version.")]
-    return tuple(told)
-
-
-def _states(found: Mapping[str, Any]) -> tuple[tuple[Markup, int, int], ...]:
-    shown = [state for state in DueState if state in found["before"] or state in found["after"]]
-    return tuple((state_badge(one).word, found["before"].get(one, 0), found["after"].get(one, 0)) for one in shown)
 
 
 def pack_page(

@@ -33,6 +33,7 @@ from api.web.pages import (
     textes,
     tous_les_gels,
     tri,
+    types,
     verifier,
 )
 from api.web.render import Pages, pages_of
@@ -65,6 +66,7 @@ ROUTERS: Final = (
     evenements.router,
     communications.router,
     regles.router,
+    types.router,
     occulter.router,
     gels.router,
     tous_les_gels.router,

@@ -24,7 +24,7 @@ from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow
 from archive.model.states import GONE
 from archive.retention.circumstances import in_force, rule_of
 from archive.retention.civil import today_of
-from archive.retention.rule_terms import UNCHANGED, Terms, admit_code
+from archive.retention.rule_terms import UNCHANGED, Terms, admit_code, admit_type
 from archive.retention.rules import Rule
 from signing.ground.errors import Refused
 
@@ -196,21 +196,26 @@ def create_type(change: RuleChange, code: str, *, label: str, rule_code: str | N
     """Add a document type to the list.
 
     Raises:
-        Refused: ``document_type_exists``, ``rule_not_found``.
+        Refused: ``document_type_exists``, ``rule_not_found``, ``bad_rule``.
     """
 
     def unknown(row: DocumentTypeRow | None) -> None:
         if row is not None:
-            raise Refused(
-                "document_type_exists",
-                "Le type de document « {name} » est déjà dans la liste.",
-                kept="La liste n’a pas été changée.",
-                action="Choisissez un autre code.",
-                pointer="/code",
-                name=code,
-            )
+            raise type_exists(code)
 
     set_type(change, code, unknown, label=label, rule_code=rule_code, access_rule=access_rule)
+
+
+def type_exists(code: str) -> Refused:
+    """Return the refusal of a new document type whose code is taken."""
+    return Refused(
+        "document_type_exists",
+        "Le type de document « {name} » est déjà dans la liste.",
+        kept="La liste n’a pas été changée.",
+        action="Choisissez un autre code.",
+        pointer="/code",
+        name=code,
+    )
 
 
 def set_type(
@@ -228,8 +233,9 @@ def set_type(
         expected: Refuses a type that is not as the caller read it.
 
     Raises:
-        Refused: ``rule_not_found``, and what ``expected`` raises.
+        Refused: ``rule_not_found``, ``bad_rule``, and what ``expected`` raises.
     """
+    label = admit_type(code, label)
 
     def make(session: Session) -> None:
         if rule_code is not None and not versions_of(session, change.tenant, rule_code):
@@ -239,7 +245,7 @@ def set_type(
         if row is None:
             row = DocumentTypeRow(tenant_id=change.tenant, code=code)
             session.add(row)
-        row.label, row.rule_code, row.access_rule = label.strip(), rule_code, access_rule
+        row.label, row.rule_code, row.access_rule = label, rule_code, access_rule
         session.flush()
 
     _registered(
@@ -314,13 +320,18 @@ def _in_force(session: Session, change: RuleChange, code: str) -> Rule | None:
 def _expected(session: Session, tenant: str, code: str, expected: int | None) -> RetentionRuleRow:
     row = latest(get_versions(session, tenant, code))
     if expected is not None and row.version != expected:
-        raise Refused(
-            "precondition_failed",
-            "Quelqu’un d’autre l’a modifié entre-temps.",
-            kept="Votre modification n’a pas été enregistrée.",
-            action="Relisez ce qui est en place, puis recommencez.",
-        )
+        raise changed_meanwhile()
     return row
+
+
+def changed_meanwhile() -> Refused:
+    """Return the refusal of a change that started from another state."""
+    return Refused(
+        "precondition_failed",
+        "Quelqu’un d’autre l’a modifié entre-temps.",
+        kept="Votre modification n’a pas été enregistrée.",
+        action="Relisez ce qui est en place, puis recommencez.",
+    )
 
 
 def _add(session: Session, change: RuleChange, code: str, version: int, terms: Terms, reason: str | None) -> None:

@@ -72,11 +72,17 @@ def records_by_rule(session: Session, tenant: str) -> Mapping[str, int]:
     return {str(code): int(n) for code, n in session.execute(query.group_by(row.rule_code)) if n}
 
 
-def records_by_type(session: Session, tenant: str) -> Mapping[str, int]:
-    """Return how many records there are of each document type, by code."""
+def records_by_type(session: Session, tenant: str, *codes: str) -> Mapping[str, int]:
+    """Return how many records there are of each document type, by code.
+
+    Args:
+        codes: Types asked for; none of them: every type.
+    """
     query = select(RecordRow.document_type, func.count()).where(
         RecordRow.tenant_id == tenant, RecordRow.document_type.is_not(None), RecordRow.state.not_in(GONE)
     )
+    if codes:
+        query = query.where(RecordRow.document_type.in_(codes))
     return {str(code): n for code, n in session.execute(query.group_by(RecordRow.document_type))}
 
 
@@ -97,5 +103,10 @@ def get_type(session: Session, tenant: str, code: str) -> DocumentTypeRow:
     """
     row = session.get(DocumentTypeRow, (tenant, code))
     if row is None:
-        raise Refused("document_type_not_found", "Ce type de document n’est pas dans la liste.")
+        raise type_not_found()
     return row
+
+
+def type_not_found() -> Refused:
+    """Return the refusal of a document type that the tenant's list lacks."""
+    return Refused("document_type_not_found", "Ce type de document n’est pas dans la liste.")

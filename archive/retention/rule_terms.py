@@ -25,6 +25,7 @@ LONGEST_DURATION: Final = 999
 LONGEST_LABEL: Final = 300
 LONGEST_TEXT: Final = 4000
 LONGEST_ACCESS: Final = 100
+LONGEST_TYPE: Final = 200
 MOST_LINES: Final = 2000
 """Lines of one file of rules."""
 COLUMNS: Final = (
@@ -41,6 +42,7 @@ COLUMNS: Final = (
 """Columns of a file of rules, as those of the packs; ``valid_from`` may stand beside them."""
 _OPTIONAL: Final = frozenset({"criteria", "access_rule", "valid_from"})
 _CODE: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,39}")
+_TYPE_CODE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,17 @@ def admit_code(code: str) -> str:
     if not _CODE.fullmatch(code):
         raise bad_rule("code", "Un code a 1 à 40 signes : A-Z, 0-9, « . », « _ », « - ».", "Par exemple : FIN-003.")
     return code
+
+
+def admit_type(code: str, label: str) -> str:
+    """Return the label of a document type, whose code may be one.
+
+    Raises:
+        Refused: ``bad_rule``, with the field as its pointer.
+    """
+    if not _TYPE_CODE.fullmatch(code):
+        raise bad_rule("code", "Un code de type a 1 à 100 signes : a-z, 0-9, « _ », « - ».", "Par exemple : permis.")
+    return _text({"label": label}, "label", LONGEST_TYPE)
 
 
 def admit_terms(given: Mapping[str, Any]) -> Terms:

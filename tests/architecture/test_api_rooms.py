@@ -46,6 +46,17 @@ def test_routes_ask_views_and_access_instead_of_the_database() -> None:
     assert asking == {}
 
 
+def test_forms_are_read_at_one_place() -> None:
+    reading = {
+        str(path.relative_to(ROOT))
+        for path in sources("api")
+        for node in ast.walk(tree(path))
+        if (isinstance(node, ast.Attribute) and node.attr == "form" and ast.unparse(node.value) == "request")
+        or (isinstance(node, ast.ImportFrom) and node.module == "fastapi" and "Form" in {n.name for n in node.names})
+    }
+    assert reading == {"api/http/forms.py"}
+
+
 def test_files_of_the_api_have_400_lines_at_most_and_functions_60() -> None:
     long = {
         str(path.relative_to(ROOT)) for path in sources("api") if len(path.read_text("utf-8").splitlines()) > 400

@@ -37,6 +37,8 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "règle nouvelle": ("archivist", "/regles/nouvelle"),
     "règle": ("archivist", "/regles/DEP-FIN-008"),
     "règles jeu": ("archivist", "/regles/jeux/fr-commune"),
+    "types": ("archivist", "/types?mots=facture"),
+    "type": ("archivist", "/types/facture"),
     "événements": ("archivist", "/evenements"),
     "événement": ("archivist", "/evenements/fin-du-bail"),
     "occulter": ("archivist", "/documents/{registre[record_id]}/occulter"),

@@ -13,11 +13,11 @@ from api.access.calendar_links import create_link, link_tenant, note_link_use, r
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds, Public
+from api.http.forms import typed_fields
 from api.views.due_calendar import calendar_response
 from api.web.calendar_page import calendar_page
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_form import typed_fields
 from archive.database.tenancy import EVERYTHING, acting_for, found_to_be
 from signing.ground.errors import Refused
 

@@ -13,6 +13,7 @@ from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment
+from api.http.forms import typed_fields
 from api.views import access_request as views
 from api.web.communications_page import (
     KINDS,
@@ -24,7 +25,6 @@ from api.web.communications_page import (
 )
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
-from api.web.typed_form import typed_fields
 from archive.catalogue import access_requests
 from archive.catalogue.access_requests import AccessFilter
 from archive.catalogue.access_steps import UNCHANGED, AccessKind, AccessStep, StepTaken

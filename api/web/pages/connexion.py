@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +13,7 @@ from api.access.csrf import require_csrf, require_same_origin
 from api.access.permissions import PageNeeds, Public
 from api.access.rates import check_rate
 from api.access.sessions import COOKIE, SECURE_COOKIE, SESSION_LONGEST, close_session, link_is_good, use_login_link
+from api.http.forms import TypedFields
 from api.http.i18n import LANGUAGES
 from api.web.render import pages_of, system_of
 from archive.database.tenancy import EVERYTHING, acting_for
@@ -33,10 +33,10 @@ def ask(request: Request) -> Response:
 
 
 @router.post("/connexion", dependencies=[_STRANGERS])
-def follow_pasted_link(request: Request, link: Annotated[str, Form()] = "") -> Response:
+def follow_pasted_link(request: Request, form: TypedFields) -> Response:
     """Accept a link that was pasted instead of clicked."""
     require_same_origin(request)
-    token = urlsplit(link.strip()).path.rstrip("/").rpartition("/")[2]
+    token = urlsplit(form.get("link", "").strip()).path.rstrip("/").rpartition("/")[2]
     if not token or not token.replace("-", "").replace("_", "").isalnum():
         return pages_of(request).answer(
             request, "connexion.html", status=422, help_anchor="connexion", fault="unreadable"
@@ -96,9 +96,9 @@ def enter(request: Request, token: str) -> Response:
 
 
 @router.post("/deconnexion", dependencies=[Depends(PageNeeds())])
-def leave(request: Request, csrf: Annotated[str, Form()] = "") -> Response:
+def leave(request: Request, form: TypedFields) -> Response:
     """Close the session, in the browser and on the server."""
-    require_csrf(request, csrf)
+    require_csrf(request, form.get("csrf", ""))
     token = session_token(request)
     if token is not None:
         with system_of(request).database.write() as session:
@@ -111,11 +111,10 @@ def leave(request: Request, csrf: Annotated[str, Form()] = "") -> Response:
 
 
 @router.post("/langue", dependencies=[Depends(Public("strangers read too; sets a cookie, changes nothing here"))])
-def choose_language(
-    request: Request, lang: Annotated[str, Form()] = "fr", retour: Annotated[str, Form()] = "/"
-) -> Response:
+def choose_language(request: Request, form: TypedFields) -> Response:
     """Remember the language of pages in this browser."""
     require_same_origin(request)
+    lang, retour = form.get("lang", "fr"), form.get("retour", "/")
     target = urlsplit(retour)
     inside = retour.startswith("/") and not retour.startswith(("//", "/\\")) and not target.netloc
     response = RedirectResponse(retour if inside else "/", 303)

@@ -12,11 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
+from api.http.forms import typed_fields
 from api.views import producer as views
 from api.web.faults import Fault, in_words
 from api.web.producers_page import TypedProducer, agreement_given, agreement_page, agreements_page
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_form import typed_fields
 from archive.catalogue import producer_changes
 from signing.ground.errors import Refused
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from api.access.callers import Caller
 from api.access.csrf import require_csrf, require_same_origin
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment
+from api.http.forms import TypedFields
 from api.http.i18n import _, translated
 from api.http.languages import preferred_language
 from api.http.uploads import Upload, receive_files
@@ -151,13 +152,17 @@ def _set_aside(session: Session, person: Caller) -> list[tuple[str, int]]:
 def retry_set_aside(
     request: Request,
     person: Annotated[Caller, Depends(PageNeeds("record:describe"))],
-    csrf: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "",
+    form: TypedFields,
 ) -> Response:
     """Retry every deposit that was set aside for one reason."""
-    require_csrf(request, csrf)
+    require_csrf(request, form.get("csrf", ""))
     system = system_of(request)
-    again(system.database, person.tenant, reason, lambda one: system.retry(person.tenant, one, person.agent))
+    again(
+        system.database,
+        person.tenant,
+        form.get("reason", ""),
+        lambda one: system.retry(person.tenant, one, person.agent),
+    )
     return RedirectResponse("/depots?etat=working&tous=1", 303)
 
 
@@ -221,10 +226,10 @@ def accept(
     request: Request,
     deposit_id: str,
     person: Annotated[Caller, Depends(PageNeeds("record:describe"))],
-    csrf: Annotated[str, Form()] = "",
+    form: TypedFields,
 ) -> Response:
     """Keep a deposit that was set aside, as it was received."""
-    require_csrf(request, csrf)
+    require_csrf(request, form.get("csrf", ""))
     system = system_of(request)
     notify, agent = system.notifier.notify, person.agent
     decisions.accept(system.database, system.ledger, system.clock, notify, person.tenant, deposit_id, agent)
@@ -236,12 +241,11 @@ def refuse(
     request: Request,
     deposit_id: str,
     person: Annotated[Caller, Depends(PageNeeds("record:describe"))],
-    csrf: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "",
+    form: TypedFields,
 ) -> Response:
     """Refuse a deposit that was set aside: its producer reads why."""
-    require_csrf(request, csrf)
-    system, agent = system_of(request), person.agent
+    require_csrf(request, form.get("csrf", ""))
+    system, agent, reason = system_of(request), person.agent, form.get("reason", "")
     try:
         decisions.refuse(system.database, system.ledger, system.clock, person.tenant, deposit_id, agent, reason=reason)
     except Refused as error:
@@ -300,10 +304,10 @@ def retry(
     request: Request,
     deposit_id: str,
     person: Annotated[Caller, Depends(PageNeeds("deposit:write"))],
-    csrf: Annotated[str, Form()] = "",
+    form: TypedFields,
 ) -> Response:
     """Run the failed stages again; only an archivist decides on a quarantined deposit."""
-    require_csrf(request, csrf)
+    require_csrf(request, form.get("csrf", ""))
     system = system_of(request)
     with system.database.read() as session:
         aside = find(session, person.tenant, deposit_id).state == DepositState.QUARANTINED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -13,11 +13,11 @@ from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment, deliver, require_confirmed
+from api.http.forms import TypedFields, read_form, texts_of
 from api.views.record import find_record, find_representation
 from api.web.description_form import Kept, refused_description, typed_changes
 from api.web.record_page import Visit, record_page
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_form import texts_of
 from archive.holdings import describe as holdings
 from archive.retention.schedule import document_types
 from signing.ground.errors import Refused
@@ -72,10 +72,10 @@ def verify(
     request: Request,
     record_id: str,
     person: Annotated[Caller, Depends(PageNeeds("record:read"))],
-    csrf: Annotated[str, Form()] = "",
+    form: TypedFields,
 ) -> Response:
     """Run every check now and show each."""
-    require_csrf(request, csrf)
+    require_csrf(request, form.get("csrf", ""))
     from api.views.verification import verify as run_checks
 
     system = system_of(request)
@@ -90,7 +90,7 @@ async def describe(
     request: Request, record_id: str, person: Annotated[Caller, Depends(PageNeeds("record:describe"))]
 ) -> Response:
     """Complete or correct the description: a new revision and a new journal entry."""
-    async with request.form() as given:
+    async with read_form(request) as given:
         form = texts_of(given)
     return await run_in_threadpool(_describe, request, person, record_id, form)
 

@@ -15,12 +15,12 @@ from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.http.cursors import Cursors
+from api.http.forms import read_form, texts_of
 from api.views import hold as hold_views
 from api.views.due_csv import csv_response
 from api.web.due_page import asked_of, due_page, query_of
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_form import texts_of
 from archive.disposition.holds.terms import Terms, listed
 from archive.retention.civil import today_of
 from signing.ground.errors import Refused
@@ -55,7 +55,7 @@ def due_as_csv(request: Request, person: Reader) -> Response:
 @router.post("/echeances/geler")
 async def hold(request: Request, person: Holder) -> Response:
     """Hold the records that were chosen in the list."""
-    async with request.form() as given:
+    async with read_form(request) as given:
         return await run_in_threadpool(_held, request, person, given)
 
 

@@ -13,11 +13,11 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
+from api.http.forms import typed_fields
 from api.views import event as event_views
 from api.web.events_page import TypedEvent, event_page, events_page, refused_event
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
-from api.web.typed_form import typed_fields
 from archive.catalogue import events
 from archive.retention.admission import Occurrence
 from signing.ground.errors import Refused

@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
+from api.http.forms import typed_fields
 from api.views import hold as hold_views
 from api.views.record import find_record
 from api.web.hold_form import refused_hold, typed_end
 from api.web.record_page import Visit, record_page
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_form import typed_fields
 from archive.disposition.holds.terms import Terms, listed
 from signing.ground.errors import Refused
 

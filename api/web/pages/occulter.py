@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
+from api.http.forms import read_form
 from api.web.redaction_page import boxes_before, boxes_of, redaction_page, words_of
 from api.web.render import in_language, pages_of, system_of
 from archive.catalogue import rows as catalogue
@@ -35,7 +36,7 @@ def choose(request: Request, record_id: str, person: Archivist, page: int = 1) -
 @router.post("/documents/{record_id}/occulter")
 async def cover(request: Request, record_id: str, person: Archivist) -> Response:
     """Make the copy that covers the ticked words."""
-    async with request.form(max_fields=6000) as form:
+    async with read_form(request, most=6000) as form:
         return await run_in_threadpool(_covered, request, person, record_id, form)
 
 

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
+from api.http.forms import read_form, texts_of, typed_fields
 from api.http.i18n import ngettext
 from api.views import plan_node as nodes
 from api.web.faults import Fault, in_words
@@ -20,7 +21,6 @@ from api.web.plan_forms import changed_values, given_values
 from api.web.plan_page import Typed, effect_sentences, node_page, plan_page
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
-from api.web.typed_form import texts_of, typed_fields
 from archive.catalogue import plan_changes
 from archive.database.retention_tables import PlanNodeRow
 from search.port import Query
@@ -172,7 +172,7 @@ def _removed(request: Request, person: Caller, node_id: str, form: Form) -> Resp
 @router.post("/plan/{node_id}/documents")
 async def put_records(request: Request, node_id: str, person: Describer) -> Response:
     """Put the chosen records into a file."""
-    async with request.form() as given:
+    async with read_form(request) as given:
         form = texts_of(given)
         records = [value for value in given.getlist("record") if isinstance(value, str)]
     return await run_in_threadpool(_filed, request, person, node_id, form, records)

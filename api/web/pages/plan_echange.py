@@ -14,12 +14,12 @@ from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment
+from api.http.forms import read_form, texts_of
 from api.http.i18n import _, ngettext
 from api.views import plan_node as nodes
 from api.web.faults import Fault, in_words
 from api.web.plan_page import effect_sentences
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_form import texts_of
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -47,7 +47,7 @@ def export(
 @router.post("/plan/echange")
 async def take_in(request: Request, person: Annotated[Caller, Depends(PageNeeds("retention:write"))]) -> Response:
     """Try an import and show its effect; import once that is confirmed."""
-    async with request.form() as given:
+    async with read_form(request) as given:
         form = texts_of(given)
         file = given.get("file")
         content = await file.read() if isinstance(file, UploadFile) else b""

@@ -14,13 +14,13 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
+from api.http.forms import typed_fields
 from api.views import rule as rules
 from api.views import rule_pack
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
 from api.web.rules_page import DATE, FIELDS, PACK_FILTERS, TypedRule, new_rule_page, pack_page, rule_page, rules_page
 from api.web.typed_date import written_date
-from api.web.typed_form import typed_fields
 from archive.catalogue import rule_changes
 from archive.retention.civil import today_of
 from archive.retention.rule_terms import Terms, admit_code, admit_terms

@@ -15,12 +15,12 @@ from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.http.deliveries import attachment
+from api.http.forms import read_form, texts_of, typed_fields
 from api.http.i18n import _
 from api.views import producer as views
 from api.web.faults import Fault, in_words
 from api.web.producers_page import TypedProducer, service_given, service_page, services_page
 from api.web.render import in_language, pages_of, system_of
-from api.web.typed_form import typed_fields
 from archive.catalogue import producer_changes
 from archive.model.services import read_day, read_service
 from archive.retention.civil import today_of
@@ -55,8 +55,8 @@ def export(request: Request, person: Reader) -> Response:
 @router.post("/services/import")
 async def take_in(request: Request, person: Archivist) -> Response:
     """Import a file of services, all or none."""
-    async with request.form() as given:
-        form = {name: value for name, value in given.items() if isinstance(value, str)}
+    async with read_form(request) as given:
+        form = texts_of(given)
         file = given.get("file")
         content = await file.read() if isinstance(file, UploadFile) else b""
     return await run_in_threadpool(_taken_in, request, person, form, content)

@@ -15,12 +15,12 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
+from api.http.forms import typed_fields
 from api.views import hold as hold_views
 from api.web.faults import Fault, in_words
 from api.web.holds_page import CONDITIONS, holds_page, new_hold_page, one_hold_page
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
-from api.web.typed_form import typed_fields
 from archive.database.retention_tables import PlanNodeRow
 from archive.disposition.holds import listing
 from archive.disposition.holds.terms import Authority, Scope, Terms, bad_hold

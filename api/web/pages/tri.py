@@ -17,11 +17,11 @@ from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
 from api.http.cursors import Cursors
+from api.http.forms import read_form, texts_of, typed_fields
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
 from api.web.sample_page import sample_page
 from api.web.sorting_page import Decided, given_of, list_href, new_sample_page, sorting_page
-from api.web.typed_form import texts_of, typed_fields
 from archive.disposition import sorting
 from archive.disposition.criteria import bad_sample, read_criterion
 from archive.disposition.sampling import SampleMethod
@@ -68,7 +68,7 @@ async def freeze(request: Request, person: Archivist) -> Response:
 @router.post("/tri/decider")
 async def decide(request: Request, person: Archivist) -> Response:
     """Decide about the units that were chosen in the list."""
-    async with request.form() as given:
+    async with read_form(request) as given:
         return await run_in_threadpool(_decided, request, person, given, None)
 
 
@@ -87,7 +87,7 @@ async def draw(request: Request, sample_id: str, person: Archivist) -> Response:
 @router.post("/tri/{sample_id}/decider")
 async def decide_within(request: Request, sample_id: str, person: Archivist) -> Response:
     """Decide about units of a population, otherwise than it was drawn too."""
-    async with request.form() as given:
+    async with read_form(request) as given:
         return await run_in_threadpool(_decided, request, person, given, sample_id)
 
 

@@ -99,6 +99,8 @@ CHANGES = {
     "POST /regles/jeux/{pack}": "retention:write",
     "POST /regles/{code}/version": "retention:write",
     "POST /regles/{code}/valider": "retention:write",
+    "POST /types": "retention:write",
+    "POST /types/{code}": "retention:write",
     "POST /services": "retention:write",
     "POST /services/import": "retention:write",
     "POST /services/{code}": "retention:write",
@@ -116,6 +118,8 @@ CHANGES = {
 """Scope that each asks for; None: any person. A new one is written here on purpose, by hand."""
 OPEN = {"POST /api/v1/verifications", "POST /connexion", "POST /connexion/{token}", "POST /langue", "POST /verifier"}
 """Open to strangers: they change nothing of anybody's, or bring a secret of their own."""
+FILES_ONLY = {"/depots", "/verifier"}
+"""Forms that come in parts alone, read as they stream in."""
 API = sorted(name for name in CHANGES if "/api/" in name)
 PAGES = sorted(CHANGES.keys() - set(API))
 ORIGIN = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}
@@ -221,3 +225,36 @@ def test_no_other_site_changes_anything(client: TestClient, person_with: Any, si
         token = {"X-CSRF-Token": str(opened.caller.csrf)}
         answer = ask(client, name, token | site, opened, opened.caller.csrf)
         assert refusal(answer) == (403, "cross_site"), name
+
+
+def in_parts(fields: dict[str, str], filename: str = "a.pdf") -> dict[str, Any]:
+    """A form as a program may write it: names and values raw."""
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
+    parts.append(f'Content-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n%PDF\0')
+    body = "".join(f"--b\r\n{part}\r\n" for part in parts) + "--b--\r\n"
+    return {"content": body.encode(), "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+
+
+def test_no_form_takes_a_sign_that_is_no_text(client: TestClient, person_with: Any) -> None:
+    for name in sorted([*PAGES, *(OPEN - {"POST /api/v1/verifications", "POST /connexion/{token}"})]):
+        opened = person_with(CHANGES.get(name))
+        client.cookies.clear()
+        client.cookies.set(COOKIE, opened.token)
+        path = re.sub(r"{\w+}", new_id(), name.partition(" ")[2])
+        for field in ({"reason": "a\0b"}, {"a\0b": "reason"}):
+            given = {"csrf": str(opened.caller.csrf), **field}
+            answers = [] if path in FILES_ONLY else [client.post(path, data=given, headers=ORIGIN)]
+            asked = in_parts(given)
+            answers.append(client.post(path, content=asked["content"], headers=ORIGIN | asked["headers"]))
+            for answer in answers:
+                assert (answer.status_code, "pas du texte" in answer.text) == (422, True), (name, field, answer.text)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/deposits", "/api/v1/verifications"])
+def test_no_upload_takes_a_sign_that_is_no_text(client: TestClient, key_of: Any, path: str) -> None:
+    headers = {"Authorization": f"Bearer {key_of('a', 'deposit:write')}", "Idempotency-Key": "k"}
+    for asked in (in_parts({"title": "a\0b"}), in_parts({"a\0b": "title"}), in_parts({}, "a\0b.pdf")):
+        answer = client.post(path, content=asked["content"], headers=headers | asked["headers"])
+        assert refusal(answer) == (422, "invalid_request"), asked
+    raw = {"Content-Type": "application/pdf", "Content-Disposition": "attachment; filename*=UTF-8''a%00b.pdf"}
+    assert refusal(client.post(path, content=b"%PDF", headers=headers | raw)) == (422, "invalid_request")

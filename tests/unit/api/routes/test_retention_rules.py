@@ -147,12 +147,21 @@ def test_a_type_gets_a_rule_and_its_simulation_pages_ids(
     tag = caller.get(f"{TYPES}/deliberation").headers["etag"]
     caller.post(RULES, json=GIVEN | {"code": "FIN-4", "duration": 1})
     as_type = {"document_type": "deliberation", "change": {"rule": "FIN-4"}}
-    assert caller.post("/api/v1/retention/simulations", json=as_type).json()["due_after"] == "2028-01-01"
+    shown = caller.post("/api/v1/retention/simulations", json=as_type).json()
+    assert (shown["due_after"], shown["must_agree"]) == ("2028-01-01", []), "a type follows at once"
+    assert found["must_agree"] == ["second_person"]
+    unknown = {"document_type": "autre", "change": {"rule": "FIN-4"}}
+    assert code(caller.post("/api/v1/retention/simulations", json=unknown)) == (404, "document_type_not_found")
+    unknown["change"]["label"] = "Autre"
+    assert caller.post("/api/v1/retention/simulations", json=unknown).json()["records"] == 0
     put = {"label": "Délibération", "rule": "FIN-4"}
     assert caller.put(f"{TYPES}/deliberation", json=put, headers={"If-Match": tag}).status_code == 200
-    assert code(caller.put(f"{TYPES}/deliberation", json=put, headers={"If-Match": tag})) == (
-        412,
-        "precondition_failed",
+    late = caller.put(f"{TYPES}/deliberation", json=put | {"label": "Actes"}, headers={"If-Match": tag})
+    assert code(late) == (412, "precondition_failed")
+    assert (late.json()["current"]["label"], late.json()["sent"]["label"]) == ("Délibération", "Actes")
+    assert code(caller.put(f"{TYPES}/deliberation", json=put | {"label": " "}, headers={"If-Match": "*"})) == (
+        422,
+        "bad_rule",
     )
     assert code(caller.put(f"{TYPES}/autre", json=put, headers={"If-Match": "*"}))[0] == 404
     recompute_stale(bare_system.stores)
