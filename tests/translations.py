@@ -52,7 +52,7 @@ _SENTENCES = {
     "_bad_closing",
     "_bad_event",
     "_bad_redaction",
-    "_bad_access",
+    "bad_access",
     "unreadable",
     "found_ko",
     "found_warning",

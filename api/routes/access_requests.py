@@ -1,4 +1,4 @@
-"""Routes of the register of access requests and derogations."""
+"""Routes of the register of access requests, derogations and early openings."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ from api.views.access_schemas import (
     AccessRequestView,
     AccessStepGiven,
     KindOfRequest,
+    OpeningEffectView,
     StateOfRequest,
 )
 from archive.catalogue import access_requests
 from archive.catalogue.access_requests import AccessFilter
-from archive.catalogue.access_steps import AccessKind, AccessStep, StepTaken
+from archive.catalogue.access_steps import AccessStep, StepTaken
+from archive.model.access_requests import AccessKind
 from archive.retention.civil import today_of
 from signing.ground.errors import Refused
 
@@ -74,7 +76,7 @@ def list_access_requests(
     with system.database.read() as session:
         today = today_of(session, caller.tenant, system.clock()).day
         rows = access_requests.page(session, caller.tenant, which, before=before, limit=most + 1)
-        shown = [views.view(row, today) for row in rows[:most]]
+        shown = [views.view(session, row, today) for row in rows[:most]]
     if wanted == "text/csv":
         headers = {"Content-Disposition": attachment("communications.csv"), "Vary": "Accept"}
         return Response(views.as_csv(shown), media_type="text/csv", headers=headers)
@@ -93,7 +95,10 @@ def list_access_requests(
     responses={422: _BAD},
 )
 def post_access_request(given: AccessRequestGiven, caller: Archivist, system: Assembled) -> Response:
-    """Une dérogation a sa réponse deux mois après son inscription au plus tard."""
+    """Une dérogation a sa réponse deux mois après son inscription au plus tard.
+
+    Une ouverture anticipée nomme une classe, un dossier ou un service versant, et un jour.
+    """
     values = given.model_dump(exclude={"kind"})
 
     body = views.change(system, caller.tenant, caller.agent, lambda desk: desk.register(AccessKind(given.kind), values))
@@ -111,8 +116,22 @@ def get_access_request(request_id: str, caller: Archivist, system: Assembled) ->
     """Ses étapes, et celles qui peuvent suivre. L’ETag est son numéro."""
     with system.database.read() as session:
         row = access_requests.get(session, caller.tenant, request_id)
-        body = views.view(row, today_of(session, caller.tenant, system.clock()).day)
+        body = views.view(session, row, today_of(session, caller.tenant, system.clock()).day)
     return numbered(body)
+
+
+@router.get(
+    "/access-requests/{opening_id}/effect",
+    operation_id="foreseeEarlyOpening",
+    summary="L’effet d’une ouverture anticipée",
+    response_model=OpeningEffectView,
+    responses={404: _NOT_FOUND},
+)
+def get_effect(opening_id: str, caller: Archivist, system: Assembled) -> dict[str, Any]:
+    """Combien de documents, leur date d’aujourd’hui et la nouvelle ; rien ne change."""
+    with system.database.read() as session:
+        today = today_of(session, caller.tenant, system.clock()).day
+        return views.effect(session, caller.tenant, opening_id, today)
 
 
 @router.post(
@@ -132,7 +151,9 @@ def post_access_step(
 ) -> Response:
     """« If-Match » est obligatoire.
 
-    Une dérogation ne s’accorde qu’avec l’accord du service d’origine.
+    Une dérogation et une ouverture anticipée ne s’accordent qu’avec l’accord du service d’origine.
+    Accordée, une ouverture anticipée est en vigueur jusqu’à son retrait (`withdraw`) ; les dates
+    des documents suivent par un travail de fond.
     """
     expected = expected_number(request)
     sent: dict[str, Any] = given.model_dump(mode="json")

@@ -1,17 +1,21 @@
-"""Access requests and derogations as JSON and CSV."""
+"""Access requests, derogations and early openings as JSON and CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from archive.catalogue import access_requests
+from sqlalchemy.orm import Session
+
+from archive.catalogue import access_requests, openings
 from archive.catalogue.access_requests import Desk
-from archive.catalogue.access_steps import AccessState, AccessStep, steps_open, warned
+from archive.catalogue.access_steps import AccessStep, steps_open, warned
 from archive.database.access_tables import AccessRequestRow
+from archive.model.access_requests import AccessKind, AccessState
 from archive.retention.civil import today_of
 from signing.ground.clock import iso
 from signing.ground.errors import Refused
@@ -37,10 +41,16 @@ COLUMNS: Final = (
     "remedies",
     "consulted",
     "closed_on",
+    "opened",
+    "opens_on",
+    "withdrawn_on",
 )
 
 
-def view(row: AccessRequestRow, today: date) -> dict[str, Any]:
+_OPENS: Final = ("node", "code", "title", "producer", "opens_on")
+
+
+def view(session: Session, row: AccessRequestRow, today: date) -> dict[str, Any]:
     """Return a request as the API shows it."""
     body = row.content
     pressed = warned(AccessState(row.state), row.registered_on, row.answer_by, today)
@@ -52,8 +62,29 @@ def view(row: AccessRequestRow, today: date) -> dict[str, Any]:
         "warning": pressed.value if pressed is not None else None,
         "steps": [{"agreed": None, "remedies": None} | step for step in body["steps"]],
         "next_steps": [step.value for step in steps_open(body)],
+        "opening": _opening(session, row),
         "number": row.number,
     }
+
+
+def _opening(session: Session, row: AccessRequestRow) -> dict[str, Any] | None:
+    told = row.content.get("opening")
+    if told is None:
+        return None
+    return {name: told.get(name) for name in _OPENS} | {"records": openings.opened_by(session, row.tenant_id, row.id)}
+
+
+def effect(session: Session, tenant: str, request_id: str, today: date) -> dict[str, Any]:
+    """Return what an early opening would do if it were decided today.
+
+    Raises:
+        Refused: ``access_request_not_found``: also for a request that is none.
+    """
+    row = access_requests.get(session, tenant, request_id)
+    if row.kind != AccessKind.EARLY_OPENING:
+        row = access_requests.get(session, tenant, "")
+    found = asdict(openings.effect_of(session, tenant, row.content, today))
+    return {name: iso(value) if isinstance(value, date) else value for name, value in found.items()}
 
 
 def change(system: System, tenant: str, agent: str, act: Callable[[Desk], AccessRequestRow]) -> dict[str, Any]:
@@ -65,7 +96,7 @@ def change(system: System, tenant: str, agent: str, act: Callable[[Desk], Access
     now = system.clock()
     with system.database.write() as session:
         row = act(Desk(session, system.ledger, tenant, agent, now))
-        body = view(row, today_of(session, tenant, now).day)
+        body = view(session, row, today_of(session, tenant, now).day)
     system.notifier.notify()
     return body
 
@@ -75,7 +106,7 @@ def with_both_views(error: Refused, system: System, tenant: str, request_id: str
     if error.code == "precondition_failed":
         with system.database.read() as session:
             row = access_requests.get(session, tenant, request_id)
-            current = view(row, today_of(session, tenant, system.clock()).day)
+            current = view(session, row, today_of(session, tenant, system.clock()).day)
         error.values |= {"current": current, "sent": dict(sent)}
     return error
 
@@ -86,10 +117,14 @@ def as_csv(shown: Iterable[Mapping[str, Any]]) -> bytes:
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for one in shown:
-        line = {**one, **_of_steps(one["steps"])}
+        line = {**one, **_of_steps(one["steps"]), **_of_opening(one["opening"])}
         cells = ["" if line.get(name) is None else str(line[name]) for name in COLUMNS]
         writer.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells])
     return out.getvalue().encode("utf-8-sig")
+
+
+def _of_opening(told: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"opened": told["code"] or told["producer"], "opens_on": told["opens_on"]} if told is not None else {}
 
 
 def _of_steps(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -107,4 +142,6 @@ def _of_steps(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                 consulted.append(f"{step['on']} {step['text']}")
             case AccessStep.CLOSE:
                 told["closed_on"] = step["on"]
+            case AccessStep.WITHDRAW:
+                told["withdrawn_on"] = step["on"]
     return told | {"consulted": " ; ".join(consulted) or None}

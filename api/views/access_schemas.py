@@ -1,4 +1,4 @@
-"""Schemas of access requests and derogations."""
+"""Schemas of access requests, derogations and early openings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from api.http.dependencies import Day
 from api.views.schemas import Body
 from archive.catalogue.access_steps import LONGEST
 
-KindOfRequest = Literal["communication", "derogation"]
-StateOfRequest = Literal["registered", "sent", "answered", "granted", "refused", "closed"]
-StepOfRequest = Literal["send", "answer", "grant", "refuse", "consult", "close"]
+KindOfRequest = Literal["communication", "derogation", "early_opening"]
+StateOfRequest = Literal["registered", "sent", "answered", "granted", "refused", "withdrawn", "closed"]
+StepOfRequest = Literal["send", "answer", "grant", "refuse", "consult", "close", "withdraw"]
+
+
+class OpeningGiven(Body):
+    """What an early opening opens: a node of the filing plan, or a producer's fonds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    node: str | None = Field(default=None, max_length=36, description="Identifiant d’une classe ou d’un dossier.")
+    producer: str | None = Field(default=None, max_length=200, description="Code ou nom d’un service versant.")
+    opens_on: Day = Field(description="Premier jour où le public peut lire ; jamais avant la décision.")
 
 
 class AccessRequestGiven(Body):
@@ -38,6 +48,7 @@ class AccessRequestGiven(Body):
     motive: str | None = Field(default=None, max_length=LONGEST)
     records: list[str] = Field(default=[], max_length=500, description="Documents d’ici, s’ils sont connus.")
     registered_on: Day | None = Field(default=None, description="À défaut, aujourd’hui.")
+    opening: OpeningGiven | None = Field(default=None, description="D’une ouverture anticipée, et d’elle seule.")
 
 
 class AccessStepGiven(Body):
@@ -73,8 +84,33 @@ class AccessStepView(BaseModel):
     remedies: str | None
 
 
+class OpeningView(BaseModel):
+    """What an early opening opens, by the names of the day when it was registered."""
+
+    node: str | None
+    code: str | None
+    title: str | None
+    producer: str | None
+    opens_on: str
+    records: int = Field(description="Documents ouverts plus tôt par elle, aujourd’hui.")
+
+
+class OpeningEffectView(BaseModel):
+    """What an early opening would do, if it were decided today."""
+
+    opens_on: str = Field(description="Le jour qu’auraient les documents changés.")
+    records: int = Field(description="Documents concernés.")
+    changed: int = Field(description="Ceux que le public pourrait lire plus tôt.")
+    without_date: int = Field(description="Parmi eux, ceux dont le jour n’est pas connu aujourd’hui.")
+    earliest: str | None = Field(description="Aujourd’hui, le premier jour parmi ceux qui changent.")
+    latest: str | None = Field(description="Aujourd’hui, le dernier.")
+    never: int = Field(description="Ceux que la loi n’ouvre jamais : ils restent fermés.")
+    without_rule: int = Field(description="Ceux sans règle d’accès lisible : ils restent fermés.")
+    stale: int = Field(description="Ceux dont les dates sont à recalculer.")
+
+
 class AccessRequestView(BaseModel):
-    """An access request or a derogation. Its ETag is its number."""
+    """An access request, a derogation or an early opening. Its ETag is its number."""
 
     id: str
     kind: KindOfRequest
@@ -89,6 +125,7 @@ class AccessRequestView(BaseModel):
     warning: Literal["month_passed", "ten_days", "late"] | None
     steps: list[AccessStepView]
     next_steps: list[StepOfRequest]
+    opening: OpeningView | None
     number: int
 
 

@@ -265,7 +265,9 @@ def _kept_by(body: bytes, subject: str) -> set[str]:
 def said_of(session: Session, system: System, row: RecordRow, tenant: str | None) -> dict[str, Any]:
     """Return what may be said of a record to a caller of this tenant, or to anybody (None)."""
     readable = row.tenant_id == tenant or (
-        row.communicable_on is not None and row.communicable_on <= today_of(session, row.tenant_id, system.clock()).day
+        row.stale_since is None  # its day may be another one: an early opening was withdrawn, a birth corrected
+        and row.communicable_on is not None
+        and row.communicable_on <= today_of(session, row.tenant_id, system.clock()).day
     )
     readable = readable and not Reader(row.tenant_id, reads_all=False).hidden_among(session, [row.id])
     record: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Register of access requests and derogations: register one, take a step, list, warn.
+"""Register of access requests: register one, take a step, list, warn.
 
 Who asks and what for is in the statement and its row; the journal has the digest alone.
 """
@@ -13,26 +13,21 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from archive.catalogue import filing_plan, rows, statements
-from archive.catalogue.access_steps import (
-    AccessKind,
-    AccessState,
-    StepTaken,
-    Warned,
-    registered,
-    taken,
-    warned,
-)
+from archive.catalogue import filing_plan, openings, rows, stale, statements
+from archive.catalogue.access_steps import AccessStep, StepTaken, Warned, registered, taken, warned
 from archive.catalogue.statements import Statement
 from archive.database.access_tables import AccessRequestRow
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
+from archive.model.access_requests import AccessKind, AccessState
 from archive.model.identifiers import is_id, new_id
 from archive.model.statement_kinds import StatementKind
 from archive.retention.civil import today_of
 from signing.ground.errors import Refused
 
-OPEN: Final = tuple(state.value for state in AccessState if state is not AccessState.CLOSED)
+OPEN: Final = tuple(state.value for state in AccessState if state not in {AccessState.CLOSED, AccessState.WITHDRAWN})
+_OPENING_STEPS: Final = frozenset({AccessStep.GRANT, AccessStep.WITHDRAW})
+"""Steps of an early opening that give other days to what it covers."""
 _UNDECIDED: Final = (AccessState.REGISTERED.value, AccessState.SENT.value, AccessState.ANSWERED.value)
 
 
@@ -50,10 +45,11 @@ class Desk:
         """Register a request.
 
         Args:
-            given: ``requester, contact, subject, motive, records, registered_on`` (None: today).
+            given: ``requester, contact, subject, motive, records, registered_on`` (None: today),
+                and of an early opening what it opens: ``node`` or ``producer``, and ``opens_on``.
 
         Raises:
-            Refused: ``bad_access_request``, ``record_not_found``.
+            Refused: ``bad_access_request``, ``record_not_found``, ``node_not_found``.
         """
         for record in given["records"]:
             rows.get(self.session, self.tenant, record)
@@ -67,6 +63,7 @@ class Desk:
             records=given["records"],
             registered_on=given["registered_on"] or today.day,
             today=today,
+            opening=openings.named(self.session, self.tenant, given.get("opening")),
         )
         return self._state(new_id(), 0, "registered", body)
 
@@ -84,7 +81,13 @@ class Desk:
         number = row.number if expected is None else expected
         today = today_of(self.session, self.tenant, self.now)
         body = taken(row.content, done, today) if number == row.number else row.content
-        return self._state(request_id, number, done.step.value, body)
+        if done.step not in _OPENING_STEPS or row.kind != AccessKind.EARLY_OPENING:
+            return self._state(request_id, number, done.step.value, body)
+        covered = openings.covered(self.tenant, row.content["opening"])
+        stale.mark_early(self.session, covered, self.now)
+        stated = self._state(request_id, number, done.step.value, body)
+        stale.mark_late(self.session, covered, self.now)
+        return stated
 
     def _state(self, request_id: str, expected: int, change: str, body: Mapping[str, Any]) -> AccessRequestRow:
         statement, entry = statements.state(

@@ -2,7 +2,8 @@
 
 A derogation (code du patrimoine, L213-3) goes to the authority from which the records come; it is
 granted only with that authority's agreement, and answered at most two months after it was
-registered. An ordinary request for communication is decided at once.
+registered. An ordinary request for communication is decided at once. An early opening (L213-3, II)
+goes the way of a derogation without its clock; once granted it is in force until it is withdrawn.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from archive.model.access_requests import AccessKind, AccessState
 from archive.model.days import Today
 from archive.retention.dates import Unit, end_date
 from signing.ground.clock import iso
@@ -29,25 +31,6 @@ REMEDIES: Final = (
 """Text on remedies of a refusal, where the decision gives no other."""
 
 
-class AccessKind(StrEnum):
-    """Kinds of access requests."""
-
-    COMMUNICATION = "communication"
-    DEROGATION = "derogation"
-
-
-class AccessState(StrEnum):
-    """States of an access request, in order."""
-
-    REGISTERED = "registered"
-    SENT = "sent"
-    ANSWERED = "answered"
-    """The originating authority agreed or refused."""
-    GRANTED = "granted"
-    REFUSED = "refused"
-    CLOSED = "closed"
-
-
 class AccessStep(StrEnum):
     """What can be done with an access request."""
 
@@ -57,6 +40,8 @@ class AccessStep(StrEnum):
     REFUSE = "refuse"
     CONSULT = "consult"
     CLOSE = "close"
+    WITHDRAW = "withdraw"
+    """End an early opening that is in force: the days that the rules give come back."""
 
 
 class Warned(StrEnum):
@@ -68,7 +53,7 @@ class Warned(StrEnum):
 
 
 _UNDECIDED: Final = frozenset({AccessState.REGISTERED, AccessState.SENT, AccessState.ANSWERED})
-_OPEN: Final = frozenset(set(AccessState) - {AccessState.CLOSED})
+_OPEN: Final = frozenset(set(AccessState) - {AccessState.CLOSED, AccessState.WITHDRAWN})
 _FROM: Final[Mapping[AccessStep, frozenset[AccessState]]] = {
     AccessStep.SEND: frozenset({AccessState.REGISTERED}),
     AccessStep.ANSWER: frozenset({AccessState.SENT}),
@@ -76,6 +61,7 @@ _FROM: Final[Mapping[AccessStep, frozenset[AccessState]]] = {
     AccessStep.REFUSE: _UNDECIDED,
     AccessStep.CONSULT: frozenset({AccessState.GRANTED}),
     AccessStep.CLOSE: _OPEN,
+    AccessStep.WITHDRAW: frozenset({AccessState.GRANTED}),
 }
 _TO: Final[Mapping[AccessStep, AccessState | None]] = {
     AccessStep.SEND: AccessState.SENT,
@@ -84,6 +70,12 @@ _TO: Final[Mapping[AccessStep, AccessState | None]] = {
     AccessStep.REFUSE: AccessState.REFUSED,
     AccessStep.CONSULT: None,
     AccessStep.CLOSE: AccessState.CLOSED,
+    AccessStep.WITHDRAW: AccessState.WITHDRAWN,
+}
+_NOT_OF: Final[Mapping[AccessKind, frozenset[AccessStep]]] = {
+    AccessKind.COMMUNICATION: frozenset({AccessStep.SEND, AccessStep.ANSWER, AccessStep.WITHDRAW}),
+    AccessKind.DEROGATION: frozenset({AccessStep.WITHDRAW}),
+    AccessKind.EARLY_OPENING: frozenset({AccessStep.CONSULT}),
 }
 
 
@@ -132,14 +124,20 @@ def registered(
     records: list[str],
     registered_on: date,
     today: Today,
+    opening: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the body of a request that is registered.
+
+    Args:
+        opening: Of an early opening: what it opens, and from which day.
 
     Raises:
         Refused: ``bad_access_request``.
     """
     if not requester.strip() or not subject.strip():
-        raise _bad_access("/requester" if not requester.strip() else "/subject", "Dites qui demande, et quoi.")
+        raise bad_access("/requester" if not requester.strip() else "/subject", "Dites qui demande, et quoi.")
+    if (opening is not None) is not (kind is AccessKind.EARLY_OPENING):
+        raise bad_access("/opening", "Une ouverture anticipée dit ce qu’elle ouvre, et elle seule.")
     _admit_day(registered_on, today, "/registered_on")
     return {
         "kind": kind.value,
@@ -152,15 +150,18 @@ def registered(
         "answer_by": iso(answer_by(kind, registered_on)),
         "state": AccessState.REGISTERED.value,
         "steps": [],
+        **({"opening": dict(opening)} if opening is not None else {}),
     }
 
 
 def steps_open(body: Mapping[str, Any]) -> tuple[AccessStep, ...]:
     """Return the steps that may follow, in the order of the trade."""
     state, kind = AccessState(body["state"]), AccessKind(body["kind"])
-    found = [step for step in AccessStep if state in _FROM[step]]
+    found = [step for step in AccessStep if state in _FROM[step] and step not in _NOT_OF[kind]]
     if kind is AccessKind.COMMUNICATION:
-        return tuple(step for step in found if step not in {AccessStep.SEND, AccessStep.ANSWER})
+        return tuple(found)
+    if kind is AccessKind.EARLY_OPENING and state is AccessState.GRANTED:
+        return (AccessStep.WITHDRAW,)  # in force, it does not end unsaid
     return tuple(step for step in found if step is not AccessStep.GRANT or _agreed(body))
 
 
@@ -175,12 +176,12 @@ def taken(body: Mapping[str, Any], done: StepTaken, today: Today) -> dict[str, A
     _admit_day(done.on, today, "/on")
     before = body["steps"][-1]["on"] if body["steps"] else body["registered_on"]
     if done.on < date.fromisoformat(before):
-        raise _bad_access("/on", "Ce jour précède celui de l’étape d’avant.")
+        raise bad_access("/on", "Ce jour précède celui de l’étape d’avant.")
     closing_undecided = done.step is AccessStep.CLOSE and AccessState(body["state"]) in _UNDECIDED
     if not done.text.strip() and (closing_undecided or done.step not in {AccessStep.CLOSE, AccessStep.GRANT}):
-        raise _bad_access("/text", "Dites à qui, quoi ou pourquoi : le registre garde ces mots.")
+        raise bad_access("/text", "Dites à qui, quoi ou pourquoi : le registre garde ces mots.")
     if (done.step is AccessStep.ANSWER) is not (done.agreed is not None):
-        raise _bad_access("/agreed", "L’accord se donne avec la réponse du service d’origine, et elle seule.")
+        raise bad_access("/agreed", "L’accord se donne avec la réponse du service d’origine, et elle seule.")
     told: dict[str, Any] = {"step": done.step.value, "on": done.on.isoformat(), "text": done.text.strip() or None}
     if done.step is AccessStep.ANSWER:
         told["agreed"] = done.agreed
@@ -196,10 +197,11 @@ def _agreed(body: Mapping[str, Any]) -> bool:
 
 def _admit_day(day: date, today: Today, pointer: str) -> None:
     if today.trusted and day > today.day:
-        raise _bad_access(pointer, "Ce jour est dans l’avenir.")
+        raise bad_access(pointer, "Ce jour est dans l’avenir.")
 
 
-def _bad_access(pointer: str, detail: str) -> Refused:
+def bad_access(pointer: str, detail: str) -> Refused:
+    """Return the refusal of one field of a request or of a step."""
     return Refused(
         "bad_access_request",
         detail,
@@ -213,7 +215,7 @@ def _not_next(body: Mapping[str, Any], step: AccessStep) -> Refused:
     if step is AccessStep.GRANT and AccessState(body["state"]) in _UNDECIDED:
         return Refused(
             "access_step_refused",
-            "Une dérogation ne s’accorde qu’avec l’accord du service d’origine.",
+            "Ni dérogation ni ouverture anticipée ne s’accorde sans l’accord du service d’origine.",
             kept=UNCHANGED,
             action="Envoyez-lui la demande, inscrivez sa réponse, puis décidez.",
             pointer="/step",

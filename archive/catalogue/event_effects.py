@@ -14,16 +14,15 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.events import days_if
+from archive.catalogue.stale import DATING
 from archive.database.tables import RecordRow
-from archive.model.description_fields import DESCRIPTION_FIELDS, Description
+from archive.model.description_fields import Description
 from archive.model.states import GONE
 from archive.retention.admission import Occurrence
 from archive.retention.circumstances import Circumstances, Days
 from archive.retention.schedule import resolved
 
-_UNSAID: Final = frozenset({"title", "description", "producer", "language"})
-"""Fields from which no date follows."""
-_COLUMNS: Final = [getattr(RecordRow, field.name) for field in DESCRIPTION_FIELDS if field.name not in _UNSAID]
+_COLUMNS: Final = [getattr(RecordRow, name) for name in DATING]
 _DATES: Final = [RecordRow.starts_on, RecordRow.ends_on, RecordRow.due_on, RecordRow.communicable_on]
 
 

@@ -119,6 +119,7 @@ def _decided(decision: RetentionDecision) -> dict[str, Any]:
             "rule": decision.access_rule,
             "communicable_on": iso(access.communicable_on),
             "explanation": access.explanation,
+            **({"opening": access.opening} if access.opening is not None else {}),
         },
     }
 
@@ -208,6 +209,7 @@ def row_values(record: Mapping[str, Any]) -> dict[str, Any]:
         "retention_explanation": retention["explanation"],
         "communicable_on": _day(access["communicable_on"]),
         "access_explanation": access["explanation"],
+        "opening": access.get("opening"),
         "bytes": sum(form["size"] for form in record["representations"]),
         "salt": record["salt"],
     }

@@ -29,9 +29,10 @@ from archive.retention.schedule import resolved
 IS_STALE: Final = RecordRow.stale_since.is_not(None) & RecordRow.state.not_in(GONE)
 
 
-_UNSAID: Final = frozenset({"title", "description", "producer", "language"})
+_UNSAID: Final = frozenset({"title", "description", "language"})
 """Fields from which no date follows."""
-_DATING: Final = tuple(field.name for field in DESCRIPTION_FIELDS if field.name not in _UNSAID)
+DATING: Final = tuple(field.name for field in DESCRIPTION_FIELDS if field.name not in _UNSAID)
+"""Fields from which dates follow; from the producer where an early opening is in force."""
 
 
 class Judgement(Enum):
@@ -122,7 +123,7 @@ def _resolved(there: Circumstances, row: RecordRow, access_rule: str | None) -> 
 
     Records outside files that are told alike are resolved once; in a file each has its companions.
     """
-    values = {name: getattr(row, name) for name in _DATING} | {"access_rule": access_rule}
+    values = {name: getattr(row, name) for name in DATING} | {"access_rule": access_rule}
     key = tuple(values.values())
     found = there.memory.get(key)
     if found is None:
@@ -146,7 +147,8 @@ def is_as_told(row: RecordRow, found: Resolved) -> bool:
     return (
         (row.rule_code, row.rule_version, row.starts_on, row.ends_on, row.due_on, row.basis, row.final_action)
         == (told.rule, told.version, told.starts_on, told.ends_on, told.due_on, told.basis, told.final_action)
-        and (row.access_rule, row.communicable_on) == (found.access_rule, found.access.communicable_on)
+        and (row.access_rule, row.communicable_on, row.opening)
+        == (found.access_rule, found.access.communicable_on, found.access.opening)
         and row.retention_parts in (None, [dict(part) for part in parts_of(told)])
     )
 

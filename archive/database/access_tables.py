@@ -18,13 +18,14 @@ class AccessRequestRow(Base):
     __table_args__ = (
         Index("ix_access_requests_state", "tenant_id", "state", "id"),
         Index("ix_access_requests_answer", "tenant_id", "answer_by"),
+        Index("ix_access_requests_kind", "tenant_id", "kind", "state"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
     number: Mapped[int]
     """Of the latest statement."""
     kind: Mapped[str] = mapped_column(String(20))
-    """``communication`` or ``derogation``."""
+    """``communication``, ``derogation`` or ``early_opening``."""
     state: Mapped[str] = mapped_column(String(20))
     requester: Mapped[str] = mapped_column(Text)
     asked: Mapped[str] = mapped_column(Text)

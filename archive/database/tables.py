@@ -29,6 +29,7 @@ _HAS_NO_FILE: Final = text("file IS NULL")
 _HAS_CLASS: Final = text("classification IS NOT NULL")
 _HAS_SEVERAL: Final = text("other_rules IS NOT NULL")
 _IS_UNDATED: Final = text("document_date IS NULL")
+_IS_OPENED: Final = text("opening IS NOT NULL")
 
 
 class TenantRow(Base):
@@ -97,6 +98,7 @@ class RecordRow(Base):
         Index("ix_records_rule", "tenant_id", "rule_code", "due_on", "id"),
         Index("ix_records_several", "tenant_id", "id", sqlite_where=_HAS_SEVERAL, postgresql_where=_HAS_SEVERAL),
         Index("ix_records_undated", "tenant_id", "id", sqlite_where=_IS_UNDATED, postgresql_where=_IS_UNDATED),
+        Index("ix_records_opening", "opening", sqlite_where=_IS_OPENED, postgresql_where=_IS_OPENED),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
@@ -157,6 +159,8 @@ class RecordRow(Base):
     retention_explanation: Mapped[str] = mapped_column(Text)
     communicable_on: Mapped[date | None]
     access_explanation: Mapped[str] = mapped_column(Text)
+    opening: Mapped[str | None] = mapped_column(String(36))
+    """Request of the register: the early opening that gives ``communicable_on``."""
     # proof
     salt: Mapped[str] = mapped_column(String(32))
     ocfl_version: Mapped[int]

@@ -49,6 +49,8 @@ _TOLD: Final = (
     ("access_rule", "access", "rule"),
     ("communicable_on", "access", "communicable_on"),
 )
+_OPTIONAL: Final = (("opening", "access", "opening"),)
+"""The same, of what is written only where there is one."""
 """What a revision may change: its name, its section of ``record.json``, its key there."""
 
 
@@ -181,6 +183,7 @@ def date_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
         for name, section, key in _TOLD
         if key in before[section] and key in after[section]
     }
+    pairs |= {name: [before[section].get(key), after[section].get(key)] for name, section, key in _OPTIONAL}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

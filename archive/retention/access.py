@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import Enum, auto
 from typing import Final
 
 from archive.retention.dates import Unit, day_after, end_date
@@ -24,11 +25,13 @@ class Access:
         communicable_on: None = never, or not before a missing fact is known.
         reasons: The sentence of the code that decides; where several apply, one of each other.
         decided_by: The code that decides; None where none is given.
+        opening: The early opening that gives the day, by its identifier; None: the code gives it.
     """
 
     communicable_on: date | None
     reasons: tuple[Reason, ...]
     decided_by: str | None = None
+    opening: str | None = None
 
     @property
     def explanation(self) -> str:
@@ -126,6 +129,29 @@ def access_rules() -> dict[str, str]:
 def access_codes(rule: str | None) -> tuple[str, ...]:
     """Return the codes of an access rule, each once, in the order given."""
     return tuple(dict.fromkeys((rule or "").split()))
+
+
+class Openable(Enum):
+    """Whether an early opening can open what has these codes."""
+
+    YES = auto()
+    AT_ONCE = auto()
+    """No code asks for a delay: it is open already."""
+    NEVER = auto()
+    """A code never opens: arms of mass destruction (L213-2, II)."""
+    UNKNOWN = auto()
+    """No code, or one that nobody can read and that may hide any delay."""
+
+
+def openable(rule: str | None) -> Openable:
+    """Return whether an early opening can open what has this access rule."""
+    codes = access_codes(rule)
+    if not codes or any(code not in _DELAYS for code in codes):
+        return Openable.UNKNOWN
+    years = [_DELAYS[code].years for code in codes]
+    if None in years:
+        return Openable.NEVER
+    return Openable.YES if any(years) else Openable.AT_ONCE
 
 
 def access_of(

@@ -13,8 +13,10 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.database.access_tables import AccessRequestRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow
+from archive.model.access_requests import AccessKind, AccessState
 from archive.model.days import Today
 from archive.model.description_fields import Description
 from archive.model.final_actions import FinalAction
@@ -25,6 +27,7 @@ from archive.retention.dates import Unit
 from archive.retention.declaration_json import read_declaration
 from archive.retention.declarations import Declaration, Level, Node, Path, declared_on_record
 from archive.retention.facts import Facts, FileFacts
+from archive.retention.openings import Opening, opening_of
 from archive.retention.packs import is_sure, text_of
 from archive.retention.places import codes_of, file_codes
 from archive.retention.rules import Rule
@@ -70,6 +73,7 @@ class Circumstances:
         self._newest: dict[str, Newest] = {}
         self._events: dict[str, Days] = dict(supposed or {})
         self._made: dict[str, Node] = {}
+        self._openings: list[Opening] | None = None
         self._dates_access = True
         self.memory: dict[object, Any] = {}
         """What a reader of many records has resolved already."""
@@ -181,6 +185,19 @@ class Circumstances:
         return tuple(
             (own, *(self._node(node, description, record_id) for node in climb), *last) for climb in wanted
         ) or ((own, *last),)
+
+    def openings_over(self, description: Description) -> list[Opening]:
+        """Return the early openings in force for a record: of its places, or of its producer."""
+        if self._openings is None:
+            row = AccessRequestRow
+            query = select(row).where(row.tenant_id == self.tenant, row.kind == AccessKind.EARLY_OPENING.value)
+            found = self._session.scalars(query.where(row.state == AccessState.GRANTED.value).order_by(row.id))
+            told = [opening_of(one.id, one.content) for one in found]
+            self._openings = [one for one in told if one is not None]
+        if not self._openings:
+            return []
+        nodes = {row.id for node in self._named(description) for row in self._climb(node)}
+        return [one for one in self._openings if one.covers(nodes, description.producer)]
 
     def unknown_files(self, description: Description) -> list[str]:
         """Return the codes of files that the plan lacks."""

@@ -18,6 +18,7 @@ from archive.retention.dates import START_EVENTS
 from archive.retention.decisions import Resolved, RetentionDecision, access_rule_along, decided
 from archive.retention.declarations import newest_in_files
 from archive.retention.facts import Facts
+from archive.retention.openings import opened
 from archive.retention.packs import DEFAULT_PACK, pack_rules, pack_types, phrase_of
 from archive.retention.reasons import Words, in_french
 from archive.retention.resolution import resolve
@@ -118,6 +119,7 @@ def resolved(there: Circumstances, description: Description, record_id: str | No
         birth=_latest(facts, "birth_date"),
         newest_in_file=newest_in_files(paths),
     )
+    access = opened(access, access_rule, there.openings_over(description))
     return Resolved(resolve(paths, facts, there.rules()), access, access_rule)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Index, insert, text
 from sqlalchemy.orm import Session
 
 from archive.catalogue import filing_plan
-from archive.catalogue.access_steps import AccessKind, registered
+from archive.catalogue.access_steps import registered
 from archive.catalogue.events import subject_of
 from archive.catalogue.statements import digest_of, read
 from archive.database import retention_counters
@@ -33,6 +33,7 @@ from archive.database.tables import (
     RepresentationRow,
     RetentionRuleRow,
 )
+from archive.model.access_requests import AccessKind
 from archive.model.days import Today
 from archive.model.identifiers import new_id
 from archive.model.statement_kinds import StatementKind

@@ -151,6 +151,10 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             granted = {"step": "grant", "on": "2026-03-02"}
             steps = f"/api/v1/access-requests/{request['id']}/steps"
             assert client.post(steps, json=granted, headers={"If-Match": "*"}).status_code == 200
+            early = {"kind": "early_opening", "requester": f"Archives{mark}", "subject": f"Fonds{mark}"}
+            early["opening"] = {"producer": words["producer"], "opens_on": "2030-01-01"}
+            opening = client.post("/api/v1/access-requests", json=early)
+            assert opening.status_code == 201, opening.text
             copied = client.post(f"/api/v1/records/{record['id']}/redactions", json=COVERED)
             assert copied.status_code == 201, copied.text
             filing = client.post(f"/api/v1/files/{file['id']}/records", json={"records": [record["id"]]})
@@ -180,6 +184,7 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "key_id": key["id"],
             "hold_id": held["id"],
             "request_id": request["id"],
+            "opening_id": opening.json()["id"],
             "sample_id": sample["id"],
             "unit_id": record["id"],
             "node_id": file["id"],

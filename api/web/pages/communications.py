@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
@@ -25,10 +25,12 @@ from api.web.communications_page import (
 )
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import typed_date
-from archive.catalogue import access_requests
+from archive.catalogue import access_requests, filing_plan
 from archive.catalogue.access_requests import AccessFilter
-from archive.catalogue.access_steps import UNCHANGED, AccessKind, AccessStep, StepTaken
+from archive.catalogue.access_steps import UNCHANGED, AccessStep, StepTaken, bad_access
+from archive.model.access_requests import AccessKind
 from archive.retention.civil import today_of
+from ingestion.assembly import System
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -52,7 +54,7 @@ def download(request: Request, person: Archivist, nature: str = "", etat: str = 
     with system.database.read() as session:
         today = today_of(session, person.tenant, system.clock()).day
         rows = access_requests.page(session, person.tenant, _filter(nature, etat, q), limit=_WHOLE)
-        content = views.as_csv([views.view(row, today) for row in rows])
+        content = views.as_csv([views.view(session, row, today) for row in rows])
     headers = {"Content-Disposition": attachment("communications.csv")}
     return Response(content, media_type="text/csv", headers=headers)
 
@@ -89,15 +91,34 @@ def _entered(request: Request, person: Caller, form: dict[str, str]) -> Response
     system = system_of(request)
     try:
         day = typed_date(form, code="bad_access_request", kept=UNCHANGED, pointer="/registered_on")
-        kind = AccessKind.DEROGATION if form.get("kind") == AccessKind.DEROGATION else AccessKind.COMMUNICATION
+        kind = _kind(form.get("kind", ""))
         given = {name: form.get(name, "")[:2000] for name in ("requester", "contact", "subject", "motive")}
-        values = {**given, "registered_on": day, "records": form.get("records", "").split()[:500]}
+        values: dict[str, Any] = {**given, "registered_on": day, "records": form.get("records", "").split()[:500]}
+        if kind is AccessKind.EARLY_OPENING:
+            values["opening"] = _opening(system, person.tenant, form)
         body = views.change(system, person.tenant, person.agent, lambda desk: desk.register(kind, values))
     except Refused as error:
         with in_language(request):
             typed = refused_request(error, form)
         return _list(request, person, AccessFilter(), None, typed, status=422)
     return RedirectResponse(f"/communications/{body['id']}", 303)
+
+
+def _kind(name: str) -> AccessKind:
+    return AccessKind(name) if name in {one.value for one in AccessKind} else AccessKind.COMMUNICATION
+
+
+def _opening(system: System, tenant: str, form: dict[str, str]) -> dict[str, Any]:
+    """Read what an early opening opens: the code of a class or a file, or a producer."""
+    opens_on = typed_date(form, "opens_", code="bad_access_request", kept=UNCHANGED, pointer="/opening/opens_on")
+    code, node = form.get("place", "").strip()[:100], None
+    if code:
+        with system.database.read() as session:
+            found = filing_plan.nodes_by_code(session, tenant, [code])
+        if not found:
+            raise bad_access("/opening/node", "Aucune classe et aucun dossier du plan n’a ce code.")
+        node = found[0].id
+    return {"node": node, "producer": form.get("producer", "")[:200], "opens_on": opens_on}
 
 
 def _taken(request: Request, person: Caller, request_id: str, form: dict[str, str]) -> Response:

@@ -102,6 +102,32 @@ def test_the_list_filters_pages_and_goes_to_a_spreadsheet(caller: TestClient) ->
     assert "CADA" in told
 
 
+def test_an_early_opening_shows_its_effect_and_is_in_force_until_withdrawn(caller: TestClient) -> None:
+    opening = {"producer": "voirie", "opens_on": "2030-01-01"}
+    body = made(caller, kind="early_opening", opening=opening)
+    assert (body["answer_by"], body["warning"], body["opening"]["producer"]) == (None, None, "voirie")
+    effect = caller.get(f"{PATH}/{body['id']}/effect").json()
+    assert (effect["records"], effect["changed"], effect["opens_on"]) == (0, 0, "2030-01-01")
+    assert step(caller, body, "grant").json()["code"] == "access_step_refused"
+    for name, more in (("send", {}), ("answer", {"agreed": True}), ("grant", {})):
+        body = step(caller, body, name, **more).json()
+    assert (body["state"], body["next_steps"], body["opening"]["records"]) == ("granted", ["withdraw"], 0)
+    found = caller.get(PATH, params={"kind": "early_opening", "state": "open"}).json()["requests"]
+    assert [one["id"] for one in found] == [body["id"]]
+    assert step(caller, body, "withdraw", text="").json()["code"] == "bad_access_request"
+    body = step(caller, body, "withdraw").json()
+    assert (body["state"], body["next_steps"]) == ("withdrawn", [])
+    assert caller.get(PATH, params={"state": "open"}).json()["requests"] == []
+    told = caller.get(PATH, headers={"Accept": "text/csv"}).text
+    assert "voirie;2030-01-01;2026-04-02" in told
+    for wrong in (opening, None):
+        given = {"kind": "early_opening" if wrong is None else "derogation", "requester": NAME, "subject": "x"}
+        answer = caller.post(PATH, json=given | ({"opening": wrong} if wrong else {}))
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_access_request")
+    plain = made(caller)
+    assert caller.get(f"{PATH}/{plain['id']}/effect").json()["code"] == "access_request_not_found"
+
+
 def test_another_tenant_sees_none_of_it(caller: TestClient, key_of: KeyOf) -> None:
     body = made(caller)
     caller.headers["Authorization"] = f"Bearer {key_of('b', 'retention:write')}"

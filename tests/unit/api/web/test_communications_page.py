@@ -77,6 +77,34 @@ def test_a_refused_form_is_shown_again_as_it_was_filled(archivist: TestClient) -
     assert "Préfecture" not in archivist.get(path).text
 
 
+def test_an_early_opening_is_registered_shown_decided_and_withdrawn(archivist: TestClient) -> None:
+    opens = {"opens_day": "1", "opens_month": "1", "opens_year": "2030"}
+    given = {"kind": "early_opening", "requester": "Archives", "subject": "Voirie 1962"} | opens | DAY
+    answer = send(archivist, "/communications", **given, place="XX")
+    assert (answer.status_code, 'href="#place"' in answer.text, 'value="XX"' in answer.text) == (422, True, True)
+    assert 'value="2030"' in answer.text
+    assert 'id="demandeur" name="requester" maxlength="500" required autocomplete="off" value=""' in answer.text
+    answer = send(archivist, "/communications", **given)
+    assert (answer.status_code, "un seul" in plain(answer)) == (422, True)
+    answer = send(archivist, "/communications", **given, producer="voirie")
+    assert answer.status_code == 303, answer.text
+    path = str(answer.headers["location"])
+    page = plain(archivist.get(path))
+    assert "Si elle était décidée aujourd’hui :" in page
+    assert "<dt>Documents concernés</dt><dd>0</dd>" in page
+    assert 'value="grant"' not in page
+    for step, more in (("send", {}), ("answer", {"agreed": "yes"}), ("grant", {})):
+        day = {"day": "2", "month": "4", "year": "2026"}
+        assert send(archivist, path, step=step, text=f"dit {step}", **day, **more).status_code == 303
+    page = plain(archivist.get(path))
+    assert "En vigueur" in page
+    assert "Si elle était décidée" not in page
+    assert re.findall(r'<option value="(\w+)"', page) == ["withdraw"]
+    assert send(archivist, path, step="withdraw", text="Erreur", **DAY | {"year": "2027"}).status_code == 422
+    assert send(archivist, path, step="withdraw", text="Erreur", day="3", month="4", year="2026").status_code == 303
+    assert "Retirée" in archivist.get("/communications?nature=early_opening").text
+
+
 def test_a_refusal_carries_its_remedies(archivist: TestClient) -> None:
     path = entered(archivist, kind="communication")
     assert send(archivist, path, step="refuse", text="Vie privée", **DAY).status_code == 303

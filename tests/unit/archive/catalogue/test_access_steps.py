@@ -9,8 +9,6 @@ import pytest
 
 from archive.catalogue.access_steps import (
     REMEDIES,
-    AccessKind,
-    AccessState,
     AccessStep,
     StepTaken,
     Warned,
@@ -20,6 +18,7 @@ from archive.catalogue.access_steps import (
     taken,
     warned,
 )
+from archive.model.access_requests import AccessKind, AccessState
 from archive.model.days import Today
 from signing.ground.errors import Refused
 

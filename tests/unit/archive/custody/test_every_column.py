@@ -34,7 +34,6 @@ from sqlalchemy import (
 import api.access.tables  # noqa: F401 - so that every table exists
 from archive.catalogue import producer_changes
 from archive.catalogue.access_requests import Desk
-from archive.catalogue.access_steps import AccessKind
 from archive.catalogue.producer_changes import ProducerChange
 from archive.custody.findings import Findings
 from archive.custody.findings import Kind as FindingKind
@@ -48,6 +47,7 @@ from archive.disposition.holds.terms import Scope, ScopeKind, Terms
 from archive.disposition.sorting import SortingAct, draw, freeze
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
+from archive.model.access_requests import AccessKind
 from archive.model.agreement_terms import read_agreement
 from archive.model.identifiers import new_id
 from archive.model.records import Kind
