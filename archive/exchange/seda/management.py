@@ -61,13 +61,15 @@ def read_management(element: Element) -> Management:
 
 def _block(element: Element) -> RuleBlock:
     uses: list[RuleUse] = []
-    classification = []
+    classification, unread = [], []
     for one in element:
         name = local_name(one.tag)
         if name == "Rule":
             uses.append(RuleUse(text_of(one)))
         elif name == "StartDate" or name in _OF_HOLD:
-            uses[-1] = replace(uses[-1], **_of_use(one, name))
+            told = _of_use(one, name)
+            unread += [text_of(one)] if None in told.values() and text_of(one) else []
+            uses[-1] = replace(uses[-1], **told)
         elif name in _CLASSIFICATION:
             classification.append(raw(one))
     return RuleBlock(
@@ -76,6 +78,7 @@ def _block(element: Element) -> RuleBlock:
         tokens(element, "RefNonRuleId"),
         token(element, "FinalAction"),
         tuple(classification),
+        tuple(unread),
     )
 
 

@@ -223,6 +223,7 @@ class RuleBlock:
         final_action: ``Keep`` or ``Destroy``; of storage ``RestrictAccess``, ``Transfer`` or
             ``Copy``.
         classification: Level, owner and the like, as they were written.
+        unread: Dates that our calendar does not hold, as they were written.
     """
 
     uses: tuple[RuleUse, ...] = ()
@@ -230,6 +231,7 @@ class RuleBlock:
     blocked: tuple[str, ...] = ()
     final_action: str | None = None
     classification: tuple[Raw, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
