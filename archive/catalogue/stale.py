@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
@@ -24,7 +25,9 @@ from archive.model.states import GONE
 from archive.retention.circumstances import Circumstances
 from archive.retention.decisions import Resolved, parts_of
 from archive.retention.declarations import Level
+from archive.retention.places import codes_of
 from archive.retention.schedule import resolved
+from signing.ground.errors import Unavailable
 
 IS_STALE: Final = RecordRow.stale_since.is_not(None) & RecordRow.state.not_in(GONE)
 
@@ -179,12 +182,70 @@ def newest_beside(session: Session, row: RecordRow | None) -> Newest:
     return {node: (_newest(session, node, row.id), row.document_date) for node in session.scalars(query)}
 
 
+def lock_with_companions(session: Session, tenant: str, record: Mapping[str, Any]) -> None:
+    """Lock a record about to be written, and those that it will mark, before its entry.
+
+    All in the order of their ids: own row first and companions later would be two orders, and two
+    writers in one file would wait for each other.
+
+    Args:
+        record: Its new ``record.json``.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    told = metadata.description_from(record["description"])
+    named = select(PlanNodeRow.id).where(
+        PlanNodeRow.tenant_id == tenant,
+        PlanNodeRow.code.in_(codes_of(told.file, told.classification)),
+        PlanNodeRow.kind == Level.FILE,
+        PlanNodeRow.removed.is_(False),
+    )
+    own = record["record"]
+    before = newest_beside(session, session.get(RecordRow, own))
+    after = {node: (_newest(session, node, own), told.document_date) for node in session.scalars(named)}
+    wanted = RecordRow.id == own
+    moved = _moved(before, after)
+    if moved:
+        wanted |= RecordRow.id.in_(select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(moved)))
+    lock_early(session, wanted)
+
+
 def mark_companions(session: Session, row: RecordRow, before: Newest, now: datetime) -> None:
     """Mark the other records of a file whose newest document is another one now.
 
-    Access counts from the newest document of a file: adding one moves the date of all.
+    Access counts from the newest document of a file: adding one moves the date of all. They were
+    locked before the entry; one that came into the file meanwhile may have an owner who waits for
+    the turn that is ours, so nobody is waited for.
+
+    Raises:
+        Unavailable: ``keep_contended``: somebody writes a record that came into the file meanwhile.
     """
-    after = newest_beside(session, row)
+    moved = _moved(before, newest_beside(session, row))
+    if not moved:
+        return
+    in_files = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(moved))
+    wanted = RecordRow.id.in_(in_files) & (RecordRow.id != row.id)
+    try:
+        lock_now(session, wanted)
+    except OperationalError as error:
+        raise Unavailable("keep_contended", "Ce document est en cours de rangement par un autre programme.") from error
+    mark(session, wanted, now)
+
+
+def lock_now(session: Session, condition: ColumnElement[bool]) -> None:
+    """Lock records in the journal's turn, waiting for nobody.
+
+    Raises:
+        OperationalError: Somebody has one of them.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        rows = select(RecordRow.id).where(condition).with_for_update(nowait=True)
+        session.execute(select(func.count()).select_from(rows.subquery()))
+
+
+def _moved(before: Newest, after: Newest) -> list[str]:
+    """Return the files whose newest document is another one afterwards."""
+    found = []
     for node in sorted(before.keys() | after.keys()):
         rest = (after.get(node) or before[node])[0]
         was, is_now = (
@@ -192,8 +253,8 @@ def mark_companions(session: Session, row: RecordRow, before: Newest, now: datet
             for mine in (_mine(before, node), _mine(after, node))
         )
         if was != is_now:
-            in_file = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id == node)
-            mark(session, RecordRow.id.in_(in_file) & (RecordRow.id != row.id), now)
+            found.append(node)
+    return found
 
 
 def _mine(found: Newest, node: str) -> date | None:

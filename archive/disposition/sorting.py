@@ -124,10 +124,12 @@ def draw(act: SortingAct, population_id: str) -> PopulationRow:
     Raises:
         Refused: ``population_not_found``; ``sample_drawn``; ``sample_not_ready``: no time-stamped
             checkpoint was published since the population was frozen.
+        Unavailable: ``sorting_contended``.
     """
     there = get(act.session, act.tenant, population_id)
     units_of.lock(act.session, there.unit, there.units)
     act.ledger.take_turn(act.session)
+    units_of.lock_late(act.session, there.unit, there.units)
     row = get(act.session, act.tenant, population_id)
     act.session.refresh(row)
     if row.draw is not None:
@@ -228,6 +230,7 @@ def withdraw(act: SortingAct, unit_id: str) -> SortingRow:
 def _take(act: SortingAct, unit: str, wanted: Sequence[str]) -> None:
     units_of.lock(act.session, unit, wanted)
     act.ledger.take_turn(act.session)
+    units_of.lock_late(act.session, unit, wanted)
     units_of.require_units(act.session, act.tenant, unit, wanted)
     units_of.require_open(act.session, unit, wanted)
 

@@ -8,8 +8,10 @@ from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from archive.catalogue import stale
 from archive.catalogue.plan_reach import tree_below
 from archive.catalogue.sortings import is_sorted
 from archive.database.batches import batches
@@ -24,7 +26,7 @@ from archive.disposition.sampling import SampleMethod, by_initials, by_years, re
 from archive.model.final_actions import FinalAction
 from archive.model.states import GONE, RecordState
 from archive.retention.states import DueState
-from signing.ground.errors import Refused
+from signing.ground.errors import Refused, Unavailable
 
 RECORD: Final = "record"
 FILE: Final = "file"
@@ -164,6 +166,24 @@ def lock(session: Session, unit: str, wanted: Sequence[str]) -> None:
         session.execute(
             select(RecordRow.id).where(records_of(unit, some)).order_by(RecordRow.id).with_for_update(of=RecordRow)
         )
+
+
+def lock_late(session: Session, unit: str, wanted: Sequence[str]) -> None:
+    """Lock what came into these units before the turn was taken, waiting for nobody.
+
+    Raises:
+        Unavailable: ``sorting_contended``: its owner may wait for the turn that is ours.
+    """
+    try:
+        for some in batches(wanted):
+            stale.lock_now(session, records_of(unit, some))
+    except OperationalError as error:
+        raise Unavailable(
+            "sorting_contended",
+            "Un document vient d’entrer dans une de ces unités, et il est en train de changer.",
+            kept="Rien n’a été décidé.",
+            action="Recommencez dans quelques instants.",
+        ) from error
 
 
 # -- what a criterion chooses

@@ -66,7 +66,7 @@ def describe(
         record = metadata.next_record(current, wanted, decision)
         written = write_version(stores, seen, record, before, until, message="Describe")
         with stores.database.write() as session:
-            row = still_in_force(session, seen)
+            row = still_in_force(session, seen, record)
             require_movable(session, record_id, differences)
             claim_revision(
                 stores,

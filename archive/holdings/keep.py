@@ -78,6 +78,7 @@ def keep(stores: Stores, package: ArchivalPackage, in_transaction: Callable[[Ses
         if session.get(RecordRow, package.record_id) is not None:
             kept = kept_record(stores, session, package.record_id)
         else:
+            stale.lock_with_companions(session, package.tenant, record)
             entry = _enter_kept(stores, session, package.agent, record, version, until)
             row = catalogue.enter(session, record, version, entry.n)
             stale.settle(session, row, record, stores.clock())

@@ -123,13 +123,18 @@ def write_version(
     return Written(version, tuple(left), locks)
 
 
-def still_in_force(session: Session, seen: RecordRow) -> RecordRow:
-    """Lock a record's row for the claim of its next version.
+def still_in_force(session: Session, seen: RecordRow, record: Mapping[str, Any] | None = None) -> RecordRow:
+    """Lock a record's row for the claim of its next version, and those that it will mark.
+
+    Args:
+        record: Its new ``record.json``, where that may give other dates to others.
 
     Raises:
         Unavailable: ``keep_contended``: the record changed although its turn was held; the version
             stays in the store, claimed by nobody.
     """
+    if record is not None:
+        stale.lock_with_companions(session, seen.tenant_id, record)
     row = session.get_one(RecordRow, seen.id, with_for_update=True, populate_existing=True)
     if (row.state, row.revision, row.ocfl_version) != (seen.state, seen.revision, seen.ocfl_version):
         raise Unavailable("keep_contended", "Ce document est en cours de rangement par un autre programme.")

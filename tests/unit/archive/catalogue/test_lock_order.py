@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,17 +12,23 @@ from typing import Any, Final
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from archive.catalogue import plan_changes, plan_exchange, rule_changes, rule_queries
 from archive.catalogue.plan_changes import PlanChange
 from archive.catalogue.rule_changes import RuleChange
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import DocumentTypeRow, RecordRow
+from archive.disposition import sorting, sorting_units
 from archive.disposition.holds.effects import HeldPlaces
+from archive.disposition.sorting import SortingAct
 from archive.exchange.plan_lines import PlanLine
 from archive.holdings import keep as holdings
+from archive.holdings.describe import describe
 from archive.journal.types import EntryType
+from archive.model.records import ArchivalPackage
 from ingestion.assembly import System
+from signing.ground.errors import ChartrierError
 from tests.holdings import opened, package
 from tests.servers.postgres import Postgres
 
@@ -35,17 +41,16 @@ class Place:
 
     def __init__(self, system: System, folder: Path) -> None:
         self.system = system
+        self.folder = folder
         for kind, code, parent in (("class", "C", None), ("class", "D", None), ("file", "F", "C")):
             self.plan(
                 lambda change, kind=kind, code=code, parent=parent: plan_changes.create(
                     change, {"kind": kind, "code": code, "title": code, "parent_id": self.nodes.get(parent or "")}
                 )
             )
-        given = package(system, folder, 1)
-        described = replace(given.description, file="F; G; H", document_type="deliberation")
-        self.record = holdings.keep(
-            system.stores, replace(given, description=described), lambda _session, _kept: None
-        ).record_id
+        self.record = self.keep(self.packed(1, "2020-01-02", file="F; G; H", document_type="deliberation"))
+        self.companion = self.keep(self.packed(2, "2020-01-01", file="F"))
+        self.coming = self.packed(3, "2026-03-02", file="F")
 
     @property
     def nodes(self) -> dict[str, str]:
@@ -105,6 +110,21 @@ class Place:
     def created(self) -> None:
         self.plan(lambda change: plan_changes.create(change, {"kind": "file", "code": "G", "title": "G"}))
 
+    def packed(self, n: int, dated: str, **fields: Any) -> ArchivalPackage:
+        given = package(self.system, self.folder, n)
+        return replace(given, description=replace(given.description, document_date=date.fromisoformat(dated), **fields))
+
+    def keep(self, given: ArchivalPackage) -> str:
+        return holdings.keep(self.system.stores, given, lambda _session, _kept: None).record_id
+
+    def dated(self) -> None:
+        """Describe another document of the file as its newest one: it dates all for access."""
+        other = {"document_date": date(2026, 3, 1)}
+        describe(self.system.stores, "demo", self.companion, other, agent="user:1", expected_revision=1)
+
+    def kept(self) -> None:
+        self.keep(self.coming)
+
     def imported(self) -> None:
         lines = [
             PlanLine(2, {"code": "F", "title": "F", "parent": self.file()[2]}),
@@ -123,7 +143,9 @@ def place(postgres: Postgres, keys: Path, tmp_path_factory: pytest.TempPathFacto
     postgres.drop(fresh)
 
 
-@pytest.mark.parametrize("act", ["new_version", "other_type", "closed", "created", "moved", "imported"])
+@pytest.mark.parametrize(
+    "act", ["dated", "kept", "new_version", "other_type", "closed", "created", "moved", "imported"]
+)
 def test_a_change_waits_for_a_writer_before_its_entry(place: Place, act: str) -> None:
     """The writer holds its row, and wants the journal's turn once the change waits for the row."""
     made: list[BaseException | None] = []
@@ -158,6 +180,48 @@ def test_a_change_waits_for_a_writer_before_its_entry(place: Place, act: str) ->
         assert row.stale_since is not None
     with place.system.database.write() as session:
         session.get_one(RecordRow, place.record).stale_since = None
+
+
+def test_a_draw_waits_for_nobody_once_it_has_its_turn(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record is filed into a frozen file between the draw's locks and its turn, then written."""
+    system = place.system
+    place.plan(lambda change: plan_changes.create(change, {"kind": "file", "code": "T", "title": "T"}))
+    file, late = place.nodes["T"], place.keep(place.packed(4, "2020-01-01"))
+    with system.database.write() as session:
+        act = SortingAct(session, system.ledger, "demo", "user:1", system.clock())
+        criterion = {"method": "years", "endings": [0]}
+        population = sorting.freeze(act, title="Tri", unit="file", units=[file], criterion=criterion)
+    locked, go, told = threading.Event(), threading.Event(), list[str]()
+    real = sorting_units.lock
+
+    def lock(session: Session, unit: str, wanted: Sequence[str]) -> None:
+        real(session, unit, wanted)
+        locked.set()
+        assert go.wait(LIMIT)
+
+    def draw() -> None:
+        try:
+            with system.database.write() as session:
+                sorting.draw(SortingAct(session, system.ledger, "demo", "user:1", system.clock()), population)
+            told.append("drawn")
+        except ChartrierError as error:
+            told.append(error.code)
+
+    monkeypatch.setattr(sorting_units, "lock", lock)
+    other = threading.Thread(target=draw)
+    other.start()
+    assert locked.wait(LIMIT)
+    describe(system.stores, "demo", late, {"file": "T"}, agent="user:1", expected_revision=1)
+    with system.database.write() as session:
+        session.get_one(RecordRow, late, with_for_update=True)
+        go.set()
+        other.join(LIMIT)
+        assert told == ["sorting_contended"]
+        system.ledger.take_turn(session)
+    draw()
+    assert told[1:] == ["drawn"]
+    with system.database.read() as session:
+        assert session.get_one(RecordRow, late).sorted is not None
 
 
 def wait_until_one_waits(system: System) -> None:
