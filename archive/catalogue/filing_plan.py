@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from archive.catalogue.disposal_columns import DISPOSAL_KINDS, disposal_columns
 from archive.catalogue.statements import Statement
 from archive.database.access_tables import AccessRequestRow
+from archive.database.disposal_tables import DisposalChunkRow, DisposalRow, DisposalVisaRow
 from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.sorting_tables import PopulationRow, SortingRow
@@ -28,31 +30,18 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
     """Return the row that repeats a statement, if no later one was made about its object. Pure."""
     body = statement.body
     own = {"id": statement.subject, "tenant_id": statement.tenant, "number": statement.number}
-    if statement.kind is StatementKind.NODE:
-        days = {name: _day(body.get(name)) for name in _NODE_DAYS}
-        return own | {name: body.get(name) for name in _NODE} | days | {"removed": bool(body.get("removed"))}
-    if statement.kind is StatementKind.REVIEW:
-        return own | {
-            "owner": body["owner"],
-            "review_on": _day(body["review_on"]),
-            "comment": body["comment"],
-        }
-    if statement.kind is StatementKind.REQUEST:
-        return own | {
-            "kind": body["kind"],
-            "state": body["state"],
-            "requester": body["requester"],
-            "asked": body["subject"],
-            "registered_on": _day(body["registered_on"]),
-            "answer_by": _day(body["answer_by"]),
-            "content": dict(body),
-        }
-    if statement.kind is StatementKind.POPULATION:
-        given = {name: body[name] for name in _POPULATION}
-        return own | given | {"frozen_entry": body["frozen_entry"] if body["draw"] else entry}
-    if statement.kind is StatementKind.SORTING:
-        return own | {name: body[name] for name in _SORTING}
-    return own | {
+    if statement.kind in DISPOSAL_KINDS:
+        return own | disposal_columns(statement.kind, body)
+    return own | _COLUMNS[statement.kind](body, entry)
+
+
+def _node(body: Body, _entry: int) -> dict[str, Any]:
+    days = {name: _day(body.get(name)) for name in _NODE_DAYS}
+    return {name: body.get(name) for name in _NODE} | days | {"removed": bool(body.get("removed"))}
+
+
+def _event(body: Body, entry: int) -> dict[str, Any]:
+    return {
         "event": body["event"],
         "reference": body["reference"],
         "occurred_on": _day(body["occurred_on"]),
@@ -61,7 +50,52 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
     }
 
 
-Repeated = PlanNodeRow | RetentionEventRow | HoldReviewRow | AccessRequestRow | PopulationRow | SortingRow
+def _review(body: Body, _entry: int) -> dict[str, Any]:
+    return {"owner": body["owner"], "review_on": _day(body["review_on"]), "comment": body["comment"]}
+
+
+def _request(body: Body, _entry: int) -> dict[str, Any]:
+    return {
+        "kind": body["kind"],
+        "state": body["state"],
+        "requester": body["requester"],
+        "asked": body["subject"],
+        "registered_on": _day(body["registered_on"]),
+        "answer_by": _day(body["answer_by"]),
+        "content": dict(body),
+    }
+
+
+def _population(body: Body, entry: int) -> dict[str, Any]:
+    given = {name: body[name] for name in _POPULATION}
+    return given | {"frozen_entry": body["frozen_entry"] if body["draw"] else entry}
+
+
+def _sorting(body: Body, _entry: int) -> dict[str, Any]:
+    return {name: body[name] for name in _SORTING}
+
+
+Body = Mapping[str, Any]
+_COLUMNS: Final[dict[StatementKind, Callable[[Body, int], dict[str, Any]]]] = {
+    StatementKind.NODE: _node,
+    StatementKind.EVENT: _event,
+    StatementKind.REVIEW: _review,
+    StatementKind.REQUEST: _request,
+    StatementKind.POPULATION: _population,
+    StatementKind.SORTING: _sorting,
+}
+
+Repeated = (
+    PlanNodeRow
+    | RetentionEventRow
+    | HoldReviewRow
+    | AccessRequestRow
+    | PopulationRow
+    | SortingRow
+    | DisposalRow
+    | DisposalChunkRow
+    | DisposalVisaRow
+)
 TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.NODE: PlanNodeRow,
     StatementKind.EVENT: RetentionEventRow,
@@ -69,6 +103,9 @@ TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.REQUEST: AccessRequestRow,
     StatementKind.POPULATION: PopulationRow,
     StatementKind.SORTING: SortingRow,
+    StatementKind.DISPOSAL: DisposalRow,
+    StatementKind.LINES: DisposalChunkRow,
+    StatementKind.VISA: DisposalVisaRow,
 }
 
 

@@ -176,7 +176,6 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.KEEP),
         Sentence("Réinscrit après la perte de la base, d’après sa fiche dans le magasin."),
     )
-    # Nothing writes these two yet: further effects come with the first disposal.
     RECORD_DISPOSED = (
         "RecordDisposed",
         Subject.RECORD,
@@ -275,6 +274,8 @@ class EntryType(StrEnum):
     HOLD_REVIEWED = ("HoldReviewed", *_STATED, Sentence("Gel revu : il reste en vigueur."))
     POPULATION_FROZEN = ("PopulationFrozen", *_STATED, Sentence("Population figée, pour en tirer un échantillon."))
     SAMPLE_DRAWN = ("SampleDrawn", *_STATED, Sentence("Échantillon tiré."))
+    DISPOSAL_STATED = ("DisposalStated", *_STATED, Sentence("Bordereau : dressé, changé, ou une étape de plus."))
+    VISA_STATED = ("VisaStated", *_STATED, Sentence("Visa donné sur un bordereau, ou inscrit d’après le papier."))
     UNIT_SORTED = ("UnitSorted", *_STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
     HOLD_RECOVERED = (
         "HoldRecovered",

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from archive.catalogue import filing_plan
 from archive.catalogue import record_json as metadata
 from archive.catalogue.description import differences
+from archive.catalogue.disposals import follow_disposals
 from archive.catalogue.words import note_description
 from archive.custody.rebuild.records import LOST, Found, Pinned
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow
@@ -40,6 +41,7 @@ def enter(session: Session, found: Found, entry: int | None) -> RecordRow:
     )
     session.add(row)
     session.flush()
+    follow_disposals(session, row)
     forms, least = set(), _least_lock(found)
     for values in metadata.representation_values(found.record):
         key = found.folder.key(found.contents[values.pop("name")].path)

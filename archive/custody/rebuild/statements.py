@@ -23,6 +23,7 @@ from archive.custody.findings import Findings, Kind
 from archive.database.engine import Database
 from archive.database.retention_tables import StatementRow
 from archive.database.tables import JournalEntryRow, TenantRow
+from archive.disposition.disposals import projection
 from archive.journal.effects import RebuildEffect, Subject
 from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType, rebuilding
@@ -129,6 +130,7 @@ class StatementsAgain:
 
     def _project(self, session: Session, statement: Statement, entry: int) -> None:
         filing_plan.project(session, statement, entry)
+        projection.follow(session, statement)
 
 
 def claimed(session: Session) -> dict[Identity, Claimed]:

@@ -41,6 +41,7 @@ class Told:
         inventory: The root inventory that the last entry states; None if it can't be read.
         records: ``record.json`` of each revision by its digest, of those that can be read.
         held: Whether the store must hold it; None while a decision has not reached the store.
+        state: The state of the record as long as no entry says that it is gone.
     """
 
     folder: RecordFolder
@@ -53,6 +54,7 @@ class Told:
     inventory: bytes | None
     records: Mapping[str, Mapping[str, Any]]
     held: bool | None
+    state: RecordState
     names: Pseudonyms
     now: datetime
 
@@ -89,7 +91,7 @@ def _record(told: Told) -> Iterator[str]:
     gone = [_ENDS.get(registered(e["type"])) for e in told.entries if _removes(e["type"])]
     expected: dict[str, Any] = {
         "kept_entry": kept[0] if kept else told.changes[0]["n"],
-        "state": (gone[-1] if gone and gone[-1] else RecordState.KEPT).value,
+        "state": (gone[-1] if gone and gone[-1] else told.state).value,
     }
     if told.inventory is not None:
         expected["ocfl_version"] = int(json.loads(told.inventory)["head"][1:])

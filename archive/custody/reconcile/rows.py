@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import filing_plan
 from archive.catalogue import rows as catalogue
+from archive.catalogue.disposals import state_of_kept
 from archive.catalogue.sortings import decision_about
 from archive.custody.findings import Findings, Kind
 from archive.custody.reconcile.claims import Told, differences
@@ -130,6 +131,7 @@ class RowReconciliation:
                 inventory,
                 records,
                 _held(session, row.id),
+                state_of_kept(session, row.id),
                 names,
                 self._clock(),
             ),

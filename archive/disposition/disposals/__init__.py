@@ -1,0 +1,1 @@
+"""Disposals: the bordereau, its lines, its visas, and what follows from them."""

@@ -1,0 +1,231 @@
+"""Lines of disposals and states of their records, as statements about disposals make them.
+
+The same function follows a statement when it is made and when a rebuild reads it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from archive.catalogue.statements import Statement
+from archive.database.batches import batches
+from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow, VisaRefusalRow
+from archive.database.tables import RecordRow
+from archive.disposition.disposals.decisions import Outcome, outcome, read_answers
+from archive.disposition.disposals.population import Candidate
+from archive.model.disposals import DisposalState, LineDecision, LineState
+from archive.model.statement_kinds import StatementKind
+from archive.model.states import RecordState
+from signing.ground.errors import Refused
+
+GIVEN = "given"
+_DECIDED = frozenset({DisposalState.COOLING_OFF, DisposalState.REFUSED})
+"""States in which all visas are known."""
+
+
+def follow(session: Session, statement: Statement) -> None:
+    """Bring lines and records in step with a statement about a disposal or a part of one."""
+    if statement.kind is StatementKind.LINES:
+        _enter_part(session, statement)
+    elif statement.kind is StatementKind.DISPOSAL:
+        row = session.get_one(DisposalRow, statement.subject)
+        state = DisposalState(row.state)
+        _exclude(session, row)
+        if state in _DECIDED:
+            decide(session, row)
+        if not state.is_open:
+            free(session, row.id)
+
+
+def _enter_part(session: Session, statement: Statement) -> None:
+    """Enter the lines of a part of a population; those that are there are frozen anew."""
+    body, line = statement.body, DisposalLineRow
+    disposal = body["disposal_id"]
+    told = {one["record"]: one for one in body["lines"]}
+    asked = select(line).where(line.disposal_id == disposal, line.record_id.in_(list(told)))
+    for row in session.scalars(asked).all():
+        row.frozen = told.pop(row.record_id)
+    values = [
+        {
+            "disposal_id": disposal,
+            "record_id": record,
+            "tenant_id": statement.tenant,
+            "position": one["position"],
+            "group_no": one["group"],
+            "frozen": one,
+            "state": LineState.INCLUDED.value,
+        }
+        for record, one in told.items()
+    ]
+    if values:
+        session.connection().execute(insert(line), values)
+        take(session, list(told))
+
+
+def judge(session: Session, disposal_id: str, made: Sequence[Candidate]) -> None:
+    """Write what stands in the way of each line."""
+    line = DisposalLineRow
+    now = {one.line.record: one for one in made}
+    for some in batches(list(now)):
+        asked = select(line).where(line.disposal_id == disposal_id, line.record_id.in_(some))
+        for row in session.scalars(asked):
+            one = now[row.record_id]
+            state = LineState.BLOCKED if one.blocked else LineState.WAITING if one.locked_until else LineState.INCLUDED
+            row.state, row.reason = state.value, one.blocked
+            row.waiting_until = one.locked_until if state is LineState.WAITING else None
+    session.flush()
+
+
+def as_before(session: Session, row: DisposalRow, made: Sequence[Candidate]) -> list[Candidate]:
+    """Return candidates under the numbers that they have in the bordereau, in that order."""
+    line = DisposalLineRow
+    asked = select(line.record_id, line.position, line.group_no).where(line.disposal_id == row.id)
+    there = {record: (position, group) for record, position, group in session.execute(asked)}
+    numbered = [
+        replace(one, line=replace(one.line, position=there[one.line.record][0], group=there[one.line.record][1]))
+        for one in made
+    ]
+    return sorted(numbered, key=lambda one: one.line.position)
+
+
+def _exclude(session: Session, row: DisposalRow) -> None:
+    """Take out the lines that the bordereau excludes, and put back those of a draft."""
+    excluded, line = row.content["excluded"], DisposalLineRow
+    asked = select(line).where(line.disposal_id == row.id)
+    out = {one.record_id: one for one in session.scalars(asked.where(line.state == LineState.EXCLUDED))}
+    back = [record for record in out if record not in excluded]
+    for record in back:
+        out[record].state, out[record].reason = LineState.INCLUDED.value, None
+    new = [record for record in excluded if record not in out]
+    for some in batches(new):
+        for one in session.scalars(asked.where(line.record_id.in_(some))):
+            one.state, one.reason, one.waiting_until = LineState.EXCLUDED.value, excluded[one.record_id], None
+    session.flush()
+    take(session, back)
+    _release(session, new)
+
+
+def decide(session: Session, row: DisposalRow) -> None:
+    """Write what the visas say together on every line, with the consequences of a refusal."""
+    visas = [read_answers(visa.content["answers"]) for visa in visas_of(session, row.id)]
+    refused: list[str] = []
+    for one in undecided(session, row.id):
+        said = outcome(visas, one.record_id, one.group_no)
+        if said.approved:
+            one.decision = LineDecision.APPROVE.value
+            continue
+        one.state, one.waiting_until = LineState.REFUSED.value, None
+        one.decision = said.decision.value if said.decision is not None else None
+        one.reason, one.not_before = one.decision or "unanswered", said.not_before
+        refused.append(one.record_id)
+        if said.decision is not None:
+            _follow_refusal(session, row, one.record_id, said)
+    session.flush()
+    _release(session, refused)
+
+
+def _follow_refusal(session: Session, row: DisposalRow, record_id: str, said: Outcome) -> None:
+    assert said.decision is not None  # noqa: S101
+    session.merge(
+        VisaRefusalRow(
+            record_id=record_id,
+            tenant_id=row.tenant_id,
+            disposal_id=row.id,
+            decision=said.decision.value,
+            not_before=said.not_before,
+            decided_on=row.last_visa_on or row.proposed_on,
+        )
+    )
+    record = session.get(RecordRow, record_id)
+    if record is not None:
+        record.not_before = said.not_before
+
+
+def visas_of(session: Session, disposal_id: str) -> Sequence[DisposalVisaRow]:
+    """Return the visas that are given, in the order in which they were."""
+    visa = DisposalVisaRow
+    asked = select(visa).where(visa.disposal_id == disposal_id, visa.state == GIVEN)
+    return session.scalars(asked.order_by(visa.id)).all()
+
+
+def undecided(session: Session, disposal_id: str) -> Sequence[DisposalLineRow]:
+    """Return the lines that are not taken out and about which the visas have not decided."""
+    line = DisposalLineRow
+    asked = select(line).where(line.disposal_id == disposal_id, line.state != LineState.EXCLUDED)
+    return session.scalars(asked.where(line.decision.is_(None)).order_by(line.position)).all()
+
+
+def named(session: Session, disposal_id: str) -> tuple[set[int], set[str]]:
+    """Return the numbers of a disposal's groups, and its records."""
+    line = DisposalLineRow
+    asked = select(line.group_no, line.record_id).where(line.disposal_id == disposal_id)
+    there = session.execute(asked).all()
+    return {group for group, _ in there}, {record for _, record in there}
+
+
+# -- records
+
+
+def take(session: Session, records: Sequence[str]) -> None:
+    """Mark records as being in a disposal."""
+    _mark(session, records, RecordState.KEPT, RecordState.IN_DISPOSAL)
+
+
+def _release(session: Session, records: Sequence[str]) -> None:
+    _mark(session, records, RecordState.IN_DISPOSAL, RecordState.KEPT)
+
+
+def _mark(session: Session, records: Sequence[str], before: RecordState, after: RecordState) -> None:
+    row = RecordRow
+    for some in batches(records):
+        session.execute(update(row).where(row.id.in_(some), row.state == before).values(state=after.value))
+
+
+def free(session: Session, disposal_id: str) -> None:
+    """Release every record of a disposal that has ended, save those that are gone."""
+    _release(session, records_in(session, disposal_id, *(state for state in LineState)))
+
+
+def records_in(session: Session, disposal_id: str, *states: LineState) -> list[str]:
+    """Return the records of the lines in these states, in order of their ids."""
+    line = DisposalLineRow
+    asked = select(line.record_id).where(line.disposal_id == disposal_id, line.state.in_(states))
+    return list(session.scalars(asked.order_by(line.record_id)))
+
+
+def lock_records(session: Session, disposal_id: str) -> None:
+    """Lock the records of a disposal, in order of their ids, before the journal's turn is taken."""
+    line = DisposalLineRow
+    ours = select(line.record_id).where(line.disposal_id == disposal_id)
+    session.scalars(select(RecordRow.id).where(RecordRow.id.in_(ours)).order_by(RecordRow.id).with_for_update()).all()
+
+
+def require_free(session: Session, records: Iterable[str]) -> None:
+    """Refuse a record that another disposal took meanwhile.
+
+    Raises:
+        Refused: ``record_in_disposal``.
+    """
+    row = RecordRow
+    for some in batches(sorted(records)):
+        asked = select(row.id).where(row.id.in_(some), row.state != RecordState.KEPT).limit(1)
+        if session.scalar(asked) is not None:
+            raise Refused(
+                "record_in_disposal",
+                "Un document est déjà dans un autre bordereau.",
+                kept="Le bordereau n’a pas été changé.",
+                action="Retirez-le d’abord de l’autre bordereau.",
+                pointer="/records",
+            )
+
+
+def common_producer(session: Session, records: Sequence[str]) -> str | None:
+    """Return the producer that all these records name; None where they don't agree."""
+    found: set[str | None] = set()
+    for some in batches(records):
+        found |= set(session.scalars(select(RecordRow.producer).where(RecordRow.id.in_(some)).distinct()))
+    return found.pop() if len(found) == 1 else None

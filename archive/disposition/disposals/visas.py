@@ -1,0 +1,267 @@
+"""Visas: who gives one, what it says line by line, and what follows when all are given.
+
+Two people at least, neither of whom drafted the bordereau; the controller comes from outside. A
+visa is a statement of its own: person, quality, moment, how the person was identified, answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from archive.database.disposal_tables import DisposalRow, DisposalVisaRow
+from archive.disposition.act import Act
+from archive.disposition.disposals import bordereau, projection
+from archive.disposition.disposals.bordereau import LONGEST, UNCHANGED
+from archive.disposition.disposals.decisions import Answers, outcome, read_answers
+from archive.disposition.disposals.population import bad_disposal
+from archive.disposition.disposals.terms import last_day_to_stop, silence_agrees, steps_of
+from archive.journal.types import EntryType
+from archive.model.disposals import (
+    Direction,
+    DisposalState,
+    LineDecision,
+    VisaMeans,
+    VisaStep,
+)
+from archive.model.identifiers import new_id
+from archive.model.statement_kinds import StatementKind
+from signing.ground.clock import iso, stamp
+from signing.ground.errors import Refused
+
+ENTERED: Final = "entered"
+"""State of a paper visa that a second person must confirm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisaGiven:
+    """A visa as its person gives it.
+
+    Attributes:
+        person: Name, as signed.
+        quality: Function, with « par délégation » where it is so.
+        identified_by: How the person was known, in words of ours or of the archivist.
+        heads: Exact name of the service that a controller heads; None: none of those served here.
+        given_on: Day of a paper visa; None: the present day.
+        evidence: SHA-256 of the scan of a paper visa.
+    """
+
+    step: VisaStep
+    means: VisaMeans
+    person: str
+    quality: str
+    identified_by: str
+    answers: Answers
+    reference: str = ""
+    comment: str = ""
+    heads: str | None = None
+    given_on: date | None = None
+    evidence: str | None = None
+
+
+def give(act: Act, disposal_id: str, expected: int | None, given: VisaGiven) -> DisposalRow:
+    """Give a visa; the last one decides every line and begins the cooling-off period.
+
+    A visa on paper waits until a second person confirms what was entered.
+
+    Raises:
+        Refused: ``disposal_not_found``, ``precondition_failed``, ``disposal_closed``,
+            ``visa_not_expected``, ``visa_by_drafter``, ``visa_twice``,
+            ``controller_heads_producer``, ``bad_disposal``.
+    """
+    row = bordereau.changeable(act, disposal_id, expected)
+    _require_submitted(row)
+    _require_expected(act, row, given.step)
+    is_paper = given.means is VisaMeans.PAPER
+    if not is_paper:
+        _require_other_person(act, row, act.agent)
+    _require_outside(row, given)
+    body = _body(act, row, given, ENTERED if is_paper else projection.GIVEN)
+    act.state(StatementKind.VISA, new_id(), 0, body["state"], body, EntryType.VISA_STATED)
+    return row if is_paper else _conclude(act, row)
+
+
+def confirm(act: Act, visa_id: str) -> DisposalRow:
+    """Confirm a visa that somebody else entered from paper.
+
+    Raises:
+        Refused: ``visa_not_found``, ``disposal_closed``, ``visa_not_expected``,
+            ``visa_same_person``, ``visa_scan_missing``.
+    """
+    there = get(act, visa_id)
+    row = bordereau.changeable(act, there.disposal_id, None)
+    act.session.refresh(there)
+    _require_submitted(row)
+    if there.state != ENTERED:
+        raise _not_expected("Ce visa n’attend pas de confirmation.")
+    _require_expected(act, row, VisaStep(there.step))
+    if there.content["recorded_by"] == act.agent:
+        raise Refused(
+            "visa_same_person",
+            "Celui qui a saisi un visa ne le confirme pas.",
+            kept=UNCHANGED,
+            action="Demandez à une seconde personne de comparer la saisie au papier, puis de confirmer.",
+        )
+    if not there.content["evidence"]:
+        raise Refused(
+            "visa_scan_missing",
+            "La copie numérisée du bordereau visé manque.",
+            kept=UNCHANGED,
+            action="Joignez-la : elle prouve le visa.",
+        )
+    body = {**there.content, "state": projection.GIVEN, "confirmed_by": act.agent}
+    act.state(StatementKind.VISA, there.id, there.number, "confirmed", body, EntryType.VISA_STATED)
+    return _conclude(act, row)
+
+
+def proceed(act: Act, disposal_id: str, expected: int | None) -> DisposalRow:
+    """Go on without an answer to a proposal of the archives, its three months over.
+
+    Raises:
+        Refused: ``disposal_not_found``, ``precondition_failed``, ``disposal_closed``,
+            ``visa_not_expected``.
+    """
+    row = bordereau.changeable(act, disposal_id, expected)
+    _require_submitted(row)
+    if missing(act, row):
+        raise _not_expected("Un visa manque encore.")
+    return _conclude(act, row)
+
+
+def get(act: Act, visa_id: str) -> DisposalVisaRow:
+    """Return a visa of this tenant.
+
+    Raises:
+        Refused: ``visa_not_found``.
+    """
+    row = act.session.get(DisposalVisaRow, visa_id)
+    if row is None or row.tenant_id != act.tenant:
+        raise Refused("visa_not_found", "Ce visa n’existe pas.", action="Vérifiez son identifiant.")
+    return row
+
+
+def steps(row: DisposalRow) -> tuple[VisaStep, ...]:
+    """Return the visas that a disposal needs, in order."""
+    return steps_of(Direction(row.direction), authority=bool(row.content["authority"]))
+
+
+def missing(act: Act, row: DisposalRow) -> list[VisaStep]:
+    """Return the visas still to be given, in order; silence counts where the law lets it."""
+    there = {VisaStep(visa.step) for visa in projection.visas_of(act.session, row.id)}
+    proposed, direction, today = row.proposed_on, Direction(row.direction), act.today
+    return [
+        step
+        for step in steps(row)
+        if step not in there
+        and not (proposed is not None and today.trusted and silence_agrees(direction, step, proposed, today.day))
+    ]
+
+
+# -- parts
+
+
+def _conclude(act: Act, row: DisposalRow) -> DisposalRow:
+    """State what all visas come to, once none is missing."""
+    if missing(act, row):
+        return row
+    given = projection.visas_of(act.session, row.id)
+    last = max((visa.given_on for visa in given), default=act.today.day)
+    answers = [read_answers(visa.content["answers"]) for visa in given]
+    approved = any(
+        outcome(answers, line.record_id, line.group_no).approved for line in projection.undecided(act.session, row.id)
+    )
+    body = dict(row.content)
+    body |= {
+        "state": (DisposalState.COOLING_OFF if approved else DisposalState.REFUSED).value,
+        "last_visa_on": iso(last),
+        "stop_until": iso(last_day_to_stop(max(last, act.today.day))) if approved else None,
+        "ended_on": None if approved else iso(act.today.day),
+    }
+    return bordereau.state_disposal(act, row, "approved" if approved else "refused", body)
+
+
+def _body(act: Act, row: DisposalRow, given: VisaGiven, state: str) -> dict[str, Any]:
+    names = {"person": given.person, "quality": given.quality, "identified_by": given.identified_by}
+    for name, text in names.items():
+        if not text.strip() or len(text) > LONGEST or "\0" in text:
+            raise bad_disposal(f"/{name}", "Le nom, la qualité ou la façon de l’identifier manque.")
+    day = given.given_on or act.today.day
+    if day > act.today.day or (row.proposed_on is not None and day < row.proposed_on):
+        raise bad_disposal("/given_on", "Un visa est donné entre la soumission du bordereau et aujourd’hui.")
+    _require_answers(act, row, given.answers)
+    return {
+        "disposal_id": row.id,
+        "population": row.content["population"],
+        "step": given.step.value,
+        "means": given.means.value,
+        "state": state,
+        "given_on": iso(day),
+        "given_at": stamp(act.now),
+        **{name: text.strip() for name, text in names.items()},
+        "agent": act.agent if given.means is not VisaMeans.PAPER else f"paper:{given.person.strip()}",
+        "recorded_by": act.agent,
+        "confirmed_by": None,
+        "reference": given.reference.strip(),
+        "comment": given.comment.strip(),
+        "heads": given.heads,
+        "evidence": given.evidence,
+        "answers": given.answers.as_json(),
+    }
+
+
+def _require_answers(act: Act, row: DisposalRow, answers: Answers) -> None:
+    groups, records = projection.named(act.session, row.id)
+    if not set(answers.groups) <= groups or not set(answers.lines) <= records:
+        raise bad_disposal("/answers", "Une réponse nomme une ligne qui n’est pas dans ce bordereau.")
+    every = [one for one in (answers.whole, *answers.groups.values(), *answers.lines.values()) if one is not None]
+    if not every:
+        raise bad_disposal("/answers", "Ce visa ne répond à aucune ligne.")
+    for one in every:
+        if (one.decision is LineDecision.NOT_BEFORE) != (one.not_before is not None):
+            raise bad_disposal("/answers", "« Pas avant » demande une date, et les autres réponses n’en ont pas.")
+
+
+def _require_submitted(row: DisposalRow) -> None:
+    if row.state != DisposalState.SUBMITTED:
+        raise _not_expected("Ce bordereau n’attend pas de visa.")
+
+
+def _require_expected(act: Act, row: DisposalRow, step: VisaStep) -> None:
+    """Refuse a visa that is not the next one: each person sees what those before them said."""
+    left = missing(act, row)
+    if not left or left[0] is not step:
+        raise _not_expected("Ce n’est pas le visa attendu maintenant.")
+
+
+def _require_other_person(act: Act, row: DisposalRow, agent: str) -> None:
+    if agent in {row.drafted_by, row.content["submitted_by"]}:
+        raise Refused(
+            "visa_by_drafter",
+            "Celui qui a préparé un bordereau n’y donne pas de visa.",
+            kept=UNCHANGED,
+            action="Une autre personne le donne.",
+        )
+    if any(agent == visa.agent for visa in projection.visas_of(act.session, row.id)):
+        raise Refused(
+            "visa_twice",
+            "Vous avez déjà donné un visa à ce bordereau : les visas sont donnés par des personnes différentes.",
+            kept=UNCHANGED,
+            action="Une autre personne le donne.",
+        )
+
+
+def _require_outside(row: DisposalRow, given: VisaGiven) -> None:
+    """Refuse a controller who heads the producing service (code du patrimoine, R212-4, 4°)."""
+    heads = (given.heads or "").strip().casefold()
+    if given.step is VisaStep.CONTROLLER and heads and heads == (row.producer or "").strip().casefold():
+        raise Refused(
+            "controller_heads_producer",
+            "Le contrôleur dirige le service qui a produit ces documents.",
+            kept=UNCHANGED,
+            action="Le visa revient à un contrôleur d’un autre département, ou de l’État.",
+        )
+
+
+def _not_expected(detail: str) -> Refused:
+    return Refused("visa_not_expected", detail, kept=UNCHANGED, action="Relisez le bordereau : il dit où il en est.")
