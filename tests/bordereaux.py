@@ -73,7 +73,7 @@ class Town:
         made, validated = (RuleChange(self.system.register, "demo", one, self.system.clock()) for one in (ANNE, DENIS))
         rule_changes.create(made, code, terms)
         rule_changes.validate(validated, code, 1, "Tableau de gestion du 1er mars")
-        rule_changes.create_type(made, code, label=code, rule_code=code, access_rule=None)
+        rule_changes.create_type(made, code.lower(), label=code, rule_code=code, access_rule=None)
 
     def amend(self, code: str, years: int) -> None:
         """The next version of a rule, validated as the first; the job passes over its records."""
@@ -84,10 +84,10 @@ class Town:
         recompute_stale(self.system.stores)
 
     def keep(self, day: str = "2016-03-20", **fields: Any) -> str:
-        """A record of a day, of type ``BON`` unless told otherwise: due on 21 March 2026."""
+        """A record of a day, of type ``bon`` unless told otherwise: due on 21 March 2026."""
         self.made += 1
         given = package(self.system, self.folder, self.made)
-        told = {"document_type": "BON", "document_date": date.fromisoformat(day)} | fields
+        told = {"document_type": "bon", "document_date": date.fromisoformat(day)} | fields
         described = replace(given.description, **told)
         return holdings.keep(
             self.system.stores, replace(given, description=described), lambda _session, _kept: None

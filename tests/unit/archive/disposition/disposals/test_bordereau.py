@@ -60,7 +60,7 @@ def test_a_bordereau_takes_what_is_ready_and_lets_it_go_when_it_is_stopped(town:
 
 def test_t3_a_line_that_may_not_go_says_why_and_is_taken_out(town: Town) -> None:
     town.rule("DOSSIER", 10, action="sort")
-    unsorted, (due,) = town.keep(document_type="DOSSIER"), town.due(1)
+    unsorted, (due,) = town.keep(document_type="dossier"), town.due(1)
     disposal = town.draft([unsorted, due])
     assert town.lines(disposal) == {unsorted: ("blocked", "not_sorted"), due: ("included", None)}
     with town.acting() as act:
