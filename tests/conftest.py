@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+import structlog
 
-from tests import store_guard
+from tests import shared_caches, store_guard
 
 pytest_plugins = [
     "tests.servers.clamav",
@@ -25,8 +24,13 @@ pytest_plugins = [
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 store_guard.install()
-serialization.load_pem_private_key = cache(serialization.load_pem_private_key)
-"""An RSA key is proven whenever it is read: an eighth of a second, for each home of each test."""
+shared_caches.install()
+structlog.configure(  # the default one draws every traceback in colours, a tenth of a second each
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,9 @@ A test mostly waits: for a server, a worker, a browser. So more test processes r
 processors: ``TEST_SLOTS`` says how many (1: one after the other). Tiers share nothing but the
 machine.
 
+Files of tests lie in memory where there is room (``TEST_MEMORY=0``: on the disk): a test asks for
+thousands of ``fsync``, and no power is cut here but by ``tests/steps.py``, which counts them.
+
 Tests run in an order drawn from ``TEST_ORDER`` (a number, or ``random``): by default the same one
 everywhere, so that what fails here fails there. ``pytest`` by itself draws another one each time.
 """
@@ -16,8 +19,10 @@ everywhere, so that what fails here fails there. ``pytest`` by itself draws anot
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -28,6 +33,9 @@ ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / "build" / "tests"
 ORDER = ("architecture", "unit", "contract", "e2e", "fault", "browser")
 CORES = os.cpu_count() or 1
+MEMORY = Path("/dev/shm")
+ROOM = 8 << 30
+"""Bytes that must be free there and in the machine: at most 3 GiB are used at a time."""
 TIERS = {
     "unit": (CORES, "loadgroup"),
     "e2e": (2, "loadgroup"),
@@ -87,11 +95,37 @@ def main() -> int:
     tiers = SERVICE_TIERS if services else TIERS
     slots = int(os.environ.get("TEST_SLOTS") or CORES + 2)
     wanted = {name: how for name, how in tiers.items() if not named or name in named}
-    ended = sorted(_run(wanted, slots, services=services), key=lambda one: ORDER.index(one.tier))
+    scratch = Path(tempfile.mkdtemp(prefix="t-", dir=_place()))  # short: sockets lie in it
+    try:
+        ended = _run(wanted, slots, scratch, services=services)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    ended.sort(key=lambda one: ORDER.index(one.tier))
     return _sum_up(ended, services=services)
 
 
-def _run(waiting: dict[str, tuple[int, str]], slots: int, *, services: bool) -> list[Ended]:
+def _place() -> Path | None:
+    """Return a folder in memory for the files of tests; None: there is no room, or it is asked for
+    the disk.
+    """
+    if os.environ.get("TEST_MEMORY") == "0" or not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)):
+        return None
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    return MEMORY if min(free, shutil.disk_usage(MEMORY).free) > ROOM and _takes_direct_writes(MEMORY) else None
+
+
+def _takes_direct_writes(folder: Path) -> bool:
+    """Whether a server that goes past the page cache (MinIO) can write there."""
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        try:
+            os.close(os.open(file.name, os.O_RDWR | os.O_DIRECT))
+        except OSError:
+            return False
+    return True
+
+
+def _run(waiting: dict[str, tuple[int, str]], slots: int, scratch: Path, *, services: bool) -> list[Ended]:
     running: list[Running] = []
     ended: list[Ended] = []
     try:
@@ -99,7 +133,7 @@ def _run(waiting: dict[str, tuple[int, str]], slots: int, *, services: bool) -> 
             for tier, (wished, dealt) in list(waiting.items()):
                 workers = min(wished, slots)
                 if workers <= slots - sum(one.workers for one in running):
-                    running.append(_begin(tier, workers, dealt, services=services))
+                    running.append(_begin(tier, workers, dealt, scratch, services=services))
                     del waiting[tier]
             time.sleep(0.1)
             for one in [one for one in running if one.process.poll() is not None]:
@@ -112,19 +146,19 @@ def _run(waiting: dict[str, tuple[int, str]], slots: int, *, services: bool) -> 
     return ended
 
 
-def _begin(tier: str, workers: int, dealt: str, *, services: bool) -> Running:
+def _begin(tier: str, workers: int, dealt: str, scratch: Path, *, services: bool) -> Running:
     report, log = REPORTS / f"{tier}.xml", REPORTS / f"{tier}.log"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", f"tests/{tier}", "-q", f"--junitxml={report}"]
     command += ["-m", "services" if services else "not services"]
+    command += [f"--basetemp={scratch / tier}", "-o", "tmp_path_retention_policy=failed"]
     order = os.environ.get("TEST_ORDER", "1")
     command += [] if order == "random" else [f"--randomly-seed={order}"]
     command += ["-n", str(workers), "--dist", dealt] if workers > 1 else ["-n", "0"]
     print(f"{tier}: begun", flush=True)
+    environment = os.environ | {"OMP_THREAD_LIMIT": "1", "TMPDIR": str(scratch)}
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | {"OMP_THREAD_LIMIT": "1"}, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     return Running(tier, workers, log, process, time.monotonic())
 
 
