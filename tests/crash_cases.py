@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -39,48 +38,10 @@ from ingestion.processing import quarantine_decisions as decisions
 from ingestion.processing.claims import killed, quarantine
 from ingestion.tables import DepositRow
 from signing.ground.errors import ChartrierError
+from tests.crash_archivist import ARCHIVIST_CASES
+from tests.crash_subjects import Subject, UseCase
 from tests.holdings import keep, package, receive, stored_file, system_at
 from tests.steps import Steps
-
-
-@dataclass
-class Subject:
-    """What one run of a use case is about.
-
-    Attributes:
-        record: Id of its record; empty for a deposit that has none yet.
-        given: What the use case needs: a package, a hold, an idempotency key.
-        received: The bytes of a deposit that has no record yet.
-        claimed: What the journal claims: SHA-512 of the inventory in force, or the id of the
-            deposit; None: nothing.
-    """
-
-    record: str
-    given: Any = None
-    received: bytes = b""
-    claimed: str | None = None
-    cells: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class UseCase:
-    """One way to write.
-
-    Attributes:
-        prepare: Makes a subject; nothing is cut here.
-        act: The work that is cut.
-        again: What follows by itself, or by the caller's second try.
-        alone: Whether its subject is the whole installation: then readers are asked after each cut,
-            those of the running service first, and those of the next start once it is settled.
-        short: Whether it is also cut in the short runs.
-    """
-
-    name: str
-    prepare: Callable[[System, Path, int], Subject]
-    act: Callable[[System, Subject], Any]
-    again: Callable[[System, Subject], Any]
-    alone: bool = False
-    short: bool = True
 
 
 def _kept(system: System, folder: Path, n: int) -> Subject:
@@ -344,5 +305,6 @@ USE_CASES = (
     UseCase("fall under it", _fall_under_it, _name, _named_again, short=False),
     UseCase("event", _named, _declare, _declare, short=False),
     UseCase("plan move", _place_in_plan, _move, _move, short=False),
+    *ARCHIVIST_CASES,
     UseCase("replace seal", _kept, _replace_seal, lambda _system, _one: None, alone=True),
 )

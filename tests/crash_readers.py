@@ -28,7 +28,7 @@ from ingestion.deposits.states import DepositState
 from ingestion.reception.receipts import Receipts
 from ingestion.tables import DepositRow
 from signing.ground.errors import ChartrierError
-from tests.crash_cases import Subject
+from tests.crash_subjects import Subject
 
 NONE, WHOLE, DAMAGED, NOT_ASKED = "none", "whole", "damaged", "-"
 
@@ -38,11 +38,13 @@ class RecordReaders:
 
     Args:
         folder: Where bundles are written.
+        settled: Whether all that follows by itself has followed.
     """
 
-    def __init__(self, system: System, folder: Path) -> None:
+    def __init__(self, system: System, folder: Path, *, settled: bool) -> None:
         self._system = system
         self._folder = folder
+        self._settled = settled
 
     def claimed(self, one: Subject) -> str | None:
         """Return the inventory that the journal claims, by its SHA-512."""
@@ -81,6 +83,10 @@ class RecordReaders:
             holds = {hold["id"] for hold in shown["holds"]}
             stated = {h.id for h in session.scalars(select(HoldRow)) if h.released_at is None}
         agreed = row.inventory_sha512 == one.claimed and holds <= stated
+        if one.far is not None:
+            told, journalled = one.far(system)
+            ahead = 0 if self._settled or system is self._system else 1  # the store may lack the last one
+            agreed = agreed and journalled - ahead <= told <= journalled
         return WHOLE if agreed else "another state"
 
     def search(self, one: Subject) -> str:
@@ -91,7 +97,15 @@ class RecordReaders:
         return WHOLE if revision == row.revision else "another revision"
 
     def rebuild(self, one: Subject, rebuilt: System) -> str:
-        """Read the page of an installation that was rebuilt from the store alone."""
+        """Read the page of an installation that was rebuilt from the store alone.
+
+        An archivist's act may be one step ahead or behind there until it is settled: the store
+        follows the decision, and a register's file comes before it.
+        """
+        if one.far is not None:
+            apart = abs(one.far(rebuilt)[0] - one.far(self._system)[0])
+            if apart > (0 if self._settled else 1):
+                return "another statement"
         return self.page(one, rebuilt)
 
 
@@ -143,6 +157,8 @@ class DepositReaders(RecordReaders):
         From the store alone nobody can tell whether the transaction that acknowledged a deposit
         was ever committed, when its entry is in no checkpoint: it is recovered, and said to be.
         """
+        if one.claimed is not None and self._is_destroyed(rebuilt, one):
+            return WHOLE if self._is_destroyed(self._system, one) else "destroyed"
         shown = self.page(one, rebuilt)
         if one.claimed is None:
             with rebuilt.database.read() as session:
@@ -161,6 +177,12 @@ class DepositReaders(RecordReaders):
         except ChartrierError as error:
             return error.code
         return WHOLE if told["sha-256"] == _sha256(one.received) else "other bytes"
+
+    def _is_destroyed(self, system: System, one: Subject) -> bool:
+        """Whether the journal says that the bytes of a refused deposit went."""
+        query = select(JournalEntryRow.type).where(JournalEntryRow.subject == f"deposit:{one.claimed}")
+        with system.database.read() as session:
+            return EntryType.DEPOSIT_DESTROYED in session.scalars(query)
 
     def _ids(self, system: System, one: Subject) -> list[str]:
         query = select(JournalEntryRow).where(

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from signing.ground.clock import utc_now
-from tests.crash_cases import USE_CASES, Subject, UseCase
+from tests.crash_cases import USE_CASES
+from tests.crash_subjects import Subject, UseCase
 from tests.crashes import Matrix
 from tests.holdings import opened, system_at
 from tests.steps import Steps

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from signing.ground.clock import utc_now
-from tests.crash_cases import USE_CASES, UseCase
+from tests.crash_cases import USE_CASES
+from tests.crash_subjects import UseCase
 from tests.crashes import Matrix
 from tests.holdings import opened
 from tests.steps import Steps
