@@ -106,14 +106,16 @@ def made(parent: Element, version: Version, name: str) -> Element:
 
 
 def add(parent: Element, version: Version, name: str, text: str | None) -> None:
-    """Write a child with a text; nothing without one, for an empty element is not valid."""
-    if text:
+    """Write a child with a text; nothing for blanks, for an empty element is not valid."""
+    if text and text.strip():
         made(parent, version, name).text = writable(text)
 
 
 def add_texts(parent: Element, version: Version, name: str, told: Iterable[Text]) -> None:
     """Write texts with their languages."""
     for one in told:
+        if not one.value.strip():
+            continue
         element = made(parent, version, name)
         element.text = writable(one.value)
         if one.language:

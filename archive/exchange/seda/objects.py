@@ -1,4 +1,4 @@
-"""Data objects and their groups, in every place where the standard lets them stand; read. Pure.
+"""Reading of data objects and their groups, in every place where they may stand. Pure.
 
 A group is an element around its objects (from 2.1 on), or an id that its first object gives and
 the others refer to, or nothing: then the object is a group of its own.
@@ -34,6 +34,7 @@ _TOLD: Final = (
     "Uri",
     "MessageDigest",
     "Size",
+    "FormatIdentification",
     "PhysicalId",
 )
 _USAGE: Final = re.compile(r"(.+?)(?:_([0-9]{1,9}))?")

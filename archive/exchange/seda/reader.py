@@ -27,7 +27,7 @@ from archive.exchange.seda.findings import Finding, Step, found_ko
 from archive.exchange.seda.management import read_management
 from archive.exchange.seda.objects import Objects, read_objects
 from archive.exchange.seda.places import place_of
-from archive.exchange.seda.transfer import Agency, Content, Transfer, Unit
+from archive.exchange.seda.transfer import Agency, Content, DataObject, Transfer, Unit
 from archive.exchange.seda.versions import Version, local_name, version_of
 
 _IN_UNIT: Final = (
@@ -62,23 +62,35 @@ class _Reading:
     findings: list[Finding] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class ReadPackage:
+    """Units and objects of a ``DataObjectPackage``, and what refers to nothing in it."""
+
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    objects: Mapping[str, DataObject] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
 def read_transfer(root: Element) -> ReadTransfer:
     """Read a valid ``ArchiveTransfer``."""
-    version = version_of(root.tag)
     package = child(root, "DataObjectPackage")
-    objects = read_objects(package) if package is not None else Objects({}, {})
+    read = read_package(package)
+    management = child(package, "ManagementMetadata") if package is not None else None
+    transfer = _head(root, version_of(root.tag) or Version.V2_1, management)
+    return ReadTransfer(replace(transfer, units=read.units, objects=read.objects), read.findings)
+
+
+def read_package(package: Element) -> ReadPackage:
+    """Read the units and objects of a message; none for None."""
+    if package is None:
+        return ReadPackage()
+    objects = read_objects(package)
     reading = _Reading(objects)
-    described = child(package, "DescriptiveMetadata") if package is not None else None
+    described = child(package, "DescriptiveMetadata")
     if described is not None:
         _read_units(reading, described)
-    transfer = _head(
-        root, version or Version.V2_1, child(package, "ManagementMetadata") if package is not None else None
-    )
     units = _linked(reading)
-    return ReadTransfer(
-        replace(transfer, units=units, objects=objects.objects),
-        (*objects.findings, *reading.findings),
-    )
+    return ReadPackage(units, objects.objects, (*objects.findings, *reading.findings))
 
 
 def _head(root: Element, version: Version, management: Element) -> Transfer:
