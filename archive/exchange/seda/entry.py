@@ -7,13 +7,13 @@ tells the format it found. A package with one ``KO`` is refused; all that can be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final, Protocol
 
 from archive.exchange.seda.checks import check_manifest
 from archive.exchange.seda.container import Bounds, Container, Damaged, open_container
 from archive.exchange.seda.digests import is_readable
+from archive.exchange.seda.examination import Examination, Received
 from archive.exchange.seda.findings import Finding, Outcome, Place, Step, found_ko, found_warning, gravest
 from archive.exchange.seda.reader import read_transfer
 from archive.exchange.seda.schema import BadProfile, message_name, read_message, validate_profile
@@ -55,52 +55,6 @@ class NoSink:
     def end(self) -> str | None:
         """Return nothing: no format is found."""
         return None
-
-
-@dataclass(frozen=True)
-class Received:
-    """The bytes of an object as they came.
-
-    Attributes:
-        offset: Of its first byte among those given to the sink.
-        puid: Format found; None where it is unknown, or was not looked for.
-    """
-
-    object: str
-    offset: int
-    size: int
-    sha256: str
-    sha512: str
-    puid: str | None = None
-
-
-@dataclass(frozen=True)
-class Examination:
-    """What the entry checks found.
-
-    Attributes:
-        transfer: None where the manifest could not be read.
-        received: Objects whose bytes are there and are what was declared, by id.
-        judged: Steps that were come to; of the others nothing is known.
-        manifest: Name of the manifest; empty where none was found.
-        manifest_sha256: Its digest; empty where there is none.
-    """
-
-    transfer: Transfer | None
-    findings: tuple[Finding, ...]
-    received: Mapping[str, Received] = field(default_factory=dict)
-    judged: tuple[Step, ...] = ()
-    manifest: str = ""
-    manifest_sha256: str = ""
-
-    @property
-    def outcome(self) -> Outcome:
-        """The gravest outcome."""
-        return gravest(self.findings)
-
-    def outcome_of(self, step: Step) -> Outcome | None:
-        """Return the outcome of a step; None where it was not come to."""
-        return gravest(one for one in self.findings if one.step is step) if step in self.judged else None
 
 
 _BY_MANIFEST: Final = (Step.CONTAINER, Step.MANIFEST, Step.AGENCIES, Step.OBJECTS, Step.UNITS, Step.RULES)

@@ -1,8 +1,8 @@
-"""Replies to a transfer and acknowledgements: written for what came, read for what was sent. Pure.
+"""Replies to a transfer and acknowledgements: written for what came, judged for what was sent.
 
-A reply takes nothing over by itself: ``OK`` lets the two visas end our custody, ``WARNING`` is a
-person's decision, ``KO``, an unknown code or silence leave everything ours. A reply that is not
-valid, or not about what was sent, is never an ``OK``.
+Pure. A reply takes nothing over by itself: ``OK`` lets the two visas end our custody, ``WARNING``
+is a person's decision, ``KO``, an unknown code or silence leave everything ours. A reply that is
+not valid, or not about what was sent, is never an ``OK``.
 """
 
 from __future__ import annotations
@@ -14,18 +14,15 @@ from typing import Any, Final
 
 from lxml import etree
 
-from archive.exchange.seda.agents import add_events, events
-from archive.exchange.seda.elements import Element, add, add_agency, agency, child, children, made, token
+from archive.exchange.seda.agents import add_events
+from archive.exchange.seda.elements import Element, add, add_agency, made
 from archive.exchange.seda.findings import Finding, Outcome, Place, Step, found_ko, gravest
-from archive.exchange.seda.places import place_of
-from archive.exchange.seda.reader import read_package
-from archive.exchange.seda.schema import message_name, read_message
 from archive.exchange.seda.transfer import Agency, DataObject, Digest, Event, Transfer
-from archive.exchange.seda.versions import Version, version_of
+from archive.exchange.seda.versions import Version
 from archive.exchange.seda.writer import grouped, write_object
 
-_REPLY: Final = "ArchiveTransferReply"
-_ACKNOWLEDGEMENT: Final = "Acknowledgement"
+REPLY: Final = "ArchiveTransferReply"
+ACKNOWLEDGEMENT: Final = "Acknowledgement"
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class ReadReply:
 def write_reply(reply: Reply) -> bytes:
     """Return the message."""
     version = reply.version
-    root = _message(version, _REPLY, reply.sent_at, reply.identifier)
+    root = _message(version, REPLY, reply.sent_at, reply.identifier)
     add(root, version, "ArchivalAgreement", reply.agreement)
     made(root, version, "CodeListVersions")
     if reply.units or reply.objects:
@@ -99,43 +96,6 @@ def write_reply(reply: Reply) -> bytes:
     add_agency(root, version, "ArchivalAgency", reply.archival_agency)
     add_agency(root, version, "TransferringAgency", reply.transferring_agency)
     return _written(root)
-
-
-def read_reply(content: bytes) -> ReadReply:
-    """Read a reply; one that is not valid is read as far as it goes, with what is wrong with it."""
-    root, findings = read_message(content)
-    if root is None:
-        return ReadReply(None, tuple(findings))
-    if message_name(root) != _REPLY:
-        return ReadReply(None, (*findings, _other_message(root)))
-    package = read_package(child(root, "DataObjectPackage"))
-    operation = child(root, "Operation")
-    to, of = child(root, "ArchivalAgency"), child(root, "TransferringAgency")
-    reply = Reply(
-        version_of(root.tag) or Version.V2_1,
-        token(root, "MessageIdentifier") or "",
-        token(root, "Date") or "",
-        token(root, "MessageRequestIdentifier") or "",
-        token(root, "ReplyCode") or "",
-        agency(to) if to is not None else Agency(""),
-        agency(of) if of is not None else Agency(""),
-        token(root, "ArchivalAgreement"),
-        token(root, "GrantDate"),
-        {name: unit.content.system_ids[0] for name, unit in package.units.items() if unit.content.system_ids},
-        package.objects,
-        events(children(operation, "Event")) if operation is not None else (),
-    )
-    return ReadReply(reply, (*findings, *package.findings))
-
-
-def _other_message(root: Element) -> Finding:
-    return found_ko(
-        "seda_message_not_reply",
-        Step.MANIFEST,
-        "Le message est « {message} » ; la réponse à un versement est un « ArchiveTransferReply ».",
-        place_of(root),
-        message=message_name(root),
-    )
 
 
 def compare(reply: Reply, sent: Transfer) -> list[Finding]:
@@ -276,29 +236,11 @@ class Acknowledgement:
 def write_acknowledgement(told: Acknowledgement) -> bytes:
     """Return the message."""
     version = told.version
-    root = _message(version, _ACKNOWLEDGEMENT, told.sent_at, told.identifier)
+    root = _message(version, ACKNOWLEDGEMENT, told.sent_at, told.identifier)
     add(root, version, "MessageReceivedIdentifier", told.received)
     add_agency(root, version, "Sender", told.sender)
     add_agency(root, version, "Receiver", told.receiver)
     return _written(root)
-
-
-def read_acknowledgement(content: bytes) -> tuple[Acknowledgement | None, tuple[Finding, ...]]:
-    """Read an acknowledgement; None where it is none, or not valid."""
-    root, findings = read_message(content)
-    if root is None or findings or message_name(root) != _ACKNOWLEDGEMENT:
-        return None, tuple(findings)
-    return (
-        Acknowledgement(
-            version_of(root.tag) or Version.V2_1,
-            token(root, "MessageIdentifier") or "",
-            token(root, "Date") or "",
-            token(root, "MessageReceivedIdentifier") or "",
-            agency(child(root, "Sender")),
-            agency(child(root, "Receiver")),
-        ),
-        (),
-    )
 
 
 def _message(version: Version, name: str, sent_at: str, identifier: str) -> Element:

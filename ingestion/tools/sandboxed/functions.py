@@ -17,6 +17,8 @@ FUNCTIONS: Final = {
     "pdf_prepare_seal": f"{_HERE}.signatures:pdf_prepare_seal",
     "pdf_signatures": f"{_HERE}.signatures:pdf_signatures",
     "pdf_attachment": f"{_HERE}.signatures:pdf_attachment",
+    "seda_examine": f"{_HERE}.seda:seda_examine",
+    "seda_reply": f"{_HERE}.seda:seda_reply",
     "verify_bundle": f"{_HERE}.bundle:verify_bundle",
     "engine_version": f"{_HERE}.recognise:engine_version",
     "misbehave": f"{_HERE}.misbehave:misbehave",
@@ -35,5 +37,7 @@ WARM: Final = {
     "pdf_prepare_seal": f"{_HERE}.signatures:warm",
     "pdf_signatures": f"{_HERE}.signatures:warm",
     "pdf_attachment": f"{_HERE}.signatures:warm",
+    "seda_examine": f"{_HERE}.seda:warm",
+    "seda_reply": f"{_HERE}.seda:warm",
 }
 """Name -> function that loads modules once, before all children of that name are forked."""

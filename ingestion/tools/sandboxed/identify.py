@@ -34,7 +34,7 @@ def identify(job: Job) -> dict[str, Any]:
     with path.open("rb") as file:
         head = file.read(1024)
     facts: dict[str, Any] = {"encrypted": False, "signatures": 0, "pages": None, "pages_with_fonts": 0}
-    facts |= _pronom(job, path)
+    facts |= pronom(path, job.arguments.get("filename", ""), job.folder)
     family, media_type = _family(head, facts["media_type"])
     facts |= {"family": family, "media_type": media_type or facts["media_type"]}
     if family == "pdf":
@@ -46,14 +46,16 @@ def identify(job: Job) -> dict[str, Any]:
     return facts
 
 
-def _pronom(job: Job, path: Path) -> dict[str, Any]:
+def pronom(path: Path, filename: str, folder: Path) -> dict[str, Any]:
+    """Return the format of a file by its bytes; only the extension of ``filename`` is used."""
     # Imported in the child only: its Go runtime has threads, and none may exist before a fork.
     import pygfried
 
-    found = _EXTENSION.search(job.arguments.get("filename", ""))
-    named = job.folder / f"received{found.group(0).lower() if found else ''}"
+    found = _EXTENSION.search(filename)
+    named = folder / f"received{found.group(0).lower() if found else ''}"
     named.symlink_to(path)
     said = pygfried.identify(str(named), detailed=True)
+    named.unlink()
     match = said["files"][0]["matches"][0]
     known = match["id"] != "UNKNOWN"
     # A format known by the extension alone is not identified: the name is a claim, not a finding.

@@ -9,7 +9,8 @@ import zipfile
 import pytest
 
 from archive.exchange.seda.container import Bounds, open_container
-from archive.exchange.seda.entry import Examination, examine
+from archive.exchange.seda.entry import examine
+from archive.exchange.seda.examination import Examination
 from tests import seda
 
 OBJECT = seda.grouped("G", seda.binary("O"))

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from archive.exchange.seda.checks import MOST_PLACES
-from archive.exchange.seda.entry import Examination, examine
+from archive.exchange.seda.entry import examine
+from archive.exchange.seda.examination import Examination
 from archive.exchange.seda.findings import Finding, Outcome, Step
 from archive.exchange.seda.transfer import DataObject
 from tests import seda

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from archive.exchange.seda.entry import Examination, examine
+from archive.exchange.seda.entry import examine
+from archive.exchange.seda.examination import Examination
 from archive.exchange.seda.findings import Outcome, Step
 from archive.exchange.seda.replies import (
     Acknowledgement,
     ReadReply,
     Reply,
     compare,
-    read_acknowledgement,
-    read_reply,
     reply_to,
     write_acknowledgement,
     write_reply,
 )
+from archive.exchange.seda.reply_reader import read_acknowledgement, read_reply
 from archive.exchange.seda.schema import read_message
 from archive.exchange.seda.transfer import Agency, Digest, Transfer
 from archive.exchange.seda.versions import Version

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.exchange.seda.entry import Examination, examine
+from archive.exchange.seda.entry import examine
+from archive.exchange.seda.examination import Examination
 from archive.exchange.seda.ours import in_our_words
 from archive.exchange.seda.packing import write_package
 from archive.exchange.seda.sending import (
