@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from api.access.callers import ROLES, Caller
 from api.access.tables import CalendarLinkRow, UserRow, secret_digest
+from archive.catalogue.reading import Reader
 from archive.model.identifiers import new_id
 from signing.ground.errors import Refused
 
@@ -70,8 +71,10 @@ def revoke_link(session: Session, person: Caller, link_id: str, now: datetime) -
     return True
 
 
-def link_tenant(session: Session, token: str, now: datetime) -> tuple[str, str | None] | None:
-    """Return the tenant whose due days an address tells; and its id if its use is to be noted.
+def link_reader(session: Session, token: str, now: datetime) -> tuple[Reader, str | None] | None:
+    """Return for whom an address tells due days, and its id if its use is to be noted.
+
+    It tells what its person reads, as their role is today.
 
     None when it is unknown or revoked, or when its person is disabled or no longer reads.
     """
@@ -82,7 +85,8 @@ def link_tenant(session: Session, token: str, now: datetime) -> tuple[str, str |
     if user.disabled_at is not None or NEEDED not in ROLES.get(user.role, ()):
         return None
     is_stale = row.last_used_at is None or now - row.last_used_at > _SEEN_EVERY
-    return row.tenant_id, row.id if is_stale else None
+    reader = Reader(row.tenant_id, reads_all="hold:write" in ROLES[user.role])
+    return reader, row.id if is_stale else None
 
 
 def note_link_use(session: Session, link_id: str, now: datetime) -> None:

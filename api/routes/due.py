@@ -21,6 +21,7 @@ from api.views import examples
 from api.views.due_calendar import calendar_response
 from api.views.due_csv import csv_response
 from api.views.due_schemas import DuePage
+from archive.catalogue.service_names import names_of
 from archive.disposition.due_counts import analyse
 from archive.disposition.due_lines import GroupBy, groups, lines, place_of
 from archive.disposition.due_query import DueQuery
@@ -127,7 +128,9 @@ def _listed(session: Session, asked: _Asked) -> tuple[dict[str, Any], list[Any] 
         limit=asked.limit + 1,
     )
     place = list(place_of(found[asked.limit - 1], asked.state)) if len(found) > asked.limit else None
-    return {"lines": [views.line_json(line) for line in found[: asked.limit]], "groups": None}, place
+    shown = found[: asked.limit]
+    services = names_of(session, asked.tenant, [line.record for line in shown])
+    return {"lines": [views.line_json(line, services) for line in shown], "groups": None}, place
 
 
 def _grouped(session: Session, asked: _Asked, by: GroupBy) -> tuple[dict[str, Any], list[Any] | None]:
@@ -155,4 +158,4 @@ def _grouped(session: Session, asked: _Asked, by: GroupBy) -> tuple[dict[str, An
 )
 def get_calendar(caller: Reader, system: Assembled) -> Response:
     """Dix ans d’échéances : des nombres par jour et par sort final, aucun titre."""
-    return calendar_response(system, caller.tenant)
+    return calendar_response(system, caller.reader)

@@ -39,14 +39,19 @@ def _states(states: Mapping[DueState, Count]) -> dict[str, dict[str, int]]:
     return {state.value: count_json(states[state]) for state in DueState if state in states}
 
 
-def line_json(line: DueLine) -> dict[str, Any]:
-    """Return the JSON of a line."""
+def line_json(line: DueLine, services: Mapping[str, str]) -> dict[str, Any]:
+    """Return the JSON of a line.
+
+    Args:
+        services: The producer's name of the day, by record.
+    """
     row = line.record
     return {
         "record_id": row.id,
         "title": row.title,
         "document_type": row.document_type,
         "producer": row.producer,
+        "service": services.get(row.id),
         "classification": row.classification,
         "file": row.file,
         "external_reference": row.external_reference,
@@ -55,7 +60,7 @@ def line_json(line: DueLine) -> dict[str, Any]:
         "starts_on": iso(row.starts_on),
         "ends_on": iso(row.ends_on),
         "due_on": iso(row.due_on),
-        "final_action": row.final_action,
+        "final_action": row.outcome,
         "state": line.state.value,
         "held_until": iso(row.held_until),
         "locked_until": iso(row.locked_until),

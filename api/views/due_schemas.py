@@ -35,6 +35,7 @@ class DueEntry(BaseModel):
     title: str
     document_type: str | None
     producer: str | None
+    service: str | None = Field(description="Nom du service producteur le jour du versement ; null : inconnu.")
     classification: str | None
     file: str | None
     external_reference: str | None

@@ -15,6 +15,7 @@ from archive.catalogue.rows import checkpoint_over
 from archive.catalogue.rows import get as find_record
 from archive.catalogue.rows import representation as find_representation
 from archive.catalogue.rows import representations as representations_of
+from archive.catalogue.service_names import names_of
 from archive.custody.replica.status import status
 from archive.database.tables import RecordRow
 
@@ -47,7 +48,8 @@ def view(session: Session, row: RecordRow, system: System, position: Callable[[s
         form["href"] = f"/api/v1/records/{row.id}/representations/{form['kind']}"
     body["retention"] |= retention_view(session, row, system.clock())
     body["access"] |= {"reasons": access_reasons(session, row, system.clock())}
-    return body | {"copies": copies(session, row, system)}
+    service = names_of(session, row.tenant_id, [row]).get(row.id)
+    return body | {"service": service, "copies": copies(session, row, system)}
 
 
 def records_by_id(session: Session, tenant: str, ids: Iterable[str]) -> dict[str, RecordRow]:

@@ -165,6 +165,9 @@ class Record(Described):
     revision: int
     state: Annotated[RecordState, _words(RecordState, "State")]
     filename: str
+    service: str | None = Field(
+        description="Nom du service producteur le jour du versement, après ceux au-dessus ; null : inconnu."
+    )
     kept_at: str
     pages: int | None
     text: TextFacts | None

@@ -20,6 +20,7 @@ from api.web.due_words import action_name, list_noun
 from api.web.home_page import HomePage, home_page
 from archive.catalogue.access_requests import pressing
 from archive.catalogue.rule_queries import labels_of
+from archive.catalogue.service_names import names_today, shown
 from archive.database.alarms import open_alarms
 from archive.disposition.due_counts import Analysis, Count, analyse
 from archive.disposition.due_figures import MOST, by_month, by_producer, by_rule, by_year, lacking
@@ -54,6 +55,9 @@ class Task:
 @dataclass(frozen=True)
 class ArchivistPage:
     """The archivist's home.
+
+    Its numbers and figures are those of all records: whoever has it may place holds, and so reads
+    what a hold keeps from others.
 
     Attributes:
         tasks: From the most to the least urgent.
@@ -243,9 +247,11 @@ def _rules(_system: System, session: Session, tenant: str, _today: date) -> Char
     return _volume("volume-par-regle", _("Volume par règle"), _("Règle"), named, _("Sans règle"))
 
 
-def _producers(system: System, session: Session, tenant: str, _today: date) -> Chart:
+def _producers(system: System, session: Session, tenant: str, today: date) -> Chart:
     found = _remembered(system, tenant, lambda: by_producer(session, tenant))
-    return _volume("volume-par-service", _("Volume par service"), _("Service"), found, _("Sans service"))
+    names = names_today(session, tenant, (text for text, _count in found), today)
+    told = [(shown(text, names, text) if text else None, count) for text, count in found]
+    return _volume("volume-par-service", _("Volume par service"), _("Service"), told, _("Sans service"))
 
 
 def _volume(name: str, title: Markup, column: Markup, found: list[tuple[str | None, Count]], nameless: Markup) -> Chart:

@@ -22,6 +22,8 @@ from api.web.progress import Badge
 from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.catalogue.plan_queries import titles_of
 from archive.catalogue.rule_queries import labels_of
+from archive.catalogue.service_names import names_of, names_today
+from archive.catalogue.service_names import shown as shown_producer
 from archive.disposition.due_counts import Analysis, Count, analyse, are_many
 from archive.disposition.due_lines import DueGroup, DueLine, GroupBy, groups, lines, place_of
 from archive.disposition.due_query import DueQuery
@@ -263,7 +265,8 @@ def _listed(session: Session, person: Caller, asked: Asked, cursors: Cursors, cu
     if len(found) > PAGE:
         following = asked.href(apres=cursors.write(purpose, list(place_of(found[PAGE - 1], asked.state))))
     labels = labels_of(session, person.tenant, (line.record.rule_code or "" for line in found))
-    shown = tuple(_line(line, labels) for line in found[:PAGE])
+    services = names_of(session, person.tenant, [line.record for line in found[:PAGE]])
+    shown = tuple(_line(line, labels, services) for line in found[:PAGE])
     return {"lines": shown, "following": following, "first": first}
 
 
@@ -288,6 +291,7 @@ def _grouped(
     labels = {
         GroupBy.RULE: lambda: labels_of(session, person.tenant, keys),
         GroupBy.FILE: lambda: titles_of(session, person.tenant, keys),
+        GroupBy.PRODUCER: lambda: names_today(session, person.tenant, keys, asked.today),
     }.get(by, dict[str, str])()
     return {"groups": tuple(_group(one, by, asked, labels) for one in found[:PAGE]), "following": following}
 
@@ -337,9 +341,9 @@ def _title(asked: Asked, due: int) -> Markup:
     return ngettext("{n} document est échu au {day}", "{n} documents sont échus au {day}", due, day=day)
 
 
-def _line(line: DueLine, labels: Mapping[str, str]) -> ShownLine:
+def _line(line: DueLine, labels: Mapping[str, str], services: Mapping[str, str]) -> ShownLine:
     row = line.record
-    known = (row.external_reference, row.producer, row.file or row.classification)
+    known = (row.external_reference, shown_producer(row.producer, services, row.id), row.file or row.classification)
     meta = ", ".join(dict.fromkeys(text for text in known if text))  # an affair's file often has its reference
     return ShownLine(
         id=row.id,

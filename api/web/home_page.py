@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from sqlalchemy.orm import Session
+
 from api.access.callers import Caller
+from api.http.i18n import _
 from api.web import quantities
 from api.web.deposit_lines import Line, line
 from api.web.description_form import EMPTY, Box, TypedDescription, deposit_boxes
 from api.web.faults import Fault
+from archive.model.deposit_agreements import Agreement
 from archive.model.identifiers import new_id
 from archive.retention.schedule import document_types
 from ingestion.deposits.queries import count, count_incomplete, newest
 from ingestion.deposits.states import DepositState
+from ingestion.reception.agreed import open_to, terms_of
+from ingestion.reception.submission import AGREEMENT
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -32,6 +39,20 @@ class Todo:
 
 
 @dataclass(frozen=True)
+class AgreementChoice:
+    """A deposit agreement to choose in the deposit form.
+
+    Attributes:
+        fills: What it says where the deposit does not, in words.
+    """
+
+    code: str
+    title: str
+    fills: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class HomePage:
     """The home page, from which a clerk starts.
 
@@ -39,6 +60,7 @@ class HomePage:
         lines: The newest deposits of this person.
         total: Number of all deposits of this person.
         boxes: Description fields of the deposit form.
+        agreements: Under which this person may deposit now; none where there is nothing to choose.
         limit: Size of the largest accepted file, in words.
         idempotency_key: Key of this form, so that a second click makes no second deposit.
         faults: The errors of the deposit form just sent.
@@ -55,6 +77,7 @@ class HomePage:
     total: int
     todo: Todo
     boxes: tuple[Box, ...]
+    agreements: tuple[AgreementChoice, ...]
     limit: str
     idempotency_key: str
     faults: tuple[Fault, ...]
@@ -72,7 +95,9 @@ def home_page(system: System, person: Caller, typed: TypedDescription = EMPTY, r
     now = system.clock()
     tenant, agent = person.tenant, person.agent
     with system.database.read() as session:
-        boxes = deposit_boxes(document_types(session, tenant), typed)
+        types = document_types(session, tenant)
+        boxes = deposit_boxes(types, typed)
+        agreements = _agreements(session, system, person, {one.code: one.label for one in types}, typed)
         return HomePage(
             today=now,
             lines=tuple(
@@ -85,9 +110,33 @@ def home_page(system: System, person: Caller, typed: TypedDescription = EMPTY, r
                 refused=count(session, tenant, agent, DepositState.REFUSED),
             ),
             boxes=boxes,
+            agreements=agreements,
             limit=quantities.size(system.settings.ingestion.max_deposit_bytes),
             idempotency_key=new_id(),
             faults=typed.faults,
-            described=any(box.fault or box.value or any(p.value for p in box.parts) for box in boxes),
+            described=any(box.fault or box.value or any(p.value for p in box.parts) for box in boxes)
+            or any(one.chosen for one in agreements),
             received=received,
         )
+
+
+def _agreements(
+    session: Session, system: System, person: Caller, types: Mapping[str, str], typed: TypedDescription
+) -> tuple[AgreementChoice, ...]:
+    if not person.may("deposit:write"):
+        return ()
+    terms, chosen = terms_of(session, person.tenant, system.clock()), (typed.form or {}).get(AGREEMENT.name)
+    found = open_to(terms, person.agent, person.service)
+    return tuple(AgreementChoice(one.code, one.title, _fills(one, types), one.code == chosen) for one in found)
+
+
+def _fills(agreement: Agreement, types: Mapping[str, str]) -> str:
+    """Return what an agreement says where the deposit does not."""
+    labels = {
+        "document_type": _("type"),
+        "classification": _("classe"),
+        "file": _("dossier"),
+        "access_rule": _("règle d’accès"),
+    }
+    told = ((labels[name], types.get(value, value)) for name, value in agreement.defaults.items())
+    return ", ".join(f"{label} {value}" for label, value in told)

@@ -12,13 +12,16 @@ from sqlalchemy.orm import Session
 from api.access.callers import Caller
 from api.views import producer as views
 from api.web.faults import Fault
+from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.catalogue.producers import is_agreement_required
 from archive.model.agreement_terms import DEFAULTS
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
-_OF_SERVICE: Final = ("code", "names", "parent", "rank", "opened_on", "closed_on", "successors")
+_OF_SERVICE: Final = ("code", "names", "parent", "rank", "successors")
+_DAYS_OF_SERVICE: Final = ("opened_on", "closed_on")
+_DAYS_OF_AGREEMENT: Final = ("valid_from", "valid_until")
 _OF_AGREEMENT: Final = (
     "code",
     "title",
@@ -29,8 +32,6 @@ _OF_AGREEMENT: Final = (
     "max_bytes",
     "max_per_month",
     *(f"default_{name}" for name in DEFAULTS),
-    "valid_from",
-    "valid_until",
     "suspended",
 )
 DEPOSITOR: Final = "deposant:"
@@ -60,8 +61,10 @@ class ServicesPage:
     json_href: ClassVar[str] = "/api/v1/services"
 
     on: date
+    on_parts: tuple[DatePart, ...]
     services: Sequence[Mapping[str, Any]]
     values: Mapping[str, str]
+    dates: Mapping[str, tuple[DatePart, ...]]
     typed: TypedProducer
     may_change: bool
 
@@ -79,6 +82,7 @@ class ServicePage:
     below: Sequence[Mapping[str, Any]]
     successors: Sequence[Mapping[str, Any]]
     values: Mapping[str, str]
+    dates: Mapping[str, tuple[DatePart, ...]]
     typed: TypedProducer
     may_change: bool
 
@@ -118,6 +122,7 @@ class AgreementPage:
     agreement: Mapping[str, Any] | None
     depositors: Sequence[tuple[str, str, bool]]
     values: Mapping[str, str]
+    dates: Mapping[str, tuple[DatePart, ...]]
     typed: TypedProducer
 
     @property
@@ -127,10 +132,23 @@ class AgreementPage:
         return f"/api/v1/deposit-agreements/{code}" if code else "/api/v1/deposit-agreements"
 
 
-def services_page(session: Session, person: Caller, on: date, typed: TypedProducer) -> ServicesPage:
-    """Make the page of all services."""
-    found = views.service_views(session, person.tenant, on)
-    return ServicesPage(on, found, _filled(_OF_SERVICE, typed.form), typed, person.may("retention:write"))
+def services_page(
+    session: Session, person: Caller, on: date, typed: TypedProducer, asked: Mapping[str, str] | None = None
+) -> ServicesPage:
+    """Make the page of all services.
+
+    Args:
+        asked: The day asked for, as it was typed and refused.
+    """
+    return ServicesPage(
+        on,
+        date_parts(ids="jour-", value=on, typed=asked),
+        views.service_views(session, person.tenant, on),
+        _filled(_OF_SERVICE, typed.form),
+        _dates(_DAYS_OF_SERVICE, {}, typed.form),
+        typed,
+        person.may("retention:write"),
+    )
 
 
 def service_page(session: Session, person: Caller, code: str, on: date, typed: TypedProducer) -> ServicePage:
@@ -147,6 +165,7 @@ def service_page(session: Session, person: Caller, code: str, on: date, typed: T
         [one for one in every.values() if one["parent"] == code],
         [every[one] for one in service["successors"]],
         _filled(_OF_SERVICE, typed.form or _service_values(service)),
+        _dates(_DAYS_OF_SERVICE, service, typed.form),
         typed,
         person.may("retention:write"),
     )
@@ -174,7 +193,8 @@ def agreement_page(
     known |= {one: one for one in sorted(ticked - known.keys())}
     boxes = [(f"{DEPOSITOR}{agent}", name, agent in ticked) for agent, name in known.items()]
     values = typed.form or (_agreement_values(agreement) if agreement is not None else {})
-    return AgreementPage(agreement, boxes, _filled(_OF_AGREEMENT, values), typed)
+    dates = _dates(_DAYS_OF_AGREEMENT, agreement or {}, typed.form)
+    return AgreementPage(agreement, boxes, _filled(_OF_AGREEMENT, values), dates, typed)
 
 
 def service_given(form: Mapping[str, str]) -> dict[str, Any]:
@@ -185,22 +205,39 @@ def service_given(form: Mapping[str, str]) -> dict[str, Any]:
             parts = [part.strip() for part in line.split(";")]
             name, since, until = (*parts[:3], "", "")[:3]
             names.append({"name": name, "valid_from": since or None, "valid_until": until or None})
-    told: dict[str, Any] = {
-        name: form.get(name, "").strip() or None for name in ("code", "parent", "rank", "opened_on", "closed_on")
-    }
+    told: dict[str, Any] = {name: form.get(name, "").strip() or None for name in ("code", "parent", "rank")}
+    told |= _days(_DAYS_OF_SERVICE, form, "bad_service")
     return told | {"names": names, "successors": _codes(form.get("successors", ""))}
 
 
 def agreement_given(form: Mapping[str, str]) -> dict[str, Any]:
     """Return the agreement that a form gives."""
-    told: dict[str, Any] = {
-        name: form.get(name, "").strip() or None for name in ("code", "title", "reference", "valid_from", "valid_until")
-    }
+    told: dict[str, Any] = {name: form.get(name, "").strip() or None for name in ("code", "title", "reference")}
+    told |= _days(_DAYS_OF_AGREEMENT, form, "bad_agreement")
     told |= {name: _codes(form.get(name, "")) for name in ("services", "document_types", "formats")}
     told |= {name: _number(form.get(name, "")) for name in ("max_bytes", "max_per_month")}
     told["depositors"] = [one.removeprefix(DEPOSITOR) for one in form if one.startswith(DEPOSITOR)]
     told["defaults"] = {name: value for name in DEFAULTS if (value := form.get(f"default_{name}", "").strip())}
     return told | {"title": told["title"] or "", "suspended": "suspended" in form}
+
+
+def anchor_of(pointer: str | None) -> str:
+    """Return the anchor of the field that a refusal names; empty when it names none."""
+    name = (pointer or "").strip("/")
+    return f"#{name}-day" if name in {*_DAYS_OF_SERVICE, *_DAYS_OF_AGREEMENT} else f"#{name}" if name else ""
+
+
+def _dates(names: Sequence[str], kept: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, tuple[DatePart, ...]]:
+    """Return the controls of each date: as typed, else as it is kept."""
+    days = {name: date.fromisoformat(kept[name]) if kept.get(name) else None for name in names}
+    return {
+        name: date_parts(ids=f"{name}-", names=f"{name}-", value=day, typed=form or None) for name, day in days.items()
+    }
+
+
+def _days(names: Sequence[str], form: Mapping[str, str], code: str) -> dict[str, date | None]:
+    kept = "Rien n’a été changé."
+    return {name: typed_date(form, f"{name}-", code=code, kept=kept, pointer=f"/{name}") for name in names}
 
 
 def _filled(names: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
@@ -213,15 +250,12 @@ def _service_values(service: Mapping[str, Any]) -> dict[str, str]:
         "; ".join((one["name"], one["valid_from"] or "", one["valid_until"] or "")).rstrip("; ")
         for one in service["names"]
     ]
-    told = {name: service[name] or "" for name in ("code", "parent", "rank", "opened_on", "closed_on")}
+    told = {name: service[name] or "" for name in ("code", "parent", "rank")}
     return told | {"names": "\n".join(names), "successors": "; ".join(service["successors"])}
 
 
 def _agreement_values(agreement: Mapping[str, Any]) -> dict[str, str]:
-    told = {
-        name: str(agreement[name] or "")
-        for name in ("code", "title", "reference", "max_bytes", "max_per_month", "valid_from", "valid_until")
-    }
+    told = {name: str(agreement[name] or "") for name in ("code", "title", "reference", "max_bytes", "max_per_month")}
     told |= {name: "; ".join(agreement[name]) for name in ("services", "document_types", "formats")}
     told |= {f"default_{name}": value for name, value in agreement["defaults"].items()}
     return told | ({"suspended": "1"} if agreement["suspended"] else {})

@@ -29,6 +29,7 @@ from api.web.record_sections import (
 )
 from api.web.verdicts import fixity_badge, is_unconfirmed, is_unguarded
 from archive.catalogue.rows import latest_verification
+from archive.catalogue.service_names import names_of, shown
 from archive.database.tables import RecordRow, VerificationRow
 from archive.retention.schedule import document_types
 
@@ -110,6 +111,7 @@ def record_page(system: System, person: Caller, record_id: str, visit: Visit) ->
         holding = hold_form(session, row, person, visit.hold, system.clock())
         proofs = proofs_of(session, row, forms, last, visit.checked)
         history = events_of(session, row)
+        services = names_of(session, person.tenant, [row])
         session.expunge_all()  # rows are used after the transaction ends: reading a page takes time
     describes = person.may("record:describe")
     return RecordPage(
@@ -117,7 +119,7 @@ def record_page(system: System, person: Caller, record_id: str, visit: Visit) ->
         deposit_id=row.deposit_id,
         title=row.title,
         shelfmark=row.classification or row.external_reference,
-        lines=_lines(row, {kind.code: kind.label for kind in types}),
+        lines=_lines(row, {kind.code: kind.label for kind in types}, services),
         summary=_summary(row, last),
         remarks=tuple(said(remark["detail"]) for remark in row.warnings if remark["code"] not in _SAID_ELSEWHERE),
         leaf=leaf_of(system, row, forms, visit.page, visit.q),
@@ -130,11 +132,11 @@ def record_page(system: System, person: Caller, record_id: str, visit: Visit) ->
     )
 
 
-def _lines(row: RecordRow, types: Mapping[str, str]) -> tuple[str, ...]:
+def _lines(row: RecordRow, types: Mapping[str, str], services: Mapping[str, str]) -> tuple[str, ...]:
     known = (
         types.get(row.document_type or "", row.document_type),
         quantities.day(row.document_date),
-        row.producer,
+        shown(row.producer, services, row.id),
     )
     return tuple(line for line in known if line)
 

@@ -18,8 +18,10 @@ from api.web import quantities
 from api.web.faults import Fault
 from api.web.sample_words import criterion_words, methods, state_words
 from api.web.typed_form import Typed
-from archive.catalogue.rule_queries import latest, versions_of
+from archive.catalogue.rule_queries import labels_of, latest, versions_of
+from archive.catalogue.service_names import names_of, shown
 from archive.database.sorting_tables import PopulationRow
+from archive.database.tables import RecordRow
 from archive.disposition import sorting
 from archive.disposition.criteria import MOST_UNITS
 from archive.disposition.due_counts import analyse
@@ -61,6 +63,7 @@ class UnitToSort:
     rule: str
     due_on: str
     size: str
+    rule_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,11 +174,12 @@ def sorting_page(
     with system.database.read() as session:
         day = today_of(session, person.tenant, system.clock()).day
         query = replace(query, read_by_all=person.reader.is_narrowed(session))
-        total = analyse(session, person.tenant, day).states[DueState.TO_SORT].records
+        to_sort = DueQuery(action=FinalAction.SORT, read_by_all=query.read_by_all)
+        total = analyse(session, person.tenant, day, to_sort).states[DueState.TO_SORT].records
         purpose = f"sorting page {person.tenant} {day} {sorted(given.items())}"
         cursor = form.get("apres")
         after = cursors.read(purpose, cursor) if cursor else None
-        shown, place = _units(session, person.tenant, day, query, unit, after)
+        listed, place = _units(session, person.tenant, day, query, unit, after)
         before = form.get("avant") or None
         samples = sorting.page(session, person.tenant, before=before, limit=11)
         return SortingPage(
@@ -184,8 +188,8 @@ def sorting_page(
             title=ngettext("{n} document à trier", "{n} documents à trier", total)
             if total
             else _("Rien n’est à trier"),
-            rules=_rules(session, person.tenant, day) if total else (),
-            lines=shown,
+            rules=_rules(session, person.tenant, day, to_sort) if total else (),
+            lines=listed,
             samples=tuple(sample_line(session, row) for row in samples[:10]),
             following=list_href(given, apres=cursors.write(purpose, place)) if place is not None else None,
             first=list_href(given) if after is not None else None,
@@ -207,8 +211,7 @@ def sample_line(session: Session, row: PopulationRow) -> SampleLine:
     return SampleLine(f"/tri/{row.id}", row.title, criterion_words(row.criterion), state, units)
 
 
-def _rules(session: Session, tenant: str, day: date) -> tuple[RuleToSort, ...]:
-    query = DueQuery(action=FinalAction.SORT)
+def _rules(session: Session, tenant: str, day: date, query: DueQuery) -> tuple[RuleToSort, ...]:
     found = groups(session, tenant, day, query, GroupBy.RULE, state=DueState.TO_SORT, limit=_RULES)
     told = []
     for one in found:
@@ -230,7 +233,7 @@ def _units(
 ) -> tuple[tuple[UnitToSort, ...], list[Any] | None]:
     if unit == FILE:
         files = files_to_sort(session, tenant, day, query, after=after[0] if after else None, limit=PAGE + 1)
-        shown = tuple(
+        told = tuple(
             UnitToSort(
                 one.node.id,
                 f"/plan/{one.node.id}",
@@ -242,7 +245,7 @@ def _units(
             )
             for one in files[:PAGE]
         )
-        return shown, [files[PAGE - 1].node.code] if len(files) > PAGE else None
+        return told, [files[PAGE - 1].node.code] if len(files) > PAGE else None
     found = lines(
         session,
         tenant,
@@ -253,20 +256,27 @@ def _units(
         limit=PAGE + 1,
     )
     rows = [line.record for line in found[:PAGE]]
+    labels = labels_of(session, tenant, (row.rule_code or "" for row in rows))
+    services = names_of(session, tenant, rows)
     records = tuple(
         UnitToSort(
             row.id,
             f"/documents/{row.id}",
             row.title,
-            ", ".join(text for text in (row.external_reference, row.producer, row.file or row.classification) if text),
+            ", ".join(text for text in _known(row, services) if text),
             row.rule_code or "",
             quantities.day(row.due_on),
             quantities.size(row.bytes),
+            labels.get(row.rule_code or "", ""),
         )
         for row in rows
     )
     place = list(place_of(found[PAGE - 1], DueState.TO_SORT)) if len(found) > PAGE else None
     return records, place
+
+
+def _known(row: RecordRow, services: Mapping[str, str]) -> tuple[str | None, ...]:
+    return row.external_reference, shown(row.producer, services, row.id), row.file or row.classification
 
 
 def new_sample_page(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -13,9 +12,8 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue import producers
 from archive.catalogue.reading import Reader
-from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
-from archive.journal.types import EntryType
-from archive.model import services
+from archive.catalogue.service_names import name_on, receptions, texts_of
+from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind
 from archive.retention.civil import civil_day, zone_of
 
@@ -84,34 +82,28 @@ def page(
     query = select(RecordRow).where(RecordRow.tenant_id == tenant, kept >= month.begin, kept < month.end)
     query = query.where(RecordRow.kept_entry > after)
     if producer is not None:
-        query = query.where(RecordRow.producer == producer, *reader.conditions(session))
+        named = RecordRow.producer.in_(texts_of(session, tenant, producer))
+        query = query.where(named, *reader.conditions(session))
     rows = session.scalars(query.order_by(RecordRow.kept_entry).limit(limit)).all()
-    subjects = [f"deposit:{row.deposit_id}" for row in rows]
-    entry, form = JournalEntryRow, RepresentationRow
-    told = session.execute(
-        select(entry.subject, entry.at, entry.body).where(
-            entry.subject.in_(subjects), entry.type == EntryType.DEPOSIT_RECEIVED.value, entry.tenant_id == tenant
-        )
-    )
-    received = {subject: (at, json.loads(body)["facts"].get("agreement")) for subject, at, body in told}
+    received, form = receptions(session, tenant, [row.deposit_id for row in rows]), RepresentationRow
     sizes = select(form.record_id, form.size).where(
         form.record_id.in_([row.id for row in rows]), form.kind == Kind.ORIGINAL.value
     )
     hidden = reader.hidden_among(session, [row.id for row in rows])
-    volume = {record: size for record, size in session.execute(sizes)}  # noqa: C416 - as above
+    volume = {record: size for record, size in session.execute(sizes)}  # noqa: C416 - no pairs to mypy
     lines = [
         Accession(
             row.kept_entry,
             row.id,
             row.deposit_id,
-            received.get(f"deposit:{row.deposit_id}", (None, None))[0],
+            received[row.deposit_id].at if row.deposit_id in received else None,
             row.kept_at,
             row.producer,
             row.title,
             row.document_type,
             row.file,
             volume.get(row.id, 0),
-            received.get(f"deposit:{row.deposit_id}", (None, None))[1],
+            received[row.deposit_id].agreement if row.deposit_id in received else None,
         )
         for row in rows
     ]
@@ -130,9 +122,7 @@ def _with_services(session: Session, tenant: str, lines: Sequence[Accession]) ->
     zone, named = zone_of(session, tenant), list[Accession]()
     for one in lines:
         day = civil_day(one.received_at or one.kept_at, zone)
-        found = services.find(tree, one.producer, day)
-        shown = services.on_day(tree, found, day) if found is not None else None
-        named.append(replace(one, service=" › ".join((*reversed(shown.above), shown.name)) if shown else None))
+        named.append(replace(one, service=name_on(tree, one.producer, day)))
     return named
 
 

@@ -19,7 +19,7 @@ from archive.catalogue.plan_nodes import NodeKind
 from archive.database.retention_tables import PlanNodeRow, RetentionEventRow
 from archive.database.tables import DocumentTypeRow, RecordRow
 from archive.model.description_fields import Description
-from archive.model.final_actions import FinalAction
+from archive.model.final_actions import FinalAction, outcome
 from archive.model.states import GONE, RecordState
 from archive.retention.circumstances import Circumstances, Days
 from archive.retention.facts import Facts
@@ -156,7 +156,7 @@ def _groups(tenant: str, supposed: Supposed, day: date) -> Select[Any]:
         func.coalesce(RecordRow.held_until >= day, false()).label("held"),
         func.coalesce(RecordRow.locked_until >= day, false()).label("locked"),
         RecordRow.stale_since.is_not(None).label("stale"),
-        RecordRow.sorted.is_not(None).label("sorted"),
+        RecordRow.sorted,
     ]
     query = select(*asked, func.count().label("n")).group_by(*asked)
     query = query.select_from(RecordRow).outerjoin(file, is_file & file.removed.is_(False))
@@ -223,16 +223,16 @@ def _state(
     validated: bool,
     judged: bool = False,
 ) -> DueState:
+    becomes = outcome(action, group.sorted)
     standing = Standing(
         basis=basis,
         due_on=due_on,
-        final_action=action,
+        final_action=becomes,
         validated=validated,
         held=bool(group.held),
         in_disposal=group.state == RecordState.IN_DISPOSAL,
         stale=bool(group.stale) and not judged,
-        is_sorted=bool(group.sorted),
-        locked_until=day if group.locked and FinalAction.DESTROY in {action, group.sorted} else None,
+        locked_until=day if group.locked and becomes is FinalAction.DESTROY else None,
     )
     return state_of(standing, day)
 

@@ -19,17 +19,17 @@ from archive.retention.states import Standing, held_on
 
 def standing_of(session: Session, row: RecordRow, day: date) -> Standing:
     """Return what stands between a record and the execution of its final action."""
+    action = FinalAction(row.outcome)
     locks = [one.locked_until for one in catalogue.rows(session, row.id) if one.locked_until is not None]
     return Standing(
         basis=Basis(row.basis or Basis.NO_END),
         due_on=row.due_on,
-        final_action=FinalAction(row.final_action),
+        final_action=action,
         validated=is_validated(session, row),
         held=held_on(day, [hold.until for hold in catalogue.holds_on(session, row.id)]),
         in_disposal=row.state == RecordState.IN_DISPOSAL,
         stale=row.stale_since is not None,
-        locked_until=max(locks, default=None),
-        is_sorted=row.sorted is not None,
+        locked_until=max(locks, default=None) if action is FinalAction.DESTROY else None,
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Connection, Index, Integer, String, Text, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database.engine import Base
-from archive.model.final_actions import FinalAction
+from archive.model.final_actions import OUTCOME, FinalAction
 from archive.model.states import GONE, RecordState
 
 NEVER: Final = date(1, 1, 1)
@@ -39,6 +39,7 @@ class RetentionCounterRow(Base):
     tenant_id: Mapped[str] = mapped_column(String(63))
     basis: Mapped[str] = mapped_column(String(24))
     final_action: Mapped[str] = mapped_column(String(10))
+    """Where a sorting decided, what it decided: ``RecordRow.outcome``."""
     rule_code: Mapped[str] = mapped_column(String(40))
     """Empty without a rule."""
     rule_version: Mapped[int]
@@ -55,14 +56,15 @@ class RetentionCounterRow(Base):
 
 
 _DESTROY: Final = f"'{FinalAction.DESTROY.value}'"
-_LOCK_COUNTS: Final = f"({{r}}.final_action = {_DESTROY} OR {{r}}.sorted = {_DESTROY})"
+_OUTCOME: Final = OUTCOME.format(r="{r}")
+_LOCK_COUNTS: Final = f"({_OUTCOME}) = {_DESTROY}"
 _KEY: Final = {
     "tenant_id": "{r}.tenant_id",
     "basis": (
         "CASE WHEN {r}.basis = 'dated' AND {r}.due_on IS NULL THEN 'no_end' "
         "ELSE COALESCE({r}.basis, 'rule_missing') END"
     ),
-    "final_action": "{r}.final_action",
+    "final_action": _OUTCOME,
     "rule_code": "COALESCE({r}.rule_code, '')",
     "rule_version": "COALESCE({r}.rule_version, 0)",
     "other_rules": "COALESCE({r}.other_rules, '')",

@@ -5,7 +5,21 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import DDL, BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    event,
+    literal_column,
+    text,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import access_tables as access_tables
@@ -23,12 +37,14 @@ from archive.database.installation_tables import CustodyReportRow as CustodyRepo
 from archive.database.installation_tables import LeaseRow as LeaseRow
 from archive.database.installation_tables import StoreProbeRow as StoreProbeRow
 from archive.model.days import DEFAULT_ZONE
+from archive.model.final_actions import OUTCOME, FinalAction, outcome
 
 _IS_STALE: Final = text("stale_since IS NOT NULL")
 _HAS_FILE: Final = text("file IS NOT NULL")
 _HAS_NO_FILE: Final = text("file IS NULL")
 _HAS_CLASS: Final = text("classification IS NOT NULL")
 _HAS_SEVERAL: Final = text("other_rules IS NOT NULL")
+_IS_SORTED: Final = text("sorted IS NOT NULL")
 _IS_UNDATED: Final = text("document_date IS NULL")
 _IS_OPENED: Final = text("opening IS NOT NULL")
 
@@ -92,6 +108,12 @@ class RecordRow(Base):
             postgresql_where=_HAS_CLASS,
         ),
         Index("ix_records_action", "tenant_id", "final_action", "due_on", "id"),
+        Index(
+            "ix_records_sorted",
+            *("tenant_id", "sorted", "due_on", "id"),
+            sqlite_where=_IS_SORTED,
+            postgresql_where=_IS_SORTED,
+        ),
         Index("ix_records_basis", "tenant_id", "basis", "id"),
         Index("ix_records_held", "tenant_id", "held_until"),
         Index("ix_records_producer", "tenant_id", "producer", "due_on", "id", "bytes", "state"),
@@ -171,6 +193,16 @@ class RecordRow(Base):
     """Journal entry ``RecordKept``."""
     last_entry: Mapped[int]
     """Latest journal entry that changes the record in the index."""
+
+    @hybrid_property
+    def outcome(self) -> str:
+        """What becomes of it: its final action, or what was decided if it is to be sorted."""
+        return outcome(FinalAction(self.final_action), self.sorted).value
+
+    @outcome.inplace.expression
+    @classmethod
+    def _outcome(cls) -> ColumnElement[str]:
+        return literal_column(OUTCOME.format(r="records"), String(10))
 
 
 class RepresentationRow(Base):

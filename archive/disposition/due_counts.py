@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
+from archive.catalogue.reading import may_be_read_by_all
 from archive.database.retention_counters import SECOND, RetentionCounterRow
 from archive.database.tables import RecordRow
 from archive.disposition.due_query import MANY, DueQuery
@@ -120,7 +121,7 @@ def _counted(tenant: str, day: date, validated: Validated) -> Select[Any]:
     due = case((and_(row.basis == Basis.DATED, row.due_on <= day), 1), else_=0).label("is_due")
     query = select(
         state_of_record(day, validated).label("word"),
-        row.final_action.label("action"),
+        row.outcome.label("action"),
         due,
         func.count().label("n"),
         func.sum(row.bytes).label("bytes"),
@@ -158,8 +159,12 @@ class Falling:
     count: Count
 
 
-def falling_due(session: Session, tenant: str, since: date, until: date) -> list[Falling]:
-    """Return what falls due between two days, by the kept counts: months are not cut."""
+def falling_due(session: Session, tenant: str, since: date, until: date, *, read_by_all: bool = False) -> list[Falling]:
+    """Return what falls due between two days, by the kept counts: months are not cut.
+
+    Args:
+        read_by_all: Without the records whose reading something restricts.
+    """
     row = RetentionCounterRow
     query = (
         select(row.due_on, row.final_action, func.sum(row.n), func.sum(row.bytes))
@@ -167,5 +172,28 @@ def falling_due(session: Session, tenant: str, since: date, until: date) -> list
         .group_by(row.due_on, row.final_action)
         .order_by(row.due_on, row.final_action)
     )
-    found = session.execute(query)
-    return [Falling(day, FinalAction(action), Count(int(n), int(size))) for day, action, n, size in found if n]
+    found = {(day, action): (int(n), int(size)) for day, action, n, size in session.execute(query)}
+    if read_by_all:
+        for key, (n, size) in _restricted(session, tenant, since, until).items():
+            found[key] = (found[key][0] - n, found[key][1] - size)
+    return [Falling(day, FinalAction(action), Count(n, size)) for (day, action), (n, size) in found.items() if n]
+
+
+def _restricted(session: Session, tenant: str, since: date, until: date) -> dict[tuple[date, str], tuple[int, int]]:
+    """Return the counts, under the days of the kept counts, of what not all may read."""
+    row, found = RecordRow, dict[tuple[date, str], tuple[int, int]]()
+    asked = select(row.due_on, row.outcome, func.count(), func.sum(row.bytes)).where(
+        row.tenant_id == tenant,
+        row.state.not_in(GONE),
+        row.basis == Basis.DATED,
+        row.due_on >= since,
+        ~may_be_read_by_all(tenant),
+    )
+    for due_on, action, n, size in session.execute(asked.group_by(row.due_on, row.outcome)):
+        if due_on is None:
+            continue
+        day = due_on if due_on.day == 1 else due_on.replace(day=SECOND)
+        if since <= day <= until:
+            before = found.get((day, action), (0, 0))
+            found[day, action] = (before[0] + int(n), before[1] + int(size))
+    return found

@@ -76,16 +76,25 @@ def lines(
     """
     validated, query = Validated.load(session, tenant), query.planned(session, tenant)
     word = state_of_record(day, validated)
-    asked = select(RecordRow, word.label("word")).where(*_scope(tenant, day, query, state, word))
-    if after is not None:
-        asked = asked.where(_beyond(after, latest_first=latest_first))
-    if is_by_id(state):
-        asked = asked.order_by(RecordRow.id)
-    elif latest_first:
-        asked = asked.order_by(RecordRow.due_on.desc(), RecordRow.id.desc())
-    else:
-        asked = asked.order_by(RecordRow.due_on, RecordRow.id)
-    return [DueLine(row, DueState(found)) for row, found in session.execute(asked.limit(limit))]
+    found: list[DueLine] = []
+    for part in query.parts():
+        asked = select(RecordRow, word.label("word")).where(*_scope(tenant, day, part, state, word))
+        if after is not None:
+            asked = asked.where(_beyond(after, latest_first=latest_first))
+        if is_by_id(state):
+            asked = asked.order_by(RecordRow.id)
+        elif latest_first:
+            asked = asked.order_by(RecordRow.due_on.desc(), RecordRow.id.desc())
+        else:
+            asked = asked.order_by(RecordRow.due_on, RecordRow.id)
+        found += [DueLine(row, DueState(told)) for row, told in session.execute(asked.limit(limit))]
+    found.sort(key=lambda line: _order(line, state), reverse=latest_first and not is_by_id(state))
+    return found[:limit]
+
+
+def _order(line: DueLine, state: DueState | None) -> tuple[str, str]:
+    due_on, record_id = place_of(line, state)
+    return due_on or "", record_id
 
 
 def place_of(line: DueLine, state: DueState | None) -> Place:
@@ -191,7 +200,7 @@ def _narrow(state: DueState, day: date) -> list[ColumnElement[Any]]:
         DueState.IN_DISPOSAL: [row.state == RecordState.IN_DISPOSAL],
         DueState.STALE: [row.stale_since.is_not(None)],
         DueState.NOT_YET: [row.due_on > day],
-        DueState.TO_SORT: [row.final_action == FinalAction.SORT, row.due_on <= day],
+        DueState.TO_SORT: [row.final_action == FinalAction.SORT, row.sorted.is_(None), row.due_on <= day],
         DueState.NOT_BEFORE: [row.not_before > day, row.due_on <= day],
         DueState.LOCKED_UNTIL: [row.locked_until >= day, row.due_on <= day],
         DueState.READY: [row.due_on <= day],

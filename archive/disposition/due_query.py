@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.reading import may_be_read_by_all
+from archive.catalogue.service_names import texts_of
 from archive.database.retention_counters import RetentionCounterRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
@@ -25,9 +26,13 @@ class DueQuery:
     """Filters; None: not asked for.
 
     Attributes:
+        action: What is done in the end: where a sorting decided, what it decided.
         node: Code of a class or file, with all that lies below it.
         text: Words of a title, or a reference.
         read_by_all: Only records whose reading nothing restricts.
+        producer: Code of a service, or a name of it: with its other names.
+        producers: All by which records name that service (see ``planned``).
+        decided: Only what a sorting decided, or only what a rule says; None: both (see ``parts``).
         many_below: Whether so many records lie below the node that each record met is asked whether
             it does, instead of looking them up first; the answer is the same (see ``planned``).
     """
@@ -41,9 +46,16 @@ class DueQuery:
     text: str | None = None
     read_by_all: bool = False
     many_below: bool = field(default=False, compare=False)
+    decided: bool | None = field(default=None, compare=False)
+    producers: tuple[str, ...] = field(default=(), compare=False)
 
     def planned(self, session: Session, tenant: str) -> DueQuery:
-        """Return the same question, to be asked in the way that suits the size of its node."""
+        """Return the same question, with all names of its service, as suits its node's size."""
+        if self.producer:
+            return replace(self, producers=texts_of(session, tenant, self.producer))._planned(session, tenant)
+        return self._planned(session, tenant)
+
+    def _planned(self, session: Session, tenant: str) -> DueQuery:
         if self.node is None:
             return self
         below = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(_below(tenant, self.node)))
@@ -77,18 +89,16 @@ class DueQuery:
     def conditions(self, tenant: str) -> list[Sql]:
         """Return the conditions on a record."""
         row, found = RecordRow, []
-        for column, value in (
-            (row.rule_code, self.rule),
-            (row.producer, self.producer),
-            (row.document_type, self.document_type),
-        ):
+        for column, value in ((row.rule_code, self.rule), (row.document_type, self.document_type)):
             if value is not None:
                 found.append(column == value if value else column.is_(None))
+        if self.producer is not None:
+            named = self.producers or (self.producer,)
+            found.append(row.producer.in_(named) if self.producer else row.producer.is_(None))
         if self.action is not None:
             # no index of its own beside another value: SQLite would take it, however many it has
             narrow = found or self.looks_up
-            action = row.final_action.concat("") if narrow else row.final_action
-            found.append(action == self.action)
+            found.append(self._becomes(self.action, row.final_action.concat("") if narrow else row.final_action))
         if self.read_by_all:
             found.append(may_be_read_by_all(tenant))
         if self.year is not None:
@@ -109,6 +119,22 @@ class DueQuery:
                 )
             )
         return found
+
+    def parts(self) -> list[DueQuery]:
+        """Return questions that together ask the same, each answered by one index."""
+        if self.action is None or self.action is FinalAction.SORT:
+            return [self]
+        return [replace(self, decided=False), replace(self, decided=True)]
+
+    def _becomes(self, action: FinalAction, column: Any) -> Sql:
+        """Return the condition of the records that a final action is done to."""
+        by_rule: Sql = column == action
+        if action is FinalAction.SORT:
+            return and_(by_rule, RecordRow.sorted.is_(None))
+        by_decision: Sql = and_(column == FinalAction.SORT, RecordRow.sorted == action)
+        if self.decided is None:
+            return or_(by_rule, by_decision)
+        return by_decision if self.decided else by_rule
 
 
 def _below(tenant: str, code: str) -> Any:

@@ -58,11 +58,10 @@ class Validated:
 def standing_of(row: RecordRow, day: date, validated: Validated) -> Standing:
     """Return what stands between a record and its final action.
 
-    The lock of a store counts only where bytes are to be destroyed: what is kept or transferred is
-    locked for ever.
+    Once somebody decided, what is to be sorted is as if its rule said so. The lock of a store
+    counts only where bytes are to be destroyed: what is kept or transferred is locked for ever.
     """
-    action = FinalAction(row.final_action)
-    destroys = action is FinalAction.DESTROY or row.sorted == FinalAction.DESTROY
+    action = FinalAction(row.outcome)
     return Standing(
         basis=Basis(row.basis or Basis.RULE_MISSING),
         due_on=row.due_on,
@@ -71,16 +70,14 @@ def standing_of(row: RecordRow, day: date, validated: Validated) -> Standing:
         held=row.held_until is not None and row.held_until >= day,
         in_disposal=row.state == RecordState.IN_DISPOSAL,
         stale=row.stale_since is not None,
-        is_sorted=row.sorted is not None,
         not_before=row.not_before,
-        locked_until=row.locked_until if destroys else None,
+        locked_until=row.locked_until if action is FinalAction.DESTROY else None,
     )
 
 
 def state_of_record(day: date, validated: Validated) -> Sql:
     """Return the state of a record on a day."""
     row = RecordRow
-    destroys = or_(row.final_action == FinalAction.DESTROY, row.sorted == FinalAction.DESTROY)
     basis = func.coalesce(row.basis, Basis.RULE_MISSING.value)
     return _first(
         {
@@ -91,9 +88,9 @@ def state_of_record(day: date, validated: Validated) -> Sql:
             DueState.RULE_NOT_VALIDATED: validated.condition(row) == false(),
             DueState.STALE: row.stale_since.is_not(None),
             DueState.NOT_YET: row.due_on > day,
-            DueState.TO_SORT: and_(row.final_action == FinalAction.SORT, row.sorted.is_(None)),
+            DueState.TO_SORT: row.outcome == FinalAction.SORT,
             DueState.NOT_BEFORE: row.not_before > day,
-            DueState.LOCKED_UNTIL: and_(row.locked_until >= day, destroys),
+            DueState.LOCKED_UNTIL: and_(row.locked_until >= day, row.outcome == FinalAction.DESTROY),
         }
     )
 
@@ -110,7 +107,7 @@ def state_of_counted(day: date, validated: Validated) -> Sql:
             DueState.RULE_NOT_VALIDATED: validated.condition(row) == false(),
             DueState.STALE: row.stale.is_(True),
             DueState.NOT_YET: row.due_on > day,
-            DueState.TO_SORT: and_(row.final_action == FinalAction.SORT, row.sorted.is_(False)),
+            DueState.TO_SORT: row.final_action == FinalAction.SORT,
             DueState.NOT_BEFORE: row.not_before > day,
             DueState.LOCKED_UNTIL: row.locked_until >= day,
         }

@@ -7,7 +7,7 @@ admits the deposit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -116,7 +116,7 @@ def choose(
         Refused: ``agreement_unknown``, ``agreement_of_another``, ``agreement_missing``,
             ``agreement_not_in_force``, or what the first agreement says against it.
     """
-    binding = sorted((one for one in agreements if _binds(one, offered)), key=lambda one: _distance(one, offered))
+    binding = bound(agreements, offered)
     if named is not None:
         binding = [_named(agreements, binding, named)]
     if not binding:
@@ -201,6 +201,11 @@ def require_room(agreement: Agreement, received: Callable[[str], int]) -> None:
 
 
 # -- who is bound
+
+
+def bound(agreements: Iterable[Agreement], offered: Offered) -> list[Agreement]:
+    """Return the agreements that bind a depositor, the nearest first."""
+    return sorted((one for one in agreements if _binds(one, offered)), key=lambda one: _distance(one, offered))
 
 
 def _binds(agreement: Agreement, offered: Offered) -> bool:

@@ -73,5 +73,16 @@ def strongest(actions: Iterable[FinalAction]) -> FinalAction:
     return max(actions, key=lambda action: action.strength)
 
 
+def outcome(action: FinalAction, decided: str | None) -> FinalAction:
+    """Return what becomes of a record: its final action, or what was decided if it is to be sorted.
+
+    Args:
+        decided: What its sorting says; None = nobody has sorted it.
+    """
+    return FinalAction(decided) if action is FinalAction.SORT and decided is not None else action
+
+
+OUTCOME: Final = f"COALESCE(NULLIF({{r}}.final_action, '{FinalAction.SORT.value}'), {{r}}.sorted, {{r}}.final_action)"
+"""The same in SQL about the row ``{r}`` of a record."""
 KEPT_FOR_EVER: Final = tuple(action for action in FinalAction if action.kept_for_ever)
 """For database queries."""

@@ -71,10 +71,10 @@ class Standing:
     """What stands between a record and the execution of its final action.
 
     Attributes:
+        final_action: Of its rule, or what a person decided where it is to be sorted.
         validated: Whether each rule in force for it is validated.
         held: Whether a hold is in force on the day asked for.
         in_disposal: Whether a line of a running disposal has it.
-        is_sorted: Whether a person has decided what becomes of it, where it is to be sorted.
         not_before: First day on which a controller lets it go, after a refusal.
         locked_until: Last day of the lock, the latest over all copies.
     """
@@ -86,7 +86,6 @@ class Standing:
     held: bool = False
     in_disposal: bool = False
     stale: bool = False
-    is_sorted: bool = False
     not_before: date | None = None
     locked_until: date | None = None
 
@@ -108,7 +107,7 @@ def _applying(standing: Standing, due_on: date, day: date) -> list[DueState]:
         DueState.RULE_NOT_VALIDATED: not standing.validated,
         DueState.STALE: standing.stale,
         DueState.NOT_YET: day < due_on,
-        DueState.TO_SORT: standing.final_action is FinalAction.SORT and not standing.is_sorted,
+        DueState.TO_SORT: standing.final_action is FinalAction.SORT,
         DueState.NOT_BEFORE: standing.not_before is not None and day < standing.not_before,
         DueState.LOCKED_UNTIL: standing.locked_until is not None and day <= standing.locked_until,
     }

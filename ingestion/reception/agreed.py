@@ -21,6 +21,7 @@ from archive.model.deposit_agreements import (
     Agreement,
     FoundFormat,
     Offered,
+    bound,
     choose,
     require_room,
     understood_producer,
@@ -82,6 +83,17 @@ def terms_of(session: Session, tenant: str, now: datetime, *, count_all: bool = 
         day,
         is_agreement_required(session, tenant),
     )
+
+
+def open_to(terms: Terms, agent: str, producer: str | None) -> list[Agreement]:
+    """Return the agreements in force under which somebody may deposit for a service."""
+    service = services.find(terms.tree, producer, terms.day)
+    above = services.chain(terms.tree, service.code) if service is not None else ()
+    fields = {"producer": producer} if producer else {}
+    offered = Offered(
+        agent, above, fields, 0, lambda: FoundFormat(None, None), lambda code: terms.received.get(code, 0)
+    )
+    return [one for one in bound(terms.agreements.values(), offered) if one.is_in_force(terms.day)]
 
 
 def agree(terms: Terms, submission: Submission, size: int, identify: Callable[[], Mapping[str, Any]]) -> Agreed:

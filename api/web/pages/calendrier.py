@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.access.calendar_links import create_link, link_tenant, note_link_use, revoke_link
+from api.access.calendar_links import create_link, link_reader, note_link_use, revoke_link
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds, Public
@@ -53,7 +53,7 @@ def calendar(request: Request, token: str) -> Response:
     now = system.clock()
     with acting_for(EVERYTHING):  # the tenant is found by this very look-up
         with system.database.read() as session:
-            found = link_tenant(session, token, now)
+            found = link_reader(session, token, now)
         if found is not None and found[1] is not None:
             with system.database.write() as session:
                 note_link_use(session, found[1], now)
@@ -63,7 +63,7 @@ def calendar(request: Request, token: str) -> Response:
             "Cette adresse de calendrier n’existe pas, ou ne sert plus.",
             action="Faites-en une autre sur la page « Échéances ».",
         )
-    found_to_be(found[0])
+    found_to_be(found[0].tenant)
     answer = calendar_response(system, found[0])
     answer.headers["Cache-Control"] = "private, no-store"
     return answer

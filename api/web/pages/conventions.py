@@ -15,7 +15,7 @@ from api.access.permissions import PageNeeds
 from api.http.forms import typed_fields
 from api.views import producer as views
 from api.web.faults import Fault, in_words
-from api.web.producers_page import TypedProducer, agreement_given, agreement_page, agreements_page
+from api.web.producers_page import TypedProducer, agreement_given, agreement_page, agreements_page, anchor_of
 from api.web.render import in_language, pages_of, system_of
 from archive.catalogue import producer_changes
 from signing.ground.errors import Refused
@@ -87,8 +87,7 @@ def _made(request: Request, person: Caller, code: str | None, form: dict[str, st
         if error.code == "agreement_not_found":
             raise
         with in_language(request):
-            anchor = f"#{error.pointer.strip('/')}" if error.pointer else ""
-            typed = TypedProducer(form, (Fault(anchor, in_words(error)),))
+            typed = TypedProducer(form, (Fault(anchor_of(error.pointer), in_words(error)),))
         status = 412 if error.code == "precondition_failed" else 422
         return _agreement(request, person, code, typed, status=status)
     return RedirectResponse(f"/conventions/{agreement.code}", 303)

@@ -35,7 +35,7 @@ from ingestion.deposits.states import DepositState
 from ingestion.processing import quarantine_decisions as decisions
 from ingestion.processing.quarantine_decisions import REFUSED
 from ingestion.processing.retry import retry_set_aside as again
-from ingestion.reception.submission import Submission
+from ingestion.reception.submission import AGREEMENT, Submission
 from ingestion.tables import DepositRow
 from signing.ground.errors import Refused
 
@@ -90,6 +90,8 @@ def _submission(person: Caller, upload: Upload, form: dict[str, str], number: in
     given = typed_at_deposit(form)
     if person.service:
         given["producer"] = person.service
+    if form.get(AGREEMENT.name, "").strip():
+        given[AGREEMENT.name] = form[AGREEMENT.name].strip()
     return Submission(
         tenant=person.tenant,
         agent=person.agent,
@@ -102,7 +104,8 @@ def _submission(person: Caller, upload: Upload, form: dict[str, str], number: in
 
 
 def _fault(upload: Upload, error: Refused, box: DescriptionField | None) -> Fault:
-    return Fault(anchor_of(box) if box is not None else "#fichiers", f"{upload.filename} : {in_words(error)}")
+    other = f"#{AGREEMENT.name}" if error.pointer == f"/{AGREEMENT.name}" else "#fichiers"
+    return Fault(anchor_of(box) if box is not None else other, f"{upload.filename} : {in_words(error)}")
 
 
 @router.get("/depots")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -36,14 +37,15 @@ def register(
     after = int(apres) if apres.isascii() and apres.isdigit() and len(apres) < 16 else -1
     with in_language(request):
         told, last = views.page(system, person.reader, year, month, service or None, after=after, limit=PAGE)
-        here = f"/entrees?mois={told['month']}"
+        here = "/entrees?" + urlencode({"mois": told["month"], **({"service": service} if service else {})})
         earlier = before(date(year, month, 1))
         return pages_of(request).answer(
             request,
             "entrees.html",
             tab="plan",
             help_anchor="plan",
-            json_href=f"/api/v1/accessions?month={told['month']}",
+            json_href="/api/v1/accessions?"
+            + urlencode({"month": told["month"], **({"producer": service} if service else {})}),
             told=told,
             first=date(year, month, 1),
             service=service,
@@ -51,6 +53,6 @@ def register(
             links={
                 "previous": after >= 0,
                 "first": here if after >= 0 else None,
-                "next": f"{here}&apres={last}" if last is not None and not service else None,
+                "next": f"{here}&apres={last}" if last is not None else None,
             },
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
@@ -19,8 +20,9 @@ from api.http.forms import read_form, texts_of, typed_fields
 from api.http.i18n import _
 from api.views import producer as views
 from api.web.faults import Fault, in_words
-from api.web.producers_page import TypedProducer, service_given, service_page, services_page
+from api.web.producers_page import TypedProducer, anchor_of, service_given, service_page, services_page
 from api.web.render import in_language, pages_of, system_of
+from api.web.typed_date import typed_date
 from archive.catalogue import producer_changes
 from archive.model.services import read_day, read_service
 from archive.retention.civil import today_of
@@ -34,9 +36,10 @@ _MOST_FAULTS = 50
 
 
 @router.get("/services")
-def show_services(request: Request, person: Reader, jour: str = "") -> Response:
+def show_services(request: Request, person: Reader) -> Response:
     """Show the tree by its names of a day."""
-    return _services(request, person, TypedProducer(), jour=jour)
+    asked = {name: value[:20] for name, value in request.query_params.items()}
+    return _services(request, person, TypedProducer(), asked=asked)
 
 
 @router.post("/services")
@@ -114,8 +117,7 @@ def _taken_in(request: Request, person: Caller, form: dict[str, str], content: b
 
 def _faults(request: Request, error: Refused) -> tuple[Fault, ...]:
     with in_language(request):
-        anchor = f"#{error.pointer.strip('/')}" if error.pointer else ""
-        told = [Fault(anchor, in_words(error))]
+        told = [Fault(anchor_of(error.pointer), in_words(error))]
         lines = error.values.get("faults", ())
         for one in lines if isinstance(lines, tuple) else ():
             number, _slash, column = (one.pointer or "").removeprefix("/lines/").partition("/")
@@ -124,15 +126,29 @@ def _faults(request: Request, error: Refused) -> tuple[Fault, ...]:
     return tuple(told[: _MOST_FAULTS + 1])
 
 
-def _services(request: Request, person: Caller, typed: TypedProducer, *, jour: str = "", status: int = 200) -> Response:
-    system = system_of(request)
+def _services(
+    request: Request, person: Caller, typed: TypedProducer, *, asked: Mapping[str, str] | None = None, status: int = 200
+) -> Response:
+    system, wrong = system_of(request), None
     with in_language(request), system.database.read() as session:
+        day: date | None = None
         try:
-            day: date | None = read_day("jour", jour.strip())
+            day = _day(asked or {})
         except Refused as error:
-            typed, status, day = TypedProducer({}, (Fault("#jour", in_words(error)),)), 422, None
-        page = services_page(session, person, day or today_of(session, person.tenant, system.clock()).day, typed)
+            typed, status, wrong = TypedProducer({}, (Fault("#jour-day", in_words(error)),)), 422, asked
+        today = today_of(session, person.tenant, system.clock()).day
+        page = services_page(session, person, day or today, typed, wrong)
     return pages_of(request).show(request, page, status=status)
+
+
+def _day(asked: Mapping[str, str]) -> date | None:
+    """Return the day asked for: as typed, else as a link has it; None for today.
+
+    Raises:
+        Refused: ``bad_service``.
+    """
+    written = typed_date(asked, code="bad_service", kept="", pointer="/jour")
+    return read_day("jour", written or asked.get("jour", "").strip())
 
 
 def _service(request: Request, person: Caller, code: str, typed: TypedProducer, *, status: int = 200) -> Response:

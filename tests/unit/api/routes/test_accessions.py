@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fastapi.testclient import TestClient
 
+from api.web.pages import entrees
 from archive.catalogue.accessions import month_of
 from archive.catalogue.producers import enter_service
 from archive.database.tables import RecordRow, TenantRow
@@ -114,3 +118,20 @@ def test_the_page_shows_the_month(client: TestClient, person: Any, bare_system: 
     assert "mars" in page
     assert 'href="/entrees?mois=2026-02"' in page
     assert "Rien n’est entré" in client.get("/entrees", params={"mois": "2026-02"}).text
+
+
+def test_the_pages_of_one_service_go_on_with_it(
+    client: TestClient, person: Any, bare_system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrees, "PAGE", 1)
+    day = datetime(2026, 3, 5, 12, tzinfo=UTC)
+    ours = [entered(bare_system, tmp_path, n, day, "Voirie & réseaux") for n in (1, 3)]
+    other = entered(bare_system, tmp_path, 2, day, "Finances")
+    client.post(f"/connexion/{person('a', 'archivist')[1]}", headers={"Origin": "http://127.0.0.1"})
+    seen, address = [], "/entrees?" + urlencode({"mois": "2026-03", "service": "Voirie & réseaux"})
+    while address:
+        page = client.get(address, headers={"Host": "127.0.0.1"}).text
+        seen += re.findall(r'href="/documents/([^"]+)"', page)
+        following = re.search(r'href="([^"]+)" rel="next"', page)
+        address = html.unescape(following[1]) if following else ""
+    assert (seen, other in seen) == (ours, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
+from api.access.callers import ROLES
 from api.access.tables import UserRow
 from api.views import verification
 from archive.database.tables import RecordRow
@@ -21,6 +23,7 @@ from ingestion.assembly import System
 from ingestion.deposits.states import DepositState
 from ingestion.tables import DepositRow
 from tests.holdings import keep, package, receive
+from tests.unit.archive.disposition.due_rows import rules
 
 Person = Callable[[str, str], tuple[UserRow, str]]
 KeyOf = Callable[..., str]
@@ -196,3 +199,35 @@ def test_a_hold_without_restriction_hides_nothing(town: Town) -> None:
     town.client.post("/api/v1/holds", json={"reason": "Audit", "records": [town.open]}, headers=holder)
     assert town.client.get("/api/v1/search", headers=reader).json()["total"]["value"] == 1
     assert town.client.get(f"/api/v1/records/{town.open}", headers=reader).status_code == 200
+
+
+def test_neither_the_sorting_page_nor_a_calendar_counts_it(town: Town, person: Person) -> None:
+    assert all("hold:write" in held for held in ROLES.values() if "retention:write" in held), "home shows it all"
+    due = town.system.clock().date().replace(day=1) + timedelta(days=40)
+    with town.system.database.write() as session:
+        rules(session, "a")
+        for one, action in ((town.hidden, "sort"), (town.open, "sort")):
+            row = session.get_one(RecordRow, one)
+            row.basis, row.due_on, row.final_action, row.stale_since = "dated", date(2020, 1, 15), action, None
+            row.rule_code, row.rule_version, row.other_rules, row.held_until = "FIN-03", 1, None, None
+    for role, number in (("clerk", "1 document à trier"), ("archivist", "2 documents à trier")):
+        log_in(town, person, role)
+        page = re.sub("[\u202f\u00a0]", " ", town.client.get("/tri").text)
+        assert number in page, role
+        assert f"{number.partition(' à')[0]}, règle" in page, role
+    with town.system.database.write() as session:
+        for one in (town.hidden, town.open):
+            session.get_one(RecordRow, one).due_on = due
+    town.client.cookies.clear()
+    for scopes, number in ((("record:read",), "1 document à trier"), (("record:read", "hold:write"), "2 documents")):
+        calendar = town.client.get("/api/v1/retention/due.ics", headers=town.by_key(*scopes)).text
+        assert number in calendar
+    for role, number in (("clerk", "1 document à trier"), ("archivist", "2 documents à trier")):
+        log_in(town, person, role)
+        csrf = re.search(r'name="csrf" value="([^"]+)"', town.client.get("/echeances/calendrier").text)
+        assert csrf is not None
+        made = town.client.post("/echeances/calendrier", data={"csrf": csrf[1]}, headers=OURS).text
+        address = re.search(r"/calendrier/[^.\"]+\.ics", made)
+        assert address is not None
+        town.client.cookies.clear()
+        assert number in town.client.get(address[0]).text, role

@@ -51,6 +51,9 @@ def test_a_service_is_made_renamed_shown_on_a_day_and_removed(
     assert "Direction des routes" in show(client, anne, "/services?jour=2012-05-01")
     assert "Direction des mobilités" in show(client, anne, "/services?jour=2020-05-01")
     assert "Direction des routes" not in show(client, anne, "/services?jour=2020-05-01")
+    assert "Direction des routes" in show(client, anne, "/services?day=1&month=5&year=2012")
+    unread = client.get("/services?day=31&month=2&year=2012", headers={"Host": "127.0.0.1"})
+    assert (unread.status_code, 'href="#jour-day"' in unread.text, 'value="31"' in unread.text) == (422, True, True)
     page = show(client, anne, "/services/DR")
     assert "Direction des routes; ; 2015-12-31\nDirection des mobilités; 2016-01-01" in page
     with bare_system.database.read() as session:
@@ -65,7 +68,13 @@ def test_a_service_is_made_renamed_shown_on_a_day_and_removed(
     assert (late.status_code, "Quelqu’un d’autre" in late.text, "Trop tard" in late.text) == (412, True, True)
     wrong = send(client, anne, "/services", code="A", names="Un ; 2020-02-30")
     assert (wrong.status_code, "2026-03-12" in wrong.text, 'value="A"' in wrong.text) == (422, True, True)
-    removed = send(client, anne, "/services/DR", retirer="1", number="2")
+    day = {"closed_on-day": "30", "closed_on-month": "2", "closed_on-year": "2024"}
+    never = send(client, anne, "/services/DR", names="Mobilités", number="2", **day)
+    assert (never.status_code, 'href="#closed_on-day"' in never.text, 'value="30"' in never.text) == (422, True, True)
+    closed = send(client, anne, "/services/DR", names="Mobilités", number="2", **day | {"closed_on-day": "29"})
+    assert closed.status_code == 303
+    assert "Fermé le 29 février 2024" in show(client, anne, "/services/DR").replace("\u00a0", " ")
+    removed = send(client, anne, "/services/DR", retirer="1", number="3")
     assert (removed.status_code, removed.headers["location"]) == (303, "/services")
     assert client.get("/services/DR", headers={"Host": "127.0.0.1"}).status_code == 404
 
@@ -102,12 +111,13 @@ def test_an_agreement_is_made_changed_and_required_on_pages(
         "formats": "application/pdf; image/*",
         "max_bytes": "10 000",
         "default_document_type": "facture",
-        "valid_from": "2026-01-01",
+        **{f"valid_from-{part}": value for part, value in (("day", "1"), ("month", "2"), ("year", "2026"))},
     }
     made = send(client, anne, "/conventions/nouvelle", code="C-1", **form)
     assert (made.status_code, made.headers["location"]) == (303, "/conventions/C-1")
     with bare_system.database.read() as session:
         one = agreement_of(get_agreement(session, "a", "C-1"))
+    assert (str(one.valid_from), one.valid_until) == ("2026-02-01", None)
     assert (one.depositors, one.formats, one.max_bytes, one.defaults) == (
         (agent,),
         ("application/pdf", "image/*"),
@@ -119,6 +129,7 @@ def test_an_agreement_is_made_changed_and_required_on_pages(
     assert send(client, anne, "/conventions/C-1", number="1", suspended="1", **form).status_code == 303
     assert "Suspendue" in show(client, anne, "/conventions")
     wrong = send(client, anne, "/conventions/C-1", number="2", **(form | {"max_bytes": "beaucoup"}))
+    assert 'id="valid_from-month" name="valid_from-month" inputmode="numeric" maxlength="2"' in wrong.text
     assert (wrong.status_code, "nombre entier" in wrong.text, "beaucoup" in wrong.text) == (422, True, True)
     late = send(client, anne, "/conventions/C-1", number="1", **form)
     assert late.status_code == 412

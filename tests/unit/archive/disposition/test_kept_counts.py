@@ -159,13 +159,14 @@ def key_of(row: RecordRow, held_until: date | None) -> tuple[Any, ...]:
     due, later = row.due_on, None
     if due is not None:
         later = row.not_before if row.not_before is not None and row.not_before > due else None
-    destroys = "destroy" in {row.final_action, row.sorted}
+    becomes = row.sorted if row.final_action == "sort" and row.sorted is not None else row.final_action
+    destroys = becomes == "destroy"
     locked = row.locked_until if due is not None and row.locked_until is not None and destroys else None
     basis = row.basis or "rule_missing"
     return (
         row.tenant_id,
         "no_end" if basis == "dated" and due is None else basis,
-        row.final_action,
+        becomes,
         row.rule_code or "",
         row.rule_version or 0,
         row.other_rules or "",

@@ -22,11 +22,14 @@ from archive.database.retention_tables import RecordNodeRow
 from archive.database.sorting_tables import PopulationRow
 from archive.database.tables import JournalEntryRow, RecordRow, RetentionRuleRow
 from archive.disposition import sorting
+from archive.disposition.due_counts import analyse
+from archive.disposition.due_lines import lines
 from archive.disposition.due_query import DueQuery
 from archive.disposition.sorting import SortingAct
 from archive.disposition.sorting_units import due_units, population_of
 from archive.evidence import verify_sample
 from archive.model.identifiers import new_id
+from archive.retention.states import DueList, DueState, state_of
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
@@ -209,18 +212,14 @@ def test_an_unsorted_record_is_said_so_until_somebody_decides(system: System, tm
         assert rule is not None
         rule.validated_at = system.clock()
         row.rule_code, row.rule_version, row.retention_parts, row.other_rules = rule.code, rule.version, None, None
-    with system.database.read() as session:
-        assert to_sort(session, today) == [record]
-        assert not standing_of(session, session.get_one(RecordRow, record), today).is_sorted
-    with acting(system) as act:
-        sorting.decide(act, "record", record, decision="destroy", reason="Double de la série B")
-    with system.database.read() as session:
-        assert to_sort(session, today) == []
-        assert standing_of(session, session.get_one(RecordRow, record), today).is_sorted
+    agreed(system, today, record, DueList.TO_SORT, DueState.TO_SORT)
+    for decision, which in (("destroy", DueList.TO_ELIMINATE), ("keep", DueList.TO_TRANSFER)):
+        with acting(system) as act:
+            sorting.decide(act, "record", record, decision=decision, reason="Double de la série B")
+        agreed(system, today, record, which, DueState.READY)
     with acting(system) as act:
         assert sorting.withdraw(act, record).decision is None
-    with system.database.read() as session:
-        assert to_sort(session, today) == [record], "nothing is decided any more"
+    agreed(system, today, record, DueList.TO_SORT, DueState.TO_SORT)
     assert code(lambda: withdraw(system, record)) == "sorting_not_found"
 
 
@@ -344,3 +343,19 @@ def test_samples_and_decisions_come_back_from_the_store(lone: System, tmp_path: 
 def proof_of(system: System, population: str) -> dict[str, Any]:
     with system.database.read() as session:
         return sorting.sample_file(session, sorting.get(session, "demo", population))
+
+
+def agreed(system: System, day: date, record: str, which: DueList, state: DueState) -> None:
+    """Check that a record's own state, the lists and both ways of counting say the same."""
+    with system.database.read() as session:
+        row = session.get_one(RecordRow, record)
+        assert state_of(standing_of(session, row, day), day) is state
+        assert to_sort(session, day) == ([record] if state is DueState.TO_SORT else [])
+        for one in DueList:
+            found = lines(session, "demo", day, DueQuery(action=one.final_action))
+            assert [(line.record.id, line.state) for line in found] == ([(record, state)] if one is which else [])
+            kept, counted = (analyse(session, "demo", day, DueQuery(text=text)) for text in (None, row.title))
+            for analysis in (kept, counted):
+                assert analysis.states[state].records == 1
+                assert analysis.of(one).records == (1 if one is which else 0), one
+        assert miscounted(session.connection()) == 0

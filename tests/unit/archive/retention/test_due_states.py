@@ -10,15 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive.model.final_actions import FinalAction
+from archive.model.final_actions import FinalAction, outcome
 from archive.retention.reasons import in_french
 from archive.retention.resolution import Basis
 from archive.retention.states import DueList, DueState, Standing, blockers, due_list_of, held_on, may_go_on, state_of
 
 TODAY = date(2032, 1, 1)
-READY = Standing(
-    basis=Basis.DATED, due_on=date(2031, 1, 1), final_action=FinalAction.DESTROY, validated=True, is_sorted=True
-)
+READY = Standing(basis=Basis.DATED, due_on=date(2031, 1, 1), final_action=FinalAction.DESTROY, validated=True)
 OBSTACLES: dict[DueState, dict[str, object]] = {
     DueState.NO_END: {"basis": Basis.NO_END},
     DueState.START_MISSING: {"basis": Basis.START_MISSING},
@@ -29,7 +27,7 @@ OBSTACLES: dict[DueState, dict[str, object]] = {
     DueState.RULE_NOT_VALIDATED: {"validated": False},
     DueState.STALE: {"stale": True},
     DueState.NOT_YET: {"due_on": TODAY + timedelta(1)},
-    DueState.TO_SORT: {"final_action": FinalAction.SORT, "is_sorted": False},
+    DueState.TO_SORT: {"final_action": FinalAction.SORT},
     DueState.NOT_BEFORE: {"not_before": TODAY + timedelta(1)},
     DueState.LOCKED_UNTIL: {"locked_until": TODAY},
 }
@@ -68,10 +66,12 @@ def test_nothing_in_the_way_is_ready() -> None:
         ({"not_before": date(2034, 1, 1)}, date(2034, 1, 1), DueState.READY),
         ({"locked_until": date(2031, 6, 1)}, date(2031, 6, 1), DueState.LOCKED_UNTIL),
         ({"locked_until": date(2031, 6, 1)}, date(2031, 6, 2), DueState.READY),
-        ({"final_action": FinalAction.SORT, "is_sorted": False}, date(2030, 12, 31), DueState.NOT_YET),
-        ({"final_action": FinalAction.SORT, "is_sorted": False}, date(2031, 1, 1), DueState.TO_SORT),
-        ({"final_action": FinalAction.SORT}, date(2031, 1, 1), DueState.READY),
-        ({"final_action": FinalAction.KEEP, "is_sorted": False}, date(2031, 1, 1), DueState.READY),
+        ({"final_action": FinalAction.SORT}, date(2030, 12, 31), DueState.NOT_YET),
+        ({"final_action": FinalAction.SORT}, date(2031, 1, 1), DueState.TO_SORT),
+        ({"final_action": outcome(FinalAction.SORT, "destroy")}, date(2031, 1, 1), DueState.READY),
+        ({"final_action": outcome(FinalAction.SORT, "keep")}, date(2031, 1, 1), DueState.READY),
+        ({"final_action": outcome(FinalAction.SORT, None)}, date(2031, 1, 1), DueState.TO_SORT),
+        ({"final_action": FinalAction.KEEP}, date(2031, 1, 1), DueState.READY),
     ],
 )
 def test_each_border_day(more: dict[str, object], day: date, state: DueState) -> None:
@@ -89,7 +89,6 @@ STANDINGS = st.builds(
     held=st.booleans(),
     in_disposal=st.booleans(),
     stale=st.booleans(),
-    is_sorted=st.booleans(),
     not_before=st.none() | DAYS,
     locked_until=st.none() | DAYS | st.just(date.max),
 )
@@ -128,7 +127,8 @@ def test_a_record_is_free_of_what_days_decide_from_the_first_free_day_on(
     standing: Standing, last_days: list[date | None]
 ) -> None:
     """H1, R4."""
-    decided = replace(standing, basis=Basis.DATED, validated=True, in_disposal=False, stale=False, is_sorted=True)
+    decided = replace(standing, basis=Basis.DATED, validated=True, in_disposal=False, stale=False)
+    decided = replace(decided, final_action=outcome(standing.final_action, "destroy"))
     free = may_go_on(decided, last_days)
     if free is None:
         assert decided.due_on is None or None in last_days or date.max in {decided.locked_until, *last_days}
@@ -141,6 +141,12 @@ def test_a_record_is_free_of_what_days_decide_from_the_first_free_day_on(
     assert state(free - timedelta(1)) is not DueState.READY
 
 
+def test_only_what_is_to_be_sorted_becomes_what_was_decided() -> None:
+    found = {(action, decided): outcome(action, decided) for action in FinalAction for decided in (None, "keep")}
+    assert found.pop((FinalAction.SORT, "keep")) is FinalAction.KEEP
+    assert all(becomes is action for (action, _decided), becomes in found.items())
+
+
 def test_each_final_action_has_one_due_list() -> None:
     """D8."""
     assert {due_list_of(action): action for action in FinalAction} == {one: one.final_action for one in DueList}
@@ -150,9 +156,7 @@ def test_each_blocker_of_a_day_is_one_sentence() -> None:
     everything = READY
     for name in (DueState.IN_DISPOSAL, DueState.RULE_NOT_VALIDATED, DueState.STALE, DueState.NOT_BEFORE):
         everything = replace(everything, **OBSTACLES[name])  # type: ignore[arg-type]
-    everything = replace(
-        everything, held=True, locked_until=date(2032, 5, 31), final_action=FinalAction.SORT, is_sorted=False
-    )
+    everything = replace(everything, held=True, locked_until=date(2032, 5, 31), final_action=FinalAction.SORT)
     holds = [date(2032, 3, 31), date(2031, 12, 31), date(2032, 2, 29)]
     told = [in_french(one).replace("\u00a0", " ").replace("\u202f", " ") for one in blockers(everything, TODAY, holds)]
     assert told == [
