@@ -65,6 +65,7 @@ _SENTENCES = {
     "Reason",
     "Words",
     "Start",
+    "sent_type",
 }
 _VOCABULARIES = {"event"}
 """Arguments that hold the words of a standard, not of ours."""

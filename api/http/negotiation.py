@@ -1,6 +1,8 @@
-"""Choose the form of an answer by what the caller accepts (RFC 9110, 12.5.1)."""
+"""Choose the form of an answer by what the caller accepts; check what it sends (RFC 9110)."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from starlette.requests import Request
 
@@ -38,3 +40,24 @@ def accepted(request: Request, offered: tuple[str, ...]) -> str:
         pointer="header:Accept",
         offered=", ".join(offered),
     )
+
+
+def sent_type(request: Request, admitted: Collection[str], action: str) -> str:
+    """Return the type of what the caller sends.
+
+    Args:
+        action: What to send instead, for the refusal.
+
+    Raises:
+        Refused: ``unsupported_media_type``.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in admitted:
+        raise Refused(
+            "unsupported_media_type",
+            "Ce type de contenu n’est pas admis ici.",
+            kept="Rien n’a été importé.",
+            action=action,
+            pointer="header:Content-Type",
+        )
+    return media_type

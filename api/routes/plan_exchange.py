@@ -13,11 +13,10 @@ from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.deliveries import attachment
 from api.http.dependencies import Assembled
-from api.http.negotiation import accepted
+from api.http.negotiation import accepted, sent_type
 from api.views import examples
 from api.views import plan_node as nodes
 from api.views.plan_schemas import PlanImport
-from signing.ground.errors import Refused
 
 router = APIRouter(tags=["plan de classement"])
 
@@ -64,15 +63,7 @@ async def import_plan(
     dry_run: Annotated[bool, Query(description="Dire ce qui changerait, ne rien changer.")] = False,
 ) -> Response:
     """Tout ou rien. Ce que le fichier ne nomme pas reste. Au plus 2000 lignes."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in nodes.FORMATS:
-        raise Refused(
-            "unsupported_media_type",
-            "Ce type de contenu n’est pas admis ici.",
-            kept="Rien n’a été importé.",
-            action="Envoyez du « text/csv » ou de l’« application/rdf+xml ».",
-            pointer="header:Content-Type",
-        )
+    media_type = sent_type(request, nodes.FORMATS, "Envoyez du « text/csv » ou de l’« application/rdf+xml ».")
     content = await request.body()
     told = await run_in_threadpool(
         nodes.imported, system, caller.tenant, caller.agent, content, media_type, dry_run=dry_run

@@ -14,6 +14,7 @@ from api.access.permissions import Needs
 from api.http.conditions import expected_number
 from api.http.deliveries import attachment
 from api.http.dependencies import Assembled, Day
+from api.http.negotiation import sent_type
 from api.http.numbered import made, numbered
 from api.views import examples
 from api.views import producer as views
@@ -21,7 +22,6 @@ from api.views.producer_schemas import ServiceGiven, ServiceImport, ServiceList,
 from archive.catalogue import producer_changes
 from archive.model.services import read_service
 from archive.retention.civil import today_of
-from signing.ground.errors import Refused
 
 router = APIRouter(tags=["services"])
 
@@ -96,14 +96,7 @@ async def import_services(
     dry_run: Annotated[bool, Query(description="Dire ce qui changerait, ne rien changer.")] = False,
 ) -> Response:
     """Tout ou rien. Ce que le fichier ne nomme pas reste."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
-        raise Refused(
-            "unsupported_media_type",
-            "Ce type de contenu n’est pas admis ici.",
-            kept="Rien n’a été importé.",
-            action="Envoyez du « text/csv ».",
-            pointer="header:Content-Type",
-        )
+    sent_type(request, {"text/csv"}, "Envoyez du « text/csv ».")
     content = await request.body()
     told = await run_in_threadpool(views.imported, system, caller.tenant, caller.agent, content, dry_run=dry_run)
     return JSONResponse(told)

@@ -34,11 +34,13 @@ class Site:
     Attributes:
         service: The running service.
         kept: Deposit views of the documents that were there before the tests.
+        of_service: Service of the people who are made; empty: of none.
     """
 
     def __init__(self, service: Service, browser: Browser) -> None:
         self.service = service
         self.kept: dict[str, dict[str, Any]] = {}
+        self.of_service = ""
         self._browser = browser
         self._states: dict[str, Any] = {}
 
@@ -49,9 +51,8 @@ class Site:
 
     def link(self, role: str) -> str:
         """A one-time link of a new person."""
-        done = self.service.chartrier(
-            "user", "create", "Agent de démonstration", "--role", role, "--tenant", "demo", "--json"
-        )
+        wanted = ("user", "create", "Agent de démonstration", "--role", role, "--tenant", "demo", "--json")
+        done = self.service.chartrier(*wanted, *(("--service", self.of_service) if self.of_service else ()))
         made: dict[str, str] = json.loads(done.stdout)
         return made["link"]
 
