@@ -47,12 +47,13 @@ def service_view(session: Session, tenant: str, code: str, on: date) -> dict[str
         Refused: ``service_not_found``.
     """
     number, tree = producers.get_service(session, tenant, code).number, producers.tree_of(session, tenant)
-    return _service(tree, tree[code], on, number, len(services.chain(tree, code)) - 1)
+    return _service(tree, tree[code], on, number, len(services.chain(tree, code, on)) - 1)
 
 
 def _service(tree: Mapping[str, Service], one: Service, on: date, number: int, depth: int) -> dict[str, Any]:
     shown = services.on_day(tree, one, on)
-    return one.as_json() | {"number": number, "name": shown.name, "above": list(shown.above), "depth": depth}
+    told = {"name": shown.name, "rank_on": shown.rank, "above": list(shown.above), "depth": depth}
+    return one.as_json() | {"number": number} | told
 
 
 def producers_on(session: Session, tenant: str, told: Sequence[tuple[str | None, date]]) -> list[ServiceOnDay | None]:

@@ -26,6 +26,16 @@ class DatedNameGiven(Body):
     valid_until: Day | None = None
 
 
+class FormerPlaceGiven(Body):
+    """A place that a service had in the tree, until its last day, included."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parent: str | None = Field(default=None, description="Code du service au-dessus, alors.")
+    rank: str | None = Field(default=None, description="Son rang, alors.")
+    until: Day
+
+
 class ServiceTerms(Body):
     """A service, whole, but for its code."""
 
@@ -39,6 +49,9 @@ class ServiceTerms(Body):
     opened_on: Day | None = None
     closed_on: Day | None = None
     successors: list[str] = Field(default=[], description="Codes des services qui ont pris la suite.")
+    former_places: list[FormerPlaceGiven] = Field(
+        default=[], description="Ses places d’avant : `parent` et `rank` valent depuis la dernière."
+    )
 
 
 class ServiceGiven(ServiceTerms):
@@ -60,6 +73,14 @@ class DatedNameView(BaseModel):
     valid_until: str | None
 
 
+class FormerPlaceView(BaseModel):
+    """A place that a service had in the tree, until its last day, included."""
+
+    parent: str | None
+    rank: str
+    until: str
+
+
 class ServiceView(BaseModel):
     """A service, as it is called on one day."""
 
@@ -74,6 +95,8 @@ class ServiceView(BaseModel):
     closed_on: str | None
     names: list[DatedNameView]
     successors: list[str]
+    former_places: list[FormerPlaceView]
+    rank_on: str = Field(description="Rang au jour demandé.")
 
 
 class ServiceList(BaseModel):

@@ -14,12 +14,13 @@ from api.views import producer as views
 from api.web.faults import Fault
 from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.catalogue.producers import is_agreement_required
+from archive.exchange.services_csv import read_places, write_places
 from archive.model.agreement_terms import DEFAULTS
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
 
-_OF_SERVICE: Final = ("code", "names", "parent", "rank", "successors")
+_OF_SERVICE: Final = ("code", "names", "parent", "rank", "successors", "former_places")
 _DAYS_OF_SERVICE: Final = ("opened_on", "closed_on")
 _DAYS_OF_AGREEMENT: Final = ("valid_from", "valid_until")
 _OF_AGREEMENT: Final = (
@@ -81,6 +82,7 @@ class ServicePage:
     parent: Mapping[str, Any] | None
     below: Sequence[Mapping[str, Any]]
     successors: Sequence[Mapping[str, Any]]
+    former: Sequence[Mapping[str, Any]]
     values: Mapping[str, str]
     dates: Mapping[str, tuple[DatePart, ...]]
     typed: TypedProducer
@@ -164,6 +166,7 @@ def service_page(session: Session, person: Caller, code: str, on: date, typed: T
         every.get(service["parent"] or ""),
         [one for one in every.values() if one["parent"] == code],
         [every[one] for one in service["successors"]],
+        [one | {"parent": every.get(one["parent"] or "")} for one in service["former_places"]],
         _filled(_OF_SERVICE, typed.form or _service_values(service)),
         _dates(_DAYS_OF_SERVICE, service, typed.form),
         typed,
@@ -207,7 +210,8 @@ def service_given(form: Mapping[str, str]) -> dict[str, Any]:
             names.append({"name": name, "valid_from": since or None, "valid_until": until or None})
     told: dict[str, Any] = {name: form.get(name, "").strip() or None for name in ("code", "parent", "rank")}
     told |= _days(_DAYS_OF_SERVICE, form, "bad_service")
-    return told | {"names": names, "successors": _codes(form.get("successors", ""))}
+    places = read_places(form.get("former_places", "").splitlines())
+    return told | {"names": names, "successors": _codes(form.get("successors", "")), "former_places": places}
 
 
 def agreement_given(form: Mapping[str, str]) -> dict[str, Any]:
@@ -251,7 +255,8 @@ def _service_values(service: Mapping[str, Any]) -> dict[str, str]:
         for one in service["names"]
     ]
     told = {name: service[name] or "" for name in ("code", "parent", "rank")}
-    return told | {"names": "\n".join(names), "successors": "; ".join(service["successors"])}
+    told |= {"names": "\n".join(names), "successors": "; ".join(service["successors"])}
+    return told | {"former_places": write_places(service["former_places"], "\n")}
 
 
 def _agreement_values(agreement: Mapping[str, Any]) -> dict[str, str]:

@@ -166,7 +166,7 @@ def uses(session: Session, tenant: str, code: str) -> list[str]:
     """Return what names a service, each as ``kind code``: services, agreements, plan, documents."""
     tree = producers.tree_of(session, tenant)
     texts = [code, *(one.name for one in tree[code].names)] if code in tree else [code]
-    found = [f"service « {one.code} »" for one in tree.values() if code in {one.parent, *one.successors}][:3]
+    found = [f"service « {one.code} »" for one in tree.values() if code in _named_by(one)][:3]
     rows = producers.agreement_rows(session, tenant).values()
     found += [f"convention « {row.code} »" for row in rows if code in row.services][:3]
     nodes = select(PlanNodeRow.code).where(
@@ -175,6 +175,11 @@ def uses(session: Session, tenant: str, code: str) -> list[str]:
     records = select(RecordRow.id).where(RecordRow.tenant_id == tenant, RecordRow.producer.in_(texts))
     found += [f"« {one} » du plan" for one in session.scalars(nodes.order_by(PlanNodeRow.code).limit(3))]
     return found + [f"document {one}" for one in session.scalars(records.limit(3))]
+
+
+def _named_by(service: services.Service) -> set[str | None]:
+    """Return the codes that a service names: above it, now and before, and its successors."""
+    return {service.parent, *service.successors, *(one.parent for one in service.former_places)}
 
 
 # -- deposit agreements

@@ -16,7 +16,7 @@ from archive.model.deposit_agreements import Agreement
 from archive.model.services import Service, read_service
 from signing.ground.errors import Refused
 
-_SERVICE: Final = ("code", "parent", "rank", "opened_on", "closed_on", "names", "successors")
+_SERVICE: Final = ("code", "parent", "rank", "opened_on", "closed_on", "names", "successors", "former_places")
 _AGREEMENT: Final = (
     "code",
     "title",
@@ -98,8 +98,11 @@ def get_agreement(session: Session, tenant: str, code: str) -> DepositAgreementR
 
 
 def service_line(row: ServiceRow) -> dict[str, Any]:
-    """Return what a register says of a service."""
-    return _line(row, _SERVICE)
+    """Return what a register says of a service; former places where it has some."""
+    told = _line(row, _SERVICE)
+    if not told["former_places"]:  # a register that was written before them says none
+        del told["former_places"]
+    return told
 
 
 def agreement_line(row: DepositAgreementRow) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database.engine import Base
@@ -30,6 +30,8 @@ class ServiceRow(Base):
     """``[{"name", "valid_from", "valid_until"}]`` in the order of time."""
     successors: Mapped[list[Any]]
     """Codes."""
+    former_places: Mapped[list[Any]] = mapped_column(JSON, default=list, server_default="[]")
+    """``[{"parent", "rank", "until"}]`` in the order of time."""
 
 
 class DepositAgreementRow(Base):

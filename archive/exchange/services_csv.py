@@ -25,6 +25,7 @@ COLUMNS: Final = (
     "opened_on",
     "closed_on",
     "successors",
+    "former_places",
 )
 MOST_LINES: Final = 10_000
 LARGEST: Final = 4 * 1024 * 1024
@@ -42,6 +43,7 @@ def write_services(services: Iterable[Service]) -> bytes:
         told = service.as_json()
         whole = {name: told[name] or "" for name in ("code", "parent", "rank", "opened_on", "closed_on")}
         whole["successors"] = "; ".join(service.successors)
+        whole["former_places"] = write_places(told["former_places"], " / ")
         for one in told["names"]:
             line = whole | {name: one[name] or "" for name in _OF_NAME}
             writer.writerow([guarded(line[name]) for name in COLUMNS])
@@ -73,6 +75,27 @@ def read_services(content: bytes) -> tuple[list[tuple[int, Service]], list[Refus
     return found, [error for _, error in sorted(faults, key=lambda one: one[0])]
 
 
+def write_places(places: Iterable[Mapping[str, Any]], between: str) -> str:
+    """Write former places as text: service above, rank and last day of each."""
+    return between.join(" ; ".join((one["parent"] or "", one["rank"], one["until"])).strip() for one in places)
+
+
+def read_places(lines: Iterable[str]) -> list[dict[str, str | None]]:
+    """Read former places from text, one a line: service above; rank; last day.
+
+    Raises:
+        Refused: ``bad_service``.
+    """
+    found = []
+    for line in lines:
+        if line.strip():
+            parts = [part.strip() or None for part in line.split(";")]
+            if len(parts) != 3:
+                raise bad_service("former_places", "Une place s’écrit : service au-dessus ; rang ; dernier jour.")
+            found.append(dict(zip(("parent", "rank", "until"), parts, strict=True)))
+    return found
+
+
 class _Wrong(Exception):
     """A line that can't be read."""
 
@@ -89,6 +112,10 @@ def _service(block: list[tuple[int, Mapping[str, str]]]) -> Service:
             error = bad_service(differing, "Le même service a deux valeurs : laissez vide, ou répétez la première.")
             raise _Wrong(number, error)
     given: dict[str, Any] = {name: told.get(name) or None for name in COLUMNS if name not in _OF_NAME}
+    try:
+        given["former_places"] = read_places((told.get("former_places") or "").split("/"))
+    except Refused as error:
+        raise _Wrong(first, error) from None
     given["successors"] = [one.strip() for one in (told.get("successors") or "").split(";") if one.strip()]
     names = []
     for number, line in block:

@@ -1,7 +1,7 @@
 """Services of a tenant: one tree of producers, each with its names in time. Pure.
 
 A service that becomes another one is closed, and names its successors; one that only takes another
-name keeps its code. The name shown for a day is the name of that day.
+name, rank or place keeps its code. Name, rank and place shown for a day are those of that day.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ LONGEST_NAME: Final = 200
 LONGEST_RANK: Final = 80
 MOST_NAMES: Final = 50
 MOST_SUCCESSORS: Final = 20
+MOST_PLACES: Final = 50
 DEEPEST: Final = 20
 """Services from the root to the lowest one."""
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -46,6 +47,19 @@ class DatedName:
 
 
 @dataclass(frozen=True)
+class FormerPlace:
+    """A place that a service had in the tree, until a day: the service above it, and its rank.
+
+    Attributes:
+        until: Last day; it began on the day after the one before it.
+    """
+
+    until: date
+    parent: str | None = None
+    rank: str = ""
+
+
+@dataclass(frozen=True)
 class Service:
     """A service.
 
@@ -54,6 +68,7 @@ class Service:
         parent: Code of the service above; None for one at the top.
         rank: Kind of service in the administration's own words, such as *direction*.
         successors: Codes of the services that took over from it.
+        former_places: In the order of time; ``parent`` and ``rank`` follow the last of them.
     """
 
     code: str
@@ -63,6 +78,15 @@ class Service:
     opened_on: date | None = None
     closed_on: date | None = None
     successors: tuple[str, ...] = ()
+    former_places: tuple[FormerPlace, ...] = ()
+
+    def parent_on(self, day: date) -> str | None:
+        """Return the code of the service above it on a day."""
+        return next((one.parent for one in self.former_places if day <= one.until), self.parent)
+
+    def rank_on(self, day: date) -> str:
+        """Return its rank of a day."""
+        return next((one.rank for one in self.former_places if day <= one.until), self.rank)
 
     def name_on(self, day: date) -> str:
         """Return the name of a day; on a day without one, the last before it, else the first."""
@@ -83,6 +107,9 @@ class Service:
                 for one in self.names
             ],
             "successors": list(self.successors),
+            "former_places": [
+                {"parent": one.parent, "rank": one.rank, "until": _written(one.until)} for one in self.former_places
+            ],
         }
 
 
@@ -114,6 +141,7 @@ def read_service(given: Mapping[str, Any]) -> Service:
         read_day("opened_on", given.get("opened_on")),
         read_day("closed_on", given.get("closed_on")),
         tuple(_code("successors", one) for one in given.get("successors") or ()),
+        _places(given.get("former_places") or ()),
     )
     if service.opened_on and service.closed_on and service.closed_on < service.opened_on:
         raise bad_service("closed_on", "Le service serait fermé avant d’être ouvert.")
@@ -139,6 +167,17 @@ def faults_of(tree: Tree) -> list[Refused]:
     """Return what is wrong with a tree; the value ``name`` of each is the code of the service."""
     found: list[Refused] = []
     for code, service in tree.items():
+        above = [place.parent for place in service.former_places if place.parent is not None]
+        unknown = next((one for one in above if one not in tree), None)
+        if unknown is not None:
+            found.append(
+                bad_service("former_places", "Aucun service n’a le code « {other} ».", name=code, other=unknown)
+            )
+        # a circle of the past lasted until one of those in it changed its place
+        elif any(len(chain(tree, code, place.until)) > DEEPEST for place in service.former_places):
+            found.append(
+                bad_service("former_places", "Le service « {name} » aurait été au-dessous de lui-même.", name=code)
+            )
         if service.parent is not None and service.parent not in tree:
             found.append(
                 bad_service("parent", "Aucun service n’a le code « {other} ».", name=code, other=service.parent)
@@ -153,12 +192,17 @@ def faults_of(tree: Tree) -> list[Refused]:
     return found
 
 
-def chain(tree: Tree, code: str) -> list[str]:
-    """Return the code of a service and of those above it, nearest first, as far as they go."""
+def chain(tree: Tree, code: str, day: date | None = None) -> list[str]:
+    """Return the code of a service and of those above it, nearest first, as far as they go.
+
+    Args:
+        day: On which they were above; None = as they are.
+    """
     found, at = list[str](), tree.get(code)
     while at is not None and len(found) <= DEEPEST:
         found.append(at.code)
-        at = tree.get(at.parent) if at.parent is not None else None
+        above = at.parent if day is None else at.parent_on(day)
+        at = tree.get(above) if above is not None else None
     return found
 
 
@@ -177,16 +221,17 @@ def find(tree: Tree, told: str | None, day: date) -> Service | None:
 
 
 def on_day(tree: Tree, service: Service, day: date) -> ServiceOnDay:
-    """Return a service and those above it by their names of a day."""
-    above = tuple(tree[one].name_on(day) for one in chain(tree, service.code)[1:])
-    return ServiceOnDay(service.code, service.name_on(day), service.rank, above)
+    """Return a service and those above it as they were on a day: names, rank and places."""
+    above = tuple(tree[one].name_on(day) for one in chain(tree, service.code, day)[1:])
+    return ServiceOnDay(service.code, service.name_on(day), service.rank_on(day), above)
 
 
 def ordered(tree: Tree, day: date) -> list[tuple[int, Service]]:
-    """Return every service with its depth, each below the one above it, in the order of names."""
+    """Return every service with its depth on a day, each below the one above it, by name."""
     below: dict[str | None, list[Service]] = {}
     for service in tree.values():
-        below.setdefault(service.parent if service.parent in tree else None, []).append(service)
+        above = service.parent_on(day)
+        below.setdefault(above if above in tree else None, []).append(service)
     found: list[tuple[int, Service]] = []
     waiting = [(0, one) for one in _by_name(below.get(None, ()), day)]
     while waiting:
@@ -260,6 +305,24 @@ def _name(given: object) -> DatedName:
     if since and until and until < since:
         raise bad_service("names", "Un nom finirait avant d’avoir commencé.")
     return DatedName(name, since, until)
+
+
+def _places(given: object) -> tuple[FormerPlace, ...]:
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) > MOST_PLACES:
+        raise bad_service("former_places", "Un service a eu {most} places au plus.", most=MOST_PLACES)
+    places = sorted((_place(one) for one in given), key=lambda one: one.until)
+    if len({one.until for one in places}) != len(places):
+        raise bad_service("former_places", "Deux places finiraient le même jour.")
+    return tuple(places)
+
+
+def _place(given: object) -> FormerPlace:
+    told = given if isinstance(given, Mapping) else {}
+    until = read_day("former_places", told.get("until"))
+    if until is None:
+        raise bad_service("former_places", "Dites jusqu’à quel jour le service a eu cette place.")
+    above = _code("former_places", told["parent"]) if told.get("parent") else None
+    return FormerPlace(until, above, _text("former_places", told.get("rank") or "", LONGEST_RANK))
 
 
 def _code(field: str, given: object) -> str:

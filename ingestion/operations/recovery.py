@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
@@ -16,19 +16,18 @@ from archive.custody.rebuild.records import Found
 from archive.custody.rebuild.run import Rebuilt
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, TenantRow
-from archive.journal.effects import RebuildEffect
 from archive.journal.receipts import Stated, differences
 from archive.journal.sequencer import Entry, Ledger
-from archive.journal.types import RECEIVED, EntryType, rebuilding
+from archive.journal.types import RECEIVED, EntryType
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
 from archive.objects.layout import STAGING, DepositFolder, staging_key
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
-from archive.retention.civil import civil_day, zone_of
 from archive.retention.schedule import load_pack
 from ingestion.deposits import outbox
-from ingestion.deposits.states import UNFINISHED, DepositState, problem
-from ingestion.processing.quarantine_decisions import LEAVING, REFUSED, refused_again
+from ingestion.deposits.states import UNFINISHED, DepositState
+from ingestion.operations import refusals
+from ingestion.processing.quarantine_decisions import LEAVING
 from ingestion.reception.submission import request_digest
 from ingestion.stages.registry import KEEP
 from ingestion.tables import DepositRow, StageRunRow
@@ -119,6 +118,9 @@ class Recovery:
                 unstated.append((folder, items))
         for folder, items in reversed(unstated):  # ids are in the order of time
             waiting += self._deposit(result, folder, items)
+        with self._database.write() as session:
+            for subject in refusals.enter_destroyed(session, self._ledger, self._clock()):
+                result.findings.add(Kind.MISSING, "staging", subject, "bytes")
         return waiting
 
     def _deposit(self, result: Rebuilt, folder: DepositFolder, items: Mapping[str, Listed]) -> bool:
@@ -134,7 +136,11 @@ class Recovery:
                     _as_given(session, known, stated)
                 return known.state != DepositState.KEPT
             received = _entry(session, stated["deposit"])
-            if content is None and received is not None and _is_leaving(session, stated, self._clock()):
+            if (
+                content is None
+                and received is not None
+                and refusals.is_leaving(session, stated["tenant"], stated["deposit"], self._clock())
+            ):
                 self._waiting(session, stated, received, folder.content, "", leaving=True)
                 return True
             if not _agrees(result, folder, stated, received, content) or content is None or _twin(session, stated):
@@ -171,7 +177,7 @@ class Recovery:
         leaving: bool = False,
     ) -> DepositRow:
         digests = Digests(stated["sha-256"], stated["sha-512"])
-        aside = _quarantined(session, stated["deposit"])
+        aside = refusals.aside_of(session, stated["deposit"])
         if aside is not None and leaving:
             aside |= {"code": LEAVING}
         received_at = parse_stamp(stated["received_at"])
@@ -180,7 +186,7 @@ class Recovery:
             tenant_id=stated["tenant"],
             idempotency_key=stated["idempotency_key"],
             request_digest=_request_digest(stated),
-            state=_state(aside),
+            state=refusals.state_of(aside),
             agent=stated["agent"],
             filename=stated["filename"],
             media_type=stated["media_type"],
@@ -345,43 +351,3 @@ def _entry(session: Session, deposit_id: str) -> Entry | None:
     if row is None:
         return None
     return Entry(row.n, row.at, row.type, row.tenant_id, row.subject, row.body, row.leaf_hash)
-
-
-_DECIDES: Final = rebuilding(RebuildEffect.QUARANTINE, RebuildEffect.RETRY, RebuildEffect.REFUSE)
-"""Types of entries of which the last decides whether a deposit waits for an archivist."""
-
-
-def _state(aside: dict[str, Any] | None) -> DepositState:
-    if aside is None:
-        return DepositState.RECEIVED
-    return DepositState.REFUSED if aside["code"] in {REFUSED, LEAVING} else DepositState.QUARANTINED
-
-
-def _is_leaving(session: Session, stated: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a deposit without bytes was refused, and its days are over: they were destroyed.
-
-    The next run destroys what is left and says so in the journal.
-    """
-    aside = _quarantined(session, stated["deposit"])
-    if aside is None or aside["code"] != REFUSED:
-        return False
-    until = date.fromisoformat(aside["values"]["until"])
-    return civil_day(now, zone_of(session, stated["tenant"])) > until
-
-
-def _quarantined(session: Session, deposit_id: str) -> dict[str, Any] | None:
-    """Return the reason of a present quarantine or refusal, as the journal has it; None if none."""
-    query = select(JournalEntryRow.type, JournalEntryRow.body).where(
-        JournalEntryRow.subject == f"deposit:{deposit_id}",
-        JournalEntryRow.type.in_(_DECIDES),
-    )
-    last = session.execute(query.order_by(JournalEntryRow.n.desc()).limit(1)).first()
-    if last is not None and last.type == EntryType.DEPOSIT_REFUSED:
-        return refused_again(json.loads(last.body)["facts"])
-    if last is None or last.type != EntryType.DEPOSIT_QUARANTINED:
-        return None
-    return problem(
-        str(json.loads(last.body)["facts"].get("reason", "quarantined")),
-        "Mis à l’écart avant la perte de la base ; le détail n’est plus connu.",
-        action="Relancez ce dépôt ou gardez-le à l’écart : un archiviste décide.",
-    )

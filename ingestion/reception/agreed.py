@@ -115,7 +115,7 @@ def agree(terms: Terms, submission: Submission, size: int, identify: Callable[[]
 
     offered = Offered(
         submission.agent,
-        services.chain(terms.tree, producer.code) if producer is not None else (),
+        services.chain(terms.tree, producer.code, terms.day) if producer is not None else (),
         given,
         size,
         found,

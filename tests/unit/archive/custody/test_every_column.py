@@ -136,6 +136,7 @@ def _services_and_agreement(system: System) -> None:
     office = {"code": "DIR", "names": [{"name": "Direction"}], "rank": "direction"}
     old = {"code": "VOI", "names": [{"name": "Voirie", "valid_until": "2020-12-31"}], "parent": "DIR"}
     old |= {"opened_on": "2001-01-01", "closed_on": "2020-12-31", "successors": ["DIR"]}
+    old["former_places"] = [{"rank": "bureau", "until": "2010-12-31"}]
     for one in (office, old):
         producer_changes.create_service(change, read_service(one))
     terms = {"code": "C-1", "title": "Versements", "reference": "2026-1", "depositors": ["key:1"], "services": ["DIR"]}

@@ -4,16 +4,19 @@ they are cut.
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import JSON, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 import api.access.tables
@@ -21,6 +24,7 @@ import archive.database.tables
 import ingestion.tables
 from archive.database import row_security
 from archive.database.engine import Base, Database
+from archive.database.tables import RecordRow, TenantRow
 from archive.database.upgrade import migrate
 from archive.journal.sequencer import Ledger
 from signing.ground.clock import utc_now
@@ -142,3 +146,24 @@ def test_the_journal_can_only_grow(owner: Database, statement: str) -> None:
         Ledger(owner, utc_now).append(session, type="LogOpened", tenant=None, subject="log", agent=None, facts={})
     with pytest.raises(DBAPIError), owner.write() as session:
         session.execute(text(statement))
+
+
+def test_records_kept_before_name_all_their_rules(owner: Database) -> None:
+    migrate(owner, role=SERVING)
+    values = {column.name: _filler(column) for column in RecordRow.__table__.columns if not column.nullable}
+    parts = [{"rule": "B", "rule_version": 2}, {"rule": "A", "rule_version": 1}, {"rule": None, "rule_version": None}]
+    rows = {"several": parts, "one": parts[:1], "none": [], "untold": None}
+    with owner.engine.begin() as connection:
+        alembic = importlib.import_module("archive.database.migrations.versions.0029_former_places")
+        connection.execute(insert(TenantRow).values(id="t", name="T", created_at=utc_now()))
+        for name, told in rows.items():
+            own = {"id": name, "deposit_id": name, "tenant_id": "t", "retention_parts": told}
+            connection.execute(insert(RecordRow).values(values | own))
+        alembic._name_rules(connection)
+        found = dict(connection.execute(select(RecordRow.id, RecordRow.other_rules)).all())
+    assert found == {"several": "A/1;B/2", "one": None, "none": None, "untold": None}
+
+
+def _filler(column: Any) -> Any:
+    kinds = {int: 0, str: "x", object: utc_now(), date: date(2020, 1, 1), bool: False, float: 0.0}
+    return [] if isinstance(column.type, JSON) else kinds[column.type.python_type]

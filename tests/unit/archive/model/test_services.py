@@ -66,6 +66,49 @@ def test_those_above_have_their_names_of_the_day_too() -> None:
     assert [(depth, one.code) for depth, one in ordered(services, date(2022, 1, 1))] == [(0, "DR"), (1, "DR-ENT")]
 
 
+def test_rank_and_place_of_a_day_are_those_of_that_day() -> None:
+    moved = service(
+        "ENT",
+        parent="DR",
+        rank="service",
+        former_places=[
+            {"parent": "DGS", "rank": "bureau", "until": "2015-12-31"},
+            {"rank": "cellule", "until": "2001-12-31"},
+        ],
+    )
+    services = tree(moved, service("DR", ROADS), service("DGS"))
+    told = {
+        day: (shown.rank, shown.above)
+        for day in ("2001-12-31", "2002-01-01", "2015-12-31", "2016-01-01")
+        if (shown := on_day(services, moved, date.fromisoformat(day)))
+    }
+    assert told == {
+        "2001-12-31": ("cellule", ()),
+        "2002-01-01": ("bureau", ("Service DGS",)),
+        "2015-12-31": ("bureau", ("Service DGS",)),
+        "2016-01-01": ("service", ("Direction des mobilités",)),
+    }
+    assert chain(services, "ENT") == ["ENT", "DR"]
+    assert chain(services, "ENT", date(2010, 1, 1)) == ["ENT", "DGS"]
+    assert [(depth, one.code) for depth, one in ordered(services, date(2000, 1, 1))] == [
+        (0, "DR"),
+        (0, "DGS"),
+        (0, "ENT"),
+    ]
+    assert read_service(moved.as_json()) == moved
+
+
+def test_no_service_was_ever_below_itself_nor_below_none() -> None:
+    was_below = [{"parent": "B", "until": "2010-12-31"}]
+    circle = service("A", former_places=was_below), service("B", former_places=[{"parent": "A", "until": "2012-01-01"}])
+    for wrong in (circle, (service("A", former_places=was_below),)):
+        with pytest.raises(Refused) as caught:
+            tree(*wrong)
+        assert (caught.value.code, caught.value.pointer) == ("bad_service", "/former_places")
+    swapped = service("B", parent="A"), service("A", former_places=[{"until": "2012-01-01"}])
+    assert tree(*swapped)
+
+
 def test_a_text_names_a_service_by_code_or_by_a_name_that_is_its_own_alone() -> None:
     services = tree(
         service("DR", ROADS),
@@ -104,6 +147,9 @@ def test_a_text_names_a_service_by_code_or_by_a_name_that_is_its_own_alone() -> 
         ({"successors": ["B"]}, "successors"),
         ({"closed_on": "2024-01-01", "successors": ["B", "B"]}, "successors"),
         ({"rank": "r" * 81}, "rank"),
+        ({"former_places": [{"rank": "bureau"}]}, "former_places"),
+        ({"former_places": [{"until": "2010-01-01"}, {"until": "2010-01-01"}]}, "former_places"),
+        ({"former_places": "x"}, "former_places"),
         ({"closed_on": ["2024"]}, "closed_on"),
     ],
     ids=str,

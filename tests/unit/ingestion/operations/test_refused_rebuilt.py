@@ -128,6 +128,20 @@ def test_a_destruction_that_was_cut_is_finished_after_the_loss(system: System, r
     after.close()
 
 
+@pytest.mark.parametrize(("days", "missing"), [(32, 0), (0, 1)])
+def test_nothing_left_of_it_is_its_destruction_once_its_days_are_over(
+    system: System, refused: str, days: int, missing: int
+) -> None:
+    """The power went after the statement beside the bytes, and before the entry."""
+    cut(system, refused)
+    for item in list(system.store.list(DepositFolder("demo", refused).prefix)):
+        system.store.delete(item.key, item.version)
+    after, report = rebuilt(system, days=days)
+    assert report["counts"]["missing"] == missing
+    assert ("DepositDestroyed" in entries(after, refused)) is (missing == 0)
+    after.close()
+
+
 def test_bytes_that_went_before_their_time_are_missed(system: System, refused: str) -> None:
     cut(system, refused)
     after, report = rebuilt(system)
