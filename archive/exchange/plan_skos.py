@@ -12,9 +12,8 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
-from lxml import etree
-
 from archive.exchange.plan_lines import COLUMNS, PlanLine, require_few, unreadable
+from archive.exchange.xml_reading import Unparsed, parse
 
 OURS: Final = "urn:chartrier:plan#"
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -59,12 +58,11 @@ def read_skos(content: bytes) -> list[PlanLine]:
     Raises:
         Refused: ``bad_plan_file``: it is no RDF/XML, or has a document type of its own.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(content, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
+        root = parse(content)
+    except Unparsed as error:
         raise unreadable("Le fichier n’est pas du XML lisible.") from error
-    if root.getroottree().docinfo.doctype or root.tag != f"{{{_RDF}}}RDF":
+    if root.tag != f"{{{_RDF}}}RDF":
         raise unreadable("Le fichier n’est pas du SKOS en RDF/XML.")
     concepts = [one for one in root.iter(f"{{{_SKOS}}}Concept", f"{{{_RDF}}}Description") if _is_concept(one)]
     codes = {one.get(f"{{{_RDF}}}about", ""): _code(one) for one in concepts}

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from lxml import etree
 
+from archive.exchange.xml_reading import parser
+
 _SECONDS: Final = 300
 
 
@@ -36,8 +38,7 @@ class VeraPdf:
         command = [*self._command, "--format", "xml", "-f", profile, str(path)]
         try:
             ended = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
-            parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-            report = etree.fromstring(ended.stdout, parser)
+            report = etree.fromstring(ended.stdout, parser())
         except (OSError, subprocess.TimeoutExpired, etree.XMLSyntaxError, ValueError):
             return None
         said = report.find(".//validationReport")

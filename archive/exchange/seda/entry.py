@@ -14,7 +14,7 @@ from archive.exchange.seda.checks import check_manifest
 from archive.exchange.seda.container import Bounds, Container, Damaged, open_container
 from archive.exchange.seda.digests import is_readable
 from archive.exchange.seda.examination import Examination, Received
-from archive.exchange.seda.findings import Finding, Outcome, Place, Step, found_ko, found_warning, gravest
+from archive.exchange.seda.findings import Finding, Outcome, Place, Step, bounded, found_ko, found_warning, gravest
 from archive.exchange.seda.reader import read_transfer
 from archive.exchange.seda.schema import BadProfile, message_name, read_message, validate_profile
 from archive.exchange.seda.transfer import DataObject, Transfer
@@ -76,7 +76,7 @@ def examine(
     """
     container, findings = open_container(stream, bounds)
     if container is None:
-        return Examination(None, tuple(findings), judged=(Step.CONTAINER,))
+        return Examination(None, tuple(bounded(findings)), judged=(Step.CONTAINER,))
     try:
         content = b"".join(container.parts(container.manifest))
     except Damaged:
@@ -104,14 +104,11 @@ def examine(
     judged |= {Step.DIGESTS, Step.SIZES} | ({Step.FORMATS} if bytes_read.sink.identifies else set())
     return Examination(
         reading.transfer,
-        tuple(sorted([*findings, *bytes_read.findings], key=lambda one: _ORDER[one.step])),
+        tuple(bounded([*findings, *bytes_read.findings])),
         bytes_read.received,
         tuple(step for step in Step if step in judged),
         **told,
     )
-
-
-_ORDER: Final = {step: number for number, step in enumerate(Step)}
 
 
 def _files(container: Container, transfer: Transfer) -> list[Finding]:

@@ -8,8 +8,9 @@ a ``WARNING`` leaves it to a person.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 
@@ -86,16 +87,47 @@ class Place:
 
 
 NOWHERE: Final = Place()
+LONGEST_VALUE: Final = 200
+MOST_OF_A_STEP: Final = 500
+_ORDER: Final = {step: number for number, step in enumerate(Step)}
 
 
 def found_ko(code: str, step: Step, detail: str, place: Place = NOWHERE, **values: str | int) -> Finding:
     """Return a finding that refuses the package."""
-    return Finding(code, Outcome.KO, step, detail, values, place.node, place.line)
+    return Finding(code, Outcome.KO, step, detail, _shown(values), place.node, place.line)
 
 
 def found_warning(code: str, step: Step, detail: str, place: Place = NOWHERE, **values: str | int) -> Finding:
     """Return a finding that a person decides about."""
-    return Finding(code, Outcome.WARNING, step, detail, values, place.node, place.line)
+    return Finding(code, Outcome.WARNING, step, detail, _shown(values), place.node, place.line)
+
+
+def _shown(values: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Return values short enough to be read; a manifest may make them as long as itself."""
+    return {name: _short(one) if isinstance(one, str) else one for name, one in values.items()}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
+
+
+def bounded(findings: Iterable[Finding], most: int = MOST_OF_A_STEP) -> list[Finding]:
+    """Return findings in the order of their steps: so many of each, the gravest first told.
+
+    What is left out is counted, and is no less grave for that.
+    """
+    told: list[Finding] = []
+    for step, inside in groupby(sorted(findings, key=lambda one: _ORDER[one.step]), key=lambda one: one.step):
+        of_step = list(inside)
+        if len(of_step) <= most:
+            told += of_step
+            continue
+        gravest_first = sorted(of_step, key=lambda one: -one.outcome.gravity)
+        more = found_ko(
+            "seda_more_errors", step, "{count} autres erreurs ne sont pas détaillées.", count=len(of_step) - most
+        )
+        told += [*gravest_first[:most], replace(more, outcome=gravest(gravest_first[most:]))]
+    return told
 
 
 def gravest(findings: Iterable[Finding]) -> Outcome:

@@ -37,6 +37,7 @@ _TOLD: Final = (
     "FormatIdentification",
     "PhysicalId",
 )
+_LONGEST_NUMBER: Final = 18
 _USAGE: Final = re.compile(r"(.+?)(?:_([0-9]{1,9}))?")
 
 
@@ -116,7 +117,6 @@ def _object(element: Element, group: str) -> DataObject:
     physical = local_name(element.tag) == _PHYSICAL
     usage, number = _usage(token(element, "DataObjectVersion"))
     formats, information = child(element, "FormatIdentification"), child(element, "FileInfo")
-    size = token(element, "Size")
     return DataObject(
         id=element.get("id"),
         group=group,
@@ -128,7 +128,7 @@ def _object(element: Element, group: str) -> DataObject:
         uri=token(element, "Uri"),
         embedded=child(element, "Attachment") is not None,
         digest=_digest(child(element, "MessageDigest")),
-        size=int(size) if size is not None and size.isascii() and size.isdigit() else None,
+        size=_number(token(element, "Size")),
         puid=token(formats, "FormatId") if formats is not None else None,
         media_type=token(formats, "MimeType") if formats is not None else None,
         format_name=token(formats, "FormatLitteral") if formats is not None else None,
@@ -139,6 +139,12 @@ def _object(element: Element, group: str) -> DataObject:
         others=others(element, _TOLD),
         place=place_of(element),
     )
+
+
+def _number(told: str | None) -> int | None:
+    """Return a size; one that no file has is as good as a wrong one."""
+    found = (told or "").lstrip("+0")
+    return int(found[:_LONGEST_NUMBER]) if found.isascii() and found.isdigit() else None
 
 
 def _usage(told: str | None) -> tuple[str | None, int]:

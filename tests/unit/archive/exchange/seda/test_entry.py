@@ -13,7 +13,7 @@ import pytest
 from archive.exchange.seda.checks import MOST_PLACES
 from archive.exchange.seda.entry import examine
 from archive.exchange.seda.examination import Examination
-from archive.exchange.seda.findings import Finding, Outcome, Step
+from archive.exchange.seda.findings import MOST_OF_A_STEP, Finding, Outcome, Step
 from archive.exchange.seda.transfer import DataObject
 from tests import seda
 
@@ -270,3 +270,22 @@ def test_samples_lack_their_objects_and_nothing_else(name: str) -> None:
     found = examined((SAMPLES / name).read_bytes(), {})
     refused = {one.code for one in found.findings if one.outcome is Outcome.KO}
     assert refused == {"seda_uri_unknown"}
+
+
+def test_only_so_many_findings_of_a_step_are_told() -> None:
+    units = "".join(seda.unit(f"V{n}").replace(f"<Title>V{n}</Title>", "") for n in range(MOST_OF_A_STEP + 7))
+    found = examined(seda.manifest(UNIT + units, OBJECT)).findings
+    assert len(found) == MOST_OF_A_STEP + 1
+    assert (found[-1].code, found[-1].values, found[-1].outcome) == ("seda_more_errors", {"count": 7}, Outcome.KO)
+
+
+def test_a_value_of_any_length_is_told_in_short() -> None:
+    long = "x" * 100_000
+    found = examined(seda.manifest(UNIT, OBJECT + seda.grouped(long, seda.binary("P", usage="Thumbnail"))))
+    assert "seda_master_missing" in {one.code for one in found.findings}
+    assert max(len(one.french) for one in found.findings) < 1000
+
+
+def test_a_size_that_no_file_has_differs() -> None:
+    manifest = seda.manifest(UNIT, OBJECT.replace("<Size>18<", f"<Size>{'9' * 6000}<"))
+    assert {one.code for one in examined(manifest).findings} == {"seda_size_differs"}
