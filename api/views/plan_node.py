@@ -106,7 +106,8 @@ def _starts(declared: Declaration) -> dict[str, dict[str, str]]:
 
 def record_line(row: RecordRow) -> dict[str, Any]:
     """Return the JSON of a record as a file lists it."""
-    told = {name: getattr(row, name) for name in ("id", "title", "document_type", "final_action", "state")}
+    told = {name: getattr(row, name) for name in ("id", "title", "document_type", "state")}
+    told |= {"final_action": row.outcome}
     return told | {"document_date": iso(row.document_date), "due_on": iso(row.due_on)}
 
 

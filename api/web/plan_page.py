@@ -366,7 +366,7 @@ def _reason(row: PlanNodeRow, held: Content) -> Markup:
 
 
 def _record(row: RecordRow) -> RecordLine:
-    due = str(action_name(FinalAction(row.final_action))) if row.final_action in set(FinalAction) else ""
+    due = str(action_name(FinalAction(row.outcome))) if row.final_action in set(FinalAction) else ""
     if row.stale_since is not None:
         due = str(_("dates en cours de calcul"))
     elif row.due_on is not None:

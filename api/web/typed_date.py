@@ -79,6 +79,7 @@ def typed_date(form: Mapping[str, str], names: str = "", *, code: str, kept: str
         Refused: ``code``.
     """
     written = written_date(form, names)
+    typed = " ".join(part for name in ("day", "month", "year") if (part := form.get(f"{names}{name}", "").strip()))
     try:
         return iso_day(written) if written else None
     except ValueError as error:
@@ -88,5 +89,5 @@ def typed_date(form: Mapping[str, str], names: str = "", *, code: str, kept: str
             kept=kept,
             action="Écrivez le jour, le mois et l’année, par exemple 31 12 2024.",
             pointer=pointer,
-            written=written,
+            written=typed,
         ) from error

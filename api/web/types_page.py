@@ -173,7 +173,9 @@ def _line(row: DocumentTypeRow, rule: Mapping[str, Any] | None, records: int) ->
         code=row.code,
         label=row.label,
         rule_code=row.rule_code or "",
-        rule=Markup("{} : {}").format(rule["label"], sentence(rule)) if rule is not None else Markup(""),
+        rule=_("{label} : {sentence}", label=rule["label"], sentence=sentence(rule))
+        if rule is not None
+        else Markup(""),
         is_validated=rule is not None and rule["validated_at"] is not None,
         access=access_told(row.access_rule),
         records=ngettext("{n} document", "{n} documents", records),

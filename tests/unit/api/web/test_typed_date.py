@@ -29,3 +29,4 @@ def test_what_is_no_date_is_refused_and_so_is_a_year_of_two_figures(typed: tuple
     with pytest.raises(Refused) as caught:
         read(*typed)
     assert (caught.value.code, caught.value.pointer) == ("bad_hold", "/until")
+    assert caught.value.values["written"] == " ".join(part for part in typed if part), "as it was typed"
