@@ -20,6 +20,7 @@ from api.routes import (
     accessions,
     deposit_agreements,
     deposits,
+    disposals,
     documentation,
     due,
     files,
@@ -45,6 +46,7 @@ from api.routes import (
 )
 from api.version import VERSION
 from api.web import site
+from archive.disposition.disposals.population import MOST_LINES
 from archive.disposition.holds.candidates import MOST_RECORDS
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def create_app(system: System) -> FastAPI:
     errors.install(app)
     large_bodies = {
         "/api/v1/holds": MOST_RECORDS * 48 + SMALL_BODY,
+        "/api/v1/disposals": MOST_LINES * 200 + SMALL_BODY,
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,
     }
@@ -124,6 +127,7 @@ def _api() -> APIRouter:
         due,
         holds,
         samples,
+        disposals,
         services,
         search,
         journal,

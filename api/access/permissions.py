@@ -30,12 +30,14 @@ class Needs(Permission):
 
     A change made by a session must also carry its CSRF token (``X-CSRF-Token``): a page of another
     site can send a cookie, never that header.
+
+    Args:
+        scope: The scope.
+        instead: Scopes of which one will do as well.
     """
 
-    def __init__(self, scope: str) -> None:
-        if scope not in SCOPES:
-            raise ValueError(f"unknown scope {scope}")
-        self.scope = scope
+    def __init__(self, scope: str, *instead: str) -> None:
+        self.scope, self.enough = scope, _known(scope, *instead)
 
     def __call__(self, request: Request) -> Caller:
         """Return the caller.
@@ -48,8 +50,28 @@ class Needs(Permission):
             raise not_authenticated()
         if caller.kind == "user" and request.method not in _SAFE:
             require_csrf(request)
-        _require(caller, self.scope)
+        _require(caller, self.enough)
         _require_readable(request, caller)
+        return caller
+
+
+class NeedsPerson(Needs):
+    """Require a scope of a person: no key will do, whatever its scopes."""
+
+    def __call__(self, request: Request) -> Caller:
+        """Return the person.
+
+        Raises:
+            Refused: ``person_needed`` (403), and as ``Needs``.
+        """
+        caller = super().__call__(request)
+        if caller.kind != "user":
+            raise Refused(
+                "person_needed",
+                "Ceci revient à une personne : une clé ne suffit pas.",
+                kept="Rien n’a été modifié.",
+                action="Connectez-vous avec un compte qui en a le droit.",
+            )
         return caller
 
 
@@ -73,12 +95,14 @@ class PageNeeds(Permission):
 
     For pages: the route itself checks a form's ``csrf`` field with ``csrf.require_csrf``, since
     the form is read in the route.
+
+    Args:
+        scope: The scope.
+        instead: Scopes of which one will do as well.
     """
 
-    def __init__(self, scope: str | None = None) -> None:
-        if scope is not None and scope not in SCOPES:
-            raise ValueError(f"unknown scope {scope}")
-        self.scope = scope
+    def __init__(self, scope: str | None = None, *instead: str) -> None:
+        self.scope, self.enough = scope, _known(scope, *instead) if scope is not None else ()
 
     def __call__(self, request: Request) -> Caller:
         """Return the person.
@@ -89,8 +113,8 @@ class PageNeeds(Permission):
         person = current_person(request)
         if person is None:
             raise not_authenticated()
-        if self.scope is not None:
-            _require(person, self.scope)
+        if self.enough:
+            _require(person, self.enough)
         _require_readable(request, person)
         return person
 
@@ -105,13 +129,20 @@ class Public(Permission):
         """Check nothing."""
 
 
-def _require(caller: Caller, scope: str) -> None:
-    if not caller.may(scope):
+def _known(*scopes: str) -> tuple[str, ...]:
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise ValueError(f"unknown scope {scope}")
+    return scopes
+
+
+def _require(caller: Caller, enough: tuple[str, ...]) -> None:
+    if not any(caller.may(scope) for scope in enough):
         raise Refused(
             "scope_missing",
             "Vous n’avez pas le droit « {scope} ».",
             action="Demandez-le à votre administrateur.",
-            scope=scope,
+            scope=enough[0],
         )
 
 

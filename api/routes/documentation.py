@@ -110,7 +110,7 @@ def _secure(app: FastAPI, schema: dict[str, Any]) -> None:
     """Write into each operation the access that its route's permission requires."""
     from fastapi.routing import APIRoute, iter_route_contexts
 
-    from api.access.permissions import AnyCaller, Needs, permission_of
+    from api.access.permissions import AnyCaller, Needs, NeedsPerson, permission_of
 
     for route in iter_route_contexts(app.routes):
         if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:
@@ -128,6 +128,10 @@ def _secure(app: FastAPI, schema: dict[str, Any]) -> None:
                     operation["responses"].pop(status, None)
             if isinstance(permission, Needs):
                 operation["x-scope"] = permission.scope
+                if permission.enough[1:]:
+                    operation["x-instead"] = list(permission.enough[1:])
+            if isinstance(permission, NeedsPerson):
+                operation["x-person"] = True
 
 
 @router.get("/openapi.json", dependencies=_OPEN)

@@ -132,6 +132,8 @@ class LineDecision(StrEnum):
     """Decisions of a visa about a line."""
 
     APPROVE = "approve"
+    REFUSE = "refuse"
+    """It does not go; what becomes of it afterwards is not said."""
     KEEP_DEFINITIVELY = "keep_definitively"
     NOT_BEFORE = "not_before"
     SORT_NEEDED = "sort_needed"
@@ -147,12 +149,14 @@ class LineDecision(StrEnum):
         match self:
             case LineDecision.APPROVE:
                 return 0
-            case LineDecision.NOT_BEFORE:
+            case LineDecision.REFUSE:
                 return 1
-            case LineDecision.SORT_NEEDED:
+            case LineDecision.NOT_BEFORE:
                 return 2
-            case LineDecision.KEEP_DEFINITIVELY:
+            case LineDecision.SORT_NEEDED:
                 return 3
+            case LineDecision.KEEP_DEFINITIVELY:
+                return 4
             case _:
                 assert_never(self)
 

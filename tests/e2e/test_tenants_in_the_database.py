@@ -78,8 +78,9 @@ def test_the_database_shows_nothing_even_to_an_api_that_would(
         answer = ask(careless, name, method, path, owner)
         careless.acting[0] = owner.tenant  # type: ignore[attr-defined]
         control = ask(careless, name, method, path, owner)
-        # a rule is not validated by who wrote it: 403 of the owner's too, once the rule was found
-        fine = control.status_code < 300 or control.status_code == SEEN or name == "validateRule"
+        # a rule is not validated by who wrote it: 403 of the owner's too, once the rule was found;
+        # nor does any key give a visa
+        fine = control.status_code < 300 or control.status_code == SEEN or name in {"validateRule", "giveVisa"}
         shows = name in (*OPEN, *UNMARKED) or "_id}" in path or owner.shows_through(control)
         if not fine or not (shows or control.status_code == SEEN):
             told.append(f"{name}: without row security too, nothing would show: {control.status_code}")

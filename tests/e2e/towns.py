@@ -13,10 +13,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.access.callers import SCOPES
 from tests.servers.service import Service, deposit
 
 PDF = Path(__file__).resolve().parents[2] / "samples" / "deliberations.pdf"
-ALL = "deposit:write,record:read,record:describe,retention:write,hold:write,journal:read,admin"
+ALL = ",".join(SCOPES)
 
 LISTS = (
     "comparePack",
@@ -31,6 +32,7 @@ LISTS = (
     "listAccessRequests",
     "listDepositAgreements",
     "listDeposits",
+    "listDisposals",
     "listDue",
     "listFiles",
     "listHolds",
@@ -56,7 +58,7 @@ OPEN = (
 )
 """Say the same to everybody: hashes and numbers of the installation."""
 
-NAMING = ("placeHold", "freezePopulation", "sortUnits", "simulateChange")
+NAMING = ("placeHold", "freezePopulation", "sortUnits", "simulateChange", "draftDisposal")
 """Name somebody's things in what is sent, not in the address."""
 
 MAKES = (
@@ -89,8 +91,21 @@ NODE_CHANGES: dict[str, dict[str, str]] = {
 }
 """What is sent to change a node of the filing plan."""
 
+DISPOSAL_CHANGES: dict[str, dict[str, str]] = {
+    "decideDisposalLine": {"decision": "exclude", "comment": "À garder"},
+    "decideDisposalLines": {},
+    "submitDisposal": {"reason": "Dressé"},
+    "withdrawDisposal": {"reason": "Erreur"},
+    "giveVisa": {"decision": "approve"},
+}
+"""What is sent to change a disposal; of several lines, the record of the town."""
+
 COVERED = {"reason": "Vie privée", "boxes": [{"page": 1, "x": 100, "y": 100, "width": 200, "height": 50}]}
 """What is sent to make a redacted copy."""
+
+
+TAKEN_OUT = {"decision": "exclude", "comment": "À garder"}
+"""What is sent to take a record out of a disposal: no other may have it while it is in one."""
 
 
 RULE = {
@@ -145,6 +160,10 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             wanted = {"title": f"Tri{mark}", "unit": "record", "units": [record["id"]]}
             wanted |= {"criterion": {"method": "years", "endings": [6]}}
             sample = client.post("/api/v1/samples", json=wanted).json()
+            leaving = {"action": "destroy", "title": f"Bordereau{mark}", "records": [record["id"]]}
+            disposal = client.post("/api/v1/disposals", json=leaving).json()
+            lines = f"/api/v1/disposals/{disposal['id']}/lines/{record['id']}"
+            assert client.patch(lines, json=TAKEN_OUT, headers={"If-Match": "*"}).status_code == 200
             file = client.post("/api/v1/files", json={"code": f"DOS{mark}", "title": f"Dossier{mark}"}).json()
             asked = {"kind": "communication", "requester": f"Chercheur{mark}", "subject": "Actes"}
             request = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-01"}).json()
@@ -186,6 +205,7 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "request_id": request["id"],
             "opening_id": opening.json()["id"],
             "sample_id": sample["id"],
+            "disposal_id": disposal["id"],
             "unit_id": record["id"],
             "node_id": file["id"],
             "event_id": stated["id"],
@@ -260,6 +280,11 @@ def sent_with(operation: str, ids: Mapping[str, str], words: Mapping[str, str]) 
         more = {"json": {"unit": "record", "decision": "keep", "reason": "Rare"}}
     elif operation == "sortUnits":
         more = {"json": {"unit": "record", "units": [ids["record_id"]], "decision": "keep", "reason": "Rare"}}
+    elif operation == "draftDisposal":
+        more = {"json": {"action": "destroy", "title": "Bons", "records": [ids["record_id"]]}}
+    elif operation in DISPOSAL_CHANGES:
+        lines = {"lines": [{"record_id": ids["record_id"], **TAKEN_OUT}]}
+        more = {"headers": {"If-Match": "*"}, "json": DISPOSAL_CHANGES[operation] or lines}
     elif operation in NODE_CHANGES:
         more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
     elif operation == "fileRecords":

@@ -5,6 +5,7 @@ A line has no title: titles are read in the catalogue while the record is there,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -48,6 +49,12 @@ class FrozenLine:
     document_date: date | None
     file: str | None
     size: int
+
+    @property
+    def rule(self) -> tuple[str | None, int | None]:
+        """Code and version of the rule that decides; None without one."""
+        found = re.fullmatch(r"(.+)/(\d+)", self.rules[0]) if self.rules else None
+        return (found[1], int(found[2])) if found is not None else (None, None)
 
     def as_json(self) -> dict[str, Any]:
         """Return the line as it is stated."""

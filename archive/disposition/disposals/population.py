@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.description import not_kept
@@ -19,7 +19,6 @@ from archive.disposition.due_lines import in_state
 from archive.disposition.due_query import DueQuery
 from archive.disposition.due_states import Validated, standing_of
 from archive.model.disposals import DisposalAction
-from archive.model.final_actions import FinalAction
 from archive.model.identifiers import is_id
 from archive.model.records import Kind
 from archive.model.states import RecordState
@@ -71,19 +70,19 @@ def chosen(act: Act, action: DisposalAction, *, records: Sequence[str] | None, q
 
 def _ready(act: Act, action: DisposalAction, query: DueQuery) -> list[str]:
     """Return the records that are ready, and those that wait for nothing but a lock."""
-    row, day = RecordRow, act.today.day
-    final = action.final_action
-    wanted: list[Any] = []
-    if final is FinalAction.DESTROY:
-        wanted = [or_(row.final_action == FinalAction.DESTROY, row.sorted == FinalAction.DESTROY)]
-    elif final is FinalAction.KEEP:
-        wanted = [or_(row.final_action == FinalAction.KEEP, row.sorted == FinalAction.KEEP)]
+    row, day, wanted = RecordRow, act.today.day, taken_by(action)
     asked = replace(query, action=None)
     found: set[str] = set()
     for state in (DueState.READY, DueState.LOCKED_UNTIL):
         scope = in_state(act.session, act.tenant, day, asked, state)
         found |= set(act.session.scalars(select(row.id).where(*scope, *wanted).limit(MOST_LINES + 1)))
     return sorted(found)
+
+
+def taken_by(action: DisposalAction) -> list[ColumnElement[bool]]:
+    """Return the conditions of the records that an action takes."""
+    final = action.final_action
+    return [or_(RecordRow.final_action == final, RecordRow.sorted == final)] if final is not None else []
 
 
 def _require(act: Act, wanted: Sequence[str]) -> None:

@@ -122,7 +122,7 @@ def decide(session: Session, row: DisposalRow) -> None:
         one.decision = said.decision.value if said.decision is not None else None
         one.reason, one.not_before = one.decision or "unanswered", said.not_before
         refused.append(one.record_id)
-        if said.decision is not None:
+        if said.decision not in {None, LineDecision.REFUSE}:
             _follow_refusal(session, row, one.record_id, said)
     session.flush()
     _release(session, refused)

@@ -1,0 +1,348 @@
+"""Routes of disposals: draft a bordereau, decide its lines, submit it, stop it, give a visa."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.access.callers import Caller
+from api.access.permissions import Needs, NeedsPerson
+from api.http.conditions import expected_number
+from api.http.cursors import Cursors, link_next
+from api.http.dependencies import Assembled
+from api.http.numbered import made, numbered
+from api.views import disposal as views
+from api.views import examples
+from api.views.disposal_schemas import (
+    DecidedLineView,
+    DisposalGiven,
+    DisposalPage,
+    DisposalView,
+    GroupPage,
+    LineDecided,
+    LinePage,
+    LinesDecided,
+    QueryGiven,
+    ReasonGiven,
+    State,
+    StateOfLine,
+    VisaGivenBody,
+    VisaList,
+)
+from api.views.disposal_visa import give_visa
+from archive.disposition.act import Act
+from archive.disposition.disposals import bordereau, listing
+from archive.disposition.disposals.bordereau import Draft
+from archive.disposition.due_query import DueQuery
+from archive.model.disposals import Direction, DisposalState, LineState
+from signing.ground.errors import Refused
+
+router = APIRouter(tags=["bordereaux"])
+
+Reader = Annotated[Caller, Depends(Needs("disposal:write", "disposal:visa"))]
+Archivist = Annotated[Caller, Depends(Needs("disposal:write"))]
+Signatory = Annotated[Caller, Depends(NeedsPerson("disposal:visa"))]
+
+_NOT_FOUND = examples.problem("Pas de tel bordereau.", "disposal_not_found")
+_BAD = examples.problem("Une partie se lit mal.", "bad_disposal")
+_ONE: dict[int | str, dict[str, Any]] = {404: _NOT_FOUND}
+_CHANGE: dict[int | str, dict[str, Any]] = {
+    404: _NOT_FOUND,
+    409: examples.problem("Il n’en est pas là.", "disposal_closed"),
+    412: examples.problem("Modifié entre-temps : `current` et `sent`.", "precondition_failed"),
+    422: _BAD,
+}
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(description="Suite d’une page précédente.")]
+
+
+@router.get(
+    "/disposals", operation_id="listDisposals", summary="Les bordereaux", response_model=DisposalPage, responses={}
+)
+def list_disposals(
+    request: Request,
+    caller: Reader,
+    system: Assembled,
+    state: Annotated[list[State] | None, Query(description="Dans ces états seulement.")] = None,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Le dernier dressé d’abord."""
+    states = [DisposalState(one) for one in state or ()]
+    purpose = f"disposals {caller.tenant} {sorted(states)}"
+    before = _place(request, purpose, cursor)
+    with system.database.read() as session:
+        rows = listing.page(session, caller.tenant, states, before=before, limit=limit + 1)
+        act = views.reading(system, session, caller.tenant)
+        shown = [views.short(act, row) for row in rows[:limit]]
+    return _page(request, purpose, "disposals", shown, rows[limit - 1].id if len(rows) > limit else None)
+
+
+@router.post(
+    "/disposals",
+    operation_id="draftDisposal",
+    summary="Dresser un bordereau",
+    status_code=201,
+    response_model=DisposalView,
+    responses={
+        404: examples.problem("Pas de tel document.", "record_not_found"),
+        409: examples.problem("Un document est dans un autre bordereau.", "record_in_disposal"),
+        422: _BAD,
+    },
+)
+def post_disposal(given: DisposalGiven, caller: Archivist, system: Assembled) -> Response:
+    """Un brouillon : ses documents ne sont dans aucun autre bordereau.
+
+    Par une recherche, tout ce qui est prêt, et ce qui n’attend plus que le verrou du coffre. Par
+    des documents nommés, chacun est une ligne ; ce qui s’oppose à l’une est dit.
+    """
+    asked = Draft(
+        action=given.action,
+        direction=Direction(given.direction),
+        title=given.title,
+        producer=given.producer,
+        authority=given.authority,
+        records=given.records,
+        query=_query(given.query) if given.query is not None else None,
+        reason=given.reason,
+    )
+    body = views.acting(system, caller.tenant, caller.agent, lambda act: bordereau.draft(act, asked))
+    return made(body, f"/api/v1/disposals/{body['id']}")
+
+
+@router.get(
+    "/disposals/{disposal_id}",
+    operation_id="getDisposal",
+    summary="Un bordereau",
+    response_model=DisposalView,
+    responses=_ONE,
+)
+def get_disposal(disposal_id: str, caller: Reader, system: Assembled) -> Response:
+    """Ses visas dans l’ordre, ses lignes en nombre, ce qui bloque. L’ETag est son numéro."""
+    with system.database.read() as session:
+        row = bordereau.get(session, caller.tenant, disposal_id)
+        return numbered(views.view(views.reading(system, session, caller.tenant), row))
+
+
+@router.get(
+    "/disposals/{disposal_id}/groups",
+    operation_id="listDisposalGroups",
+    summary="Les lignes d’un bordereau, groupées",
+    response_model=GroupPage,
+    responses=_ONE,
+)
+def list_groups(
+    disposal_id: str,
+    request: Request,
+    caller: Reader,
+    system: Assembled,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Règle, typologie, dates extrêmes, durée, nombre, volume, remarques."""
+    purpose = f"disposal groups {caller.tenant} {disposal_id}"
+    after = _place(request, purpose, cursor) or 0
+    with system.database.read() as session:
+        row = bordereau.get(session, caller.tenant, disposal_id)
+        found = listing.groups(session, row.id, after=after, limit=limit + 1)
+        shown = [views.group_view(session, caller.tenant, one) for one in found[:limit]]
+    return _page(request, purpose, "groups", shown, found[limit - 1].number if len(found) > limit else None)
+
+
+@router.get(
+    "/disposals/{disposal_id}/lines",
+    operation_id="listDisposalLines",
+    summary="Les documents d’un bordereau",
+    response_model=LinePage,
+    responses=_ONE,
+)
+def list_lines(
+    disposal_id: str,
+    request: Request,
+    caller: Reader,
+    system: Assembled,
+    group: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
+    state: StateOfLine | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Chaque document tel qu’il a été figé, et où il en est."""
+    purpose = f"disposal lines {caller.tenant} {disposal_id} {group} {state}"
+    after = _place(request, purpose, cursor) or 0
+    wanted = LineState(state) if state is not None else None
+    with system.database.read() as session:
+        row = bordereau.get(session, caller.tenant, disposal_id)
+        found = listing.lines(session, row.id, group=group, state=wanted, after=after, limit=limit + 1)
+        shown = views.line_views(session, caller.reader, found[:limit])
+    return _page(request, purpose, "lines", shown, found[limit - 1].position if len(found) > limit else None)
+
+
+@router.patch(
+    "/disposals/{disposal_id}/lines/{record_id}",
+    operation_id="decideDisposalLine",
+    summary="Retirer une ligne, ou la remettre",
+    response_model=DecidedLineView,
+    responses=_CHANGE,
+)
+def patch_line(
+    disposal_id: str, record_id: str, given: LineDecided, request: Request, caller: Archivist, system: Assembled
+) -> Response:
+    """« If-Match » est obligatoire. Un bordereau soumis ne reprend aucune ligne."""
+    told = [given.model_dump() | {"record_id": record_id}]
+    body = _changed(
+        request,
+        caller,
+        system,
+        disposal_id,
+        given.model_dump(),
+        lambda act, expected: views.decide_lines(act, disposal_id, expected, told),
+    )
+    with system.database.read() as session:
+        (line,) = views.line_views(session, caller.reader, [listing.line(session, disposal_id, record_id)])
+    return numbered(line | {"number": body["number"]})
+
+
+@router.patch(
+    "/disposals/{disposal_id}/lines",
+    operation_id="decideDisposalLines",
+    summary="Décider de plusieurs lignes",
+    response_model=DisposalView,
+    responses=_CHANGE,
+)
+def patch_lines(
+    disposal_id: str, given: LinesDecided, request: Request, caller: Archivist, system: Assembled
+) -> Response:
+    """De toutes, ou d’aucune. « If-Match » est obligatoire."""
+    told = [one.model_dump() for one in given.lines]
+    return numbered(
+        _changed(
+            request,
+            caller,
+            system,
+            disposal_id,
+            given.model_dump(),
+            lambda act, expected: views.decide_lines(act, disposal_id, expected, told),
+        )
+    )
+
+
+@router.post(
+    "/disposals/{disposal_id}/submit",
+    operation_id="submitDisposal",
+    summary="Soumettre un bordereau aux visas",
+    response_model=DisposalView,
+    responses=_CHANGE,
+)
+def post_submit(disposal_id: str, request: Request, caller: Archivist, system: Assembled) -> Response:
+    """Fige la population, les dates, les règles et les empreintes. « If-Match » est obligatoire."""
+    return numbered(
+        _changed(
+            request, caller, system, disposal_id, {}, lambda act, expected: bordereau.submit(act, disposal_id, expected)
+        )
+    )
+
+
+@router.post(
+    "/disposals/{disposal_id}/withdraw",
+    operation_id="withdrawDisposal",
+    summary="Arrêter un bordereau",
+    response_model=DisposalView,
+    responses=_CHANGE,
+)
+def post_withdraw(
+    disposal_id: str, given: ReasonGiven, request: Request, caller: Archivist, system: Assembled
+) -> Response:
+    """Jusqu’au dernier jour du délai de repentir. « If-Match » est obligatoire."""
+    return numbered(
+        _changed(
+            request,
+            caller,
+            system,
+            disposal_id,
+            given.model_dump(),
+            lambda act, expected: bordereau.withdraw(act, disposal_id, expected, given.reason),
+        )
+    )
+
+
+@router.get(
+    "/disposals/{disposal_id}/visas",
+    operation_id="listDisposalVisas",
+    summary="Les visas d’un bordereau",
+    response_model=VisaList,
+    responses=_ONE,
+)
+def list_visas(disposal_id: str, caller: Reader, system: Assembled) -> dict[str, Any]:
+    """Qui, en quelle qualité, quand, comment la personne a été reconnue, et sa réponse."""
+    with system.database.read() as session:
+        row = bordereau.get(session, caller.tenant, disposal_id)
+        return {"visas": views.visa_views(session, row.id)}
+
+
+@router.post(
+    "/disposals/{disposal_id}/visas",
+    operation_id="giveVisa",
+    summary="Donner un visa",
+    response_model=DisposalView,
+    responses=_CHANGE | {403: examples.problem("Pas à cette personne, ou pas à une clé.", "visa_by_drafter")},
+)
+def post_visa(
+    disposal_id: str, given: VisaGivenBody, request: Request, caller: Signatory, system: Assembled
+) -> Response:
+    """Revient à une personne qui n’a pas préparé le bordereau, et n’y a pas encore donné de visa.
+
+    Le dernier visa décide de chaque ligne : le délai de repentir commence. « If-Match » est
+    obligatoire.
+    """
+    told = given.model_dump()
+    return numbered(
+        _changed(
+            request,
+            caller,
+            system,
+            disposal_id,
+            given.model_dump(mode="json"),
+            lambda act, expected: give_visa(act, disposal_id, expected, caller, told),
+        )
+    )
+
+
+def _query(given: QueryGiven) -> DueQuery:
+    return DueQuery(
+        rule=given.rule or None,
+        producer=given.producer or None,
+        document_type=given.document_type or None,
+        node=given.node or None,
+        text=given.q or None,
+    )
+
+
+def _changed(
+    request: Request, caller: Caller, system: Any, disposal_id: str, sent: dict[str, Any], do: Any
+) -> dict[str, Any]:
+    """Do an act on the number that the caller read."""
+    expected = expected_number(request)
+
+    def act_on(act: Act) -> Any:
+        return do(act, expected)
+
+    try:
+        return views.acting(system, caller.tenant, caller.agent, act_on)
+    except Refused as error:
+        raise views.with_both_views(error, system, caller.tenant, disposal_id, sent) from None
+
+
+def _place(request: Request, purpose: str, cursor: str | None) -> Any:
+    cursors: Cursors = request.app.state.cursors
+    return cursors.read(purpose, cursor)[0] if cursor is not None else None
+
+
+def _page(request: Request, purpose: str, name: str, shown: list[dict[str, Any]], last: Any) -> Response:
+    cursors: Cursors = request.app.state.cursors
+    following = cursors.write(purpose, [last]) if last is not None else None
+    answer = JSONResponse({name: shown, "next": following})
+    link_next(request, answer, following)
+    return answer

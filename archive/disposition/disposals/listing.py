@@ -1,0 +1,220 @@
+"""Lists of disposals, of their lines and of the groups that a reader sees, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, case, cast, func, select
+from sqlalchemy.orm import Session
+
+from archive.database.disposal_tables import DisposalLineRow, DisposalRow
+from archive.database.tables import RecordRow
+from archive.disposition.disposals.frozen import FrozenLine, read_line
+from archive.disposition.disposals.population import taken_by
+from archive.disposition.due_counts import NONE, Count, analyse
+from archive.disposition.due_lines import in_state
+from archive.disposition.due_query import DueQuery
+from archive.model.disposals import OPEN_DISPOSALS, DisposalAction, DisposalState, LineState
+from archive.retention.states import DueState, due_list_of
+
+Tally = Mapping[tuple[LineState, str | None], Count]
+"""Number and size of lines by state and, of what is blocked or refused, by reason."""
+
+
+def page(
+    session: Session, tenant: str, states: Collection[DisposalState], *, before: str | None = None, limit: int
+) -> Sequence[DisposalRow]:
+    """Return disposals in these states, the one drafted last first; without states, all.
+
+    Args:
+        before: Id of the last one of the page before.
+    """
+    row = DisposalRow
+    asked = select(row).where(row.tenant_id == tenant)
+    if states:
+        asked = asked.where(row.state.in_([state.value for state in states]))
+    if before is not None:
+        asked = asked.where(row.id < before)
+    return session.scalars(asked.order_by(row.id.desc()).limit(limit)).all()
+
+
+def in_states(session: Session, tenant: str, *states: DisposalState) -> Sequence[DisposalRow]:
+    """Return all disposals in these states, the one drafted first at the beginning."""
+    row = DisposalRow
+    asked = select(row).where(row.tenant_id == tenant, row.state.in_([state.value for state in states]))
+    return session.scalars(asked.order_by(row.id)).all()
+
+
+# -- lines
+
+
+def lines(
+    session: Session,
+    disposal_id: str,
+    *,
+    group: int | None = None,
+    state: LineState | None = None,
+    after: int = 0,
+    limit: int,
+) -> Sequence[DisposalLineRow]:
+    """Return lines in the order of the bordereau.
+
+    Args:
+        after: Position of the last one of the page before.
+    """
+    line = DisposalLineRow
+    asked = select(line).where(line.disposal_id == disposal_id, line.position > after)
+    if group is not None:
+        asked = asked.where(line.group_no == group)
+    if state is not None:
+        asked = asked.where(line.state == state)
+    return session.scalars(asked.order_by(line.position).limit(limit)).all()
+
+
+def line(session: Session, disposal_id: str, record_id: str) -> DisposalLineRow:
+    """Return one line, which is there."""
+    return session.get_one(DisposalLineRow, (disposal_id, record_id))
+
+
+def tally(session: Session, disposal_id: str) -> Tally:
+    """Return number and size of the lines of a disposal."""
+    found = session.execute(_counted(disposal_id).group_by("state", "word"))
+    return {(LineState(row.state), row.word): Count(row.n, int(row.bytes)) for row in found}
+
+
+def blocked_lines(session: Session, tenant: str) -> int:
+    """Return how many lines of open disposals are blocked."""
+    line, row = DisposalLineRow, DisposalRow
+    asked = select(func.count()).select_from(line).join(row, row.id == line.disposal_id)
+    asked = asked.where(row.tenant_id == tenant, row.state.in_(OPEN_DISPOSALS))
+    return session.scalar(asked.where(line.state == LineState.BLOCKED)) or 0
+
+
+def waiting_until(session: Session, disposal_id: str) -> date | None:
+    """Return the last day of the locks for which lines wait; None if none waits."""
+    line = DisposalLineRow
+    asked = select(func.max(line.waiting_until)).where(line.disposal_id == disposal_id)
+    return session.scalar(asked.where(line.state == LineState.WAITING))
+
+
+# -- groups
+
+
+@dataclass
+class Group:
+    """A line as a reader sees it: the records of one rule, one type and one file.
+
+    Attributes:
+        first: Its first record, frozen: rule, type and file are those of all.
+        earliest: Date of its oldest document; None where none has one.
+        due_on: The latest day on which one of its records falls due.
+    """
+
+    number: int
+    first: FrozenLine
+    earliest: date | None = None
+    latest: date | None = None
+    due_on: date | None = None
+    tally: dict[tuple[LineState, str | None], Count] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Count:
+        """All its records, those that were taken out too."""
+        return sum(self.tally.values(), NONE)
+
+    def of(self, *states: LineState) -> Count:
+        """Return its records in these states."""
+        return sum((count for (state, _), count in self.tally.items() if state in states), NONE)
+
+
+def groups(session: Session, disposal_id: str, *, after: int = 0, limit: int) -> list[Group]:
+    """Return groups in the order of the bordereau.
+
+    Args:
+        after: Number of the last one of the page before.
+    """
+    line, frozen = DisposalLineRow, DisposalLineRow.frozen
+    asked = _counted(disposal_id).add_columns(
+        line.group_no.label("number"),
+        func.min(line.position).label("first"),
+        func.min(frozen["document_date"].as_string()).label("earliest"),
+        func.max(frozen["document_date"].as_string()).label("latest"),
+        func.max(frozen["due_on"].as_string()).label("due_on"),
+    )
+    asked = asked.where(line.group_no > after, line.group_no <= after + limit)  # numbers leave no gap
+    rows = session.execute(asked.group_by(line.group_no, "state", "word").order_by(line.group_no)).all()
+    firsts = {number: min(row.first for row in rows if row.number == number) for number in {r.number for r in rows}}
+    there = session.scalars(
+        select(line).where(line.disposal_id == disposal_id, line.position.in_(list(firsts.values())))
+    )
+    found = {row.group_no: Group(row.group_no, read_line(row.frozen)) for row in there}
+    for row in rows:
+        group = found[row.number]
+        group.tally[(LineState(row.state), row.word)] = Count(row.n, int(row.bytes))
+        group.earliest = min(filter(None, (group.earliest, _day(row.earliest))), default=None)
+        group.latest = max(filter(None, (group.latest, _day(row.latest))), default=None)
+        group.due_on = max(filter(None, (group.due_on, _day(row.due_on))), default=None)
+    return [found[number] for number in sorted(found)]
+
+
+def _counted(disposal_id: str) -> Select[Any]:
+    line = DisposalLineRow
+    words = case((line.state.in_((LineState.BLOCKED, LineState.REFUSED)), line.reason))
+    size = cast(line.frozen["size"].as_string(), BigInteger)
+    return select(
+        line.state.label("state"),
+        words.label("word"),
+        func.count().label("n"),
+        func.coalesce(func.sum(size), 0).label("bytes"),
+    ).where(line.disposal_id == disposal_id)
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+# -- before it is drafted
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a disposal of all that a question finds would take today, and what stays out.
+
+    Attributes:
+        locked: Records that it takes too, and that wait for nothing but the lock of a store.
+        locked_from: The earliest last day of these locks.
+        locked_until: The latest.
+        blocked: Due records that it does not take, by what stands in their way.
+    """
+
+    ready: Count
+    locked: Count
+    locked_from: date | None
+    locked_until: date | None
+    blocked: Mapping[DueState, Count]
+
+    @property
+    def taken(self) -> Count:
+        """All records of the disposal."""
+        return self.ready + self.locked
+
+
+def foresee(session: Session, tenant: str, day: date, action: DisposalAction, query: DueQuery) -> Foreseen:
+    """Return what a disposal of all that is due and found would be."""
+    row, asked = RecordRow, replace(query, action=None)
+    found = {}
+    for state in (DueState.READY, DueState.LOCKED_UNTIL):
+        scope = in_state(session, tenant, day, asked, state)
+        counted = select(
+            func.count(), func.coalesce(func.sum(row.bytes), 0), func.min(row.locked_until), func.max(row.locked_until)
+        )
+        found[state] = session.execute(counted.where(*scope, *taken_by(action))).one()
+    ready, locked = found[DueState.READY], found[DueState.LOCKED_UNTIL]
+    blocked: Mapping[DueState, Count] = {}
+    if action.final_action is not None:
+        due = analyse(session, tenant, day, asked).due[due_list_of(action.final_action)]
+        blocked = {state: due[state] for state in DueState if state in due and state not in found}
+    return Foreseen(Count(ready[0], int(ready[1])), Count(locked[0], int(locked[1])), locked[2], locked[3], blocked)
