@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from archive.database.engine import Database
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from archive.database.time_sense import TimeSense
     from archive.disposition.holds.decisions import Holds
     from archive.disposition.locks import Locks
+    from archive.holdings.dispose import Disposer
+    from archive.holdings.stores import Stores
 
 
 class ArchivistParts(ABC):
@@ -36,6 +38,16 @@ class ArchivistParts(ABC):
     @abstractmethod
     def store(self) -> ObjectStore:
         """The store."""
+
+    @property
+    @abstractmethod
+    def copy_store(self) -> ObjectStore | None:
+        """The second store, if there is one."""
+
+    @property
+    @abstractmethod
+    def stores(self) -> Stores:
+        """What the verbs of the holdings work on."""
 
     @property
     @abstractmethod
@@ -69,6 +81,16 @@ class ArchivistParts(ABC):
 
         horizon, certain = self.settings.archive.lock_horizon_days, self.time_sense.certain_now
         return Statements(self.database, self.store, self.clock, horizon, certain)
+
+    @cached_property
+    def disposer(self) -> Disposer:
+        """Disposer: executes disposals in every copy."""
+        from archive.holdings.dispose import Disposer
+        from ingestion.deposits.leave import leave_deposit, sweep_staging
+
+        copies = [self.copy_store] if self.copy_store is not None else []
+        sweep = partial(sweep_staging, self.store)
+        return Disposer(self.stores, copies, self.time_sense.require_trusted, leave_deposit, sweep)
 
     @cached_property
     def locks(self) -> Locks:

@@ -5,13 +5,15 @@ The state of a record (``in_disposal``) repeats the first; a rebuild and a recon
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow, VisaRefusalRow
 from archive.database.tables import RecordRow
 from archive.model.disposals import FINAL_LINES, OPEN_DISPOSALS
 from archive.model.states import RecordState
+from signing.ground.clock import stamp
+from signing.ground.errors import Refused
 
 
 def line_of(session: Session, record_id: str) -> DisposalLineRow | None:
@@ -20,6 +22,22 @@ def line_of(session: Session, record_id: str) -> DisposalLineRow | None:
     asked = select(line).join(row, row.id == line.disposal_id)
     asked = asked.where(line.record_id == record_id, row.state.in_(OPEN_DISPOSALS))
     return session.scalars(asked.where(line.state.not_in(FINAL_LINES)).limit(1)).first()
+
+
+def committed(session: Session, record_id: str) -> Refused | None:
+    """Return the refusal of what comes after the destruction of a record was decided."""
+    line = DisposalLineRow
+    at = session.scalar(select(func.max(line.committed_at)).where(line.record_id == record_id))
+    if at is None:
+        return None
+    return Refused(
+        "disposal_committed",
+        "La destruction de ce document est engagée depuis le {at}.",
+        kept="Rien n’a été changé.",
+        action="Relisez le bordereau : il dit ce qui est fait.",
+        pointer="/records",
+        at=stamp(at),
+    )
 
 
 def state_of_kept(session: Session, record_id: str) -> RecordState:

@@ -71,8 +71,8 @@ DECLARED: Final[dict[str, Rows]] = {
     "disposal_lines": _of("tenant_id", *_CHANGE),
     "visa_refusals": _of("tenant_id", *_FULL),
     "record_words": _with("records", "record_id", *_FULL),
-    "revisions": _with("records", "record_id", *_GROW),
-    "verifications": _with("records", "record_id", *_GROW),
+    "revisions": _with("records", "record_id", *_GROW, "DELETE"),  # with the record that is gone
+    "verifications": _with("records", "record_id", *_GROW, "DELETE"),
     "document_types": _of("tenant_id", *_FULL),
     "services": _of("tenant_id", *_FULL),
     "deposit_agreements": _of("tenant_id", *_CHANGE),  # one that has served keeps its name

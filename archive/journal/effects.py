@@ -104,6 +104,7 @@ class RebuildEffect(Enum):
     DECIDE = "a hold, or its end, as a whole"
     REGISTER = "a tenant's name, types and rules"
     STATE = "an object of the archivist, as the statement gives it"
+    DISPOSE = "a record that is gone"
     RECEIVE = "a deposit"
     QUARANTINE = "a deposit's quarantine"
     RETRY = "the end of a quarantine"
@@ -122,7 +123,9 @@ class RebuildEffect(Enum):
                 return False
             case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
                 return False
-            case RebuildEffect.STATE | RebuildEffect.DECIDE | RebuildEffect.REFUSE | RebuildEffect.NONE:
+            case RebuildEffect.STATE | RebuildEffect.DECIDE | RebuildEffect.DISPOSE:
+                return False
+            case RebuildEffect.REFUSE | RebuildEffect.NONE:
                 return False
             case _:
                 assert_never(self)

@@ -37,6 +37,14 @@ _OF_THE_LOG: Final = (
 """Parts of a type whose entries tell of the journal, its keys or its clock."""
 
 
+_DISPOSED: Final = (
+    Subject.RECORD,
+    Premis(PremisType.DELETION),
+    Effects(IndexEffect.REMOVE, ReplicaEffect.JOURNAL, RebuildEffect.DISPOSE),
+)
+"""Parts of a type whose entries tell that a record is destroyed, or about to be."""
+
+
 class EntryType(StrEnum):
     """A type of journal entries; a member without one of its parts can't be defined.
 
@@ -176,13 +184,12 @@ class EntryType(StrEnum):
         Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.KEEP),
         Sentence("Réinscrit après la perte de la base, d’après sa fiche dans le magasin."),
     )
-    RECORD_DISPOSED = (
-        "RecordDisposed",
-        Subject.RECORD,
-        Premis(PremisType.DELETION),
-        Effects(IndexEffect.REMOVE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
-        Sentence("Éliminé : un certificat le constate."),
+    DESTRUCTION_DECIDED = (
+        "DestructionDecided",
+        *_DISPOSED,
+        Sentence("Destruction décidée : échue, visée, sans gel à cet instant."),
     )
+    RECORD_DISPOSED = ("RecordDisposed", *_DISPOSED, Sentence("Éliminé : un certificat le constate."))
     RECORD_TRANSFERRED = (
         "RecordTransferred",
         Subject.RECORD,

@@ -44,6 +44,7 @@ PROOFS_LOOKED_AT: Final = 3600.0
 HOLDS_LOOKED_AT: Final = 60.0
 CLOCK_LOOKED_AT: Final = 60.0
 COUNTED_EVERY: Final = 60.0
+DISPOSALS_LOOKED_AT: Final = 60.0
 WORDS_LOOKED_AT: Final = 5.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
@@ -106,6 +107,7 @@ class Beat:
             ("recomputing", STALE_LOOKED_AT, self._recompute),
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("statements", HOLDS_LOOKED_AT, self._settle_statements),
+            ("disposals", DISPOSALS_LOOKED_AT, self._execute_disposals),
             ("words", WORDS_LOOKED_AT, self._read_words),
             ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
@@ -305,6 +307,16 @@ class Beat:
         if done.failed:
             first = dict(list(done.failed.items())[:10])
             log.error("statements_not_settled", count=len(done.failed), first=first)
+        return False
+
+    def _execute_disposals(self) -> bool:
+        """Execute disposals whose day has come; what was interrupted goes on."""
+        done = self._system.disposer.run()
+        if done.destroyed:
+            log.info("disposals_executed", destroyed=done.destroyed)
+        if done.failed:
+            first = dict(list(done.failed.items())[:10])
+            log.error("disposals_failed", count=len(done.failed), first=first)
         return False
 
     def _read_words(self) -> bool:

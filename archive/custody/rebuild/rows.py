@@ -134,12 +134,19 @@ def changes_of(told: EntryType, before: Mapping[str, Any], after: Mapping[str, A
             return dict(differences(before["description"], after["description"]))
         case RebuildEffect.RECOMPUTE:
             return date_changes(before, after)
-        case RebuildEffect.KEEP | RebuildEffect.RESTORE | RebuildEffect.HOLD | RebuildEffect.RELEASE:
+        case (
+            RebuildEffect.KEEP
+            | RebuildEffect.RESTORE
+            | RebuildEffect.HOLD
+            | RebuildEffect.RELEASE
+            | RebuildEffect.DISPOSE
+        ):
             return None
         case RebuildEffect.REGISTER | RebuildEffect.RECEIVE | RebuildEffect.QUARANTINE | RebuildEffect.RETRY:
             return None
         case (
             RebuildEffect.ABANDON
+            | RebuildEffect.DISPOSE
             | RebuildEffect.STATE
             | RebuildEffect.DECIDE
             | RebuildEffect.NONE

@@ -22,8 +22,8 @@ from archive.catalogue.premis import JournalEvent, journal_event
 from archive.custody import reports
 from archive.custody.external_sort import Sorter
 from archive.custody.findings import LISTED, Findings, Kind
+from archive.custody.rebuild import disposed, registers, rows
 from archive.custody.rebuild import journal as published
-from archive.custody.rebuild import registers, rows
 from archive.custody.rebuild.holds import HoldsAgain
 from archive.custody.rebuild.journal import Head, Stamped
 from archive.custody.rebuild.owners import Owners
@@ -118,6 +118,7 @@ class Rebuild:
         self._on_progress = on_progress
         self._thorough = thorough
         self._published: datetime | None = None
+        self._gone: frozenset[str] = frozenset()
 
     def run(self, findings: Findings) -> Rebuilt:
         """Rebuild everything that the store holds; list what is damaged and go on.
@@ -242,11 +243,13 @@ class Rebuild:
                 select(func.count()).select_from(JournalEntryRow).where(JournalEntryRow.type == EntryType.RECORD_KEPT)
             )
         folders = grouped(self._store.list(TENANTS))
+        self._gone = disposed.decided(self._database)
         self._published = self._last_published(result.head)
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(folders, _BATCH)):
                 self._batch(result, [(folder, items) for folder, items in batch if folder is not None], readers)
                 self._on_progress("records", result.records, max(expected or 0, result.records))
+        disposed.restore(self._database, self._gone)
         self._missing(result)
 
     def _last_published(self, head: Head | None) -> datetime | None:
@@ -281,6 +284,8 @@ class Rebuild:
         result.records += len(done) + sum(one.whole for one in found)
 
     def _enter(self, session: Session, result: Rebuilt, found: Found) -> None:
+        if found.record_id in self._gone and not found.whole:
+            return  # its destruction was decided: what is left of it is destroyed next
         for fault in found.faults:
             result.findings.add(fault.kind, "store", fault.key, fault.detail, record=found.record_id)
         if found.unfinished:

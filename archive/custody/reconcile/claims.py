@@ -27,6 +27,7 @@ from signing.ground.clock import parse_stamp, stamp
 _AFTER: Final = timedelta(days=1)
 """Longest time between the start of a check and its entry."""
 _ENDS: Final = {
+    EntryType.DESTRUCTION_DECIDED: RecordState.DISPOSED,
     EntryType.RECORD_DISPOSED: RecordState.DISPOSED,
     EntryType.RECORD_TRANSFERRED: RecordState.TRANSFERRED,
 }

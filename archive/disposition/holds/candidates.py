@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from archive.catalogue.description import not_kept
+from archive.catalogue.disposals import committed
 from archive.database.batches import batches
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import RecordRow
@@ -95,7 +96,7 @@ def _listed(session: Session, tenant: str, records: Sequence[str]) -> list[str]:
                     pointer="/records",
                 )
             if RecordState(row.state).gone:
-                raise not_kept(row.state)
+                raise committed(session, record_id) or not_kept(row.state)
     return wanted
 
 

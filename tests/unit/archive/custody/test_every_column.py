@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +42,11 @@ from archive.custody.reconcile.journal import JournalReconciliation
 from archive.custody.reconcile.store import StoreReconciliation
 from archive.database.engine import Base, UtcDateTime
 from archive.database.tables import RecordRow
+from archive.disposition.act import Act
+from archive.disposition.disposals import bordereau, visas
+from archive.disposition.disposals.bordereau import Draft
+from archive.disposition.disposals.decisions import Answer, Answers
+from archive.disposition.disposals.visas import VisaGiven
 from archive.disposition.holds.query import parse_query
 from archive.disposition.holds.reviews import review
 from archive.disposition.holds.terms import Scope, ScopeKind, Terms
@@ -49,6 +55,7 @@ from archive.holdings.describe import describe
 from archive.holdings.verify import verify
 from archive.model.access_requests import AccessKind
 from archive.model.agreement_terms import read_agreement
+from archive.model.disposals import Direction, DisposalAction, LineDecision, VisaMeans, VisaStep
 from archive.model.identifiers import new_id
 from archive.model.records import Kind
 from archive.model.services import read_service
@@ -120,6 +127,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     _file_and_event(system, records[2])
     _sorted(system, records[2])
     _requested(system, records[2])
+    _visaed(system, records[0])
     _record_of_the_deposit(system, records[2])
     system.publisher.publish(force_token=True)
     system.follower.catch_up()
@@ -178,6 +186,26 @@ def _sorted(system: System, record: str) -> None:
         made = freeze(act, title="Tri", unit="record", units=[record], node=None, criterion=criterion)
         draw(act, made)
     assert system.statements.settle().settled == 3
+
+
+def _visaed(system: System, record: str) -> None:
+    """Submit a bordereau of one record, with the first of its visas; the store follows."""
+    removed = {"action": DisposalAction.REMOVE, "direction": Direction.SERVICE_ASKS, "reason": "Erreur"}
+    answers = Answers(Answer(LineDecision.APPROVE))
+    visa = VisaGiven(
+        step=VisaStep.PRODUCER,
+        means=VisaMeans.ACCOUNT,
+        person="Cheffe",
+        quality="Cheffe de service",
+        identified_by="compte",
+        answers=answers,
+    )
+    with system.database.write() as session:
+        act = Act(session, system.ledger, "demo", "user:1", system.clock())
+        made = bordereau.draft(act, Draft(title="Retrait", producer="Voirie", records=[record], **removed)).id
+        bordereau.submit(act, made, None)
+        visas.give(replace(act, agent="user:2"), made, None, visa)
+    assert system.statements.settle().settled == 5
 
 
 def _record_of_the_deposit(system: System, record: str) -> None:
