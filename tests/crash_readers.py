@@ -25,6 +25,7 @@ from archive.holdings.verify import look
 from archive.journal.types import CHANGES, EntryType
 from ingestion.assembly import System
 from ingestion.deposits.states import DepositState
+from ingestion.processing.quarantine_decisions import LEAVING
 from ingestion.reception.receipts import Receipts
 from ingestion.tables import DepositRow
 from signing.ground.errors import ChartrierError
@@ -158,7 +159,7 @@ class DepositReaders(RecordReaders):
         was ever committed, when its entry is in no checkpoint: it is recovered, and said to be.
         """
         if one.claimed is not None and self._is_destroyed(rebuilt, one):
-            return WHOLE if self._is_destroyed(self._system, one) else "destroyed"
+            return WHOLE if self._is_destroyed(self._system, one) or self._is_leaving(one) else "destroyed"
         shown = self.page(one, rebuilt)
         if one.claimed is None:
             with rebuilt.database.read() as session:
@@ -183,6 +184,12 @@ class DepositReaders(RecordReaders):
         query = select(JournalEntryRow.type).where(JournalEntryRow.subject == f"deposit:{one.claimed}")
         with system.database.read() as session:
             return EntryType.DEPOSIT_DESTROYED in session.scalars(query)
+
+    def _is_leaving(self, one: Subject) -> bool:
+        """Whether its destruction is decided and goes on: what is rebuilt may be one step ahead."""
+        with self._system.database.read() as session:
+            row = session.get(DepositRow, one.claimed or "")
+        return not self._settled and row is not None and (row.problem or {}).get("code") == LEAVING
 
     def _ids(self, system: System, one: Subject) -> list[str]:
         query = select(JournalEntryRow).where(

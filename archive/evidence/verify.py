@@ -656,6 +656,8 @@ class Verifier:
         self.received, original = begun["n"], self.forms["original"]["digests"]["sha-256"]
         ours = begun["type"] == "DepositRecovered" or self.received == record["deposit"]["entry"]
         _require(ours and begun["facts"]["sha-256"] == original, "what was received is not what was kept")
+        same = begun["facts"].get("agreement") == record["deposit"].get("agreement")
+        _require(same or begun["type"] == "DepositRecovered", "received under another agreement")
         *_, stated = (e["facts"] for e in self.entries.values() if "inventory" in e["facts"])
         digests = digest_of(self.files["record.json"])[0], digest_of(self.files["inventory.json"], "sha512")[0]
         _require((stated["record"], stated["inventory"]) == digests, "record.json is not what the journal says")

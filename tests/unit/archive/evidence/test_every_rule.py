@@ -71,6 +71,7 @@ def unsealed(files: Files) -> None:
 
 RULES: dict[str, tuple[Change, int, str]] = {
     "revision": (put("record.json", "revision", value=2), 3, "another revision"),
+    "agreement": (put("record.json", "deposit", "agreement", value="C-9"), 3, "received under another agreement"),
     "version": (put("record.json", "v", value=2), 1, "another version"),
     "version that is true": (put("premis.json", "v", value=True), 3, "true or false where a number belongs"),
     "float": (put("record.json", "pages", value=1.5), 1, "invalid literal"),
