@@ -37,22 +37,27 @@ MEMORY = Path("/dev/shm")
 ROOM = 8 << 30
 """Bytes that must be free there and in the machine: at most 3 GiB are used at a time."""
 TIERS = {
-    "unit": (CORES, "loadgroup"),
     "e2e": (2, "loadgroup"),
     "browser": (1, "no"),
     "fault": (1, "no"),
+    "unit": (CORES, "loadgroup"),
     "contract": (CORES, "loadgroup"),
     "architecture": (1, "no"),
 }
 """Test processes of each tier and how tests are dealt out to them, in the order in which tiers are
-begun.
+begun: first those that no more processes would make faster.
 """
 SERVICE_TIERS = {
-    "fault": (2, "loadfile"),
+    "fault": (2, "loadgroup"),
     "e2e": (2, "loadgroup"),
     "contract": (2, "loadgroup"),
-    "unit": (2, "loadfile"),  # a file's tests share the servers that its worker started
+    "unit": (2, "loadgroup"),  # a file's tests share the servers that its worker started
 }
+
+_ORDERED = dict.fromkeys(("e2e", "fault"), ("--no-loadscope-reorder",))
+"""Tiers that say by themselves which groups take longest (``LONGEST`` in their ``conftest.py``): a
+long one that is begun last has the machine for itself.
+"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def main() -> int:
     services = "--services" in sys.argv[1:]
     named = [name for name in sys.argv[1:] if name != "--services"]
     tiers = SERVICE_TIERS if services else TIERS
-    slots = int(os.environ.get("TEST_SLOTS") or CORES + 2)
+    slots = int(os.environ.get("TEST_SLOTS") or CORES + 4)
     wanted = {name: how for name, how in tiers.items() if not named or name in named}
     scratch = Path(tempfile.mkdtemp(prefix="t-", dir=_place()))  # short: sockets lie in it
     try:
@@ -154,7 +159,7 @@ def _begin(tier: str, workers: int, dealt: str, scratch: Path, *, services: bool
     command += [f"--basetemp={scratch / tier}", "-o", "tmp_path_retention_policy=failed"]
     order = os.environ.get("TEST_ORDER", "1")
     command += [] if order == "random" else [f"--randomly-seed={order}"]
-    command += ["-n", str(workers), "--dist", dealt] if workers > 1 else ["-n", "0"]
+    command += ["-n", str(workers), "--dist", dealt, *_ORDERED.get(tier, ())] if workers > 1 else ["-n", "0"]
     print(f"{tier}: begun", flush=True)
     environment = os.environ | {"OMP_THREAD_LIMIT": "1", "TMPDIR": str(scratch)}
     with log.open("wb") as output:

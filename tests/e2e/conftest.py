@@ -5,7 +5,7 @@ servers.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -56,16 +56,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("service", profiles, indirect=True, scope="session")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LONGEST = (
+    *("department", "test_compose", "postgresql", "test_on_elasticsearch"),
+    *("test_archivist", "embedded", "test_custody", "test_strangers"),
+)
+"""Groups of tests that are begun first, as each runs on one worker."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
     """Keep together what uses one service (``--dist loadgroup``): each profile's tests, and each
-    other module's.
+    other module's; the longest first.
     """
     for item in items:
         if isinstance(item, pytest.Function) and Path(__file__).parent in item.path.parents:
             shared = "service" in item.fixturenames and not hasattr(item.module, "service")
             profile = item.callspec.params.get("service", "embedded") if hasattr(item, "callspec") else "embedded"
             item.add_marker(pytest.mark.xdist_group(profile if shared else item.path.stem))
+    ended = yield
+    items.sort(key=_place)
+    return ended
+
+
+def _place(item: pytest.Item) -> int:
+    """The place of a test's group in ``LONGEST``; the others stay in their drawn order behind."""
+    group = item.get_closest_marker("xdist_group")
+    return LONGEST.index(group.args[0]) if group is not None and group.args[0] in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -159,8 +159,9 @@ class Postgres:
             owner.dispose()
             self._template = "migrated"
         name = f"test_{secrets.token_hex(6)}"
+        strategy = "FILE_COPY" if self._folder.is_relative_to(_MEMORY) else "WAL_LOG"  # no disk: half the time
         with self.superuser() as connection:
-            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {self._template}")
+            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {self._template} STRATEGY {strategy}")
         return self._fresh(name)
 
     def drop(self, fresh: Fresh) -> None:
