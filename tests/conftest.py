@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from tests import shared_caches, store_guard
+from tests import groups, shared_caches, store_guard
 
 pytest_plugins = [
     "tests.servers.clamav",
@@ -33,8 +33,10 @@ structlog.configure(  # the default one draws every traceback in colours, a tent
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fail the run when an adapter's suite overrides a test of its contract: green, and void."""
+    if config.getoption("dist", "no") == "loadgroup" or getattr(config.option, "loadgroup", False):
+        groups.tell(items)
     for item in items:
         owner: Any = getattr(item, "cls", None)
         if owner is None:

@@ -4,15 +4,18 @@ behind.
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
-from tests import run
+from tests import groups, run
 
 ROOT = Path(__file__).resolve().parents[3]
 REPORT = '<testsuites><testsuite><testcase name="a"/><testcase name="b">{}</testcase></testsuite></testsuites>'
@@ -42,6 +45,16 @@ def test_a_skip_is_a_failure_where_services_are_required(
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     monkeypatch.setenv("REQUIRE_SERVICES", required)
     assert run.main() == code
+
+
+def test_tests_of_a_group_are_dealt_to_one_worker(request: pytest.FixtureRequest) -> None:
+    """By the id that the scheduler gets; ours and xdist's ways of writing it must agree."""
+    item = copy.copy(request.node)
+    item.own_markers = [pytest.mark.xdist_group("servers of a file").mark]
+    groups.tell([item])
+    groups.tell([item])
+    assert LoadGroupScheduling._split_scope(Mock(), item.nodeid) == "servers of a file"
+    assert item.nodeid.count("@") == 1
 
 
 class Machine:
