@@ -23,7 +23,8 @@ from api.views.due_csv import csv_response
 from api.views.due_schemas import DuePage
 from archive.catalogue.service_names import names_of
 from archive.disposition.due_counts import analyse
-from archive.disposition.due_lines import GroupBy, groups, lines, place_of
+from archive.disposition.due_groups import GroupBy, groups
+from archive.disposition.due_lines import lines, place_of
 from archive.disposition.due_query import DueQuery
 from archive.model.final_actions import FinalAction
 from archive.retention.civil import today_of

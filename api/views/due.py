@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from archive.disposition.due_counts import Analysis, Count, Falling
-from archive.disposition.due_lines import DueGroup, DueLine
+from archive.disposition.due_groups import DueGroup
+from archive.disposition.due_lines import DueLine
 from archive.retention.states import DueList, DueState, due_list_of
 from signing.ground.clock import iso
 

@@ -25,7 +25,8 @@ from archive.catalogue.rule_queries import labels_of
 from archive.catalogue.service_names import names_of, names_today
 from archive.catalogue.service_names import shown as shown_producer
 from archive.disposition.due_counts import Analysis, Count, analyse, are_many
-from archive.disposition.due_lines import DueGroup, DueLine, GroupBy, groups, lines, place_of
+from archive.disposition.due_groups import DueGroup, GroupBy, groups
+from archive.disposition.due_lines import DueLine, lines, place_of
 from archive.disposition.due_query import DueQuery
 from archive.retention.civil import today_of
 from archive.retention.schedule import document_types
@@ -216,7 +217,7 @@ def due_page(system: System, person: Caller, form: Mapping[str, str], cursors: C
         # nor are more records than a person waits for counted one by one
         counted = replace(asked.query, text=None)
         if too_many := are_many(session, person.tenant, counted):
-            counted = DueQuery(rule=counted.rule, read_by_all=counted.read_by_all)
+            counted = replace(counted, node=None)
         analysis = analyse(session, person.tenant, asked.day, counted)
         types = tuple((row.code, row.label) for row in document_types(session, person.tenant))
         found = _listed(session, person, asked, cursors, form.get("apres"))

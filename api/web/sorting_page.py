@@ -25,7 +25,8 @@ from archive.database.tables import RecordRow
 from archive.disposition import sorting
 from archive.disposition.criteria import MOST_UNITS
 from archive.disposition.due_counts import analyse
-from archive.disposition.due_lines import GroupBy, groups, lines, place_of
+from archive.disposition.due_groups import GroupBy, groups
+from archive.disposition.due_lines import lines, place_of
 from archive.disposition.due_query import DueQuery
 from archive.disposition.sampling import SampleMethod
 from archive.disposition.sorting_units import FILE, RECORD, files_to_sort, number_kept

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from archive.database.retention_counters import RetentionCounterRow
-from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow
-from archive.model.states import GONE
+from archive.database.counter_tables import RetentionCounterRow, ServiceCounterRow
+from archive.database.tables import DocumentTypeRow, RetentionRuleRow
 from signing.ground.errors import Refused
 
 
@@ -78,12 +77,11 @@ def records_by_type(session: Session, tenant: str, *codes: str) -> Mapping[str, 
     Args:
         codes: Types asked for; none of them: every type.
     """
-    query = select(RecordRow.document_type, func.count()).where(
-        RecordRow.tenant_id == tenant, RecordRow.document_type.is_not(None), RecordRow.state.not_in(GONE)
-    )
+    row = ServiceCounterRow
+    query = select(row.document_type, func.sum(row.n)).where(row.tenant_id == tenant, row.document_type != "")
     if codes:
-        query = query.where(RecordRow.document_type.in_(codes))
-    return {str(code): n for code, n in session.execute(query.group_by(RecordRow.document_type))}
+        query = query.where(row.document_type.in_(codes))
+    return {code: int(n) for code, n in session.execute(query.group_by(row.document_type)) if n}
 
 
 def types_by_rule(session: Session, tenant: str) -> Mapping[str, list[DocumentTypeRow]]:

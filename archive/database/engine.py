@@ -36,6 +36,10 @@ _SQLITE_FAULTS: Final = {
     sqlite3.SQLITE_NOMEM: Fault.MEMORY,
 }
 _POSTGRES_FAULTS: Final = {"53100": Fault.NO_ROOM, "53200": Fault.MEMORY}
+_RECYCLED: Final = 600
+"""Seconds after which a connection is opened anew: SQLite reads statistics when it opens."""
+_LOOKED_AT: Final = 1000
+"""Rows of an index that SQLite reads for its statistics."""
 _POOL: Final = {"pool_size": 5, "max_overflow": 45, "pool_timeout": 10}
 """Connections kept open, and how many more may be opened.
 
@@ -105,7 +109,7 @@ class Database:
         self._writing = threading.Lock()
         if self.url.drivername == "postgresql":
             self.url = self.url.set(drivername="postgresql+psycopg")
-        options: dict[str, Any] = {} if pooled else {"poolclass": NullPool}
+        options: dict[str, Any] = {"pool_recycle": _RECYCLED} if pooled else {"poolclass": NullPool}
         if not self.is_sqlite:
             from archive.database import postgres
 
@@ -227,6 +231,17 @@ class Database:
                 action="Vérifiez que le serveur tourne, son adresse, le rôle et son mot de passe.",
                 reason=str(error.orig).strip(),
             ) from error
+
+    def refresh_statistics(self) -> None:
+        """Let SQLite's planner see how much is where: some milliseconds, at any size.
+
+        Without, it takes any index of a tenant to be as good as any other, and reads a million rows
+        for fifty. PostgreSQL does so by itself.
+        """
+        if self.is_sqlite:
+            with self.write() as session:
+                for statement in (f"PRAGMA analysis_limit={_LOOKED_AT}", "ANALYZE"):
+                    session.connection().exec_driver_sql(statement)
 
     def dispose(self) -> None:
         """Close every connection."""

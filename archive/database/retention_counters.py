@@ -1,99 +1,22 @@
-"""Kept counts of records by what their state on a day depends on, and the triggers that keep them.
+"""Triggers that keep the counts of records, whoever changes one; recounting and adding up.
 
 Each change of a record moves it from one count to another in its own transaction, whoever makes it.
 On PostgreSQL a change adds rows and touches none, so that no two writers wait for each other; a
 duty adds them up (``compact``). On SQLite, with its one writer, counts are changed in place.
-
-A due day is counted by itself where it is the first of a month, as most are; the other days of a
-month are counted together under its second. Whoever counts as of a day within a month counts that
-month's records one by one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Index, Integer, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, text
 
-from archive.database.engine import Base
-from archive.model.final_actions import OUTCOME, FinalAction
-from archive.model.states import GONE, RecordState
+from archive.database.counter_tables import COUNTS, KeptCounts, is_there
 
-NEVER: Final = date(1, 1, 1)
-"""Of a hold, a refusal or a lock: none, or over before the record is due."""
-FOR_EVER: Final = date(9999, 12, 31)
-"""Of a due day: none. Of a hold: until its release."""
-SECOND: Final = 2
-"""Day of a month under which all but its first are counted."""
-
-
-class RetentionCounterRow(Base):
-    """One part of the count of the records that share a key; parts are added up."""
-
-    __tablename__ = "retention_counters"
-    __table_args__ = (Index("ix_retention_counters_key", "tenant_id", "due_on", "rule_code", "rule_version", "basis"),)
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
-    tenant_id: Mapped[str] = mapped_column(String(63))
-    basis: Mapped[str] = mapped_column(String(24))
-    final_action: Mapped[str] = mapped_column(String(10))
-    """Where a sorting decided, what it decided: ``RecordRow.outcome``."""
-    rule_code: Mapped[str] = mapped_column(String(40))
-    """Empty without a rule."""
-    rule_version: Mapped[int]
-    other_rules: Mapped[str] = mapped_column(Text)
-    disposing: Mapped[bool]
-    stale: Mapped[bool]
-    sorted: Mapped[bool]
-    due_on: Mapped[date]
-    held_until: Mapped[date]
-    not_before: Mapped[date]
-    locked_until: Mapped[date]
-    n: Mapped[int] = mapped_column(BigInteger)
-    bytes: Mapped[int] = mapped_column(BigInteger)
-
-
-_DESTROY: Final = f"'{FinalAction.DESTROY.value}'"
-_OUTCOME: Final = OUTCOME.format(r="{r}")
-_LOCK_COUNTS: Final = f"({_OUTCOME}) = {_DESTROY}"
-_KEY: Final = {
-    "tenant_id": "{r}.tenant_id",
-    "basis": (
-        "CASE WHEN {r}.basis = 'dated' AND {r}.due_on IS NULL THEN 'no_end' "
-        "ELSE COALESCE({r}.basis, 'rule_missing') END"
-    ),
-    "final_action": _OUTCOME,
-    "rule_code": "COALESCE({r}.rule_code, '')",
-    "rule_version": "COALESCE({r}.rule_version, 0)",
-    "other_rules": "COALESCE({r}.other_rules, '')",
-    "disposing": f"({{r}}.state = '{RecordState.IN_DISPOSAL.value}')",
-    "stale": "({r}.stale_since IS NOT NULL)",
-    "sorted": "({r}.sorted IS NOT NULL)",
-    "due_on": "{due_on}",
-    "held_until": "COALESCE({r}.held_until, '0001-01-01')",
-    "not_before": "CASE WHEN {r}.not_before > {r}.due_on THEN {r}.not_before ELSE '0001-01-01' END",
-    "locked_until": (
-        "CASE WHEN {r}.locked_until >= {r}.due_on AND " + _LOCK_COUNTS + " THEN {r}.locked_until ELSE '0001-01-01' END"
-    ),
-}
-"""Each column of a key, as SQL about the row ``{r}`` of a record."""
-_DUE_ON: Final = {
-    "sqlite": (
-        "CASE WHEN {r}.due_on IS NULL THEN '9999-12-31' WHEN substr({r}.due_on, 9) = '01' THEN {r}.due_on "
-        "ELSE substr({r}.due_on, 1, 8) || '02' END"
-    ),
-    "postgresql": (
-        "CASE WHEN {r}.due_on IS NULL THEN '9999-12-31' WHEN EXTRACT(DAY FROM {r}.due_on) = 1 THEN {r}.due_on "
-        "ELSE {r}.due_on - (EXTRACT(DAY FROM {r}.due_on)::integer - 2) END"
-    ),
-}
-_THERE: Final = "{r}.state NOT IN (" + ", ".join(f"'{state.value}'" for state in GONE) + ")"
-_COLUMNS: Final = ", ".join(_KEY)
 _COUNTED_COLUMNS: Final = (
     "basis, final_action, rule_code, rule_version, other_rules, state, stale_since, sorted, due_on, held_until, "
-    "not_before, locked_until, bytes"
+    "not_before, locked_until, bytes, producer, document_type"
 )
 _HELD: Final = (
     "(SELECT MAX(COALESCE(holds.until, '9999-12-31')) FROM held_records JOIN holds ON holds.id = held_records.hold_id "
@@ -109,33 +32,30 @@ _SORTED: Final = (
 _LOCKED_TABLES: Final = ("representations", "stored_files", "copies")
 
 
-def _key(dialect: str, row: str) -> dict[str, str]:
-    due_on = _DUE_ON[dialect].format(r=row)
-    return {name: told.format(r=row, due_on=due_on) for name, told in _KEY.items()}
-
-
-def _counted(dialect: str) -> str:
+def _counted(counts: KeptCounts, dialect: str) -> str:
     """Return the statement that counts every record anew, into an empty table."""
-    key = _key(dialect, "records")
-    told = ", ".join(f"{value} AS {name}" for name, value in key.items())
-    there = _THERE.format(r="records")
     return (
-        f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {_COLUMNS}, COUNT(*), SUM(bytes) FROM "
-        f"(SELECT {told}, records.bytes AS bytes FROM records WHERE {there}) counted GROUP BY {_COLUMNS}"
+        f"INSERT INTO {counts.table} ({counts.columns}, n, bytes) "
+        f"SELECT {counts.columns}, COUNT(*), SUM(bytes) FROM "
+        f"(SELECT {counts.told(dialect, 'records')}, records.bytes AS bytes FROM records "
+        f"WHERE {is_there('records')}) counted GROUP BY {counts.columns}"
     )
 
 
 def _sqlite_move(row: str, sign: str) -> str:
-    key = _key("sqlite", row)
+    return "".join(_sqlite_part(counts, row, sign) for counts in COUNTS)
+
+
+def _sqlite_part(counts: KeptCounts, row: str, sign: str) -> str:
+    key, table, there = counts.key("sqlite", row), counts.table, is_there(row)
     where = " AND ".join(f"{name} = {value}" for name, value in key.items())
     values = ", ".join(key.values())
-    there = _THERE.format(r=row)
-    emptied = f"DELETE FROM retention_counters WHERE n = 0 AND bytes = 0 AND {where}; " if sign == "-" else ""
+    moved = f"UPDATE {table} SET n = n {sign} 1, bytes = bytes {sign} {row}.bytes WHERE {there} AND {where}; "
+    if sign == "-":
+        return moved + f"DELETE FROM {table} WHERE n = 0 AND bytes = 0 AND {where}; "
     return (
-        f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {values}, 0, 0 WHERE {there} "
-        f"AND NOT EXISTS (SELECT 1 FROM retention_counters WHERE {where}); "
-        f"UPDATE retention_counters SET n = n {sign} 1, bytes = bytes {sign} {row}.bytes WHERE {there} AND {where}; "
-        + emptied
+        f"INSERT INTO {table} ({counts.columns}, n, bytes) SELECT {values}, 0, 0 WHERE {there} "
+        f"AND NOT EXISTS (SELECT 1 FROM {table} WHERE {where}); {moved}"
     )
 
 
@@ -188,15 +108,21 @@ def _sqlite_sorted() -> dict[str, str]:
 def _postgres_functions() -> dict[str, str]:
     """Return the functions of the triggers of PostgreSQL by name."""
 
-    def parts(row: str, sign: str) -> str:
-        told = ", ".join(f"{value} AS {name}" for name, value in _key("postgresql", row).items())
-        return f"SELECT {told}, {sign}1 AS n, {sign}{row}.bytes AS bytes FROM {row} WHERE {_THERE.format(r=row)}"
+    def parts(counts: KeptCounts, row: str, sign: str) -> str:
+        told = counts.told("postgresql", row)
+        return f"SELECT {told}, {sign}1 AS n, {sign}{row}.bytes AS bytes FROM {row} WHERE {is_there(row)}"
 
-    def count(source: str) -> str:
-        return (
-            f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {_COLUMNS}, SUM(n), SUM(bytes) "
-            f"FROM ({source}) moved GROUP BY {_COLUMNS} HAVING SUM(n) <> 0 OR SUM(bytes) <> 0; RETURN NULL;"
-        )
+    def count(**moved: str) -> str:
+        """Return the body that counts the rows of each of these tables, with its sign."""
+        every = ""
+        for counts in COUNTS:
+            source = " UNION ALL ".join(parts(counts, row, sign) for row, sign in moved.items())
+            every += (
+                f"INSERT INTO {counts.table} ({counts.columns}, n, bytes) "
+                f"SELECT {counts.columns}, SUM(n), SUM(bytes) FROM ({source}) moved "
+                f"GROUP BY {counts.columns} HAVING SUM(n) <> 0 OR SUM(bytes) <> 0; "
+            )
+        return every + "RETURN NULL;"
 
     # in the order of their ids, as whoever places a hold locks them
     lock = "PERFORM 1 FROM records WHERE id IN ({which}) ORDER BY id FOR UPDATE; "
@@ -208,9 +134,9 @@ def _postgres_functions() -> dict[str, str]:
     lain = "SELECT record_id FROM {r} WHERE node_id IN (SELECT id FROM sortings)"
     decided = "SELECT id FROM new_rows WHERE id IN (SELECT id FROM sortings)"
     return {
-        "count_records": count(parts("new_rows", "")),
-        "recount_records": count(parts("old_rows", "-") + " UNION ALL " + parts("new_rows", "")),
-        "uncount_records": count(parts("old_rows", "-")),
+        "count_records": count(new_rows=""),
+        "recount_records": count(old_rows="-", new_rows=""),
+        "uncount_records": count(old_rows="-"),
         "count_held_records": (lock + follow).format(which=entered),
         "count_holds": (lock + follow).format(which=covered),
         "follow_sortings": (lock + sort).format(which=unit.format(r="new_rows")),
@@ -309,8 +235,9 @@ def recount(connection: Connection) -> None:
     """Count every record anew, while nobody else changes one."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE records IN SHARE MODE")
-    connection.exec_driver_sql("DELETE FROM retention_counters")
-    connection.exec_driver_sql(_counted(connection.dialect.name))
+    for counts in COUNTS:
+        connection.exec_driver_sql(f"DELETE FROM {counts.table}")
+        connection.exec_driver_sql(_counted(counts, connection.dialect.name))
 
 
 def compact(connection: Connection) -> None:
@@ -320,25 +247,31 @@ def compact(connection: Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         return  # changed in place
-    connection.exec_driver_sql(
-        f"WITH several AS (SELECT {_COLUMNS} FROM retention_counters GROUP BY {_COLUMNS} "
-        "HAVING COUNT(*) > 1 OR (SUM(n) = 0 AND SUM(bytes) = 0)), "
-        f"parts AS (DELETE FROM retention_counters WHERE ({_COLUMNS}) IN (SELECT {_COLUMNS} FROM several) RETURNING *) "
-        f"INSERT INTO retention_counters ({_COLUMNS}, n, bytes) SELECT {_COLUMNS}, SUM(n), SUM(bytes) FROM parts "
-        f"GROUP BY {_COLUMNS} HAVING SUM(n) <> 0 OR SUM(bytes) <> 0"
-    )
+    for counts in COUNTS:
+        table, key = counts.table, counts.columns
+        connection.exec_driver_sql(
+            f"WITH several AS (SELECT {key} FROM {table} GROUP BY {key} "
+            "HAVING COUNT(*) > 1 OR (SUM(n) = 0 AND SUM(bytes) = 0)), "
+            f"parts AS (DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM several) RETURNING *) "
+            f"INSERT INTO {table} ({key}, n, bytes) SELECT {key}, SUM(n), SUM(bytes) FROM parts "
+            f"GROUP BY {key} HAVING SUM(n) <> 0 OR SUM(bytes) <> 0"
+        )
 
 
 def miscounted(connection: Connection) -> int:
     """Count the keys whose kept count is not that of the records."""
-    dialect = connection.dialect.name
-    told = ", ".join(f"{value} AS {name}" for name, value in _key(dialect, "records").items())
+    return sum(_miscounted(connection, counts) for counts in COUNTS)
+
+
+def _miscounted(connection: Connection, counts: KeptCounts) -> int:
+    key = counts.columns
     parts = (
-        f"SELECT {_COLUMNS}, n, bytes FROM retention_counters UNION ALL SELECT {told}, -1, -records.bytes "
-        f"FROM records WHERE {_THERE.format(r='records')}"
+        f"SELECT {key}, n, bytes FROM {counts.table} UNION ALL "
+        f"SELECT {counts.told(connection.dialect.name, 'records')}, -1, -records.bytes "
+        f"FROM records WHERE {is_there('records')}"
     )
     found = text(
-        f"SELECT COUNT(*) FROM (SELECT {_COLUMNS} FROM ({parts}) parts GROUP BY {_COLUMNS} "
+        f"SELECT COUNT(*) FROM (SELECT {key} FROM ({parts}) parts GROUP BY {key} "
         "HAVING SUM(n) <> 0 OR SUM(bytes) <> 0) wrong"
     )
     return int(connection.scalar(found) or 0)
@@ -354,20 +287,22 @@ def _follow_all(connection: Connection) -> None:
         "FROM record_nodes JOIN sortings ON sortings.id = record_nodes.node_id)"
     )
     for table in _LOCKED_TABLES:
-        latest = f"(SELECT MAX(locked_until) FROM {table} WHERE {table}.record_id = records.id)"
         connection.exec_driver_sql(
-            f"UPDATE records SET locked_until = {latest} WHERE {latest} IS NOT NULL "
-            f"AND (locked_until IS NULL OR locked_until < {latest})"
+            "UPDATE records SET locked_until = latest.until FROM (SELECT record_id, MAX(locked_until) AS until "
+            f"FROM {table} WHERE locked_until IS NOT NULL GROUP BY record_id) latest "
+            "WHERE records.id = latest.record_id "
+            "AND (records.locked_until IS NULL OR records.locked_until < latest.until)"
         )
 
 
 def _has_table(connection: Connection) -> bool:
-    return bool(connection.dialect.has_table(connection, RetentionCounterRow.__tablename__))
+    return bool(connection.dialect.has_table(connection, COUNTS[0].table))
 
 
 def _has_tables(connection: Connection) -> bool:
     """Whether all tables that the triggers read are there: not at every revision on the way."""
-    return _has_table(connection) and bool(connection.dialect.has_table(connection, "sortings"))
+    needed = (*(counts.table for counts in COUNTS), "sortings")
+    return all(connection.dialect.has_table(connection, name) for name in needed)
 
 
 def _is_installed(connection: Connection) -> bool:

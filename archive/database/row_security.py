@@ -85,6 +85,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "retention_events": _of("tenant_id", *_CHANGE),
     "access_requests": _of("tenant_id", *_CHANGE),
     "retention_counters": _of("tenant_id", *_FULL),  # by triggers, and added up
+    "service_counters": _of("tenant_id", *_FULL),
     "journal_entries": _of("tenant_id", *_GROW),
     "journal_checkpoints": Rows(None, (*_GROW, "UPDATE (token)")),  # tree heads are public
     "copies": _with("records", "record_id", *_FULL),  # copies of the journal and of staging belong to no tenant

@@ -17,7 +17,6 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
     literal_column,
-    text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,6 +25,7 @@ from archive.database import access_tables as access_tables
 from archive.database import disposal_tables as disposal_tables
 from archive.database import hold_tables as hold_tables
 from archive.database import producer_tables as producer_tables
+from archive.database import record_conditions as conditions
 from archive.database import retention_counters as retention_counters
 from archive.database import retention_tables as retention_tables
 from archive.database import sorting_tables as sorting_tables
@@ -36,19 +36,11 @@ from archive.database.installation_tables import CopyRow as CopyRow
 from archive.database.installation_tables import CustodyReportRow as CustodyReportRow
 from archive.database.installation_tables import LeaseRow as LeaseRow
 from archive.database.installation_tables import StoreProbeRow as StoreProbeRow
+from archive.database.record_conditions import index_of_some as some
 from archive.database.rule_tables import DocumentTypeRow as DocumentTypeRow
 from archive.database.rule_tables import RetentionRuleRow as RetentionRuleRow
 from archive.model.days import DEFAULT_ZONE
 from archive.model.final_actions import OUTCOME, FinalAction, outcome
-
-_IS_STALE: Final = text("stale_since IS NOT NULL")
-_HAS_FILE: Final = text("file IS NOT NULL")
-_HAS_NO_FILE: Final = text("file IS NULL")
-_HAS_CLASS: Final = text("classification IS NOT NULL")
-_HAS_SEVERAL: Final = text("other_rules IS NOT NULL")
-_IS_SORTED: Final = text("sorted IS NOT NULL")
-_IS_UNDATED: Final = text("document_date IS NULL")
-_IS_OPENED: Final = text("opening IS NOT NULL")
 
 
 class TenantRow(Base):
@@ -89,41 +81,30 @@ class RecordRow(Base):
         Index("ix_records_tenant_kept", "tenant_id", "kept_at"),
         Index("ix_records_tenant_ends", "tenant_id", "ends_on"),
         Index("ix_records_due", "tenant_id", "due_on", "id"),
-        Index("ix_records_stale", "id", sqlite_where=_IS_STALE, postgresql_where=_IS_STALE),
         Index("ix_records_reference", "tenant_id", "external_reference"),
-        Index(
-            "ix_records_file",
-            *("tenant_id", "file", "id", "document_date"),
-            sqlite_where=_HAS_FILE,
-            postgresql_where=_HAS_FILE,
-        ),
-        Index(
-            "ix_records_unfiled",
-            *("tenant_id", "document_type", "id"),
-            sqlite_where=_HAS_NO_FILE,
-            postgresql_where=_HAS_NO_FILE,
-        ),
-        Index(
-            "ix_records_classification",
-            *("tenant_id", "classification"),
-            sqlite_where=_HAS_CLASS,
-            postgresql_where=_HAS_CLASS,
-        ),
         Index("ix_records_action", "tenant_id", "final_action", "due_on", "id"),
-        Index(
-            "ix_records_sorted",
-            *("tenant_id", "sorted", "due_on", "id"),
-            sqlite_where=_IS_SORTED,
-            postgresql_where=_IS_SORTED,
-        ),
         Index("ix_records_basis", "tenant_id", "basis", "id"),
         Index("ix_records_held", "tenant_id", "held_until"),
         Index("ix_records_producer", "tenant_id", "producer", "due_on", "id", "bytes", "state"),
         Index("ix_records_type", "tenant_id", "document_type", "due_on", "id"),
         Index("ix_records_rule", "tenant_id", "rule_code", "due_on", "id"),
-        Index("ix_records_several", "tenant_id", "id", sqlite_where=_HAS_SEVERAL, postgresql_where=_HAS_SEVERAL),
-        Index("ix_records_undated", "tenant_id", "id", sqlite_where=_IS_UNDATED, postgresql_where=_IS_UNDATED),
-        Index("ix_records_opening", "opening", sqlite_where=_IS_OPENED, postgresql_where=_IS_OPENED),
+        some(
+            "ix_records_file",
+            conditions.HAS_FILE,
+            *("tenant_id", "file", "id", "document_date", "final_action", "due_on"),
+        ),
+        some("ix_records_unfiled", conditions.HAS_NO_FILE, "tenant_id", "document_type", "id"),
+        some("ix_records_classification", conditions.HAS_CLASS, "tenant_id", "classification"),
+        # what is few among many, in the order in which it is listed
+        some("ix_records_stale", conditions.IS_STALE, "id"),
+        some("ix_records_sorted", conditions.IS_SORTED, "tenant_id", "sorted", "due_on", "id"),
+        some("ix_records_several", conditions.HAS_SEVERAL, "tenant_id", "id"),
+        some("ix_records_endless", conditions.IS_ENDLESS, "tenant_id", "id"),
+        some("ix_records_undated", conditions.IS_UNDATED, "tenant_id", "id"),
+        some("ix_records_disposing", conditions.IS_DISPOSING, "tenant_id", "due_on", "id"),
+        some("ix_records_marked", conditions.IS_STALE, "tenant_id", "due_on", "id"),
+        some("ix_records_refused", conditions.IS_REFUSED, "tenant_id", "due_on", "id"),
+        some("ix_records_opening", conditions.IS_OPENED, "opening"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any, Final
+from datetime import date
+from typing import Final
 
-from sqlalchemy import Row, Select, and_, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.reading import may_be_read_by_all
-from archive.database.retention_counters import SECOND, RetentionCounterRow
+from archive.database.counter_tables import SECOND, RetentionCounterRow
 from archive.database.tables import RecordRow
 from archive.disposition.due_query import MANY, DueQuery
-from archive.disposition.due_states import Validated, state_of_counted, state_of_record
+from archive.disposition.due_tallies import tallies
 from archive.model.final_actions import FinalAction
 from archive.model.states import GONE
 from archive.retention.resolution import Basis
@@ -65,18 +64,16 @@ def analyse(session: Session, tenant: str, day: date, query: DueQuery | None = N
     Args:
         query: Only what it asks for; None: all records.
     """
-    validated = Validated.load(session, tenant)
-    if query is not None and not query.is_counted:
-        conditions = query.planned(session, tenant).conditions(tenant)
-        rows = session.execute(_counted(tenant, day, validated).where(*conditions))
-        return _added_up(day, rows)
-    wanted = query or DueQuery()
-    found = list(session.execute(_kept(tenant, day, validated).where(*wanted.conditions_on_counts())))
-    within = _within_month(day)
-    if within is not None:
-        in_month = RecordRow.due_on.between(*within)
-        found += session.execute(_counted(tenant, day, validated).where(in_month, *wanted.conditions(tenant)))
-    return _added_up(day, found)
+    wanted, analysis = query or DueQuery(), Analysis(day)
+    for one in tallies(session, tenant, day, wanted, counts=wanted.kept_in):
+        count = Count(one.n, one.bytes)
+        analysis.states[one.state] += count
+        if one.is_due:
+            due = analysis.due[due_list_of(one.action)]
+            due[one.state] = due.get(one.state, NONE) + count
+    for which, states in analysis.due.items():
+        analysis.due[which] = {state: count for state, count in states.items() if count != NONE}
+    return analysis
 
 
 def are_many(session: Session, tenant: str, query: DueQuery) -> bool:
@@ -88,62 +85,6 @@ def are_many(session: Session, tenant: str, query: DueQuery) -> bool:
         return True
     some = select(RecordRow.id).where(RecordRow.tenant_id == tenant, *asked.conditions(tenant)).limit(MANY)
     return (session.scalar(select(func.count()).select_from(some.subquery())) or 0) >= MANY
-
-
-def _added_up(day: date, rows: Iterable[Row[Any]]) -> Analysis:
-    analysis = Analysis(day)
-    for row in rows:
-        count, word = Count(int(row.n), int(row.bytes)), DueState(row.word)
-        analysis.states[word] += count
-        if row.is_due and count != NONE:
-            due = analysis.due[due_list_of(FinalAction(row.action))]
-            due[word] = due.get(word, NONE) + count
-    return analysis
-
-
-def _kept(tenant: str, day: date, validated: Validated) -> Select[Any]:
-    row = RetentionCounterRow
-    due = case((and_(row.basis == Basis.DATED, row.due_on <= day), 1), else_=0).label("is_due")
-    query = select(
-        state_of_counted(day, validated).label("word"),
-        row.final_action.label("action"),
-        due,
-        func.sum(row.n).label("n"),
-        func.sum(row.bytes).label("bytes"),
-    ).where(row.tenant_id == tenant)
-    if _within_month(day) is not None:
-        query = query.where(row.due_on != day.replace(day=SECOND))
-    return query.group_by("word", "action", "is_due")
-
-
-def _counted(tenant: str, day: date, validated: Validated) -> Select[Any]:
-    row = RecordRow
-    due = case((and_(row.basis == Basis.DATED, row.due_on <= day), 1), else_=0).label("is_due")
-    query = select(
-        state_of_record(day, validated).label("word"),
-        row.outcome.label("action"),
-        due,
-        func.count().label("n"),
-        func.sum(row.bytes).label("bytes"),
-    ).where(row.tenant_id == tenant, row.state.not_in(GONE))
-    return query.group_by("word", "action", "is_due")
-
-
-def _within_month(day: date) -> tuple[date, date] | None:
-    """Return the days of a month that are counted together, where only some of them are reached."""
-    if day == date.max:
-        return None
-    last = (day + timedelta(days=1)).day == 1
-    if day.day < SECOND or last:
-        return None
-    return day.replace(day=SECOND), _last_of(day)
-
-
-def _last_of(day: date) -> date:
-    if (day.year, day.month) == (date.max.year, date.max.month):
-        return date.max
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return following - timedelta(days=1)
 
 
 @dataclass(frozen=True)

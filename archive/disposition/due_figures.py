@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from archive.database.retention_counters import RetentionCounterRow
+from archive.database.counter_tables import RetentionCounterRow, ServiceCounterRow
 from archive.database.tables import RecordRow
 from archive.disposition.due_counts import NONE, Count, falling_due
 from archive.model.final_actions import FinalAction
@@ -81,12 +81,10 @@ def by_rule(session: Session, tenant: str) -> list[tuple[str | None, Count]]:
 
 def by_producer(session: Session, tenant: str) -> list[tuple[str | None, Count]]:
     """Return the room that the records of each service take, the largest first."""
-    row = RecordRow
-    query = select(row.producer, func.count(), func.sum(row.bytes)).where(
-        row.tenant_id == tenant, row.state.not_in(GONE)
-    )
-    found = [(name, Count(int(n), int(size))) for name, n, size in session.execute(query.group_by(row.producer))]
-    return _largest(found)
+    row = ServiceCounterRow
+    query = select(row.producer, func.sum(row.n), func.sum(row.bytes)).where(row.tenant_id == tenant)
+    found = session.execute(query.group_by(row.producer))
+    return _largest([(name or None, Count(int(n), int(size))) for name, n, size in found])
 
 
 def _largest(found: list[tuple[str | None, Count]]) -> list[tuple[str | None, Count]]:

@@ -1,36 +1,26 @@
-"""Lines of the analysis: one record each, in its state on a day, page by page; groups of them."""
+"""Lines of the analysis: one record each, in its state on a day, page by page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, and_, literal_column, or_, select
 from sqlalchemy.orm import Session
 
+from archive.database.record_conditions import DISPOSING, ENDLESS
 from archive.database.tables import RecordRow
-from archive.disposition.due_counts import NONE, Count
 from archive.disposition.due_query import DueQuery
 from archive.disposition.due_states import Validated, state_of_record
 from archive.model.final_actions import FinalAction
-from archive.model.states import GONE, RecordState
+from archive.model.states import GONE
 from archive.retention.resolution import Basis
 from archive.retention.states import DueState
 
 Place = tuple[str | None, str]
 """Place of a line: its due day, None where the list is in order of ids alone; and its record."""
-
-
-class GroupBy(StrEnum):
-    """What lines are grouped by."""
-
-    RULE = "rule"
-    PRODUCER = "producer"
-    YEAR = "year"
-    FILE = "file"
 
 
 @dataclass(frozen=True)
@@ -39,19 +29,6 @@ class DueLine:
 
     record: RecordRow
     state: DueState
-
-
-@dataclass
-class DueGroup:
-    """The lines with one value: counted, and by state.
-
-    Attributes:
-        key: The value; None for records without one.
-    """
-
-    key: str | None
-    count: Count = NONE
-    states: dict[DueState, Count] = field(default_factory=dict)
 
 
 _UNDATED: Final = frozenset(DueState(basis.value) for basis in Basis if basis is not Basis.DATED)
@@ -78,7 +55,7 @@ def lines(
     word = state_of_record(day, validated)
     found: list[DueLine] = []
     for part in query.parts():
-        asked = select(RecordRow, word.label("word")).where(*_scope(tenant, day, part, state, word))
+        asked = select(RecordRow, word.label("word")).where(*scope_of(tenant, day, part, state, word))
         if after is not None:
             asked = asked.where(_beyond(after, latest_first=latest_first))
         if is_by_id(state):
@@ -119,67 +96,28 @@ def every_line(
         session.expunge_all()  # a list of a million lines does not stay in memory
 
 
-def groups(
-    session: Session,
+def in_state(session: Session, tenant: str, day: date, query: DueQuery, state: DueState) -> list[ColumnElement[Any]]:
+    """Return the conditions of the records in a state on a day."""
+    return scope_of(tenant, day, query, state, state_of_record(day, Validated.load(session, tenant)))
+
+
+def scope_of(
     tenant: str,
     day: date,
     query: DueQuery,
-    by: GroupBy,
+    state: DueState | None,
+    word: ColumnElement[Any],
     *,
-    state: DueState | None = None,
-    after: str | None = None,
-    limit: int = 50,
-) -> list[DueGroup]:
-    """Return counts of the lines by value, in order of the values, none last.
+    looked_up: bool = False,
+) -> list[ColumnElement[Any]]:
+    """Return the conditions of a list's records.
 
     Args:
-        after: Value of the last group of the page before; the group without one is the last of all.
+        word: State of a record, as SQL.
+        looked_up: Whether the question looks its few records up by itself.
     """
-    word, query = state_of_record(day, Validated.load(session, tenant)), query.planned(session, tenant)
-    key = func.coalesce(_column(by), _NO_VALUE)
-    scope = _scope(tenant, day, query, state, word)
-    if after is not None:
-        scope.append(key > after)
-    keys = select(key.label("value")).where(*scope).group_by("value").order_by("value").limit(limit)
-    values = list(session.scalars(keys))
-    if not values:
-        return []
-    counted = select(key.label("value"), word.label("word"), func.count().label("n"), func.sum(RecordRow.bytes))
-    found: dict[str, DueGroup] = {value: DueGroup(None if value == _NO_VALUE else value) for value in values}
-    for value, state_, n, size in session.execute(counted.where(*scope, key.in_(values)).group_by("value", "word")):
-        count = Count(int(n), int(size))
-        found[value].count += count
-        found[value].states[DueState(state_)] = count
-    return list(found.values())
-
-
-def in_state(session: Session, tenant: str, day: date, query: DueQuery, state: DueState) -> list[ColumnElement[Any]]:
-    """Return the conditions of the records in a state on a day."""
-    return _scope(tenant, day, query, state, state_of_record(day, Validated.load(session, tenant)))
-
-
-_NO_VALUE: Final = "\U0010fffd"
-"""Sorts after every value; no value of ours has it."""
-
-
-def _column(by: GroupBy) -> Any:
     row = RecordRow
-    match by:
-        case GroupBy.RULE:
-            return row.rule_code
-        case GroupBy.PRODUCER:
-            return row.producer
-        case GroupBy.YEAR:
-            return func.substr(cast(row.due_on, String), 1, 4)
-        case GroupBy.FILE:
-            return row.file
-
-
-def _scope(
-    tenant: str, day: date, query: DueQuery, state: DueState | None, word: ColumnElement[Any]
-) -> list[ColumnElement[Any]]:
-    row = RecordRow
-    owner = row.tenant_id.concat("") if query.looks_up else row.tenant_id
+    owner = row.tenant_id.concat("") if query.looks_up or looked_up else row.tenant_id
     scope: list[ColumnElement[Any]] = [owner == tenant, row.state.not_in(GONE)]
     scope += query.conditions(tenant)
     if state is None:
@@ -192,16 +130,16 @@ def _narrow(state: DueState, day: date) -> list[ColumnElement[Any]]:
     """Return what a state implies, so that an index finds its records."""
     row = RecordRow
     if state is DueState.NO_END:
-        return [row.basis.in_((Basis.NO_END, Basis.DATED)), or_(row.basis == Basis.NO_END, row.due_on.is_(None))]
+        return [literal_column(ENDLESS)]
     if state in _UNDATED:
         return [row.basis == state.value]
     implied: dict[DueState, list[ColumnElement[Any]]] = {
         DueState.HELD: [row.held_until >= day],
-        DueState.IN_DISPOSAL: [row.state == RecordState.IN_DISPOSAL],
+        DueState.IN_DISPOSAL: [literal_column(DISPOSING)],
         DueState.STALE: [row.stale_since.is_not(None)],
         DueState.NOT_YET: [row.due_on > day],
         DueState.TO_SORT: [row.final_action == FinalAction.SORT, row.sorted.is_(None), row.due_on <= day],
-        DueState.NOT_BEFORE: [row.not_before > day, row.due_on <= day],
+        DueState.NOT_BEFORE: [row.not_before.is_not(None), row.not_before > day, row.due_on <= day],
         DueState.LOCKED_UNTIL: [row.locked_until >= day, row.due_on <= day],
         DueState.READY: [row.due_on <= day],
     }

@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 
 from archive.catalogue.reading import may_be_read_by_all
 from archive.catalogue.service_names import texts_of
-from archive.database.retention_counters import RetentionCounterRow
+from archive.database.counter_tables import FOR_EVER, CounterRow, RetentionCounterRow, ServiceCounterRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
 from archive.model.final_actions import FinalAction
 
 Sql = ColumnElement[Any]
-MANY: Final = 50_000
+MANY: Final = 20_000
 """Records from which on they are many."""
+_NAMED: Final = {"sqlite": 500, "postgresql": 20_000}
+"""Nodes that a question names one by one at most; PostgreSQL misjudges a tree by far."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,10 @@ class DueQuery:
         producer: Code of a service, or a name of it: with its other names.
         producers: All by which records name that service (see ``planned``).
         decided: Only what a sorting decided, or only what a rule says; None: both (see ``parts``).
-        many_below: Whether so many records lie below the node that each record met is asked whether
-            it does, instead of looking them up first; the answer is the same (see ``planned``).
+        many_below: Whether very many records lie below the node (see ``planned``).
+        asks_each: Whether each record met is asked whether it does, instead of looking those below
+            up first; the answer is the same. PostgreSQL joins the two as suits it.
+        below: The node and all that lies below it, where they are few: so that they are counted.
     """
 
     rule: str | None = None
@@ -48,6 +52,8 @@ class DueQuery:
     many_below: bool = field(default=False, compare=False)
     decided: bool | None = field(default=None, compare=False)
     producers: tuple[str, ...] = field(default=(), compare=False)
+    asks_each: bool = field(default=False, compare=False)
+    below: tuple[str, ...] | None = field(default=None, compare=False)
 
     def planned(self, session: Session, tenant: str) -> DueQuery:
         """Return the same question, with all names of its service, as suits its node's size."""
@@ -58,9 +64,14 @@ class DueQuery:
     def _planned(self, session: Session, tenant: str) -> DueQuery:
         if self.node is None:
             return self
-        below = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(_below(tenant, self.node)))
+        dialect = session.get_bind().dialect.name
+        nodes = tuple(session.scalars(_below(tenant, self.node).limit(_NAMED[dialect] + 1)))
+        named = nodes if len(nodes) <= _NAMED[dialect] else None
+        among = _below(tenant, self.node) if named is None else named
+        below = select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(among))
         number = session.scalar(select(func.count()).select_from(below.limit(MANY).subquery())) or 0
-        return replace(self, many_below=number >= MANY)
+        many = number >= MANY
+        return replace(self, many_below=many, asks_each=many and dialect == "sqlite", below=named)
 
     @property
     def narrows(self) -> bool:
@@ -74,16 +85,33 @@ class DueQuery:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the kept counts answer it: they tell rules and final actions apart."""
-        return self == DueQuery(rule=self.rule, action=self.action)
+        """Whether kept counts answer it."""
+        return self.kept_in is not None
 
-    def conditions_on_counts(self) -> list[Sql]:
-        """Return the same conditions on a kept count, where ``is_counted``."""
-        row, found = RetentionCounterRow, list[Sql]()
+    @property
+    def kept_in(self) -> type[CounterRow] | None:
+        """Return the kept counts that answer it, but for what not everybody reads."""
+        told = DueQuery(rule=self.rule, action=self.action, year=self.year, read_by_all=self.read_by_all)
+        if self == told:
+            return RetentionCounterRow
+        if self == replace(told, producer=self.producer, document_type=self.document_type):
+            return ServiceCounterRow
+        return None
+
+    def conditions_on_counts(self, row: type[CounterRow]) -> list[Sql]:
+        """Return the same conditions on these kept counts, where they answer it."""
+        found = list[Sql]()
         if self.rule is not None:
             found.append(row.rule_code == self.rule)
         if self.action is not None:
             found.append(row.final_action == self.action)
+        if self.year is not None:
+            found += [row.due_on.between(date(self.year, 1, 1), date(self.year, 12, 31)), row.due_on != FOR_EVER]
+        if row is ServiceCounterRow:
+            if self.producer is not None:
+                found.append(ServiceCounterRow.producer.in_(self.producers or (self.producer,)))
+            if self.document_type is not None:
+                found.append(ServiceCounterRow.document_type == self.document_type)
         return found
 
     def conditions(self, tenant: str) -> list[Sql]:
@@ -104,8 +132,8 @@ class DueQuery:
         if self.year is not None:
             found.append(row.due_on.between(date(self.year, 1, 1), date(self.year, 12, 31)))
         if self.node is not None:
-            below = _below(tenant, self.node)
-            if self.many_below:
+            below: Any = _below(tenant, self.node) if self.below is None else self.below
+            if self.asks_each:
                 # of the record's few nodes, not of the many below: SQLite would try each of those
                 among = RecordNodeRow.node_id.concat("").in_(below)
                 found.append(exists().where(RecordNodeRow.record_id == row.id, among))

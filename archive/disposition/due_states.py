@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, String, and_, case, cast, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session
 
-from archive.database.retention_counters import RetentionCounterRow
+from archive.database.counter_tables import CounterRow
 from archive.database.tables import RecordRow, RetentionRuleRow
 from archive.model.final_actions import FinalAction
 from archive.model.states import RecordState
@@ -39,7 +39,7 @@ class Validated:
         rules = [f"{row.rule_code}/{row.rule_version}", *(row.other_rules.split(";") if row.other_rules else ())]
         return all(rule in self.versions for rule in rules)
 
-    def condition(self, table: type[RecordRow | RetentionCounterRow]) -> Sql:
+    def condition(self, table: type[RecordRow | CounterRow]) -> Sql:
         """Return the same in SQL."""
         version = func.coalesce(table.rule_code, "") + "/" + cast(func.coalesce(table.rule_version, 0), String)
         several = func.coalesce(table.other_rules, "")
@@ -95,9 +95,8 @@ def state_of_record(day: date, validated: Validated) -> Sql:
     )
 
 
-def state_of_counted(day: date, validated: Validated) -> Sql:
-    """Return the state, on a day, of all records that share a key of the kept counts."""
-    row = RetentionCounterRow
+def state_of_counted(row: type[CounterRow], day: date, validated: Validated) -> Sql:
+    """Return the state, on a day, of all records that share a key of some kept counts."""
     return _first(
         {
             DueState.NO_END: row.basis == Basis.NO_END,

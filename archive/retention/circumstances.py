@@ -74,6 +74,7 @@ class Circumstances:
         self._events: dict[str, Days] = dict(supposed or {})
         self._made: dict[str, Node] = {}
         self._openings: list[Opening] | None = None
+        self._climbs: dict[str, list[PlanNodeRow]] = {}
         self._dates_access = True
         self.memory: dict[object, Any] = {}
         """What a reader of many records has resolved already."""
@@ -214,6 +215,8 @@ class Circumstances:
         return [node for code in codes if (node := self._nodes[code]) is not None]
 
     def _climb(self, node: PlanNodeRow) -> list[PlanNodeRow]:
+        if node.id in self._climbs:
+            return self._climbs[node.id]
         climb = [node]
         while (above := climb[-1].parent_id) is not None and len(climb) < DEEPEST:
             if above not in self._by_id:
@@ -222,6 +225,8 @@ class Circumstances:
             if parent is None:
                 break
             climb.append(parent)
+        if not self._dates_access:  # many records of one node
+            self._climbs[node.id] = climb
         return climb
 
     def _node(self, row: PlanNodeRow, description: Description, record_id: str | None) -> Node:
@@ -249,12 +254,12 @@ class Circumstances:
 
     def _newest_of(self, node_id: str) -> Newest:
         if node_id not in self._newest:
+            place = RecordNodeRow  # which repeats the date, in an index of its own
             query = (
-                select(RecordRow.id, RecordRow.document_date)
-                .join(RecordNodeRow, RecordNodeRow.record_id == RecordRow.id)
-                .where(RecordNodeRow.node_id == node_id, RecordRow.document_date.is_not(None))
-                .where(RecordRow.state.not_in(GONE))
-                .order_by(RecordRow.document_date.desc())
+                select(place.record_id, place.document_date)
+                .join(RecordRow, RecordRow.id == place.record_id)
+                .where(place.node_id == node_id, place.document_date.is_not(None), RecordRow.state.not_in(GONE))
+                .order_by(place.document_date.desc())
                 .limit(2)
             )
             found = self._session.execute(query)

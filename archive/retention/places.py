@@ -10,7 +10,11 @@ SEPARATOR: Final = ";"
 
 def file_codes(file: str | None) -> list[str]:
     """Return the codes of the files that a description names, each once, in order."""
-    return list(dict.fromkeys(code for code in map(str.strip, (file or "").split(SEPARATOR)) if code))
+    if file is None:
+        return []
+    if SEPARATOR not in file:  # as nearly all
+        return [code] if (code := file.strip()) else []
+    return list(dict.fromkeys(code for code in map(str.strip, file.split(SEPARATOR)) if code))
 
 
 def codes_of(file: str | None, classification: str | None) -> list[str]:

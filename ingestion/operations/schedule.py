@@ -69,6 +69,7 @@ _RENEWED_EVERY = 5.0
 RECONCILE_EVERY: Final = timedelta(hours=1)
 COPIED_WHOLE_EVERY: Final = timedelta(hours=24)
 SETTLING: Final = timedelta(minutes=5)
+STATISTICS_EVERY: Final = timedelta(hours=1)
 
 
 def _release_memory() -> None:
@@ -89,6 +90,7 @@ class Beat:
         self._extended_on: date | None = None
         self._recomputed_on: date | None = None
         self._renewed_on: date | None = None
+        self._looked_at: datetime | None = None
         self._settled = system.clock() - timedelta(days=1)
         self._started = system.clock()
 
@@ -247,10 +249,14 @@ class Beat:
         return False
 
     def _add_up_counts(self) -> bool:
-        """Add up every minute the kept counts that PostgreSQL keeps in parts."""
-        if not self._system.database.is_sqlite:
-            with self._system.database.write() as session:
+        """Add up every minute what PostgreSQL counts in parts; hourly, look how full SQLite is."""
+        database, now = self._system.database, self._system.clock()
+        if not database.is_sqlite:
+            with database.write() as session:
                 retention_counters.compact(session.connection())
+        elif self._looked_at is None or has_passed(STATISTICS_EVERY, self._looked_at, now):
+            database.refresh_statistics()
+            self._looked_at = now
         return False
 
     def _extend_locks(self) -> bool:

@@ -27,19 +27,22 @@ from api.access.keys import create_key
 from api.access.people import create_user
 from api.access.sessions import login_link
 from api.app import create_app
-from archive.catalogue import rule_changes, rule_queries
+from archive.catalogue import plan_reach, rule_changes, rule_queries
 from archive.catalogue.rule_effects import SupposedRule, effect_of
 from archive.database import retention_counters
 from archive.database.engine import Database
 from archive.database.tables import RecordRow
 from archive.disposition.due_counts import analyse
-from archive.disposition.due_lines import GroupBy, lines, place_of
+from archive.disposition.due_groups import GroupBy
+from archive.disposition.due_lines import lines, place_of
 from archive.disposition.due_query import DueQuery
+from archive.disposition.due_tallies import tallies
 from archive.model.final_actions import FinalAction
 from archive.retention.states import DueState
 from ingestion.assembly import System, assemble
 from ingestion.settings import load_settings
 from tests.bench.results import add_row
+from tests.bench.retention_figures import Figure, Figures, Watch, tell
 from tests.bench.retention_world import TENANT, World, fill
 from tests.servers.postgres import Postgres
 
@@ -47,45 +50,41 @@ RECORDS: Final = 1_000_000
 TODAY_GOAL, DAY_GOAL, PAGE_GOAL, SIMULATION_GOAL = 0.1, 2.0, 0.3, 2.0
 """Seconds."""
 _OURS: Final = {"Origin": "http://127.0.0.1", "Host": "127.0.0.1"}
-Figures = dict[str, tuple[float, float]]
-"""By row: seconds of the slowest run (of a hundred: 99th percentile), and the goal."""
 
 
 def run(_corpus: Path | None = None, records: int = RECORDS, only: str | None = None) -> None:
-    """Add a row for each figure: the slower database."""
+    """Add a row for each question, the slower database's, and print a table of both."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     found = {name: _measured(name, records) for name in ("sqlite", "postgresql") if only in {None, name}}
-    for what in next(iter(found.values())):
-        told = {name: figures[what] for name, figures in found.items()}
-        seconds, goal = max(told.values())
-        add_row(f"{what}, {records:,} records", seconds, goal, goal / seconds, "s (peer: goal)")
+    tell(found, records)
 
 
 def _measured(name: str, records: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="chartrier-bench-", dir="/tmp") as folder, ExitStack() as stack:
         begun = time.perf_counter()
-        system, owner = stack.enter_context(_opened(name, Path(folder)))
+        system, owner, server = stack.enter_context(_opened(name, Path(folder)))
         world = fill(system, owner, Path(folder), records)
         print(f"{name}: {records:,} records made in {time.perf_counter() - begun:.0f} s", flush=True)
-        return Bench(system, world, name).run()
+        return Bench(system, world, Watch(name, server)).run()
 
 
 @contextmanager
-def _opened(name: str, folder: Path) -> Iterator[tuple[System, Database]]:
+def _opened(name: str, folder: Path) -> Iterator[tuple[System, Database, int | None]]:
     with ExitStack() as stack:
         settings = {"CHARTRIER_HOME": str(folder / "home")}
-        owner = None
+        owner, process = None, None
         if name == "postgresql":
             server = Postgres()
             stack.callback(server.stop)
             server.start()
+            process = server.server.pid
             fresh = server.fresh()
             settings |= fresh.settings
             owner = Database(fresh.owner_url, pooled=False, owner=True)
         system = assemble(load_settings(settings))
         stack.callback(system.close)
         system.initialise()
-        yield system, owner or system.database
+        yield system, owner or system.database, process
 
 
 @dataclass
@@ -94,7 +93,7 @@ class Bench:
 
     system: System
     world: World
-    name: str
+    watch: Watch
 
     def run(self) -> Figures:
         """Measure everything; the figures by row."""
@@ -102,37 +101,32 @@ class Bench:
         with TestClient(create_app(self.system), base_url="http://127.0.0.1") as client:
             self._sign_in(client)
             for what, times, goal, act in (*self._counts(), *self._pages(client), *self._simulation()):
-                figures[what] = (self._timed(what, times, act), goal)
+                figures[what] = self.watch.time(what, times, goal, act)
+            for what, times, goal, act in self._changes(client):
+                figures[what] = self.watch.time(what, times, goal, act)
+        self._against_each_record(figures["today's due list, counts, p99"])
         self._marks(figures)
         return figures
+
+    def _against_each_record(self, kept: Figure) -> None:
+        """Add the row of today's counts against the same ones from each record, in this run."""
+
+        def each(session: Any) -> Any:
+            return tallies(session, TENANT, self.world.today, DueQuery())
+
+        whole = self.watch.time("today's counts, from each record", 1, DAY_GOAL, lambda: self._read(each))
+        name = f"today's counts on {self.watch.name}, against each record"
+        add_row(name, kept.middle, whole.middle, whole.middle / kept.middle, "s")
 
     def _sign_in(self, client: TestClient) -> None:
         now = self.system.clock()
         with self.system.database.write() as session:
-            self._key = create_key(session, tenant=TENANT, scopes=("record:read",), name="banc", now=now)[1]
+            self._key = create_key(
+                session, tenant=TENANT, scopes=("record:read", "retention:write"), name="banc", now=now
+            )[1]
             person = create_user(session, tenant=TENANT, name="Banc", role="archivist", now=now)
             link = login_link(session, person, now)
         client.post(f"/connexion/{link}", headers=_OURS)
-
-    def _timed(self, what: str, times: int, act: Callable[[], Any]) -> float:
-        """Ask so many times after a first one; return the 99th percentile in seconds."""
-        first = time.perf_counter()
-        act()
-        first = time.perf_counter() - first
-        took, own = [], []
-        for _ in range(times if first < 3 else 1):
-            begun, used = time.perf_counter(), time.process_time()
-            act()
-            took.append(time.perf_counter() - begun)
-            own.append(time.process_time() - used)
-        took.sort()
-        late = took[max(0, int(len(took) * 0.99) - 1)] if len(took) >= 100 else took[-1]
-        print(
-            f"  {self.name:10} {what:48} p50 {took[len(took) // 2] * 1000:8.1f} ms  late {late * 1000:8.1f} ms"
-            f"  first {first * 1000:8.1f} ms  own processor, most {max(own) * 1000:8.1f} ms",
-            flush=True,
-        )
-        return late
 
     # -- what is measured
 
@@ -252,6 +246,10 @@ class Bench:
             "due list": "/api/v1/retention/due?action=destroy&limit=200",
             "due list of a service": "/api/v1/retention/due?action=destroy&producer=Service+7",
             "files": "/api/v1/files?limit=200",
+            "files by words that none has": "/api/v1/files?q=introuvable",
+            "open files of a class": f"/api/v1/files?state=open&parent={self.world.leaf}",
+            "classes": "/api/v1/classification/nodes?kind=class",
+            "a file of 100,000": f"/api/v1/files/{self.world.large}",
             "records of a file of 100,000": f"/api/v1/files/{self.world.large}/records?limit=200",
             "rules": "/api/v1/retention/rules",
             "holds of a record": f"/api/v1/holds?record={self.world.record(7)}",
@@ -272,6 +270,28 @@ class Bench:
 
         return [("simulation of a rule over 100,000", 3, SIMULATION_GOAL, lambda: self._read(act))]
 
+    def _changes(self, client: TestClient) -> list[tuple[str, int, float, Callable[[], Any]]]:
+        """Ask what closing or reopening a file would do; place what names the code of a new one."""
+        headers = {"authorization": f"Bearer {self._key}", "if-match": "*"}
+
+        def effect(act: str, **given: str) -> None:
+            path = f"/api/v1/files/{act}?dry_run=true"
+            answer = client.post(path, json=given, headers=headers)
+            if answer.status_code != 200:
+                raise AssertionError(f"{path}: {answer.status_code} {answer.text[:300]}")
+
+        def placing() -> None:
+            with self.system.database.write() as session:
+                plan_reach.place_named(session, TENANT, ["F000007"])
+
+        world, day = self.world, self.world.today.isoformat()
+        reopened = f"{world.large}/reopen"
+        return [
+            ("effect of closing a file of 50", 3, PAGE_GOAL, lambda: effect(f"{world.file}/close", closed_on=day)),
+            ("effect of reopening a file of 100,000", 3, SIMULATION_GOAL, lambda: effect(reopened, reason="Essai")),
+            ("placing what names a new code", 3, PAGE_GOAL, placing),
+        ]
+
     # -- after many changes
 
     def _marks(self, figures: Figures) -> None:
@@ -280,18 +300,18 @@ class Bench:
         with self.system.database.write() as session:
             changed = update(RecordRow).where(RecordRow.producer == "Service 7", RecordRow.tenant_id == TENANT)
             session.execute(changed.values(stale_since=self.system.clock()))
-        print(f"  {self.name:10} a fortieth made stale: {time.perf_counter() - begun:.2f} s")
+        print(f"  {self.watch.name:10} a fortieth made stale: {time.perf_counter() - begun:.2f} s")
         what = "today's due list, after 25,000 changes, p99"
         act = lambda: self._read(lambda s: analyse(s, TENANT, self.world.today))  # noqa: E731
-        figures[what] = (self._timed(what, 100, act), TODAY_GOAL)
+        figures[what] = self.watch.time(what, 100, TODAY_GOAL, act)
         begun = time.perf_counter()
         with self.system.database.write() as session:
             retention_counters.compact(session.connection())
-        print(f"  {self.name:10} counts added up: {time.perf_counter() - begun:.2f} s")
+        print(f"  {self.watch.name:10} counts added up: {time.perf_counter() - begun:.2f} s")
         with self.system.database.read() as session:
             begun = time.perf_counter()
             wrong = retention_counters.miscounted(session.connection())
-        print(f"  {self.name:10} whole recount: {time.perf_counter() - begun:.2f} s, {wrong} wrong")
+        print(f"  {self.watch.name:10} whole recount: {time.perf_counter() - begun:.2f} s, {wrong} wrong")
         if wrong:
             raise AssertionError(f"{wrong} kept counts are wrong")
 

@@ -90,6 +90,7 @@ def fill(system: System, owner: Database, folder: Path, records: int) -> World:
         session.add_all(_types())
         session.flush()
         _plan(session, classes, files, today)
+        _weigh(session.connection())
         with _bare(session.connection()):
             _records(session, model, records, now, sqlite=owner.is_sqlite)
         hold = _holds(session, records, now, sqlite=owner.is_sqlite)
@@ -100,7 +101,10 @@ def fill(system: System, owner: Database, folder: Path, records: int) -> World:
 
 
 def _settle(owner: Database) -> None:
-    """Do what each database does by itself in time; the product gives SQLite no statistics."""
+    """Do what each database does by itself in time, and the product every minute and hour."""
+    with owner.write() as session:
+        retention_counters.compact(session.connection())
+    owner.refresh_statistics()
     raw = owner.engine.raw_connection()
     if owner.is_sqlite:
         raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -108,6 +112,14 @@ def _settle(owner: Database) -> None:
         raw.driver_connection.autocommit = True  # type: ignore[union-attr]
         raw.cursor().execute("VACUUM ANALYZE")
     raw.close()
+
+
+def _weigh(connection: Connection) -> None:
+    """Let PostgreSQL know what was just written, so that it joins it with sense."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ANALYZE records")
+        connection.exec_driver_sql("ANALYZE plan_nodes")
+        connection.exec_driver_sql("ANALYZE representations")
 
 
 @contextmanager
@@ -228,6 +240,7 @@ def _records(session: Session, model: str, records: int, now: datetime, *, sqlit
         ),
         {"model": model},
     )
+    _weigh(session.connection())
     session.execute(
         text(
             "INSERT INTO record_nodes (record_id, node_id, document_date, bytes) "
@@ -290,7 +303,8 @@ def _own(records: int, now: datetime, *, sqlite: bool) -> dict[str, str]:
         "retention_parts": as_json.format(f"replace('{part}', 'R-?', {rule})").replace(":", chr(92) + ":"),
         "stale_since": "NULL",
         "final_action": "CASE k.rule % 3 WHEN 0 THEN 'destroy' WHEN 1 THEN 'keep' ELSE 'sort' END",
-        "locked_until": nothing,
+        # as its form has it: else each row is written a second time, when triggers are made
+        "locked_until": "(SELECT locked_until FROM representations WHERE record_id = :model AND kind = 'original')",
         "bytes": "1000 + n % 5000",
     }
 

@@ -17,8 +17,8 @@ from archive.catalogue.sortings import decision_about
 from archive.custody.findings import Findings, Kind
 from archive.custody.reconcile.claims import Told, differences
 from archive.custody.reconcile.leaves import Pseudonyms
+from archive.database.counter_tables import FOR_EVER
 from archive.database.engine import Database
-from archive.database.retention_counters import FOR_EVER
 from archive.database.tables import (
     CopyRow,
     HeldRecordRow,

@@ -339,6 +339,9 @@ VALUES: Final[dict[str, Any]] = {
     "retention_counters.held_until": date(2020, 1, 1),
     "retention_counters.not_before": date(2020, 1, 1),
     "retention_counters.locked_until": date(2020, 1, 1),
+    "service_counters.held_until": date(2020, 1, 1),
+    "service_counters.not_before": date(2020, 1, 1),
+    "service_counters.locked_until": date(2020, 1, 1),
 }
 """What would be claimed, where any other word would be refused."""
 

@@ -125,6 +125,8 @@ def drawn(chance: random.Random) -> dict[str, Any]:
         "not_before": chance.choice([*[None] * 20, *near]),
         "locked_until": chance.choice([*[None] * 10, *near]),
         "bytes": chance.randrange(5000),
+        "producer": chance.choice([None, "Voirie", "Voirie", "Écoles"]),
+        "document_type": chance.choice([None, "facture", "facture", "marché"]),
     }
 
 

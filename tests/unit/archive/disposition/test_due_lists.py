@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import delete
 
 from archive.database import retention_counters
+from archive.database.counter_tables import RetentionCounterRow, ServiceCounterRow
 from archive.database.engine import Database
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.disposition import due_counts, due_query
 from archive.disposition.due_counts import NONE, Count, analyse
-from archive.disposition.due_lines import GroupBy, every_line, groups, lines, place_of
+from archive.disposition.due_groups import GroupBy, groups
+from archive.disposition.due_lines import every_line, lines, place_of
 from archive.disposition.due_query import DueQuery
 from archive.disposition.due_states import Validated, standing_of
 from archive.model.final_actions import FinalAction
@@ -69,8 +71,10 @@ def test_a_recount_finds_a_wrong_count_and_mends_it(database: Database) -> None:
         for _ in range(3):
             record(session)
         assert retention_counters.miscounted(session.connection()) == 0
-        session.execute(delete(retention_counters.RetentionCounterRow))
+        session.execute(delete(RetentionCounterRow))
         assert retention_counters.miscounted(session.connection()) == 1
+        session.execute(delete(ServiceCounterRow))
+        assert retention_counters.miscounted(session.connection()) == 2
         retention_counters.recount(session.connection())
         assert retention_counters.miscounted(session.connection()) == 0
         assert analyse(session, "demo", NOW.date()).total.records == 3
@@ -90,23 +94,67 @@ def test_adding_up_changes_no_count(database: Database) -> None:
         assert retention_counters.miscounted(session.connection()) == 0
 
 
-def test_kept_counts_answer_for_a_rule_and_a_final_action(database: Database) -> None:
+QUESTIONS = (
+    *(DueQuery(rule=rule, action=action) for rule in ("FIN-03", "RH-01", "") for action in (None, FinalAction.DESTROY)),
+    DueQuery(year=2031),
+    DueQuery(producer="Voirie"),
+    DueQuery(producer="", document_type="facture"),
+    DueQuery(document_type="facture", year=2031, action=FinalAction.SORT),
+    DueQuery(read_by_all=True),
+    DueQuery(producer="Voirie", rule="FIN-03", read_by_all=True),
+)
+"""Questions that kept counts answer."""
+
+
+def test_kept_counts_answer_as_records_one_by_one(database: Database) -> None:
     chance = random.Random(7)
     with database.write() as session:
         tenant(session)
-        for code in ("FIN-03", "RH-01", None):
-            for _ in range(40):
-                record(session, **drawn(chance) | {"rule_code": code})
-    for rule in ("FIN-03", "RH-01", ""):
-        for action in (None, FinalAction.DESTROY):
-            query = DueQuery(rule=rule, action=action)
-            assert query.is_counted
-            one_by_one = replace(query, text="Document")  # which every title has
-            for day in DAYS:
-                with database.read() as session:
-                    kept, counted = (analyse(session, "demo", day, one) for one in (query, one_by_one))
-                    assert (kept.states, kept.due) == (counted.states, counted.due)
-                    assert kept.total.records
+        rows = [
+            record(session, **drawn(chance) | {"rule_code": code})
+            for code in ("FIN-03", "RH-01", None)
+            for _ in range(40)
+        ]
+        hold(session, *chance.sample(rows, 20)).restricts_reading = True
+    told = 0
+    for query in QUESTIONS:
+        assert query.is_counted
+        one_by_one = replace(query, text="Document")  # which every title has
+        assert not one_by_one.is_counted
+        with database.read() as session:
+            for day in (DAYS[0], DAYS[2], date(2031, 12, 31)):
+                kept, counted = (analyse(session, "demo", day, one) for one in (query, one_by_one))
+                assert (kept.states, kept.due) == (counted.states, counted.due)
+                assert kept.total.records
+                for by in (GroupBy.RULE, GroupBy.PRODUCER, GroupBy.YEAR):
+                    for state in (None, DueState.HELD):
+                        grouped = [groups(session, "demo", day, one, by, state=state) for one in (query, one_by_one)]
+                        assert grouped[0] == grouped[1]
+                        told += len(grouped[0])
+    assert told > 250
+
+
+def test_groups_by_file_are_counted_page_by_page(database: Database) -> None:
+    chance, expected = random.Random(4), Counter[str | None]()
+    with database.write() as session:
+        tenant(session)
+        for n in range(60):
+            file = (None, "A", "B", "Ç; A", "D")[n % 5]
+            row = record(session, **drawn(chance) | {"file": file})
+            if row.basis == "dated" and row.due_on is not None and row.due_on <= DAYS[2] and row.state not in GONE:
+                expected[file] += 1
+    assert len(expected) == 5
+    with database.read() as session:
+        found, after = list[tuple[str | None, int]](), None
+        while page := groups(session, "demo", DAYS[2], DueQuery(), GroupBy.FILE, after=after, limit=2):
+            found += [(group.key, group.count.records) for group in page]
+            assert all(sum(group.states.values(), NONE) == group.count for group in page)
+            after = page[-1].key
+            if after is None:
+                break
+        assert dict(found) == expected
+        assert len(found) == 5
+        assert found[-1][0] is None
 
 
 def test_a_large_node_and_a_small_one_are_asked_in_two_ways_with_one_answer(

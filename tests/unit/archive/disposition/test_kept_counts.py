@@ -17,9 +17,9 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from archive.database import retention_counters
+from archive.database.counter_tables import COUNTS, FOR_EVER, NEVER, SECOND, RetentionCounterRow, ServiceCounterRow
 from archive.database.engine import Database
 from archive.database.installation_tables import CopyRow
-from archive.database.retention_counters import FOR_EVER, NEVER, SECOND, RetentionCounterRow
 from archive.database.tables import HeldRecordRow, HoldRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.model.identifiers import new_id
 from archive.model.states import GONE
@@ -154,9 +154,10 @@ class _Writer:
         retention_counters.compact(self._session.connection())
 
 
-def key_of(row: RecordRow, held_until: date | None) -> tuple[Any, ...]:
+def key_of(row: RecordRow, held_until: date | None, *, by_service: bool) -> tuple[Any, ...]:
     """What a record is counted under, told without SQL."""
     due, later = row.due_on, None
+    month = 1 if by_service or due is None else due.month
     if due is not None:
         later = row.not_before if row.not_before is not None and row.not_before > due else None
     becomes = row.sorted if row.final_action == "sort" and row.sorted is not None else row.final_action
@@ -173,10 +174,15 @@ def key_of(row: RecordRow, held_until: date | None) -> tuple[Any, ...]:
         row.state == "in_disposal",
         row.stale_since is not None,
         row.sorted is not None,
-        FOR_EVER if due is None else due if due.day == 1 else due.replace(day=SECOND),
+        FOR_EVER
+        if due is None
+        else due
+        if (due.month, due.day) == (month, 1)
+        else due.replace(month=month, day=SECOND),
         held_until or NEVER,
         later or NEVER,
         locked if locked is not None and due is not None and locked >= due else NEVER,
+        *((row.producer or "", row.document_type or "") if by_service else ()),
     )
 
 
@@ -193,20 +199,21 @@ def held(session: Session) -> dict[str, date]:
 
 def assert_equal_to_a_full_count(session: Session) -> None:
     """Counts, as kept, are those of the records one by one."""
-    counted: Counter[tuple[Any, ...]] = Counter()
-    volume: Counter[tuple[Any, ...]] = Counter()
     until = held(session)
-    for row in all_of(session):
-        assert row.held_until == until.get(row.id)
-        if row.state not in GONE:
-            key = key_of(row, until.get(row.id))
-            counted[key] += 1
-            volume[key] += row.bytes
-    table = RetentionCounterRow
-    columns = [getattr(table, name) for name in KEY]
-    kept = session.execute(select(*columns, func.sum(table.n), func.sum(table.bytes)).group_by(*columns))
-    told = {tuple(values): (n, size) for *values, n, size in kept if n or size}
-    assert told == {key: (n, volume[key]) for key, n in counted.items()}
+    for counts in COUNTS:
+        counted: Counter[tuple[Any, ...]] = Counter()
+        volume: Counter[tuple[Any, ...]] = Counter()
+        for row in all_of(session):
+            assert row.held_until == until.get(row.id)
+            if row.state not in GONE:
+                key = key_of(row, until.get(row.id), by_service=counts.row is ServiceCounterRow)
+                counted[key] += 1
+                volume[key] += row.bytes
+        table: Any = counts.row
+        columns = [getattr(table, name) for name in (*KEY, *counts.own)]
+        kept = session.execute(select(*columns, func.sum(table.n), func.sum(table.bytes)).group_by(*columns))
+        told = {tuple(values): (n, size) for *values, n, size in kept if n or size}
+        assert told == {key: (n, volume[key]) for key, n in counted.items()}
     assert retention_counters.miscounted(session.connection()) == 0
 
 
@@ -286,6 +293,7 @@ def test_counts_stay_equal_while_many_write_and_one_adds_up(database: Database) 
         assert_equal_to_a_full_count(session)
         retention_counters.compact(session.connection())
         assert_equal_to_a_full_count(session)
-        columns = [getattr(RetentionCounterRow, name) for name in KEY]
-        parts = session.scalar(select(func.count()).select_from(RetentionCounterRow))
-        assert parts == len(session.execute(select(*columns).group_by(*columns)).all())
+        for table, own in ((RetentionCounterRow, ()), (ServiceCounterRow, ("producer", "document_type"))):
+            columns = [getattr(table, name) for name in (*KEY, *own)]
+            parts = session.scalar(select(func.count()).select_from(table))
+            assert parts == len(session.execute(select(*columns).group_by(*columns)).all())

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from api.operations.health import DEGRADED, OK, Health
 from archive.database import retention_counters
-from archive.database.retention_counters import RetentionCounterRow
+from archive.database.counter_tables import RetentionCounterRow
 from archive.database.tables import HoldRow, RecordRow, StoreProbeRow
 from archive.objects import assurance
 from archive.objects.challenges import REASONS
