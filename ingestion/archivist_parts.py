@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from archive.database.time_sense import TimeSense
     from archive.disposition.holds.decisions import Holds
     from archive.disposition.locks import Locks
-    from archive.holdings.dispose import Disposer
+    from archive.holdings.dispose import Disposer, Executed
     from archive.holdings.stores import Stores
+    from search.follower import Follower
 
 
 class ArchivistParts(ABC):
@@ -38,6 +39,11 @@ class ArchivistParts(ABC):
     @abstractmethod
     def store(self) -> ObjectStore:
         """The store."""
+
+    @property
+    @abstractmethod
+    def follower(self) -> Follower:
+        """Follower of the journal into the index."""
 
     @property
     @abstractmethod
@@ -91,6 +97,22 @@ class ArchivistParts(ABC):
         copies = [self.copy_store] if self.copy_store is not None else []
         sweep = partial(sweep_staging, self.store)
         return Disposer(self.stores, copies, self.time_sense.require_trusted, leave_deposit, sweep)
+
+    def dispose(self) -> Executed:
+        """Execute disposals, then leave no word of what they destroyed in index and database.
+
+        An index keeps what it removed in its files for a while: it is made again, and the old one,
+        which answers meanwhile, removed.
+
+        Raises:
+            Unavailable: The clock is not trusted, or a part of the system did not answer.
+        """
+        done = self.disposer.run()
+        for tenant in sorted(done.tenants):
+            self.follower.rebuild(tenant)
+        if done.destroyed:
+            self.database.forget()
+        return done
 
     @cached_property
     def locks(self) -> Locks:

@@ -140,6 +140,19 @@ class Database:
         with self._turn(), _marked(), self._session(self.engine) as session, session.begin():
             yield session
 
+    def forget(self) -> None:
+        """Leave no former content of rows in SQLite's write-ahead log.
+
+        PostgreSQL's own log is cut by its checkpoints and archives, as its administrator set them.
+
+        Raises:
+            Unavailable: ``database_away``.
+        """
+        if not self.is_sqlite:
+            return
+        with self._turn(), self.translated(), self.engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def turn(self, subject: str) -> Iterator[None]:
         """Let one program at a time do long work on a subject, before a transaction claims it.
@@ -295,6 +308,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         f"busy_timeout={_BUSY_SECONDS * 1000}",
         "foreign_keys=ON",
         "trusted_schema=OFF",
+        "secure_delete=ON",  # what a disposal empties is overwritten, not left in free pages
     ):
         cursor.execute(f"PRAGMA {pragma}")
     (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()

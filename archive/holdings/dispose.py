@@ -58,10 +58,12 @@ class Executed:
 
     Attributes:
         destroyed: Records shown gone.
+        tenants: Whose they were.
         failed: Error code by record or disposal.
     """
 
     destroyed: int = 0
+    tenants: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -280,6 +282,7 @@ class Disposer:
                 elif line.done_at is None:
                     self._gone(session, told, line, what, supplement)
                     done.destroyed += 1
+                    done.tenants.add(told.tenant)
         return bool(gone)
 
     def _erase(self, tenant: str, record_id: str, deposit_id: str) -> list[Erased] | str:

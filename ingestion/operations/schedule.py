@@ -317,7 +317,7 @@ class Beat:
 
     def _execute_disposals(self) -> bool:
         """Execute disposals whose day has come; what was interrupted goes on."""
-        done = self._system.disposer.run()
+        done = self._system.dispose()
         if done.destroyed:
             log.info("disposals_executed", destroyed=done.destroyed)
         if done.failed:

@@ -85,6 +85,29 @@ def test_what_is_approved_is_destroyed_in_every_copy_and_the_rest_stays(town: To
     assert found["findings"] == [], found
 
 
+def test_a_rare_word_of_what_is_gone_is_nowhere(town: Town, tmp_path: Path) -> None:
+    rare = "xylophonequadrature"
+    one = town.keep(title=f"Bon {rare}", description=f"Objet {rare}", external_reference=rare)
+    town.keep("2020-01-01")
+    publish(town)
+    Custody(town.system).copy_everything()
+    town.at("2026-06-01")
+    assert containing(tmp_path, rare)
+    disposal = town.approved([one])
+    ready(town, disposal)
+    town.system.dispose()
+    publish(town)
+    assert town.system.dispose().destroyed == 1
+    assert containing(tmp_path, rare) == []
+
+
+def containing(folder: Path, word: str) -> list[str]:
+    """Files in which a word stands, byte for byte."""
+    wanted = (word.encode(), word.title().encode())
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return [str(path.relative_to(folder)) for path in paths if any(one in path.read_bytes() for one in wanted)]
+
+
 def test_it_waits_for_confirmation_and_for_the_end_of_the_last_day(town: Town) -> None:
     (one,) = town.due(1)
     disposal = town.approved([one])
