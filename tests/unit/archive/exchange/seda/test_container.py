@@ -118,6 +118,15 @@ def test_an_entry_that_is_more_than_its_directory_says_is_never_read_whole() -> 
     assert "O" not in found.received
 
 
+def test_an_entry_that_is_less_than_its_directory_says_is_damaged() -> None:
+    package = bytearray(seda.packed(FILES))
+    at = package.rindex(b"PK\x01\x02") + 24
+    package[at : at + 4] = (len(seda.LETTER) + 5).to_bytes(4, "little")
+    found = examined(bytes(package))
+    assert "seda_file_damaged" in {one.code for one in found.findings}
+    assert found.received == {}
+
+
 def test_entries_that_share_bytes_are_refused() -> None:
     package = bytearray(seda.packed({"content/a": b"x" * 1000, "content/b": b"y" * 1000, **FILES}, zipfile.ZIP_STORED))
     second = package.index(b"PK\x01\x02", package.index(b"PK\x01\x02") + 4)

@@ -157,3 +157,11 @@ def test_a_profile_refuses_what_the_schema_takes() -> None:
 def test_a_profile_that_is_none_or_reads_other_files_is_no_profile(profile: bytes) -> None:
     with pytest.raises(BadProfile):
         validate_profile(read_message(PLAIN)[0], profile)
+
+
+def test_a_profile_that_includes_a_good_file_is_still_none(tmp_path: Path) -> None:
+    (tmp_path / "good.rng").write_bytes(PROFILE)
+    relaxng = 'xmlns="http://relaxng.org/ns/structure/1.0"'
+    profile = f'<grammar {relaxng}><include href="{tmp_path}/good.rng"/></grammar>'.encode()
+    with pytest.raises(BadProfile):
+        validate_profile(read_message(PLAIN)[0], profile)
