@@ -79,7 +79,7 @@ class Container:
                     if left < 0:
                         raise Damaged(name)
                     yield part
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise Damaged(name) from error
         if left:
             raise Damaged(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import date
 from typing import Any, Final
 
@@ -74,9 +75,13 @@ def day(element: Element) -> date | None:
 
 
 def raw(element: Element) -> Raw:
-    """Return an element as it was written, in canonical form."""
-    xml = etree.tostring(element, method="c14n", exclusive=True)
-    return Raw(local_name(element.tag), xml.decode("utf-8"))
+    """Return an element as it was written, with the name spaces that it uses.
+
+    Not in canonical form, which does not exist for the relative name space that one may declare.
+    """
+    alone = deepcopy(element)
+    etree.cleanup_namespaces(alone)
+    return Raw(local_name(element.tag), etree.tostring(alone, encoding="unicode", with_tail=False))
 
 
 def others(element: Element, known: Iterable[str]) -> tuple[Raw, ...]:

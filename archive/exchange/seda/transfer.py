@@ -22,7 +22,7 @@ class Raw:
 
     Attributes:
         name: Without its name space.
-        xml: The element, canonical.
+        xml: The element.
     """
 
     name: str

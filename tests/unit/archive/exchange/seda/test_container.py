@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from archive.exchange.seda.container import Bounds, open_container
+from archive.exchange.seda.container import Bounds
 from archive.exchange.seda.entry import examine
 from archive.exchange.seda.examination import Examination
 from tests import seda
@@ -177,11 +177,19 @@ def test_a_zip64_archive_is_read() -> None:
     assert codes(out.getvalue()) == []
 
 
-def test_every_flipped_byte_of_the_directory_is_read_or_told() -> None:
+def test_every_flipped_byte_is_told_or_changes_nothing() -> None:
     package = seda.packed(FILES)
-    start = package.index(b"PK\x01\x02")
-    for at in range(start, len(package)):
+    good = examined(package)
+    for at in range(len(package)):
         changed = bytearray(package)
         changed[at] ^= 0xFF
-        container, found = open_container(io.BytesIO(bytes(changed)), Bounds())
-        assert (container is None) is bool(found)
+        found = examined(bytes(changed))
+        assert found.findings or found.received == good.received
+
+
+def test_a_name_that_is_no_text_is_told() -> None:
+    package = seda.packed({**FILES, "content/\u00e9": b"x"})
+    name = "content/\u00e9".encode()
+    broken = package.replace(name, name[:-1] + b"\xff")
+    assert examined(broken).transfer is None
+    assert examined(broken).findings

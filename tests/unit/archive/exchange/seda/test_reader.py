@@ -211,3 +211,10 @@ def test_many_units_under_one_another_are_read_without_recursion() -> None:
     units = "".join(seda.unit(f"U{n}", seda.reference(f"r{n}", f"U{n + 1}")) for n in range(3000)) + seda.unit("U3000")
     transfer = read(seda.manifest(units))
     assert transfer.top == ("U0",)
+
+
+def test_a_relative_name_space_is_no_fault_of_what_is_kept() -> None:
+    content = seda.manifest(seda.unit("U", content="<Coverage><Spatial>Var</Spatial></Coverage>"))
+    declared = content.replace(b"<ArchiveTransfer ", b'<ArchiveTransfer xmlns:x="../relative" ')
+    (kept,) = read(declared).units["U"].content.others
+    assert kept.xml == f'<Coverage xmlns="{seda.NAMESPACE}2.1"><Spatial>Var</Spatial></Coverage>'
