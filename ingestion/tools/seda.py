@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from archive.exchange.seda.examination import Examination
 from archive.exchange.seda.json_form import read
-from archive.exchange.seda.replies import ReadReply
+from archive.exchange.seda.replies import ReadAcknowledgement, ReadReply
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 
 T = TypeVar("T")
@@ -92,11 +92,26 @@ def examine_reply(sandbox: Sandbox, reply: Path, folder: Path) -> ReadReply:
         MachineFault: The machine could not.
         Unavailable: ``sandbox_away``.
     """
-    if reply.stat().st_size > _LONGEST_REPLY:
-        raise ToolFailed("refused", "the reply is too long", code="too_large")
-    told = folder / "reply.json"
-    sandbox.call("seda_reply", {}, {"reply": reply}, {"examination": told}, _REPLY_LIMITS)
-    return _told(ReadReply, told)
+    return _message(sandbox, "reply", ReadReply, reply, folder)
+
+
+def examine_acknowledgement(sandbox: Sandbox, acknowledgement: Path, folder: Path) -> ReadAcknowledgement:
+    """Read an acknowledgement that came for what was sent.
+
+    Raises:
+        ToolFailed: The sandbox could not finish, or the acknowledgement is too long.
+        MachineFault: The machine could not.
+        Unavailable: ``sandbox_away``.
+    """
+    return _message(sandbox, "acknowledgement", ReadAcknowledgement, acknowledgement, folder)
+
+
+def _message(sandbox: Sandbox, name: str, kind: type[T], path: Path, folder: Path) -> T:
+    if path.stat().st_size > _LONGEST_REPLY:
+        raise ToolFailed("refused", "the message is too long", code="too_large")
+    told = folder / f"{name}.json"
+    sandbox.call(f"seda_{name}", {}, {name: path}, {"examination": told}, _REPLY_LIMITS)
+    return _told(kind, told)
 
 
 def _told(kind: type[T], path: Path) -> T:

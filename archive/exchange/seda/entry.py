@@ -15,7 +15,7 @@ from archive.exchange.seda.container import Bounds, Container, Damaged, open_con
 from archive.exchange.seda.digests import is_readable
 from archive.exchange.seda.examination import Examination, Received
 from archive.exchange.seda.findings import Finding, Outcome, Place, Step, bounded, found_ko, found_warning, gravest
-from archive.exchange.seda.reader import read_transfer
+from archive.exchange.seda.reader import read_head, read_transfer
 from archive.exchange.seda.schema import BadProfile, message_name, read_message, validate_profile
 from archive.exchange.seda.transfer import DataObject, Transfer
 
@@ -83,10 +83,13 @@ def examine(
         return Examination(None, (_damaged(container.manifest),), judged=(Step.CONTAINER,))
     told: dict[str, Any] = {"manifest": container.manifest, "manifest_sha256": hashlib.sha256(content).hexdigest()}
     root, findings = read_message(content)
+    head = None
     if root is not None and message_name(root) != TRANSFER:
         findings.append(_no_transfer(message_name(root)))
-    if findings:
-        return Examination(None, tuple(findings), judged=(Step.CONTAINER, Step.MANIFEST), **told)
+    elif root is not None and findings:
+        head = read_head(root)
+    if root is None or findings:
+        return Examination(None, tuple(findings), judged=(Step.CONTAINER, Step.MANIFEST), head=head, **told)
     judged = {*_BY_MANIFEST}
     if profile is not None:
         judged.add(Step.PROFILE)

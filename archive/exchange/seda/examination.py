@@ -32,6 +32,8 @@ class Examination:
 
     Attributes:
         transfer: None where the manifest could not be read.
+        head: What a manifest that its schema refuses says of itself, without units and objects, for
+            the reply; None where not even that much is there.
         received: Objects whose bytes are there and are what was declared, by id.
         judged: Steps that were come to; of the others nothing is known.
         manifest: Name of the manifest; empty where none was found.
@@ -44,6 +46,7 @@ class Examination:
     judged: tuple[Step, ...] = ()
     manifest: str = ""
     manifest_sha256: str = ""
+    head: Transfer | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -53,3 +56,8 @@ class Examination:
     def outcome_of(self, step: Step) -> Outcome | None:
         """Return the outcome of a step; None where it was not come to."""
         return gravest(one for one in self.findings if one.step is step) if step in self.judged else None
+
+    @property
+    def outcomes(self) -> dict[Step, Outcome]:
+        """Outcomes of the steps that were come to, in order."""
+        return {step: gravest(one for one in self.findings if one.step is step) for step in self.judged}

@@ -73,11 +73,15 @@ class ReadPackage:
 
 def read_transfer(root: Element) -> ReadTransfer:
     """Read a valid ``ArchiveTransfer``."""
+    read = read_package(child(root, "DataObjectPackage"))
+    return ReadTransfer(replace(read_head(root), units=read.units, objects=read.objects), read.findings)
+
+
+def read_head(root: Element) -> Transfer:
+    """Read what a transfer says of itself, as far as it goes, without its units and objects."""
     package = child(root, "DataObjectPackage")
-    read = read_package(package)
     management = child(package, "ManagementMetadata") if package is not None else None
-    transfer = _head(root, version_of(root.tag) or Version.V2_1, management)
-    return ReadTransfer(replace(transfer, units=read.units, objects=read.objects), read.findings)
+    return _head(root, version_of(root.tag) or Version.V2_1, management)
 
 
 def read_package(package: Element) -> ReadPackage:

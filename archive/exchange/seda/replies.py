@@ -22,6 +22,8 @@ from archive.exchange.seda.versions import Version
 from archive.exchange.seda.writer import grouped, write_object
 
 REPLY: Final = "ArchiveTransferReply"
+UNKNOWN: Final = "INCONNU"
+"""Stands in a reply for what a refused manifest does not say."""
 ACKNOWLEDGEMENT: Final = "Acknowledgement"
 
 
@@ -190,9 +192,11 @@ def reply_to(
     units: Mapping[str, str] | None = None,
     objects: Mapping[str, tuple[str, Digest]] | None = None,
 ) -> Reply:
-    """Return the reply to a transfer that came.
+    """Return the reply to a transfer that came; there is one in every case.
 
     Args:
+        transfer: As it was read, or the head of one that was refused by its schema; what it does
+            not say is called unknown.
         units: System ids given, by unit; none where it is refused.
         objects: System id given and digest found, by object.
     """
@@ -203,10 +207,10 @@ def reply_to(
         transfer.version,
         identifier,
         at,
-        transfer.identifier,
+        transfer.identifier or UNKNOWN,
         code.value,
-        transfer.archival_agency,
-        transfer.transferring_agency,
+        transfer.archival_agency if transfer.archival_agency.identifier else Agency(UNKNOWN),
+        transfer.transferring_agency if transfer.transferring_agency.identifier else Agency(UNKNOWN),
         transfer.agreement,
         None if refused else at,
         {} if refused else dict(units or {}),
@@ -231,6 +235,14 @@ class Acknowledgement:
     received: str
     sender: Agency
     receiver: Agency
+
+
+@dataclass(frozen=True)
+class ReadAcknowledgement:
+    """An acknowledgement as read; None where it is none, or not valid."""
+
+    acknowledgement: Acknowledgement | None
+    findings: tuple[Finding, ...] = ()
 
 
 def write_acknowledgement(told: Acknowledgement) -> bytes:

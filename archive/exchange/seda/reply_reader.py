@@ -7,7 +7,7 @@ from archive.exchange.seda.elements import Element, agency, child, children, tok
 from archive.exchange.seda.findings import Finding, Step, found_ko
 from archive.exchange.seda.places import place_of
 from archive.exchange.seda.reader import read_package
-from archive.exchange.seda.replies import ACKNOWLEDGEMENT, REPLY, Acknowledgement, ReadReply, Reply
+from archive.exchange.seda.replies import ACKNOWLEDGEMENT, REPLY, Acknowledgement, ReadAcknowledgement, ReadReply, Reply
 from archive.exchange.seda.schema import message_name, read_message
 from archive.exchange.seda.transfer import Agency
 from archive.exchange.seda.versions import Version, version_of
@@ -50,12 +50,14 @@ def _other_message(root: Element) -> Finding:
     )
 
 
-def read_acknowledgement(content: bytes) -> tuple[Acknowledgement | None, tuple[Finding, ...]]:
-    """Read an acknowledgement; None where it is none, or not valid."""
+def read_acknowledgement(content: bytes) -> ReadAcknowledgement:
+    """Read an acknowledgement."""
     root, findings = read_message(content)
-    if root is None or findings or message_name(root) != ACKNOWLEDGEMENT:
-        return None, tuple(findings)
-    return (
+    if root is None or findings:
+        return ReadAcknowledgement(None, tuple(findings))
+    if message_name(root) != ACKNOWLEDGEMENT:
+        return ReadAcknowledgement(None, (_no_acknowledgement(root),))
+    return ReadAcknowledgement(
         Acknowledgement(
             version_of(root.tag) or Version.V2_1,
             token(root, "MessageIdentifier") or "",
@@ -63,6 +65,15 @@ def read_acknowledgement(content: bytes) -> tuple[Acknowledgement | None, tuple[
             token(root, "MessageReceivedIdentifier") or "",
             agency(child(root, "Sender")),
             agency(child(root, "Receiver")),
-        ),
-        (),
+        )
+    )
+
+
+def _no_acknowledgement(root: Element) -> Finding:
+    return found_ko(
+        "seda_message_not_acknowledgement",
+        Step.MANIFEST,
+        "Le message est « {message} », et non un accusé de réception (Acknowledgement).",
+        place_of(root),
+        message=message_name(root),
     )

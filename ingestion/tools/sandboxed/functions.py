@@ -19,6 +19,7 @@ FUNCTIONS: Final = {
     "pdf_attachment": f"{_HERE}.signatures:pdf_attachment",
     "seda_examine": f"{_HERE}.seda:seda_examine",
     "seda_reply": f"{_HERE}.seda:seda_reply",
+    "seda_acknowledgement": f"{_HERE}.seda:seda_acknowledgement",
     "verify_bundle": f"{_HERE}.bundle:verify_bundle",
     "engine_version": f"{_HERE}.recognise:engine_version",
     "misbehave": f"{_HERE}.misbehave:misbehave",
@@ -39,5 +40,6 @@ WARM: Final = {
     "pdf_attachment": f"{_HERE}.signatures:warm",
     "seda_examine": f"{_HERE}.seda:warm",
     "seda_reply": f"{_HERE}.seda:warm",
+    "seda_acknowledgement": f"{_HERE}.seda:warm",
 }
 """Name -> function that loads modules once, before all children of that name are forked."""

@@ -1,4 +1,4 @@
-"""Examine a package of SEDA, and read a reply to one."""
+"""Examine a package of SEDA, and read what comes back for one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from archive.exchange.seda.entry import examine
 from archive.exchange.seda.json_form import written
-from archive.exchange.seda.reply_reader import read_reply
+from archive.exchange.seda.reply_reader import read_acknowledgement, read_reply
 from archive.exchange.seda.schema import schema_of
 from archive.exchange.seda.transfer import DataObject
 from archive.exchange.seda.versions import Version
@@ -48,6 +48,13 @@ def seda_reply(job: Job) -> dict[str, Any]:
     found = read_reply(job.inputs["reply"].read_bytes())
     _tell(job, written(found))
     return {"outcome": found.outcome.value if found.outcome is not None else None}
+
+
+def seda_acknowledgement(job: Job) -> dict[str, Any]:
+    """Read ``acknowledgement``; write what it says to ``examination`` (JSON)."""
+    found = read_acknowledgement(job.inputs["acknowledgement"].read_bytes())
+    _tell(job, written(found))
+    return {"read": found.acknowledgement is not None}
 
 
 def _tell(job: Job, told: Any) -> None:

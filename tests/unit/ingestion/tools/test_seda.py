@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from archive.exchange.seda.findings import Outcome, Step
-from archive.exchange.seda.replies import Reply, write_reply
+from archive.exchange.seda.replies import Acknowledgement, Reply, write_acknowledgement, write_reply
 from archive.exchange.seda.transfer import Agency
 from archive.exchange.seda.versions import Version
 from ingestion.tools.sandbox import Sandbox, ToolFailed
-from ingestion.tools.seda import ExaminedPackage, examine_package, examine_reply
+from ingestion.tools.seda import ExaminedPackage, examine_acknowledgement, examine_package, examine_reply
 from tests import seda
 
 PNG = bytes.fromhex(
@@ -101,6 +101,13 @@ def test_a_reply_is_read(sandbox: Sandbox, tmp_path: Path) -> None:
     made.write_bytes(write_reply(REPLY))
     found = examine_reply(sandbox, made, tmp_path)
     assert (found.reply, found.outcome) == (REPLY, Outcome.OK)
+
+
+def test_an_acknowledgement_is_read(sandbox: Sandbox, tmp_path: Path) -> None:
+    told = Acknowledgement(Version.V2_1, "A", "2026-03-12T08:15:30Z", "VERSEMENT-1", Agency("AD"), Agency("COMMUNE"))
+    made = tmp_path / "acknowledgement.xml"
+    made.write_bytes(write_acknowledgement(told))
+    assert examine_acknowledgement(sandbox, made, tmp_path).acknowledgement == told
 
 
 def test_an_answer_that_is_none_is_not_believed(

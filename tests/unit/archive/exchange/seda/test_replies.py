@@ -12,7 +12,9 @@ from archive.exchange.seda.entry import examine
 from archive.exchange.seda.examination import Examination
 from archive.exchange.seda.findings import Outcome, Step
 from archive.exchange.seda.replies import (
+    UNKNOWN,
     Acknowledgement,
+    ReadAcknowledgement,
     ReadReply,
     Reply,
     compare,
@@ -45,13 +47,12 @@ def transfer_of(found: Examination) -> Transfer:
 
 
 def answered(found: Examination) -> Reply:
-    outcomes = {step: outcome for step in found.judged if (outcome := found.outcome_of(step)) is not None}
     digest = Digest("SHA-512", seda.digest(seda.LETTER))
     return reply_to(
         transfer_of(found),
         identifier="REPONSE-1",
         at=AT,
-        outcomes=outcomes,
+        outcomes=found.outcomes,
         findings=found.findings,
         units={"A": "sys-A", "U": "sys-U"},
         objects={"O": ("sys-O", digest)},
@@ -161,14 +162,32 @@ def test_another_message_is_no_reply(content: bytes) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_acknowledgements_are_written_and_read(version: str) -> None:
     told = Acknowledgement(Version(version), "ACC-1", AT, "VERSEMENT-1", Agency("ARCHIVES"), Agency("VERSANT"))
-    assert read_acknowledgement(write_acknowledgement(told)) == (told, ())
+    assert read_acknowledgement(write_acknowledgement(told)) == ReadAcknowledgement(told)
 
 
 def test_a_reply_is_no_acknowledgement() -> None:
-    assert read_acknowledgement(write_reply(answered(examined())))[0] is None
+    read = read_acknowledgement(write_reply(answered(examined())))
+    assert read.acknowledgement is None
+    assert [one.code for one in read.findings] == ["seda_message_not_acknowledgement"]
 
 
 def test_a_step_that_was_not_come_to_is_not_told() -> None:
     found = examined()
     assert Step.FORMATS not in found.judged
     assert Step.FORMATS.value not in {one.code for one in answered(found).events}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("old", "new"), [("<Date>", "<Date>x"), ("VERSEMENT-1", " "), (">VERSANT<", "><")])
+def test_a_manifest_that_its_schema_refuses_is_answered_too(version: str, old: str, new: str) -> None:
+    content = seda.manifest(seda.unit("U", level="Bidule"), version=version).decode().replace(old, new).encode()
+    found = examine(io.BytesIO(seda.package(content)))
+    assert found.transfer is None
+    assert found.head is not None
+    reply = reply_to(found.head, identifier="R", at=AT, outcomes=found.outcomes, findings=found.findings)
+    read = sent_back(reply)
+    assert read.outcome is Outcome.KO
+    assert read.reply is not None
+    assert read.reply.request == (UNKNOWN if old == "VERSEMENT-1" else "VERSEMENT-1")
+    assert read.reply.transferring_agency.identifier == (UNKNOWN if old == ">VERSANT<" else "VERSANT")
+    assert "seda_value_not_listed" in {one.kind for one in read.reply.events}
