@@ -83,7 +83,13 @@ def record(session: Session, **given: Any) -> RecordRow:
     return row
 
 
-def hold(session: Session, *records: RecordRow, until: date | None = None, review_on: date | None = None) -> HoldRow:
+def hold(
+    session: Session,
+    *records: RecordRow,
+    until: date | None = None,
+    review_on: date | None = None,
+    restricts_reading: bool = False,
+) -> HoldRow:
     """A hold in force on some records."""
     row = HoldRow(
         id=new_id(),
@@ -91,6 +97,7 @@ def hold(session: Session, *records: RecordRow, until: date | None = None, revie
         reason="Contentieux",
         until=until,
         review_on=review_on,
+        restricts_reading=restricts_reading,
         placed_at=NOW,
         placed_by="user:1",
         placed_salt="00",

@@ -115,7 +115,7 @@ def test_kept_counts_answer_as_records_one_by_one(database: Database) -> None:
             for code in ("FIN-03", "RH-01", None)
             for _ in range(40)
         ]
-        hold(session, *chance.sample(rows, 20)).restricts_reading = True
+        hold(session, *chance.sample(rows, 20), restricts_reading=True)
     told = 0
     for query in QUESTIONS:
         assert query.is_counted
