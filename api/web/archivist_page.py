@@ -22,9 +22,11 @@ from archive.catalogue.access_requests import pressing
 from archive.catalogue.rule_queries import labels_of
 from archive.catalogue.service_names import names_today, shown
 from archive.database.alarms import open_alarms
+from archive.disposition.disposals import listing
 from archive.disposition.due_counts import Analysis, Count, analyse
 from archive.disposition.due_figures import MOST, by_month, by_producer, by_rule, by_year, lacking
 from archive.disposition.holds.listing import count_to_review
+from archive.model.disposals import DisposalState
 from archive.model.final_actions import FinalAction
 from archive.retention.civil import today_of
 from archive.retention.states import DueList, DueState
@@ -133,6 +135,7 @@ def _tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
             "/communications?etat=open&nature=derogation",
             _("Répondre"),
         ),
+        *disposal_tasks(session, tenant, today),
         *(_due(analysis, which) for which in DueList),
         _task(
             conflicts,
@@ -149,6 +152,42 @@ def _tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
             _("Chacun compte seul. Ouvrez son dossier dans le plan pour l’y ranger."),
             "/plan",
             _("Voir le plan"),
+        ),
+    ]
+
+
+def disposal_tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
+    """Return what bordereaux wait for: visas, the end of cooling-off, what blocks lines."""
+    waiting = listing.in_states(session, tenant, DisposalState.SUBMITTED)
+    cooling = listing.in_states(session, tenant, DisposalState.COOLING_OFF)
+    days = [row.stop_until for row in cooling if row.stop_until is not None and row.stop_until >= today]
+    soonest = min(days, default=today)
+    return [
+        _task(
+            len(days),
+            (_("bordereau dans son délai de repentir"), _("bordereaux dans leur délai de repentir")),
+            ngettext(
+                "Encore {n} jour pour l’arrêter, jusqu’au {day} inclus.",
+                "Encore {n} jours pour arrêter le premier, jusqu’au {day} inclus.",
+                (soonest - today).days,
+                day=quantities.day(soonest),
+            ),
+            f"/bordereaux?etat={DisposalState.COOLING_OFF.value}",
+            _("Voir"),
+        ),
+        _task(
+            len(waiting),
+            (_("bordereau attend un visa"), _("bordereaux attendent un visa")),
+            _("Sans visa, rien ne part : le silence ne vaut jamais accord."),
+            f"/bordereaux?etat={DisposalState.SUBMITTED.value}",
+            _("Voir"),
+        ),
+        _task(
+            listing.blocked_lines(session, tenant),
+            (_("ligne de bordereau bloquée"), _("lignes de bordereaux bloquées")),
+            _("Un gel, un changement ou un tri à faire : chaque bordereau dit pourquoi."),
+            "/bordereaux?etat=ouverts",
+            _("Voir pourquoi"),
         ),
     ]
 

@@ -156,6 +156,12 @@ class DuePage:
     too_many: bool = False
     chosen: frozenset[str] = field(default_factory=frozenset)
 
+    @property
+    def disposal_href(self) -> str:
+        """Return the address of the form that drafts a bordereau of the same records."""
+        kept = {name: self.asked.given[name] for name in _FILTERS if name in self.asked.given}
+        return "/bordereaux/nouveau?" + urlencode(kept)
+
     def refused(self, fault: Fault, reason: str, chosen: frozenset[str]) -> DuePage:
         """Return the page with the hold that was refused, as it was typed."""
         return replace(self, faults=(fault,), reason=reason, chosen=chosen)

@@ -11,11 +11,15 @@ from sqlalchemy.orm import Session
 
 from api.access.callers import Caller
 from api.http.i18n import _
+from api.views import disposal as views
 from api.web import quantities
 from api.web.deposit_lines import Line, line
 from api.web.description_form import EMPTY, Box, TypedDescription, deposit_boxes
+from api.web.disposals_page import DisposalLine, disposal_line
 from api.web.faults import Fault
+from archive.disposition.disposals import listing
 from archive.model.deposit_agreements import Agreement
+from archive.model.disposals import DisposalState
 from archive.model.identifiers import new_id
 from archive.retention.schedule import document_types
 from ingestion.deposits.queries import count, count_incomplete, newest
@@ -66,6 +70,7 @@ class HomePage:
         faults: The errors of the deposit form just sent.
         described: Whether that form had a description, which is then shown again.
         received: How many files of that form were received.
+        disposals: Bordereaux that wait for a visa, or can still be stopped, of who gives visas.
     """
 
     template: ClassVar[str] = "accueil.html"
@@ -83,6 +88,7 @@ class HomePage:
     faults: tuple[Fault, ...]
     described: bool
     received: int
+    disposals: tuple[DisposalLine, ...] = ()
 
     @property
     def json_href(self) -> str:
@@ -117,7 +123,16 @@ def home_page(system: System, person: Caller, typed: TypedDescription = EMPTY, r
             described=any(box.fault or box.value or any(p.value for p in box.parts) for box in boxes)
             or any(one.chosen for one in agreements),
             received=received,
+            disposals=_disposals(system, session, person),
         )
+
+
+def _disposals(system: System, session: Session, person: Caller) -> tuple[DisposalLine, ...]:
+    if not person.may("disposal:visa"):
+        return ()
+    act = views.reading(system, session, person.tenant)
+    rows = listing.in_states(session, person.tenant, DisposalState.SUBMITTED, DisposalState.COOLING_OFF)
+    return tuple(disposal_line(views.short(act, row)) for row in rows[:SHOWN])
 
 
 def _agreements(

@@ -20,6 +20,7 @@ from api.web.file_kinds import kind_of
 from api.web.page_view import Reading, read
 from api.web.progress import Badge
 from api.web.verdicts import Finding, check_badge, findings, fixity_badge
+from archive.catalogue.disposals import disposal_of
 from archive.catalogue.rows import holds_on
 from archive.catalogue.stale import as_told
 from archive.catalogue.standing import standing_of
@@ -124,6 +125,7 @@ class Keeping:
         is_stale: Whether its dates are being computed again.
         events: Address of the events of its business case; empty without one.
         blockers: What stands in the way of what comes after, one sentence each.
+        disposal: Address and number of the bordereau that it is in.
     """
 
     until: Markup
@@ -137,6 +139,7 @@ class Keeping:
     is_stale: bool
     events: str
     blockers: tuple[Markup, ...]
+    disposal: tuple[str, str] | None
 
 
 def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -> Keeping:
@@ -156,8 +159,14 @@ def keeping_of(session: Session, row: RecordRow, forms: Forms, system: System) -
         locked_until=quantities.day(original.locked_until) if original is not None and locked else "",
         enforced=str(system.store.assurance) == "enforced",
         is_stale=row.stale_since is not None,
+        disposal=_disposal(session, row),
         events=f"/evenements?{urlencode({'affaire': row.external_reference})}" if row.external_reference else "",
     )
+
+
+def _disposal(session: Session, row: RecordRow) -> tuple[str, str] | None:
+    there = disposal_of(session, row.id)
+    return (f"/bordereaux/{there.id}", there.reference) if there is not None else None
 
 
 def _described(row: RecordRow) -> Iterator[tuple[Markup, str]]:

@@ -13,6 +13,7 @@ from api.access.permissions import Public
 from api.web.assets import PREFIX, Assets
 from api.web.pages import (
     accueil,
+    bordereaux,
     calendrier,
     communications,
     connexion,
@@ -78,6 +79,7 @@ ROUTERS: Final = (
     calendrier.router,
     echeances.router,
     tri.router,
+    bordereaux.router,
     verifier.router,
     etat.router,
     textes.router,

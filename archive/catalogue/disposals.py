@@ -40,6 +40,12 @@ def committed(session: Session, record_id: str) -> Refused | None:
     )
 
 
+def disposal_of(session: Session, record_id: str) -> DisposalRow | None:
+    """Return the open disposal that has a record, if one has."""
+    there = line_of(session, record_id)
+    return session.get(DisposalRow, there.disposal_id) if there is not None else None
+
+
 def state_of_kept(session: Session, record_id: str) -> RecordState:
     """Return the state of a record that is not gone."""
     return RecordState.IN_DISPOSAL if line_of(session, record_id) is not None else RecordState.KEPT

@@ -127,7 +127,7 @@ def _resolved(there: Circumstances, row: RecordRow, access_rule: str | None) -> 
     Records outside files that are told alike are resolved once; in a file each has its companions.
     """
     values = {name: getattr(row, name) for name in DATING} | {"access_rule": access_rule}
-    key = tuple(values.values())
+    key = (*values.values(), there.refusal_over(row.id))
     found = there.memory.get(key)
     if found is None:
         found = resolved(there, Description(title="", **values), row.id)

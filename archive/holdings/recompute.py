@@ -8,11 +8,12 @@ run that dies leaves the marks of what it did not reach.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
 from archive.catalogue.stale import IS_STALE, Judgement, judge, settle
@@ -90,7 +91,7 @@ def recompute_stale(stores: Stores) -> Recomputed:
             wrong = []
             for row in rows:
                 if row.tenant_id not in there:
-                    there[row.tenant_id] = Circumstances(session, row.tenant_id, stores.clock())
+                    there[row.tenant_id] = _circumstances(session, row.tenant_id, rows, stores)
                 judgement = judge(there[row.tenant_id], row)
                 if judgement is Judgement.RIGHT:
                     row.stale_since = None
@@ -104,6 +105,12 @@ def recompute_stale(stores: Stores) -> Recomputed:
         if len(rows) < BATCH:
             return done
         after = rows[-1].id
+
+
+def _circumstances(session: Session, tenant: str, rows: Sequence[RecordRow], stores: Stores) -> Circumstances:
+    there = Circumstances(session, tenant, stores.clock())
+    there.read_refusals(row.id for row in rows)
+    return there
 
 
 def recompute(stores: Stores) -> tuple[int, dict[str, str]]:
@@ -198,7 +205,7 @@ def _differing(stores: Stores) -> Iterator[str]:
             there: dict[str, Circumstances] = {}
             for row in rows:
                 if row.tenant_id not in there:
-                    there[row.tenant_id] = Circumstances(session, row.tenant_id, stores.clock())
+                    there[row.tenant_id] = _circumstances(session, row.tenant_id, rows, stores)
             differing = [row.id for row in rows if judge(there[row.tenant_id], row) is Judgement.WRONG]
         yield from differing
         if len(rows) < BATCH:

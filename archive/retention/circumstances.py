@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from archive.database.access_tables import AccessRequestRow
+from archive.database.disposal_tables import DisposalRow, VisaRefusalRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.tables import DocumentTypeRow, RecordRow, RetentionRuleRow
 from archive.model.access_requests import AccessKind, AccessState
@@ -30,6 +31,7 @@ from archive.retention.facts import Facts, FileFacts
 from archive.retention.openings import Opening, opening_of
 from archive.retention.packs import is_sure, text_of
 from archive.retention.places import codes_of, file_codes
+from archive.retention.refusals import VisaRefusal
 from archive.retention.rules import Rule
 
 _AT_ONCE: Final = 500
@@ -75,6 +77,7 @@ class Circumstances:
         self._made: dict[str, Node] = {}
         self._openings: list[Opening] | None = None
         self._climbs: dict[str, list[PlanNodeRow]] = {}
+        self._refusals: dict[str, VisaRefusal | None] = {}
         self._dates_access = True
         self.memory: dict[object, Any] = {}
         """What a reader of many records has resolved already."""
@@ -199,6 +202,25 @@ class Circumstances:
             return []
         nodes = {row.id for node in self._named(description) for row in self._climb(node)}
         return [one for one in self._openings if one.covers(nodes, description.producer)]
+
+    def refusal_over(self, record_id: str | None) -> VisaRefusal | None:
+        """Return what the last visa that refused a record asks for."""
+        if record_id is None:
+            return None
+        if record_id not in self._refusals:
+            self.read_refusals([record_id])
+        return self._refusals[record_id]
+
+    def read_refusals(self, records: Iterable[str]) -> None:
+        """Read what visas refused of several records at once."""
+        refusal, disposal, wanted = VisaRefusalRow, DisposalRow, sorted(set(records) - self._refusals.keys())
+        self._refusals |= dict.fromkeys(wanted)
+        asked = select(refusal.record_id, refusal.decision, disposal.reference, refusal.decided_on)
+        asked = asked.join(disposal, disposal.id == refusal.disposal_id)
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = asked.where(refusal.record_id.in_(wanted[start : start + _AT_ONCE]))
+            found = self._session.execute(some)
+            self._refusals |= {record: VisaRefusal(word, number, day) for record, word, number, day in found}
 
     def unknown_files(self, description: Description) -> list[str]:
         """Return the codes of files that the plan lacks."""

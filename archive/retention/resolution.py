@@ -134,6 +134,7 @@ class Resolution:
         version: Its version.
         basis: The first word that applies to one of the parts.
         parts: One for each rule and path, in an order that does not depend on that of the paths.
+        decided: Who decided the final action, where it is not the rules' own.
     """
 
     starts_on: date | None
@@ -144,6 +145,7 @@ class Resolution:
     version: int | None
     basis: Basis
     parts: tuple[Part, ...]
+    decided: Reason | None = None
 
     @property
     def validated(self) -> bool:
@@ -163,6 +165,7 @@ class Resolution:
             found.append(sentences.several(dated=self.ends_on is not None))
         if self.in_conflict:
             found.append(sentences.conflict(self.final_action))
+        found = self._with_decision(found)
         if self.due_on is not None and not self.in_conflict:
             found.append(sentences.due(self.final_action, self.due_on))
         return tuple(found)
@@ -182,8 +185,14 @@ class Resolution:
     def summary(self) -> tuple[Reason, ...]:
         """The reasons of ``explanation``: in brief for a record outside the filing plan."""
         if len(self.parts) == 1 and _brief(self.parts[0]):
-            return self.parts[0].told(brief=True)
+            return tuple(self._with_decision(self.parts[0].told(brief=True)))
         return self.reasons
+
+    def _with_decision(self, found: Iterable[Reason]) -> list[Reason]:
+        """Return reasons with what was decided, instead of what the rules say of afterwards."""
+        if self.decided is None:
+            return list(found)
+        return [*(reason for reason in found if reason.code != sentences.AFTERWARDS), self.decided]
 
 
 _RANK: Final = {word: rank for rank, word in enumerate(Basis)}

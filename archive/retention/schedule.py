@@ -21,6 +21,7 @@ from archive.retention.facts import Facts
 from archive.retention.openings import opened
 from archive.retention.packs import DEFAULT_PACK, pack_rules, pack_types, phrase_of
 from archive.retention.reasons import Words, in_french
+from archive.retention.refusals import overridden
 from archive.retention.resolution import resolve
 from archive.retention.rules import Rule
 from archive.retention.sentences import of_type
@@ -120,7 +121,8 @@ def resolved(there: Circumstances, description: Description, record_id: str | No
         newest_in_file=newest_in_files(paths),
     )
     access = opened(access, access_rule, there.openings_over(description))
-    return Resolved(resolve(paths, facts, there.rules()), access, access_rule)
+    retention = overridden(resolve(paths, facts, there.rules()), there.refusal_over(record_id))
+    return Resolved(retention, access, access_rule)
 
 
 def _latest(facts: Facts, event: str) -> date | None:

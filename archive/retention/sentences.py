@@ -7,7 +7,7 @@ whose rule comes from its document type; the others also name version, text of l
 from __future__ import annotations
 
 from datetime import date
-from typing import assert_never
+from typing import Final, assert_never
 
 from archive.model.final_actions import FinalAction
 from archive.retention.dates import START_EVENTS, FoundStart, Period, ToldBy
@@ -15,6 +15,9 @@ from archive.retention.declarations import Convention, Inherited, Level, Node, P
 from archive.retention.facts import Facts, FileFacts
 from archive.retention.reasons import Lasting, Reason, Since, Value, Words
 from archive.retention.rules import Rule
+
+AFTERWARDS: Final = "afterwards"
+"""Code of the reasons that tell what follows the end."""
 
 # -- why: the node and the rule
 
@@ -152,12 +155,12 @@ def dated(rule: Rule, why: Words, count: Words, end: date) -> tuple[Reason, ...]
             )
             return (kept,)
         case FinalAction.SORT:
-            then = Reason("afterwards", "Un archiviste choisira ensuite ce qui est gardé et ce qui est éliminé.")
+            then = Reason(AFTERWARDS, "Un archiviste choisira ensuite ce qui est gardé et ce qui est éliminé.")
         case FinalAction.DESTROY if rule.validated:
-            then = Reason("afterwards", "Il pourra ensuite être éliminé, avec un visa.")
+            then = Reason(AFTERWARDS, "Il pourra ensuite être éliminé, avec un visa.")
         case FinalAction.DESTROY:
             then = Reason(
-                "afterwards",
+                AFTERWARDS,
                 "Il ne sera pas éliminé avant qu’un archiviste ait validé cette règle et obtenu un visa.",
             )
         case action:
@@ -170,6 +173,16 @@ def due(action: FinalAction, day: date) -> Reason:
     if action.kept_for_ever:
         return Reason("due_on", "Il peut être transmis aux archives à partir du {due}.", {"due": day})
     return Reason("due_on", "Rien n’en est éliminé avant le {due}.", {"due": day})
+
+
+def by_visa(reference: str, day: date, *, keeps: bool) -> Reason:
+    """Say that a visa decided what becomes of a record: which bordereau, which day."""
+    values: dict[str, Value] = {"reference": reference, "day": day}
+    if keeps:
+        return Reason(
+            "kept_by_visa", "Le visa donné le {day} sur le bordereau {reference} le fait garder définitivement.", values
+        )
+    return Reason("sorted_by_visa", "Le visa donné le {day} sur le bordereau {reference} demande de le trier.", values)
 
 
 # -- no date

@@ -119,7 +119,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     service.start()
     try:
         made = Site(service, browser)
-        scopes = "deposit:write,record:read,record:describe,retention:write,hold:write"
+        scopes = "deposit:write,record:read,record:describe,retention:write,hold:write,disposal:write"
         with service.client(service.key("demo", scopes)) as client:
             made.kept = seeded(client)
             producing(client)
@@ -133,12 +133,21 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             registered = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-31"})
             made.kept["demande"] = registered.raise_for_status().json()
             made.kept["tri"] = sampled(client, made.kept["dossier"]["id"])
+            made.kept["bordereau"] = submitted(client, made.kept["registre"]["record_id"])
             # once checked, a page shows every check with its whole digests: the widest words there
             # are
             client.post(f"/api/v1/records/{made.kept['convention']['record_id']}/verifications").raise_for_status()
         yield made
     finally:
         service.stop()
+
+
+def submitted(client: httpx2.Client, record: str) -> dict[str, Any]:
+    """Draft a bordereau of a record and submit it."""
+    told = {"action": "destroy", "title": "Registres de 2012 à 2015", "records": [record]}
+    made = client.post("/api/v1/disposals", json=told).raise_for_status().json()
+    sent = client.post(f"/api/v1/disposals/{made['id']}/submit", headers={"If-Match": "*"})
+    return dict(sent.raise_for_status().json())
 
 
 def producing(client: httpx2.Client) -> None:

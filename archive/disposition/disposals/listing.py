@@ -79,6 +79,12 @@ def line(session: Session, disposal_id: str, record_id: str) -> DisposalLineRow:
     return session.get_one(DisposalLineRow, (disposal_id, record_id))
 
 
+def state_of_line(session: Session, disposal_id: str, record_id: str) -> LineState | None:
+    """Return the state of a line; None where there is none."""
+    found = session.get(DisposalLineRow, (disposal_id, record_id))
+    return LineState(found.state) if found is not None else None
+
+
 def tally(session: Session, disposal_id: str) -> Tally:
     """Return number and size of the lines of a disposal."""
     found = session.execute(_counted(disposal_id).group_by("state", "word"))

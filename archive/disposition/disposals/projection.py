@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from archive.catalogue import stale
 from archive.catalogue.statements import Statement
 from archive.database.batches import batches
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow, VisaRefusalRow
@@ -20,6 +22,7 @@ from archive.disposition.disposals.population import Candidate
 from archive.model.disposals import DisposalState, LineDecision, LineState
 from archive.model.statement_kinds import StatementKind
 from archive.model.states import RecordState
+from archive.retention.refusals import OVERRIDES
 from signing.ground.errors import Refused
 
 GIVEN = "given"
@@ -36,7 +39,7 @@ def follow(session: Session, statement: Statement) -> None:
         state = DisposalState(row.state)
         _exclude(session, row)
         if state in _DECIDED:
-            decide(session, row)
+            decide(session, row, statement.at)
         if not state.is_open:
             free(session, row.id)
 
@@ -109,8 +112,11 @@ def _exclude(session: Session, row: DisposalRow) -> None:
     _release(session, new)
 
 
-def decide(session: Session, row: DisposalRow) -> None:
-    """Write what the visas say together on every line, with the consequences of a refusal."""
+def decide(session: Session, row: DisposalRow, now: datetime) -> None:
+    """Write what the visas say together on every line, with the consequences of a refusal.
+
+    A record that is kept or sorted by decision is marked as stale: its dates are told anew.
+    """
     visas = [read_answers(visa.content["answers"]) for visa in visas_of(session, row.id)]
     refused: list[str] = []
     for one in undecided(session, row.id):
@@ -126,6 +132,10 @@ def decide(session: Session, row: DisposalRow) -> None:
             _follow_refusal(session, row, one.record_id, said)
     session.flush()
     _release(session, refused)
+    overridden = select(VisaRefusalRow.record_id).where(
+        VisaRefusalRow.disposal_id == row.id, VisaRefusalRow.decision.in_(list(OVERRIDES))
+    )
+    stale.mark(session, RecordRow.id.in_(overridden), now)
 
 
 def _follow_refusal(session: Session, row: DisposalRow, record_id: str, said: Outcome) -> None:

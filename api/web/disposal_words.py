@@ -1,0 +1,124 @@
+"""Words of bordereaux for pages: states, what blocks, visas, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from api.http.i18n import _, ngettext, said
+from api.web import quantities
+from api.web.due_words import state_badge
+from api.web.progress import NOTHING, Badge
+from archive.model.disposals import DisposalAction, DisposalState, LineDecision, LineState, VisaStep
+from archive.retention.dates import Unit
+from archive.retention.states import DueState
+
+STATES: Final = {
+    DisposalState.DRAFT: ("none", "none", "Brouillon"),
+    DisposalState.SUBMITTED: ("wait", "clock", "Attend un visa"),
+    DisposalState.COOLING_OFF: ("warn", "clock", "Délai de repentir"),
+    DisposalState.APPROVED: ("ok", "check", "Approuvé"),
+    DisposalState.EXECUTING: ("wait", "now", "En cours d’exécution"),
+    DisposalState.EXECUTED: ("ok", "check", "Exécuté"),
+    DisposalState.REFUSED: ("bad", "cross", "Refusé"),
+    DisposalState.WITHDRAWN: ("none", "cross", "Arrêté"),
+}
+ACTIONS: Final = {
+    DisposalAction.DESTROY: "Élimination",
+    DisposalAction.TRANSFER: "Versement",
+    DisposalAction.REMOVE: "Retrait",
+}
+LINES: Final = {
+    LineState.INCLUDED: ("ok", "check", "À éliminer"),
+    LineState.EXCLUDED: ("none", "none", "À garder"),
+    LineState.REFUSED: ("bad", "cross", "Refusé par un visa"),
+    LineState.BLOCKED: ("bad", "lock", "Bloqué"),
+    LineState.WAITING: ("wait", "clock", "Attend un verrou"),
+    LineState.DESTROYED: ("none", "check", "Exécuté"),
+    LineState.FAILED: ("bad", "warn", "N’a pas abouti"),
+}
+STEPS: Final = {
+    VisaStep.PRODUCER: "Visa du service producteur",
+    VisaStep.AUTHORITY: "Visa du maire ou du président",
+    VisaStep.CONTROLLER: "Visa du contrôle scientifique et technique",
+}
+DECISIONS: Final = {
+    LineDecision.APPROVE: "Accord",
+    LineDecision.REFUSE: "Refus, sans suite dite",
+    LineDecision.KEEP_DEFINITIVELY: "Refus : à garder définitivement",
+    LineDecision.NOT_BEFORE: "Refus : pas avant une date",
+    LineDecision.SORT_NEEDED: "Refus : à trier",
+}
+MOTIVES: Final = ("Valeur historique", "Contentieux possible", "Erreur de règle", "Demande du service")
+_BLOCKS: Final = {
+    "changed": ("Changé depuis", "Le document ou sa règle a changé : le visa ne vaut plus pour lui."),
+    "visa_stale": ("Visa trop ancien", "Un visa de plus de douze mois se redemande."),
+    "unanswered": ("Sans réponse", "Un visa ne dit rien de cette ligne."),
+}
+
+
+def state_of(state: str) -> Badge:
+    """Return the state of a bordereau as icon and word."""
+    kind, icon, word = STATES[DisposalState(state)]
+    return Badge(kind, icon, said(word))
+
+
+def line_badge(line: Mapping[str, Any]) -> Badge:
+    """Return the state of a line, with its reason."""
+    state = LineState(line["state"])
+    kind, icon, word = LINES[state]
+    return Badge(kind, icon, said(word), line_reason(state, line))
+
+
+def line_reason(state: LineState, line: Mapping[str, Any]) -> Markup:
+    """Say why a line is not simply included."""
+    reason = line["reason"]
+    if state is LineState.WAITING:
+        return _("Le coffre la verrouille jusqu’au {day}.", day=quantities.day(line["waiting_until"]))
+    if state is LineState.BLOCKED:
+        return blocked(reason).reason
+    if state is LineState.REFUSED:
+        if reason in set(LineDecision):
+            return refusal(line)
+        return said(_BLOCKS["unanswered"][1])
+    return Markup.escape(reason) if reason else NOTHING
+
+
+def refusal(line: Mapping[str, Any]) -> Markup:
+    """Say what a visa wants instead."""
+    if line["not_before"]:
+        return _("Pas avant le {day}.", day=quantities.day(line["not_before"]))
+    return said(DECISIONS[LineDecision(line["reason"])])
+
+
+def blocked(reason: str) -> Badge:
+    """Return what blocks a line, in words."""
+    if reason in _BLOCKS:
+        word, why = _BLOCKS[reason]
+        return Badge("bad", "lock", said(word), said(why))
+    state = DueState.TO_SORT if reason == "not_sorted" else DueState(reason)
+    told = state_badge(state)
+    return Badge("bad", "lock", told.word, told.reason)
+
+
+def duration_words(duration: int | None, unit: str | None) -> Markup:
+    """Return a duration of a rule in words."""
+    if duration is None or unit is None:
+        return _("Sans limite")
+    match Unit(unit):
+        case Unit.YEAR:
+            return ngettext("{n} an", "{n} ans", duration)
+        case Unit.MONTH:
+            return ngettext("{n} mois", "{n} mois", duration)
+        case _:
+            return ngettext("{n} jour", "{n} jours", duration)
+
+
+def years(earliest: str | None, latest: str | None) -> str:
+    """Return extreme dates as years: « 2012 à 2015 »."""
+    if earliest is None or latest is None:
+        return str(_("Sans date"))
+    first, last = earliest[:4], latest[:4]
+    return first if first == last else str(_("{first} à {last}", first=first, last=last))
