@@ -145,3 +145,21 @@ def test_transfers_leave_the_sandbox_as_json(version: str) -> None:
 def test_json_of_something_else_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match=r"not a|is not a valid"):
         read(Transfer, given)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_a_sender_adds_where_the_standard_is_open_is_kept(version: str) -> None:
+    name = "<x:Nom xmlns:x='urn:x'>Mairie &amp; CCAS</x:Nom>"
+    more = f"<OrganizationDescriptiveMetadata>{name}</OrganizationDescriptiveMetadata>"
+    metadata = "<OtherMetadata><x:Scanner xmlns:x='urn:x'>s</x:Scanner></OtherMetadata>"
+    objects = seda.grouped("G", seda.binary("O", more=metadata))
+    content = seda.manifest(seda.unit("U", refers="G"), objects, version=version)
+    told = content.replace(b"<Identifier>VERSANT</Identifier>", b"<Identifier>VERSANT</Identifier>" + more.encode())
+    transfer = read_back(told)
+    described = transfer.transferring_agency.description
+    assert described is not None
+    assert '<x:Nom xmlns:x="urn:x">Mairie &amp; CCAS</x:Nom>' in described.xml
+    again = rewritten(transfer)
+    assert b"Mairie &amp; CCAS" in again
+    assert b"Scanner" in again
+    assert without_places(read_back(again)) == without_places(transfer)
