@@ -21,7 +21,7 @@ from archive.database.access_tables import AccessRequestRow
 from archive.database.sorting_tables import PopulationRow
 from archive.database.tables import JournalEntryRow, RecordRow, RetentionRuleRow
 from archive.disposition import sorting
-from archive.disposition.sorting import SortingAct
+from archive.disposition.act import Act
 from archive.holdings.describe import describe
 from archive.holdings.recompute import recompute_stale
 from archive.model.access_requests import AccessKind
@@ -54,7 +54,7 @@ def _to_draw(system: System, folder: Path, n: int) -> Subject:
     """A frozen population of one record, from which a sample can be drawn."""
     subject = Subject(keep(system, folder, n))
     with system.database.write() as session:
-        act = SortingAct(session, system.ledger, "demo", "user:1", system.clock())
+        act = Act(session, system.ledger, "demo", "user:1", system.clock())
         criterion = {"method": "random", "rate": "1/10"}
         subject.given = sorting.freeze(act, title="Tri", unit="record", units=[subject.record], criterion=criterion)
     system.statements.settle()
@@ -76,7 +76,7 @@ def _to_draw(system: System, folder: Path, n: int) -> Subject:
 
 def _draw(system: System, subject: Subject) -> None:
     with suppress(ChartrierError), system.database.write() as session:  # drawn already: once is all
-        sorting.draw(SortingAct(session, system.ledger, "demo", "user:1", system.clock()), subject.given)
+        sorting.draw(Act(session, system.ledger, "demo", "user:1", system.clock()), subject.given)
     system.statements.settle()
 
 

@@ -16,8 +16,8 @@ from api.views import examples
 from api.views.schemas import Body
 from archive.database.sorting_tables import PopulationRow, SortingRow
 from archive.disposition import sorting
+from archive.disposition.act import Act
 from archive.disposition.criteria import LONGEST, MOST_UNITS
-from archive.disposition.sorting import SortingAct
 from archive.model.final_actions import FinalAction
 from ingestion.assembly import System
 
@@ -133,8 +133,8 @@ class Sortings(BaseModel):
     sorted: int
 
 
-def _act(system: System, session: Any, caller: Caller) -> SortingAct:
-    return SortingAct(session, system.ledger, caller.tenant, caller.agent, system.clock())
+def _act(system: System, session: Any, caller: Caller) -> Act:
+    return Act(session, system.ledger, caller.tenant, caller.agent, system.clock())
 
 
 def _view(session: Session, row: PopulationRow) -> dict[str, Any]:

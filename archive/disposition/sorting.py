@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from archive.catalogue import filing_plan, statements
+from archive.catalogue import statements
 from archive.database.batches import batches
 from archive.database.sorting_tables import PopulationRow, SortingRow
 from archive.database.tables import CheckpointRow
 from archive.disposition import sorting_units as units_of
+from archive.disposition.act import Act
 from archive.disposition.criteria import LONGEST, MOST_UNITS, UNCHANGED, bad_sample, read_criterion
 from archive.disposition.due_query import DueQuery
 from archive.disposition.sampling import SampleMethod, drawn, population_digest, read_rate, seed_of
-from archive.journal.sequencer import Ledger
 from archive.journal.types import EntryType
 from archive.model.final_actions import FinalAction
 from archive.model.identifiers import is_id, new_id
@@ -33,19 +32,8 @@ from archive.retention.civil import today_of
 from signing.ground.errors import Refused
 
 
-@dataclass(frozen=True)
-class SortingAct:
-    """An act of sorting in one tenant, in a write transaction."""
-
-    session: Session
-    ledger: Ledger
-    tenant: str
-    agent: str
-    now: datetime
-
-
 def freeze(
-    act: SortingAct,
+    act: Act,
     *,
     title: str,
     unit: str,
@@ -100,7 +88,7 @@ def freeze(
         "draw": None,
     }
     made = new_id()
-    _state(act, StatementKind.POPULATION, made, 0, "frozen", body, EntryType.POPULATION_FROZEN)
+    act.state(StatementKind.POPULATION, made, 0, "frozen", body, EntryType.POPULATION_FROZEN)
     return made
 
 
@@ -112,11 +100,11 @@ def meant(session: Session, tenant: str, now: datetime, unit: str, node: str | N
     return sorted(units_of.due_units(session, tenant, unit, day, DueQuery(rule=rule), MOST_UNITS + 1))
 
 
-def _meant(act: SortingAct, unit: str, node: str | None, rule: str | None) -> list[str]:
+def _meant(act: Act, unit: str, node: str | None, rule: str | None) -> list[str]:
     return meant(act.session, act.tenant, act.now, unit, node, rule)
 
 
-def draw(act: SortingAct, population_id: str) -> PopulationRow:
+def draw(act: Act, population_id: str) -> PopulationRow:
     """Draw the sample of a population, and decide about each of its units accordingly.
 
     Of a selection, what a person chose to keep is kept and the rest goes.
@@ -143,7 +131,7 @@ def draw(act: SortingAct, population_id: str) -> PopulationRow:
     told, kept = _drawn(act, row, decided)
     body = {name: getattr(row, name) for name in ("title", "unit", "method", "criterion", "units", "digest")}
     body |= {"frozen_entry": row.frozen_entry, "draw": told | {"kept": sorted(kept)}}
-    _state(act, StatementKind.POPULATION, row.id, row.number, "drawn", body, EntryType.SAMPLE_DRAWN)
+    act.state(StatementKind.POPULATION, row.id, row.number, "drawn", body, EntryType.SAMPLE_DRAWN)
     chosen = set(kept)
     for unit in row.units:
         if unit not in decided:  # else a person decided meanwhile
@@ -152,7 +140,7 @@ def draw(act: SortingAct, population_id: str) -> PopulationRow:
     return row
 
 
-def _drawn(act: SortingAct, row: PopulationRow, decided: Mapping[str, SortingRow]) -> tuple[dict[str, Any], list[str]]:
+def _drawn(act: Act, row: PopulationRow, decided: Mapping[str, SortingRow]) -> tuple[dict[str, Any], list[str]]:
     """Return what is told of a draw, and the units that are kept."""
     told: dict[str, Any] = {"at_entry": row.frozen_entry}
     method = SampleMethod(row.method)
@@ -168,7 +156,7 @@ def _drawn(act: SortingAct, row: PopulationRow, decided: Mapping[str, SortingRow
     return told | {"checkpoint": point.number, "size": point.size, "seed": seed}, drawn(row.units, seed, count)
 
 
-def decide(act: SortingAct, unit: str, unit_id: str, *, decision: str, reason: str) -> SortingRow:
+def decide(act: Act, unit: str, unit_id: str, *, decision: str, reason: str) -> SortingRow:
     """Decide about one unit, also otherwise than its sample did.
 
     Raises:
@@ -178,7 +166,7 @@ def decide(act: SortingAct, unit: str, unit_id: str, *, decision: str, reason: s
     return act.session.get_one(SortingRow, unit_id)
 
 
-def decide_all(act: SortingAct, unit: str, units: Sequence[str], *, decision: str, reason: str) -> int:
+def decide_all(act: Act, unit: str, units: Sequence[str], *, decision: str, reason: str) -> int:
     """Decide about several units alike, or about none; return how many.
 
     Raises:
@@ -197,7 +185,7 @@ def decide_all(act: SortingAct, unit: str, units: Sequence[str], *, decision: st
     return len(wanted)
 
 
-def withdraw(act: SortingAct, unit_id: str) -> SortingRow:
+def withdraw(act: Act, unit_id: str) -> SortingRow:
     """Withdraw what a person decided about a unit: the draw's decision counts again, or none.
 
     Raises:
@@ -227,7 +215,7 @@ def withdraw(act: SortingAct, unit_id: str) -> SortingRow:
     return there
 
 
-def _take(act: SortingAct, unit: str, wanted: Sequence[str]) -> None:
+def _take(act: Act, unit: str, wanted: Sequence[str]) -> None:
     units_of.lock(act.session, unit, wanted)
     act.ledger.take_turn(act.session)
     units_of.lock_late(act.session, unit, wanted)
@@ -321,33 +309,8 @@ def sample_file(session: Session, row: PopulationRow) -> dict[str, Any]:
 # -- parts
 
 
-def _state(
-    act: SortingAct,
-    kind: StatementKind,
-    subject: str,
-    expected: int,
-    change: str,
-    body: Mapping[str, Any],
-    entry_type: EntryType,
-) -> None:
-    made, entry = statements.state(
-        act.session,
-        act.ledger,
-        tenant=act.tenant,
-        kind=kind,
-        subject=subject,
-        expected=expected,
-        change=change,
-        body=body,
-        entry_type=entry_type,
-        agent=act.agent,
-        now=act.now,
-    )
-    filing_plan.project(act.session, made, entry)
-
-
 def _decide(
-    act: SortingAct, unit: str, unit_id: str, decision: FinalAction | None, reason: str, population: str | None
+    act: Act, unit: str, unit_id: str, decision: FinalAction | None, reason: str, population: str | None
 ) -> None:
     """State a decision, or that there is none any more."""
     number = statements.latest_number(act.session, StatementKind.SORTING, unit_id)
@@ -358,7 +321,7 @@ def _decide(
         "population_id": population,
     }
     change = "sorted" if decision is not None else "withdrawn"
-    _state(act, StatementKind.SORTING, unit_id, number, change, body, EntryType.UNIT_SORTED)
+    act.state(StatementKind.SORTING, unit_id, number, change, body, EntryType.UNIT_SORTED)
 
 
 def _taken(row: PopulationRow) -> Refused:

@@ -26,7 +26,7 @@ from tests.servers.service import Service, deposit, follow
 PROFILES = ("embedded", pytest.param("postgresql", marks=pytest.mark.services))
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 PDF = SAMPLES / "deliberations.pdf"
-ALL = "deposit:write,record:read,record:describe,retention:write,hold:write,journal:read,admin"
+ALL = "deposit:write,record:read,record:describe,retention:write,hold:write,disposal:write,journal:read,admin"
 
 
 def digest_header(content: bytes) -> str:

@@ -23,9 +23,9 @@ from api.web.render import in_language, pages_of, system_of
 from api.web.sample_page import sample_page
 from api.web.sorting_page import Decided, given_of, list_href, new_sample_page, sorting_page
 from archive.disposition import sorting
+from archive.disposition.act import Act
 from archive.disposition.criteria import bad_sample, read_criterion
 from archive.disposition.sampling import SampleMethod
-from archive.disposition.sorting import SortingAct
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -97,10 +97,10 @@ async def withdraw(request: Request, sample_id: str, person: Archivist) -> Respo
     return await run_in_threadpool(_withdrawn, request, person, sample_id, await typed_fields(request))
 
 
-def _acting(request: Request, person: Caller, act: Callable[[SortingAct], Any]) -> Any:
+def _acting(request: Request, person: Caller, act: Callable[[Act], Any]) -> Any:
     system = system_of(request)
     with system.database.write() as session:
-        done = act(SortingAct(session, system.ledger, person.tenant, person.agent, system.clock()))
+        done = act(Act(session, system.ledger, person.tenant, person.agent, system.clock()))
     system.notifier.notify()
     return done
 
@@ -175,7 +175,7 @@ def _decided(request: Request, person: Caller, form: FormData, sample_id: str | 
     chosen = [str(one) for one in form.getlist("unit")]
     decision, reason = texts.get("decision", ""), texts.get("reason", "")
 
-    def act(it: SortingAct) -> int:
+    def act(it: Act) -> int:
         unit = texts.get("unite", "")
         if sample_id is not None:
             row = sorting.get(it.session, person.tenant, sample_id)
@@ -204,7 +204,7 @@ def _withdrawn(request: Request, person: Caller, sample_id: str, form: dict[str,
     require_csrf(request, form.get("csrf", ""))
     unit = form.get("unit", "")
 
-    def act(it: SortingAct) -> None:
+    def act(it: Act) -> None:
         if unit not in sorting.get(it.session, person.tenant, sample_id).units:
             raise bad_sample("/units", "Choisissez des unités de cette population.")
         sorting.withdraw(it, unit)

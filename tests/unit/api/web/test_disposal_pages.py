@@ -21,7 +21,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Off
     """Made once: each test has records of its own."""
     folder, watch = tmp_path_factory.mktemp("bordereaux"), Watch()
     with opened(folder / "home", keys, clock=watch) as system:
-        yield office_of(Town(system, folder, watch), bon=12, coupe=3, lot=2)
+        yield office_of(Town(system, folder, watch), bon=15, coupe=3, lot=2, pli=1)
 
 
 def hidden(who: Somebody, path: str) -> dict[str, str]:
@@ -155,3 +155,31 @@ def test_who_sees_bordereaux(office: Office) -> None:
     assert "Bordereaux" in office.claire.see("/")
     assert office.claire.ask("GET", "/bordereaux/nouveau").status_code == 403
     assert office.anne.ask("GET", f"/bordereaux/{office.due(1)[0]}").status_code == 404
+
+
+def test_homes_and_the_record_say_what_waits(office: Office) -> None:
+    anne, (one, other) = office.anne, office.due(2)
+    office.submitted([one], title="Attend un visa")
+    approved = office.submitted([other], title="Se repent")
+    for who in (office.bruno, office.claire):
+        assert who.change("POST", f"{API}/{approved}/visas", decision="approve").status_code == 200
+    reference = anne.ask("GET", f"{API}/{approved}").json()["reference"]
+    assert f"Dans le bordereau {reference}" in anne.see(f"/documents/{other}")
+    home = anne.see("/")
+    assert "dans son délai de repentir" in home or "dans leur délai de repentir" in home
+    assert re.search(r"\d+ bordereaux? atten", home)
+    home = office.claire.see("/")
+    assert all(
+        text in home for text in ("Attend un visa", "Se repent", "Visa du service producteur", "Encore 15 jours")
+    )
+    anne.change("POST", f"{API}/{approved}/withdraw", reason="Erreur")
+    assert "Dans le bordereau" not in anne.see(f"/documents/{other}")
+    assert "Se repent" not in office.claire.see("/")
+
+
+def test_the_due_list_leads_to_a_bordereau_of_the_same_records(office: Office) -> None:
+    page = office.anne.ask("GET", "/echeances?liste=to_eliminate&type=pli").text
+    (href,) = re.findall(r'href="(/bordereaux/nouveau[^"]*)"', page)
+    assert "Dresser un bordereau de 1 document" in office.anne.see(unescape(href))
+    assert "/bordereaux/nouveau" not in office.anne.ask("GET", "/echeances?liste=to_sort").text
+    assert "/bordereaux/nouveau" not in office.claire.ask("GET", "/echeances?liste=to_eliminate").text

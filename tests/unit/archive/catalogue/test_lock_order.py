@@ -20,8 +20,8 @@ from archive.catalogue.rule_changes import RuleChange
 from archive.database.retention_tables import PlanNodeRow
 from archive.database.tables import DocumentTypeRow, RecordRow
 from archive.disposition import sorting, sorting_units
+from archive.disposition.act import Act
 from archive.disposition.holds.effects import HeldPlaces
-from archive.disposition.sorting import SortingAct
 from archive.exchange.plan_lines import PlanLine
 from archive.holdings import keep as holdings
 from archive.holdings.describe import describe
@@ -188,7 +188,7 @@ def test_a_draw_waits_for_nobody_once_it_has_its_turn(place: Place, monkeypatch:
     place.plan(lambda change: plan_changes.create(change, {"kind": "file", "code": "T", "title": "T"}))
     file, late = place.nodes["T"], place.keep(place.packed(4, "2020-01-01"))
     with system.database.write() as session:
-        act = SortingAct(session, system.ledger, "demo", "user:1", system.clock())
+        act = Act(session, system.ledger, "demo", "user:1", system.clock())
         criterion = {"method": "years", "endings": [0]}
         population = sorting.freeze(act, title="Tri", unit="file", units=[file], criterion=criterion)
     locked, go, told = threading.Event(), threading.Event(), list[str]()
@@ -202,7 +202,7 @@ def test_a_draw_waits_for_nobody_once_it_has_its_turn(place: Place, monkeypatch:
     def draw() -> None:
         try:
             with system.database.write() as session:
-                sorting.draw(SortingAct(session, system.ledger, "demo", "user:1", system.clock()), population)
+                sorting.draw(Act(session, system.ledger, "demo", "user:1", system.clock()), population)
             told.append("drawn")
         except ChartrierError as error:
             told.append(error.code)

@@ -50,7 +50,7 @@ from archive.disposition.disposals.visas import VisaGiven
 from archive.disposition.holds.query import parse_query
 from archive.disposition.holds.reviews import review
 from archive.disposition.holds.terms import Scope, ScopeKind, Terms
-from archive.disposition.sorting import SortingAct, draw, freeze
+from archive.disposition.sorting import draw, freeze
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
 from archive.model.access_requests import AccessKind
@@ -181,7 +181,7 @@ def _requested(system: System, record: str) -> None:
 def _sorted(system: System, record: str) -> None:
     """Draw a sample of one record, which is decided about by it; the store follows."""
     with system.database.write() as session:
-        act = SortingAct(session, system.ledger, "demo", "user:1", system.clock())
+        act = Act(session, system.ledger, "demo", "user:1", system.clock())
         criterion = {"method": "years", "endings": [6]}
         made = freeze(act, title="Tri", unit="record", units=[record], node=None, criterion=criterion)
         draw(act, made)

@@ -22,10 +22,10 @@ from archive.database.retention_tables import RecordNodeRow
 from archive.database.sorting_tables import PopulationRow
 from archive.database.tables import JournalEntryRow, RecordRow, RetentionRuleRow
 from archive.disposition import sorting
+from archive.disposition.act import Act
 from archive.disposition.due_counts import analyse
 from archive.disposition.due_lines import lines
 from archive.disposition.due_query import DueQuery
-from archive.disposition.sorting import SortingAct
 from archive.disposition.sorting_units import due_units, population_of
 from archive.evidence import verify_sample
 from archive.model.identifiers import new_id
@@ -53,9 +53,9 @@ def lone(tmp_path: Path) -> Iterator[System]:
 
 
 @contextmanager
-def acting(system: System) -> Iterator[SortingAct]:
+def acting(system: System) -> Iterator[Act]:
     with system.database.write() as session:
-        yield SortingAct(session, system.ledger, "demo", "user:1", system.clock())
+        yield Act(session, system.ledger, "demo", "user:1", system.clock())
 
 
 def files(system: System, years: list[int]) -> tuple[str, list[str]]:
