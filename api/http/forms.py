@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from archive.model.field_rules import is_text
 from signing.ground.errors import Refused
 
 
@@ -23,7 +24,11 @@ async def read_form(request: Request, *, most: int = 1000) -> AsyncIterator[Form
     Raises:
         Refused: ``invalid_request``.
     """
-    async with request.form(max_fields=most) as given:
+    async with AsyncExitStack() as opened:
+        try:
+            given = await opened.enter_async_context(request.form(max_fields=most))
+        except UnicodeError as error:  # the charset that it names can't read it
+            raise _no_text() from error
         for name, value in given.multi_items():
             admit_text(name, value if isinstance(value, str) else value.filename or "")
         yield given
@@ -49,14 +54,20 @@ TypedFields = Annotated[dict[str, str], Depends(typed_fields)]
 
 
 def admit_text(*texts: str) -> None:
-    """Refuse NUL in names and values of a form: no text of ours has it, no database takes it.
+    """Refuse NUL and halves of characters in names and values of a form: no database takes them.
+
+    A form in parts may bring halves by its charset.
 
     Raises:
         Refused: ``invalid_request``.
     """
-    if any("\0" in text for text in texts):
-        raise Refused(
-            "invalid_request",
-            "Le formulaire porte un caractère qui n’est pas du texte.",
-            action="Retirez ce caractère, puis recommencez.",
-        )
+    if not all(is_text(text) for text in texts):
+        raise _no_text()
+
+
+def _no_text() -> Refused:
+    return Refused(
+        "invalid_request",
+        "Le formulaire porte un caractère qui n’est pas du texte.",
+        action="Retirez ce caractère, puis recommencez.",
+    )

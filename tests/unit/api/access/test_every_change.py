@@ -261,6 +261,18 @@ def test_no_form_takes_a_sign_that_is_no_text(client: TestClient, person_with: A
                 assert (answer.status_code, "pas du texte" in answer.text) == (422, True), (name, field, answer.text)
 
 
+@pytest.mark.parametrize(("charset", "value"), [("utf-7", "+2AA-"), ("unicode_escape", r"\ud800"), ("idna", "xn--")])
+def test_no_charset_brings_a_form_half_a_character(
+    client: TestClient, person_with: Any, charset: str, value: str
+) -> None:
+    opened = person_with("retention:write")
+    client.cookies.set(COOKIE, opened.token)
+    asked = in_parts({"csrf": str(opened.caller.csrf), "requester": value, "subject": "x"})
+    headers = ORIGIN | {"Content-Type": f"multipart/form-data; charset={charset}; boundary=b"}
+    answer = client.post("/communications", content=asked["content"], headers=headers)
+    assert (answer.status_code, "pas du texte" in answer.text) == (422, True)
+
+
 @pytest.mark.parametrize("path", ["/api/v1/deposits", "/api/v1/verifications"])
 def test_no_upload_takes_a_sign_that_is_no_text(client: TestClient, key_of: Any, path: str) -> None:
     headers = {"Authorization": f"Bearer {key_of('a', 'deposit:write')}", "Idempotency-Key": "k"}
