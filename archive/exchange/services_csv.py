@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ MOST_LINES: Final = 10_000
 LARGEST: Final = 4 * 1024 * 1024
 _REQUIRED: Final = ("code", "name")
 _OF_NAME: Final = frozenset({"name", "valid_from", "valid_until"})
+_BETWEEN_PLACES: Final = re.compile(r"(?<=\d{4}-\d\d-\d\d)\s*/\s*(?=[A-Za-z0-9._-]*\s*;)")
+"""After a last day, before a code or none: a rank may have a slash of its own."""
 _POINTED: Final = {"/names": "/name"}
 
 
@@ -89,9 +92,11 @@ def read_places(lines: Iterable[str]) -> list[dict[str, str | None]]:
     found = []
     for line in lines:
         if line.strip():
-            parts = [part.strip() or None for part in line.split(";")]
-            if len(parts) != 3:
+            parent, _, rest = line.partition(";")
+            rank, between, until = rest.rpartition(";")  # no code and no day has one, a rank may
+            if not between:
                 raise bad_service("former_places", "Une place s’écrit : service au-dessus ; rang ; dernier jour.")
+            parts = (part.strip() or None for part in (parent, rank, until))
             found.append(dict(zip(("parent", "rank", "until"), parts, strict=True)))
     return found
 
@@ -113,7 +118,7 @@ def _service(block: list[tuple[int, Mapping[str, str]]]) -> Service:
             raise _Wrong(number, error)
     given: dict[str, Any] = {name: told.get(name) or None for name in COLUMNS if name not in _OF_NAME}
     try:
-        given["former_places"] = read_places((told.get("former_places") or "").split("/"))
+        given["former_places"] = read_places(_BETWEEN_PLACES.split(told.get("former_places") or ""))
     except Refused as error:
         raise _Wrong(first, error) from None
     given["successors"] = [one.strip() for one in (told.get("successors") or "").split(";") if one.strip()]
