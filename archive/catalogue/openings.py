@@ -1,7 +1,7 @@
 """Early openings in the catalogue: what one covers, and what it would give, before it is made.
 
 An opening names a node of the filing plan, with all that lies below, or a producer, by its code and
-every name that it had when the opening was registered.
+every name that it alone had when the opening was registered.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from archive.catalogue import plan_changes, producers, stale
 from archive.catalogue.access_steps import bad_access
 from archive.database.tables import RecordRow
+from archive.model import services
 from archive.model.access_requests import AccessState
 from archive.model.days import FIRST_DAY, LAST_DAY
 from archive.model.states import GONE
@@ -77,13 +78,14 @@ def named(session: Session, tenant: str, given: Mapping[str, Any] | None) -> dic
 
 
 def _texts(session: Session, tenant: str, producer: str) -> list[str]:
-    """Return every text under which records of a producer are kept; at least the one given."""
+    """Return the texts under which records of this producer alone are kept; at least its own.
+
+    A name that another service had too would open the records of that one.
+    """
     tree = producers.tree_of(session, tenant)
-    found = [one for one in tree.values() if producer == one.code or any(producer == name.name for name in one.names)]
-    if len(found) > 1:
+    if len(services.owners_of(tree).get(producer, ())) > 1:
         raise bad_access("/opening/producer", "Plusieurs services ont porté ce nom : donnez le code de l’un d’eux.")
-    texts = [text for one in found for text in (one.code, *(name.name for name in one.names))]
-    return sorted({producer, *texts})
+    return services.alike(tree, producer)
 
 
 def covered(tenant: str, opening: Mapping[str, Any]) -> ColumnElement[bool]:

@@ -99,25 +99,10 @@ def texts_of(session: Session, tenant: str, told: str) -> tuple[str, ...]:
 
     Only those that some record has. A name that two services have had is only itself.
     """
-    tree = producers.tree_of(session, tenant)
-    owners = {text: _owners(tree, text) for text in {told, *(name for one in tree.values() for name in _texts(one))}}
-    ours = owners[told]
-    if len(ours) != 1:
-        return (told,)
-    same = sorted(text for text, theirs in owners.items() if theirs == ours)
     row = RecordRow
     there = [
-        one for one in same if session.scalar(select(exists().where(row.tenant_id == tenant, row.producer == one)))
+        one
+        for one in services.alike(producers.tree_of(session, tenant), told)
+        if session.scalar(select(exists().where(row.tenant_id == tenant, row.producer == one)))
     ]
     return tuple(there) or (told,)
-
-
-def _texts(service: services.Service) -> list[str]:
-    return [service.code, *(one.name for one in service.names)]
-
-
-def _owners(tree: Tree, text: str) -> frozenset[str]:
-    """Return the codes of the services that a text may name; a code names its own alone."""
-    if text in tree:
-        return frozenset({text})
-    return frozenset(code for code, one in tree.items() if any(name.name == text for name in one.names))

@@ -220,6 +220,22 @@ def find(tree: Tree, told: str | None, day: date) -> Service | None:
     return found[0] if len(found) == 1 else None
 
 
+def alike(tree: Tree, told: str) -> list[str]:
+    """Return the texts that name the same service as this one, and no other; at least itself."""
+    owners = owners_of(tree)
+    ours = owners.get(told, frozenset())
+    return sorted(text for text, theirs in owners.items() if theirs == ours) if len(ours) == 1 else [told]
+
+
+def owners_of(tree: Tree) -> dict[str, frozenset[str]]:
+    """Return the services that each code and name may name; a code names its own alone."""
+    found: dict[str, set[str]] = {}
+    for code, service in tree.items():
+        for one in service.names:
+            found.setdefault(one.name, set()).add(code)
+    return {text: frozenset(codes) for text, codes in found.items()} | {code: frozenset({code}) for code in tree}
+
+
 def on_day(tree: Tree, service: Service, day: date) -> ServiceOnDay:
     """Return a service and those above it as they were on a day: names, rank and places."""
     above = tuple(tree[one].name_on(day) for one in chain(tree, service.code, day)[1:])

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from archive.catalogue import openings
 from archive.catalogue.access_requests import Desk
 from archive.catalogue.access_steps import AccessStep, StepTaken
+from archive.catalogue.producer_changes import ProducerChange, apply_services
 from archive.custody.rebuild.statements import disagreements
 from archive.database.access_tables import AccessRequestRow
 from archive.database.tables import JournalEntryRow, RecordRow
@@ -20,6 +21,7 @@ from archive.holdings.describe import describe
 from archive.holdings.recompute import recompute, recompute_stale
 from archive.holdings.revisions import revision_in_force
 from archive.model.access_requests import AccessKind
+from archive.model.services import read_service
 from archive.retention.civil import today_of
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
@@ -149,6 +151,26 @@ def test_a_producer_s_fonds_follows_it_and_a_second_act_takes_over(town: Archive
     assert town.access(mine) == (OPENS, second), "the same day, by another act: its sentence names that one"
     town.take(second, "withdraw")
     assert town.access(mine) == (BY_RULE, None)
+
+
+def test_a_service_s_opening_leaves_closed_what_another_kept_under_the_same_name(town: Archives) -> None:
+    told: tuple[dict[str, Any], ...] = (
+        {"code": "U1", "names": [{"name": "Urbanisme", "valid_until": "2000-12-31"}, _FROM_2001 | {"name": "Permis"}]},
+        {"code": "U2", "names": [_FROM_2001 | {"name": "Urbanisme"}]},
+        {"code": "U3", "names": ["U1"]},
+    )
+    change = ProducerChange(town.system.register, "demo", "user:1")
+    apply_services(change, [(n, read_service(one)) for n, one in enumerate(told)])
+    ours, by_name, theirs = (town.keep(producer=one, **PRIVATE) for one in ("U1", "Permis", "Urbanisme"))
+    with pytest.raises(Refused, match="donnez le code"):
+        town.register(producer="Urbanisme")
+    for given in ("Permis", "U1"):
+        request = town.open_early(producer=given)
+        assert [town.access(one) for one in (ours, by_name, theirs)] == [(OPENS, request)] * 2 + [(BY_RULE, None)]
+        town.take(request, "withdraw")
+
+
+_FROM_2001 = {"valid_from": "2001-01-01"}
 
 
 def test_an_opening_never_opens_before_its_decision_nor_later_than_the_rule(town: Archives) -> None:
