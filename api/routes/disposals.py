@@ -77,7 +77,7 @@ def list_disposals(
     with system.database.read() as session:
         rows = listing.page(session, caller.tenant, states, before=before, limit=limit + 1)
         act = views.reading(system, session, caller.tenant)
-        shown = [views.short(act, row) for row in rows[:limit]]
+        shown = views.shorts(act, rows[:limit])
     return _page(request, purpose, "disposals", shown, rows[limit - 1].id if len(rows) > limit else None)
 
 

@@ -35,32 +35,24 @@ SILENT: Final = "silent"
 def view(act: Act, row: DisposalRow) -> dict[str, Any]:
     """Return a disposal as the API shows it, without its lines."""
     body, told = row.content, listing.tally(act.session, row.id)
-    left = (row.stop_until - act.today.day).days if row.stop_until is not None else None
-    cooling = row.state == DisposalState.COOLING_OFF
-    return {
-        "id": row.id,
-        **{name: getattr(row, name) for name in ("reference", "title", "action", "direction", "state", "producer")},
+    lines = {state: _sum(told, state) for state in LineState}
+    return _short(act, row, {state: count.records for state, count in lines.items()}) | {
         "authority": body["authority"],
         "reason": body["reason"],
         "drafted_by": name_of(act.session, row.drafted_by),
         "drafted_on": body["drafted_on"],
         "submitted_by": name_of(act.session, body["submitted_by"]) if body["submitted_by"] else None,
-        "proposed_on": iso(row.proposed_on),
         "last_visa_on": iso(row.last_visa_on),
-        "stop_until": iso(row.stop_until),
-        "days_left": left if cooling and left is not None and left >= 0 else None,
         "ended_on": body["ended_on"],
         "ended_reason": body["ended_reason"],
         "population": body["population"],
-        "steps": steps(act, row),
-        "lines": {state.value: _count(_sum(told, state)) for state in LineState},
+        "lines": {state.value: _count(count) for state, count in lines.items()},
         "blocked": [
             {"reason": word, **_count(count)}
             for (state, word), count in sorted(told.items(), key=lambda one: str(one[0][1]))
             if state is LineState.BLOCKED
         ],
         "waiting_until": iso(listing.waiting_until(act.session, row.id)),
-        "number": row.number,
     }
 
 
@@ -79,27 +71,25 @@ def steps(act: Act, row: DisposalRow) -> list[dict[str, Any]]:
     return found
 
 
-def short(act: Act, row: DisposalRow) -> dict[str, Any]:
-    """Return a disposal as lists show it."""
-    whole = view(act, row)
-    return {name: whole[name] for name in SHORT}
+def shorts(act: Act, rows: Sequence[DisposalRow]) -> list[dict[str, Any]]:
+    """Return disposals as lists show them: their lines in number, without their size."""
+    numbers = listing.numbers(act.session, [row.id for row in rows])
+    return [_short(act, row, numbers[row.id]) for row in rows]
 
 
-SHORT: Final = (
-    "id",
-    "reference",
-    "title",
-    "action",
-    "direction",
-    "state",
-    "producer",
-    "proposed_on",
-    "stop_until",
-    "days_left",
-    "steps",
-    "lines",
-    "number",
-)
+def _short(act: Act, row: DisposalRow, numbers: Mapping[LineState, int]) -> dict[str, Any]:
+    left = (row.stop_until - act.today.day).days if row.stop_until is not None else None
+    cooling = row.state == DisposalState.COOLING_OFF
+    return {
+        "id": row.id,
+        **{name: getattr(row, name) for name in ("reference", "title", "action", "direction", "state", "producer")},
+        "proposed_on": iso(row.proposed_on),
+        "stop_until": iso(row.stop_until),
+        "days_left": left if cooling and left is not None and left >= 0 else None,
+        "steps": steps(act, row),
+        "records": {state.value: numbers.get(state, 0) for state in LineState},
+        "number": row.number,
+    }
 
 
 def group_view(session: Session, tenant: str, group: Group) -> dict[str, Any]:

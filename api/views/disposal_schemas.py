@@ -195,7 +195,7 @@ class DisposalShort(BaseModel):
     stop_until: str | None = Field(description="Dernier jour où tout s’arrête encore.")
     days_left: int | None = Field(description="Jours qui restent du délai de repentir.")
     steps: list[StepView]
-    lines: dict[StateOfLine, CountView]
+    records: dict[StateOfLine, int] = Field(description="Documents par état de leur ligne.")
     number: int
 
 
@@ -211,6 +211,7 @@ class DisposalView(DisposalShort):
     ended_on: str | None
     ended_reason: str | None
     population: str = Field(description="Empreinte de la population.")
+    lines: dict[StateOfLine, CountView]
     blocked: list[BlockedView]
     waiting_until: str | None = Field(description="Dernier jour des verrous que des lignes attendent.")
 

@@ -104,6 +104,8 @@ class DisposalPage:
         blocked: What blocks: how many lines, why, and where they are listed.
         groups: Lines as a reader sees them; empty where records are listed.
         listed: What is listed: a group, or a state.
+        goes: Whether anything goes as it stands.
+        destroys: Whether its records are destroyed, and not handed over.
     """
 
     template: ClassVar[str] = "bordereau.html"
@@ -136,6 +138,8 @@ class DisposalPage:
     may_stop: bool
     may_visa: bool
     is_draft: bool
+    goes: bool
+    destroys: bool
     typed: TypedDecisions
 
     @property
@@ -180,6 +184,8 @@ def disposal_page(
             may_stop=open_to and state.may_be_stopped,
             may_visa=person.may("disposal:visa") and state is DisposalState.SUBMITTED,
             is_draft=state is DisposalState.DRAFT,
+            goes=shown["records"][LineState.INCLUDED.value] > 0,
+            destroys=row.action == DisposalAction.DESTROY,
             typed=typed,
             **_content(session, person, shown, asked, typed, decides=open_to),
         )

@@ -31,7 +31,7 @@ ACTIONS: Final = {
     DisposalAction.REMOVE: "Retrait",
 }
 LINES: Final = {
-    LineState.INCLUDED: ("ok", "check", "À éliminer"),
+    LineState.INCLUDED: ("ok", "check", "Sur le bordereau"),
     LineState.EXCLUDED: ("none", "none", "À garder"),
     LineState.REFUSED: ("bad", "cross", "Refusé par un visa"),
     LineState.BLOCKED: ("bad", "lock", "Bloqué"),

@@ -71,7 +71,7 @@ def disposals_page(system: System, person: Caller, wanted: str, before: str | No
     with system.database.read() as session:
         rows = listing.page(session, person.tenant, states, before=before, limit=PAGE + 1)
         act = views.reading(system, session, person.tenant)
-        lines = tuple(disposal_line(views.short(act, row)) for row in rows[:PAGE])
+        lines = tuple(disposal_line(one) for one in views.shorts(act, rows[:PAGE]))
     more = urlencode({"etat": chosen, "avant": rows[PAGE - 1].id}) if len(rows) > PAGE else ""
     words = ((_OPEN, _("En cours")), *((one.value, said(told[2])) for one, told in STATES.items()))
     return DisposalsPage(
@@ -85,16 +85,14 @@ def disposals_page(system: System, person: Caller, wanted: str, before: str | No
 
 def disposal_line(shown: Mapping[str, object]) -> DisposalLine:
     """Return a bordereau as lists show it, from its JSON."""
-    lines: Mapping[str, Mapping[str, int]] = shown["lines"]  # type: ignore[assignment]
-    records = sum(one["records"] for one in lines.values())
-    octets = sum(one["bytes"] for one in lines.values())
+    numbers: Mapping[str, int] = shown["records"]  # type: ignore[assignment]
     return DisposalLine(
         href=f"/bordereaux/{shown['id']}",
         reference=str(shown["reference"]),
         title=str(shown["title"]),
         action=said(ACTIONS[DisposalAction(str(shown["action"]))]),
         producer=str(shown["producer"] or ""),
-        size=ngettext("{n} document, {size}", "{n} documents, {size}", records, size=quantities.size(octets)),
+        size=ngettext("{n} document", "{n} documents", sum(numbers.values())),
         badge=state_of(str(shown["state"])),
         awaits=awaits(shown),
     )

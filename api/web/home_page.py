@@ -132,7 +132,7 @@ def _disposals(system: System, session: Session, person: Caller) -> tuple[Dispos
         return ()
     act = views.reading(system, session, person.tenant)
     rows = listing.in_states(session, person.tenant, DisposalState.SUBMITTED, DisposalState.COOLING_OFF)
-    return tuple(disposal_line(views.short(act, row)) for row in rows[:SHOWN])
+    return tuple(disposal_line(one) for one in views.shorts(act, rows[:SHOWN]))
 
 
 def _agreements(

@@ -91,6 +91,16 @@ def tally(session: Session, disposal_id: str) -> Tally:
     return {(LineState(row.state), row.word): Count(row.n, int(row.bytes)) for row in found}
 
 
+def numbers(session: Session, disposals: Collection[str]) -> dict[str, dict[LineState, int]]:
+    """Return the number of lines by state of several disposals, by an index alone."""
+    line = DisposalLineRow
+    asked = select(line.disposal_id, line.state, func.count()).where(line.disposal_id.in_(disposals))
+    found: dict[str, dict[LineState, int]] = {one: {} for one in disposals}
+    for disposal, state, n in session.execute(asked.group_by(line.disposal_id, line.state)):
+        found[disposal][LineState(state)] = n
+    return found
+
+
 def blocked_lines(session: Session, tenant: str) -> int:
     """Return how many lines of open disposals are blocked."""
     line, row = DisposalLineRow, DisposalRow

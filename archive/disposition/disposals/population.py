@@ -27,6 +27,7 @@ from signing.ground.errors import Refused
 
 MOST_LINES: Final = 100_000
 """Most records of one disposal."""
+NOTHING_CHANGED: Final = "Rien n’a été changé."
 NOTHING_MADE: Final = "Aucun bordereau n’a été dressé."
 
 
@@ -176,7 +177,7 @@ def _originals(session: Session, wanted: Iterable[str]) -> list[tuple[str, str]]
 def bad_disposal(pointer: str, detail: str, **values: Any) -> Refused:
     """Return the refusal of a value of a disposal."""
     return Refused(
-        "bad_disposal", detail, kept=NOTHING_MADE, action="Corrigez-la, puis recommencez.", pointer=pointer, **values
+        "bad_disposal", detail, kept=NOTHING_CHANGED, action="Corrigez-la, puis recommencez.", pointer=pointer, **values
     )
 
 

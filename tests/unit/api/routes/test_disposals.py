@@ -120,6 +120,12 @@ def test_v1_who_may_give_a_visa(office: Office) -> None:
     assert code(office.claire.change("POST", path, decision="approve")) == (409, "visa_not_expected")
 
 
+def test_v6_a_controller_does_not_control_the_service_of_their_own_account(office: Office) -> None:
+    path = f"{API}/{office.submitted(office.due(1), producer='Archives départementales')}/visas"
+    assert office.bruno.change("POST", path, decision="approve").status_code == 200
+    assert code(office.claire.change("POST", path, decision="approve")) == (403, "controller_heads_producer")
+
+
 def test_a_visa_answers_by_group_and_by_line(office: Office) -> None:
     (plan,) = office.due(1, "coupe")
     late, out, gone = office.due(3)
@@ -166,6 +172,7 @@ def test_lists_go_page_by_page(office: Office) -> None:
     made = office.draft(records[2:])
     first = office.bruno.ask("GET", f"{API}?limit=2&state=draft&state=submitted").json()
     assert [one["id"] for one in first["disposals"]] == [made["id"], ids[1]]
+    assert first["disposals"][0]["records"]["included"] == 3
     then = office.bruno.ask("GET", f"{API}?limit=1&state=draft&state=submitted&cursor={first['next']}").json()
     assert [one["id"] for one in then["disposals"]] == [ids[0]]
     assert office.bruno.ask("GET", f"{API}?state=executed").json() == {"disposals": [], "next": None}
