@@ -140,7 +140,7 @@ def test_v4_each_refusal_has_its_consequence(town: Town) -> None:
     }
     assert [town.record(one).state for one in (kept, late, sort, gone)] == ["kept", "kept", "kept", "in_disposal"]
     assert town.record(late).not_before == D("2034-01-01")
-    assert late not in town.lines(town.draft())
+    assert refused(town.draft) == "bad_disposal", "none of the three is ready to be destroyed"
 
 
 def test_a_line_left_unanswered_is_not_approved(town: Town) -> None:
