@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from archive.catalogue.producer_changes import ProducerChange, apply_services
 from archive.custody.rebuild.statements import disagreements
 from archive.database.access_tables import AccessRequestRow
 from archive.database.tables import JournalEntryRow, RecordRow
+from archive.holdings import keep as holdings
 from archive.holdings.describe import describe
 from archive.holdings.recompute import recompute, recompute_stale
 from archive.holdings.revisions import revision_in_force
@@ -25,7 +27,7 @@ from archive.model.services import read_service
 from archive.retention.civil import today_of
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
-from tests.holdings import lose_database, opened, rows, system_at
+from tests.holdings import lose_database, opened, package, rows, system_at
 from tests.plan_town import Town
 from tests.servers.postgres import Databases
 
@@ -168,6 +170,22 @@ def test_a_service_s_opening_leaves_closed_what_another_kept_under_the_same_name
         request = town.open_early(producer=given)
         assert [town.access(one) for one in (ours, by_name, theirs)] == [(OPENS, request)] * 2 + [(BY_RULE, None)]
         town.take(request, "withdraw")
+
+
+def test_an_opening_is_of_its_tenant_alone(town: Archives) -> None:
+    town.system.create_tenant("autre", "Autre Commune")
+    given = package(town.system, town.folder, 90, "autre")
+    theirs = replace(given, description=replace(given.description, document_type=None, producer="voirie", **PRIVATE))
+    record = holdings.keep(town.system.stores, theirs, lambda _session, _kept: None).record_id
+    mine = town.keep(producer="voirie", **PRIVATE)
+    request = town.register(producer="voirie")
+    assert town.effect(request).records == 1
+    town.take(request, "send", "answer", "grant")
+    with town.system.database.read() as session:
+        assert session.get_one(RecordRow, record).stale_since is None
+    assert town.access(mine) == (OPENS, request)
+    assert recompute(town.system.stores) == (0, {})
+    assert town.access(record) == (BY_RULE, None)
 
 
 _FROM_2001 = {"valid_from": "2001-01-01"}
