@@ -34,7 +34,6 @@ ALLOWED = {
     ("api/http/uploads.py", '.rsplit("/", 1)'): "the name of a file on the depositor's machine",
     ("archive/model/deposit_agreements.py", 'media_type.partition("/")'): "a media type",
     ("archive/exchange/plan_skos.py", '.rsplit("/", 1)'): "the address of a concept in a SKOS file",
-    ("archive/exchange/services_csv.py", '.split("/")'): "former places in a cell of a CSV file",
     ("archive/exchange/seda/container.py", '.split("/")'): "the name of an entry of a ZIP",
     ("archive/exchange/seda/container.py", '.partition("/")'): "the name of an entry of a ZIP",
     ("api/web/pages/services.py", '.partition("/")'): "the pointer to a line of a file of services",
