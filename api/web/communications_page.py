@@ -302,9 +302,24 @@ def _opening(
 ) -> OpeningShown | None:
     if told is None:
         return None
+    state = AccessState(row.state)
+    is_to_come = state in {AccessState.REGISTERED, AccessState.SENT, AccessState.ANSWERED}
+    return OpeningShown(
+        href=f"/plan/{told['node']}" if told["node"] else "",
+        place=f"{told['code']} {told['title']}" if told["node"] else told["producer"],
+        opens_on=quantities.day(date.fromisoformat(told["opens_on"])),
+        in_force=state is AccessState.GRANTED,
+        is_to_come=is_to_come,
+        opened=number(told["records"]),
+        effect=_effect(session, row, today) if is_to_come else (),
+    )
+
+
+def _effect(session: Session, row: AccessRequestRow, today: date) -> tuple[tuple[Markup, str], ...]:
+    """Tell what it would do, for which every record that it covers is counted."""
     found = openings.effect_of(session, row.tenant_id, row.content, today)
     unknown = _("Inconnu")
-    effect = (
+    return (
         (_("Documents concernés"), number(found.records)),
         (_("Ouverts plus tôt"), number(found.changed)),
         (_("Leur jour aujourd’hui, au plus tôt"), quantities.day(found.earliest) or unknown),
@@ -314,16 +329,6 @@ def _opening(
         (_("Jamais communicables : restent fermés"), number(found.never)),
         (_("Sans règle d’accès : restent fermés"), number(found.without_rule)),
         (_("Dates à recalculer"), number(found.stale)),
-    )
-    state = AccessState(row.state)
-    return OpeningShown(
-        href=f"/plan/{told['node']}" if told["node"] else "",
-        place=f"{told['code']} {told['title']}" if told["node"] else told["producer"],
-        opens_on=quantities.day(date.fromisoformat(told["opens_on"])),
-        in_force=state is AccessState.GRANTED,
-        is_to_come=state in {AccessState.REGISTERED, AccessState.SENT, AccessState.ANSWERED},
-        opened=number(told["records"]),
-        effect=effect,
     )
 
 
