@@ -105,11 +105,12 @@ class Recovery:
         A request that was cut before its acknowledgement, and sent again under its key, left two
         deposits here: the one that the journal states was acknowledged, else rather the later one.
         """
-        waiting, unstated = 0, []
+        waiting, unstated, seen = 0, [], set[str]()
         listed = (item for item in self._store.list(STAGING) if not item.marker)
         staged = ((key.folder, item) for item in listed if (key := staging_key(item.key)))
         for folder, group in groupby(staged, key=lambda one: one[0]):
             items = {item.key: item for _, item in group}
+            seen.add(f"deposit:{folder.deposit}")
             with self._database.read() as session:
                 stated = _entry(session, folder.deposit) is not None
             if stated:
@@ -119,7 +120,8 @@ class Recovery:
         for folder, items in reversed(unstated):  # ids are in the order of time
             waiting += self._deposit(result, folder, items)
         with self._database.write() as session:
-            for subject in refusals.enter_destroyed(session, self._ledger, self._clock()):
+            missed = refusals.enter_destroyed(session, self._ledger, self._clock())
+            for subject in (one for one in missed if one not in seen):  # else its own check has told it
                 result.findings.add(Kind.MISSING, "staging", subject, "bytes")
         return waiting
 

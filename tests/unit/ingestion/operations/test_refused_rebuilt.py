@@ -145,5 +145,5 @@ def test_nothing_left_of_it_is_its_destruction_once_its_days_are_over(
 def test_bytes_that_went_before_their_time_are_missed(system: System, refused: str) -> None:
     cut(system, refused)
     after, report = rebuilt(system)
-    assert report["counts"]["missing"] == 1
+    assert report["counts"]["missing"] == 1, report["findings"]
     after.close()
