@@ -92,7 +92,9 @@ def imported(system: System, tenant: str, agent: str, content: bytes, *, dry_run
     Raises:
         Refused: ``bad_service_file``; ``bad_services``, with the error of each wrong line.
     """
-    lines, faults = read_services(content)
+    with system.database.read() as session:
+        there = producers.tree_of(session, tenant)
+    lines, faults = read_services(content, there)
     if faults:
         raise producer_changes.wrong_lines(faults)
     done = producer_changes.apply_services(change_of(system, tenant, agent), lines, dry_run=dry_run)

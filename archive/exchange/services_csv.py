@@ -53,8 +53,13 @@ def write_services(services: Iterable[Service]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-def read_services(content: bytes) -> tuple[list[tuple[int, Service]], list[Refused]]:
+def read_services(
+    content: bytes, there: Mapping[str, Service] | None = None
+) -> tuple[list[tuple[int, Service]], list[Refused]]:
     """Read a file: each service with the number of its first line, and the error of each wrong one.
+
+    Args:
+        there: Services as they are: a column that the file lacks changes nothing of them.
 
     Raises:
         Refused: ``bad_service_file``: it has no such form.
@@ -72,7 +77,7 @@ def read_services(content: bytes) -> tuple[list[tuple[int, Service]], list[Refus
     found: list[tuple[int, Service]] = []
     for block in blocks.values():
         try:
-            found.append((block[0][0], _service(block)))
+            found.append((block[0][0], _service(block, (there or {}).get(block[0][1]["code"]))))
         except _Wrong as wrong:
             faults.append((wrong.line, wrong.error))
     return found, [error for _, error in sorted(faults, key=lambda one: one[0])]
@@ -109,7 +114,7 @@ class _Wrong(Exception):
         self.line, self.error = line, _at(line, error)
 
 
-def _service(block: list[tuple[int, Mapping[str, str]]]) -> Service:
+def _service(block: list[tuple[int, Mapping[str, str]]], there: Service | None) -> Service:
     first, told = block[0]
     for number, line in block[1:]:
         differing = next((c for c in COLUMNS if c not in _OF_NAME and line.get(c) not in {None, "", told.get(c)}), None)
@@ -122,6 +127,9 @@ def _service(block: list[tuple[int, Mapping[str, str]]]) -> Service:
     except Refused as error:
         raise _Wrong(first, error) from None
     given["successors"] = [one.strip() for one in (told.get("successors") or "").split(";") if one.strip()]
+    if there is not None:
+        as_it_is = there.as_json()
+        given |= {name: as_it_is[name] for name in given if name not in told}
     names = []
     for number, line in block:
         name = {one: line.get(one) or None for one in _OF_NAME}

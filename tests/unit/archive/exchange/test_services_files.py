@@ -15,6 +15,13 @@ def test_former_places_are_read_as_they_were_written(rank: str) -> None:
     assert read_services(write_services([given])) == ([(2, given)], [])
 
 
+def test_a_column_that_the_file_lacks_changes_nothing() -> None:
+    places = [{"parent": "B", "rank": "bureau", "until": "2015-12-31"}]
+    there = read_service({"code": "A", "names": ["Voirie"], "parent": "B", "rank": "pôle", "former_places": places})
+    ((_, read),), faults = read_services("code;name;rank\nA;Voirie;\n".encode(), {"A": there})
+    assert (read.former_places, read.parent, read.rank, faults) == (there.former_places, "B", "", [])
+
+
 def test_a_place_without_its_day_is_refused_at_its_line() -> None:
     _, faults = read_services(b"code;name;former_places\nA;Voirie;B 2015-12-31\n")
     assert [(one.code, one.pointer) for one in faults] == [("bad_service", "/lines/2/former_places")]
