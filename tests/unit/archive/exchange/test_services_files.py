@@ -18,7 +18,7 @@ def test_former_places_are_read_as_they_were_written(rank: str) -> None:
 def test_a_column_that_the_file_lacks_changes_nothing() -> None:
     places = [{"parent": "B", "rank": "bureau", "until": "2015-12-31"}]
     there = read_service({"code": "A", "names": ["Voirie"], "parent": "B", "rank": "pôle", "former_places": places})
-    ((_, read),), faults = read_services("code;name;rank\nA;Voirie;\n".encode(), {"A": there})
+    ((_, read),), faults = read_services(b"code;name;rank\nA;Voirie;\n", {"A": there})
     assert (read.former_places, read.parent, read.rank, faults) == (there.former_places, "B", "", [])
 
 
