@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests import groups, shared_caches, store_guard
 
@@ -23,6 +24,8 @@ pytest_plugins = [
 ]
 
 os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+settings.register_profile("untimed", deadline=None)  # a busy machine must not fail a test
+settings.load_profile("untimed")
 store_guard.install()
 shared_caches.install()
 structlog.configure(  # the default one draws every traceback in colours, a tenth of a second each

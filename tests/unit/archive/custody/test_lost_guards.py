@@ -207,7 +207,7 @@ def test_the_journal_and_the_register_get_their_locks_again(home: Path, tmp_path
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs two accounts")
 def test_a_file_that_may_not_be_read_says_so_and_how_to_mend_it() -> None:
-    home = Path(tempfile.mkdtemp(prefix="chartrier-rights-"))
+    home = Path(tempfile.mkdtemp(prefix="chartrier-rights-", dir="/tmp"))
     home.chmod(0o755)
     store = LocalObjectStore(home / "store", utc_now)
     path = home / "store/tenants/x"

@@ -201,8 +201,9 @@ def test_a_criterion_that_makes_no_sense_freezes_nothing(system: System, criteri
         assert population_of(session, "demo", units) is None
 
 
-def test_an_unsorted_record_is_said_so_until_somebody_decides(system: System, tmp_path: Path) -> None:
+def test_an_unsorted_record_is_said_so_until_somebody_decides(lone: System, tmp_path: Path) -> None:
     """T3, the state's part: to be sorted until it is decided about."""
+    system = lone
     record = keep(system, tmp_path, 1)
     today = date(2040, 1, 1)
     with system.database.write() as session:
