@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from archive.catalogue import plan_changes, plan_exchange, rule_changes, rule_queries
@@ -119,11 +119,17 @@ class Place:
 
     def dated(self) -> None:
         """Describe another document of the file as its newest one: it dates all for access."""
-        other = {"document_date": date(2026, 3, 1)}
+        other = {"document_date": self.later()}
         describe(self.system.stores, "demo", self.companion, other, agent="user:1", expected_revision=1)
 
     def kept(self) -> None:
-        self.keep(self.coming)
+        self.keep(replace(self.coming, description=replace(self.coming.description, document_date=self.later())))
+
+    def later(self) -> date:
+        """A day after the newest document of the file, whichever act came first."""
+        with self.system.database.read() as session:
+            newest = session.scalar(select(func.max(RecordRow.document_date)).where(RecordRow.file.contains("F")))
+        return (newest or date(2020, 1, 1)) + timedelta(days=1)
 
     def imported(self) -> None:
         lines = [
