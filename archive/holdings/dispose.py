@@ -22,7 +22,7 @@ from archive.database.tables import (
     RecordRow,
 )
 from archive.disposition.act import Act
-from archive.disposition.disposals import bordereau
+from archive.disposition.disposals import bordereau, projection
 from archive.disposition.disposals.frozen import changed
 from archive.disposition.disposals.population import candidate
 from archive.disposition.due_states import Validated
@@ -123,8 +123,8 @@ class Disposer:
         after = 0
         while lines := self._open(disposal_id, after):
             after = lines[-1][0]
-            committed = self._commit(told, [record for _, record in lines])
-            self._finish(told, committed, supplement, done)
+            if committed := self._commit(told, [record for _, record in lines]):
+                self._finish(told, committed, supplement, done)
         self._end(told)
 
     # -- begin and end
@@ -238,10 +238,7 @@ class Disposer:
         line.locked_since = None if blocked else (line.locked_since or (day if now.locked_until else None))
         if blocked is None and not told.is_fresh(day, line.locked_since):
             blocked = "visa_stale"
-        line.state = (
-            LineState.BLOCKED if blocked else LineState.WAITING if now.locked_until else LineState.INCLUDED
-        ).value
-        line.reason, line.waiting_until = blocked, None if blocked else now.locked_until
+        projection.stand(line, blocked, now.locked_until)
         return blocked or ("locked" if now.locked_until else None)
 
     def _decide(

@@ -79,7 +79,7 @@ def draft(act: Act, asked: Draft) -> DisposalRow:
         "action": asked.action.value,
         "direction": asked.direction.value,
         "authority": asked.authority,
-        "producer": asked.producer or _producer(act.session, records),
+        "producer": asked.producer or projection.common_producer(act.session, records),
         "reason": reason,
         "state": DisposalState.DRAFT.value,
         "drafted_by": act.agent,
@@ -294,11 +294,6 @@ def _require_lines(session: Session, row: DisposalRow, records: Iterable[str]) -
             kept=UNCHANGED,
             action="Relisez le bordereau : il dit ce qui est fait.",
         )
-
-
-def _producer(session: Session, records: Sequence[str]) -> str | None:
-    """Return the producer that all the records name; None where they don't agree."""
-    return projection.common_producer(session, records)
 
 
 def _text(pointer: str, text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -17,7 +17,7 @@ from archive.catalogue.statements import Statement
 from archive.database.batches import batches
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow, VisaRefusalRow
 from archive.database.tables import RecordRow
-from archive.disposition.disposals.decisions import Outcome, outcome, read_answers
+from archive.disposition.disposals.decisions import outcome, read_answers
 from archive.disposition.disposals.population import Candidate
 from archive.model.disposals import DisposalState, LineDecision, LineState
 from archive.model.statement_kinds import StatementKind
@@ -77,10 +77,15 @@ def judge(session: Session, disposal_id: str, made: Sequence[Candidate]) -> None
         asked = select(line).where(line.disposal_id == disposal_id, line.record_id.in_(some))
         for row in session.scalars(asked):
             one = now[row.record_id]
-            state = LineState.BLOCKED if one.blocked else LineState.WAITING if one.locked_until else LineState.INCLUDED
-            row.state, row.reason = state.value, one.blocked
-            row.waiting_until = one.locked_until if state is LineState.WAITING else None
+            stand(row, one.blocked, one.locked_until)
     session.flush()
+
+
+def stand(line: DisposalLineRow, blocked: str | None, locked_until: date | None) -> None:
+    """Write what stands in the way of a line: a word of ours, else a lock, else nothing."""
+    free = LineState.WAITING if locked_until is not None else LineState.INCLUDED
+    line.state = (LineState.BLOCKED if blocked else free).value
+    line.reason, line.waiting_until = blocked, None if blocked else locked_until
 
 
 def as_before(session: Session, row: DisposalRow, made: Sequence[Candidate]) -> list[Candidate]:
@@ -128,8 +133,8 @@ def decide(session: Session, row: DisposalRow, now: datetime) -> None:
         one.decision = said.decision.value if said.decision is not None else None
         one.reason, one.not_before = one.decision or "unanswered", said.not_before
         refused.append(one.record_id)
-        if said.decision not in {None, LineDecision.REFUSE}:
-            _follow_refusal(session, row, one.record_id, said)
+        if said.decision is not None and said.decision is not LineDecision.REFUSE:
+            _follow_refusal(session, row, one.record_id, said.decision, said.not_before)
     session.flush()
     _release(session, refused)
     overridden = select(VisaRefusalRow.record_id).where(
@@ -138,21 +143,22 @@ def decide(session: Session, row: DisposalRow, now: datetime) -> None:
     stale.mark(session, RecordRow.id.in_(overridden), now)
 
 
-def _follow_refusal(session: Session, row: DisposalRow, record_id: str, said: Outcome) -> None:
-    assert said.decision is not None  # noqa: S101
+def _follow_refusal(
+    session: Session, row: DisposalRow, record_id: str, decision: LineDecision, not_before: date | None
+) -> None:
     session.merge(
         VisaRefusalRow(
             record_id=record_id,
             tenant_id=row.tenant_id,
             disposal_id=row.id,
-            decision=said.decision.value,
-            not_before=said.not_before,
+            decision=decision.value,
+            not_before=not_before,
             decided_on=row.last_visa_on or row.proposed_on,
         )
     )
     record = session.get(RecordRow, record_id)
     if record is not None:
-        record.not_before = said.not_before
+        record.not_before = not_before
 
 
 def visas_of(session: Session, disposal_id: str) -> Sequence[DisposalVisaRow]:
@@ -197,7 +203,7 @@ def _mark(session: Session, records: Sequence[str], before: RecordState, after: 
 
 def free(session: Session, disposal_id: str) -> None:
     """Release every record of a disposal that has ended, save those that are gone."""
-    _release(session, records_in(session, disposal_id, *(state for state in LineState)))
+    _release(session, records_in(session, disposal_id, *LineState))
 
 
 def records_in(session: Session, disposal_id: str, *states: LineState) -> list[str]:
