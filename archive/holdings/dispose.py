@@ -48,8 +48,8 @@ AGENT: Final = "service:disposal"
 
 Leave = Callable[[Session, str, str], None]
 """Forgets, in a transaction, what another package keeps of a record (its id, its deposit's)."""
-Sweep = Callable[[str, str], None]
-"""Destroys the files that another package keeps of a record (its tenant, its deposit's id)."""
+Sweep = Callable[[str, str], Erased]
+"""Erases the files that another package keeps of a record (its tenant, its deposit's id)."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Disposer:
     copies: Sequence[ObjectStore]
     require_trusted: Callable[[], None]
     leave: Leave = lambda _session, _record, _deposit: None
-    sweep: Sweep = lambda _tenant, _deposit: None
+    sweep: Sweep = lambda _tenant, _deposit: Erased(0, [], [])
 
     def run(self) -> Executed:
         """Execute every disposal whose day has come; one failure doesn't stop the rest.
@@ -284,15 +284,16 @@ class Disposer:
 
     def _erase(self, tenant: str, record_id: str, deposit_id: str) -> list[Erased] | str:
         """Erase a record everywhere, copies first; return an error code where something is left."""
-        folder = record_folder(tenant, record_id)
+        prefix = record_folder(tenant, record_id).prefix
         try:
-            found = [erase(store, folder) for store in (*self.copies, self.stores.store)]
-            self.sweep(tenant, deposit_id)
+            found = [erase(store, prefix) for store in (*self.copies, self.stores.store)]
+            beside = self.sweep(tenant, deposit_id)
         except (Corrupt, Refused, Unavailable) as error:
             return error.code
-        if all(one.is_gone for one in found):
+        everything = [*found, beside]
+        if all(one.is_gone for one in everything):
             return found
-        return "object_locked" if any(one.locked for one in found) else "objects_left"
+        return "object_locked" if any(one.locked for one in everything) else "objects_left"
 
     def _gone(
         self, session: Session, told: Mandate, line: DisposalLineRow, found: Sequence[Erased], supplement: int

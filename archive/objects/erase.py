@@ -1,10 +1,9 @@
-"""Erase a record's folder from a store, and show that nothing of it is left there."""
+"""Erase a folder from a store, and show that nothing of it is left there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archive.objects.layout import RecordFolder
 from archive.objects.port import ObjectStore
 from signing.ground.errors import Refused
 
@@ -29,14 +28,14 @@ class Erased:
         return not self.left
 
 
-def erase(store: ObjectStore, folder: RecordFolder) -> Erased:
-    """Destroy every version of every key in a folder, delete markers too; what was done stays done.
+def erase(store: ObjectStore, prefix: str) -> Erased:
+    """Destroy every version of every key under a prefix, delete markers too.
 
     Raises:
         Unavailable: The store did not answer; call again.
     """
     done = Erased(0, [], [])
-    for item in list(store.list(folder.prefix)):
+    for item in list(store.list(prefix)):
         try:
             store.delete(item.key, item.version)
             done.versions += 1
@@ -45,5 +44,5 @@ def erase(store: ObjectStore, folder: RecordFolder) -> Erased:
                 done.locked.append(item.key)
             elif error.code != "object_missing":  # a run that was killed had destroyed it
                 raise
-    done.left = sorted({item.key for item in store.list(folder.prefix)})
+    done.left = sorted({item.key for item in store.list(prefix)})
     return done

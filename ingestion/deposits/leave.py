@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from archive.objects.erase import Erased, erase
 from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
-from signing.ground.errors import Refused
 
 
 def leave_deposit(session: Session, _record_id: str, deposit_id: str) -> None:
@@ -20,15 +20,10 @@ def leave_deposit(session: Session, _record_id: str, deposit_id: str) -> None:
         row.filename, row.fields, row.agreed, row.salts, row.problem = "", {}, None, None, None
 
 
-def sweep_staging(store: ObjectStore, tenant: str, deposit_id: str) -> None:
-    """Destroy what is left of a deposit in staging.
+def sweep_staging(store: ObjectStore, tenant: str, deposit_id: str) -> Erased:
+    """Erase what is left of a deposit in staging.
 
     Raises:
         Unavailable: The store did not answer.
     """
-    for item in list(store.list(DepositFolder(tenant, deposit_id).prefix)):
-        try:
-            store.delete(item.key, item.version)
-        except Refused as error:
-            if error.code != "object_missing":
-                raise
+    return erase(store, DepositFolder(tenant, deposit_id).prefix)
