@@ -227,10 +227,8 @@ class Disposer:
             line.state, line.reason = LineState.REFUSED.value, "unanswered"
             return line.reason
         original = catalogue.representation(session, told.tenant, row.id, Kind.ORIGINAL.value).sha256
-        now = candidate(row, original, frozen.position, frozen.group, day, validated)
+        now = candidate(row, told.action, original, frozen.position, frozen.group, day, validated)
         blocked = now.blocked
-        if told.action is DisposalAction.REMOVE:
-            blocked = blocked if blocked == "held" else None
         if blocked is None and changed(frozen, now.line) and told.action is not DisposalAction.REMOVE:
             blocked = "changed"
         if blocked is None and (catalogue.is_held(session, row.id) or _is_guarded(session, row.id)):

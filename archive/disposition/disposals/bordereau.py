@@ -20,7 +20,7 @@ from archive.database.disposal_tables import DisposalChunkRow, DisposalLineRow, 
 from archive.disposition.act import Act
 from archive.disposition.disposals import projection
 from archive.disposition.disposals.frozen import CHUNK, FrozenLine, lines_digest, population_digest
-from archive.disposition.disposals.population import Candidate, bad_disposal, candidates, chosen
+from archive.disposition.disposals.population import bad_disposal, candidates, chosen
 from archive.disposition.due_query import DueQuery
 from archive.journal.types import EntryType
 from archive.model.disposals import Direction, DisposalAction, DisposalState, LineState
@@ -68,9 +68,7 @@ def draft(act: Act, asked: Draft) -> DisposalRow:
         if asked.records is None:
             raise bad_disposal("/records", "Un retrait nomme ses documents un à un.")
     records = chosen(act, asked.action, records=asked.records, query=asked.query)
-    made = candidates(act.session, act.tenant, act.today.day, records)
-    if asked.action is DisposalAction.REMOVE:  # no retention ends: only a hold stands in its way
-        made = [Candidate(one.line, one.blocked if one.blocked == "held" else None, one.locked_until) for one in made]
+    made = candidates(act, asked.action, records)
     disposal = new_id()
     parts = _parts([one.line for one in made])
     body: dict[str, Any] = {
@@ -152,7 +150,7 @@ def submit(act: Act, disposal_id: str, expected: int | None) -> DisposalRow:
             kept=UNCHANGED,
             action="Remettez une ligne, ou abandonnez-le.",
         )
-    made = projection.as_before(act.session, row, candidates(act.session, act.tenant, act.today.day, taken))
+    made = projection.as_before(act.session, row, candidates(act, DisposalAction(row.action), taken))
     chunks = {chunk.position: chunk for chunk in chunks_of(act.session, row.id)}
     parts = _parts([one.line for one in made])
     parts += [[] for _ in range(len(chunks) - len(parts))]  # fewer lines than were drafted

@@ -108,9 +108,10 @@ def _require(act: Act, wanted: Sequence[str]) -> None:
             )
 
 
-def candidates(session: Session, tenant: str, day: date, wanted: Sequence[str]) -> list[Candidate]:
+def candidates(act: Act, action: DisposalAction, wanted: Sequence[str]) -> list[Candidate]:
     """Return the records as lines, in the order of the bordereau, with what stands in the way."""
-    validated = Validated.load(session, tenant)
+    session, day = act.session, act.today.day
+    validated = Validated.load(session, act.tenant)
     found: list[tuple[RecordRow, str]] = []
     for some in batches(wanted, 1000):
         originals = dict(_originals(session, some))
@@ -121,11 +122,19 @@ def candidates(session: Session, tenant: str, day: date, wanted: Sequence[str]) 
     made = []
     for position, (row, original) in enumerate(found, 1):
         group = groups.setdefault(_group(row), len(groups) + 1)
-        made.append(candidate(row, original, position, group, day, validated))
+        made.append(candidate(row, action, original, position, group, day, validated))
     return made
 
 
-def candidate(row: RecordRow, original: str, position: int, group: int, day: date, validated: Validated) -> Candidate:
+def candidate(
+    row: RecordRow,
+    action: DisposalAction,
+    original: str,
+    position: int,
+    group: int,
+    day: date,
+    validated: Validated,
+) -> Candidate:
     """Return one record as a line, with what stands in its way on a day."""
     standing = replace(standing_of(row, day, validated), in_disposal=False)
     state = state_of(standing, day)
@@ -149,7 +158,10 @@ def candidate(row: RecordRow, original: str, position: int, group: int, day: dat
         size=row.bytes,
     )
     locked = standing.locked_until if standing.locked_until is not None and standing.locked_until >= day else None
-    return Candidate(line, _BLOCKS.get(state), locked)
+    blocked = _BLOCKS.get(state)
+    if action is DisposalAction.REMOVE and blocked != DueState.HELD:
+        blocked = None  # no retention ends: only a hold stands in its way
+    return Candidate(line, blocked, locked)
 
 
 _BLOCKS: Final[Mapping[DueState, str]] = {

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from archive.database.disposal_tables import DisposalVisaRow, VisaRefusalRow
 from archive.disposition.disposals import bordereau, visas
 from archive.disposition.disposals.decisions import Answer, Answers
-from archive.model.disposals import Direction, LineDecision, VisaMeans, VisaStep
+from archive.model.disposals import Direction, DisposalAction, LineDecision, VisaMeans, VisaStep
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
 from tests.bordereaux import ANNE, BRUNO, CLAIRE, DENIS, Town, Watch
@@ -78,6 +78,14 @@ def test_t3_a_line_that_may_not_go_says_why_and_is_taken_out(town: Town) -> None
         bordereau.exclude(act, disposal, None, {unsorted: "À trier d’abord"})
     with town.acting() as act:
         assert refused(bordereau.include, act, disposal, None, [unsorted]) == "disposal_closed"
+
+
+def test_a_removal_waits_for_no_retention_drafted_or_submitted(town: Town) -> None:
+    mistaken = town.keep("2020-06-30")
+    disposal = town.draft([mistaken], action=DisposalAction.REMOVE, reason="Mauvais document")
+    assert town.lines(disposal)[mistaken][1] is None
+    town.submit(disposal)
+    assert town.lines(disposal)[mistaken][1] is None
 
 
 def test_v1_two_people_neither_of_whom_drafted_it(town: Town) -> None:
