@@ -1,7 +1,7 @@
 """A real worker with the product's own settings, whose tasks only write down what they were given.
 
 As a program: ``python -m tests.contract.queue_worker URL OUT PROCESSES [CA]``. A subject ``slow…``
-takes a second, ``slowest…`` four.
+takes a second, ``slower…`` four, ``slowest…`` eight.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ingestion.queue.classes import CLASSES
 from ingestion.queue.line import Line
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOW = 1.0
-"""Seconds."""
+PAUSES = {"slowest": 8.0, "slower": 4.0, "slow": 1.0}
+"""Seconds that a task takes, by the beginning of its subject."""
 
 
 class Worker:
@@ -98,8 +98,7 @@ def main() -> None:
         descriptor = os.open(out, os.O_WRONLY | os.O_APPEND)
         os.write(descriptor, f"{kind} {subject}\n".encode())
         os.close(descriptor)
-        if subject.startswith("slow"):
-            time.sleep(4 * SLOW if subject.startswith("slowest") else SLOW)
+        time.sleep(next((seconds for word, seconds in PAUSES.items() if subject.startswith(word)), 0.0))
 
     def advance(subject: str) -> None:
         note("advance", subject)

@@ -87,9 +87,10 @@ class TaskQueueContract:
         self, queue: TaskQueue, worker: Callable[[int], Worker]
     ) -> None:
         working = worker(2)
-        for number in range(8):
-            # both processes stay busy until batch and letter have reached the worker
-            queue.send("pages", f"{'slowest' if number < 2 else 'slow'} register:{number}", priority=6)
+        # both processes stay busy until batch and letter have reached the worker, and one is free
+        # well before the other: two at once would begin letter and batch in the same instant
+        for number, pace in enumerate(("slower", "slowest", *["slow"] * 6)):
+            queue.send("pages", f"{pace} register:{number}", priority=6)
         working.wait(2)
         queue.send("advance", "slow batch", priority=5)
         queue.send("advance", "letter", priority=0)
