@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, Self
 
+from archive.journal import type_parts as parts
 from archive.journal.effects import (
     Effects,
     IndexEffect,
@@ -21,28 +22,6 @@ from archive.journal.effects import (
     Subject,
 )
 from archive.model.premis_types import PremisType
-
-_STATED: Final = (
-    Subject.STATEMENT,
-    None,
-    Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.STATE),
-)
-"""Parts of a type whose entries claim a statement about an object of the archivist."""
-
-_OF_THE_LOG: Final = (
-    Subject.LOG,
-    None,
-    Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
-)
-"""Parts of a type whose entries tell of the journal, its keys or its clock."""
-
-
-_DISPOSED: Final = (
-    Subject.RECORD,
-    Premis(PremisType.DELETION),
-    Effects(IndexEffect.REMOVE, ReplicaEffect.JOURNAL, RebuildEffect.DISPOSE),
-)
-"""Parts of a type whose entries tell that a record is destroyed, or about to be."""
 
 
 class EntryType(StrEnum):
@@ -62,14 +41,12 @@ class EntryType(StrEnum):
 
     LOG_OPENED = (
         "LogOpened",
-        *_OF_THE_LOG,
+        *parts.OF_THE_LOG,
         Sentence("Journal ouvert, avec sa clé et le cachet qui en répond."),
     )
     DEPOSIT_RECEIVED = (
         "DepositReceived",
-        Subject.DEPOSIT,
-        Premis(PremisType.INGESTION),
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.RECEIVE),
+        *parts.TAKEN_IN,
         Sentence("Reçu : {size} octets, empreinte prise, accusé de réception donné."),
     )
     STAGE_COMPLETED = (
@@ -95,16 +72,12 @@ class EntryType(StrEnum):
     )
     DEPOSIT_RETRIED = (
         "DepositRetried",
-        Subject.DEPOSIT,
-        Premis(PremisType.OTHER),
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.RETRY),
+        *parts.TAKEN_UP,
         Sentence("Étapes relancées."),
     )
     DEPOSIT_ACCEPTED = (
         "DepositAccepted",
-        Subject.DEPOSIT,
-        Premis(PremisType.OTHER),
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.RETRY),
+        *parts.TAKEN_UP,
         Sentence("Gardé tel qu’il a été reçu, par décision d’un archiviste."),
     )
     DEPOSIT_REFUSED = (
@@ -123,16 +96,12 @@ class EntryType(StrEnum):
     )
     DEPOSIT_RECOVERED = (
         "DepositRecovered",
-        Subject.DEPOSIT,
-        Premis(PremisType.INGESTION),
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.RECEIVE),
+        *parts.TAKEN_IN,
         Sentence("Réinscrit après la perte de la base, d’après ce que le magasin en gardait."),
     )
     RECORD_KEPT = (
         "RecordKept",
-        Subject.RECORD,
-        Premis(PremisType.REGISTRATION),
-        Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.KEEP),
+        *parts.KEPT,
         Sentence("Rangé dans le magasin avec ses copies et ses preuves."),
     )
     RECORD_DESCRIBED = (
@@ -144,9 +113,7 @@ class EntryType(StrEnum):
     )
     RECORD_COMPLETED = (
         "RecordCompleted",
-        Subject.RECORD,
-        Premis(PremisType.DERIVATION),
-        Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.COMPLETE),
+        *parts.COMPLETED,
         Sentence("Formes du document complétées par un nouveau traitement."),
     )
     MALWARE_FOUND = (
@@ -158,9 +125,7 @@ class EntryType(StrEnum):
     )
     RECORD_REDACTED = (
         "RecordRedacted",
-        Subject.RECORD,
-        Premis(PremisType.DERIVATION),
-        Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.COMPLETE),
+        *parts.COMPLETED,
         Sentence("Copie occultée faite et scellée ; l’original n’a pas changé."),
     )
     RECORD_RECOMPUTED = (
@@ -179,17 +144,15 @@ class EntryType(StrEnum):
     )
     RECORD_RECOVERED = (
         "RecordRecovered",
-        Subject.RECORD,
-        Premis(PremisType.REGISTRATION),
-        Effects(IndexEffect.UPSERT, ReplicaEffect.RECORD, RebuildEffect.KEEP),
+        *parts.KEPT,
         Sentence("Réinscrit après la perte de la base, d’après sa fiche dans le magasin."),
     )
     DESTRUCTION_DECIDED = (
         "DestructionDecided",
-        *_DISPOSED,
+        *parts.DISPOSED,
         Sentence("Destruction décidée : échue, visée, sans gel à cet instant."),
     )
-    RECORD_DISPOSED = ("RecordDisposed", *_DISPOSED, Sentence("Éliminé : un certificat le constate."))
+    RECORD_DISPOSED = ("RecordDisposed", *parts.DISPOSED, Sentence("Éliminé : un certificat le constate."))
     RECORD_TRANSFERRED = (
         "RecordTransferred",
         Subject.RECORD,
@@ -206,9 +169,7 @@ class EntryType(StrEnum):
     )
     FIXITY_CHECKED = (
         "FixityChecked",
-        Subject.RECORD,
-        Premis(PremisType.FIXITY_CHECK, Outcome.VERDICT),
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *parts.CHECKED,
         Sentence(
             "Vérifié : {verdict}.",
             (
@@ -228,9 +189,7 @@ class EntryType(StrEnum):
     )
     VERDICT_CORRECTED = (
         "VerdictCorrected",
-        Subject.RECORD,
-        Premis(PremisType.FIXITY_CHECK, Outcome.VERDICT),
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        *parts.CHECKED,
         Sentence(
             "Le contrôle de l’entrée {entry} accusait le document à tort : il n’avait vu qu’une modification "
             "jamais confirmée. Relu en entier : {verdict}."
@@ -238,124 +197,108 @@ class EntryType(StrEnum):
     )
     HOLD_PLACED = (
         "HoldPlaced",
-        Subject.RECORD,
-        Premis(PremisType.POLICY_ASSIGNMENT),
-        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.HOLD),
+        *parts.HELD,
         Sentence("Gelé : ne peut pas être éliminé."),
     )
     HOLD_RELEASED = (
         "HoldReleased",
-        Subject.RECORD,
-        Premis(PremisType.POLICY_ASSIGNMENT),
-        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.RELEASE),
+        *parts.RELEASED,
         Sentence("Gel levé.", (("ended", "expired", "Gel arrivé à son terme."),)),
     )
     HOLD_REINSTATED = (
         "HoldReinstated",
-        Subject.RECORD,
-        Premis(PremisType.POLICY_ASSIGNMENT),
-        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.HOLD),
+        *parts.HELD,
         Sentence("Gel rétabli : une horloge fausse l’avait fait finir trop tôt."),
     )
     HOLD_EXTENDED = (
         "HoldExtended",
-        Subject.RECORD,
-        Premis(PremisType.POLICY_ASSIGNMENT),
-        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.HOLD),
+        *parts.HELD,
         Sentence("Gelé à son tour : il répond à un gel déjà en vigueur."),
     )
     HOLD_DECIDED = (
         "HoldDecided",
-        Subject.STATEMENT,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.DECIDE),
+        *parts.HOLD_STATED,
         Sentence("Gel décidé, pour {records} documents d’abord."),
     )
     HOLD_ENDED = (
         "HoldEnded",
-        Subject.STATEMENT,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.DECIDE),
+        *parts.HOLD_STATED,
         Sentence("Gel levé.", (("ended", "expired", "Gel arrivé à son terme."),)),
     )
-    HOLD_REVIEWED = ("HoldReviewed", *_STATED, Sentence("Gel revu : il reste en vigueur."))
-    POPULATION_FROZEN = ("PopulationFrozen", *_STATED, Sentence("Population figée, pour en tirer un échantillon."))
-    SAMPLE_DRAWN = ("SampleDrawn", *_STATED, Sentence("Échantillon tiré."))
-    DISPOSAL_STATED = ("DisposalStated", *_STATED, Sentence("Bordereau : dressé, changé, ou une étape de plus."))
-    VISA_STATED = ("VisaStated", *_STATED, Sentence("Visa donné sur un bordereau, ou inscrit d’après le papier."))
-    UNIT_SORTED = ("UnitSorted", *_STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
+    HOLD_REVIEWED = ("HoldReviewed", *parts.STATED, Sentence("Gel revu : il reste en vigueur."))
+    POPULATION_FROZEN = ("PopulationFrozen", *parts.STATED, Sentence("Population figée, pour en tirer un échantillon."))
+    SAMPLE_DRAWN = ("SampleDrawn", *parts.STATED, Sentence("Échantillon tiré."))
+    DISPOSAL_STATED = ("DisposalStated", *parts.STATED, Sentence("Bordereau : dressé, changé, ou une étape de plus."))
+    VISA_STATED = ("VisaStated", *parts.STATED, Sentence("Visa donné sur un bordereau, ou inscrit d’après le papier."))
+    UNIT_SORTED = ("UnitSorted", *parts.STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
     HOLD_RECOVERED = (
         "HoldRecovered",
-        Subject.RECORD,
-        Premis(PremisType.POLICY_ASSIGNMENT),
-        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.HOLD),
+        *parts.HELD,
         Sentence("Gel réinscrit après la perte de la base, d’après ce que le magasin en gardait."),
     )
     RELEASE_RECOVERED = (
         "ReleaseRecovered",
-        Subject.RECORD,
-        Premis(PremisType.POLICY_ASSIGNMENT),
-        Effects(IndexEffect.NONE, ReplicaEffect.RECORD, RebuildEffect.RELEASE),
+        *parts.RELEASED,
         Sentence("Fin d’un gel réinscrite après la perte de la base, d’après ce que le magasin en gardait."),
     )
     TENANT_OPENED = (
         "TenantOpened",
-        Subject.REGISTER,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.REGISTER),
+        *parts.REGISTERED,
         Sentence("Service ouvert : nom, types et règles inscrits au registre."),
     )
     REGISTER_CHANGED = (
         "RegisterChanged",
-        Subject.REGISTER,
-        None,
-        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.REGISTER),
+        *parts.REGISTERED,
         Sentence("Nom, types ou règles du service modifiés au registre."),
     )
-    PLAN_NODE_STATED = ("PlanNodeStated", *_STATED, Sentence("Plan de classement : une classe ou un dossier a changé."))
+    PLAN_NODE_STATED = (
+        "PlanNodeStated",
+        *parts.STATED,
+        Sentence("Plan de classement : une classe ou un dossier a changé."),
+    )
     RETENTION_EVENT_STATED = (
         "RetentionEventStated",
-        *_STATED,
+        *parts.STATED,
         Sentence("Événement de conservation déclaré, corrigé ou retiré."),
     )
     ACCESS_REQUEST_STATED = (
         "AccessRequestStated",
-        *_STATED,
+        *parts.STATED,
         Sentence("Demande de communication ou de dérogation : inscrite, ou une étape de plus."),
     )
     STATEMENT_RECOVERED = (
         "StatementRecovered",
-        *_STATED,
+        *parts.STATED,
         Sentence("Décision réinscrite après la perte de la base, d’après ce que le magasin en gardait."),
     )
     STORE_MOVED = (
         "StoreMoved",
-        *_OF_THE_LOG,
+        *parts.OF_THE_LOG,
         Sentence("Le catalogue repose désormais sur ce qui était la seconde copie."),
     )
     SEAL_REPLACED = (
         "SealReplaced",
-        *_OF_THE_LOG,
+        *parts.OF_THE_LOG,
         Sentence("Cachet remplacé : ce qui suit est scellé par un autre certificat."),
     )
     AUTHORITY_REPLACED = (
         "AuthorityReplaced",
-        *_OF_THE_LOG,
+        *parts.OF_THE_LOG,
         Sentence("Autorité d’horodatage remplacée."),
     )
     HISTORY_CONTRADICTED = (
         "HistoryContradicted",
-        *_OF_THE_LOG,
+        *parts.OF_THE_LOG,
         Sentence("Une preuve plus ancienne, signée par la clé de ce journal, le contredit."),
     )
     ALARM_ACKNOWLEDGED = (
         "AlarmAcknowledged",
-        *_OF_THE_LOG,
+        *parts.OF_THE_LOG,
         Sentence("Alarme vue par un administrateur : une preuve plus ancienne contredisait ce journal."),
     )
     CLOCK_CORRECTED = (
         "ClockCorrected",
-        *_OF_THE_LOG,
+        *parts.OF_THE_LOG,
         Sentence("Horloge de la machine vérifiée et confirmée par un administrateur."),
     )
 
