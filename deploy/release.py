@@ -31,6 +31,9 @@ VENDORED = {
     "htmx.min.js": ("htmx", "4.0.1", "0BSD", "pkg:npm/htmx.org@4.0.1"),
     "fra.traineddata": ("tessdata-fra", "1.0.0", "Apache-2.0", "pkg:npm/%40tesseract.js-data/fra@1.0.0"),
     "glyphless.ttf": ("tesseract-pdf-font", "", "Apache-2.0", ""),
+    "DejaVuSansCondensed.ttf": ("dejavu-sans-condensed", "2.37", "Bitstream-Vera", ""),
+    "DejaVuSansCondensed-Bold.ttf": ("dejavu-sans-condensed-bold", "2.37", "Bitstream-Vera", ""),
+    "sRGB.icc": ("lcms-srgb-profile", "", "no copyright, use freely", ""),
 }
 """Files of other projects inside our packages, which no package index lists.
 
@@ -135,7 +138,7 @@ def _vendored(file: str) -> dict[str, Any]:
         "type": "file",
         "bom-ref": f"vendored:{file}",
         "name": name,
-        "licenses": [{"license": {"id": licence}}],
+        "licenses": [{"license": {"name" if " " in licence else "id": licence}}],
         "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(path.read_bytes()).hexdigest()}],
         "properties": [{"name": "chartrier:file", "value": str(path.relative_to(ROOT))}],
     }
