@@ -95,8 +95,9 @@ class ArchivistParts(ABC):
         from ingestion.deposits.leave import leave_deposit, sweep_staging
 
         copies = [self.copy_store] if self.copy_store is not None else []
+        leave = partial(leave_deposit, self.settings.home)
         sweep = partial(sweep_staging, self.store)
-        return Disposer(self.stores, copies, self.time_sense.require_trusted, leave_deposit, sweep)
+        return Disposer(self.stores, copies, self.time_sense.require_trusted, leave, sweep)
 
     def dispose(self) -> Executed:
         """Execute disposals, then leave no word of what they destroyed in index and database.

@@ -15,6 +15,7 @@ from starlette.routing import Mount
 from api.access.authentication import current_caller, current_person, not_authenticated
 from api.access.callers import SCOPES, Caller
 from api.access.csrf import require_csrf
+from archive.catalogue.disposals import require_not_gone
 from archive.database.tables import RecordRow
 from signing.ground.errors import Refused
 
@@ -34,16 +35,18 @@ class Needs(Permission):
     Args:
         scope: The scope.
         instead: Scopes of which one will do as well.
+        gone: Whether the route also answers for a record that is gone.
     """
 
-    def __init__(self, scope: str, *instead: str) -> None:
-        self.scope, self.enough = scope, _known(scope, *instead)
+    def __init__(self, scope: str, *instead: str, gone: bool = False) -> None:
+        self.scope, self.enough, self.gone = scope, _known(scope, *instead), gone
 
     def __call__(self, request: Request) -> Caller:
         """Return the caller.
 
         Raises:
-            Refused: ``not_authenticated`` (401), ``scope_missing`` (403), ``csrf_refused``.
+            Refused: ``not_authenticated`` (401), ``scope_missing`` (403), ``csrf_refused``,
+                ``reading_restricted`` (403), ``disposed`` (410).
         """
         caller = current_caller(request)
         if caller is None:
@@ -51,7 +54,7 @@ class Needs(Permission):
         if caller.kind == "user" and request.method not in _SAFE:
             require_csrf(request)
         _require(caller, self.enough)
-        _require_readable(request, caller)
+        require_there(request, caller, gone=self.gone)
         return caller
 
 
@@ -108,14 +111,15 @@ class PageNeeds(Permission):
         """Return the person.
 
         Raises:
-            Refused: ``not_authenticated`` (pages then send to the login page), ``scope_missing``.
+            Refused: ``not_authenticated`` (pages then send to the login page), ``scope_missing``,
+                ``reading_restricted``, ``disposed``.
         """
         person = current_person(request)
         if person is None:
             raise not_authenticated()
         if self.enough:
             _require(person, self.enough)
-        _require_readable(request, person)
+        require_there(request, person)
         return person
 
 
@@ -146,13 +150,22 @@ def _require(caller: Caller, enough: tuple[str, ...]) -> None:
         )
 
 
-def _require_readable(request: Request, caller: Caller) -> None:
-    """Refuse a record that a hold keeps from the caller, by its address or its deposit's."""
+def require_there(request: Request, caller: Caller, *, gone: bool = False) -> None:
+    """Refuse a record that is gone, or kept from the caller, by its address or its deposit's.
+
+    Args:
+        gone: Whether what is gone is answered for; a deposit always is.
+
+    Raises:
+        Refused: ``disposed`` or ``transferred`` (410), ``reading_restricted`` (403).
+    """
     record_id, deposit_id = (request.path_params.get(name) for name in ("record_id", "deposit_id"))
-    if caller.reader.reads_all or (record_id is None and deposit_id is None):
+    if record_id is None and deposit_id is None:
         return
     named = RecordRow.id == record_id if record_id is not None else RecordRow.deposit_id == deposit_id
     with request.app.state.system.database.read() as session:
+        if record_id is not None and not gone:
+            require_not_gone(session, caller.tenant, record_id)
         found = session.scalar(select(RecordRow.id).where(named, RecordRow.tenant_id == caller.tenant))
         if found is None or not caller.reader.hidden_among(session, [found]):
             return

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.http.i18n import translate
 from api.http.languages import MACHINE_PATHS, preferred_language
+from archive.model.states import GONE
 from signing.ground.errors import ChartrierError, Corrupt, Unavailable
 from signing.ground.machine import machine_fault
 
@@ -32,6 +33,7 @@ TITLES: dict[int, str] = {
     405: "Méthode non admise",
     406: "Forme de réponse non proposée",
     409: "Conflit",
+    410: "N’est plus ici",
     411: "Longueur nécessaire",
     412: "Modifié entre-temps",
     413: "Trop volumineux",
@@ -55,6 +57,7 @@ STATUSES: dict[str, int] = {
     "csrf_refused": 403,
     "reading_restricted": 403,
     "deposit_quarantined": 403,
+    "confirmed_by_controller": 403,
     "controller_heads_producer": 403,
     "person_needed": 403,
     "visa_by_drafter": 403,
@@ -81,8 +84,11 @@ STATUSES: dict[str, int] = {
     "held_in_place": 409,
     "hold_not_reinstatable": 409,
     "event_differs": 409,
+    "execution_confirmed": 409,
+    "execution_not_confirmed": 409,
     "hold_released": 409,
     "record_in_disposal": 409,
+    "record_not_kept": 409,
     "rule_already_validated": 409,
     "rule_code_used": 409,
     "rule_own_validation": 403,
@@ -117,12 +123,15 @@ STATUSES: dict[str, int] = {
     "if_match_missing": 428,
     "rate_limited": 429,
     "not_available": 501,
+    **{state.value: 410 for state in GONE},
 }
 """Status of a refusal by its stable code; anything else is 422, and ``…_not_found`` is 404."""
 
 
-_VIEWS = ("current", "sent")
-"""What a failed precondition shows: the object as it is in place, and the change that was sent."""
+_VIEWS = ("current", "sent", "departure")
+"""What a failed precondition shows, the object as it is in place and the change that was sent; and
+how a record went.
+"""
 
 
 def status_of(error: ChartrierError) -> int:
@@ -224,6 +233,8 @@ def chartrier_error(request: Request, error: Exception) -> Response:
     if error.code == "bad_query" and "position" in error.values:
         body["position"] = error.values["position"]
     body |= {name: error.values[name] for name in _VIEWS if name in error.values}
+    if isinstance(gone := body.get("departure"), dict) and gone["disposal"]:
+        body["departure"] = gone | {"certificate": f"/api/v1/disposals/{gone['disposal']}/certificate"}
     return _respond(request, body, headers)
 
 

@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse, Response
 
 from api.access.callers import Caller
 from api.access.permissions import Needs, NeedsPerson
-from api.http.conditions import expected_number
 from api.http.cursors import Cursors, link_next
 from api.http.dependencies import Assembled
 from api.http.numbered import made, numbered
 from api.views import disposal as views
 from api.views import examples
+from api.views.disposal_change import BAD, CHANGE, NOT_FOUND, changed
 from api.views.disposal_schemas import (
     DecidedLineView,
     DisposalGiven,
@@ -33,28 +33,19 @@ from api.views.disposal_schemas import (
     VisaList,
 )
 from api.views.disposal_visa import give_visa
-from archive.disposition.act import Act
 from archive.disposition.disposals import bordereau, listing
 from archive.disposition.disposals.bordereau import Draft
 from archive.disposition.due_query import DueQuery
 from archive.model.disposals import Direction, DisposalState, LineState
-from signing.ground.errors import Refused
 
 router = APIRouter(tags=["bordereaux"])
 
 Reader = Annotated[Caller, Depends(Needs("disposal:write", "disposal:visa"))]
 Archivist = Annotated[Caller, Depends(Needs("disposal:write"))]
+LineDecider = Annotated[Caller, Depends(Needs("disposal:write", gone=True))]
 Signatory = Annotated[Caller, Depends(NeedsPerson("disposal:visa"))]
 
-_NOT_FOUND = examples.problem("Pas de tel bordereau.", "disposal_not_found")
-_BAD = examples.problem("Une partie se lit mal.", "bad_disposal")
-_ONE: dict[int | str, dict[str, Any]] = {404: _NOT_FOUND}
-_CHANGE: dict[int | str, dict[str, Any]] = {
-    404: _NOT_FOUND,
-    409: examples.problem("Il n’en est pas là.", "disposal_closed"),
-    412: examples.problem("Modifié entre-temps : `current` et `sent`.", "precondition_failed"),
-    422: _BAD,
-}
+_ONE: dict[int | str, dict[str, Any]] = {404: NOT_FOUND}
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(description="Suite d’une page précédente.")]
 
@@ -90,7 +81,7 @@ def list_disposals(
     responses={
         404: examples.problem("Pas de tel document.", "record_not_found"),
         409: examples.problem("Un document est dans un autre bordereau.", "record_in_disposal"),
-        422: _BAD,
+        422: BAD,
     },
 )
 def post_disposal(given: DisposalGiven, caller: Archivist, system: Assembled) -> Response:
@@ -166,16 +157,17 @@ def list_lines(
     system: Assembled,
     group: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
     state: StateOfLine | None = None,
+    reason: Annotated[str | None, Query(max_length=40, description="Retenues ou refusées pour cela.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """Chaque document tel qu’il a été figé, et où il en est."""
-    purpose = f"disposal lines {caller.tenant} {disposal_id} {group} {state}"
+    purpose = f"disposal lines {caller.tenant} {disposal_id} {group} {state} {reason}"
     after = _place(request, purpose, cursor) or 0
     wanted = LineState(state) if state is not None else None
     with system.database.read() as session:
         row = bordereau.get(session, caller.tenant, disposal_id)
-        found = listing.lines(session, row.id, group=group, state=wanted, after=after, limit=limit + 1)
+        found = listing.lines(session, row.id, group=group, state=wanted, reason=reason, after=after, limit=limit + 1)
         shown = views.line_views(session, caller.reader, found[:limit])
     return _page(request, purpose, "lines", shown, found[limit - 1].position if len(found) > limit else None)
 
@@ -185,14 +177,14 @@ def list_lines(
     operation_id="decideDisposalLine",
     summary="Retirer une ligne, ou la remettre",
     response_model=DecidedLineView,
-    responses=_CHANGE,
+    responses=CHANGE,
 )
 def patch_line(
-    disposal_id: str, record_id: str, given: LineDecided, request: Request, caller: Archivist, system: Assembled
+    disposal_id: str, record_id: str, given: LineDecided, request: Request, caller: LineDecider, system: Assembled
 ) -> Response:
     """« If-Match » est obligatoire. Un bordereau soumis ne reprend aucune ligne."""
     told = [given.model_dump() | {"record_id": record_id}]
-    body = _changed(
+    body = changed(
         request,
         caller,
         system,
@@ -210,7 +202,7 @@ def patch_line(
     operation_id="decideDisposalLines",
     summary="Décider de plusieurs lignes",
     response_model=DisposalView,
-    responses=_CHANGE,
+    responses=CHANGE,
 )
 def patch_lines(
     disposal_id: str, given: LinesDecided, request: Request, caller: Archivist, system: Assembled
@@ -218,7 +210,7 @@ def patch_lines(
     """De toutes, ou d’aucune. « If-Match » est obligatoire."""
     told = [one.model_dump() for one in given.lines]
     return numbered(
-        _changed(
+        changed(
             request,
             caller,
             system,
@@ -234,12 +226,12 @@ def patch_lines(
     operation_id="submitDisposal",
     summary="Soumettre un bordereau aux visas",
     response_model=DisposalView,
-    responses=_CHANGE,
+    responses=CHANGE,
 )
 def post_submit(disposal_id: str, request: Request, caller: Archivist, system: Assembled) -> Response:
     """Fige la population, les dates, les règles et les empreintes. « If-Match » est obligatoire."""
     return numbered(
-        _changed(
+        changed(
             request, caller, system, disposal_id, {}, lambda act, expected: bordereau.submit(act, disposal_id, expected)
         )
     )
@@ -250,14 +242,14 @@ def post_submit(disposal_id: str, request: Request, caller: Archivist, system: A
     operation_id="withdrawDisposal",
     summary="Arrêter un bordereau",
     response_model=DisposalView,
-    responses=_CHANGE,
+    responses=CHANGE,
 )
 def post_withdraw(
     disposal_id: str, given: ReasonGiven, request: Request, caller: Archivist, system: Assembled
 ) -> Response:
     """Jusqu’au dernier jour du délai de repentir. « If-Match » est obligatoire."""
     return numbered(
-        _changed(
+        changed(
             request,
             caller,
             system,
@@ -287,7 +279,7 @@ def list_visas(disposal_id: str, caller: Reader, system: Assembled) -> dict[str,
     operation_id="giveVisa",
     summary="Donner un visa",
     response_model=DisposalView,
-    responses=_CHANGE | {403: examples.problem("Pas à cette personne, ou pas à une clé.", "visa_by_drafter")},
+    responses=CHANGE | {403: examples.problem("Pas à cette personne, ou pas à une clé.", "visa_by_drafter")},
 )
 def post_visa(
     disposal_id: str, given: VisaGivenBody, request: Request, caller: Signatory, system: Assembled
@@ -299,7 +291,7 @@ def post_visa(
     """
     told = given.model_dump()
     return numbered(
-        _changed(
+        changed(
             request,
             caller,
             system,
@@ -318,21 +310,6 @@ def _query(given: QueryGiven) -> DueQuery:
         node=given.node or None,
         text=given.q or None,
     )
-
-
-def _changed(
-    request: Request, caller: Caller, system: Any, disposal_id: str, sent: dict[str, Any], do: Any
-) -> dict[str, Any]:
-    """Do an act on the number that the caller read."""
-    expected = expected_number(request)
-
-    def act_on(act: Act) -> Any:
-        return do(act, expected)
-
-    try:
-        return views.acting(system, caller.tenant, caller.agent, act_on)
-    except Refused as error:
-        raise views.with_both_views(error, system, caller.tenant, disposal_id, sent) from None
 
 
 def _place(request: Request, purpose: str, cursor: str | None) -> Any:

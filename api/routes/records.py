@@ -22,18 +22,20 @@ from api.views.description_schemas import DescriptionChange
 from api.views.index_position import position_of
 from api.views.record import entity_tag, find_record, find_representation, view
 from api.views.record_schemas import History, PageWords, Record, Verification
+from archive.catalogue.rows import get as find_row
 from archive.holdings import describe as holdings
 from archive.model.records import Kind
 
 router = APIRouter(tags=["documents"])
 
 Reader = Annotated[Caller, Depends(Needs("record:read"))]
+HistoryReader = Annotated[Caller, Depends(Needs("record:read", gone=True))]
 Describer = Annotated[Caller, Depends(Needs("record:describe"))]
 KindName = Literal["original", "archival", "text", "preview", "redacted"]
 PageNumber = Annotated[int, Path(ge=1, le=100_000, description="Page, à partir de 1.")]
 
 _ALTERED = examples.problem("Les octets du magasin ne sont plus ceux qui ont été reçus.", "altered")
-_FOUND: dict[int | str, dict[str, Any]] = {404: examples.NOT_FOUND}
+_FOUND: dict[int | str, dict[str, Any]] = {404: examples.NOT_FOUND, 410: examples.GONE}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -163,7 +165,7 @@ def get_page_image(
     image = page_image(system, record_id, page, width)
     headers = {
         "ETag": image.tag,
-        "Cache-Control": "private, max-age=86400",
+        "Cache-Control": "private, no-cache",  # else a browser shows what was destroyed, for a day
         "Vary": "Authorization, Cookie",
         "Content-Disposition": "inline",
     }
@@ -211,13 +213,16 @@ def describe_record(
     response_model=History,
     responses=_FOUND,
 )
-def get_history(record_id: str, request: Request, caller: Reader, system: Assembled) -> dict[str, Any]:
-    """Les entrées du journal qui le concernent, en toutes lettres et en JSON."""
+def get_history(record_id: str, request: Request, caller: HistoryReader, system: Assembled) -> dict[str, Any]:
+    """Les entrées du journal qui le concernent, en toutes lettres et en JSON.
+
+    Elle reste quand le document a été éliminé ou versé.
+    """
     from api.views.history import history_of
 
     say = partial(translate, language=preferred_language(request))
     with system.database.read() as session:
-        row = find_record(session, caller.tenant, record_id)
+        row = find_row(session, caller.tenant, record_id)
         return {"entries": history_of(session, row, say)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
@@ -42,16 +42,14 @@ def view(act: Act, row: DisposalRow) -> dict[str, Any]:
         "drafted_by": name_of(act.session, row.drafted_by),
         "drafted_on": body["drafted_on"],
         "submitted_by": name_of(act.session, body["submitted_by"]) if body["submitted_by"] else None,
+        "confirmed_by": name_of(act.session, body["confirmed_by"]) if body["confirmed_by"] else None,
         "last_visa_on": iso(row.last_visa_on),
         "ended_on": body["ended_on"],
         "ended_reason": body["ended_reason"],
         "population": body["population"],
         "lines": {state.value: _count(count) for state, count in lines.items()},
-        "blocked": [
-            {"reason": word, **_count(count)}
-            for (state, word), count in sorted(told.items(), key=lambda one: str(one[0][1]))
-            if state is LineState.BLOCKED
-        ],
+        "blocked": _reasons(told, LineState.BLOCKED),
+        "failed": _reasons(told, LineState.FAILED),
         "waiting_until": iso(listing.waiting_until(act.session, row.id)),
     }
 
@@ -86,6 +84,8 @@ def _short(act: Act, row: DisposalRow, numbers: Mapping[LineState, int]) -> dict
         "proposed_on": iso(row.proposed_on),
         "stop_until": iso(row.stop_until),
         "days_left": left if cooling and left is not None and left >= 0 else None,
+        "executes_from": iso(row.stop_until + timedelta(days=1)) if row.stop_until is not None else None,
+        "confirmed": row.content["confirmed_by"] is not None,
         "steps": steps(act, row),
         "records": {state.value: numbers.get(state, 0) for state in LineState},
         "number": row.number,
@@ -265,6 +265,11 @@ def _answer(told: Mapping[str, Any]) -> Answer:
 def _titles(session: Session, records: Iterable[str]) -> Iterable[tuple[str, str]]:
     asked = select(RecordRow.id, RecordRow.title).where(RecordRow.id.in_(list(records)))
     return [(record, title) for record, title in session.execute(asked)]
+
+
+def _reasons(told: listing.Tally, wanted: LineState) -> list[dict[str, Any]]:
+    found = sorted((str(word), count) for (state, word), count in told.items() if state is wanted)
+    return [{"reason": word, **_count(count)} for word, count in found]
 
 
 def _sum(told: listing.Tally, state: LineState) -> Count:

@@ -194,6 +194,8 @@ class DisposalShort(BaseModel):
     proposed_on: str | None
     stop_until: str | None = Field(description="Dernier jour où tout s’arrête encore.")
     days_left: int | None = Field(description="Jours qui restent du délai de repentir.")
+    executes_from: str | None = Field(description="Premier jour de l’exécution.")
+    confirmed: bool = Field(description="Quelqu’un a confirmé son exécution.")
     steps: list[StepView]
     records: dict[StateOfLine, int] = Field(description="Documents par état de leur ligne.")
     number: int
@@ -207,12 +209,14 @@ class DisposalView(DisposalShort):
     drafted_by: str | None
     drafted_on: str
     submitted_by: str | None
+    confirmed_by: str | None = Field(description="Qui a confirmé son exécution.")
     last_visa_on: str | None
     ended_on: str | None
     ended_reason: str | None
     population: str = Field(description="Empreinte de la population.")
     lines: dict[StateOfLine, CountView]
     blocked: list[BlockedView]
+    failed: list[BlockedView] = Field(description="Lignes dont la destruction n’a pas abouti ; elle est reprise.")
     waiting_until: str | None = Field(description="Dernier jour des verrous que des lignes attendent.")
 
 

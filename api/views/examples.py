@@ -6,6 +6,7 @@ from typing import Any
 
 from archive.model.description_fields import BY_NAME, DESCRIPTION_FIELDS
 from archive.model.field_rules import DescriptionField, FieldKind
+from archive.model.states import RecordState
 from ingestion.reception.submission import AGREEMENT
 
 _ID = "0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"
@@ -52,6 +53,7 @@ def problem(description: str, code: str) -> dict[str, Any]:
     }
 
 
+GONE = problem("Éliminé ou versé : `departure` dit par quel bordereau, et quand.", RecordState.DISPOSED.value)
 NOT_FOUND = problem("Introuvable, ou à une autre collectivité.", "record_not_found")
 
 DEPOSIT_HEADERS: dict[str, Any] = {

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from api.access.callers import Caller
 from api.views.retention import access_reasons, retention_view
 from archive.catalogue import rows as catalogue
+from archive.catalogue.disposals import require_not_gone
 from archive.catalogue.rows import checkpoint_over
-from archive.catalogue.rows import get as find_record
-from archive.catalogue.rows import representation as find_representation
 from archive.catalogue.rows import representations as representations_of
 from archive.catalogue.service_names import names_of
 from archive.custody.replica.status import status
-from archive.database.tables import RecordRow
+from archive.database.tables import RecordRow, RepresentationRow
+from archive.model.states import RecordState
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -28,11 +28,32 @@ __all__ = [
     "entity_tag",
     "find_record",
     "find_representation",
+    "is_gone",
     "readable",
     "records_by_id",
     "representations_of",
     "view",
 ]
+
+
+def find_record(session: Session, tenant: str, record_id: str) -> RecordRow:
+    """Return a record that is still here.
+
+    Raises:
+        Refused: ``record_not_found``, ``disposed``, ``transferred``.
+    """
+    require_not_gone(session, tenant, record_id)
+    return catalogue.get(session, tenant, record_id)
+
+
+def find_representation(session: Session, tenant: str, record_id: str, kind: str) -> RepresentationRow:
+    """Return one representation of a record that is still here.
+
+    Raises:
+        Refused: ``record_not_found``, ``representation_missing``, ``disposed``, ``transferred``.
+    """
+    require_not_gone(session, tenant, record_id)
+    return catalogue.representation(session, tenant, record_id, kind)
 
 
 def view(session: Session, row: RecordRow, system: System, position: Callable[[str], int]) -> dict[str, Any]:
@@ -59,10 +80,15 @@ def records_by_id(session: Session, tenant: str, ids: Iterable[str]) -> dict[str
 
 
 def readable(session: Session, caller: Caller, ids: Iterable[str]) -> dict[str, RecordRow]:
-    """Return the records with these ids that a caller may read, by id."""
-    rows = records_by_id(session, caller.tenant, ids)
+    """Return the records with these ids that are here and that a caller may read, by id."""
+    rows = {key: row for key, row in records_by_id(session, caller.tenant, ids).items() if not is_gone(row)}
     hidden = caller.reader.hidden_among(session, rows)
     return {record_id: row for record_id, row in rows.items() if record_id not in hidden}
+
+
+def is_gone(row: RecordRow) -> bool:
+    """Whether a record was destroyed or handed over, or is about to be."""
+    return RecordState(row.state).gone
 
 
 def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:

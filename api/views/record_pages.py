@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from api.views.record import representations_of
-from archive.database.tables import RepresentationRow
+from api.views.record import is_gone, representations_of
+from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind
 from archive.objects.fixity import verified
+from ingestion.deposits.leave import drop_page_images, page_images
 from ingestion.tools.alto import PageText, text_of_pages, words_of_page
 from signing.ground.errors import Refused
 
@@ -110,13 +110,17 @@ def page_image(system: System, record_id: str, page: int, width: int) -> PageIma
     """
     with system.database.read() as session:
         forms = {row.kind: row for row in representations_of(session, record_id)}
-    source = forms.get(Kind.ARCHIVAL) or forms[Kind.ORIGINAL]
-    if source.media_type not in _PICTURED:
+    source = forms.get(Kind.ARCHIVAL) or forms.get(Kind.ORIGINAL)
+    if source is None or source.media_type not in _PICTURED:
         raise _no_image()
     name = hashlib.sha256(f"{source.sha256} {page} {width}".encode()).hexdigest()
-    kept = system.settings.home / "cache" / "pages" / f"{name}.webp"
+    kept = page_images(system.settings.home, record_id) / f"{name}.webp"
     if not kept.exists():
         _render(system, source, page, width, kept)
+        with system.database.read() as session:
+            if is_gone(session.get_one(RecordRow, record_id)):  # destroyed meanwhile
+                drop_page_images(system.settings.home, record_id)
+                raise _no_image()
     return PageImage(kept.read_bytes(), "image/webp", f'"{name[:32]}"')
 
 
@@ -124,7 +128,7 @@ def _render(system: System, source: RepresentationRow, page: int, width: int, ta
     from ingestion.tools.sandbox import ToolFailed
 
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=target.parent.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=target.parents[2]) as folder:
         given, made = Path(folder, "source"), Path(folder, "page.webp")
         with given.open("wb") as out:
             for chunk in _chunks(system, source):
@@ -133,19 +137,21 @@ def _render(system: System, source: RepresentationRow, page: int, width: int, ta
             system.sandbox.call("page_image", {"page": page, "width": width}, {"source": given}, {"image": made})
         except ToolFailed as error:
             raise no_page(page) if error.code == "no_such_page" else _no_image() from error
+        target.parent.mkdir(exist_ok=True, mode=0o700)
         made.replace(target)
-    _make_room(target.parent)
+    _make_room(target.parents[1])
 
 
 def _make_room(folder: Path) -> None:
     """Delete the oldest images once the cache is larger than ``_CACHE_BYTES``."""
-    found = sorted(os.scandir(folder), key=lambda entry: entry.stat().st_mtime)
-    excess = sum(entry.stat().st_size for entry in found) - _CACHE_BYTES
-    for entry in found:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    found = sorted(((path.stat().st_mtime, path.stat().st_size, path) for path in files), key=lambda one: one[0])
+    excess = sum(size for _, size, _ in found) - _CACHE_BYTES
+    for _, size, path in found:
         if excess <= 0:
             return
-        excess -= entry.stat().st_size
-        Path(entry.path).unlink(missing_ok=True)
+        excess -= size
+        path.unlink(missing_ok=True)
 
 
 def _no_image() -> Refused:

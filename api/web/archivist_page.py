@@ -16,17 +16,17 @@ from api.access.callers import Caller
 from api.http.i18n import _, ngettext, number
 from api.web import quantities
 from api.web.charts import HEIGHT, Chart, bars, columns, height_of
+from api.web.disposal_tasks import disposal_tasks
 from api.web.due_words import action_name, list_noun
 from api.web.home_page import HomePage, home_page
+from api.web.tasks import Task, task_of
 from archive.catalogue.access_requests import pressing
 from archive.catalogue.rule_queries import labels_of
 from archive.catalogue.service_names import names_today, shown
 from archive.database.alarms import open_alarms
-from archive.disposition.disposals import listing
 from archive.disposition.due_counts import Analysis, Count, analyse
-from archive.disposition.due_figures import MOST, by_month, by_producer, by_rule, by_year, lacking
+from archive.disposition.due_figures import by_month, by_producer, by_rule, by_year, lacking
 from archive.disposition.holds.listing import count_to_review
-from archive.model.disposals import DisposalState
 from archive.model.final_actions import FinalAction
 from archive.retention.civil import today_of
 from archive.retention.states import DueList, DueState
@@ -41,17 +41,6 @@ _SERIES: Final = (FinalAction.DESTROY, FinalAction.KEEP, FinalAction.SORT)
 _LONG: Final = 0.2
 _NAME: Final = 28
 _REMEMBERED: Final = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Task:
-    """Something to be done: how many, what, why, and where."""
-
-    n: str
-    what: Markup
-    why: Markup
-    href: str
-    act: Markup
 
 
 @dataclass(frozen=True)
@@ -83,7 +72,7 @@ def archivist_page(system: System, person: Caller) -> ArchivistPage:
     now = system.clock()
     with system.database.read() as session:
         today = today_of(session, person.tenant, now).day
-        tasks = tuple(task for task in _tasks(session, person.tenant, today) if task is not None)
+        tasks = tuple(task for task in _tasks(session, person, today) if task is not None)
         charts = tuple(make(system, session, person.tenant, today) for make in CHARTS.values())
     return ArchivistPage(now, _title(len(tasks)), tasks, charts, home_page(system, person))
 
@@ -103,41 +92,42 @@ def _title(n: int) -> Markup:
 # -- what is to be done
 
 
-def _tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
+def _tasks(session: Session, person: Caller, today: date) -> list[Task | None]:
+    tenant = person.tenant
     analysis, lacks = analyse(session, tenant, today), lacking(session, tenant)
     conflicts = analysis.states[DueState.FINAL_ACTION_CONFLICT].records
     return [
-        _task(
+        task_of(
             len(open_alarms(session)),
             (_("alarme"), _("alarmes")),
             _("Le journal contredit ce que dit la base. Prévenez l’administrateur."),
             "/aide#afaire",
             _("Que faire"),
         ),
-        _task(
+        task_of(
             count_in_state(session, tenant, DepositState.QUARANTINED),
             (_("document mis à part"), _("documents mis à part")),
             _("Gardé, mais personne ne peut l’ouvrir. À vous de décider : le garder ou le refuser."),
             "/depots?etat=quarantined&tous=1",
             _("Décider"),
         ),
-        _task(
+        task_of(
             count_to_review(session, tenant, today),
             (_("gel à revoir"), _("gels à revoir")),
             _("Le jour où vous vouliez le revoir est arrivé. Il dure toujours."),
             "/gels?etat=a-revoir",
             _("Revoir"),
         ),
-        _task(
+        task_of(
             len(pressing(session, tenant, today)),
             (_("dérogation à répondre"), _("dérogations à répondre")),
             _("Le délai de deux mois court : un mois a passé, ou dix jours restent au plus."),
             "/communications?etat=open&nature=derogation",
             _("Répondre"),
         ),
-        *disposal_tasks(session, tenant, today),
+        *disposal_tasks(session, person, today),
         *(_due(analysis, which) for which in DueList),
-        _task(
+        task_of(
             conflicts,
             (_("document aux sorts contraires"), _("documents aux sorts contraires")),
             _("Plusieurs règles s’appliquent et se contredisent : rien ne part avant votre décision."),
@@ -146,7 +136,7 @@ def _tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
         ),
         _lacks(lacks.type, (_("document sans type"), _("documents sans type")), "rule_missing"),
         _lacks(lacks.date, (_("document sans date"), _("documents sans date")), "start_missing"),
-        _task(
+        task_of(
             lacks.file,
             (_("document sans dossier"), _("documents sans dossier")),
             _("Chacun compte seul. Ouvrez son dossier dans le plan pour l’y ranger."),
@@ -154,49 +144,6 @@ def _tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
             _("Voir le plan"),
         ),
     ]
-
-
-def disposal_tasks(session: Session, tenant: str, today: date) -> list[Task | None]:
-    """Return what bordereaux wait for: visas, the end of cooling-off, what blocks lines."""
-    waiting = listing.in_states(session, tenant, DisposalState.SUBMITTED)
-    cooling = listing.in_states(session, tenant, DisposalState.COOLING_OFF)
-    days = [row.stop_until for row in cooling if row.stop_until is not None and row.stop_until >= today]
-    soonest = min(days, default=today)
-    return [
-        _task(
-            len(days),
-            (_("bordereau dans son délai de repentir"), _("bordereaux dans leur délai de repentir")),
-            ngettext(
-                "Encore {n} jour pour l’arrêter, jusqu’au {day} inclus.",
-                "Encore {n} jours pour arrêter le premier, jusqu’au {day} inclus.",
-                (soonest - today).days,
-                day=quantities.day(soonest),
-            ),
-            f"/bordereaux?etat={DisposalState.COOLING_OFF.value}",
-            _("Voir"),
-        ),
-        _task(
-            len(waiting),
-            (_("bordereau attend un visa"), _("bordereaux attendent un visa")),
-            _("Sans visa, rien ne part : le silence ne vaut jamais accord."),
-            f"/bordereaux?etat={DisposalState.SUBMITTED.value}",
-            _("Voir"),
-        ),
-        _task(
-            listing.blocked_lines(session, tenant),
-            (_("ligne de bordereau bloquée"), _("lignes de bordereaux bloquées")),
-            _("Un gel, un changement ou un tri à faire : chaque bordereau dit pourquoi."),
-            "/bordereaux?etat=ouverts",
-            _("Voir pourquoi"),
-        ),
-    ]
-
-
-def _task(n: int, nouns: tuple[Markup, Markup], why: Markup, href: str, act: Markup) -> Task | None:
-    if not n:
-        return None
-    shown = str(_("plus de {n}", n=number(MOST))) if n >= MOST else number(n)
-    return Task(shown, nouns[0 if n < 2 else 1], why, href, act)
 
 
 def _due(analysis: Analysis, which: DueList) -> Task | None:
@@ -214,7 +161,7 @@ def _due(analysis: Analysis, which: DueList) -> Task | None:
 
 def _lacks(n: int, nouns: tuple[Markup, Markup], state: str) -> Task | None:
     why = _("Tout est gardé ; sans cela, pas d’échéance sûre.")
-    return _task(n, nouns, why, f"/echeances?etat={state}", _("Voir lesquels"))
+    return task_of(n, nouns, why, f"/echeances?etat={state}", _("Voir lesquels"))
 
 
 # -- figures

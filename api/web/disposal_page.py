@@ -15,6 +15,7 @@ from api.http.i18n import _, ngettext, number, said
 from api.views import disposal as views
 from api.web import quantities
 from api.web.disposal_words import ACTIONS, LINES, MOTIVES, STEPS, blocked, duration_words, line_badge, state_of, years
+from api.web.execution_section import ExecutionSection, InTheWay, execution_section, in_the_way
 from api.web.faults import Fault
 from api.web.progress import NOTHING, Badge
 from archive.disposition.disposals import bordereau, listing
@@ -102,6 +103,7 @@ class DisposalPage:
         notice: Badge and sentence on where it stands.
         days: Past and remaining days of the cooling-off period.
         blocked: What blocks: how many lines, why, and where they are listed.
+        execution: What its execution does, and who confirms it; None before its last visa.
         groups: Lines as a reader sees them; empty where records are listed.
         listed: What is listed: a group, or a state.
         goes: Whether anything goes as it stands.
@@ -122,7 +124,8 @@ class DisposalPage:
     notice: Badge
     sentence: Markup
     days: tuple[bool, ...]
-    blocked: tuple[tuple[Badge, Markup, str], ...]
+    blocked: tuple[InTheWay, ...]
+    execution: ExecutionSection | None
     steps: tuple[ShownStep, ...]
     totals: Markup
     groups: tuple[ShownGroup, ...]
@@ -175,7 +178,8 @@ def disposal_page(
             notice=badge,
             sentence=sentence,
             days=tuple(n >= COOLING_DAYS - left for n in range(COOLING_DAYS)) if left is not None else (),
-            blocked=_blocked(row.id, shown),
+            blocked=in_the_way(shown),
+            execution=execution_section(shown, person),
             steps=_steps(session, shown),
             totals=_totals(shown),
             motives=tuple((text, said(text)) for text in MOTIVES),
@@ -220,9 +224,12 @@ def _content(
         )
         following = f"{href}?apres={found[GROUPS - 1].number}#lignes" if len(found) > GROUPS else ""
         return told | {"groups": groups, "lines": None, "listed": NOTHING, "following": following}
-    rows = listing.lines(session, shown["id"], group=chosen, state=wanted, after=after, limit=LINES_SHOWN + 1)
+    reason = asked.get("motif", "") if wanted in {LineState.BLOCKED, LineState.FAILED} else ""
+    rows = listing.lines(
+        session, shown["id"], group=chosen, state=wanted, reason=reason or None, after=after, limit=LINES_SHOWN + 1
+    )
     lines = views.line_views(session, person.reader, rows[:LINES_SHOWN])
-    kept = {"groupe": told["group"], "etat": told["state"]}
+    kept = {"groupe": told["group"], "etat": told["state"]} | ({"motif": reason} if reason else {})
     more = ""
     if len(rows) > LINES_SHOWN:
         more = f"{href}?{urlencode({**kept, 'apres': rows[LINES_SHOWN - 1].position})}#lignes"
@@ -303,34 +310,15 @@ def _sentence(state: DisposalState, shown: Mapping[str, Any]) -> Markup:
         told = _("Tous les visas sont donnés. Jusqu’au {last} inclus, tout s’arrête encore.", last=last)
         if shown["days_left"] is None:
             told = _("Le délai de repentir a pris fin le {last}. Rien n’est encore parti.", last=last)
+    elif state is DisposalState.APPROVED:
+        last = quantities.day(shown["stop_until"])
+        told = _("Approuvé : le délai de repentir a pris fin le {last}. Rien ne part sans confirmation.", last=last)
     elif state is DisposalState.REFUSED:
         told = _("Aucune ligne n’est approuvée : tous ses documents restent gardés.")
     elif state is DisposalState.WITHDRAWN:
         day, why = quantities.day(shown["ended_on"]), shown["ended_reason"]
         told = _("Arrêté le {day} : {why}. Ses documents restent gardés.", day=day, why=why)
     return told
-
-
-def _blocked(disposal_id: str, shown: Mapping[str, Any]) -> tuple[tuple[Badge, Markup, str], ...]:
-    if not DisposalState(shown["state"]).is_open:
-        return ()
-    href = f"/bordereaux/{disposal_id}?etat={{}}#lignes"
-    found = [
-        (
-            blocked(one["reason"]),
-            ngettext("{n} ligne ne partira pas", "{n} lignes ne partiront pas", one["records"]),
-            href.format(LineState.BLOCKED.value),
-        )
-        for one in shown["blocked"]
-    ]
-    if waiting := shown["lines"][LineState.WAITING.value]["records"]:
-        until = _(
-            "Le coffre les garde verrouillées, jusqu’au {day} au plus tard.", day=quantities.day(shown["waiting_until"])
-        )
-        badge = Badge("wait", "clock", said(LINES[LineState.WAITING][2]), until)
-        count = ngettext("{n} ligne attend", "{n} lignes attendent", waiting)
-        found.append((badge, count, href.format(LineState.WAITING.value)))
-    return tuple(found)
 
 
 def _steps(session: Session, shown: Mapping[str, Any]) -> tuple[ShownStep, ...]:

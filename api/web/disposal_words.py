@@ -56,7 +56,13 @@ _BLOCKS: Final = {
     "changed": ("Changé depuis", "Le document ou sa règle a changé : le visa ne vaut plus pour lui."),
     "visa_stale": ("Visa trop ancien", "Un visa de plus de douze mois se redemande."),
     "unanswered": ("Sans réponse", "Un visa ne dit rien de cette ligne."),
+    "contradicted": ("Contredit par le journal", "La base et le journal ne disent pas la même chose de lui."),
 }
+_FAILURES: Final = {
+    "object_locked": ("Encore verrouillé", "Un magasin refuse : un verrou y court encore. Il sera redemandé."),
+    "objects_left": ("Pas entièrement parti", "Des fichiers restent dans un magasin. Ils seront redemandés."),
+}
+_UNFINISHED: Final = ("Pas encore terminé", "Un magasin n’a pas répondu comme attendu. Il sera redemandé.")
 
 
 def state_of(state: str) -> Badge:
@@ -79,6 +85,8 @@ def line_reason(state: LineState, line: Mapping[str, Any]) -> Markup:
         return _("Le coffre la verrouille jusqu’au {day}.", day=quantities.day(line["waiting_until"]))
     if state is LineState.BLOCKED:
         return blocked(reason).reason
+    if state is LineState.FAILED:
+        return failure(reason or "").reason
     if state is LineState.REFUSED:
         if reason in set(LineDecision):
             return refusal(line)
@@ -101,6 +109,12 @@ def blocked(reason: str) -> Badge:
     state = DueState.TO_SORT if reason == "not_sorted" else DueState(reason)
     told = state_badge(state)
     return Badge("bad", "lock", told.word, told.reason)
+
+
+def failure(code: str) -> Badge:
+    """Return why the destruction of a line is not finished, in words."""
+    word, why = _FAILURES.get(code, _UNFINISHED)
+    return Badge("bad", "warn", said(word), said(why))
 
 
 def duration_words(duration: int | None, unit: str | None) -> Markup:

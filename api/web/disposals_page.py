@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 PAGE: Final = 25
 FILTERS: Final = ("regle", "service", "type", "noeud")
 _OPEN: Final = "ouverts"
+TO_CONFIRM: Final = "a-confirmer"
+BLOCKED: Final = "bloques"
+_SEVERAL: Final[Mapping[str, tuple[str, ...]]] = {
+    _OPEN: OPEN_DISPOSALS,
+    TO_CONFIRM: (DisposalState.COOLING_OFF.value, DisposalState.APPROVED.value),
+    BLOCKED: OPEN_DISPOSALS,
+}
+"""Words for several states at once."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +72,29 @@ class DisposalsPage:
     may_draft: bool
 
 
-def disposals_page(system: System, person: Caller, wanted: str, before: str | None) -> DisposalsPage:
-    """Return a page of the list, the bordereau drafted last first."""
-    chosen = wanted if wanted in {*DisposalState, _OPEN} else ""
-    states = [DisposalState(one) for one in (OPEN_DISPOSALS if chosen == _OPEN else (chosen,)) if one]
+def disposals_page(system: System, person: Caller, wanted: str, before: str | None, reason: str = "") -> DisposalsPage:
+    """Return a page of the list, the bordereau drafted last first.
+
+    Args:
+        wanted: A state, or a word for several.
+        before: Id of the last one of the page before.
+        reason: What blocks lines, where those with blocked lines are wanted.
+    """
+    chosen = wanted if wanted in {*DisposalState, *_SEVERAL} else ""
+    states = [DisposalState(one) for one in _SEVERAL.get(chosen, (chosen,)) if one]
+    only: dict[str, Any] = {"unconfirmed": chosen == TO_CONFIRM, "blocked": reason if chosen == BLOCKED else None}
     with system.database.read() as session:
-        rows = listing.page(session, person.tenant, states, before=before, limit=PAGE + 1)
+        rows = listing.page(session, person.tenant, states, **only, before=before, limit=PAGE + 1)
         act = views.reading(system, session, person.tenant)
         lines = tuple(disposal_line(one) for one in views.shorts(act, rows[:PAGE]))
-    more = urlencode({"etat": chosen, "avant": rows[PAGE - 1].id}) if len(rows) > PAGE else ""
-    words = ((_OPEN, _("En cours")), *((one.value, said(told[2])) for one, told in STATES.items()))
+    kept = {"etat": chosen} | ({"motif": reason} if reason and chosen == BLOCKED else {})
+    more = urlencode({**kept, "avant": rows[PAGE - 1].id}) if len(rows) > PAGE else ""
+    words: tuple[tuple[str, Markup], ...] = (
+        (_OPEN, _("En cours")),
+        (TO_CONFIRM, _("À confirmer")),
+        (BLOCKED, _("Avec des lignes bloquées")),
+    )
+    words = (*words, *((one.value, said(told[2])) for one, told in STATES.items()))
     return DisposalsPage(
         lines=lines,
         states=tuple((value, word, value == chosen) for value, word in words),

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.access.authentication import current_person
 from api.access.permissions import Public
 from api.web.assets import PREFIX, Assets
+from api.web.gone_page import GonePage, gone_page
 from api.web.pages import (
     accueil,
     bordereaux,
@@ -24,6 +26,7 @@ from api.web.pages import (
     entrees,
     etat,
     evenements,
+    executions,
     gels,
     occulter,
     plan,
@@ -37,9 +40,11 @@ from api.web.pages import (
     types,
     verifier,
 )
-from api.web.render import Pages, pages_of
+from api.web.render import Pages, in_language, pages_of, system_of
+from archive.database.tenancy import acting_for
 
 OPEN_MOUNTS: tuple[str, ...] = ()
+GONE: Final = 410
 LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier")
 
 _static = APIRouter(include_in_schema=False)
@@ -80,6 +85,7 @@ ROUTERS: Final = (
     echeances.router,
     tri.router,
     bordereaux.router,
+    executions.router,
     verifier.router,
     etat.router,
     textes.router,
@@ -104,4 +110,15 @@ def problem_page(request: Request, body: dict[str, Any]) -> Response:
         if request.headers.get("hx-request") == "true":
             return Response(status_code=401, headers={"HX-Redirect": "/connexion"})
         return RedirectResponse("/connexion", 303)
+    if body["status"] == GONE and (page := _gone(request)) is not None:
+        return pages_of(request).show(request, page, status=GONE)
     return pages_of(request).answer(request, "erreur.html", status=body["status"], problem=body)
+
+
+def _gone(request: Request) -> GonePage | None:
+    """Return the page of the record that a request asks for, where it is gone."""
+    person, record_id = current_person(request), request.path_params.get("record_id")
+    if person is None or record_id is None:
+        return None
+    with in_language(request), acting_for(person.tenant):
+        return gone_page(system_of(request), person, record_id)

@@ -5,6 +5,10 @@ The state of a record (``in_disposal``) repeats the first; a rebuild and a recon
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -38,6 +42,74 @@ def committed(session: Session, record_id: str) -> Refused | None:
         pointer="/records",
         at=stamp(at),
     )
+
+
+@dataclass(frozen=True)
+class Departure:
+    """How a record went: in which disposal, when that was decided, and since when it is gone.
+
+    Attributes:
+        disposal: None where no bordereau of ours tells of it.
+        done_at: None while its destruction is decided and not finished.
+    """
+
+    state: RecordState
+    disposal: str | None = None
+    reference: str | None = None
+    decided_at: datetime | None = None
+    done_at: datetime | None = None
+
+
+def departure_of(session: Session, tenant: str, record_id: str) -> Departure | None:
+    """Return how a record of a tenant went; None where it is still here, or never was."""
+    row, line = RecordRow, DisposalLineRow
+    state = session.scalar(select(row.state).where(row.id == record_id, row.tenant_id == tenant))
+    if state is None or not RecordState(state).gone:
+        return None
+    asked = select(DisposalRow.id, DisposalRow.reference, line.committed_at, line.done_at)
+    asked = asked.join(line, line.disposal_id == DisposalRow.id)
+    asked = asked.where(line.record_id == record_id, line.committed_at.is_not(None))
+    told = session.execute(asked.order_by(line.committed_at.desc()).limit(1)).first()
+    return Departure(RecordState(state), *(told or ()))
+
+
+def disposed(gone: Departure) -> Refused:
+    """Return the refusal of whatever is asked of a record that is gone."""
+    values: dict[str, Any] = {
+        "departure": {
+            "disposal": gone.disposal,
+            "reference": gone.reference,
+            "decided_at": stamp(gone.decided_at) if gone.decided_at is not None else None,
+            "done_at": stamp(gone.done_at) if gone.done_at is not None else None,
+        },
+        "reference": gone.reference or "",
+    }
+    if gone.state is RecordState.TRANSFERRED:
+        return Refused(
+            gone.state.value,
+            "Ce document a été versé à un autre service d’archives : il n’est plus ici.",
+            kept="Son histoire reste, et le journal.",
+            action="Adressez-vous à ce service.",
+            **values,
+        )
+    return Refused(
+        gone.state.value,
+        "Ce document a été éliminé : il n’est plus ici.",
+        kept="Son histoire reste, et le journal.",
+        action="Le bordereau {reference} et son certificat disent pourquoi." if gone.reference else "",
+        **values,
+    )
+
+
+def require_not_gone(session: Session, tenant: str, record_id: str) -> None:
+    """Refuse a record that is gone.
+
+    Raises:
+        Refused: ``disposed``, ``transferred``.
+    """
+    gone = departure_of(session, tenant, record_id)
+    if gone is not None:
+        raise disposed(gone)
 
 
 def disposal_of(session: Session, record_id: str) -> DisposalRow | None:

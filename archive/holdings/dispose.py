@@ -22,12 +22,12 @@ from archive.database.tables import (
     RecordRow,
 )
 from archive.disposition.act import Act
-from archive.disposition.disposals import bordereau, projection
+from archive.disposition.disposals import bordereau, confirmation, projection
 from archive.disposition.disposals.frozen import changed
 from archive.disposition.disposals.population import candidate
 from archive.disposition.due_states import Validated
 from archive.holdings.gone import decided_facts, forget
-from archive.holdings.mandate import Mandate, mandate
+from archive.holdings.mandate import Mandate, mandate, stated_body
 from archive.holdings.stores import Stores
 from archive.journal.sequencer import Entry
 from archive.journal.types import EntryType
@@ -45,6 +45,9 @@ BATCH: Final = 50
 """Lines that are decided in one transaction, then destroyed."""
 _WORKERS: Final = 4
 AGENT: Final = "service:disposal"
+_VISAED: Final = (DisposalState.COOLING_OFF, DisposalState.APPROVED, DisposalState.EXECUTING)
+"""States in which all visas are given."""
+_CHANGES: Final = {DisposalState.EXECUTING: "executing", DisposalState.APPROVED: "cooled_off"}
 
 Leave = Callable[[Session, str, str], None]
 """Forgets, in a transaction, what another package keeps of a record (its id, its deposit's)."""
@@ -91,7 +94,7 @@ class Disposer:
         done = Executed()
         with self.stores.database.read() as session:
             row = DisposalRow
-            wanted = (DisposalState.COOLING_OFF.value, DisposalState.EXECUTING.value)
+            wanted = [state.value for state in _VISAED]
             due = list(session.scalars(select(row.id).where(row.state.in_(wanted)).order_by(row.id)))
         for disposal in due:
             try:
@@ -137,12 +140,15 @@ class Disposer:
                 return True
             today = today_of(session, row.tenant_id, self.stores.clock())
             over = row.stop_until is not None and today.trusted and today.day > row.stop_until
-            if row.state != DisposalState.COOLING_OFF or not over or row.content["confirmed_by"] is None:
+            confirmed = row.content["confirmed_by"] is not None
+            if row.state not in _VISAED or not over or (row.state == DisposalState.APPROVED and not confirmed):
                 return False
             act = self._act(session, row.tenant_id)
             row = bordereau.changeable(act, disposal_id, row.number)
-            bordereau.state_disposal(act, row, "executing", {**row.content, "state": DisposalState.EXECUTING.value})
-            return True
+            state = DisposalState.EXECUTING if confirmed else DisposalState.APPROVED
+            told = stated_body(session, row)
+            bordereau.state_disposal(act, row, _CHANGES[state], {**told, "state": state.value})
+            return confirmed
 
     def _end(self, told: Mandate) -> None:
         """State that a disposal is executed, once each of its lines is final."""
@@ -246,7 +252,8 @@ class Disposer:
             row = there[line.record_id]
             entry = self._enter(session, told.tenant, EntryType.DESTRUCTION_DECIDED, row.id, decided_facts(told, row))
             line.committed_at = entry.at
-            row.state = RecordState.DISPOSED.value
+            self.leave(session, row.id, row.deposit_id)
+            forget(session, row)  # whatever happens next, no reader finds a word of it
 
     def _enter(
         self, session: Session, tenant: str, entry_type: EntryType, record_id: str, facts: dict[str, Any]
@@ -319,19 +326,5 @@ def _is_guarded(session: Session, record_id: str) -> bool:
     return any(one.legal_hold for one in catalogue.rows(session, record_id))
 
 
-def confirm(act: Act, disposal_id: str, expected: int | None) -> DisposalRow:
-    """Confirm that a disposal is executed when its cooling-off period is over.
-
-    Raises:
-        Refused: ``disposal_not_found``, ``precondition_failed``, ``disposal_closed``,
-            ``visa_not_expected``.
-    """
-    row = bordereau.changeable(act, disposal_id, expected)
-    if row.state not in {DisposalState.COOLING_OFF, DisposalState.APPROVED}:
-        raise Refused(
-            "visa_not_expected",
-            "Ce bordereau n’a pas encore ses visas.",
-            kept="Rien n’a été détruit.",
-            action="Relisez le bordereau : il dit où il en est.",
-        )
-    return bordereau.state_disposal(act, row, "confirmed", {**row.content, "confirmed_by": act.agent})
+confirm = confirmation.confirm
+"""See ``confirmation``: it stands here too for those who execute what they confirm."""

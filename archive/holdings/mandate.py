@@ -117,6 +117,20 @@ def mandate(stores: Stores, disposal_id: str) -> Mandate:
     return found
 
 
+def stated_body(session: Session, row: DisposalRow) -> Mapping[str, Any]:
+    """Return what the latest statement says of a disposal: its row must say the same.
+
+    So that nobody who writes rows alone makes the next statement repeat what they wrote.
+
+    Raises:
+        Corrupt: ``disposal_contradicted``.
+    """
+    ((told, _),) = _latest(session, StatementKind.DISPOSAL, [row.id])
+    if told.body != row.content or told.number != row.number or told.body["state"] != row.state:
+        raise _contradicted(row.id)
+    return told.body
+
+
 def _latest(session: Session, kind: StatementKind, subjects: Sequence[str]) -> list[tuple[Statement, Line]]:
     """Return the latest statement about each subject with its entry, as the database has them."""
     found = []
@@ -181,7 +195,7 @@ def _require_visas(
     """Refuse a bordereau that lacks a visa, or whose visas are of one person or of its drafter."""
     direction, there = Direction(body["direction"]), {visa.step for visa in visas}
     last = max((visa.given_on for visa in visas), default=None)
-    if last is None or not body["stop_until"] or not body["proposed_on"]:
+    if last is None or not (body["stop_until"] and body["proposed_on"] and body["confirmed_by"]):
         raise _contradicted(disposal)
     proposed = date.fromisoformat(body["proposed_on"])
     concluded = date.fromisoformat(body["stop_until"]) - timedelta(days=COOLING_DAYS)

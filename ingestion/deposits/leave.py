@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -11,8 +14,23 @@ from archive.objects.port import ObjectStore
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
 
 
-def leave_deposit(session: Session, _record_id: str, deposit_id: str) -> None:
-    """Empty what the rows of a deposit say of its document: names, fields, stages."""
+def page_images(home: Path, record_id: str) -> Path:
+    """Return the folder of this machine with the images of a record's pages that were asked for."""
+    return home / "cache" / "page-images" / record_id
+
+
+def drop_page_images(home: Path, record_id: str) -> None:
+    """Remove the images of a record's pages from this machine.
+
+    Those of an earlier version, whose names don't tell their record, go with them.
+    """
+    shutil.rmtree(page_images(home, record_id), ignore_errors=True)
+    shutil.rmtree(home / "cache" / "pages", ignore_errors=True)
+
+
+def leave_deposit(home: Path, session: Session, record_id: str, deposit_id: str) -> None:
+    """Empty what the rows of a deposit say of its document, and drop the images of its pages."""
+    drop_page_images(home, record_id)
     row = session.scalars(select(DepositRow).where(DepositRow.id == deposit_id)).first()
     for table in (StageRunRow, PageTaskRow):
         session.execute(delete(table).where(table.deposit_id == deposit_id))

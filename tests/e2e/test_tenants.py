@@ -56,6 +56,8 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("submitDisposal", "disposal_empty"),
                 ("withdrawDisposal", "disposal_closed"),
                 ("giveVisa", "person_needed"),
+                ("confirmExecution", "person_needed"),
+                ("cancelExecution", "person_needed"),
                 ("getSampleProof", "sample_not_ready"),
                 ("closeFile", "bad_closing"),
                 ("reopenFile", "file_not_closed"),

@@ -96,6 +96,8 @@ DISPOSAL_CHANGES: dict[str, dict[str, str]] = {
     "decideDisposalLines": {},
     "submitDisposal": {"reason": "Dressé"},
     "withdrawDisposal": {"reason": "Erreur"},
+    "confirmExecution": {"reason": "Visé"},
+    "cancelExecution": {"reason": "Erreur"},
     "giveVisa": {"decision": "approve"},
 }
 """What is sent to change a disposal; of several lines, the record of the town."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from api.access.permissions import PageNeeds
 from api.http.forms import typed_fields
 from api.views import disposal as views
 from api.views.disposal_visa import give_visa
-from api.web.disposal_page import TypedDecisions, disposal_page
+from api.web.disposal_forms import FIELDS, NOT_FOUND, changed, number_of, shown_one
 from api.web.disposals_page import disposals_page, new_disposal_page, query_of
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
@@ -34,21 +34,13 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, Depends(PageNeeds("disposal:write", "disposal:visa"))]
 Archivist = Annotated[Caller, Depends(PageNeeds("disposal:write"))]
 Signatory = Annotated[Caller, Depends(PageNeeds("disposal:visa"))]
-_FIELDS: Final = {
-    "/title": "#titre",
-    "/decision": "#reste",
-    "/reason": "#motif",
-    "/quality": "#qualite",
-    "/not_before": "#pas-avant",
-}
-_GONE: Final = "disposal_not_found"
 
 
 @router.get("/bordereaux")
-def show_all(request: Request, person: Reader, etat: str = "", avant: str | None = None) -> Response:
+def show_all(request: Request, person: Reader, etat: str = "", avant: str | None = None, motif: str = "") -> Response:
     """Show the list, the bordereau drafted last first."""
     with in_language(request):
-        return pages_of(request).show(request, disposals_page(system_of(request), person, etat, avant))
+        return pages_of(request).show(request, disposals_page(system_of(request), person, etat, avant, motif[:40]))
 
 
 @router.get("/bordereaux/nouveau")
@@ -66,9 +58,9 @@ async def draft(request: Request, person: Archivist) -> Response:
 
 
 @router.get("/bordereaux/{disposal_id}")
-def show_one(request: Request, disposal_id: str, person: Reader) -> Response:
+def showshown_one(request: Request, disposal_id: str, person: Reader) -> Response:
     """Show one bordereau."""
-    return _one(request, person, disposal_id, dict(request.query_params))
+    return shown_one(request, person, disposal_id, dict(request.query_params))
 
 
 @router.post("/bordereaux/{disposal_id}/lignes")
@@ -84,7 +76,7 @@ async def submit(request: Request, disposal_id: str, person: Archivist) -> Respo
     def do(act: Act, expected: int | None, _form: Mapping[str, str]) -> DisposalRow:
         return bordereau.submit(act, disposal_id, expected)
 
-    return await run_in_threadpool(_changed, request, person, disposal_id, await typed_fields(request), do)
+    return await run_in_threadpool(changed, request, person, disposal_id, await typed_fields(request), do)
 
 
 @router.post("/bordereaux/{disposal_id}/arreter")
@@ -94,7 +86,7 @@ async def stop(request: Request, disposal_id: str, person: Archivist) -> Respons
     def do(act: Act, expected: int | None, form: Mapping[str, str]) -> DisposalRow:
         return bordereau.withdraw(act, disposal_id, expected, form.get("motif", ""))
 
-    return await run_in_threadpool(_changed, request, person, disposal_id, await typed_fields(request), do)
+    return await run_in_threadpool(changed, request, person, disposal_id, await typed_fields(request), do)
 
 
 @router.get("/bordereaux/{disposal_id}/visa")
@@ -139,7 +131,7 @@ def _drafted(request: Request, person: Caller, form: dict[str, str]) -> Response
         body = views.acting(system, person.tenant, person.agent, do)
     except Refused as error:
         with in_language(request):
-            faults = (Fault(_FIELDS.get(error.pointer or "", "#quoi"), in_words(error)),)
+            faults = (Fault(FIELDS.get(error.pointer or "", "#quoi"), in_words(error)),)
             page = new_disposal_page(system, person, form, faults)
         return pages_of(request).show(request, page, status=422)
     return RedirectResponse(f"/bordereaux/{body['id']}", 303)
@@ -163,31 +155,7 @@ def _decided(request: Request, person: Caller, disposal_id: str, form: dict[str,
             return bordereau.get(act.session, act.tenant, disposal_id)
         return views.decide_lines(act, disposal_id, expected, told)
 
-    return _changed(request, person, disposal_id, form, do)
-
-
-def _changed(
-    request: Request,
-    person: Caller,
-    disposal_id: str,
-    form: dict[str, str],
-    do: Callable[[Act, int | None, Mapping[str, str]], DisposalRow],
-) -> Response:
-    """Do an act on the bordereau as it was seen; a refusal shows it as it is now."""
-    require_csrf(request, form.get("csrf", ""))
-    expected = _number(form)
-    try:
-        views.acting(system_of(request), person.tenant, person.agent, lambda act: do(act, expected, form))
-    except Refused as error:
-        if error.code == _GONE:
-            raise
-        with in_language(request):
-            pointer = error.pointer or ""
-            fault = Fault(pointer if pointer.startswith("#m") else _FIELDS.get(pointer, ""), in_words(error))
-        return _one(request, person, disposal_id, form, TypedDecisions(form, (fault,)))
-    shown = {name: form[name] for name in ("groupe", "etat") if form.get(name)}
-    query = "&".join(f"{name}={value}" for name, value in shown.items() if value.isalnum())
-    return RedirectResponse(f"/bordereaux/{disposal_id}" + (f"?{query}#lignes" if query else ""), 303)
+    return changed(request, person, disposal_id, form, do)
 
 
 def _visa(request: Request, person: Caller, disposal_id: str, form: dict[str, str]) -> Response:
@@ -203,13 +171,13 @@ def _visa(request: Request, person: Caller, disposal_id: str, form: dict[str, st
             system,
             person.tenant,
             person.agent,
-            lambda act: give_visa(act, disposal_id, _number(form), person, told),
+            lambda act: give_visa(act, disposal_id, number_of(form), person, told),
         )
     except Refused as error:
-        if error.code == _GONE:
+        if error.code == NOT_FOUND:
             raise
         with in_language(request):
-            faults = (Fault(_FIELDS.get(error.pointer or "", "#lignes"), in_words(error)),)
+            faults = (Fault(FIELDS.get(error.pointer or "", "#lignes"), in_words(error)),)
             page = visa_page(system, person, disposal_id, form, decided, faults)
         return pages_of(request).show(request, page, status=422)
     return RedirectResponse(f"/bordereaux/{disposal_id}", 303)
@@ -236,20 +204,3 @@ def _told(form: Mapping[str, str]) -> dict[str, Any]:
         "quality": form.get("qualite", ""),
         "heads": None,
     }
-
-
-def _number(form: Mapping[str, str]) -> int:
-    given = form.get("number", "")
-    return int(given) if given.isdecimal() and len(given) < 9 else -1
-
-
-def _one(
-    request: Request,
-    person: Caller,
-    disposal_id: str,
-    asked: Mapping[str, str],
-    typed: TypedDecisions | None = None,
-) -> Response:
-    with in_language(request):
-        page = disposal_page(system_of(request), person, disposal_id, asked, typed or TypedDecisions({}))
-    return pages_of(request).show(request, page, status=422 if typed is not None else 200)

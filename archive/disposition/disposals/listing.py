@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Select, case, cast, func, select
 from sqlalchemy.orm import Session
 
-from archive.database.disposal_tables import DisposalLineRow, DisposalRow
+from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow
 from archive.database.tables import RecordRow
 from archive.disposition.disposals.frozen import FrozenLine, read_line
 from archive.disposition.disposals.population import taken_by
@@ -20,22 +20,38 @@ from archive.disposition.due_query import DueQuery
 from archive.model.disposals import OPEN_DISPOSALS, DisposalAction, DisposalState, LineState
 from archive.retention.states import DueState, due_list_of
 
+_UNCONFIRMED: Final = DisposalRow.content["confirmed_by"].as_string().is_(None)
+_ENTERED: Final = "entered"
 Tally = Mapping[tuple[LineState, str | None], Count]
-"""Number and size of lines by state and, of what is blocked or refused, by reason."""
+"""Number and size of lines by state and, of what is blocked, refused or failed, by reason."""
 
 
 def page(
-    session: Session, tenant: str, states: Collection[DisposalState], *, before: str | None = None, limit: int
+    session: Session,
+    tenant: str,
+    states: Collection[DisposalState],
+    *,
+    unconfirmed: bool = False,
+    blocked: str | None = None,
+    before: str | None = None,
+    limit: int,
 ) -> Sequence[DisposalRow]:
     """Return disposals in these states, the one drafted last first; without states, all.
 
     Args:
+        unconfirmed: Only those whose execution nobody has confirmed.
+        blocked: Only those with lines that this stands in the way of; empty: anything.
         before: Id of the last one of the page before.
     """
-    row = DisposalRow
+    row, line = DisposalRow, DisposalLineRow
     asked = select(row).where(row.tenant_id == tenant)
     if states:
         asked = asked.where(row.state.in_([state.value for state in states]))
+    if unconfirmed:
+        asked = asked.where(_UNCONFIRMED)
+    if blocked is not None:
+        lines = select(line.disposal_id).where(line.disposal_id == row.id, line.state == LineState.BLOCKED)
+        asked = asked.where((lines.where(line.reason == blocked) if blocked else lines).exists())
     if before is not None:
         asked = asked.where(row.id < before)
     return session.scalars(asked.order_by(row.id.desc()).limit(limit)).all()
@@ -57,12 +73,14 @@ def lines(
     *,
     group: int | None = None,
     state: LineState | None = None,
+    reason: str | None = None,
     after: int = 0,
     limit: int,
 ) -> Sequence[DisposalLineRow]:
     """Return lines in the order of the bordereau.
 
     Args:
+        reason: Of what is blocked, refused or failed.
         after: Position of the last one of the page before.
     """
     line = DisposalLineRow
@@ -71,6 +89,8 @@ def lines(
         asked = asked.where(line.group_no == group)
     if state is not None:
         asked = asked.where(line.state == state)
+    if reason is not None:
+        asked = asked.where(line.reason == reason)
     return session.scalars(asked.order_by(line.position).limit(limit)).all()
 
 
@@ -101,12 +121,30 @@ def numbers(session: Session, disposals: Collection[str]) -> dict[str, dict[Line
     return found
 
 
-def blocked_lines(session: Session, tenant: str) -> int:
-    """Return how many lines of open disposals are blocked."""
+def blocked_lines(session: Session, tenant: str, state: LineState = LineState.BLOCKED) -> dict[str, dict[str, int]]:
+    """Return how many lines of open disposals are blocked: by reason, then by disposal."""
     line, row = DisposalLineRow, DisposalRow
-    asked = select(func.count()).select_from(line).join(row, row.id == line.disposal_id)
-    asked = asked.where(row.tenant_id == tenant, row.state.in_(OPEN_DISPOSALS))
-    return session.scalar(asked.where(line.state == LineState.BLOCKED)) or 0
+    asked = select(line.reason, line.disposal_id, func.count()).join(row, row.id == line.disposal_id)
+    asked = asked.where(row.tenant_id == tenant, row.state.in_(OPEN_DISPOSALS), line.state == state)
+    found: dict[str, dict[str, int]] = {}
+    for reason, disposal, n in session.execute(asked.group_by(line.reason, line.disposal_id)):
+        found.setdefault(reason or "", {})[disposal] = n
+    return dict(sorted(found.items()))
+
+
+def to_confirm(session: Session, tenant: str) -> Sequence[DisposalRow]:
+    """Return the disposals whose execution somebody may confirm, the one drafted first at first."""
+    row, states = DisposalRow, (DisposalState.COOLING_OFF.value, DisposalState.APPROVED.value)
+    asked = select(row).where(row.tenant_id == tenant, row.state.in_(states), _UNCONFIRMED)
+    return session.scalars(asked.order_by(row.id)).all()
+
+
+def entered_visas(session: Session, tenant: str) -> Sequence[DisposalVisaRow]:
+    """Return the visas that somebody entered from paper and that a second person must confirm."""
+    visa, row = DisposalVisaRow, DisposalRow
+    asked = select(visa).join(row, row.id == visa.disposal_id).where(row.tenant_id == tenant)
+    asked = asked.where(row.state == DisposalState.SUBMITTED, visa.state == _ENTERED)
+    return session.scalars(asked.order_by(visa.id)).all()
 
 
 def waiting_until(session: Session, disposal_id: str) -> date | None:
@@ -178,7 +216,7 @@ def groups(session: Session, disposal_id: str, *, after: int = 0, limit: int) ->
 
 def _counted(disposal_id: str) -> Select[Any]:
     line = DisposalLineRow
-    words = case((line.state.in_((LineState.BLOCKED, LineState.REFUSED)), line.reason))
+    words = case((line.state.in_((LineState.BLOCKED, LineState.REFUSED, LineState.FAILED)), line.reason))
     size = cast(line.frozen["size"].as_string(), BigInteger)
     return select(
         line.state.label("state"),
