@@ -41,6 +41,7 @@ from api.routes import (
     samples,
     search,
     security,
+    seda,
     services,
     trust,
     verifications,
@@ -84,6 +85,7 @@ def create_app(system: System) -> FastAPI:
         "/api/v1/holds": MOST_RECORDS * 48 + SMALL_BODY,
         "/api/v1/disposals": MOST_LINES * 200 + SMALL_BODY,
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
+        "/api/v1/seda/transfers": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,
     }
     large_bodies.update(dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY))
@@ -130,6 +132,7 @@ def _api() -> APIRouter:
         samples,
         disposal_execution,
         disposals,
+        seda,
         services,
         search,
         journal,

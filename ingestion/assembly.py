@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from archive.holdings.stores import Stores
     from archive.journal.publisher import Publisher
     from archive.objects.probe import Probe
+    from ingestion.packages.incoming import Unpacker
     from ingestion.processing.redaction import Redactor
     from ingestion.processing.relay import Relay
     from ingestion.processing.runner import Runner
@@ -293,8 +294,18 @@ class System(ArchivistParts):
         """Runner: advances deposits."""
         from ingestion.processing.runner import Runner
 
-        work, notify = self.settings.home / "work", self.notifier.notify
-        return Runner(self.database, self.ledger, self.store, self.stores, self.stages, work, self.clock, notify=notify)
+        found = (self.database, self.ledger, self.store, self.stores, self.stages)
+        work, unpack = self.settings.home / "work", self._unpacker.advance
+        return Runner(*found, work, self.clock, notify=self.notifier.notify, unpack=unpack)
+
+    @cached_property
+    def _unpacker(self) -> Unpacker:
+        from ingestion.packages.examining import Examiner
+        from ingestion.packages.incoming import Unpacker
+
+        work, most = self.settings.home / "work", self.settings.ingestion.max_deposit_bytes
+        examiner = Examiner(self.database, self.store, lambda: self.sandbox, work, self.clock, most)
+        return Unpacker(self.database, self.ledger, self.intake, self.holds, examiner, self.clock)
 
     @cached_property
     def relay(self) -> Relay:

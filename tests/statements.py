@@ -15,6 +15,8 @@ from ingestion.assembly import System
 _TYPES = {
     StatementKind.NODE: EntryType.PLAN_NODE_STATED,
     StatementKind.EVENT: EntryType.RETENTION_EVENT_STATED,
+    StatementKind.TRANSFER: EntryType.TRANSFER_STATED,
+    StatementKind.DELIVERY: EntryType.DELIVERY_STATED,
 }
 
 

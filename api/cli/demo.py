@@ -41,6 +41,7 @@ _WORDS = {
     "empty_file": "refusé : fichier vide",
     "quarantined": "mis à l’écart",
     "refused": "refusé",
+    "unpacked": "paquet ouvert",
 }
 _INTACT = "intacte (1)"
 

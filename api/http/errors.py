@@ -99,6 +99,7 @@ STATUSES: dict[str, int] = {
     "sorting_drawn": 409,
     "unit_in_disposal": 409,
     "visa_not_expected": 409,
+    "transfer_not_answered": 409,
     "visa_scan_missing": 409,
     "unit_in_a_population": 409,
     "node_code_used": 409,

@@ -43,7 +43,7 @@ Depositor = Annotated[Caller, Depends(Needs("deposit:write"))]
 Reader = Annotated[Caller, Depends(Needs("record:read"))]
 BATCH = 5
 _POLL = 0.25
-_ENDED = (DepositState.QUARANTINED, DepositState.REFUSED)
+_ENDED = (DepositState.QUARANTINED, DepositState.REFUSED, DepositState.UNPACKED)
 
 
 @router.post(

@@ -103,6 +103,39 @@ DEPOSIT_REQUEST: dict[str, Any] = {
     },
 }
 
+PACKAGE_REQUEST: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "description": "À défaut, l’empreinte du paquet.",
+        },
+        {
+            "name": "Repr-Digest",
+            "in": "header",
+            "required": False,
+            "schema": _TEXT,
+            "description": "`sha-256=:<base64>:` : vérifiée si elle est donnée.",
+        },
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/zip": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+        },
+    },
+}
+
 DEPOSIT: dict[str, Any] = {
     "id": _ID,
     "state": "working",

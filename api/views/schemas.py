@@ -107,7 +107,7 @@ class Deposit(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": examples.DEPOSIT})
 
     id: str
-    state: Literal["received", "working", "kept", "quarantined", "refused"]
+    state: Literal["received", "working", "kept", "quarantined", "refused", "unpacked"]
     tenant: str
     filename: str
     media_type: str

@@ -91,7 +91,7 @@ def progress(view: View) -> Progress:
 
 
 def _is_over(view: View) -> bool:
-    if view["state"] in {"quarantined", "refused"}:
+    if view["state"] in {"quarantined", "refused", "unpacked"}:
         return True
     return view["state"] == "kept" and all(s["state"] not in {"waiting", "running"} for s in view["stages"])
 
@@ -133,10 +133,8 @@ def pages_read(done: int, total: int) -> Markup:
 def badge(view: View) -> Badge:
     """Return the state of a deposit: one word and one reason."""
     state = view["state"]
-    if state == "quarantined":
-        return Badge("bad", "lock", _("Mis à part"), problem_of(view) or _("Un archiviste doit décider."))
-    if state == "refused":
-        return Badge("bad", "cross", _("Refusé"), problem_of(view))
+    if state in {"quarantined", "refused", "unpacked"}:
+        return _stopped_badge(view)
     if state == "kept":
         return _kept_badge(view)
     running = next((stage for stage in view["stages"] if stage["state"] == "running"), None)
@@ -148,6 +146,14 @@ def badge(view: View) -> Badge:
         return Badge("wait", "clock", _("Reçu, en attente"), _("Vous pouvez fermer cette page."))
     reason = pages_read(running["done"] or 0, running["total"]) if running["total"] else NOTHING
     return Badge("wait", "clock", _("{act} en cours", act=said(step_named(running["name"]).label)), reason)
+
+
+def _stopped_badge(view: View) -> Badge:
+    if view["state"] == "quarantined":
+        return Badge("bad", "lock", _("Mis à part"), problem_of(view) or _("Un archiviste doit décider."))
+    if view["state"] == "refused":
+        return Badge("bad", "cross", _("Refusé"), problem_of(view))
+    return Badge("ok", "check", _("Paquet ouvert"), _("Chacune de ses unités est rangée à part."))
 
 
 def _kept_badge(view: View) -> Badge:

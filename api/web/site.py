@@ -39,13 +39,14 @@ from api.web.pages import (
     tri,
     types,
     verifier,
+    versements,
 )
 from api.web.render import Pages, in_language, pages_of, system_of
 from archive.database.tenancy import acting_for
 
 OPEN_MOUNTS: tuple[str, ...] = ()
 GONE: Final = 410
-LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier")
+LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier", "/versements")
 
 _static = APIRouter(include_in_schema=False)
 
@@ -86,6 +87,7 @@ ROUTERS: Final = (
     tri.router,
     bordereaux.router,
     executions.router,
+    versements.router,
     verifier.router,
     etat.router,
     textes.router,

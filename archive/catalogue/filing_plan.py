@@ -10,11 +10,13 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.disposal_columns import DISPOSAL_KINDS, disposal_columns
+from archive.catalogue.seda_columns import SEDA_KINDS, seda_columns
 from archive.catalogue.statements import Statement
 from archive.database.access_tables import AccessRequestRow
 from archive.database.disposal_tables import DisposalChunkRow, DisposalRow, DisposalVisaRow
 from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
+from archive.database.seda_tables import SedaDeliveryRow, SedaTransferRow
 from archive.database.sorting_tables import PopulationRow, SortingRow
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.statement_kinds import StatementKind
@@ -32,6 +34,8 @@ def columns(statement: Statement, entry: int) -> dict[str, Any]:
     own = {"id": statement.subject, "tenant_id": statement.tenant, "number": statement.number}
     if statement.kind in DISPOSAL_KINDS:
         return own | disposal_columns(statement.kind, body)
+    if statement.kind in SEDA_KINDS:
+        return own | seda_columns(statement.kind, body)
     return own | _COLUMNS[statement.kind](body, entry)
 
 
@@ -95,6 +99,8 @@ Repeated = (
     | DisposalRow
     | DisposalChunkRow
     | DisposalVisaRow
+    | SedaTransferRow
+    | SedaDeliveryRow
 )
 TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.NODE: PlanNodeRow,
@@ -106,6 +112,8 @@ TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.DISPOSAL: DisposalRow,
     StatementKind.LINES: DisposalChunkRow,
     StatementKind.VISA: DisposalVisaRow,
+    StatementKind.TRANSFER: SedaTransferRow,
+    StatementKind.DELIVERY: SedaDeliveryRow,
 }
 
 

@@ -129,13 +129,16 @@ def create(change: PlanChange, given: Mapping[str, Any]) -> PlanNodeRow:
     return change.session.get_one(PlanNodeRow, node_id)
 
 
-def enter(change: PlanChange, node: PlanNode) -> str:
+def enter(change: PlanChange, node: PlanNode, node_id: str | None = None) -> str:
     """State a new node and return its identifier; records that name it are not placed yet.
+
+    Args:
+        node_id: Chosen by the caller; None: a new one.
 
     Raises:
         Refused: ``bad_node``, ``node_code_used``, ``plan_too_deep``.
     """
-    node_id = new_id()
+    node_id = node_id or new_id()
     statement, entry = _claim(change, node_id, 0, CREATED, node.body())
     _check_code(change, node)
     _check_parent(change, node_id, node)

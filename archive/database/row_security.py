@@ -70,6 +70,10 @@ DECLARED: Final[dict[str, Rows]] = {
     "disposal_visas": _of("tenant_id", *_CHANGE),
     "disposal_lines": _of("tenant_id", *_CHANGE),
     "visa_refusals": _of("tenant_id", *_FULL),
+    "seda_transfers": _of("tenant_id", *_CHANGE),
+    "seda_units": _of("tenant_id", *_GROW),
+    "seda_parts": _of("tenant_id", *_GROW),
+    "seda_deliveries": _of("tenant_id", *_CHANGE),
     "record_words": _with("records", "record_id", *_FULL),
     "revisions": _with("records", "record_id", *_GROW, "DELETE"),  # with the record that is gone
     "verifications": _with("records", "record_id", *_GROW, "DELETE"),

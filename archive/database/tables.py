@@ -28,6 +28,7 @@ from archive.database import producer_tables as producer_tables
 from archive.database import record_conditions as conditions
 from archive.database import retention_counters as retention_counters
 from archive.database import retention_tables as retention_tables
+from archive.database import seda_tables as seda_tables
 from archive.database import sorting_tables as sorting_tables
 from archive.database.engine import Base
 from archive.database.installation_tables import AlarmRow as AlarmRow

@@ -85,7 +85,10 @@ class EntryType(StrEnum):
         Subject.DEPOSIT,
         Premis(PremisType.OTHER),
         Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.REFUSE),
-        Sentence("Refusé par un archiviste : les octets reçus sont gardés jusqu’au {until}."),
+        Sentence(
+            "Refusé par un archiviste : les octets reçus sont gardés jusqu’au {until}.",
+            (("reason", "seda_refused", "Refusé à l’examen : les octets reçus sont gardés jusqu’au {until}."),),
+        ),
     )
     DEPOSIT_DESTROYED = (
         "DepositDestroyed",
@@ -230,6 +233,16 @@ class EntryType(StrEnum):
     SAMPLE_DRAWN = ("SampleDrawn", *parts.STATED, Sentence("Échantillon tiré."))
     DISPOSAL_STATED = ("DisposalStated", *parts.STATED, Sentence("Bordereau : dressé, changé, ou une étape de plus."))
     VISA_STATED = ("VisaStated", *parts.STATED, Sentence("Visa donné sur un bordereau, ou inscrit d’après le papier."))
+    TRANSFER_STATED = (
+        "TransferStated",
+        *parts.STATED,
+        Sentence("Versement SEDA : examiné, ou pris en charge et répondu."),
+    )
+    DELIVERY_STATED = (
+        "DeliveryStated",
+        *parts.STATED,
+        Sentence("Paquets SEDA dressés pour un destinataire, ou réponse inscrite."),
+    )
     UNIT_SORTED = ("UnitSorted", *parts.STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
     HOLD_RECOVERED = (
         "HoldRecovered",

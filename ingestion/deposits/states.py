@@ -30,6 +30,8 @@ class DepositState(StrEnum):
     """Its bytes are kept and never served; an archivist decides."""
     REFUSED = "refused"
     """An archivist decided that it will not become a record."""
+    UNPACKED = "unpacked"
+    """A package whose parts are deposits of their own; its bytes go, once they are not needed."""
 
 
 UNFINISHED: Final = (DepositState.RECEIVED, DepositState.WORKING)

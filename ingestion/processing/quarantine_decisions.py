@@ -139,6 +139,8 @@ def destroy_refused(database: Database, ledger: Ledger, store: ObjectStore, cert
 
 def keeps_bytes(row: DepositRow) -> bool:
     """Whether a deposit's bytes must lie in staging, unless it is a record."""
+    if row.state == DepositState.UNPACKED:
+        return False  # its parts have theirs
     return row.state != DepositState.REFUSED or (row.problem or {}).get("code") == REFUSED
 
 

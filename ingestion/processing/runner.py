@@ -41,6 +41,7 @@ class Runner:
         work: Folder of workspaces.
         notify: Called after each commit that leaves something to send or to follow.
         owner: Name of the worker that claims.
+        unpack: Takes the claimed deposit apart if it is a package; else returns False.
 
     Raises:
         ValueError: For a stage that may not start (see ``ingestion.stages.port.checked``).
@@ -58,11 +59,13 @@ class Runner:
         *,
         notify: Callable[[], None] = lambda: None,
         owner: Callable[[], str] = this_worker,
+        unpack: Callable[[Claim], bool] = lambda _claim: False,
     ) -> None:
         self._context = RunContext(database, ledger, store, stores, checked(stages), work, clock)
         self._rest = Rest(work)
         self._notify = notify
         self._owner = owner
+        self._unpack = unpack
 
     def advance(self, deposit_id: str) -> bool:
         """Claim the deposit and advance it as far as possible; False if it can't be claimed.
@@ -75,7 +78,7 @@ class Runner:
         claim = claim_deposit(context.database, context.ledger, deposit_id, self._owner(), context.clock)
         if claim is None:
             return False
-        self._guarded(claim, lambda: advance(context, claim))
+        self._guarded(claim, lambda: None if self._unpack(claim) else advance(context, claim))
         return True
 
     def pages(self, deposit_id: str, first: int) -> bool:

@@ -106,8 +106,9 @@ class Sweeper:
             if row is None:
                 needed = max(item.modified_at for item in items) > limit
             else:
-                needed = row.state != DepositState.KEPT or row.updated_at > limit
-                needed = needed or not self._record_holds(row, kept)
+                done = row.state in {DepositState.KEPT, DepositState.UNPACKED}
+                needed = not done or row.updated_at > limit
+                needed = needed or (row.state == DepositState.KEPT and not self._record_holds(row, kept))
             if not needed:
                 for item in items:
                     self._store.delete(item.key, item.version)

@@ -175,7 +175,9 @@ class Intake:
             return Received(known, replayed=True)
         agreed = self._check_new(spool, submission)
         names = Names.salted(submission.filename, tenant_name)
-        arrival = _Arrival(new_id(), new_id(), self._clock(), submission, size, digests, request, names, agreed)
+        part = submission.part_of
+        ids = (part.deposit_id, part.record_id) if part is not None else (new_id(), new_id())
+        arrival = _Arrival(*ids, self._clock(), submission, size, digests, request, names, agreed)
         staged = self._stage(spool.path, arrival)
         try:
             received = self._commit(arrival, staged[0])
@@ -202,13 +204,19 @@ class Intake:
     def _check_new(self, spool: Spool, submission: Submission) -> Agreed:
         """Refuse what no new deposit may be; one received already keeps its answer.
 
+        A package is judged when it is examined, with each of its parts.
+
         Returns:
             The deposit agreement under which it is received.
 
         Raises:
             Refused: ``bad_field``, ``file_closed``, or what a deposit agreement says against it.
         """
+        if submission.part_of is not None:
+            return Agreed()
         submission.check_fields()
+        if submission.is_package:
+            return Agreed()
         with self._database.read() as session:
             terms = terms_of(session, submission.tenant, self._clock())
         # outside any transaction: a format is found in the sandbox
@@ -221,6 +229,9 @@ class Intake:
         return agreed
 
     def _replay(self, session: Session, submission: Submission, request: str) -> DepositRow | None:
+        part = submission.part_of
+        if part is not None and (there := session.get(DepositRow, part.deposit_id)) is not None:
+            return there  # a rebuild forgets keys, never identifiers
         known = session.scalar(
             select(DepositRow).where(
                 DepositRow.tenant_id == submission.tenant, DepositRow.idempotency_key == submission.idempotency_key

@@ -34,7 +34,29 @@ AGREEMENT: Final = DescriptionField(
     in_record=False,
 )
 """Field that is no part of the description: the deposit agreement that the depositor names."""
-_BESIDE: Final = {field.name: field for field in (CALLBACK, AGREEMENT)}
+PACKAGE: Final = DescriptionField(
+    name="package",
+    kind=FieldKind.CODE,
+    limit=10,
+    label="Paquet",
+    meaning="« seda » : un paquet SEDA, dont chaque unité devient un dossier ou un document.",
+    in_record=False,
+)
+"""Field that is no part of the description: the kind of package that is taken apart."""
+SEDA: Final = "seda"
+_BESIDE: Final = {field.name: field for field in (CALLBACK, AGREEMENT, PACKAGE)}
+
+
+@dataclass(frozen=True)
+class PartOf:
+    """Part of a package that was examined whole: what is otherwise judged or chosen at reception.
+
+    Attributes:
+        deposit_id: The same each time that the package is taken apart.
+    """
+
+    deposit_id: str
+    record_id: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +71,7 @@ class Submission:
         fields: Text fields by name, as given.
         expected_sha256: Hexadecimal digest that the caller announced, if any.
         priority: 0 if a person waits, 5 for a batch, 9 for the night.
+        part_of: Set for a part of a package, whose fields were judged with the package.
     """
 
     tenant: str
@@ -59,6 +82,12 @@ class Submission:
     fields: Mapping[str, str]
     expected_sha256: str | None = None
     priority: int = 0
+    part_of: PartOf | None = None
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it is taken apart instead of becoming a record."""
+        return self.fields.get(PACKAGE.name) is not None
 
     def __post_init__(self) -> None:
         """Check what no deposit ever had otherwise.
@@ -76,6 +105,8 @@ class Submission:
         """
         for name, value in self.fields.items():
             _field(name).read(value, kept=ALONE)
+        if self.is_package and self.fields[PACKAGE.name] != SEDA:
+            raise bad_field(PACKAGE.name, "« {name} » vaut seda.", "Corrigez-le, ou retirez-le.", ALONE)
 
 
 def _check(submission: Submission) -> None:

@@ -33,10 +33,12 @@ class ExaminedPackage:
 
     Attributes:
         objects: File with the bytes of its objects; None after a dry run.
+        manifest: The manifest as it came; None after a dry run.
     """
 
     examination: Examination
     objects: Path | None
+    manifest: Path | None = None
 
     def parts(self, name: str) -> Iterator[bytes]:
         """Return the bytes of an object that was received, in parts.
@@ -78,10 +80,11 @@ def examine_package(
         Unavailable: ``sandbox_away``.
     """
     inputs = {"package": package} | ({"profile": profile} if profile is not None else {})
-    told, objects = folder / "examination.json", folder / "objects"
-    outputs = {"examination": told} | ({} if dry_run else {"objects": objects})
+    told, objects, manifest = folder / "examination.json", folder / "objects", folder / "manifest.xml"
+    outputs = {"examination": told} | ({} if dry_run else {"objects": objects, "manifest": manifest})
     sandbox.call("seda_examine", {"unknown_formats": unknown_formats}, inputs, outputs, _LIMITS)
-    return ExaminedPackage(_told(Examination, told), None if dry_run else objects)
+    examination = _told(Examination, told)
+    return ExaminedPackage(examination, None if dry_run else objects, None if dry_run else manifest)
 
 
 def examine_reply(sandbox: Sandbox, reply: Path, folder: Path) -> ReadReply:

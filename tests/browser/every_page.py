@@ -54,6 +54,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "tri des dossiers": ("archivist", "/tri?unite=file&service=Finances"),
     "tri nouveau": ("archivist", "/tri/nouveau?regle=DEP-FIN-008"),
     "tri ouvert": ("archivist", "/tri/{tri[id]}"),
+    "versements": ("archivist", "/versements"),
     "bordereaux": ("archivist", "/bordereaux"),
     "bordereau nouveau": ("archivist", "/bordereaux/nouveau"),
     "bordereau": ("archivist", "/bordereaux/{bordereau[id]}"),

@@ -42,7 +42,7 @@ from signing.ground.errors import Refused
 router = APIRouter(include_in_schema=False)
 
 PAGE = 25
-STATES = ("received", "working", "kept", "quarantined", "refused")
+STATES = ("received", "working", "kept", "quarantined", "refused", "unpacked")
 
 
 @router.post("/depots")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from archive.exchange.seda.container import Bounds, open_container
 from archive.exchange.seda.entry import examine
 from archive.exchange.seda.json_form import written
 from archive.exchange.seda.reply_reader import read_acknowledgement, read_reply
@@ -26,7 +27,7 @@ def seda_examine(job: Job) -> dict[str, Any]:
     """Examine ``package``, against ``profile`` where there is one.
 
     Writes what was found to ``examination`` (JSON) and the bytes of its objects, one after another,
-    to ``objects`` where that is asked for.
+    to ``objects``, the manifest to ``manifest``, where these are asked for.
     """
     profile = job.inputs["profile"].read_bytes() if "profile" in job.inputs else None
     objects = job.outputs["objects"].open("r+b") if "objects" in job.outputs else None
@@ -39,8 +40,17 @@ def seda_examine(job: Job) -> dict[str, Any]:
         )
     if objects is not None:
         objects.close()
+    if "manifest" in job.outputs and found.transfer is not None:
+        _hand_manifest(job)
     _tell(job, written(found))
     return {"outcome": found.outcome.value}
+
+
+def _hand_manifest(job: Job) -> None:
+    with job.inputs["package"].open("rb") as package, job.outputs["manifest"].open("r+b") as out:
+        container, _ = open_container(package, Bounds())
+        for part in container.parts(container.manifest) if container is not None else ():
+            out.write(part)
 
 
 def seda_reply(job: Job) -> dict[str, Any]:

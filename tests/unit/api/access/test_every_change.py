@@ -55,6 +55,7 @@ CHANGES = {
     "POST /api/v1/disposals/{disposal_id}/execute": "disposal:write",
     "DELETE /api/v1/disposals/{disposal_id}/execute": "disposal:write",
     "POST /api/v1/disposals/{disposal_id}/visas": "disposal:visa",
+    "POST /api/v1/seda/transfers": "deposit:write",
     "POST /api/v1/retention/events": "retention:write",
     "PATCH /api/v1/retention/events/{event_id}": "retention:write",
     "POST /api/v1/retention/rules": "retention:write",
@@ -98,6 +99,7 @@ CHANGES = {
     "POST /etat/horloge": "admin",
     "POST /echeances/calendrier": "record:read",
     "POST /echeances/calendrier/retirer": "record:read",
+    "POST /versements": "deposit:write",
     "POST /bordereaux": "disposal:write",
     "POST /bordereaux/{disposal_id}/lignes": "disposal:write",
     "POST /bordereaux/{disposal_id}/soumettre": "disposal:write",
@@ -133,7 +135,7 @@ CHANGES = {
 """Scope that each asks for; None: any person. A new one is written here on purpose, by hand."""
 OPEN = {"POST /api/v1/verifications", "POST /connexion", "POST /connexion/{token}", "POST /langue", "POST /verifier"}
 """Open to strangers: they change nothing of anybody's, or bring a secret of their own."""
-FILES_ONLY = {"/depots", "/verifier"}
+FILES_ONLY = {"/depots", "/verifier", "/versements"}
 """Forms that come in parts alone, read as they stream in."""
 API = sorted(name for name in CHANGES if "/api/" in name)
 PAGES = sorted(CHANGES.keys() - set(API))
@@ -168,6 +170,8 @@ def ask(client: TestClient, name: str, headers: dict[str, str], opened: Opened |
     method, _, pattern = name.partition(" ")
     path = re.sub(r"{\w+}", new_id(), pattern)
     body: dict[str, Any] = {"json": {}} if "/api/" in path else {"data": {"csrf": csrf}}
+    if path == "/versements":
+        body["files"] = {"paquet": ("a.zip", b"PK", "application/zip")}
     if path == "/depots":
         body["files"] = {"file": ("a.pdf", b"%PDF", "application/pdf")}
     client.cookies.clear()

@@ -128,6 +128,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     _sorted(system, records[2])
     _requested(system, records[2])
     _visaed(system, records[0])
+    _exchanged(system)
     _record_of_the_deposit(system, records[2])
     system.publisher.publish(force_token=True)
     system.follower.catch_up()
@@ -206,6 +207,15 @@ def _visaed(system: System, record: str) -> None:
         bordereau.submit(act, made, None)
         visas.give(replace(act, agent="user:2"), made, None, visa)
     assert system.statements.settle().settled == 5
+
+
+def _exchanged(system: System) -> None:
+    """State a transfer that came, and one that is sent; the store follows."""
+    came = {"identifier": "V-1", "sender": "VERSANT", "state": "taking", "outcome": "OK"}
+    with system.database.write() as session:
+        state(session, system, new_id(), came, kind=StatementKind.TRANSFER)
+        state(session, system, new_id(), {"disposal_id": new_id()}, kind=StatementKind.DELIVERY)
+    assert system.statements.settle().settled == 2
 
 
 def _record_of_the_deposit(system: System, record: str) -> None:

@@ -1,0 +1,1 @@
+"""Transfers of custody: what comes in packages of SEDA, and what is sent in them."""

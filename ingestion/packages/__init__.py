@@ -1,0 +1,1 @@
+"""Packages of SEDA: taken apart into nodes and deposits, made of records."""
