@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archive.disposition.locks import Locks
     from archive.holdings.dispose import Disposer, Executed
     from archive.holdings.stores import Stores
+    from ingestion.deposits.forgetting import Forgetting
     from search.follower import Follower
 
 
@@ -102,18 +103,28 @@ class ArchivistParts(ABC):
     def dispose(self) -> Executed:
         """Execute disposals, then leave no word of what they destroyed in index and database.
 
-        An index keeps what it removed in its files for a while: it is made again, and the old one,
-        which answers meanwhile, removed.
-
         Raises:
             Unavailable: The clock is not trusted, or a part of the system did not answer.
         """
         done = self.disposer.run()
-        for tenant in sorted(done.tenants):
-            self.follower.rebuild(tenant)
         if done.destroyed:
             self.database.forget()
+        self.forgetting.run()
         return done
+
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """Forgetting: makes indexes again that hold words of what is gone."""
+        from ingestion.deposits.forgetting import Forgetting
+
+        return Forgetting(self.database, self.follower, self.clock, self._owner_url)
+
+    @property
+    def _owner_url(self) -> str | None:
+        """URL of the role that owns the tables, where it is another than the serving one."""
+        given = self.settings.archive
+        owner = given.database_owner_url.get_secret_value()
+        return owner if owner != given.database_url.get_secret_value() else None
 
     @cached_property
     def locks(self) -> Locks:

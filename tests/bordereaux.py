@@ -67,6 +67,15 @@ class Town:
         if not system.time_sense.look().trusted:
             confirm(system.database, system.ledger, system.clock, system.time_sense, agent="user:admin")
 
+    def runs_until(self, day: str, hour: int = 8) -> None:
+        """The service runs on until a day: no jump of its clock, hence nothing to confirm."""
+        sense, before = self.system.time_sense, self.watch.now
+        begun = sense._monotonic()
+        self.watch.at(day, hour)
+        passed = (self.watch.now - before).total_seconds()
+        sense._monotonic = lambda: begun + passed
+        assert sense.look().trusted
+
     def rule(self, code: str, years: int, start: str = "document_date", action: str = "destroy") -> None:
         """A rule made by one person and validated by another, and the type that has it."""
         terms = Terms(code, years, Unit.YEAR, start, FinalAction(action), "code d’essai, art. 1")
@@ -75,12 +84,12 @@ class Town:
         rule_changes.validate(validated, code, 1, "Tableau de gestion du 1er mars")
         rule_changes.create_type(made, code.lower(), label=code, rule_code=code, access_rule=None)
 
-    def amend(self, code: str, years: int) -> None:
+    def amend(self, code: str, years: int, version: int = 1) -> None:
         """The next version of a rule, validated as the first; the job passes over its records."""
         made, validated = (RuleChange(self.system.register, "demo", one, self.system.clock()) for one in (ANNE, DENIS))
         terms = Terms(code, years, Unit.YEAR, "document_date", FinalAction.DESTROY, "code d’essai, art. 1")
-        rule_changes.amend(made, code, 1, terms, "La loi a changé")
-        rule_changes.validate(validated, code, 2, "Tableau de gestion corrigé")
+        rule_changes.amend(made, code, version, terms, "La loi a changé")
+        rule_changes.validate(validated, code, version + 1, "Tableau de gestion corrigé")
         recompute_stale(self.system.stores)
 
     def keep(self, day: str = "2016-03-20", **fields: Any) -> str:

@@ -154,7 +154,7 @@ def _groups(tenant: str, supposed: Supposed, day: date) -> Select[Any]:
         *(case((outside, getattr(RecordRow, name))).label(name) for name in ("document_date", "closed_on")),
         reference.label("reference"),
         func.coalesce(RecordRow.held_until >= day, false()).label("held"),
-        func.coalesce(RecordRow.locked_until >= day, false()).label("locked"),
+        func.coalesce(RecordRow.withheld_until >= day, false()).label("locked"),
         RecordRow.stale_since.is_not(None).label("stale"),
         RecordRow.sorted,
     ]

@@ -19,6 +19,7 @@ from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database.engine import Base
+from archive.database.record_conditions import WITHHELD
 from archive.model.final_actions import OUTCOME, FinalAction
 from archive.model.states import GONE, RecordState
 
@@ -98,7 +99,7 @@ _STATE: Final = {
     "held_until": "COALESCE({r}.held_until, '0001-01-01')",
     "not_before": "CASE WHEN {r}.not_before > {r}.due_on THEN {r}.not_before ELSE '0001-01-01' END",
     "locked_until": (
-        "CASE WHEN {r}.locked_until >= {r}.due_on AND " + _LOCK_COUNTS + " THEN {r}.locked_until ELSE '0001-01-01' END"
+        f"CASE WHEN ({WITHHELD}) >= {{r}}.due_on AND {_LOCK_COUNTS} THEN {{r}}.locked_until ELSE '0001-01-01' END"
     ),
 }
 """Each column of a key, as SQL about the row ``{r}`` of a record."""

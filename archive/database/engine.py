@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,6 +152,27 @@ class Database:
             return
         with self._turn(), self.translated(), self.engine.connect() as connection:
             connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def vacuum(self, owner: str | None, tables: Sequence[str]) -> None:
+        """Free what is deleted in tables of PostgreSQL; SQLite overwrote it already.
+
+        The room that is freed is overwritten when it is used again, not now.
+
+        Args:
+            owner: URL of the role that owns the tables, where it is another one.
+
+        Raises:
+            Unavailable: ``database_away``.
+        """
+        if self.is_sqlite:
+            return
+        own = Database(owner or self.url.render_as_string(hide_password=False), pooled=False, owner=True)
+        try:
+            with own.translated(), own.engine.connect() as connection:
+                freely = connection.execution_options(isolation_level="AUTOCOMMIT")
+                freely.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+        finally:
+            own.dispose()
 
     @contextmanager
     def turn(self, subject: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 
 from sqlalchemy import Index, TextClause, text
@@ -18,9 +19,24 @@ ENDLESS: Final = "(records.basis = 'no_end' OR (records.basis = 'dated' AND reco
 """Of a record: it has no end. Asked in these words, an index of such ones answers."""
 DISPOSING: Final = "records.state = 'in_disposal'"
 """Of a record: it is being disposed of; likewise."""
+WITHHELD: Final = (
+    "CASE WHEN {r}.awaiting_until IS NULL OR {r}.locked_until > {r}.awaiting_until THEN {r}.locked_until END"
+)
+"""Of the row ``{r}`` of a record: last day of a lock that withholds it, as ``withheld``."""
 IS_ENDLESS: Final = text(ENDLESS.replace("records.", ""))
 IS_DISPOSING: Final = text(DISPOSING.replace("records.", ""))
 IS_REFUSED: Final = text("not_before IS NOT NULL")
+
+
+def withheld(locked_until: date | None, awaiting_until: date | None) -> date | None:
+    """Return the last day of a lock that withholds a record; None where it only awaits a decision.
+
+    Args:
+        awaiting_until: Last day of the lock that was set while its decision is awaited.
+    """
+    if locked_until is None or (awaiting_until is not None and locked_until <= awaiting_until):
+        return None
+    return locked_until
 
 
 def index_of_some(name: str, which: TextClause, *columns: str) -> Index:

@@ -16,7 +16,7 @@ from archive.database.counter_tables import COUNTS, KeptCounts, is_there
 
 _COUNTED_COLUMNS: Final = (
     "basis, final_action, rule_code, rule_version, other_rules, state, stale_since, sorted, due_on, held_until, "
-    "not_before, locked_until, bytes, producer, document_type"
+    "not_before, locked_until, awaiting_until, bytes, producer, document_type"
 )
 _HELD: Final = (
     "(SELECT MAX(COALESCE(holds.until, '9999-12-31')) FROM held_records JOIN holds ON holds.id = held_records.hold_id "

@@ -9,6 +9,7 @@ from sqlalchemy import (
     DDL,
     BigInteger,
     ColumnElement,
+    Date,
     ForeignKey,
     Index,
     LargeBinary,
@@ -37,6 +38,7 @@ from archive.database.installation_tables import CopyRow as CopyRow
 from archive.database.installation_tables import CustodyReportRow as CustodyReportRow
 from archive.database.installation_tables import LeaseRow as LeaseRow
 from archive.database.installation_tables import StoreProbeRow as StoreProbeRow
+from archive.database.record_conditions import WITHHELD, withheld
 from archive.database.record_conditions import index_of_some as some
 from archive.database.rule_tables import DocumentTypeRow as DocumentTypeRow
 from archive.database.rule_tables import RetentionRuleRow as RetentionRuleRow
@@ -161,6 +163,8 @@ class RecordRow(Base):
     """Last held day over all holds in force, ``FOR_EVER`` until a release; kept by triggers."""
     locked_until: Mapped[date | None]
     """Last day of the latest lock over all its objects and copies; kept by triggers."""
+    awaiting_until: Mapped[date | None]
+    """Last day of the lock that it was given, once due, while its decision is awaited."""
     bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """Size of its representations together."""
     retention_explanation: Mapped[str] = mapped_column(Text)
@@ -187,6 +191,16 @@ class RecordRow(Base):
     @classmethod
     def _outcome(cls) -> ColumnElement[str]:
         return literal_column(OUTCOME.format(r="records"), String(10))
+
+    @hybrid_property
+    def withheld_until(self) -> date | None:
+        """Last day of a lock that withholds it; None while it only awaits a decision."""
+        return withheld(self.locked_until, self.awaiting_until)
+
+    @withheld_until.inplace.expression
+    @classmethod
+    def _withheld_until(cls) -> ColumnElement[date | None]:
+        return literal_column(WITHHELD.format(r="records"), Date())
 
 
 class RepresentationRow(Base):

@@ -71,7 +71,7 @@ def standing_of(row: RecordRow, day: date, validated: Validated) -> Standing:
         in_disposal=row.state == RecordState.IN_DISPOSAL,
         stale=row.stale_since is not None,
         not_before=row.not_before,
-        locked_until=row.locked_until if action is FinalAction.DESTROY else None,
+        locked_until=row.withheld_until if action is FinalAction.DESTROY else None,
     )
 
 
@@ -90,7 +90,7 @@ def state_of_record(day: date, validated: Validated) -> Sql:
             DueState.NOT_YET: row.due_on > day,
             DueState.TO_SORT: row.outcome == FinalAction.SORT,
             DueState.NOT_BEFORE: row.not_before > day,
-            DueState.LOCKED_UNTIL: and_(row.locked_until >= day, row.outcome == FinalAction.DESTROY),
+            DueState.LOCKED_UNTIL: and_(row.withheld_until >= day, row.outcome == FinalAction.DESTROY),
         }
     )
 

@@ -2,8 +2,9 @@
 
 ``retain_until = min(end of retention, today + horizon)``: a lock never reaches further than the
 horizon, so that a rule that is corrected downwards can still be honoured, and never ends while
-retention runs. The store is changed first, then the catalogue; a run that dies resumes where it
-stopped, because locks already extended are no longer due.
+retention runs. After that a record stays locked while its decision is awaited (``awaiting``). The
+store is changed first, then the catalogue; a run that dies resumes where it stopped, because locks
+already extended are no longer due.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, or_, select, union
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
+from archive.database.batches import batches
 from archive.database.engine import Database
-from archive.database.tables import RecordRow, RepresentationRow, StoredFileRow
-from archive.model.final_actions import KEPT_FOR_EVER, FinalAction
-from archive.model.states import GONE
+from archive.database.tables import RecordRow
+from archive.disposition import awaiting
+from archive.disposition.awaiting import Wanted
+from archive.model.final_actions import FinalAction
 from archive.objects.layout import EVIDENCE, is_kept_for_ever
 from archive.objects.port import ObjectStore, StoredObject
 from archive.retention.dates import farthest_lock
-from archive.retention.rules import Retention, retain_until
+from archive.retention.rules import Retention
 from signing.ground.clock import Clock
 from signing.ground.errors import Corrupt, Refused
 
@@ -32,6 +35,9 @@ MARGIN_DAYS: Final = 200
 PATIENCE_DAYS: Final = 7
 """A lock due for so many days means that the daily run does not do its work."""
 BATCH: Final = 100
+"""Records read at once."""
+_LISTED: Final = 20_000
+"""Records listed by one statement."""
 
 
 @dataclass
@@ -76,33 +82,40 @@ class Locks:
         after = ""
         while True:
             with self._database.read() as session:
-                query = _late(today, today + timedelta(days=margin(self._horizon))).where(RecordRow.id > after)
-                rows = session.scalars(query.order_by(RecordRow.id).limit(BATCH)).all()
-            for row in rows:
-                after = row.id
-                try:
-                    self._extend_record(row, today)
-                    done.records += 1
-                except (Corrupt, Refused) as error:
-                    done.failed[row.id] = error.code
-            if len(rows) < BATCH:
+                late = awaiting.late(today, self._horizon, margin(self._horizon)).where(RecordRow.id > after)
+                listed = list(session.scalars(late.order_by(RecordRow.id).limit(_LISTED)))
+            for some in batches(listed, BATCH):
+                with self._database.read() as session:
+                    rows = session.execute(awaiting.told(some)).all()
+                for row, changed, visaed in rows:
+                    lock = awaiting.wanted(row, today, self._horizon, changed=changed, visaed=visaed)
+                    try:
+                        self._extend_record(row, lock)
+                        done.records += 1
+                    except (Corrupt, Refused) as error:
+                        done.failed[row.id] = error.code
+            if len(listed) < _LISTED:
                 break
+            after = listed[-1]
         self._extend_published(today, done)
         return done
 
-    def _extend_record(self, record: RecordRow, today: date) -> None:
-        until = retain_until(retention_of(record), today, self._horizon)
+    def _extend_record(self, record: RecordRow, lock: Wanted) -> None:
+        until = lock.until
         with self._database.read() as session:
             pinned = [row for row in catalogue.rows(session, record.id) if _is_short(row, until)]
+        if not pinned:
+            return
         locks = {row.key: self._store.extend_lock(row.key, row.version, until).locked_until for row in pinned}
         versions = {row.key: row.version for row in pinned}
         with self._database.write() as session:
-            session.get_one(
-                RecordRow, record.id, with_for_update=True
-            )  # first, as everybody does: no two wait crosswise
-            for row in catalogue.rows(session, record.id):
-                if versions.get(row.key) == row.version and _is_short(row, until):
-                    row.locked_until = locks[row.key]
+            row = session.get_one(RecordRow, record.id, with_for_update=True)  # first, as everybody does
+            if lock.awaits:
+                row.awaiting_until = max(locks.values(), key=lambda day: day or date.min)
+                session.flush()  # before its lock, so that no count tells it as withheld meanwhile
+            for one in catalogue.rows(session, record.id):
+                if versions.get(one.key) == one.version and _is_short(one, until):
+                    one.locked_until = locks[one.key]
 
     def _extend_published(self, today: date, done: Extended) -> None:
         """Extend journal and register, then ``layout.json``, whose lock marks a complete run."""
@@ -128,33 +141,14 @@ def margin(horizon_days: int) -> int:
 
 def overdue(session: Session, today: date, horizon_days: int) -> int:
     """Count records whose locks should have been extended days ago."""
-    limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
-    return session.scalar(select(func.count()).select_from(_late(today, limit).subquery())) or 0
+    query = awaiting.late(today, horizon_days, margin(horizon_days), patience=PATIENCE_DAYS)
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 def is_overdue(head: StoredObject, today: date, horizon_days: int) -> bool:
     """Whether no run was complete for days, by the lock of ``layout.json``, extended last."""
     limit = today + timedelta(days=margin(horizon_days) - PATIENCE_DAYS)
     return head.locked_until is None or head.locked_until < limit
-
-
-def _late(today: date, limit: date) -> Select[RecordRow]:
-    """Select records with a lock that ends before the limit and before their retention.
-
-    Found from the locks, by their index: those that end soon are few, records are many.
-    """
-    has_no_end = or_(RecordRow.ends_on.is_(None), RecordRow.final_action.in_(KEPT_FOR_EVER))
-
-    def short(table: type[RepresentationRow | StoredFileRow]) -> Select[str]:
-        outlived = or_(has_no_end, and_(RecordRow.ends_on > today, table.locked_until < RecordRow.ends_on))
-        return (
-            select(table.record_id)
-            .join(RecordRow, RecordRow.id == table.record_id)
-            .where(or_(table.locked_until.is_(None), and_(table.locked_until < limit, outlived)))
-        )
-
-    due = union(short(RepresentationRow), short(StoredFileRow))
-    return select(RecordRow).where(RecordRow.id.in_(due), RecordRow.state.not_in(GONE))
 
 
 def retention_of(record: RecordRow) -> Retention:

@@ -28,9 +28,11 @@ from archive.disposition.disposals.population import candidate
 from archive.disposition.due_states import Validated
 from archive.holdings.gone import decided_facts, forget
 from archive.holdings.mandate import Mandate, mandate, stated_body
+from archive.holdings.standstill import Standstill
 from archive.holdings.stores import Stores
 from archive.journal.sequencer import Entry
 from archive.journal.types import EntryType
+from archive.model.days import westernmost_day
 from archive.model.disposals import FINAL_LINES, DisposalAction, DisposalState, LineState
 from archive.model.records import Kind
 from archive.model.states import RecordState
@@ -84,6 +86,7 @@ class Disposer:
     require_trusted: Callable[[], None]
     leave: Leave = lambda _session, _record, _deposit: None
     sweep: Sweep = lambda _tenant, _deposit: Erased(0, [], [])
+    standstill: Standstill = field(default_factory=Standstill)
 
     def run(self) -> Executed:
         """Execute every disposal whose day has come; one failure doesn't stop the rest.
@@ -114,7 +117,7 @@ class Disposer:
             Unavailable: See ``run``.
         """
         self.require_trusted()
-        if not self._begin(disposal_id):
+        if not self._begin(disposal_id) or self._stands_still(disposal_id):
             return
         told = mandate(self.stores, disposal_id)
         if told.action is DisposalAction.TRANSFER:
@@ -129,6 +132,8 @@ class Disposer:
             if committed := self._commit(told, [record for _, record in lines]):
                 self._finish(told, committed, supplement, done)
         self._end(told)
+        with self.stores.database.read() as session:
+            self.standstill.note(session, disposal_id, self.stores.certain_now)
 
     # -- begin and end
 
@@ -149,6 +154,10 @@ class Disposer:
             told = stated_body(session, row)
             bordereau.state_disposal(act, row, _CHANGES[state], {**told, "state": state.value})
             return confirmed
+
+    def _stands_still(self, disposal_id: str) -> bool:
+        with self.stores.database.read() as session:
+            return self.standstill.lasts(session, disposal_id, self.stores.certain_now)
 
     def _end(self, told: Mandate) -> None:
         """State that a disposal is executed, once each of its lines is final."""
@@ -235,15 +244,17 @@ class Disposer:
         original = catalogue.representation(session, told.tenant, row.id, Kind.ORIGINAL.value).sha256
         now = candidate(row, told.action, original, frozen.position, frozen.group, day, validated)
         blocked = now.blocked
-        if blocked is None and changed(frozen, now.line) and told.action is not DisposalAction.REMOVE:
+        if changed(frozen, now.line) and blocked in {None, "not_yet"} and told.action is not DisposalAction.REMOVE:
             blocked = "changed"
         if blocked is None and (catalogue.is_held(session, row.id) or _is_guarded(session, row.id)):
             blocked = "held"
-        line.locked_since = None if blocked else (line.locked_since or (day if now.locked_until else None))
+        lock, last = row.locked_until, westernmost_day(self.stores.certain_now)
+        lock = lock if lock is not None and lock >= last else None
+        line.locked_since = None if blocked else (line.locked_since or (day if lock else None))
         if blocked is None and not told.is_fresh(day, line.locked_since):
             blocked = "visa_stale"
-        projection.stand(line, blocked, now.locked_until)
-        return blocked or ("locked" if now.locked_until else None)
+        projection.stand(line, blocked, lock)
+        return blocked or ("locked" if lock else None)
 
     def _decide(
         self, session: Session, told: Mandate, going: Sequence[DisposalLineRow], there: dict[str, RecordRow]

@@ -110,7 +110,7 @@ _EMPTY: Final[dict[str, Any]] = {
     **dict.fromkeys(("description", "document_type", "classification", "producer", "external_reference", "language")),
     **dict.fromkeys(("document_date", "closed_on", "access_rule", "file", "fiscal_year", "retention_rule")),
     **dict.fromkeys(("pages", "words", "mean_confidence", "retention_parts", "stale_since", "communicable_on")),
-    **dict.fromkeys(("basis", "other_rules", "sorted", "not_before", "held_until", "locked_until")),
+    **dict.fromkeys(("basis", "other_rules", "sorted", "not_before", "held_until", "locked_until", "awaiting_until")),
     "verdicts": {},
     "warnings": [],
     "tools": [],

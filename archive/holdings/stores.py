@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -43,9 +43,14 @@ class Stores:
     certain: Clock | None = None
 
     @property
+    def certain_now(self) -> datetime:
+        """The moment by which locks are judged."""
+        return (self.certain or self.clock)()
+
+    @property
     def today(self) -> date:
         """The day from which locks are counted: a certain one, since a lock can't be taken back."""
-        return (self.certain or self.clock)().date()
+        return self.certain_now.date()
 
 
 def events_of(stores: Stores, session: Session, record_id: str, deposit_id: str) -> list[JournalEvent]:

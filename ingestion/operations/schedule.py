@@ -51,6 +51,7 @@ CUSTODY_LOOKED_AT: Final = 60.0
 
 _LONG: Final = frozenset(
     {"clearing", "probing", "locks", "recomputing", "holds", "statements", "words", "proofs", "reconciling", "copying"}
+    | {"disposals"}
 )
 """Jobs whose step may outlast their lease.
 

@@ -180,7 +180,7 @@ def test_r5_a_rule_that_keeps_longer_blocks_the_line(town: Town) -> None:
     ready(town, disposal)
     town.amend("BON", 15)
     assert execute(town).destroyed == 0
-    assert town.lines(disposal)[one] == ("blocked", "not_yet")
+    assert town.lines(disposal)[one] == ("blocked", "changed")
 
 
 def test_v10_a_visa_of_more_than_a_year_is_asked_for_again(town: Town) -> None:
