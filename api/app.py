@@ -18,6 +18,7 @@ from api.operations.traffic import Traffic
 from api.routes import (
     access_requests,
     accessions,
+    certificates,
     deposit_agreements,
     deposits,
     disposal_execution,
@@ -133,6 +134,7 @@ def _api() -> APIRouter:
         disposal_execution,
         disposals,
         seda,
+        certificates,
         services,
         search,
         journal,

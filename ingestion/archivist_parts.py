@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from archive.database.time_sense import TimeSense
     from archive.disposition.holds.decisions import Holds
     from archive.disposition.locks import Locks
+    from archive.evidence.certificates import Certificates
     from archive.holdings.dispose import Disposer, Executed
     from archive.holdings.stores import Stores
+    from archive.journal.publisher import Publisher
     from ingestion.deposits.forgetting import Forgetting
     from search.follower import Follower
+    from signing.note import LogKey
+    from signing.port import Signer, Timestamper
 
 
 class ArchivistParts(ABC):
@@ -63,6 +67,26 @@ class ArchivistParts(ABC):
 
     @property
     @abstractmethod
+    def publisher(self) -> Publisher:
+        """Publisher: seals the journal."""
+
+    @property
+    @abstractmethod
+    def log_key(self) -> LogKey:
+        """Log key: signs receipts and checkpoints."""
+
+    @property
+    @abstractmethod
+    def signer(self) -> Signer:
+        """Signer: holds the seal's key."""
+
+    @property
+    @abstractmethod
+    def timestamper(self) -> Timestamper:
+        """Timestamper: attests the time."""
+
+    @property
+    @abstractmethod
     def time_sense(self) -> TimeSense:
         """Sense of time: whether this machine's clock is trusted."""
 
@@ -100,8 +124,17 @@ class ArchivistParts(ABC):
         sweep = partial(sweep_staging, self.store)
         return Disposer(self.stores, copies, self.time_sense.require_trusted, leave, sweep)
 
+    @cached_property
+    def certificates(self) -> Certificates:
+        """Certificates of disposals: issues them, reads them."""
+        from archive.evidence.certificates import Certificates
+
+        copies, days = self.disposer.copies, self.settings.archive.backup_retention_days
+        proven = (self.publisher, self.log_key, self.signer, self.timestamper)
+        return Certificates(self.stores, copies, *proven, days)
+
     def dispose(self) -> Executed:
-        """Execute disposals, then leave no word of what they destroyed in index and database.
+        """Execute disposals, leave no word of what they destroyed, and issue the certificates.
 
         Raises:
             Unavailable: The clock is not trusted, or a part of the system did not answer.
@@ -110,6 +143,7 @@ class ArchivistParts(ABC):
         if done.destroyed:
             self.database.forget()
         self.forgetting.run()
+        done.failed |= self.certificates.issue().failed
         return done
 
     @cached_property

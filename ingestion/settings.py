@@ -82,6 +82,13 @@ class Names(BaseModel):
     lock_horizon_days: int = Field(
         default=400, ge=0, le=36500, description="Horizon des verrous, en jours ; 0 : toute la durée."
     )
+    backup_retention_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=36500,
+        description="Durée de garde des sauvegardes, en jours, écrite dans les certificats d’élimination ; "
+        "vide : les certificats disent qu’elle n’est pas connue.",
+    )
     max_deposit_bytes: int = Field(default=2 * 1024**3, gt=0, description="Taille maximale d’un dépôt, en octets.")
     workers: int = Field(default=0, ge=0, le=256, description="Processus de traitement ; 0 : autant que de cœurs.")
     clamd_socket: str = Field(
@@ -223,6 +230,7 @@ def _compose(names: Names) -> Settings:
             store=_store(names, home),
             copy_store=_copy_store(names, home),
             lock_horizon_days=names.lock_horizon_days,
+            backup_retention_days=names.backup_retention_days,
             origin=names.origin,
         ),
         search=SearchSettings(

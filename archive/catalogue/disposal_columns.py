@@ -12,11 +12,13 @@ _TEXTS: Final = {
     StatementKind.DISPOSAL: ("reference", "title", "action", "direction", "state", "producer", "drafted_by"),
     StatementKind.LINES: ("disposal_id", "position", "records", "digest"),
     StatementKind.VISA: ("disposal_id", "step", "means", "state", "person", "agent"),
+    StatementKind.CERTIFICATE: ("state",),
 }
 _DAYS: Final = {
     StatementKind.DISPOSAL: ("proposed_on", "last_visa_on", "stop_until"),
     StatementKind.LINES: (),
     StatementKind.VISA: ("given_on",),
+    StatementKind.CERTIFICATE: (),
 }
 DISPOSAL_KINDS: Final = frozenset(_TEXTS)
 

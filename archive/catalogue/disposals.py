@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from archive.database.disposal_tables import DisposalLineRow, DisposalRow, VisaRefusalRow
+from archive.database.disposal_tables import DisposalCertificateRow, DisposalLineRow, DisposalRow, VisaRefusalRow
 from archive.database.tables import RecordRow
 from archive.model.disposals import FINAL_LINES, OPEN_DISPOSALS
 from archive.model.states import RecordState
@@ -110,6 +110,12 @@ def require_not_gone(session: Session, tenant: str, record_id: str) -> None:
     gone = departure_of(session, tenant, record_id)
     if gone is not None:
         raise disposed(gone)
+
+
+def next_supplement(session: Session, disposal_id: str) -> int:
+    """Return the number after that of a disposal's latest certificate."""
+    row = session.get(DisposalCertificateRow, disposal_id)
+    return row.number + 1 if row is not None else 1
 
 
 def disposal_of(session: Session, record_id: str) -> DisposalRow | None:

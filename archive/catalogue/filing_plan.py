@@ -13,7 +13,7 @@ from archive.catalogue.disposal_columns import DISPOSAL_KINDS, disposal_columns
 from archive.catalogue.seda_columns import SEDA_KINDS, seda_columns
 from archive.catalogue.statements import Statement
 from archive.database.access_tables import AccessRequestRow
-from archive.database.disposal_tables import DisposalChunkRow, DisposalRow, DisposalVisaRow
+from archive.database.disposal_tables import DisposalCertificateRow, DisposalChunkRow, DisposalRow, DisposalVisaRow
 from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.seda_tables import SedaDeliveryRow, SedaTransferRow
@@ -101,6 +101,7 @@ Repeated = (
     | DisposalVisaRow
     | SedaTransferRow
     | SedaDeliveryRow
+    | DisposalCertificateRow
 )
 TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.NODE: PlanNodeRow,
@@ -114,6 +115,7 @@ TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.VISA: DisposalVisaRow,
     StatementKind.TRANSFER: SedaTransferRow,
     StatementKind.DELIVERY: SedaDeliveryRow,
+    StatementKind.CERTIFICATE: DisposalCertificateRow,
 }
 
 

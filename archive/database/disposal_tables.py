@@ -1,4 +1,4 @@
-"""Tables of disposals: bordereaux, chunks of their population, visas, lines, refusals."""
+"""Tables of disposals: bordereaux, chunks of their population, visas, lines, certificates."""
 
 from __future__ import annotations
 
@@ -122,6 +122,21 @@ class DisposalLineRow(Base):
     """Number of the run that finished it, and of the certificate's supplement."""
     result: Mapped[dict[str, Any] | None]
     """What was destroyed, and where other copies stood."""
+
+
+class DisposalCertificateRow(Base):
+    """The certificates of a disposal, as the statement of the latest gives them."""
+
+    __tablename__ = "disposal_certificates"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """The disposal."""
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    number: Mapped[int]
+    """Of the latest supplement."""
+    state: Mapped[str] = mapped_column(String(20))
+    """State of the disposal when it was issued: ``executed`` once there will be no other."""
+    content: Mapped[dict[str, Any]]
+    """Body of the statement: each supplement with the digests of its files."""
 
 
 class VisaRefusalRow(Base):

@@ -355,10 +355,9 @@ def _is_strange(certificate: x509.Certificate) -> bool:
 def may_sign(leaf: x509.Certificate, wanted: set[str]) -> bool:
     """Whether key usage and extended usages permit signatures on documents, or time-stamps."""
     usage, extended = _extension(leaf, x509.KeyUsage), _extended(leaf)
-    if usage is None or not (usage.value.digital_signature or usage.value.content_commitment):
-        return False
+    signs = usage is not None and (usage.value.digital_signature or usage.value.content_commitment)
     fits = extended is None or bool(extended & DOCUMENTS and extended <= DOCUMENTS | BESIDE)
-    return extended == STAMPS if wanted == STAMPS else fits
+    return bool(signs and (extended == STAMPS if wanted == STAMPS else fits))
 
 
 def may_issue(issuer: x509.Certificate, path: Chain, wanted: set[str]) -> bool:
@@ -366,10 +365,9 @@ def may_issue(issuer: x509.Certificate, path: Chain, wanted: set[str]) -> bool:
     constraints, usage = _extension(issuer, x509.BasicConstraints), _extension(issuer, x509.KeyUsage)
     below = sum(1 for c in path[1:] if c.issuer != c.subject)  # RFC 5280, 6.1: a new key of the same does not count
     told = constraints.value if constraints else x509.BasicConstraints(ca=False, path_length=None)
-    if not told.ca or below > (math.inf if told.path_length is None else told.path_length):
-        return False
+    above = told.ca and below <= (math.inf if told.path_length is None else told.path_length)
     extended = _extended(issuer)
-    fits = extended is None or bool(extended & (wanted | {ANY}))
+    fits = above and (extended is None or bool(extended & (wanted | {ANY})))
     return fits and (usage is None or usage.value.key_cert_sign) and not _is_strange(issuer)
 
 
@@ -513,8 +511,7 @@ def older_proof(path: Path, vkey: str, now: datetime) -> tuple[dict[int, str], d
         return older.leaves(), older.heads
     content = path.read_bytes()
     told, proof = read_receipt(content, vkey), json.loads(content).get("proof")
-    heads = dict([head_of(proof.partition("\n\n")[2])]) if proof else {}
-    return {told["entry"]: told["leaf"]}, heads
+    return {told["entry"]: told["leaf"]}, dict([head_of(proof.partition("\n\n")[2])]) if proof else {}
 
 
 def covers(facts: dict[str, Any], n: int) -> bool:
@@ -585,8 +582,7 @@ class Verifier:
         signed = strict_json(verify_note(self._read("manifest.note").decode(), told["log"]["vkey"]).encode())
         _require((signed["type"], signed["record"]) == ("evidence", told["record"]), "note of another bundle")
         _require(signed["sha-256"] == hashlib.sha256(content).hexdigest(), "manifest.json was altered")
-        expected = {"manifest.json", "manifest.note", *told["files"]}
-        different = ", ".join(sorted(expected ^ self.files.keys()))
+        different = ", ".join(sorted({"manifest.json", "manifest.note", *told["files"]} ^ self.files.keys()))
         _require(not different, f"missing or unexpected: {different}")
         listed = {name: (given["sha-256"], given["size"]) for name, given in told["files"].items()}
         altered = [name for name, given in listed.items() if digest_of(self.files[name]) != given]
@@ -733,8 +729,8 @@ class Verifier:
                 names[form["name"]] = name = form_name(kind, form["name"])
                 listed = {"sha-256": told["sha-256"], "size": form["size"]}
                 _require(listed.items() <= self.manifest["files"][name].items(), f"{kind} is not what record.json says")
-        beside = {name for name in self.files if name.startswith("representations/")} - {*names.values()}
-        _require(not beside, "forms that record.json does not have")
+        forms = {name for name in self.files if name.startswith("representations/")}
+        _require(forms <= {*names.values()}, "forms that record.json does not have")
         for logical, name in names.items():
             found = digest_of(self.files[name], "sha512")[0]
             _require(state[logical] == found, f"{name} is not what the inventory says")
@@ -790,23 +786,29 @@ class Verifier:
         """6. The seal covers the whole archival PDF, and holds."""
         if "archival" not in self.forms or not self.manifest["content"]:
             return "none in this bundle"
-        opened = self.files[form_name("archival", self.forms["archival"]["name"])]
+        must = (self.record["verdicts"].get("seal") or {}).get("verdict") == "valid"
+        signed = self.seal_of_page(self.files[form_name("archival", self.forms["archival"]["name"])], must=must)
+        if signed is None:
+            return "none (not sealed, as record.json says)"
+        who, at = signed.certificate.subject.rfc4514_string(), self.sealed_at(6, signed)
+        return f"{who}, {at:%Y-%m-%d} (level and revocation are left to pdfsig)"
+
+    def seal_of_page(self, opened: Callable[[], Any], *, must: bool) -> Signed | None:
+        """The seal that covers a whole PDF, and holds; None without one, where none has to be."""
         with opened() as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - (4 << 20)))  # the seal is the last thing that was added
             ranges = re.findall(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]", file.read())
             whole = [r for r in (tuple(map(int, r)) for r in ranges) if r[2] + r[3] == size]
-            if not whole and (self.record["verdicts"].get("seal") or {}).get("verdict") != "valid":
-                return "none (not sealed, as record.json says)"
+            if not whole and not must:
+                return None
             ((start, low, high, _),) = whole
             file.seek(low)
             filled = bytes.fromhex(_matched("<([0-9A-Fa-f]*)>", file.read(high - low).decode(), "a seal's place")[1])
         length = 4 + int.from_bytes(filled[2:4], "big")  # a seal is always longer than 255 bytes
         _require(start == 0 and not filled[length:].strip(b"\0"), "bytes hidden beside the seal")
         covered: Digest = lambda name: digest_of(opened, name, low, high)[0]  # noqa: E731
-        signed = open_cms(filled[:length], DATA, covered, self.known)
-        at = self.sealed_at(6, signed)
-        return f"{signed.certificate.subject.rfc4514_string()}, {at:%Y-%m-%d} (level and revocation are left to pdfsig)"
+        return open_cms(filled[:length], DATA, covered, self.known)
 
     def check_receipt(self) -> str:
         """7. The receipt agrees."""
@@ -823,10 +825,9 @@ class Verifier:
     def check_disposal(self) -> str:
         """8. A record that is gone has its certificate."""
         gone = [e["facts"] for e in self.entries.values() if e["type"] in {"RecordDisposed", "RecordTransferred"}]
-        if not gone:
-            return "none (the record is kept)"
-        _require(gone[-1]["certificate"] == digest_of(self.files["certificate.json"])[0], "another certificate")
-        return "the certificate is what the journal says"
+        ours = not gone or gone[-1]["certificate"] == digest_of(self.files["certificate.json"])[0]
+        _require(ours, "another certificate")
+        return "the certificate is what the journal says" if gone else "none (the record is kept)"
 
 
 def verify_receipt(given: argparse.Namespace, trust: Trust) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
+from archive.catalogue.disposals import next_supplement
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow
 from archive.database.tables import (
     RecordRow,
@@ -172,9 +173,11 @@ class Disposer:
             bordereau.state_disposal(act, row, "executed", {**row.content, **ended})
 
     def _supplement(self, disposal_id: str) -> int:
+        """Return the number of this run: the certificate of an earlier one says all that it did."""
         with self.stores.database.read() as session:
             line = DisposalLineRow
-            return (session.scalar(select(func.max(line.supplement)).where(line.disposal_id == disposal_id)) or 0) + 1
+            last = session.scalar(select(func.max(line.supplement)).where(line.disposal_id == disposal_id)) or 0
+            return max(last + 1, next_supplement(session, disposal_id))
 
     def _act(self, session: Session, tenant: str) -> Act:
         return Act(session, self.stores.ledger, tenant, AGENT, self.stores.clock())
@@ -287,6 +290,7 @@ class Disposer:
         gone = [record for record in records if isinstance(erased[record], list)]
         done.failed |= {record: str(erased[record]) for record in records if record not in gone}
         with self.stores.database.write() as session:
+            supplement = max(supplement, next_supplement(session, told.disposal))  # none that is certified grows
             for record in records:
                 line = session.get_one(DisposalLineRow, (told.disposal, record))
                 what = erased[record]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -138,6 +139,35 @@ def inclusion_proof(n: int, size: int, nodes: Nodes) -> list[bytes]:
             proof.append(_subtree(low, middle, nodes))
             low = middle
     return proof[::-1]
+
+
+def batch_proof(wanted: Sequence[int], size: int, nodes: Nodes) -> list[bytes]:
+    """Return the hashes that lead from several entries at once to the head over ``size`` entries.
+
+    They stand from left to right: one for each largest subtree without any of these entries, where
+    a tree is split as RFC 6962 does.
+
+    Args:
+        wanted: Numbers of the entries, in order.
+
+    Raises:
+        ValueError: If there is none, or one is not under that head.
+    """
+    if not wanted or not 0 <= wanted[0] <= wanted[-1] < size:
+        raise ValueError(f"not entries among the first {size}")
+    proof: list[bytes] = []
+
+    def descend(low: int, high: int) -> None:
+        at = bisect_left(wanted, low)
+        if at == len(wanted) or wanted[at] >= high:
+            proof.append(_subtree(low, high, nodes))
+        elif high - low > 1:
+            middle = low + _split(high - low)
+            descend(low, middle)
+            descend(middle, high)
+
+    descend(0, size)
+    return proof
 
 
 def verify_inclusion(n: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:

@@ -243,6 +243,7 @@ class EntryType(StrEnum):
         *parts.STATED,
         Sentence("Paquets SEDA dressés pour un destinataire, ou réponse inscrite."),
     )
+    CERTIFICATE_ISSUED = ("CertificateIssued", *parts.STATED, Sentence("Certificat d’élimination délivré et scellé."))
     UNIT_SORTED = ("UnitSorted", *parts.STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
     HOLD_RECOVERED = (
         "HoldRecovered",

@@ -44,6 +44,7 @@ class ArchiveSettings(_Frozen):
         copy_store: Where the second copy goes; None: there is none.
         lock_horizon_days: ``retain_until = min(end of retention, today + horizon)``; 0 = whole
             retention at once.
+        backup_retention_days: Days for which backups outside are kept; None: nobody told us.
     """
 
     database_url: SecretStr
@@ -51,5 +52,6 @@ class ArchiveSettings(_Frozen):
     store: StoreSettings
     copy_store: StoreSettings | None = None
     lock_horizon_days: int = Field(default=400, ge=0, le=36500)
+    backup_retention_days: int | None = Field(default=None, ge=0, le=36500)
     origin: str = "chartrier.local"
     """Public name of the installation's log (C2SP checkpoint origin)."""

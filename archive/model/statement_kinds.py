@@ -30,3 +30,5 @@ class StatementKind(StrEnum):
     """What is sent in packages of SEDA: to whom, which records, and what the receiver replied."""
     VISA = "visa"
     """What one person said of a disposal, line by line."""
+    CERTIFICATE = "certificate"
+    """Certificates of a disposal, one for each run that destroyed; its subject is the disposal."""

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from archive.objects import ocfl
+from archive.objects.disposal_keys import DISPOSALS as DISPOSALS
+from archive.objects.disposal_keys import CertificateKey as CertificateKey
+from archive.objects.disposal_keys import certificate_key as certificate_key
 from archive.objects.register_keys import REGISTER as REGISTER
 from archive.objects.register_keys import TENANT_NAME as TENANT_NAME
 from archive.objects.register_keys import HoldKey as HoldKey
@@ -25,7 +28,7 @@ JOURNAL: Final = "journal/"
 STAGING: Final = "staging/"
 PROMISES: Final = "promised/"
 PROBES: Final = "probe/"
-EVIDENCE: Final = (LAYOUT_JSON, REGISTER, JOURNAL)
+EVIDENCE: Final = (LAYOUT_JSON, REGISTER, DISPOSALS, JOURNAL)
 """The store's objects outside records: copied, reconciled and locked as a whole.
 
 ``layout.json`` is locked last.
@@ -353,11 +356,14 @@ def below_journal(key: str) -> str:
 
 def is_kept_for_ever(key: str) -> bool:
     """Whether an object outside the tenants is locked for good: not heads, nor partial tiles."""
-    if key == LAYOUT_JSON or key.startswith(REGISTER):
+    if key == LAYOUT_JSON or key.startswith((REGISTER, DISPOSALS)):
         return True
     return key.startswith(JOURNAL) and key != CHECKPOINT and ".p/" not in key
 
 
-def evidence_key(key: str) -> JournalKey | RegisterKey | HoldKey | StatementKey | None:
+EvidenceKey = JournalKey | RegisterKey | HoldKey | StatementKey | CertificateKey
+
+
+def evidence_key(key: str) -> EvidenceKey | None:
     """Parse a key in ``EVIDENCE``; None for a key that we never write."""
-    return journal_key(key) or register_key(key)
+    return journal_key(key) or register_key(key) or certificate_key(key)

@@ -1,0 +1,57 @@
+"""Keys of the store below ``disposals/``: the certificates of what was destroyed. Pure.
+
+A part of ``layout``, through which every other module reads it. They lie beside the tenants' OCFL
+roots, in which only records may lie.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from archive.objects.register_keys import TENANT_NAME
+
+DISPOSALS: Final = "disposals/"
+_UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_CERTIFICATE: Final = re.compile(
+    rf"{DISPOSALS}(?P<tenant>{TENANT_NAME.pattern})/(?P<disposal>{_UUID})/"
+    r"certificate(?:-(?P<supplement>[2-9]|[1-9][0-9]{1,5}))?(?P<public>-public)?\.(?P<form>json|pdf)"
+)
+
+
+@dataclass(frozen=True)
+class CertificateKey:
+    """One file of a certificate.
+
+    Attributes:
+        supplement: 1, 2, 3 …: number of the run that destroyed; the first has none in its name.
+        form: ``json`` or ``pdf``.
+        public: Whether it is the edition that names nobody.
+    """
+
+    tenant: str
+    disposal: str
+    supplement: int
+    form: str
+    public: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        number = "" if self.supplement == 1 else f"-{self.supplement}"
+        return f"certificate{number}{'-public' if self.public else ''}.{self.form}"
+
+    @property
+    def key(self) -> str:
+        """Key of the file."""
+        return f"{DISPOSALS}{self.tenant}/{self.disposal}/{self.name}"
+
+
+def certificate_key(key: str) -> CertificateKey | None:
+    """Parse a key below ``disposals/``; None for a key that we never write."""
+    match = _CERTIFICATE.fullmatch(key)
+    if match is None:
+        return None
+    number = int(match["supplement"] or 1)
+    return CertificateKey(match["tenant"], match["disposal"], number, match["form"], match["public"] is not None)
