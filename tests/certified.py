@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from api.views.trust import trust_file_of
+from archive.disposition.disposals import confirmation
 from archive.evidence.certificates import Issued
 from archive.evidence.verify import Check, Trust, read_trust
 from archive.evidence.verify_certificate import CertificateVerifier
-from archive.holdings import dispose
 from archive.journal.merkle import batch_proof, checkpoint_text, leaf_hash, nodes_of, root_hash
 from ingestion.assembly import System
 from signing.ground.canonical import canonical
@@ -33,7 +33,7 @@ def publish(town: Town) -> None:
 def confirm(town: Town, disposal: str) -> None:
     """Confirm an execution."""
     with town.acting(ANNE) as act:
-        dispose.confirm(act, disposal, None)
+        confirmation.confirm(act, disposal, None)
     publish(town)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from signing.ground.errors import Corrupt
 ENDED: Final = (EntryType.DESTRUCTION_DECIDED, EntryType.RECORD_DISPOSED)
 """Entries by which a record went, in order."""
 _GROUPS: Final = 200
+_RULE: Final = re.compile(r"(.+)/([0-9]+)")
+"""Code and version of a rule, as a frozen line has them."""
 
 
 class Stated(NamedTuple):
@@ -218,8 +221,8 @@ def _gone(
 def _rules(session: Session, tenant: str, names: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for name in names:
-        code, _, version = name.rpartition("/")
-        row = session.get(RetentionRuleRow, (tenant, code, int(version)))
+        named = _RULE.fullmatch(name)
+        row = session.get(RetentionRuleRow, (tenant, named[1], int(named[2]))) if named is not None else None
         if row is not None:
             found.append(
                 {
