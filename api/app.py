@@ -22,6 +22,7 @@ from api.routes import (
     deposit_agreements,
     deposits,
     disposal_execution,
+    disposal_paper,
     disposals,
     documentation,
     due,
@@ -89,6 +90,7 @@ def create_app(system: System) -> FastAPI:
         "/api/v1/seda/transfers": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,
     }
+    large_bodies |= dict.fromkeys(site.SCANS, VERIFICATION_BODY)
     large_bodies.update(dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY))
     site.register(app)
     app.add_middleware(
@@ -135,6 +137,7 @@ def _api() -> APIRouter:
         disposals,
         seda,
         certificates,
+        disposal_paper,
         services,
         search,
         journal,

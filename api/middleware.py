@@ -56,7 +56,8 @@ class Middleware:
     Args:
         app: The application.
         hosts: Host names we answer to.
-        large_bodies: Largest body in bytes by path, where more than ``SMALL_BODY`` is accepted.
+        large_bodies: Largest body in bytes by path, where more than ``SMALL_BODY`` is accepted; an
+            identifier in the path stands as ``*``.
         secure: Whether people reach us by HTTPS.
         traffic: The counter of requests.
     """
@@ -150,7 +151,7 @@ class Middleware:
         return name in self.hosts
 
     def _counted(self, scope: Scope, receive: Receive) -> Receive:
-        limit = self.large_bodies.get(scope["path"], SMALL_BODY)
+        limit = self.large_bodies.get(_pattern(scope["path"]), SMALL_BODY)
         seen = 0
 
         async def count() -> Message:
@@ -174,3 +175,8 @@ class Middleware:
 def _loggable(path: str) -> str:
     """Return the path for the log, without a token that opens a session or a calendar."""
     return re.sub(r"^(/connexion/|/calendrier/).+", r"\1…", path)
+
+
+def _pattern(path: str) -> str:
+    """Return a path with ``*`` for each identifier."""
+    return re.sub(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/|$)", "/*", path)

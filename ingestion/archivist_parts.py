@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from archive.holdings.stores import Stores
     from archive.journal.publisher import Publisher
     from ingestion.deposits.forgetting import Forgetting
+    from ingestion.processing.paper import PaperIntake
+    from ingestion.tools.sandbox import Sandbox
     from search.follower import Follower
     from signing.note import LogKey
     from signing.port import Signer, Timestamper
@@ -59,6 +61,11 @@ class ArchivistParts(ABC):
     @abstractmethod
     def stores(self) -> Stores:
         """What the verbs of the holdings work on."""
+
+    @property
+    @abstractmethod
+    def sandbox(self) -> Sandbox:
+        """Sandbox in which foreign bytes are parsed."""
 
     @property
     @abstractmethod
@@ -159,6 +166,15 @@ class ArchivistParts(ABC):
         given = self.settings.archive
         owner = given.database_owner_url.get_secret_value()
         return owner if owner != given.database_url.get_secret_value() else None
+
+    @cached_property
+    def paper(self) -> PaperIntake:
+        """Intake of bordereaux that come back on paper."""
+        from ingestion.processing.paper import PaperIntake
+        from ingestion.tools.clamav import ClamAv
+
+        scanner = ClamAv(self.settings.ingestion.clamd_socket)
+        return PaperIntake(self.stores, self.sandbox, scanner, self.settings.home / "work")
 
     @cached_property
     def locks(self) -> Locks:

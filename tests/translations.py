@@ -42,6 +42,10 @@ _SENTENCES = {
     "bad_field",
     "bad_hold",
     "bad_sample",
+    "bad_disposal",
+    "_given_twice",
+    "_not_expected",
+    "_closed",
     "check_day",
     "bad_node",
     "bad_rule",
@@ -83,6 +87,7 @@ _TABLES = (
     "api/views/history.py",
     "api/operations/health.py",
     "api/web/due_words.py",
+    "archive/disposition/disposals/scans.py",
     "archive/evidence/bundle.py",
     "archive/objects/challenges.py",
 )

@@ -53,13 +53,21 @@ class Needs(Permission):
             raise not_authenticated()
         if caller.kind == "user" and request.method not in _SAFE:
             require_csrf(request)
-        _require(caller, self.enough)
+        _require(caller, self.enough_of(caller))
         require_there(request, caller, gone=self.gone)
         return caller
+
+    def enough_of(self, caller: Caller) -> tuple[str, ...]:  # noqa: ARG002 - a subclass asks who it is
+        """Return the scopes of which this caller needs one."""
+        return self.enough
 
 
 class NeedsPerson(Needs):
     """Require a scope of a person: no key will do, whatever its scopes."""
+
+    def enough_of(self, caller: Caller) -> tuple[str, ...]:
+        """Return the scopes of which this caller needs one; other scopes serve no key instead."""
+        return self.enough if caller.kind == "user" else (self.scope,)
 
     def __call__(self, request: Request) -> Caller:
         """Return the person.

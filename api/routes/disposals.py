@@ -43,7 +43,7 @@ router = APIRouter(tags=["bordereaux"])
 Reader = Annotated[Caller, Depends(Needs("disposal:write", "disposal:visa"))]
 Archivist = Annotated[Caller, Depends(Needs("disposal:write"))]
 LineDecider = Annotated[Caller, Depends(Needs("disposal:write", gone=True))]
-Signatory = Annotated[Caller, Depends(NeedsPerson("disposal:visa"))]
+Signatory = Annotated[Caller, Depends(NeedsPerson("disposal:visa", "disposal:write"))]
 
 _ONE: dict[int | str, dict[str, Any]] = {404: NOT_FOUND}
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -287,7 +287,7 @@ def post_visa(
     """Revient à une personne qui n’a pas préparé le bordereau, et n’y a pas encore donné de visa.
 
     Le dernier visa décide de chaque ligne : le délai de repentir commence. « If-Match » est
-    obligatoire.
+    obligatoire. `means: paper` saisit un visa signé sur papier, par un archiviste.
     """
     told = given.model_dump()
     return numbered(

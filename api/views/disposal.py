@@ -20,7 +20,7 @@ from archive.disposition.disposals.frozen import read_line
 from archive.disposition.disposals.listing import Group
 from archive.disposition.disposals.population import bad_disposal
 from archive.disposition.due_counts import NONE, Count
-from archive.model.disposals import DisposalState, LineDecision, LineState, VisaStep
+from archive.model.disposals import DisposalState, LineDecision, LineState, VisaMeans, VisaStep
 from archive.retention.schedule import rule as rule_in_force
 from signing.ground.clock import iso, stamp
 from signing.ground.errors import Refused
@@ -149,13 +149,16 @@ def _line(line: DisposalLineRow, title: str | None, *, hidden: bool) -> dict[str
     }
 
 
-def visa_view(visa: DisposalVisaRow) -> dict[str, Any]:
+def visa_view(session: Session, visa: DisposalVisaRow) -> dict[str, Any]:
     """Return a visa as it was given, line by line."""
-    body = visa.content
+    body, paper = visa.content, visa.means == VisaMeans.PAPER
     names = ("step", "means", "state", "person", "quality", "identified_by", "given_on", "given_at", "reference")
     return {
         "id": visa.id,
         **{name: body[name] for name in (*names, "comment", "population", "evidence")},
+        "attested": len(body.get("attested_by", ())),
+        "entered_by": name_of(session, body["recorded_by"]) if paper else None,
+        "confirmed_by": name_of(session, body["confirmed_by"]) if body["confirmed_by"] else None,
         "answers": {
             "whole": body["answers"]["whole"],
             "groups": [{"group": int(n), **one} for n, one in sorted(body["answers"]["groups"].items())],
@@ -168,7 +171,7 @@ def visa_views(session: Session, disposal_id: str) -> list[dict[str, Any]]:
     """Return all visas of a disposal, those that wait to be confirmed too."""
     visa = DisposalVisaRow
     asked = select(visa).where(visa.disposal_id == disposal_id).order_by(visa.id)
-    return [visa_view(one) for one in session.scalars(asked)]
+    return [visa_view(session, one) for one in session.scalars(asked)]
 
 
 # -- changes

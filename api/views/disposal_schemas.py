@@ -151,6 +151,17 @@ class VisaGivenBody(Body):
     heads: str | None = Field(
         default=None, max_length=200, description="Nom exact du service que dirige le contrôleur ; à défaut, le sien."
     )
+    means: Literal["account", "paper"] = Field(
+        default="account",
+        description="`paper` : saisi par un archiviste d’après le bordereau signé ; une seconde personne confirme.",
+    )
+    person: str | None = Field(default=None, max_length=200, description="De `paper` : qui a signé.")
+    given_on: Day | None = Field(default=None, description="De `paper` : jour de la signature.")
+    scan: str | None = Field(default=None, max_length=36, description="De `paper` : la copie numérisée.")
+    attested: bool = Field(
+        default=False,
+        description="De `paper` : la copie, dont des codes ne se lisent pas, est entière et de ce bordereau.",
+    )
 
 
 class CountView(BaseModel):
@@ -336,7 +347,10 @@ class VisaView(BaseModel):
     reference: str
     comment: str
     population: str
-    evidence: str | None
+    evidence: str | None = Field(description="De `paper` : empreinte de la copie numérisée.")
+    attested: int = Field(description="De `paper` : personnes qui disent que la copie est entière.")
+    entered_by: str | None = Field(description="De `paper` : qui l’a saisi.")
+    confirmed_by: str | None = Field(description="De `paper` : qui a confirmé la saisie.")
     answers: AnswersView
 
 

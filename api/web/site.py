@@ -29,6 +29,7 @@ from api.web.pages import (
     executions,
     gels,
     occulter,
+    papier,
     plan,
     plan_echange,
     recherche,
@@ -47,6 +48,8 @@ from archive.database.tenancy import acting_for
 OPEN_MOUNTS: tuple[str, ...] = ()
 GONE: Final = 410
 LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier", "/versements")
+SCANS: tuple[str, ...] = ("/api/v1/disposals/*/scans", "/bordereaux/*/papier")
+"""Where the scan of a bordereau arrives."""
 
 _static = APIRouter(include_in_schema=False)
 
@@ -88,6 +91,7 @@ ROUTERS: Final = (
     bordereaux.router,
     executions.router,
     versements.router,
+    papier.router,
     verifier.router,
     etat.router,
     textes.router,

@@ -13,12 +13,16 @@ _TEXTS: Final = {
     StatementKind.LINES: ("disposal_id", "position", "records", "digest"),
     StatementKind.VISA: ("disposal_id", "step", "means", "state", "person", "agent"),
     StatementKind.CERTIFICATE: ("state",),
+    StatementKind.SCAN: ("disposal_id", "sha256", "size", "media_type", "verdict"),
+    StatementKind.OPINION: ("disposal_id", "person"),
 }
 _DAYS: Final = {
     StatementKind.DISPOSAL: ("proposed_on", "last_visa_on", "stop_until"),
     StatementKind.LINES: (),
     StatementKind.VISA: ("given_on",),
     StatementKind.CERTIFICATE: (),
+    StatementKind.SCAN: (),
+    StatementKind.OPINION: ("given_on",),
 }
 DISPOSAL_KINDS: Final = frozenset(_TEXTS)
 

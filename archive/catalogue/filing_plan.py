@@ -13,7 +13,14 @@ from archive.catalogue.disposal_columns import DISPOSAL_KINDS, disposal_columns
 from archive.catalogue.seda_columns import SEDA_KINDS, seda_columns
 from archive.catalogue.statements import Statement
 from archive.database.access_tables import AccessRequestRow
-from archive.database.disposal_tables import DisposalCertificateRow, DisposalChunkRow, DisposalRow, DisposalVisaRow
+from archive.database.disposal_tables import (
+    DisposalCertificateRow,
+    DisposalChunkRow,
+    DisposalOpinionRow,
+    DisposalRow,
+    DisposalScanRow,
+    DisposalVisaRow,
+)
 from archive.database.hold_tables import HoldReviewRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.seda_tables import SedaDeliveryRow, SedaTransferRow
@@ -102,6 +109,8 @@ Repeated = (
     | SedaTransferRow
     | SedaDeliveryRow
     | DisposalCertificateRow
+    | DisposalScanRow
+    | DisposalOpinionRow
 )
 TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.NODE: PlanNodeRow,
@@ -116,6 +125,8 @@ TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.TRANSFER: SedaTransferRow,
     StatementKind.DELIVERY: SedaDeliveryRow,
     StatementKind.CERTIFICATE: DisposalCertificateRow,
+    StatementKind.SCAN: DisposalScanRow,
+    StatementKind.OPINION: DisposalOpinionRow,
 }
 
 

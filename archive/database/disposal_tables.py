@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database.engine import Base
@@ -83,6 +83,39 @@ class DisposalVisaRow(Base):
     """Body of the statement: quality, how identified, reference, decisions, scan."""
 
 
+class DisposalScanRow(Base):
+    """The scan of a bordereau that came back on paper, as its statement gives it."""
+
+    __tablename__ = "disposal_scans"
+    __table_args__ = (UniqueConstraint("disposal_id", "sha256"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
+    number: Mapped[int]
+    disposal_id: Mapped[str] = mapped_column(String(36))
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of its bytes, which the store has."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    media_type: Mapped[str] = mapped_column(String(60))
+    verdict: Mapped[str] = mapped_column(String(12))
+    """A ``ScanVerdict``."""
+    content: Mapped[dict[str, Any]]
+    """Body of the statement: what was read on its pages, verdict on viruses."""
+
+
+class DisposalOpinionRow(Base):
+    """What a controller thinks of lines of a draft, as its statement gives it."""
+
+    __tablename__ = "disposal_opinions"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    number: Mapped[int]
+    disposal_id: Mapped[str] = mapped_column(String(36), index=True)
+    person: Mapped[str] = mapped_column(String(200))
+    given_on: Mapped[date]
+    content: Mapped[dict[str, Any]]
+    """Body of the statement: quality, who entered it, what is thought of each line."""
+
+
 class DisposalLineRow(Base):
     """One record of a disposal, with what became of it.
 
@@ -115,6 +148,10 @@ class DisposalLineRow(Base):
     decision: Mapped[str | None] = mapped_column(String(20))
     """What its visas say together, a ``LineDecision``; None until the last is given."""
     not_before: Mapped[date | None]
+    opinion: Mapped[str | None] = mapped_column(String(20))
+    """What was thought of it before the visas: a ``LineDecision``, or ``remark``."""
+    opinion_told: Mapped[dict[str, Any] | None]
+    """Who thought so, when, and their comment."""
     committed_at: Mapped[datetime | None]
     """When its destruction was decided; from then on no hold stops it."""
     done_at: Mapped[datetime | None]

@@ -70,6 +70,8 @@ DECLARED: Final[dict[str, Rows]] = {
     "disposal_visas": _of("tenant_id", *_CHANGE),
     "disposal_lines": _of("tenant_id", *_CHANGE),
     "disposal_certificates": _of("tenant_id", *_CHANGE),
+    "disposal_scans": _of("tenant_id", *_CHANGE),
+    "disposal_opinions": _of("tenant_id", *_CHANGE),
     "visa_refusals": _of("tenant_id", *_FULL),
     "seda_transfers": _of("tenant_id", *_CHANGE),
     "seda_units": _of("tenant_id", *_GROW),

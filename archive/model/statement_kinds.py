@@ -32,3 +32,7 @@ class StatementKind(StrEnum):
     """What one person said of a disposal, line by line."""
     CERTIFICATE = "certificate"
     """Certificates of a disposal, one for each run that destroyed; its subject is the disposal."""
+    SCAN = "scan"
+    """The scan of a bordereau that came back on paper, its bytes beside it."""
+    OPINION = "opinion"
+    """What a controller thinks of lines of a draft, before anything is asked: it binds nobody."""

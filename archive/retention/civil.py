@@ -38,6 +38,11 @@ def today_of(session: Session, tenant: str, now: datetime) -> Today:
     return Today(civil_day(now, zone_of(session, tenant)), trusted=clock is None or clock.distrusted_at is None)
 
 
+def local_time(session: Session, tenant: str, moment: datetime) -> datetime:
+    """Return a moment as a tenant's clocks show it."""
+    return moment.astimezone(_zone(zone_of(session, tenant)))
+
+
 def known_zone(name: str) -> str:
     """Check the name of a time zone.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.paper import pages_of, scanned
 from tests.servers.presence import program
 from tests.servers.service import Service, deposit
 
@@ -134,6 +136,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             made.kept["demande"] = registered.raise_for_status().json()
             made.kept["tri"] = sampled(client, made.kept["dossier"]["id"])
             made.kept["bordereau"] = submitted(client, made.kept["registre"]["record_id"])
+            made.kept["copie"], made.kept["saisie"] = signed_on_paper(made, made.kept["bordereau"]["id"])
             # once checked, a page shows every check with its whole digests: the widest words there
             # are
             client.post(f"/api/v1/records/{made.kept['convention']['record_id']}/verifications").raise_for_status()
@@ -148,6 +151,26 @@ def submitted(client: httpx2.Client, record: str) -> dict[str, Any]:
     made = client.post("/api/v1/disposals", json=told).raise_for_status().json()
     sent = client.post(f"/api/v1/disposals/{made['id']}/submit", headers={"If-Match": "*"})
     return dict(sent.raise_for_status().json())
+
+
+def signed_on_paper(site: Site, disposal: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Print a bordereau, bring its scan and enter the visa, without scripts."""
+    with site.visitor("archivist", java_script_enabled=False) as page:
+        page.goto(f"{site.address}/bordereaux/{disposal}/papier")
+        printed = page.request.get(f"{site.address}/api/v1/disposals/{disposal}/paper").body()
+        file: Any = {"name": "copie.png", "mimeType": "image/png", "buffer": scanned(pages_of(printed), "PNG")}
+        page.get_by_label("Copie numérisée").set_input_files(file)
+        page.get_by_role("button", name="Joindre la copie").click()
+        scan = page.url.rpartition("/")[2]
+        page.get_by_label("Nom (obligatoire)").fill("Hélène Vaucressan")
+        page.get_by_label("En quelle qualité").fill("Directrice, par délégation")
+        today = datetime.now(UTC)
+        for label, value in (("Jour", today.day), ("Mois", today.month), ("Année", today.year)):
+            page.get_by_label(label, exact=True).first.fill(str(value))
+        page.get_by_label("Accord pour tout le reste").check()
+        page.get_by_role("button", name="Enregistrer la saisie").click()
+        address = page.get_by_role("link", name="Hélène Vaucressan").get_attribute("href") or ""
+        return {"id": scan}, {"id": address.rpartition("/")[2]}
 
 
 def producing(client: httpx2.Client) -> None:

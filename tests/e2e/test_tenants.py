@@ -58,6 +58,12 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("giveVisa", "person_needed"),
                 ("confirmExecution", "person_needed"),
                 ("cancelExecution", "person_needed"),
+                ("attachDisposalScan", "person_needed"),
+                ("confirmVisa", "person_needed"),
+                ("withdrawVisa", "person_needed"),
+                ("printDisposal", "visa_not_expected"),
+                ("getDisposalScan", "scan_not_found"),  # a person attaches one, no key does
+                ("getDisposalScanPage", "scan_not_found"),
                 ("getSampleProof", "sample_not_ready"),
                 ("closeFile", "bad_closing"),
                 ("reopenFile", "file_not_closed"),

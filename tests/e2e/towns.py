@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from api.access.callers import SCOPES
+from archive.model.identifiers import new_id
 from tests.servers.service import Service, deposit
 
 PDF = Path(__file__).resolve().parents[2] / "samples" / "deliberations.pdf"
@@ -208,6 +209,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "opening_id": opening.json()["id"],
             "sample_id": sample["id"],
             "disposal_id": disposal["id"],
+            "visa_id": new_id(),
+            "scan_id": new_id(),
             "unit_id": record["id"],
             "node_id": file["id"],
             "event_id": stated["id"],

@@ -26,7 +26,7 @@ from archive.disposition.act import Act
 from archive.disposition.disposals import bordereau, listing
 from archive.disposition.disposals.bordereau import Draft
 from archive.disposition.disposals.population import bad_disposal
-from archive.model.disposals import Direction, DisposalAction, LineState
+from archive.model.disposals import Direction, DisposalAction, LineState, VisaMeans
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -203,4 +203,5 @@ def _told(form: Mapping[str, str]) -> dict[str, Any]:
         "comment": form.get("remarque", ""),
         "quality": form.get("qualite", ""),
         "heads": None,
+        "means": VisaMeans.ACCOUNT.value,
     }

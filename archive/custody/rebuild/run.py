@@ -22,7 +22,7 @@ from archive.catalogue.premis import JournalEvent, journal_event
 from archive.custody import reports
 from archive.custody.external_sort import Sorter
 from archive.custody.findings import LISTED, Findings, Kind
-from archive.custody.rebuild import disposed, registers, rows
+from archive.custody.rebuild import disposed, registers, rows, scans
 from archive.custody.rebuild import journal as published
 from archive.custody.rebuild.holds import HoldsAgain
 from archive.custody.rebuild.journal import Head, Stamped
@@ -144,6 +144,8 @@ class Rebuild:
         Promises(self._store).withdraw()  # of entries that are lost, and made again from here on
         stated = StatementsAgain(self._database, self._ledger, self._store, self._clock)
         result.statements = stated.restore(findings)
+        for kind, key in scans.compare(self._store, self._database):
+            findings.add(kind, "store", key, "scan")
         self._records(result)
         holds = HoldsAgain(self._database, self._ledger, self._store, self._clock)
         result.holds = holds.restore(findings, result.head.at if result.head is not None else None)

@@ -108,7 +108,7 @@ def exclude(act: Act, disposal_id: str, expected: int | None, records: Mapping[s
     """
     row = changeable(act, disposal_id, expected)
     reasons = {record: _text("/comment", reason) for record, reason in records.items()}
-    _require_lines(act.session, row, reasons)
+    require_lines(act.session, row, reasons)
     body = dict(row.content)
     body["excluded"] = {**body["excluded"], **reasons}
     return _state(act, row.id, row.number, "lines_excluded", body)
@@ -125,7 +125,7 @@ def include(act: Act, disposal_id: str, expected: int | None, records: Iterable[
     wanted = set(records)
     if row.state != DisposalState.DRAFT:
         raise _closed("Ce bordereau est soumis : une ligne retirée n’y revient pas.", row.state)
-    _require_lines(act.session, row, wanted)
+    require_lines(act.session, row, wanted)
     projection.require_free(act.session, wanted & row.content["excluded"].keys())
     body = dict(row.content)
     body["excluded"] = {record: why for record, why in body["excluded"].items() if record not in wanted}
@@ -273,7 +273,12 @@ def _state_parts(
         projection.follow(act.session, statement)
 
 
-def _require_lines(session: Session, row: DisposalRow, records: Iterable[str]) -> None:
+def require_lines(session: Session, row: DisposalRow, records: Iterable[str]) -> None:
+    """Refuse records that are no line of a bordereau, or whose destruction was decided.
+
+    Raises:
+        Refused: ``bad_disposal``, ``line_not_found``, ``disposal_committed``.
+    """
     line, wanted = DisposalLineRow, sorted(records)
     if not wanted:
         raise bad_disposal("/lines", "Nommez au moins une ligne.")

@@ -34,6 +34,8 @@ def follow(session: Session, statement: Statement) -> None:
     """Bring lines and records in step with a statement about a disposal or a part of one."""
     if statement.kind is StatementKind.LINES:
         _enter_part(session, statement)
+    elif statement.kind is StatementKind.OPINION:
+        _enter_opinions(session, statement)
     elif statement.kind is StatementKind.DISPOSAL:
         row = session.get_one(DisposalRow, statement.subject)
         state = DisposalState(row.state)
@@ -67,6 +69,18 @@ def _enter_part(session: Session, statement: Statement) -> None:
     if values:
         session.connection().execute(insert(line), values)
         take(session, list(told))
+
+
+def _enter_opinions(session: Session, statement: Statement) -> None:
+    """Write what somebody thinks beside the lines that they named; the latest stands."""
+    body, line = statement.body, DisposalLineRow
+    who = {name: body[name] for name in ("person", "quality", "given_on")}
+    for some in batches(sorted(body["lines"])):
+        asked = select(line).where(line.disposal_id == body["disposal_id"], line.record_id.in_(some))
+        for row in session.scalars(asked):
+            told = body["lines"][row.record_id]
+            row.opinion, row.opinion_told = told["decision"], {**who, **told}
+    session.flush()
 
 
 def judge(session: Session, disposal_id: str, made: Sequence[Candidate]) -> None:

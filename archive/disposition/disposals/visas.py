@@ -6,13 +6,16 @@ visa is a statement of its own: person, quality, moment, how the person was iden
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from sqlalchemy import select
+
 from archive.database.disposal_tables import DisposalRow, DisposalVisaRow
 from archive.disposition.act import Act
-from archive.disposition.disposals import bordereau, projection
+from archive.disposition.disposals import bordereau, projection, scans
 from archive.disposition.disposals.bordereau import LONGEST, UNCHANGED
 from archive.disposition.disposals.decisions import Answers, outcome, read_answers
 from archive.disposition.disposals.population import bad_disposal
@@ -32,6 +35,8 @@ from signing.ground.errors import Refused
 
 ENTERED: Final = "entered"
 """State of a paper visa that a second person must confirm."""
+WITHDRAWN: Final = "withdrawn"
+"""State of a paper visa whose entry was undone before it was confirmed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,8 @@ class VisaGiven:
         heads: Exact name of the service that a controller heads; None: none of those served here.
         given_on: Day of a paper visa; None: the present day.
         evidence: SHA-256 of the scan of a paper visa.
+        attested: Whether who enters it says that the scan is whole and of this bordereau, where
+            its codes could not be read.
     """
 
     step: VisaStep
@@ -58,6 +65,7 @@ class VisaGiven:
     heads: str | None = None
     given_on: date | None = None
     evidence: str | None = None
+    attested: bool = False
 
 
 def give(act: Act, disposal_id: str, expected: int | None, given: VisaGiven) -> DisposalRow:
@@ -68,13 +76,18 @@ def give(act: Act, disposal_id: str, expected: int | None, given: VisaGiven) -> 
     Raises:
         Refused: ``disposal_not_found``, ``precondition_failed``, ``disposal_closed``,
             ``visa_not_expected``, ``visa_by_drafter``, ``visa_twice``,
-            ``controller_heads_producer``, ``bad_disposal``.
+            ``controller_heads_producer``, ``bad_disposal``; on paper: ``scan_not_attested``.
     """
     row = bordereau.changeable(act, disposal_id, expected)
     _require_submitted(row)
     _require_expected(act, row, given.step)
     is_paper = given.means is VisaMeans.PAPER
-    if not is_paper:
+    if is_paper:
+        _require_nothing_entered(act, row)
+        _require_signed_once(act, row, given.person)
+        if given.evidence:
+            scans.require(act, row.id, given.evidence, attested=given.attested)
+    else:
         _require_other_person(act, row, act.agent)
     _require_outside(row, given)
     body = _body(act, row, given, ENTERED if is_paper else projection.GIVEN)
@@ -82,19 +95,17 @@ def give(act: Act, disposal_id: str, expected: int | None, given: VisaGiven) -> 
     return row if is_paper else _conclude(act, row)
 
 
-def confirm(act: Act, visa_id: str) -> DisposalRow:
+def confirm(act: Act, visa_id: str, *, attested: bool = False) -> DisposalRow:
     """Confirm a visa that somebody else entered from paper.
+
+    Args:
+        attested: Whether who confirms says of the scan what who entered said.
 
     Raises:
         Refused: ``visa_not_found``, ``disposal_closed``, ``visa_not_expected``,
-            ``visa_same_person``, ``visa_scan_missing``.
+            ``visa_same_person``, ``visa_scan_missing``, ``scan_not_attested``.
     """
-    there = get(act, visa_id)
-    row = bordereau.changeable(act, there.disposal_id, None)
-    act.session.refresh(there)
-    _require_submitted(row)
-    if there.state != ENTERED:
-        raise _not_expected("Ce visa n’attend pas de confirmation.")
+    there, row = _entered(act, visa_id)
     _require_expected(act, row, VisaStep(there.step))
     if there.content["recorded_by"] == act.agent:
         raise Refused(
@@ -110,9 +121,24 @@ def confirm(act: Act, visa_id: str) -> DisposalRow:
             kept=UNCHANGED,
             action="Joignez-la : elle prouve le visa.",
         )
-    body = {**there.content, "state": projection.GIVEN, "confirmed_by": act.agent}
+    scans.require(act, row.id, there.content["evidence"], attested=attested)
+    _require_signed_once(act, row, there.person)
+    by = [*there.content.get("attested_by", []), *([act.agent] if attested else [])]
+    body = {**there.content, "state": projection.GIVEN, "confirmed_by": act.agent, "attested_by": by}
     act.state(StatementKind.VISA, there.id, there.number, "confirmed", body, EntryType.VISA_STATED)
     return _conclude(act, row)
+
+
+def retract(act: Act, visa_id: str) -> DisposalRow:
+    """Undo the entry of a paper visa that nobody has confirmed yet.
+
+    Raises:
+        Refused: ``visa_not_found``, ``disposal_closed``, ``visa_not_expected``.
+    """
+    there, row = _entered(act, visa_id)
+    body = {**there.content, "state": WITHDRAWN}
+    act.state(StatementKind.VISA, there.id, there.number, WITHDRAWN, body, EntryType.VISA_STATED)
+    return row
 
 
 def proceed(act: Act, disposal_id: str, expected: int | None) -> DisposalRow:
@@ -161,6 +187,17 @@ def missing(act: Act, row: DisposalRow) -> list[VisaStep]:
 # -- parts
 
 
+def _entered(act: Act, visa_id: str) -> tuple[DisposalVisaRow, DisposalRow]:
+    """Return a visa that waits for its confirmation, and its bordereau, both as they are now."""
+    there = get(act, visa_id)
+    row = bordereau.changeable(act, there.disposal_id, None)
+    act.session.refresh(there)
+    _require_submitted(row)
+    if there.state != ENTERED:
+        raise _not_expected("Ce visa n’attend pas de confirmation.")
+    return there, row
+
+
 def _conclude(act: Act, row: DisposalRow) -> DisposalRow:
     """State what all visas come to, once none is missing."""
     if missing(act, row):
@@ -206,6 +243,7 @@ def _body(act: Act, row: DisposalRow, given: VisaGiven, state: str) -> dict[str,
         "comment": given.comment.strip(),
         "heads": given.heads,
         "evidence": given.evidence,
+        "attested_by": [act.agent] if given.attested and given.evidence else [],
         "answers": given.answers.as_json(),
     }
 
@@ -243,12 +281,31 @@ def _require_other_person(act: Act, row: DisposalRow, agent: str) -> None:
             action="Une autre personne le donne.",
         )
     if any(agent == visa.agent for visa in projection.visas_of(act.session, row.id)):
-        raise Refused(
-            "visa_twice",
-            "Vous avez déjà donné un visa à ce bordereau : les visas sont donnés par des personnes différentes.",
-            kept=UNCHANGED,
-            action="Une autre personne le donne.",
+        raise _given_twice(
+            "Vous avez déjà donné un visa à ce bordereau : les visas sont donnés par des personnes différentes."
         )
+
+
+def _require_nothing_entered(act: Act, row: DisposalRow) -> None:
+    visa = DisposalVisaRow
+    waits = select(visa.id).where(visa.disposal_id == row.id, visa.state == ENTERED).limit(1)
+    if act.session.scalar(waits) is not None:
+        raise _not_expected("Une saisie attend déjà qu’une seconde personne la confirme, ou l’annule.")
+
+
+def _require_signed_once(act: Act, row: DisposalRow, person: str) -> None:
+    """Refuse a second visa of one person, by their name: paper has no account."""
+    name = folded_name(person)
+    if any(folded_name(visa.person) == name for visa in projection.visas_of(act.session, row.id)):
+        raise _given_twice("Cette personne a déjà donné un visa à ce bordereau.")
+
+
+def folded_name(name: str) -> str:
+    """Return a name by which two writings of it are compared."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    return " ".join(
+        "".join(sign if sign.isalnum() else " " for sign in plain if not unicodedata.combining(sign)).split()
+    )
 
 
 def _require_outside(row: DisposalRow, given: VisaGiven) -> None:
@@ -261,6 +318,10 @@ def _require_outside(row: DisposalRow, given: VisaGiven) -> None:
             kept=UNCHANGED,
             action="Le visa revient à un contrôleur d’un autre département, ou de l’État.",
         )
+
+
+def _given_twice(detail: str) -> Refused:
+    return Refused("visa_twice", detail, kept=UNCHANGED, action="Une autre personne le donne.")
 
 
 def _not_expected(detail: str) -> Refused:

@@ -33,7 +33,7 @@ def routes() -> list[APIRoute]:
 def test_the_browser_looks_at_every_page() -> None:
     kept = {
         name: {"id": new_id(), "record_id": new_id(), "hold_id": new_id()}
-        for name in ("registre", "chiffre", "convention", "dossier", "demande", "tri", "bordereau")
+        for name in ("registre", "chiffre", "convention", "dossier", "demande", "tri", "bordereau", "copie", "saisie")
     }
     looked_at = [address_of(name, kept).partition("?")[0] for name in PAGES]
     missed = {route.path for route in routes() if not any(route.path_regex.match(path) for path in looked_at)}

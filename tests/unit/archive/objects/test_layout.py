@@ -19,6 +19,7 @@ from archive.objects.layout import (
     PromiseKey,
     RecordKey,
     RegisterKey,
+    ScanKey,
     StagingKey,
     StampedKey,
     StatementKey,
@@ -54,6 +55,7 @@ REGISTER_KEYS = st.one_of(
     st.builds(RegisterKey, TENANTS, st.integers(min_value=0, max_value=999_999)),
     st.builds(HoldKey, TENANTS, IDS, st.sampled_from(["placed", "released"])),
     st.builds(StatementKey, TENANTS, st.sampled_from(["node", "event"]), IDS, st.integers(0, 999_999)),
+    st.builds(ScanKey, TENANTS, IDS, DIGESTS),
 )
 STAGING_KEYS = st.one_of(
     st.builds(DepositFolder, TENANTS, IDS).map(lambda folder: (StagingKey(folder, "bytes"), folder.content)),

@@ -5,6 +5,7 @@ Their numbers are those of docs/retention.md.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 from sqlalchemy import select
 
 from archive.database.disposal_tables import DisposalVisaRow, VisaRefusalRow
-from archive.disposition.disposals import bordereau, visas
+from archive.disposition.disposals import bordereau, scans, visas
 from archive.disposition.disposals.decisions import Answer, Answers
+from archive.disposition.disposals.paper import Detail, Print, title_code
+from archive.disposition.disposals.scans import ScanReceived
 from archive.model.disposals import Direction, DisposalAction, LineDecision, VisaMeans, VisaStep
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
@@ -201,21 +204,49 @@ def test_v11_a_visa_on_paper_is_confirmed_by_a_second_person_beside_its_scan(tow
     town.visa(disposal, PRODUCER, BRUNO)
     paper = {"means": VisaMeans.PAPER, "person": "Hélène Vaucressan", "given_on": D("2026-06-01")}
 
-    def entered(evidence: str | None) -> str:
-        town.visa(disposal, CONTROLLER, ANNE, evidence=evidence, **paper)
+    def entered(evidence: str | None, **more: Any) -> str:
+        town.visa(disposal, CONTROLLER, ANNE, evidence=evidence, **paper | more)
         with town.system.database.read() as session:
             return str(rows_of(session, disposal)[-1])
 
     without = entered(None)
     assert town.row(disposal).state == "submitted", "entered by one alone"
+    assert refused(entered, None) == "visa_not_expected", "one entry at a time"
     with town.acting(DENIS) as act:
         assert refused(visas.confirm, act, without) == "visa_scan_missing"
-    with_scan = entered("a" * 64)
+        visas.retract(act, without)
+    assert refused(entered, "a" * 64) == "visa_scan_missing", "no scan of this bordereau"
+    assert refused(entered, None, person="bruno") == "visa_twice"
+    unread, proven = (attached(town, disposal, codes) for codes in ([[]], printed(town, disposal)))
+    assert refused(entered, unread) == "scan_not_attested"
+    attested = entered(unread, attested=True)
+    with town.acting(DENIS) as act:
+        assert refused(visas.confirm, act, attested) == "scan_not_attested"
+        visas.retract(act, attested)
+        assert refused(visas.confirm, act, attested, attested=True) == "visa_not_expected", "it was undone"
+    with_scan = entered(proven)
     with town.acting(ANNE) as act:
         assert refused(visas.confirm, act, with_scan) == "visa_same_person"
     with town.acting(DENIS) as act:
         visas.confirm(act, with_scan)
     assert town.row(disposal).state == "cooling_off"
+
+
+def printed(town: Town, disposal: str) -> list[list[str]]:
+    """The codes of a print of one page."""
+    row = town.row(disposal)
+    population = row.content["population"]
+    digits = Print(disposal, population, Detail.GROUPS, 1, 1).digits
+    return [[f"{digits}0000100001", title_code(row.reference, population)]]
+
+
+def attached(town: Town, disposal: str, codes: list[list[str]]) -> str:
+    """State a scan with these codes; its digest."""
+    sha256 = hashlib.sha256(repr(codes).encode()).hexdigest()
+    with town.acting(ANNE) as act:
+        received = ScanReceived(sha256, 1000, "application/pdf", codes, {"verdict": "unverified"})
+        assert scans.attach(act, disposal, received).id == scans.attach(act, disposal, received).id
+    return sha256
 
 
 def rows_of(session: Any, disposal: str) -> list[str]:
