@@ -18,6 +18,7 @@ from api.access.permissions import Needs
 from api.http.cursors import link_next
 from api.http.dependencies import Assembled, Day
 from api.views import examples
+from api.views.index_position import not_to_find
 from api.views.record import readable
 from api.views.schemas import SearchAnswer
 from archive.database.tables import RecordRow
@@ -64,8 +65,6 @@ def search(
 ) -> dict[str, Any]:
     """Accents, casse, pluriels et élisions ne comptent pas ; une recherche vide rend tout."""
     begun = time.perf_counter()
-    with system.database.read() as session:
-        hidden = caller.reader.hidden(session)
     question = Question(
         tenant=caller.tenant,
         text=q,
@@ -75,7 +74,7 @@ def search(
         sort=sort,
         limit=limit,
         after=cursor,
-        without=hidden,
+        without=not_to_find(system, caller),
     )
     answer = system.index.search(question)
     with system.database.read() as session:

@@ -146,6 +146,7 @@ def _line(line: DisposalLineRow, title: str | None, *, hidden: bool) -> dict[str
         **{name: getattr(frozen, name) for name in ("final_action", "sorted", "document_type", "file", "size")},
         "digests": {"record_json": frozen.record_json, "original": frozen.original},
         "done_at": stamp(line.done_at) if line.done_at is not None else None,
+        "detached": list((line.result or {}).get("detached", ())),
     }
 
 

@@ -289,6 +289,7 @@ class LineView(BaseModel):
     size: int
     digests: dict[str, str]
     done_at: str | None
+    detached: list[str] = Field(description="Détruit : documents gardés où restent les mêmes octets, à leur dossier.")
 
 
 class LinePage(BaseModel):

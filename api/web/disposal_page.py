@@ -79,6 +79,7 @@ class ShownLine:
         title: Its title; what stands in its place where this person may not read it.
         may_decide: Whether it can be taken out or put back here and now.
         taken_out: Whether it is out.
+        detached: Records that still hold the same bytes as this one, which was destroyed.
     """
 
     id: str
@@ -93,6 +94,7 @@ class ShownLine:
     taken_out: bool
     motive: str
     fault: bool
+    detached: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,7 @@ def _line(told: Mapping[str, Any], typed: TypedDecisions, *, decides: bool, is_d
         taken_out=choice == views.EXCLUDE,
         motive=typed.form.get(f"m{record}", told["reason"] if out else "") or "",
         fault=any(fault.href == f"#m{record}" for fault in typed.faults),
+        detached=tuple(told["detached"]),
     )
 
 

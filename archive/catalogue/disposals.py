@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.database.disposal_tables import DisposalCertificateRow, DisposalLineRow, DisposalRow, VisaRefusalRow
-from archive.database.tables import RecordRow
+from archive.database.tables import JournalEntryRow, RecordRow
+from archive.journal.types import EntryType
 from archive.model.disposals import FINAL_LINES, OPEN_DISPOSALS
 from archive.model.states import RecordState
 from signing.ground.clock import stamp
@@ -71,6 +72,14 @@ def departure_of(session: Session, tenant: str, record_id: str) -> Departure | N
     asked = asked.where(line.record_id == record_id, line.committed_at.is_not(None))
     told = session.execute(asked.order_by(line.committed_at.desc()).limit(1)).first()
     return Departure(RecordState(state), *(told or ()))
+
+
+def decided_since(session: Session, tenant: str, entry: int) -> frozenset[str]:
+    """Return the records whose destruction was decided after an entry of the journal."""
+    row = JournalEntryRow
+    asked = select(row.subject).where(row.tenant_id == tenant, row.n > entry)
+    asked = asked.where(row.type.in_((EntryType.DESTRUCTION_DECIDED, EntryType.RECORD_TRANSFERRED)))
+    return frozenset(subject.removeprefix("record:") for subject in session.scalars(asked))
 
 
 def disposed(gone: Departure) -> Refused:

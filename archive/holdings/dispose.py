@@ -27,7 +27,7 @@ from archive.disposition.disposals import bordereau, confirmation, projection
 from archive.disposition.disposals.frozen import changed
 from archive.disposition.disposals.population import candidate
 from archive.disposition.due_states import Validated
-from archive.holdings.gone import decided_facts, forget
+from archive.holdings.gone import decided_facts, forget, same_bytes
 from archive.holdings.mandate import Mandate, mandate, stated_body
 from archive.holdings.standstill import Standstill
 from archive.holdings.stores import Stores
@@ -327,13 +327,14 @@ class Disposer:
             "record": told.lines[row.id].record_json,
             "copies": len(found),
             "versions": versions,
+            "detached": same_bytes(session, told.tenant, told.lines[row.id].original),
         }
         entry = self._enter(session, told.tenant, EntryType.RECORD_DISPOSED, row.id, facts)
         self.leave(session, row.id, row.deposit_id)
         forget(session, row)
         line.state, line.reason, line.waiting_until = LineState.DESTROYED.value, None, None
         line.done_at, line.supplement = entry.at, supplement
-        line.result = {"stores": len(found), "versions": versions, "entry": entry.n}
+        line.result = {"stores": len(found), "versions": versions, "entry": entry.n, "detached": facts["detached"]}
 
 
 def _is_guarded(session: Session, record_id: str) -> bool:

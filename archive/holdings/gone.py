@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from archive.database.hold_tables import RecordWordsRow
@@ -20,9 +20,12 @@ from archive.database.tables import (
     VerificationRow,
 )
 from archive.holdings.mandate import Mandate
-from archive.model.states import RecordState
+from archive.model.records import Kind
+from archive.model.states import GONE, RecordState
 from signing.ground.clock import iso, parse_stamp, stamp
 
+_MOST_NAMED: Final = 100
+"""Most records with the same bytes that an entry names."""
 _DAYS: Final = ("starts_on", "ends_on", "due_on")
 _OF_A_RECORD: Final = (
     RepresentationRow,
@@ -51,6 +54,18 @@ def decided_facts(told: Mandate, row: RecordRow) -> dict[str, Any]:
         "final_action": row.final_action,
         "original": frozen.original,
     }
+
+
+def same_bytes(session: Session, tenant: str, original: str) -> list[str]:
+    """Return the tenant's records that still hold these received bytes in a folder of their own.
+
+    Each record has its folder in a store: these bytes stay there, whoever else's are destroyed.
+    """
+    form, row = RepresentationRow, RecordRow
+    asked = select(row.id).join(form, form.record_id == row.id)
+    asked = asked.where(form.sha256 == original, form.kind == Kind.ORIGINAL)
+    asked = asked.where(row.tenant_id == tenant, row.state.not_in(GONE)).order_by(row.id)
+    return list(session.scalars(asked.limit(_MOST_NAMED)))
 
 
 def forget(session: Session, row: RecordRow) -> None:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from api.access.callers import Caller
 from api.access.permissions import PageNeeds
 from api.http.i18n import _, ngettext, number, said
+from api.views.index_position import not_to_find
 from api.views.record import readable
 from api.web import quantities
 from api.web.faults import in_words
@@ -126,10 +127,8 @@ def search(request: Request, person: Annotated[Caller, Depends(PageNeeds("record
     system = system_of(request)
     with in_language(request):
         fault = None
-        with system.database.read() as session:
-            hidden = person.reader.hidden(session)
         try:
-            answer = system.index.search(asked.query(person.tenant, hidden))
+            answer = system.index.search(asked.query(person.tenant, not_to_find(system, person)))
         except Refused as error:
             fault = in_words(error)
             answer = Answer((), 0, {}, loosened=False, next=None)

@@ -64,7 +64,8 @@ def _follow_line(
         ended = _facts(done)
         line.state, line.reason, line.done_at = LineState.DESTROYED.value, None, done.at
         line.supplement = ended["supplement"]
-        line.result = {"stores": ended["copies"], "versions": ended["versions"], "entry": done.n}
+        told = {"stores": ended["copies"], "versions": ended["versions"], "entry": done.n}
+        line.result = told | {"detached": ended.get("detached", [])}
 
 
 def _facts(row: JournalEntryRow) -> dict[str, Any]:
