@@ -114,8 +114,8 @@ def record_line(row: RecordRow) -> dict[str, Any]:
 # -- changes
 
 
-def _change(system: System, session: Session, tenant: str, agent: str) -> PlanChange:
-    return PlanChange(session, system.ledger, tenant, agent, system.clock(), HeldPlaces())
+def _change(system: System, session: Session, tenant: str, agent: str, *, for_show: bool = False) -> PlanChange:
+    return PlanChange(session, system.ledger, tenant, agent, system.clock(), HeldPlaces(), for_show=for_show)
 
 
 def made(system: System, tenant: str, agent: str, act: Act, *, places: bool = False) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def foreseen(system: System, tenant: str, agent: str, act: Act, node_id: str | N
 def effect_of(system: System, tenant: str, agent: str, act: Act, node_id: str | None, session: Session) -> Effect:
     """Make a change in a transaction that will be taken back, and return its effect."""
     before = plan_effects.due_now(session, tenant, [node_id]) if node_id is not None else None
-    row = act(_change(system, session, tenant, agent))
+    row = act(_change(system, session, tenant, agent, for_show=True))
     return plan_effects.effect(session, tenant, [row.id], before, system.clock())
 
 
@@ -267,7 +267,8 @@ def imported(system: System, tenant: str, agent: str, content: bytes, media_type
     done: list[Imported] = []
 
     def act(session: Session) -> Effect:
-        done.append(plan_exchange.take_in(_change(system, session, tenant, agent), lines))
+        change = _change(system, session, tenant, agent, for_show=dry_run)
+        done.append(plan_exchange.take_in(change, lines))
         nodes = done[0].nodes
         if not dry_run:
             _follow_holds(system, session, tenant, nodes)

@@ -62,6 +62,8 @@ class PlanChange:
         now: When; the dates of the records below are stale since then.
         places: Asked before a node leaves its place.
         locks: Whether each change locks the records that it touches; False where they are already.
+        for_show: Whether it is taken back: records are neither locked nor marked then, and their
+            writers wait for nothing.
     """
 
     session: Session
@@ -71,6 +73,7 @@ class PlanChange:
     now: datetime
     places: Places
     locks: bool = True
+    for_show: bool = False
 
 
 def get(session: Session, tenant: str, node_id: str) -> PlanNodeRow:
@@ -249,13 +252,14 @@ def reopen(change: PlanChange, node_id: str, expected: int, reason: str) -> Plan
 
 def _lock_below(change: PlanChange, node_id: str) -> None:
     """Lock the records below a node, before the entry of its change: their writers wait for it."""
-    if change.locks:
+    if change.locks and not change.for_show:
         stale.lock_early(change.session, stale.below(change.tenant, [node_id]))
 
 
 def mark_below(change: PlanChange, node_ids: Collection[str]) -> None:
     """Mark the records below nodes that were changed: their dates are stale from now on."""
-    stale.mark_late(change.session, stale.below(change.tenant, node_ids), change.now)
+    if not change.for_show:
+        stale.mark_late(change.session, stale.below(change.tenant, node_ids), change.now)
 
 
 def _state(change: PlanChange, node_id: str, expected: int, what: str, body: dict[str, Any]) -> None:

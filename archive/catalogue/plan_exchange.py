@@ -130,7 +130,8 @@ class _Import:
         there = {line.values.get("code", ""): line for line in ordered}
         changed = [self._ids[code] for code, line in there.items() if code in self._ids and self._is_changed(line)]
         new = plan_reach.naming(tenant, [code for code in there if code not in self._rows])
-        stale.lock_early(session, new | stale.below(tenant, changed))
+        if not self._change.for_show:
+            stale.lock_early(session, new | stale.below(tenant, changed))
 
     def _is_changed(self, line: PlanLine) -> bool:
         """Whether a line may give other dates; one that is refused later gives none."""

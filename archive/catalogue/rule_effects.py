@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, Text, case, cast, false, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, Text, case, cast, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.plan_nodes import NodeKind
@@ -111,13 +111,12 @@ def by_rules(tenant: str, codes: Collection[str]) -> ColumnElement[bool]:
         DocumentTypeRow.tenant_id == tenant, DocumentTypeRow.rule_code.in_(codes)
     )
     untold = row.retention_parts.is_(None) & row.document_type.in_(types)
-    ids = select(row.id).where(row.tenant_id == tenant)
-    found = union_all(
-        ids.where(row.rule_code.in_(codes)),
-        ids.where(row.other_rules.is_not(None), named),
-        ids.where(row.rule_code.is_(None), or_(named, untold)),
+    owned = row.tenant_id == tenant
+    return or_(
+        owned & row.rule_code.in_(codes),
+        owned & row.other_rules.is_not(None) & named,
+        owned & row.rule_code.is_(None) & or_(named, untold),
     )
-    return row.id.in_(found)
 
 
 def effect_of(session: Session, tenant: str, supposed: Supposed, now: datetime) -> RuleEffect:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from archive.catalogue import record_json as metadata
+from archive.database.among import among
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow
 from archive.database.tables import RecordRow
 from archive.model.description_fields import DESCRIPTION_FIELDS, Description
@@ -104,7 +105,7 @@ def records_below(tenant: str, nodes: Iterable[str]) -> Select[str]:
     node = PlanNodeRow
     tree = select(node.id).where(node.tenant_id == tenant, node.id.in_(sorted(nodes))).cte("tree", recursive=True)
     tree = tree.union(select(node.id).where(node.parent_id == tree.c.id, node.tenant_id == tenant))
-    return select(RecordNodeRow.record_id).where(RecordNodeRow.node_id.in_(select(tree.c.id)))
+    return select(RecordNodeRow.record_id).where(among(RecordNodeRow.node_id, select(tree.c.id)))
 
 
 # -- judgements

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from api.views import plan_node
 from archive.catalogue import plan_changes, plan_exchange, rule_changes, rule_queries
 from archive.catalogue.plan_changes import PlanChange
 from archive.catalogue.rule_changes import RuleChange
@@ -186,6 +187,20 @@ def test_a_change_waits_for_a_writer_before_its_entry(place: Place, act: str) ->
         assert row.stale_since is not None
     with place.system.database.write() as session:
         session.get_one(RecordRow, place.record).stale_since = None
+
+
+def test_what_a_change_would_do_is_told_while_a_record_is_written(place: Place) -> None:
+    """It is taken back: it locks and marks nothing, so no writer keeps it waiting."""
+    node, number, _ = place.file()
+    lines = b"code;title;parent\nF;F;D\n"
+    with place.system.database.write() as session:
+        session.get_one(RecordRow, place.record, with_for_update=True)
+        told = plan_node.foreseen(
+            place.system, "demo", "user:1", plan_node.closing(node, number, date(2026, 3, 12)), node
+        )
+        assert told["records"] >= 2
+        done = plan_node.imported(place.system, "demo", "user:1", lines, "text/csv", dry_run=True)
+        assert done["records"] >= 2
 
 
 def test_a_draw_waits_for_nobody_once_it_has_its_turn(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
