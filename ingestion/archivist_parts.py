@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive.database.engine import Database
@@ -11,6 +12,7 @@ from archive.journal.sequencer import Ledger
 from archive.objects.port import ObjectStore
 from ingestion.settings import Settings
 from signing.ground.clock import Clock
+from signing.port import Signer, Timestamper, present
 
 if TYPE_CHECKING:
     from archive.catalogue.statements import Statements
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from archive.database.time_sense import TimeSense
     from archive.disposition.holds.decisions import Holds
     from archive.disposition.locks import Locks
+    from archive.disposition.reports.run import Stocktaker
     from archive.evidence.certificates import Certificates
     from archive.holdings.dispose import Disposer, Executed
     from archive.holdings.stores import Stores
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
     from ingestion.tools.sandbox import Sandbox
     from search.follower import Follower
     from signing.note import LogKey
-    from signing.port import Signer, Timestamper
+    from signing.pdf import SealFacts
+    from signing.trust import TrustFolder
 
 
 class ArchivistParts(ABC):
@@ -97,6 +101,11 @@ class ArchivistParts(ABC):
     def time_sense(self) -> TimeSense:
         """Sense of time: whether this machine's clock is trusted."""
 
+    @property
+    @abstractmethod
+    def trust(self) -> TrustFolder:
+        """Trust folder: whom we trust, who we are."""
+
     @cached_property
     def register(self) -> Register:
         """Register of tenants in the store."""
@@ -152,6 +161,29 @@ class ArchivistParts(ABC):
         self.forgetting.run()
         done.failed |= self.certificates.issue().failed
         return done
+
+    def seal_file(self, source: Path, target: Path) -> SealFacts:
+        """Seal a PDF of our own, with what is known of revocations in it.
+
+        Raises:
+            Unavailable: Signer or authority did not answer, or one is revoked.
+        """
+        from signing.pdf import seal_file
+        from signing.revocation import archive_unrevoked
+
+        signer, known, now = present(self.signer), self.trust.everything(), self.clock()
+        chains = [(signer.certificate, *signer.chain), self.timestamper.chain]
+        archived = archive_unrevoked(chains, known.crls, known.ocsps, now)
+        return seal_file(source, target, signer, self.timestamper, clock=self.clock, archived=archived)
+
+    @cached_property
+    def stocktaker(self) -> Stocktaker:
+        """Stocktaker: makes the stocktakings that were asked for."""
+        from archive.disposition.reports.run import Stocktaker
+
+        horizon, certain = self.settings.archive.lock_horizon_days, self.time_sense.certain_now
+        made = (self.database, self.ledger, self.store, self.seal_file, self.clock, horizon, certain)
+        return Stocktaker(*made, self.settings.home / "work" / "reports")
 
     @cached_property
     def forgetting(self) -> Forgetting:

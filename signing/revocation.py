@@ -15,6 +15,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from signing.chains import MALFORMED, nearest_first, readable_name
+from signing.ground.errors import Unavailable
 
 _UNUSABLE = (*MALFORMED, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound)
 
@@ -96,6 +97,26 @@ def archive(chains: Iterable[Sequence[bytes]], crls: Sequence[bytes], ocsps: Seq
         tuple(dict.fromkeys(missing)),
         tuple(dict.fromkeys(revoked)),
     )
+
+
+def archive_unrevoked(
+    chains: Iterable[Sequence[bytes]], crls: Sequence[bytes], ocsps: Sequence[bytes], at: datetime
+) -> Archived:
+    """Choose the revocation data to embed in what is sealed now; arguments as ``archive``.
+
+    Raises:
+        Unavailable: ``seal_revoked``: a list says that the seal, or its authority, is revoked.
+    """
+    found = archive([chain for chain in chains if chain], crls, ocsps, at)
+    if found.revoked:
+        raise Unavailable(
+            "seal_revoked",
+            "Le certificat « {name} » est révoqué : rien n’est scellé avec lui.",
+            kept="Ce qui est reçu est conservé et attend.",
+            action="Remplacez le cachet ou l’autorité d’horodatage ; le scellement reprend alors.",
+            name=found.revoked[0],
+        )
+    return found
 
 
 def status_of(certificate: bytes, issuer: bytes, crls: Sequence[bytes], ocsps: Sequence[bytes], at: datetime) -> Status:

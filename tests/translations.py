@@ -57,6 +57,7 @@ _SENTENCES = {
     "_bad_event",
     "_bad_redaction",
     "bad_access",
+    "bad_stocktaking",
     "unreadable",
     "found_ko",
     "found_warning",

@@ -75,6 +75,8 @@ STATUSES: dict[str, int] = {
     "clock_trusted": 409,
     "document_type_exists": 409,
     "disposal_closed": 409,
+    "report_not_kept": 409,
+    "report_not_ready": 409,
     "disposal_committed": 409,
     "disposal_empty": 409,
     "deposit_not_quarantined": 409,

@@ -12,7 +12,6 @@ from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.conditions import expected_number
 from api.http.cursors import Cursors, link_next
-from api.http.deliveries import attachment
 from api.http.dependencies import Assembled, Day
 from api.http.negotiation import accepted
 from api.http.numbered import made, numbered
@@ -27,6 +26,7 @@ from api.views.access_schemas import (
     OpeningEffectView,
     StateOfRequest,
 )
+from api.views.due_csv import stream_response
 from archive.catalogue import access_requests
 from archive.catalogue.access_requests import AccessFilter
 from archive.catalogue.access_steps import AccessStep, StepTaken
@@ -40,7 +40,6 @@ Archivist = Annotated[Caller, Depends(Needs("retention:write"))]
 
 _NOT_FOUND = examples.problem("Pas de telle demande.", "access_request_not_found")
 _BAD = examples.problem("Champ refusé.", "bad_access_request")
-_WHOLE = 10_000
 
 
 @router.get(
@@ -72,14 +71,13 @@ def list_access_requests(
     cursors: Cursors = request.app.state.cursors
     purpose = f"access requests {caller.tenant}"
     before = cursors.read(purpose, cursor)[0] if cursor is not None else None
-    most = _WHOLE if wanted == "text/csv" else limit
+    if wanted == "text/csv":
+        rows_of = views.every_row(system, caller.tenant, which)
+        return stream_response("communications", views.COLUMNS, rows_of, delimiter=";")
     with system.database.read() as session:
         today = today_of(session, caller.tenant, system.clock()).day
-        rows = access_requests.page(session, caller.tenant, which, before=before, limit=most + 1)
-        shown = [views.view(session, row, today) for row in rows[:most]]
-    if wanted == "text/csv":
-        headers = {"Content-Disposition": attachment("communications.csv"), "Vary": "Accept"}
-        return Response(views.as_csv(shown), media_type="text/csv", headers=headers)
+        rows = access_requests.page(session, caller.tenant, which, before=before, limit=limit + 1)
+        shown = [views.view(session, row, today) for row in rows[:limit]]
     following = cursors.write(purpose, [rows[limit - 1].id]) if len(rows) > limit else None
     answer = JSONResponse({"requests": shown, "next": following}, headers={"Vary": "Accept, Authorization, Cookie"})
     link_next(request, answer, following)

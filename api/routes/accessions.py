@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -13,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from api.access.callers import Caller
 from api.access.permissions import Needs
 from api.http.cursors import Cursors
-from api.http.deliveries import attachment
 from api.http.dependencies import Assembled
 from api.http.negotiation import accepted
 from api.views import accession as views
 from api.views import examples
+from api.views.due_csv import stream_response
 from api.views.plan_schemas import AccessionPage
 
 router = APIRouter(tags=["registre des entrées"])
@@ -54,22 +52,12 @@ def list_accessions(
     wanted = accepted(request, ("application/json", "text/csv"))
     year, number = views.month_named(system, caller.tenant, month)
     if wanted == "text/csv":
-        content = _csv(views.whole(system, caller.reader, year, number, producer))
-        name = attachment(f"entrees-{year}-{number:02}.csv")
-        return Response(content, media_type="text/csv", headers={"Content-Disposition": name, "Vary": "Accept"})
+        lines = views.whole(system, caller.reader, year, number, producer)
+        rows = ([line[name] for name in views.COLUMNS] for line in lines)
+        return stream_response(f"entrees-{year}-{number:02}", views.COLUMNS, rows, delimiter=";")
     cursors: Cursors = request.app.state.cursors
     purpose = f"accessions {year}-{number} {producer} {caller.tenant}"
     after = cursors.read(purpose, cursor)[0] if cursor is not None else -1
     body, last = views.page(system, caller.reader, year, number, producer, after=after, limit=limit)
     body["next"] = cursors.write(purpose, [last]) if last is not None else None
     return JSONResponse(body, headers={"Vary": "Accept, Authorization, Cookie"})
-
-
-def _csv(lines: list[dict[str, Any]]) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    writer.writerow(views.COLUMNS)
-    for line in lines:
-        cells = ["" if line[name] is None else str(line[name]) for name in views.COLUMNS]
-        writer.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells])
-    return out.getvalue().encode("utf-8-sig")

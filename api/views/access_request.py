@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.orm import Session
 
 from archive.catalogue import access_requests, openings
-from archive.catalogue.access_requests import Desk
+from archive.catalogue.access_requests import AccessFilter, Desk
 from archive.catalogue.access_steps import AccessStep, steps_open, warned
 from archive.database.access_tables import AccessRequestRow
 from archive.model.access_requests import AccessKind, AccessState
@@ -111,16 +109,14 @@ def with_both_views(error: Refused, system: System, tenant: str, request_id: str
     return error
 
 
-def as_csv(shown: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return requests as CSV for a spreadsheet: one line each, no cell that it would compute."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for one in shown:
-        line = {**one, **_of_steps(one["steps"]), **_of_opening(one["opening"])}
-        cells = ["" if line.get(name) is None else str(line[name]) for name in COLUMNS]
-        writer.writerow([f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells])
-    return out.getvalue().encode("utf-8-sig")
+def every_row(system: System, tenant: str, wanted: AccessFilter) -> Iterator[list[Any]]:
+    """Return the whole register as rows of ``COLUMNS``, the one registered last first."""
+    with system.database.read() as session:
+        today = today_of(session, tenant, system.clock()).day
+        for row in access_requests.every(session, tenant, wanted):
+            one = view(session, row, today)
+            line = {**one, **_of_steps(one["steps"]), **_of_opening(one["opening"])}
+            yield [line.get(name) for name in COLUMNS]
 
 
 def _of_opening(told: Mapping[str, Any] | None) -> dict[str, Any]:

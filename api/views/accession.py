@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from archive.catalogue import accessions
@@ -27,7 +28,6 @@ COLUMNS: Final = (
     "agreement",
     "service",
 )
-_AT_ONCE: Final = 1000
 
 
 def month_named(system: System, tenant: str, month: str | None) -> tuple[int, int]:
@@ -62,15 +62,9 @@ def page(
     return body, found[limit - 1].number if len(found) > limit else None
 
 
-def whole(system: System, reader: Reader, year: int, month: int, producer: str | None) -> list[dict[str, Any]]:
-    """Return every line of a month."""
-    lines: list[dict[str, Any]] = []
+def whole(system: System, reader: Reader, year: int, month: int, producer: str | None) -> Iterator[dict[str, Any]]:
+    """Return every line of a month, one after another."""
     with system.database.read() as session:
         when = accessions.month_of(session, reader.tenant, year, month)
-        after = -1
-        while True:
-            found = accessions.page(session, reader, when, producer=producer, after=after, limit=_AT_ONCE)
-            lines += [line(one) for one in found]
-            if len(found) < _AT_ONCE:
-                return lines
-            after = found[-1].number
+        for one in accessions.every(session, reader, when, producer=producer):
+            yield line(one)

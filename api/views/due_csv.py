@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.http.deliveries import attachment
 from api.views.due import line_json
+from archive.catalogue import producers
 from archive.catalogue.service_names import names_of
 from archive.disposition.due_lines import every_line
 from archive.disposition.due_query import DueQuery
@@ -56,9 +57,10 @@ def csv_response(database: Database, tenant: str, day: date, query: DueQuery, st
     def chunks() -> Iterator[str]:
         yield _BOM + _row(COLUMNS)
         with database.read() as session:
+            tree = producers.tree_of(session, tenant)
             every = every_line(session, tenant, day, query, state=state)
             while some := list(islice(every, _TOGETHER)):
-                services = names_of(session, tenant, [line.record for line in some])
+                services = names_of(session, tenant, [line.record for line in some], tree)
                 for line in some:
                     told = line_json(line, services)
                     yield _row([told[name] for name in COLUMNS])
@@ -74,13 +76,26 @@ def table_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]]
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 
+def stream_response(name: str, head: Sequence[str], rows: Iterable[Sequence[Any]], *, delimiter: str = ",") -> Response:
+    """Answer with a table of any length, some lines at a time as they are read."""
+
+    def chunks() -> Iterator[str]:
+        yield _BOM + _row(head, delimiter)
+        every = iter(rows)
+        while some := "".join(_row(row, delimiter) for row in islice(every, _TOGETHER)):
+            yield some
+
+    headers = {"Content-Disposition": attachment(f"{name}.csv"), "Vary": "Accept"}
+    return StreamingResponse(chunks(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
 def safe_cell(value: Any) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return "'" + text if text.startswith(_FORMULA) else text
 
 
-def _row(values: Sequence[Any]) -> str:
+def _row(values: Sequence[Any], delimiter: str = ",") -> str:
     out = io.StringIO()
-    csv.writer(out).writerow([safe_cell(value) for value in values])
+    csv.writer(out, delimiter=delimiter).writerow([safe_cell(value) for value in values])
     return out.getvalue()

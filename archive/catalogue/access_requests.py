@@ -5,7 +5,7 @@ Who asks and what for is in the statement and its row; the journal has the diges
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -28,6 +28,7 @@ from signing.ground.errors import Refused
 OPEN: Final = tuple(state.value for state in AccessState if state not in {AccessState.CLOSED, AccessState.WITHDRAWN})
 _OPENING_STEPS: Final = frozenset({AccessStep.GRANT, AccessStep.WITHDRAW})
 """Steps of an early opening that give other days to what it covers."""
+_AT_ONCE: Final = 500
 _UNDECIDED: Final = (AccessState.REGISTERED.value, AccessState.SENT.value, AccessState.ANSWERED.value)
 
 
@@ -168,6 +169,15 @@ def page(
     if before is not None:
         query = query.where(row.id < before)
     return session.scalars(query.order_by(row.id.desc()).limit(limit)).all()
+
+
+def every(session: Session, tenant: str, wanted: AccessFilter) -> Iterator[AccessRequestRow]:
+    """Return all of a tenant's requests that are wanted, a page at a time."""
+    before: str | None = None
+    while found := page(session, tenant, wanted, before=before, limit=_AT_ONCE):
+        before = found[-1].id
+        yield from found
+        session.expunge_all()  # a register of any length does not stay in memory
 
 
 def pressing(session: Session, tenant: str, today: date, *, limit: int = 50) -> list[tuple[AccessRequestRow, Warned]]:

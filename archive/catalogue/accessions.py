@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import func, select
@@ -15,7 +16,10 @@ from archive.catalogue.reading import Reader
 from archive.catalogue.service_names import name_on, receptions, texts_of
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind
+from archive.model.services import Tree
 from archive.retention.civil import civil_day, zone_of
+
+_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Month:
-    """One month of a tenant's civil calendar, as moments; the last one no longer belongs to it."""
+    """Days of a tenant's civil calendar, as moments; the last one no longer belongs to them."""
 
     begin: datetime
     end: datetime
@@ -65,19 +69,44 @@ class Month:
 
 def month_of(session: Session, tenant: str, year: int, month: int) -> Month:
     """Return a month where the tenant lives."""
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return span_of(session, tenant, date(year, month, 1), following - timedelta(days=1))
+
+
+def span_of(session: Session, tenant: str, first: date, last: date) -> Month:
+    """Return the days from one to another, both counted, where the tenant lives."""
     try:
         zone = ZoneInfo(zone_of(session, tenant))
     except (ZoneInfoNotFoundError, ValueError, OSError):  # no time zone database on this machine
         zone = ZoneInfo("UTC")
-    following = date(year + month // 12, month % 12 + 1, 1)
-    begin = datetime(year, month, 1, tzinfo=zone)
-    return Month(begin.astimezone(UTC), datetime(following.year, following.month, 1, tzinfo=zone).astimezone(UTC))
+    midnights = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (first, last + timedelta(days=1)))
+    return Month(*(moment.astimezone(UTC) for moment in midnights))
+
+
+def every(session: Session, reader: Reader, when: Month, *, producer: str | None = None) -> Iterator[Accession]:
+    """Return all lines of a span of time, a page at a time."""
+    tree, after = producers.tree_of(session, reader.tenant), -1
+    while found := page(session, reader, when, producer=producer, after=after, limit=_AT_ONCE, tree=tree):
+        yield from found
+        after = found[-1].number
+        session.expunge_all()  # a register of a million lines does not stay in memory
 
 
 def page(
-    session: Session, reader: Reader, month: Month, *, producer: str | None = None, after: int = -1, limit: int = 50
+    session: Session,
+    reader: Reader,
+    month: Month,
+    *,
+    producer: str | None = None,
+    after: int = -1,
+    limit: int = 50,
+    tree: Tree | None = None,
 ) -> Sequence[Accession]:
-    """Return the lines of a month after a number; of one producer if it is named."""
+    """Return the lines of a month after a number; of one producer if it is named.
+
+    Args:
+        tree: The tenant's services, where page after page is asked for.
+    """
     kept, tenant = RecordRow.kept_at, reader.tenant
     query = select(RecordRow).where(RecordRow.tenant_id == tenant, kept >= month.begin, kept < month.end)
     query = query.where(RecordRow.kept_entry > after)
@@ -107,7 +136,7 @@ def page(
         )
         for row in rows
     ]
-    lines = _with_services(session, tenant, lines)
+    lines = _with_services(session, tenant, lines, tree)
     return [
         replace(one, producer=None, title=None, document_type=None, file=None, agreement=None, service=None)
         if one.record in hidden
@@ -116,9 +145,10 @@ def page(
     ]
 
 
-def _with_services(session: Session, tenant: str, lines: Sequence[Accession]) -> list[Accession]:
+def _with_services(session: Session, tenant: str, lines: Sequence[Accession], tree: Tree | None) -> list[Accession]:
     """Return lines with the name that each producer had on the day of its deposit."""
-    tree = producers.tree_of(session, tenant) if any(one.producer for one in lines) else {}
+    if tree is None:
+        tree = producers.tree_of(session, tenant) if any(one.producer for one in lines) else {}
     zone, named = zone_of(session, tenant), list[Accession]()
     for one in lines:
         day = civil_day(one.received_at or one.kept_at, zone)

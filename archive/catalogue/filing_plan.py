@@ -22,6 +22,7 @@ from archive.database.disposal_tables import (
     DisposalVisaRow,
 )
 from archive.database.hold_tables import HoldReviewRow
+from archive.database.report_tables import ReportRow
 from archive.database.retention_tables import PlanNodeRow, RecordNodeRow, RetentionEventRow
 from archive.database.seda_tables import SedaDeliveryRow, SedaTransferRow
 from archive.database.sorting_tables import PopulationRow, SortingRow
@@ -86,6 +87,11 @@ def _sorting(body: Body, _entry: int) -> dict[str, Any]:
     return {name: body[name] for name in _SORTING}
 
 
+def _report(body: Body, _entry: int) -> dict[str, Any]:
+    told = {"kind": body["kind"], "state": body["state"], "made_on": _day(body["made_on"])}
+    return told | {"content": dict(body)}
+
+
 Body = Mapping[str, Any]
 _COLUMNS: Final[dict[StatementKind, Callable[[Body, int], dict[str, Any]]]] = {
     StatementKind.NODE: _node,
@@ -94,6 +100,7 @@ _COLUMNS: Final[dict[StatementKind, Callable[[Body, int], dict[str, Any]]]] = {
     StatementKind.REQUEST: _request,
     StatementKind.POPULATION: _population,
     StatementKind.SORTING: _sorting,
+    StatementKind.REPORT: _report,
 }
 
 Repeated = (
@@ -111,6 +118,7 @@ Repeated = (
     | DisposalCertificateRow
     | DisposalScanRow
     | DisposalOpinionRow
+    | ReportRow
 )
 TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.NODE: PlanNodeRow,
@@ -127,6 +135,7 @@ TABLES: Final[dict[StatementKind, type[Repeated]]] = {
     StatementKind.CERTIFICATE: DisposalCertificateRow,
     StatementKind.SCAN: DisposalScanRow,
     StatementKind.OPINION: DisposalOpinionRow,
+    StatementKind.REPORT: ReportRow,
 }
 
 

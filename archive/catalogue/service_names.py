@@ -58,11 +58,16 @@ def name_on(tree: Tree, producer: str | None, day: date) -> str | None:
     return " › ".join((*reversed(shown.above), shown.name))
 
 
-def names_of(session: Session, tenant: str, rows: Iterable[RecordRow]) -> dict[str, str]:
-    """Return the producer's name of the day of each of these records that has one, by record."""
+def names_of(session: Session, tenant: str, rows: Iterable[RecordRow], tree: Tree | None = None) -> dict[str, str]:
+    """Return the producer's name of the day of each of these records that has one, by record.
+
+    Args:
+        tree: The tenant's services, where many lists of records are asked about.
+    """
     named = {row.id: row for row in rows if row.producer}
-    tree = producers.tree_of(session, tenant) if named else {}
-    if not tree:
+    if tree is None:
+        tree = producers.tree_of(session, tenant) if named else {}
+    if not tree or not named:
         return {}
     zone, received = zone_of(session, tenant), receptions(session, tenant, [row.deposit_id for row in named.values()])
     found = dict[str, str]()

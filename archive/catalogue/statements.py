@@ -90,6 +90,7 @@ def state(
     entry_type: EntryType,
     agent: str,
     now: datetime,
+    more: Mapping[str, str] | None = None,
 ) -> tuple[Statement, int]:
     """State an object inside the caller's transaction; return the statement and its entry's number.
 
@@ -97,6 +98,7 @@ def state(
 
     Args:
         expected: Number of the statement that the caller read; 0 for a new object.
+        more: Digests that its entry has beside that of the statement.
 
     Raises:
         Refused: ``precondition_failed``: somebody else stated it meanwhile.
@@ -124,10 +126,18 @@ def state(
         }
     )
     statement = read(content)
-    return statement, claim(session, ledger, statement, entry_type=entry_type, agent=agent)
+    return statement, claim(session, ledger, statement, entry_type=entry_type, agent=agent, more=more)
 
 
-def claim(session: Session, ledger: Ledger, statement: Statement, *, entry_type: EntryType, agent: str | None) -> int:
+def claim(
+    session: Session,
+    ledger: Ledger,
+    statement: Statement,
+    *,
+    entry_type: EntryType,
+    agent: str | None,
+    more: Mapping[str, str] | None = None,
+) -> int:
     """Write the entry and the row of a statement; return the number of the entry."""
     entry = ledger.append(
         session,
@@ -135,7 +145,7 @@ def claim(session: Session, ledger: Ledger, statement: Statement, *, entry_type:
         tenant=statement.tenant,
         subject=f"{Subject.STATEMENT}:{statement.kind}:{statement.subject}",
         agent=agent,
-        facts={"number": statement.number, "change": statement.change, "statement": statement.digest},
+        facts={"number": statement.number, "change": statement.change, "statement": statement.digest, **(more or {})},
     )
     enter(session, statement, entry.n, agent or "service:inconnu")
     return entry.n

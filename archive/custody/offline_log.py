@@ -72,6 +72,8 @@ class Log:
         elif entry["type"] in _STATED:
             _, _, what = entry["subject"].partition(":")
             self.claims[facts["statement"]] = Claim(entry["tenant"], f"{what}:{facts['number']}", at)
+            if "file" in facts:  # the minutes of a stocktaking lie in the register too
+                self.claims[facts["file"]] = Claim(entry["tenant"], f"{what}.pdf", at)
         elif "statement" in facts:
             what = RELEASED if entry["type"] in _RELEASES else PLACED
             self.claims[facts["statement"]] = Claim(entry["tenant"], f"{facts['hold']}/{what}", at)

@@ -77,6 +77,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "seda_units": _of("tenant_id", *_GROW),
     "seda_parts": _of("tenant_id", *_GROW),
     "seda_deliveries": _of("tenant_id", *_CHANGE),
+    "reports": _of("tenant_id", *_CHANGE),
     "record_words": _with("records", "record_id", *_FULL),
     "revisions": _with("records", "record_id", *_GROW, "DELETE"),  # with the record that is gone
     "verifications": _with("records", "record_id", *_GROW, "DELETE"),

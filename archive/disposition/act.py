@@ -41,8 +41,12 @@ class Act:
         change: str,
         body: Mapping[str, Any],
         entry_type: EntryType,
+        more: Mapping[str, str] | None = None,
     ) -> Statement:
         """State an object, and write the row that repeats it.
+
+        Args:
+            more: Digests that its entry has beside that of the statement.
 
         Raises:
             Refused: ``precondition_failed``.
@@ -59,6 +63,7 @@ class Act:
             entry_type=entry_type,
             agent=self.agent,
             now=self.now,
+            more=more,
         )
         filing_plan.project(self.session, made, entry)
         return made

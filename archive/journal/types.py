@@ -244,6 +244,7 @@ class EntryType(StrEnum):
         Sentence("Paquets SEDA dressés pour un destinataire, ou réponse inscrite."),
     )
     CERTIFICATE_ISSUED = ("CertificateIssued", *parts.STATED, Sentence("Certificat d’élimination délivré et scellé."))
+    REPORT_ISSUED = ("ReportIssued", *parts.STATED, Sentence("Registre délivré, ou récolement : une étape de plus."))
     UNIT_SORTED = ("UnitSorted", *parts.STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
     HOLD_RECOVERED = (
         "HoldRecovered",

@@ -36,3 +36,5 @@ class StatementKind(StrEnum):
     """The scan of a bordereau that came back on paper, its bytes beside it."""
     OPINION = "opinion"
     """What a controller thinks of lines of a draft, before anything is asked: it binds nobody."""
+    REPORT = "report"
+    """A register that was issued, or a stocktaking with its minutes."""

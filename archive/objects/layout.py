@@ -18,6 +18,7 @@ from archive.objects.register_keys import REGISTER as REGISTER
 from archive.objects.register_keys import TENANT_NAME as TENANT_NAME
 from archive.objects.register_keys import HoldKey as HoldKey
 from archive.objects.register_keys import RegisterKey as RegisterKey
+from archive.objects.register_keys import ReportKey as ReportKey
 from archive.objects.register_keys import ScanKey as ScanKey
 from archive.objects.register_keys import StatementKey as StatementKey
 from archive.objects.register_keys import register_folder as register_folder
@@ -362,7 +363,7 @@ def is_kept_for_ever(key: str) -> bool:
     return key.startswith(JOURNAL) and key != CHECKPOINT and ".p/" not in key
 
 
-EvidenceKey = JournalKey | RegisterKey | HoldKey | StatementKey | ScanKey | CertificateKey
+EvidenceKey = JournalKey | RegisterKey | HoldKey | StatementKey | ReportKey | ScanKey | CertificateKey
 
 
 def evidence_key(key: str) -> EvidenceKey | None:

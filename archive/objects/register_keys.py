@@ -20,6 +20,8 @@ _STATEMENT: Final = re.compile(
     rf"{REGISTER}({TENANT_NAME.pattern})/statements/([a-z]{{1,20}})/({_UUID})/([0-9]{{6}})\.json"
 )
 
+_REPORT: Final = re.compile(rf"{REGISTER}({TENANT_NAME.pattern})/reports/({_UUID})\.pdf")
+
 
 @dataclass(frozen=True)
 class RegisterKey:
@@ -107,12 +109,30 @@ class ScanKey:
         return f"scan:{self.sha256}"
 
 
+@dataclass(frozen=True)
+class ReportKey:
+    """The sealed file of a report that is kept: the minutes of a stocktaking."""
+
+    tenant: str
+    report: str
+
+    @property
+    def key(self) -> str:
+        """Key of the file."""
+        return f"{register_folder(self.tenant)}reports/{self.report}.pdf"
+
+    @property
+    def announced(self) -> str:
+        """What an entry of the journal announces it by."""
+        return f"report:{self.report}.pdf"
+
+
 def register_folder(tenant: str) -> str:
     """Return the prefix of all keys of a tenant's register."""
     return f"{REGISTER}{tenant}/"
 
 
-def register_key(key: str) -> RegisterKey | HoldKey | StatementKey | ScanKey | None:
+def register_key(key: str) -> RegisterKey | HoldKey | StatementKey | ReportKey | ScanKey | None:
     """Parse a key below ``register/``; None for a key that we never write."""
     if match := _FILE.fullmatch(key):
         return RegisterKey(match[1], int(match[2]))
@@ -120,5 +140,7 @@ def register_key(key: str) -> RegisterKey | HoldKey | StatementKey | ScanKey | N
         return HoldKey(match[1], match[2], match[3])
     if match := _SCAN.fullmatch(key):
         return ScanKey(match[1], match[2], match[3])
+    if match := _REPORT.fullmatch(key):
+        return ReportKey(match[1], match[2])
     match = _STATEMENT.fullmatch(key)
     return StatementKey(match[1], match[2], match[3], int(match[4])) if match else None

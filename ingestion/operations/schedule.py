@@ -45,20 +45,21 @@ HOLDS_LOOKED_AT: Final = 60.0
 CLOCK_LOOKED_AT: Final = 60.0
 COUNTED_EVERY: Final = 60.0
 DISPOSALS_LOOKED_AT: Final = 60.0
+REPORTS_LOOKED_AT: Final = 60.0
 WORDS_LOOKED_AT: Final = 5.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
 
 _LONG: Final = frozenset(
     {"clearing", "probing", "locks", "recomputing", "holds", "statements", "words", "proofs", "reconciling", "copying"}
-    | {"disposals"}
+    | {"disposals", "reports"}
 )
 """Jobs whose step may outlast their lease.
 
 No other job's step may: if it hangs, another beat must take the job.
 """
 
-_NOTIFIED: Final = ("relay", "follower", "holds", "statements", "recomputing")
+_NOTIFIED: Final = ("relay", "follower", "holds", "statements", "recomputing", "reports")
 """Jobs that a commit elsewhere wakes."""
 _RENEWED_EVERY = 5.0
 """Seconds between two renewals of the leases of long steps.
@@ -111,6 +112,7 @@ class Beat:
             ("holds", HOLDS_LOOKED_AT, self._settle_holds),
             ("statements", HOLDS_LOOKED_AT, self._settle_statements),
             ("disposals", DISPOSALS_LOOKED_AT, self._execute_disposals),
+            ("reports", REPORTS_LOOKED_AT, self._take_stock),
             ("words", WORDS_LOOKED_AT, self._read_words),
             ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
@@ -324,6 +326,15 @@ class Beat:
         if done.failed:
             first = dict(list(done.failed.items())[:10])
             log.error("disposals_failed", count=len(done.failed), first=first)
+        return False
+
+    def _take_stock(self) -> bool:
+        """Make the stocktakings that were asked for; one that failed, every minute."""
+        if not self._system.stocktaker.is_any_new():
+            return False
+        done = self._system.stocktaker.run()
+        if done.failed:
+            log.error("stocktakings_failed", count=len(done.failed), first=dict(list(done.failed.items())[:10]))
         return False
 
     def _read_words(self) -> bool:

@@ -12,10 +12,9 @@ from ingestion.stages.registry import SEAL
 from ingestion.stages.wording import failed, failed_because, skipped
 from ingestion.tools.sandbox import Limits, Sandbox, ToolFailed
 from signing.ground.clock import Clock, stamp
-from signing.ground.errors import Unavailable
 from signing.pdf import PreparedSeal, SealFacts, complete
 from signing.port import Signer, Timestamper, present
-from signing.revocation import Archived, archive
+from signing.revocation import Archived, archive_unrevoked
 from signing.trust import Trusted
 
 _LIMITS = Limits(cpu=180, wall=300)
@@ -95,16 +94,7 @@ class Seal:
         """
         known = self._revocations()
         chains = [(signer.certificate, *signer.chain), self._timestamper.chain]
-        found = archive([chain for chain in chains if chain], known.crls, known.ocsps, self._clock())
-        if found.revoked:
-            raise Unavailable(
-                "seal_revoked",
-                "Le certificat « {name} » est révoqué : rien n’est scellé avec lui.",
-                kept="Ce qui est reçu est conservé et attend.",
-                action="Remplacez le cachet ou l’autorité d’horodatage ; le scellement reprend alors.",
-                name=found.revoked[0],
-            )
-        return found
+        return archive_unrevoked(chains, known.crls, known.ocsps, self._clock())
 
 
 def _remarks(sealed: SealFacts) -> tuple[Remark, ...]:

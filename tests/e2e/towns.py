@@ -40,6 +40,9 @@ LISTS = (
     "listJournalEntries",
     "listKeys",
     "listNodes",
+    "exportRegister",
+    "issueRegister",
+    "listReports",
     "listRetentionEvents",
     "listSamples",
     "listServices",
@@ -79,6 +82,7 @@ MAKES = (
     "importPlan",
     "verifyFile",
     "registerAccessRequest",
+    "askStocktaking",
 )
 """Name nothing of anybody's: tested below, each by itself."""
 
@@ -110,6 +114,13 @@ COVERED = {"reason": "Vie privée", "boxes": [{"page": 1, "x": 100, "y": 100, "w
 TAKEN_OUT = {"decision": "exclude", "comment": "À garder"}
 """What is sent to take a record out of a disposal: no other may have it while it is in one."""
 
+
+STOCKTAKING = {
+    "elected_on": "2026-03-22",
+    "outgoing": {"name": "Jeanne Morvan", "quality": "maire"},
+    "archivist": {"name": "Anne Kerjean", "quality": "archiviste"},
+}
+"""What is sent to ask for a stocktaking."""
 
 RULE = {
     "label": "Factures",
@@ -173,6 +184,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             granted = {"step": "grant", "on": "2026-03-02"}
             steps = f"/api/v1/access-requests/{request['id']}/steps"
             assert client.post(steps, json=granted, headers={"If-Match": "*"}).status_code == 200
+            report = client.post("/api/v1/stocktakings", json=STOCKTAKING)
+            assert report.status_code == 201, report.text
             early = {"kind": "early_opening", "requester": f"Archives{mark}", "subject": f"Fonds{mark}"}
             early["opening"] = {"producer": words["producer"], "opens_on": "2030-01-01"}
             opening = client.post("/api/v1/access-requests", json=early)
@@ -214,6 +227,7 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "unit_id": record["id"],
             "node_id": file["id"],
             "event_id": stated["id"],
+            "report_id": report.json()["id"],
             "rule_id": rule.json()["code"],
             "type_id": kind.json()["code"],
             "service_id": str(office["code"]),
@@ -236,7 +250,14 @@ def operations(service: Service) -> list[tuple[str, str, str]]:
 
 def ask(client: Any, operation: str, method: str, path: str, town: Town) -> Any:
     """A request about things of this town that its owner may make."""
-    for name, value in {**town.ids, "kind": "original", "page": "1", "number": "1", "pack": "fr-commune"}.items():
+    for name, value in {
+        **town.ids,
+        "kind": "original",
+        "page": "1",
+        "number": "1",
+        "pack": "fr-commune",
+        "register": "accessions",
+    }.items():
         path = path.replace(f"{{{name}}}", value)
     assert "{" not in path, f"{operation} names something this test does not know"
     more = sent_with(operation, town.ids, town.words)
@@ -294,6 +315,8 @@ def sent_with(operation: str, ids: Mapping[str, str], words: Mapping[str, str]) 
         more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
     elif operation == "fileRecords":
         more = {"json": {"records": [ids["record_id"]]}}
+    elif operation == "issueRegister":
+        more = {"json": {}}
     elif operation == "getInclusionProof":
         more = {"params": {"entry": 1}}
     elif operation == "getConsistencyProof":

@@ -12,9 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.access.permissions import PageNeeds
-from api.http.deliveries import attachment
 from api.http.forms import typed_fields
 from api.views import access_request as views
+from api.views.due_csv import stream_response
 from api.web.communications_page import (
     KINDS,
     STATES,
@@ -36,7 +36,6 @@ from signing.ground.errors import Refused
 router = APIRouter(include_in_schema=False)
 
 Archivist = Annotated[Caller, Depends(PageNeeds("retention:write"))]
-_WHOLE = 10_000
 
 
 @router.get("/communications")
@@ -50,13 +49,8 @@ def register(
 @router.get("/communications/registre.csv")
 def download(request: Request, person: Archivist, nature: str = "", etat: str = "", q: str = "") -> Response:
     """Download the register for a spreadsheet."""
-    system = system_of(request)
-    with system.database.read() as session:
-        today = today_of(session, person.tenant, system.clock()).day
-        rows = access_requests.page(session, person.tenant, _filter(nature, etat, q), limit=_WHOLE)
-        content = views.as_csv([views.view(session, row, today) for row in rows])
-    headers = {"Content-Disposition": attachment("communications.csv")}
-    return Response(content, media_type="text/csv", headers=headers)
+    rows = views.every_row(system_of(request), person.tenant, _filter(nature, etat, q))
+    return stream_response("communications", views.COLUMNS, rows, delimiter=";")
 
 
 @router.post("/communications")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from archive.catalogue import tenant_register as register
 from archive.custody.findings import Findings, Kind
 from archive.custody.rebuild import holds as held
-from archive.custody.rebuild import registers, scans
+from archive.custody.rebuild import registers, report_files, scans
 from archive.custody.rebuild import statements as stated
 from archive.database.engine import Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
@@ -114,6 +114,8 @@ class JournalReconciliation:
             findings.add(kind, "journal", key, "statement")
         for kind, key in self._patiently(lambda: scans.compare(self._store, self._database)):
             findings.add(kind, "journal", key, "scan")
+        for kind, key in self._patiently(lambda: report_files.compare(self._store, self._database)):
+            findings.add(kind, "journal", key, "report")
         whole = self._listed(findings)
         self._all_there(findings, size, whole)
         if size:

@@ -50,12 +50,12 @@ class Table:
 
     Attributes:
         rows: Read once, a row at a time, each as many cells as there are columns.
-        total: Last row, in bold; empty: none.
+        total: Last row, in bold; empty: none. A function is asked once the rows were read.
     """
 
     columns: Sequence[Column]
     rows: Iterable[Sequence[str] | Band]
-    total: Sequence[str] = ()
+    total: Sequence[str] | Callable[[], Sequence[str]] = ()
 
 
 @dataclass(frozen=True)

@@ -257,8 +257,10 @@ class _TableOnPages:
             else:
                 self._row(self._wrapped(row, pages._plain), head)
                 pages._rows += 1
-        if self._table.total:
-            self._row(self._wrapped(self._table.total, pages._bold), head, face=pages._bold)
+        total = self._table.total
+        total = total() if callable(total) else total
+        if total:
+            self._row(self._wrapped(total, pages._bold), head, face=pages._bold)
         pages._y -= 8
 
     def _wrapped(self, cells: Iterable[str], face: Typeface) -> list[list[str]]:

@@ -47,6 +47,8 @@ CHANGES = {
     "POST /api/v1/holds/{hold_id}/release": "hold:write",
     "POST /api/v1/holds/{hold_id}/reinstate": "hold:write",
     "POST /api/v1/holds/{hold_id}/reviews": "hold:write",
+    "POST /api/v1/stocktakings": "retention:write",
+    "POST /api/v1/registers/{register}/issues": "retention:write",
     "POST /api/v1/disposals": "disposal:write",
     "PATCH /api/v1/disposals/{disposal_id}/lines": "disposal:write",
     "PATCH /api/v1/disposals/{disposal_id}/lines/{record_id}": "disposal:write",

@@ -19,6 +19,7 @@ from archive.objects.layout import (
     PromiseKey,
     RecordKey,
     RegisterKey,
+    ReportKey,
     ScanKey,
     StagingKey,
     StampedKey,
@@ -54,6 +55,7 @@ JOURNAL_KEYS = st.one_of(
 REGISTER_KEYS = st.one_of(
     st.builds(RegisterKey, TENANTS, st.integers(min_value=0, max_value=999_999)),
     st.builds(HoldKey, TENANTS, IDS, st.sampled_from(["placed", "released"])),
+    st.builds(ReportKey, TENANTS, IDS),
     st.builds(StatementKey, TENANTS, st.sampled_from(["node", "event"]), IDS, st.integers(0, 999_999)),
     st.builds(ScanKey, TENANTS, IDS, DIGESTS),
 )

@@ -1,0 +1,1 @@
+"""Reports of the archives: registers, the yearly statement, and stocktaking (*récolement*)."""
