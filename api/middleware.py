@@ -173,8 +173,8 @@ class Middleware:
 
 
 def _loggable(path: str) -> str:
-    """Return the path for the log, without a token that opens a session or a calendar."""
-    return re.sub(r"^(/connexion/|/calendrier/).+", r"\1…", path)
+    """Return the path for the log, without a token that opens a session, a calendar or a visa."""
+    return re.sub(r"^(/connexion/|/calendrier/|/visa/(?!bordereau$|quitter$)).+", r"\1…", path)
 
 
 def _pattern(path: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archive.catalogue.statements import Statements
     from archive.catalogue.tenant_register import Register
     from archive.database.time_sense import TimeSense
+    from archive.disposition.disposals.guest_secrets import GuestSecrets
     from archive.disposition.holds.decisions import Holds
     from archive.disposition.locks import Locks
     from archive.disposition.reports.run import Stocktaker
@@ -207,6 +208,13 @@ class ArchivistParts(ABC):
 
         scanner = ClamAv(self.settings.ingestion.clamd_socket)
         return PaperIntake(self.stores, self.sandbox, scanner, self.settings.home / "work")
+
+    @cached_property
+    def guest_secrets(self) -> GuestSecrets:
+        """Secrets of guests: tokens of links, digests of codes."""
+        from archive.disposition.disposals.guest_secrets import GuestSecrets
+
+        return GuestSecrets.of_installation(self.settings.signing.keys / "log.key")
 
     @cached_property
     def locks(self) -> Locks:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from archive.model.settings import ArchiveSettings, LocalStore, S3Store, StoreSettings
+from ingestion.mail_settings import MailSettings, mail_settings
 from signing.ground.errors import Refused
 from signing.settings import GeneratedSeal, Pkcs12Seal, SealSettings, SigningSettings
 
@@ -79,6 +80,11 @@ class Names(BaseModel):
     tsa_urls: str = Field(default="", description="Autorités d’horodatage RFC 3161, séparées par des virgules.")
     seal_pkcs12: str = Field(default="", description="Fichier PKCS#12 du cachet.")
     seal_pkcs12_password: SecretStr = Field(default=SecretStr(""), description="Mot de passe du PKCS#12.")
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""), description="Serveur de courriels ; vide : aucun, les textes sont à copier."
+    )
+    smtp_ca: str = Field(default="", description="Fichier PEM de l’autorité du serveur ; vide : celles du système.")
+    mail_from: str = Field(default="", description="Expéditeur : Archives <archives@mairie.example>.")
     lock_horizon_days: int = Field(
         default=400, ge=0, le=36500, description="Horizon des verrous, en jours ; 0 : toute la durée."
     )
@@ -167,6 +173,8 @@ class Settings(BaseModel):
     search: SearchSettings
     ingestion: IngestionSettings
     api: ApiSettings
+    mail: MailSettings | None = None
+    """None: no mail is sent, texts are shown to be copied."""
 
 
 def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
@@ -256,7 +264,15 @@ def _compose(names: Names) -> Settings:
             trusted_proxies=_proxies(names.trusted_proxies),
             security=_security(names),
         ),
+        mail=_mail(names),
     )
+
+
+def _mail(names: Names) -> MailSettings | None:
+    try:
+        return mail_settings(names.smtp_url.get_secret_value(), names.smtp_ca, names.mail_from)
+    except ValueError as error:
+        raise _refused([f"{PREFIX}{error}"]) from None  # the cause would show the password
 
 
 def _proxies(written: str) -> tuple[str, ...]:

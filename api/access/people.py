@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,17 +12,24 @@ from sqlalchemy.orm import Session
 from api.access.callers import ROLES
 from api.access.tables import UserRow
 from api.access.tenants import require_tenant
+from archive.database.guest_tables import MailAddressRow
 from archive.model.identifiers import new_id
+from archive.model.mails import is_address
 from signing.ground.errors import Refused
+
+_GIVES_VISAS: Final = "disposal:visa"
 
 
 def create_user(
-    session: Session, *, tenant: str, name: str, role: str, now: datetime, service: str | None = None
+    session: Session, *, tenant: str, name: str, role: str, now: datetime, service: str | None = None, mail: str = ""
 ) -> UserRow:
     """Create a person with a login to a tenant; return the row.
 
+    Args:
+        mail: Address at which they are reminded of visas; empty: none is known.
+
     Raises:
-        Refused: ``role_unknown``, ``tenant_not_found``.
+        Refused: ``role_unknown``, ``tenant_not_found``, ``bad_address``.
     """
     if role not in ROLES:
         raise Refused(
@@ -37,6 +45,18 @@ def create_user(
         id=new_id(), tenant_id=tenant, name=name, role=role, service=service, created_at=now, disabled_at=None
     )
     session.add(row)
+    if mail:
+        if not is_address(mail):
+            raise Refused(
+                "bad_address",
+                "Ce n’est pas une adresse de courriel : {mail}.",
+                kept="La personne n’est pas créée.",
+                action="Une seule adresse, par exemple anne@mairie.example.",
+                pointer="/mail",
+                mail=mail,
+            )
+        if _GIVES_VISAS in ROLES[role]:
+            session.add(MailAddressRow(agent=f"user:{row.id}", tenant_id=tenant, mail=mail))
     session.flush()
     return row
 

@@ -13,6 +13,7 @@ from signing.ground.errors import Refused
 
 LIMITS: dict[str, RateLimitItem] = {
     "login": RateLimitItemPerMinute(10),
+    "guest": RateLimitItemPerMinute(10),
     "verification": RateLimitItemPerMinute(20),
 }
 """Requests per minute and per address."""

@@ -49,6 +49,18 @@ class SessionRow(Base):
     expires_at: Mapped[datetime]
 
 
+class GuestSessionRow(Base):
+    """A guest's session on one bordereau; only the cookie's digest is kept."""
+
+    __tablename__ = "guest_sessions"
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    invitation_id: Mapped[str] = mapped_column(ForeignKey("visa_invitations.id"))
+    csrf: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class ApiKeyRow(Base):
     """A key of another application; only its digest is kept."""
 

@@ -127,6 +127,7 @@ def user_create(
     role: Annotated[str, typer.Option(help="clerk reader archivist controller tenant_admin platform_admin")],
     tenant: Tenant = None,
     service: Annotated[str | None, typer.Option(help="Service pour lequel elle verse.")] = None,
+    mail: Annotated[str, typer.Option(help="Adresse où rappeler les visas attendus.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Crée une personne et son premier lien de connexion."""
@@ -136,7 +137,7 @@ def user_create(
     chosen = choose_tenant(tenant)
     now = system().clock()
     with system().database.write() as session:
-        row = create_user(session, tenant=chosen, name=name, role=role, now=now, service=service)
+        row = create_user(session, tenant=chosen, name=name, role=role, now=now, service=service, mail=mail)
         link = f"{base_url()}/connexion/{login_link(session, row, now)}"
     if as_json:
         print_json({"id": row.id, "link": link})

@@ -28,6 +28,7 @@ from api.web.pages import (
     evenements,
     executions,
     gels,
+    invitations,
     occulter,
     papier,
     plan,
@@ -41,6 +42,7 @@ from api.web.pages import (
     types,
     verifier,
     versements,
+    visa_invite,
 )
 from api.web.render import Pages, in_language, pages_of, system_of
 from archive.database.tenancy import acting_for
@@ -92,6 +94,8 @@ ROUTERS: Final = (
     executions.router,
     versements.router,
     papier.router,
+    invitations.router,
+    visa_invite.router,
     verifier.router,
     etat.router,
     textes.router,

@@ -221,14 +221,15 @@ def visa_page(
         group=group,
         following=following,
         choices=tuple((one.value, said(text)) for one, text in DECISIONS.items()),
-        rest=_rest(),
+        rest=rest_choices(),
         parts=date_parts(typed=form if faults else None),
         form=form,
         faults=faults,
     )
 
 
-def _rest() -> tuple[tuple[str, Markup, Markup], ...]:
+def rest_choices() -> tuple[tuple[str, Markup, Markup], ...]:
+    """Return what a person may say of all that is not decided apart: value, label, hint."""
     return (
         ("approve", _("Accord pour tout le reste"), _("Ce qui n’est pas décidé à part peut être éliminé.")),
         (_BY_LINE, _("Rien pour le reste"), _("Une ligne sans réponse n’est pas approuvée : elle reste gardée.")),

@@ -78,6 +78,10 @@ DECLARED: Final[dict[str, Rows]] = {
     "seda_parts": _of("tenant_id", *_GROW),
     "seda_deliveries": _of("tenant_id", *_CHANGE),
     "reports": _of("tenant_id", *_CHANGE),
+    "visa_invitations": _of("tenant_id", *_CHANGE),
+    "visa_drafts": _with("visa_invitations", "invitation_id", *_FULL),
+    "mails": _of("tenant_id", *_CHANGE),
+    "mail_addresses": _of("tenant_id", *_FULL),
     "record_words": _with("records", "record_id", *_FULL),
     "revisions": _with("records", "record_id", *_GROW, "DELETE"),  # with the record that is gone
     "verifications": _with("records", "record_id", *_GROW, "DELETE"),
@@ -113,6 +117,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "sessions": _with("users", "user_id", *_FULL),
     "api_keys": _of("tenant_id", *_CHANGE),
     "calendar_links": _of("tenant_id", *_CHANGE),
+    "guest_sessions": _with("visa_invitations", "invitation_id", *_FULL),
     # Alembic's own
     "alembic_version": Rows(None, _READ),
 }

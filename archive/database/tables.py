@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from archive.database import access_tables as access_tables
 from archive.database import disposal_tables as disposal_tables
+from archive.database import guest_tables as guest_tables
 from archive.database import hold_tables as hold_tables
 from archive.database import producer_tables as producer_tables
 from archive.database import record_conditions as conditions

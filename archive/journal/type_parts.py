@@ -24,6 +24,13 @@ STATED: Final[Parts] = (
 )
 """Of a type whose entries claim a statement about an object of the archivist."""
 
+ABOUT_A_STATEMENT: Final[Parts] = (
+    Subject.STATEMENT,
+    None,
+    Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+)
+"""Of a type whose entries tell what happened around an archivist's object, and state nothing."""
+
 OF_THE_LOG: Final[Parts] = (
     Subject.LOG,
     None,

@@ -245,6 +245,11 @@ class EntryType(StrEnum):
     )
     CERTIFICATE_ISSUED = ("CertificateIssued", *parts.STATED, Sentence("Certificat d’élimination délivré et scellé."))
     REPORT_ISSUED = ("ReportIssued", *parts.STATED, Sentence("Registre délivré, ou récolement : une étape de plus."))
+    GUEST_ACCESS = (
+        "GuestAccess",
+        *parts.ABOUT_A_STATEMENT,
+        Sentence("Invitation à donner un visa sans compte : faite, retirée, ou un essai de plus."),
+    )
     UNIT_SORTED = ("UnitSorted", *parts.STATED, Sentence("Trié : à garder ou à éliminer, avec le motif."))
     HOLD_RECOVERED = (
         "HoldRecovered",

@@ -21,6 +21,7 @@ from archive.holdings.recompute import is_any_stale, recompute, recompute_stale
 from archive.objects.assurance import PROBE_EVERY, SETTLED
 from ingestion.operations.custody import RECONCILE, WHOLE_COPY, Custody
 from ingestion.operations.exclusive_jobs import ExclusiveJob
+from ingestion.operations.mailing import Mailing
 from ingestion.processing.quarantine_decisions import destroy_refused
 from ingestion.tools.alto import text_of_pages
 from signing.ground.clock import has_passed
@@ -46,13 +47,14 @@ CLOCK_LOOKED_AT: Final = 60.0
 COUNTED_EVERY: Final = 60.0
 DISPOSALS_LOOKED_AT: Final = 60.0
 REPORTS_LOOKED_AT: Final = 60.0
+MAILS_LOOKED_AT: Final = 15.0
 WORDS_LOOKED_AT: Final = 5.0
 CUSTODY_LOOKED_AT: Final = 60.0
 """Seconds between two looks at custody jobs."""
 
 _LONG: Final = frozenset(
     {"clearing", "probing", "locks", "recomputing", "holds", "statements", "words", "proofs", "reconciling", "copying"}
-    | {"disposals", "reports"}
+    | {"disposals", "reports", "mails"}
 )
 """Jobs whose step may outlast their lease.
 
@@ -92,6 +94,7 @@ class Beat:
         self._extended_on: date | None = None
         self._recomputed_on: date | None = None
         self._renewed_on: date | None = None
+        self._mailing = Mailing(system)
         self._looked_at: datetime | None = None
         self._settled = system.clock() - timedelta(days=1)
         self._started = system.clock()
@@ -113,6 +116,7 @@ class Beat:
             ("statements", HOLDS_LOOKED_AT, self._settle_statements),
             ("disposals", DISPOSALS_LOOKED_AT, self._execute_disposals),
             ("reports", REPORTS_LOOKED_AT, self._take_stock),
+            ("mails", MAILS_LOOKED_AT, self._send_mails),
             ("words", WORDS_LOOKED_AT, self._read_words),
             ("proofs", PROOFS_LOOKED_AT, self._renew_proofs),
             ("reconciling", CUSTODY_LOOKED_AT, self._reconcile),
@@ -327,6 +331,14 @@ class Beat:
             first = dict(list(done.failed.items())[:10])
             log.error("disposals_failed", count=len(done.failed), first=first)
         return False
+
+    def _send_mails(self) -> bool:
+        """Send the mails that are due; a server that is away keeps nobody waiting."""
+        done = self._mailing.run()
+        if done.sent or done.failed or done.reminded:
+            write = log.warning if done.failed else log.info
+            write("mails", sent=done.sent, failed=done.failed, reminded=done.reminded)
+        return done.sent > 0
 
     def _take_stock(self) -> bool:
         """Make the stocktakings that were asked for; one that failed, every minute."""

@@ -89,7 +89,7 @@ def give(act: Act, disposal_id: str, expected: int | None, given: VisaGiven) -> 
             scans.require(act, row.id, given.evidence, attested=given.attested)
     else:
         _require_other_person(act, row, act.agent)
-    _require_outside(row, given)
+    require_outside(row, given.step, given.heads)
     body = _body(act, row, given, ENTERED if is_paper else projection.GIVEN)
     act.state(StatementKind.VISA, new_id(), 0, body["state"], body, EntryType.VISA_STATED)
     return row if is_paper else _conclude(act, row)
@@ -308,10 +308,14 @@ def folded_name(name: str) -> str:
     )
 
 
-def _require_outside(row: DisposalRow, given: VisaGiven) -> None:
-    """Refuse a controller who heads the producing service (code du patrimoine, R212-4, 4°)."""
-    heads = (given.heads or "").strip().casefold()
-    if given.step is VisaStep.CONTROLLER and heads and heads == (row.producer or "").strip().casefold():
+def require_outside(row: DisposalRow, step: VisaStep, heads: str | None) -> None:
+    """Refuse a controller who heads the producing service (code du patrimoine, R212-4, 4°).
+
+    Raises:
+        Refused: ``controller_heads_producer``.
+    """
+    headed = (heads or "").strip().casefold()
+    if step is VisaStep.CONTROLLER and headed and headed == (row.producer or "").strip().casefold():
         raise Refused(
             "controller_heads_producer",
             "Le contrôleur dirige le service qui a produit ces documents.",
