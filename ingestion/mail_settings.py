@@ -82,7 +82,7 @@ def _sender(written: str) -> tuple[str, str]:
     name, opened, rest = written.strip().rpartition("<")
     address = rest.removesuffix(">").strip() if opened else written.strip()
     name = name.strip().strip('"')
-    if not is_address(address) or not is_line(name):
+    if not is_address(address) or not is_line(name) or set(name) & set('<>,;@"'):
         raise ValueError("MAIL_FROM: an address, perhaps with a name: Archives <archives@mairie.example>")
     return name, address
 

@@ -1,4 +1,4 @@
-"""A guest on a telephone: opens a link, types a code, decides; each request as a browser makes it."""
+"""A guest on a telephone: opens a link, types a code, decides; requests as a browser makes them."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _shown(session: Session, row: InvitationRow, now: Any) -> ShownInvitation:
     where = standing(row, now)
     kind, icon, word = _STANDINGS[where]
     told = views.view(session, row, now)
-    notes = [_("Invitée le {day} par {who}.", day=quantities.day(told["invited_at"]), who=told["invited_by"] or "?")]
+    notes = [_("Invitation du {day}, par {who}.", day=quantities.day(told["invited_at"]), who=told["invited_by"] or "?")]
     if where is Standing.OPEN:
         notes.append(_("Le lien vaut jusqu’au {day}.", day=quantities.day(told["expires_at"])))
     if told["entered_at"] is not None:
