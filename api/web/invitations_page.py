@@ -131,7 +131,9 @@ def _shown(session: Session, row: InvitationRow, now: Any) -> ShownInvitation:
     where = standing(row, now)
     kind, icon, word = _STANDINGS[where]
     told = views.view(session, row, now)
-    notes = [_("Invitation du {day}, par {who}.", day=quantities.day(told["invited_at"]), who=told["invited_by"] or "?")]
+    notes = [
+        _("Invitation du {day}, par {who}.", day=quantities.day(told["invited_at"]), who=told["invited_by"] or "?")
+    ]
     if where is Standing.OPEN:
         notes.append(_("Le lien vaut jusqu’au {day}.", day=quantities.day(told["expires_at"])))
     if told["entered_at"] is not None:
@@ -215,7 +217,7 @@ def mails_page(
 
 
 def _mail(system: System, session: Session, person: Caller, row: MailRow) -> ShownMail:
-    state = MailState(row.state)
+    state, decides = MailState(row.state), person.may("disposal:write")
     kind, icon, word = MAIL_STATES[state]
     notes = [_("Écrit le {day}.", day=quantities.day(row.made_at))]
     if row.sent_at is not None:
@@ -233,8 +235,8 @@ def _mail(system: System, session: Session, person: Caller, row: MailRow) -> Sho
         badge=Badge(kind, icon, said(word), NOTHING),
         notes=tuple(notes),
         text=_text(system, session, person, row),
-        may_copy=state in {MailState.TO_COPY, MailState.FAILED},
-        may_retry=state is MailState.FAILED and system.settings.mail is not None,
+        may_copy=decides and state in {MailState.TO_COPY, MailState.FAILED},
+        may_retry=decides and state is MailState.FAILED and system.settings.mail is not None,
     )
 
 

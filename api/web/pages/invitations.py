@@ -26,7 +26,7 @@ from signing.ground.errors import Refused
 router = APIRouter(include_in_schema=False)
 
 Archivist = Annotated[Caller, Depends(PageNeeds("disposal:write"))]
-Postman = Annotated[Caller, Depends(PageNeeds("disposal:write", "admin"))]
+Watcher = Annotated[Caller, Depends(PageNeeds("disposal:write", "admin"))]
 _FIELDS: Final = {
     "/person": "#personne",
     "/quality": "#fonction",
@@ -57,14 +57,14 @@ async def revoke(request: Request, disposal_id: str, person: Archivist) -> Respo
 
 
 @router.get("/courriels")
-def show_mails(request: Request, person: Postman, etat: str = "", avant: str | None = None) -> Response:
+def show_mails(request: Request, person: Watcher, etat: str = "", avant: str | None = None) -> Response:
     """Show the mails of the tenant."""
     with in_language(request):
         return pages_of(request).show(request, mails_page(system_of(request), person, etat, avant))
 
 
 @router.post("/courriels")
-async def decide_mail(request: Request, person: Postman) -> Response:
+async def decide_mail(request: Request, person: Archivist) -> Response:
     """Try a mail again, or say that it was sent by hand."""
     return await run_in_threadpool(_mail_decided, request, person, await typed_fields(request))
 

@@ -127,6 +127,7 @@ def _entered(request: Request, token: str, form: Mapping[str, str]) -> Response:
 
 
 def _decided(request: Request, form: dict[str, str]) -> Response:
+    require_same_origin(request)
     account = set_aside_account(request)
     guest = current_guest(request)
     if guest is None:
@@ -174,6 +175,7 @@ def _given(request: Request, guest: Guest, account: Caller | None, form: Mapping
 
 
 def _left(request: Request, form: Mapping[str, str]) -> Response:
+    require_same_origin(request)
     set_aside_account(request)
     guest = current_guest(request)
     if guest is not None:

@@ -61,6 +61,8 @@ CHANGES = {
     "POST /api/v1/disposals/{disposal_id}/scans": "disposal:write",
     "POST /api/v1/disposals/{disposal_id}/visas/{visa_id}/confirm": "disposal:write",
     "POST /api/v1/disposals/{disposal_id}/visas/{visa_id}/withdraw": "disposal:write",
+    "POST /api/v1/disposals/{disposal_id}/invitations": "disposal:write",
+    "POST /api/v1/disposals/{disposal_id}/invitations/{invitation_id}/revoke": "disposal:write",
     "POST /api/v1/retention/events": "retention:write",
     "PATCH /api/v1/retention/events/{event_id}": "retention:write",
     "POST /api/v1/retention/rules": "retention:write",
@@ -115,6 +117,9 @@ CHANGES = {
     "POST /bordereaux/{disposal_id}/papier": "disposal:write",
     "POST /bordereaux/{disposal_id}/papier/{scan_id}": "disposal:write",
     "POST /bordereaux/{disposal_id}/saisie/{visa_id}": "disposal:write",
+    "POST /bordereaux/{disposal_id}/invitations": "disposal:write",
+    "POST /bordereaux/{disposal_id}/invitations/retirer": "disposal:write",
+    "POST /courriels": "disposal:write",
     "POST /tri": "retention:write",
     "POST /tri/decider": "retention:write",
     "POST /tri/{sample_id}/tirer": "retention:write",
@@ -141,7 +146,16 @@ CHANGES = {
     "POST /plan/{node_id}/documents": "record:describe",
 }
 """Scope that each asks for; None: any person. A new one is written here on purpose, by hand."""
-OPEN = {"POST /api/v1/verifications", "POST /connexion", "POST /connexion/{token}", "POST /langue", "POST /verifier"}
+OPEN = {
+    "POST /api/v1/verifications",
+    "POST /connexion",
+    "POST /connexion/{token}",
+    "POST /langue",
+    "POST /verifier",
+    "POST /visa/bordereau",
+    "POST /visa/quitter",
+    "POST /visa/{token}",
+}
 """Open to strangers: they change nothing of anybody's, or bring a secret of their own."""
 FILES_ONLY = {"/depots", "/verifier", "/versements"}
 """Forms that come in parts alone, read as they stream in."""

@@ -35,7 +35,7 @@ GUARDED = sorted(
     (name for name, rows in DECLARED.items() if rows.own is not None), key=lambda name: (name in COUNTED, name)
 )
 """The tables that triggers fill are the last."""
-FIRST = ("tenants", "users", "deposits", "records", "holds")
+FIRST = ("tenants", "users", "deposits", "records", "holds", "visa_invitations")
 """Others refer to their rows."""
 GROW_ONLY = ("held_records", "journal_entries", "revisions", "verifications")
 UNTIL_GONE = ("revisions", "verifications")
@@ -112,6 +112,7 @@ _LINKS = {
     "hold_id": "holds",
     "record_id": "records",
     "deposit_id": "deposits",
+    "invitation_id": "visa_invitations",
     "user_id": "users",
     "tenant_id": "tenants",
 }
