@@ -156,6 +156,11 @@ class EntryType(StrEnum):
         Sentence("Destruction décidée : échue, visée, sans gel à cet instant."),
     )
     RECORD_DISPOSED = ("RecordDisposed", *parts.DISPOSED, Sentence("Éliminé : un certificat le constate."))
+    REMAINS_DESTROYED = (
+        "RemainsDestroyed",
+        *parts.DISPOSED,
+        Sentence("Détruit à nouveau : une sauvegarde rétablie avait ramené des fichiers déjà éliminés."),
+    )
     RECORD_TRANSFERRED = (
         "RecordTransferred",
         Subject.RECORD,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from sqlalchemy import func, select
 
+from archive.catalogue.description import not_kept
 from archive.custody import reports
 from archive.custody.external_sort import IdSet, Sorter, summed
 from archive.custody.findings import LISTED, Finding, Findings
@@ -29,10 +31,12 @@ from archive.holdings.stores import Stores
 from archive.journal.effects import Subject
 from archive.journal.sequencer import size
 from archive.journal.types import EntryType
+from archive.model.states import RecordState
 from archive.objects.port import Unreadable
 from ingestion.operations.agreement import Agreement
 from ingestion.operations.exclusive_jobs import require_no_exclusive_job
 from ingestion.operations.recovery import Recovery, in_progress, require_none_waiting
+from ingestion.operations.restored import bury, copy_remains, destroy_remains, newest_decisions
 from ingestion.reception.staging import Staging
 from search.reconcile import IndexReconciliation
 from signing.ground.clock import has_passed, stamp
@@ -85,6 +89,7 @@ class Custody:
             system.store,
             system.clock,
             in_transaction=recovery.of_record,
+            copies=[system.copy_store] if system.copy_store is not None else [],
             on_progress=self._on_progress,
             thorough=thorough,
         )
@@ -136,9 +141,11 @@ class Custody:
             in_progress=self._in_progress,
             restore=self._restore_guards if repair else lambda _tenant, _record: False,
             ask_locks=ask_locks,
+            destroy=partial(destroy_remains, system) if repair else lambda _tenant, _record: False,
             pause=pause,
             on_progress=self._on_progress,
         )
+        bury(system, findings, repair=repair)
         journalled = JournalReconciliation(system.database, system.store, pause=pause)
         stored = comparison.take(findings)
         records = journalled.catalogue(findings)
@@ -238,6 +245,7 @@ class Custody:
         with self._system.database.read() as session:
             last = size(session) - 1
         behind = work.whole(findings)
+        copy_remains(self._system, findings)
         facts: dict[str, Any] = {"position": last, "records_behind": behind, "assurance": str(copy.assurance)}
         if check:
             reader = CopyCheck(self._system.database, copy, self._system.clock, on_progress=self._on_progress)
@@ -281,13 +289,15 @@ class Custody:
         """Restore the damaged objects of a record, in either store, from the other.
 
         Raises:
-            Refused: ``no_second_copy``, ``record_not_found``.
+            Refused: ``no_second_copy``, ``record_not_found``, ``record_not_kept``.
             Corrupt: ``catalogue_differs``.
         """
         system = self._system
         if system.copy_store is None:
             raise _no_copy()
         folder = system.settings.home / "work"
+        if record_id in newest_decisions(system):
+            raise not_kept(RecordState.DISPOSED)
         work = Restoring(system.database, system.ledger, system.store, system.copy_store, folder, system.clock)
         return work.record(tenant, record_id, agent=agent)
 
@@ -296,8 +306,15 @@ class Custody:
         if system.copy_store is None:
             return None
         folder = system.settings.home / "work"
+        dead = newest_decisions(system)
         return Copies(
-            system.database, system.store, system.copy_store, folder, system.clock, on_progress=self._on_progress
+            system.database,
+            system.store,
+            system.copy_store,
+            folder,
+            system.clock,
+            dead=frozenset(dead),
+            on_progress=self._on_progress,
         )
 
     def _end_copies(self, facts: dict[str, Any], findings: Findings, known: list[Any]) -> dict[str, Any]:

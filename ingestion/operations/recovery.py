@@ -15,12 +15,13 @@ from archive.custody.findings import LISTED, Kind
 from archive.custody.rebuild.records import Found
 from archive.custody.rebuild.run import Rebuilt
 from archive.database.engine import Database
-from archive.database.tables import JournalEntryRow, TenantRow
+from archive.database.tables import JournalEntryRow, RecordRow, TenantRow
 from archive.journal.receipts import Stated, differences
 from archive.journal.sequencer import Entry, Ledger
 from archive.journal.types import RECEIVED, EntryType
 from archive.model.identifiers import new_id
 from archive.model.records import Digests
+from archive.model.states import RecordState
 from archive.objects.layout import STAGING, DepositFolder, staging_key
 from archive.objects.port import Listed, ObjectStore, Unreadable, read_all
 from archive.retention.schedule import load_pack
@@ -131,6 +132,9 @@ class Recovery:
         if stated is None:
             return False  # interrupted before it was acknowledged, or altered
         with self._database.write() as session:
+            if _is_gone(session, folder.deposit):
+                result.findings.add(Kind.UNTRACKED, "staging", folder.statement, "disposed")
+                return False
             known = session.get(DepositRow, stated["deposit"])
             if known is not None:
                 if content is not None and known.staging_version == "":
@@ -238,6 +242,12 @@ class Recovery:
             result.nameless.append(stated["tenant"])
         elif stated["tenant"] in result.nameless and row.name == row.id:
             row.name = stated["tenant_name"]
+
+
+def _is_gone(session: Session, deposit_id: str) -> bool:
+    """Whether the record that a deposit became is gone: it is not made once more."""
+    asked = select(RecordRow.id).where(RecordRow.deposit_id == deposit_id, RecordRow.state == RecordState.DISPOSED)
+    return session.scalar(asked.limit(1)) is not None
 
 
 def in_progress(session: Session, record_id: str) -> bool:

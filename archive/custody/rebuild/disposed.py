@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.custody.rebuild.newest import Decision
 from archive.database.disposal_tables import DisposalLineRow
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow
@@ -26,6 +27,27 @@ def decided(database: Database) -> frozenset[str]:
     with database.read() as session:
         asked = select(JournalEntryRow.subject).where(JournalEntryRow.type.in_(DISPOSED)).distinct()
         return frozenset(subject.removeprefix("record:") for subject in session.scalars(asked))
+
+
+def done(database: Database) -> frozenset[str]:
+    """Return the records that were shown to be gone: what is there of them is not written back."""
+    with database.read() as session:
+        asked = select(JournalEntryRow.subject).where(JournalEntryRow.type == EntryType.RECORD_DISPOSED).distinct()
+        return frozenset(subject.removeprefix("record:") for subject in session.scalars(asked))
+
+
+def restore_newer(database: Database, decisions: Mapping[str, Decision]) -> None:
+    """Write the rows of records that are gone by a newer journal than the store's."""
+    for record_id, decision in sorted(decisions.items()):
+        with database.write() as session:
+            entry = JournalEntryRow
+            rows = session.scalars(select(entry).where(entry.subject == f"record:{record_id}").order_by(entry.n)).all()
+            stated = next((row for row in reversed(rows) if row.type in CHANGES), None)
+            if stated is None or session.get(RecordRow, record_id) is not None:
+                continue
+            kept = next(row.n for row in rows if row.type in KEPT)
+            told = decision.facts, _facts(stated)
+            session.add(gone_row(record_id, stated.tenant_id or "", *told, kept_entry=kept, last_entry=stated.n))
 
 
 def restore(database: Database, records: frozenset[str]) -> None:

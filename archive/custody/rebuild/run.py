@@ -22,7 +22,7 @@ from archive.catalogue.premis import JournalEvent, journal_event
 from archive.custody import reports
 from archive.custody.external_sort import Sorter
 from archive.custody.findings import LISTED, Findings, Kind
-from archive.custody.rebuild import disposed, registers, rows, scans
+from archive.custody.rebuild import disposed, newest, registers, rows, scans
 from archive.custody.rebuild import journal as published
 from archive.custody.rebuild.holds import HoldsAgain
 from archive.custody.rebuild.journal import Head, Stamped
@@ -95,6 +95,7 @@ class Rebuild:
 
     Args:
         in_transaction: Writes ingestion's rows of a record.
+        copies: Further stores, whose journal may be newer.
         on_progress: Called with step, number done, and total if known.
         thorough: Read every byte of every record.
     """
@@ -107,6 +108,7 @@ class Rebuild:
         clock: Clock,
         *,
         in_transaction: InTransaction = lambda _session, _found: None,
+        copies: Sequence[ObjectStore] = (),
         on_progress: OnProgress = lambda _step, _done, _total: None,
         thorough: bool = False,
     ) -> None:
@@ -115,10 +117,12 @@ class Rebuild:
         self._store = store
         self._clock = clock
         self._in_transaction = in_transaction
+        self._copies = copies
         self._on_progress = on_progress
         self._thorough = thorough
         self._published: datetime | None = None
         self._gone: frozenset[str] = frozenset()
+        self._over: frozenset[str] = frozenset()
 
     def run(self, findings: Findings) -> Rebuilt:
         """Rebuild everything that the store holds; list what is damaged and go on.
@@ -245,13 +249,16 @@ class Rebuild:
                 select(func.count()).select_from(JournalEntryRow).where(JournalEntryRow.type == EntryType.RECORD_KEPT)
             )
         folders = grouped(self._store.list(TENANTS))
+        newer = newest.told_by_copies(self._database, self._copies, result.head, result.findings)
         self._gone = disposed.decided(self._database)
+        self._over = disposed.done(self._database) | newer.keys()
         self._published = self._last_published(result.head)
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(folders, _BATCH)):
                 self._batch(result, [(folder, items) for folder, items in batch if folder is not None], readers)
                 self._on_progress("records", result.records, max(expected or 0, result.records))
         disposed.restore(self._database, self._gone)
+        disposed.restore_newer(self._database, newer)
         self._missing(result)
 
     def _last_published(self, head: Head | None) -> datetime | None:
@@ -269,7 +276,10 @@ class Rebuild:
             events = _events(session, [one for one in ids if one not in done])
         for record_id in done:
             result.stored.add(record_id)
-        due = [(folder, items) for folder, items in batch if folder.record_id not in done]
+        for folder, _ in batch:
+            if folder.record_id in self._over - done:
+                result.findings.add(Kind.UNTRACKED, "store", folder.root, "disposed", record=folder.record_id)
+        due = [(folder, items) for folder, items in batch if folder.record_id not in done | self._over]
 
         def read(item: _Listed) -> Found:
             folder, items = item

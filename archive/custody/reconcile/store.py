@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from enum import Enum
 from itertools import groupby
 from typing import Any, Final
 
@@ -24,7 +25,8 @@ from archive.custody.rebuild.records import by_key, folder_of, grouped
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow, StoredFileRow
 from archive.holdings.verify import put_back
-from archive.journal.types import RESTORED
+from archive.journal.types import RESTORED, EntryType
+from archive.model.states import RecordState
 from archive.objects import layout, ocfl
 from archive.objects.begun import begun
 from archive.objects.layout import RecordFolder
@@ -34,7 +36,17 @@ from signing.ground.errors import Refused
 
 _YOUNG: Final = timedelta(seconds=15)
 _LOOKS: Final = 4
+DISPOSED: Final = "disposed"
+"""Detail of what is there of a record that is gone."""
 _PINNED: Final = ("key", "version", "size", "locked_until", "legal_hold")
+
+
+class End(Enum):
+    """How far the end of a record has come."""
+
+    NONE = "it is kept"
+    DECIDED = "its destruction is decided"
+    DONE = "it is gone"
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,7 @@ class StoreReconciliation:
     Args:
         in_progress: Whether a record that is not in the catalogue is being made.
         restore: Sets the missing locks and holds of a record again; whether it did.
+        destroy: Destroys what came back of a record that is gone; whether all of it went.
         ask_locks: Whether to ask a store whose listing has no locks for each of them.
         pause: Sleeps before a second look at fresh writes.
     """
@@ -131,6 +144,7 @@ class StoreReconciliation:
         *,
         in_progress: Callable[[str], bool] = lambda _record: False,
         restore: Callable[[str, str], bool] = lambda _tenant, _record: False,
+        destroy: Callable[[str, str], bool] = lambda _tenant, _record: False,
         ask_locks: bool = False,
         pause: Callable[[float], None] = time.sleep,
         on_progress: Callable[[str, int, int | None], None] = lambda _step, _done, _total: None,
@@ -140,6 +154,7 @@ class StoreReconciliation:
         self._clock = clock
         self._in_progress = in_progress
         self._restore = restore
+        self._destroy = destroy
         self._ask_locks = ask_locks
         self._pause = pause
         self._on_progress = on_progress
@@ -169,8 +184,12 @@ class StoreReconciliation:
         for look in range(_LOOKS):
             items = self._with_locks(list(self._store.list(place.prefix)))
             with self._database.read() as session:
-                folder = _now(session, record_id)
-            if folder is None:
+                folder, end = _now(session, record_id), end_of(session, record_id)
+            if end is not End.NONE:  # what is decided and not done, the next run of its disposal finishes
+                came_back = bool(items) and end is End.DONE
+                differences = [Difference(Kind.UNTRACKED, place.root, DISPOSED)] if came_back else []
+                unfinished = False
+            elif folder is None:
                 differences = [Difference(Kind.UNTRACKED, place.root, "record")] if items else []
                 unfinished = bool(items) and self._in_progress(record_id)
                 differences = [] if unfinished else differences
@@ -188,6 +207,7 @@ class StoreReconciliation:
         restored = loose and self._restore(place.tenant, record_id)
         for one in differences:
             done = restored and one.kind is Kind.UNGUARDED
+            done = done or (one.detail == DISPOSED and self._destroy(place.tenant, record_id))
             findings.add(one.kind, "store", one.key, one.detail, record=record_id, done=done)
 
     def _with_locks(self, items: list[Listed]) -> list[Listed]:
@@ -281,6 +301,21 @@ def restored(session: Session, record_id: str) -> Counter[str]:
         JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type.in_(RESTORED)
     )
     return put_back(json.loads(body) for body in session.scalars(query))
+
+
+def end_of(session: Session, record_id: str) -> End:
+    """Return how far the end of a record has come, by catalogue and journal."""
+    row = session.get(RecordRow, record_id)
+    if row is None or row.state != RecordState.DISPOSED:
+        return End.NONE
+    told = (EntryType.DESTRUCTION_DECIDED, EntryType.RECORD_DISPOSED)
+    asked = select(JournalEntryRow.type).where(
+        JournalEntryRow.subject == f"record:{record_id}", JournalEntryRow.type.in_(told)
+    )
+    types = set(session.scalars(asked))
+    if not types:
+        return End.NONE  # a false state, and no reason to overlook what is there
+    return End.DONE if EntryType.RECORD_DISPOSED in types else End.DECIDED
 
 
 def _strangers(findings: Findings, items: list[Listed]) -> None:

@@ -28,6 +28,7 @@ from archive.custody.replica.versions import BATCH, behind, forget_former, rows_
 from archive.database.engine import Database
 from archive.database.tables import CopyRow, JournalEntryRow, RecordRow, TenantRow
 from archive.journal.types import EntryType
+from archive.model.states import RecordState
 from archive.objects import fixity, layout, ocfl
 from archive.objects.layout import CHECKPOINT, RecordFolder
 from archive.objects.ocfl import HEADS, Role
@@ -46,6 +47,7 @@ class Copies:
 
     Args:
         folder: Temporary folder for objects too large for memory.
+        dead: Records that are gone by a newer journal than the database's.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Copies:
         folder: Path,
         clock: Clock,
         *,
+        dead: frozenset[str] = frozenset(),
         on_progress: OnProgress = lambda _step, _done, _total: None,
     ) -> None:
         self._database = database
@@ -63,6 +66,7 @@ class Copies:
         self._copy = copy
         self._folder = folder
         self._clock = clock
+        self._dead = dead
         self._on_progress = on_progress
 
     # -- which records
@@ -106,8 +110,8 @@ class Copies:
         """Copy the missing objects of one record and lengthen locks that are too short."""
         with self._database.read() as session:
             row = session.get(RecordRow, record_id)
-            if row is None:
-                return
+            if row is None or RecordState(row.state).gone or record_id in self._dead:
+                return  # what is gone, or is by a newer journal, is not written back
             placed = catalogue.placed(session, record_id)
             known = {(one.key, one.version): one for one in rows_of(session, record_id)}
             held = catalogue.is_held(session, record_id) or any(item.legal_hold for item in placed)
