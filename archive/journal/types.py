@@ -158,7 +158,9 @@ class EntryType(StrEnum):
     RECORD_DISPOSED = ("RecordDisposed", *parts.DISPOSED, Sentence("Éliminé : un certificat le constate."))
     REMAINS_DESTROYED = (
         "RemainsDestroyed",
-        *parts.DISPOSED,
+        Subject.RECORD,
+        Premis(PremisType.DELETION),
+        Effects(IndexEffect.NONE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
         Sentence("Détruit à nouveau : une sauvegarde rétablie avait ramené des fichiers déjà éliminés."),
     )
     RECORD_TRANSFERRED = (

@@ -29,7 +29,6 @@ _AFTER: Final = timedelta(days=1)
 _ENDS: Final = {
     EntryType.DESTRUCTION_DECIDED: RecordState.DISPOSED,
     EntryType.RECORD_DISPOSED: RecordState.DISPOSED,
-    EntryType.REMAINS_DESTROYED: RecordState.DISPOSED,
     EntryType.RECORD_TRANSFERRED: RecordState.TRANSFERRED,
 }
 
