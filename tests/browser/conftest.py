@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.e2e.towns import STOCKTAKING
 from tests.paper import pages_of, scanned
 from tests.servers.presence import program
 from tests.servers.service import Service, deposit
@@ -134,6 +136,7 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             asked = {"kind": "derogation", "requester": "Une chercheuse", "subject": "Dossiers d’expropriation de 1962"}
             registered = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-31"})
             made.kept["demande"] = registered.raise_for_status().json()
+            made.kept["recolement"] = taken_stock(client)
             made.kept["tri"] = sampled(client, made.kept["dossier"]["id"])
             made.kept["bordereau"] = submitted(client, made.kept["registre"]["record_id"])
             made.kept["copie"], made.kept["saisie"] = signed_on_paper(made, made.kept["bordereau"]["id"])
@@ -184,6 +187,17 @@ def producing(client: httpx2.Client) -> None:
         client.post("/api/v1/services", json=given).raise_for_status()
     terms = {"code": "CONV-1", "title": "Plans des ponts", "services": ["ENTRETIEN"], "formats": ["application/pdf"]}
     client.post("/api/v1/deposit-agreements", json=terms | {"max_per_month": 200}).raise_for_status()
+
+
+def taken_stock(client: httpx2.Client) -> dict[str, Any]:
+    """A stocktaking whose minutes are sealed."""
+    asked = client.post("/api/v1/stocktakings", json=STOCKTAKING).raise_for_status().json()
+    for _ in range(150):
+        found: dict[str, Any] = client.get(f"/api/v1/reports/{asked['id']}").raise_for_status().json()
+        if found["state"] == "issued":
+            return found
+        time.sleep(0.2)
+    raise AssertionError(found)
 
 
 def planned(client: httpx2.Client, record: str) -> dict[str, Any]:

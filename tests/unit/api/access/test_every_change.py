@@ -120,6 +120,8 @@ CHANGES = {
     "POST /bordereaux/{disposal_id}/invitations": "disposal:write",
     "POST /bordereaux/{disposal_id}/invitations/retirer": "disposal:write",
     "POST /courriels": "disposal:write",
+    "POST /registres/{register}": "retention:write",
+    "POST /recolements": "retention:write",
     "POST /tri": "retention:write",
     "POST /tri/decider": "retention:write",
     "POST /tri/{sample_id}/tirer": "retention:write",

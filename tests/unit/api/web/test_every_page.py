@@ -21,6 +21,8 @@ FILES = {
     "/services/export",
     "/plan/export",
     "/communications/registre.csv",
+    "/registres/{register}.csv",
+    "/recolements/{report_id}/proces-verbal.pdf",
 }
 """Addresses that answer with a file, not with a page."""
 
@@ -33,7 +35,18 @@ def routes() -> list[APIRoute]:
 def test_the_browser_looks_at_every_page() -> None:
     kept = {
         name: {"id": new_id(), "record_id": new_id(), "hold_id": new_id()}
-        for name in ("registre", "chiffre", "convention", "dossier", "demande", "tri", "bordereau", "copie", "saisie")
+        for name in (
+            "registre",
+            "chiffre",
+            "convention",
+            "dossier",
+            "demande",
+            "tri",
+            "bordereau",
+            "copie",
+            "saisie",
+            "recolement",
+        )
     }
     looked_at = [address_of(name, kept).partition("?")[0] for name in PAGES]
     missed = {route.path for route in routes() if not any(route.path_regex.match(path) for path in looked_at)}
