@@ -26,7 +26,7 @@ def create_user(
     """Create a person with a login to a tenant; return the row.
 
     Args:
-        mail: Address at which they are reminded of visas; empty: none is known.
+        mail: Address at which they are told of visas; empty: none is known.
 
     Raises:
         Refused: ``role_unknown``, ``tenant_not_found``, ``bad_address``.
@@ -55,8 +55,8 @@ def create_user(
                 pointer="/mail",
                 mail=mail,
             )
-        if _GIVES_VISAS in ROLES[role]:
-            session.add(MailAddressRow(agent=f"user:{row.id}", tenant_id=tenant, mail=mail))
+        gives = _GIVES_VISAS in ROLES[role]
+        session.add(MailAddressRow(agent=f"user:{row.id}", tenant_id=tenant, mail=mail, gives_visas=gives))
     session.flush()
     return row
 

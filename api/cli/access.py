@@ -127,7 +127,7 @@ def user_create(
     role: Annotated[str, typer.Option(help="clerk reader archivist controller tenant_admin platform_admin")],
     tenant: Tenant = None,
     service: Annotated[str | None, typer.Option(help="Service pour lequel elle verse.")] = None,
-    mail: Annotated[str, typer.Option(help="Adresse où rappeler les visas attendus.")] = "",
+    mail: Annotated[str, typer.Option(help="Adresse où rappeler les visas attendus, et dire les refus.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Crée une personne et son premier lien de connexion."""

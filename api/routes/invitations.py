@@ -73,6 +73,6 @@ def post_invitation(
         409: examples.problem("Elle a déjà pris fin.", "invitation_over"),
     },
 )
-def post_revoke(disposal_id: str, invitation_id: str, caller: Archivist, system: Assembled) -> dict[str, Any]:
+def post_revoke(disposal_id: str, invitation_id: str, caller: Inviter, system: Assembled) -> dict[str, Any]:
     """Son lien répond aussitôt comme s’il n’avait jamais existé."""
     return views.revoke(system, caller.tenant, caller.agent, disposal_id, invitation_id)

@@ -105,10 +105,12 @@ class MailRow(Base):
 
 
 class MailAddressRow(Base):
-    """Address of a person with an account who may give visas: to remind them."""
+    """Address of a person with an account, where they are told what they wait for."""
 
     __tablename__ = "mail_addresses"
     agent: Mapped[str] = mapped_column(String(200), primary_key=True)
     """``user:<id>``."""
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
     mail: Mapped[str] = mapped_column(String(254))
+    gives_visas: Mapped[bool]
+    """Whether they are reminded of visas."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 AGENT: Final = "service:courriels"
 BATCH: Final = 20
-REMIND_EVERY: Final = timedelta(hours=1)
+REMIND_EVERY: Final = timedelta(minutes=10)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Mailing:
         self._reminded_at: datetime | None = None
 
     def run(self) -> Mailed:
-        """Remind, hourly, of what is awaited, then send a batch of what is due."""
+        """Remind of what is awaited, tell what was refused, then send a batch of what is due."""
         done = Mailed()
         now = self._system.clock()
         if self._reminded_at is None or has_passed(REMIND_EVERY, self._reminded_at, now):
@@ -60,14 +60,15 @@ class Mailing:
         return done
 
     def remind(self) -> int:
-        """Queue the reminders that are due, tenant by tenant; return how many."""
+        """Queue reminders and news that are due, tenant by tenant; return how many."""
         system, made = self._system, 0
         with system.database.read() as session:
             there = reminders.tenants(session)
         for tenant in there:
             with system.database.write() as session:
                 act = Act(session, system.ledger, tenant, AGENT, system.clock())
-                made += reminders.remind(act, by_server=system.settings.mail is not None)
+                by_server = system.settings.mail is not None
+                made += reminders.remind(act, by_server=by_server) + reminders.tell_refusals(act, by_server=by_server)
         return made
 
     def _send(self, done: Mailed) -> None:

@@ -58,6 +58,8 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("giveVisa", "person_needed"),
                 ("confirmExecution", "person_needed"),
                 ("cancelExecution", "person_needed"),
+                ("inviteGuest", "person_needed"),
+                ("revokeInvitation", "person_needed"),
                 ("attachDisposalScan", "person_needed"),
                 ("confirmVisa", "person_needed"),
                 ("withdrawVisa", "person_needed"),

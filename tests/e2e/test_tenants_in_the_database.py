@@ -44,6 +44,8 @@ BY_PEOPLE = {
     "getDisposalScan",
     "getDisposalScanPage",
     "giveVisa",
+    "inviteGuest",
+    "revokeInvitation",
     "validateRule",
     "withdrawVisa",
 }

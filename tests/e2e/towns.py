@@ -224,6 +224,7 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "disposal_id": disposal["id"],
             "visa_id": new_id(),
             "scan_id": new_id(),
+            "invitation_id": new_id(),
             "unit_id": record["id"],
             "node_id": file["id"],
             "event_id": stated["id"],

@@ -100,8 +100,7 @@ def _entered(request: Request, token: str, form: Mapping[str, str]) -> Response:
     if standing(row, system.clock()) is Standing.USED:
         return _served(request, row)
     found_to_be(row.tenant_id)
-    with system.database.read() as session:
-        require_not_inviter(account, session, row)
+    _require_not_inviter(request, account, row)
     cookie = ""
     with system.database.write() as session:
         there = session.get_one(InvitationRow, row.id)
@@ -200,6 +199,23 @@ def _invitation(request: Request, token: str) -> InvitationRow | None:
         return row
     check_rate(request, "guest")
     return None
+
+
+def _require_not_inviter(request: Request, account: Caller | None, row: InvitationRow) -> None:
+    """Refuse link and code in the browser of who invited; the try is in the journal.
+
+    Raises:
+        Refused: ``visa_by_drafter``.
+    """
+    system = system_of(request)
+    try:
+        with system.database.read() as session:
+            require_not_inviter(account, session, row)
+    except Refused:
+        with system.database.write() as session:
+            act = Act(session, system.ledger, row.tenant_id, agent_of(row), system.clock())
+            invitations.note_refused(act, row)
+        raise
 
 
 def _served(request: Request, row: InvitationRow) -> Response:

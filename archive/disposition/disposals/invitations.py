@@ -246,6 +246,11 @@ def enter(act: Act, secrets: GuestSecrets, row: InvitationRow, code: str) -> boo
     return False
 
 
+def note_refused(act: Act, row: InvitationRow) -> None:
+    """Note that link and code were tried by somebody who may not: the try is not even compared."""
+    _journal(act, row, "refused")
+
+
 def note_knock(act: Act, row: InvitationRow) -> None:
     """Note that a link was opened which has served."""
     act.session.refresh(row, with_for_update=True)

@@ -5,6 +5,7 @@ Nor the title of the bordereau: a mail crosses the network in the open.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -14,7 +15,7 @@ from archive.database.guest_tables import InvitationRow
 from archive.database.tables import TenantRow
 from archive.disposition.act import Act
 from archive.disposition.mails import LINK
-from archive.model.disposals import Direction, DisposalAction, VisaStep
+from archive.model.disposals import Direction, DisposalAction, DisposalState, LineDecision, VisaStep
 from archive.retention.civil import civil_day, zone_of
 from archive.retention.reasons import in_words
 
@@ -28,6 +29,15 @@ _OBJECTION: Final = (
     "Vous pouvez vous y opposer pendant trois mois à compter du {day} ; passé ce délai, les archives "
     "peuvent continuer sans réponse (code du patrimoine, R. 212-14)."
 )
+
+
+_REFUSED: Final = {
+    LineDecision.KEEP_DEFINITIVELY.value: "à garder définitivement",
+    LineDecision.SORT_NEEDED.value: "à trier",
+    LineDecision.NOT_BEFORE.value: "pas avant une date",
+    "unanswered": "sans réponse, donc non approuvés",
+    "": "refusés",
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,29 @@ def reminder(act: Act, row: DisposalRow, step: VisaStep, asked_on: date, *, gues
 {town}
 """
     return Text(f"Rappel, visa attendu : {_short(row)}", body)
+
+
+def refusals(act: Act, row: DisposalRow, refused: Mapping[str, int]) -> Text:
+    """Return the mail that tells who asked for a disposal what visas refused.
+
+    Args:
+        refused: Number of records by a decision, or another word of ours.
+    """
+    town, what = _town(act), _what(row)
+    told = "\n".join(f"- {_REFUSED.get(word, _REFUSED[''])} : {n}" for word, n in sorted(refused.items()))
+    body = f"""Bonjour,
+
+Les visas demandés sur {what} sont donnés. Des documents ne partent pas :
+
+{told}
+
+Le détail, document par document, est dans Chartrier : page « Bordereaux ».
+
+{town}
+"""
+    return Text(
+        f"Refus partiel : {_short(row)}" if row.state != DisposalState.REFUSED else f"Refus : {_short(row)}", body
+    )
 
 
 def _short(row: DisposalRow) -> str:

@@ -91,6 +91,7 @@ def _mails() -> None:
         sa.Column("agent", sa.String(length=200), nullable=False),
         sa.Column("tenant_id", sa.String(length=63), nullable=False),
         sa.Column("mail", sa.String(length=254), nullable=False),
+        sa.Column("gives_visas", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_mail_addresses_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("agent", name=op.f("pk_mail_addresses")),
     )

@@ -160,6 +160,7 @@ def test_an_archivist_can_not_be_their_own_guest(office: Office) -> None:
     tried = phone.enter(token_of(made), made["code"])
     assert tried.status_code == 403
     assert "n’y donne pas de visa" in plain(tried.text)
+    assert [facts["change"] for _agent, facts in journal(office, disposal)] == ["invited", "refused"]
     assert office.bruno.change("POST", path, **(asked | {"person": "Camille"})).status_code == 403, "no archivist"
     foreign = office.anne.change("POST", path, **(asked | {"person": "Camille", "by_mail": True}))
     assert (foreign.status_code, foreign.json()["code"]) == (409, "mail_not_set")

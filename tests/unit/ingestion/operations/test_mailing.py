@@ -22,9 +22,10 @@ from sqlalchemy import select
 from archive.database.guest_tables import MailAddressRow, MailRow
 from archive.disposition import mails
 from archive.disposition.disposals import guest_secrets, invitations, letters
+from archive.disposition.disposals.decisions import Answer, Answers
 from archive.disposition.disposals.invitations import Invited, Made
 from archive.disposition.mails import ATTEMPTS, WAITS, Letter
-from archive.model.disposals import Direction, VisaStep
+from archive.model.disposals import Direction, LineDecision, VisaStep
 from ingestion.mail_settings import mail_settings
 from ingestion.operations import mailing
 from ingestion.operations.mailing import Mailing
@@ -347,7 +348,9 @@ def test_people_with_an_account_are_reminded_when_their_turn_has_come(town: Town
     start = town.watch.now
     with town.acting() as act:
         for agent in (ANNE, BRUNO, "user:claire"):
-            act.session.merge(MailAddressRow(agent=agent, tenant_id="demo", mail=f"{agent[5:]}@vallee.example"))
+            act.session.merge(
+                MailAddressRow(agent=agent, tenant_id="demo", mail=f"{agent[5:]}@vallee.example", gives_visas=True)
+            )
     try:
         town.watch.now = start + timedelta(days=10)
         town.visa(disposal, PRODUCER, BRUNO)
@@ -362,6 +365,29 @@ def test_people_with_an_account_are_reminded_when_their_turn_has_come(town: Town
                 act.session.delete(row)
     (row,) = all_mails(town, disposal)
     assert row.recipient == "claire@vallee.example", "who drafted it or gave a visa is not asked again"
+
+
+def test_who_asked_is_told_once_what_visas_refused(town: Town) -> None:
+    one, other = town.due(2)
+    disposal = town.draft([one, other])
+    town.submit(disposal)
+    town.visa(disposal, PRODUCER, BRUNO)
+    with town.acting() as act:
+        act.session.add(MailAddressRow(agent=ANNE, tenant_id="demo", mail="anne@vallee.example", gives_visas=False))
+    answers = Answers(Answer(LineDecision.APPROVE), {}, {other: Answer(LineDecision.KEEP_DEFINITIVELY)})
+    town.visa(disposal, CONTROLLER, "user:claire", answers)
+    with smtp() as (box, port), sending(town, f"smtp+plain://127.0.0.1:{port}") as mailer:
+        assert mailer.run().sent == 1
+        assert Mailing(town.system).run().sent == 0, "once"
+    with town.acting() as act:
+        for row in act.session.scalars(select(MailAddressRow)):
+            act.session.delete(row)
+    (taken,) = box.taken
+    assert (taken["To"], taken["Subject"]) == (
+        "anne@vallee.example",
+        f"Refus partiel : bordereau {town.row(disposal).reference}",
+    )
+    assert "à garder définitivement : 1" in taken.get_content()
 
 
 def test_who_is_told_that_silence_counts_and_who_is_not(town: Town) -> None:
