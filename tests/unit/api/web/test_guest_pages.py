@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from api.access.sessions import COOKIE
+from api.access.people import create_user
+from api.access.sessions import COOKIE, open_session
 from archive.database.guest_tables import InvitationRow, VisaDraftRow
 from archive.journal.types import EntryType
 from tests.bordereau_people import API, Office, office_of, plain
 from tests.bordereaux import Town, Watch
 from tests.guests import MAIL, Phone, invited, token_of
 from tests.holdings import opened
+from tests.servers.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
@@ -247,3 +249,31 @@ def test_a_dump_of_the_database_opens_nothing(office: Office) -> None:
     for secret in (made["code"], token_of(made)):
         assert secret not in told
         assert secret.encode() not in content
+
+
+@pytest.mark.services
+def test_row_security_shows_a_guest_one_tenant_whoever_else_uses_the_browser(
+    tmp_path: Path, keys: Path, postgres: Postgres
+) -> None:
+    watch = Watch()
+    with opened(tmp_path / "home", keys, clock=watch, **postgres.fresh().settings) as system:
+        there = office_of(Town(system, tmp_path, watch), bon=1)
+        system.create_tenant("autre", "Autre Commune")
+        disposal = there.submitted(there.due(1))
+        made = invited(there, disposal)
+        with system.database.write() as session:
+            user = create_user(session, tenant="autre", name="Zoé", role="archivist", now=system.clock())
+            stranger = open_session(session, user, system.clock())
+        phone, token = Phone(there.app), token_of(made)
+        phone.client.cookies.set(COOKIE, stranger.token)
+        assert phone.get(f"/visa/{token}").status_code == 200
+        assert phone.enter(token, "00000000" if made["code"] != "00000000" else "1").status_code == 422
+        assert phone.enter(token, made["code"]).status_code == 303
+        page = plain(phone.get("/visa/bordereau").text)
+        assert "Commune de Démonstration" in page
+        assert "Zoé" not in page, "the account stays out of it"
+        assert phone.send(suite="donner", reste="approve").status_code == 200
+        assert phone.get(f"/visa/{token}").status_code == 410
+        (visa,) = there.anne.ask("GET", f"{API}/{disposal}/visas").json()["visas"]
+        assert visa["means"] == "guest"
+        assert phone.get("/bordereaux").status_code == 200, "and the account is itself elsewhere"
