@@ -1,4 +1,4 @@
-"""A guest gives a visa on a telephone of 320 pixels, without a script: an archivist invites them."""
+"""A guest gives a visa on a telephone of 320 pixels, without a script, invited by an archivist."""
 
 from __future__ import annotations
 
