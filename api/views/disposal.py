@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.views.history import name_of
+from archive.catalogue.disposals import supplements_of
 from archive.catalogue.reading import Reader
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow
 from archive.database.tables import RecordRow
@@ -51,6 +52,10 @@ def view(act: Act, row: DisposalRow) -> dict[str, Any]:
         "blocked": _reasons(told, LineState.BLOCKED),
         "failed": _reasons(told, LineState.FAILED),
         "waiting_until": iso(listing.waiting_until(act.session, row.id)),
+        "certificates": [
+            {name: one[name] for name in ("number", "issued_at", "state", "totals")}
+            for one in supplements_of(act.session, row.id)
+        ],
     }
 
 

@@ -177,6 +177,17 @@ class BlockedView(CountView):
     reason: str
 
 
+class CertificateView(BaseModel):
+    """A certificate, and how many lines were in each state when it was issued."""
+
+    number: int = Field(description="Son supplément : `?supplement=`.")
+    issued_at: str
+    state: State
+    totals: dict[StateOfLine | Literal["earlier"], int] = Field(
+        description="`destroyed` par cette exécution, `earlier` par les précédentes."
+    )
+
+
 class RemarkView(CountView):
     """Lines of a group that don't go, or not yet."""
 
@@ -229,6 +240,7 @@ class DisposalView(DisposalShort):
     blocked: list[BlockedView]
     failed: list[BlockedView] = Field(description="Lignes dont la destruction n’a pas abouti ; elle est reprise.")
     waiting_until: str | None = Field(description="Dernier jour des verrous que des lignes attendent.")
+    certificates: list[CertificateView] = Field(description="Un par exécution qui a détruit.")
 
 
 class DisposalPage(BaseModel):

@@ -14,6 +14,7 @@ from api.access.callers import Caller
 from api.http.i18n import _, ngettext, number, said
 from api.views import disposal as views
 from api.web import quantities
+from api.web.certificate_section import CertificateSection, certificate_section
 from api.web.disposal_words import ACTIONS, LINES, MOTIVES, STEPS, blocked, duration_words, line_badge, state_of, years
 from api.web.execution_section import ExecutionSection, InTheWay, execution_section, in_the_way
 from api.web.faults import Fault
@@ -106,6 +107,7 @@ class DisposalPage:
         days: Past and remaining days of the cooling-off period.
         blocked: What blocks: how many lines, why, and where they are listed.
         execution: What its execution does, and who confirms it; None before its last visa.
+        certificate: Its certificates; None where nothing is destroyed.
         groups: Lines as a reader sees them; empty where records are listed.
         listed: What is listed: a group, or a state.
         goes: Whether anything goes as it stands.
@@ -128,6 +130,7 @@ class DisposalPage:
     days: tuple[bool, ...]
     blocked: tuple[InTheWay, ...]
     execution: ExecutionSection | None
+    certificate: CertificateSection | None
     steps: tuple[ShownStep, ...]
     totals: Markup
     groups: tuple[ShownGroup, ...]
@@ -182,6 +185,7 @@ def disposal_page(
             days=tuple(n >= COOLING_DAYS - left for n in range(COOLING_DAYS)) if left is not None else (),
             blocked=in_the_way(shown),
             execution=execution_section(shown, person),
+            certificate=certificate_section(shown),
             steps=_steps(session, shown),
             totals=_totals(shown),
             motives=tuple((text, said(text)) for text in MOTIVES),

@@ -127,6 +127,12 @@ def next_supplement(session: Session, disposal_id: str) -> int:
     return row.number + 1 if row is not None else 1
 
 
+def supplements_of(session: Session, disposal_id: str) -> list[dict[str, Any]]:
+    """Return the certificates of a disposal as their latest statement lists them, in order."""
+    row = session.get(DisposalCertificateRow, disposal_id)
+    return list(row.content["supplements"]) if row is not None else []
+
+
 def disposal_of(session: Session, record_id: str) -> DisposalRow | None:
     """Return the open disposal that has a record, if one has."""
     there = line_of(session, record_id)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from archive.custody.offline_certificates import check_certificates
 from archive.custody.offline_log import HOUR, Anchors, Claim, Finding, Log
 from archive.journal.merkle import (
     TILE,
@@ -97,6 +98,7 @@ def _check_journal(root: Path, log: Log, trusted: Anchors, named: frozenset[str]
     yield from _check_tiles(root, log, size)
     yield from _check_earlier(root, log, trusted.stamps)
     yield from _check_register(root, log)
+    yield from check_certificates(root, log)
     for voucher in [root / layout.FIRST_VOUCHER, *sorted(root.glob(layout.VOUCHER_GLOB))]:
         cms = voucher.read_bytes()
         finding = verify_detached(cms, vkey_line(log.vkey), trusted.seals, stamps=trusted.stamps)
@@ -266,10 +268,14 @@ def _present(root: Path, *keys: str) -> Path | None:
 
 
 def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
-    missing = set(log.stated) if log is not None else set()
+    ended = log.gone | log.ending if log is not None else set()
+    missing = set(log.stated) - ended if log is not None else set()
     for declaration in sorted(root.glob(layout.RECORD_GLOB)):
         folder = declaration.parent
         name = str(folder.relative_to(root))
+        if (subject := _subject(name)) in ended:
+            yield _still_there(name, gone=log is not None and subject in log.gone)
+            continue
         try:
             record_id, verdict, detail = _check_object(folder)
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -287,6 +293,12 @@ def _check_records(root: Path, log: Log | None) -> Iterator[Finding]:
         yield Finding(record_id, verdict, detail)
     for subject in sorted(missing):
         yield Finding(subject.removeprefix("record:"), Fixity.MISSING, "Le journal l’annonce, le magasin ne l’a pas.")
+
+
+def _still_there(name: str, *, gone: bool) -> Finding:
+    if gone:
+        return Finding(name, Fixity.ALTERED, "Le journal dit ce document détruit, et il est encore là.")
+    return Finding(name, Fixity.UNVERIFIABLE, "Destruction décidée au journal, pas encore achevée ici.")
 
 
 def _is_begun(name: str, log: Log | None) -> bool:

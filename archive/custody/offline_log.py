@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from archive.disposition.holds.statements import PLACED, RELEASED
 from archive.journal.effects import RebuildEffect
-from archive.journal.types import rebuilding
+from archive.journal.types import EntryType, rebuilding
 from archive.objects.fixity import Fixity
 from signing.ground.clock import parse_stamp
 
 HOUR: Final = timedelta(hours=1)
 _REGISTERED: Final = frozenset(rebuilding(RebuildEffect.REGISTER))
 _STATED: Final = frozenset(rebuilding(RebuildEffect.STATE))
+_DISPOSED: Final = frozenset(rebuilding(RebuildEffect.DISPOSE))
 _RELEASES: Final = frozenset(rebuilding(RebuildEffect.RELEASE))
 
 
@@ -51,6 +52,8 @@ class Log:
         stated: Subject -> facts of the last entry that states an inventory.
         moments: Number and time of an entry an hour, at least.
         claims: By SHA-256, the files of the register that entries claim.
+        ending: Subjects of records whose destruction was decided.
+        gone: Those of records that were shown to be gone.
     """
 
     vkey: str
@@ -59,6 +62,8 @@ class Log:
     stated: dict[str, dict[str, Any]] = field(default_factory=dict)
     moments: list[tuple[int, datetime]] = field(default_factory=list)
     claims: dict[str, Claim] = field(default_factory=dict)
+    ending: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
 
     def read(self, n: int, entry: dict[str, Any], leaf: bytes) -> None:
         """Take what the checks need of one entry."""
@@ -67,6 +72,8 @@ class Log:
             self.stated[entry["subject"]] = facts
         if not self.moments or at - self.moments[-1][1] >= HOUR:
             self.moments.append((n, at))
+        if entry["type"] in _DISPOSED:
+            (self.gone if entry["type"] == EntryType.RECORD_DISPOSED else self.ending).add(entry["subject"])
         if entry["type"] in _REGISTERED:
             self.claims[facts["sha-256"]] = Claim(entry["tenant"], f"{facts['number']:06d}", at)
         elif entry["type"] in _STATED:

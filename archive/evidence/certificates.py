@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from archive.catalogue.disposals import next_supplement
+from archive.catalogue.disposals import next_supplement, supplements_of
 from archive.database.disposal_tables import DisposalCertificateRow, DisposalLineRow, DisposalRow
 from archive.disposition.act import Act
 from archive.evidence.certificate_facts import Facts, contradicts, facts_of
@@ -237,15 +237,10 @@ class Certificates:
             Corrupt: ``altered``.
         """
         with self.stores.database.read() as session:
-            told = session.get(DisposalCertificateRow, row.id)
-            there = {one["number"]: one for one in told.content["supplements"]} if told is not None else {}
+            there = {one["number"]: one for one in supplements_of(session, row.id)}
         number = 1 if supplement is None else supplement
         if number not in there:
-            raise Refused(
-                "certificate_not_found",
-                "Ce certificat n’existe pas (encore).",
-                action="Il est délivré dans les minutes qui suivent une exécution : relisez le bordereau.",
-            )
+            raise certificate_not_found()
         place = CertificateKey(row.tenant_id, row.id, number, form, public)
         return place.name, promised(self.stores.store, place.key, there[number]["files"][place.name]["sha-256"])
 
@@ -264,3 +259,12 @@ def promised(store: ObjectStore, key: str, digest: str) -> bytes:
         if sha256(content).hexdigest() == digest:
             return content
     raise altered(key) if found else missing(key)
+
+
+def certificate_not_found() -> Refused:
+    """Return the refusal of a certificate that was never issued, or of a file that it has not."""
+    return Refused(
+        "certificate_not_found",
+        "Ce certificat n’existe pas (encore).",
+        action="Il est délivré dans les minutes qui suivent une exécution : relisez le bordereau.",
+    )

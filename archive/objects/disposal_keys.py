@@ -55,3 +55,8 @@ def certificate_key(key: str) -> CertificateKey | None:
         return None
     number = int(match["supplement"] or 1)
     return CertificateKey(match["tenant"], match["disposal"], number, match["form"], match["public"] is not None)
+
+
+def certificate_named(tenant: str, disposal: str, name: str) -> CertificateKey | None:
+    """Return the file of a certificate that has this name; None for a name that we never give."""
+    return certificate_key(f"{DISPOSALS}{tenant}/{disposal}/{name}")

@@ -14,6 +14,7 @@ from archive.objects import ocfl
 from archive.objects.disposal_keys import DISPOSALS as DISPOSALS
 from archive.objects.disposal_keys import CertificateKey as CertificateKey
 from archive.objects.disposal_keys import certificate_key as certificate_key
+from archive.objects.disposal_keys import certificate_named as certificate_named
 from archive.objects.register_keys import REGISTER as REGISTER
 from archive.objects.register_keys import TENANT_NAME as TENANT_NAME
 from archive.objects.register_keys import HoldKey as HoldKey

@@ -17,6 +17,7 @@ from archive.custody.findings import Findings, Kind
 from archive.custody.rebuild import holds as held
 from archive.custody.rebuild import registers, report_files, scans
 from archive.custody.rebuild import statements as stated
+from archive.custody.reconcile import certificates
 from archive.database.engine import Database
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.journal.merkle import TILE, bundle_key, pack_bundle
@@ -116,6 +117,8 @@ class JournalReconciliation:
             findings.add(kind, "journal", key, "scan")
         for kind, key in self._patiently(lambda: report_files.compare(self._store, self._database)):
             findings.add(kind, "journal", key, "report")
+        for kind, key in self._patiently(lambda: certificates.compare(self._store, self._database)):
+            findings.add(kind, "store", key, "certificate")
         whole = self._listed(findings)
         self._all_there(findings, size, whole)
         if size:

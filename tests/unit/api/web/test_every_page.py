@@ -15,6 +15,8 @@ FILES = {
     "/chiffres/{name}.csv",
     "/echeances.csv",
     "/tri/verify_sample.py",
+    "/bordereaux/{disposal_id}/certificats/{name}",
+    "/certificats/{program}",
     "/calendrier/{token}.ics",
     "/depots/{deposit_id}/recepisse.pdf",
     "/documents/{record_id}/telecharger/{kind}",

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from archive.evidence import verify_certificate
+from api.access.people import create_user
+from api.app import create_app
+from archive.evidence import verify, verify_certificate
 from archive.evidence.verify import Trust, verdict_of
 from archive.model.disposals import VisaStep
+from tests.bordereau_people import API, Somebody, somebody
 from tests.bordereaux import BRUNO, CLAIRE, Town, Watch
 from tests.certified import (
     Change,
@@ -393,3 +396,43 @@ def test_it_is_checked_by_two_files_and_cryptography_alone(world: Certified, tmp
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "INTACT"), ended
     ended = subprocess.run(command[:4], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ended.returncode == 4, ended
+
+
+def test_api_and_page_give_every_file_to_who_may_see_the_bordereau(world: Certified) -> None:
+    app = create_app(world.town.system)
+    zoe, clerk = (somebody(world.town, app, name, role) for name, role in (("Zoé", "archivist"), ("Léo", "clerk")))
+    api = f"{API}/{world.disposal}"
+    told = zoe.ask("GET", api).json()["certificates"]
+    assert [(one["number"], one["state"], one["totals"]["destroyed"]) for one in told] == [
+        (1, "executing", 7),
+        (2, "executed", 3),
+    ]
+    for (number, public), paths in world.files.items():
+        for path, kind in zip(paths, ("application/json", "application/pdf"), strict=True):
+            asked = f"{api}/certificate?supplement={number}&edition={'public' if public else 'whole'}"
+            answer = zoe.ask("GET", asked, headers={"Accept": kind})
+            assert (answer.status_code, answer.content) == (200, path.read_bytes())
+            assert answer.headers["content-type"] == kind
+            page = zoe.ask("GET", f"/bordereaux/{world.disposal}/certificats/{path.name}")
+            assert page.content == path.read_bytes()
+    assert zoe.ask("GET", f"{api}/certificate", headers={"Accept": "text/csv"}).status_code == 406
+    assert zoe.ask("GET", f"{api}/certificate?supplement=3").json()["code"] == "certificate_not_found"
+    assert clerk.ask("GET", f"{api}/certificate").status_code == 403
+    for name in ("certificate-3.json", "certificate.txt", "..%2Fx"):
+        assert zoe.ask("GET", f"/bordereaux/{world.disposal}/certificats/{name}").status_code == 404, name
+    assert zoe.ask("GET", "/certificats/verify.py").text == Path(verify.__file__).read_text()
+    assert zoe.ask("GET", "/certificats/other.py").status_code == 404
+    words = zoe.see(f"/bordereaux/{world.disposal}")
+    for said in ("Certificat d’élimination", "7 documents détruits, 3 encore retenus", "Supplément n° 2"):
+        assert said in words, words
+
+
+def test_another_town_finds_no_certificate(world: Certified) -> None:
+    system = world.town.system
+    system.create_tenant("autre", "Autre commune")
+    with system.database.write() as session:
+        user = create_user(session, tenant="autre", name="Eve", role="archivist", service=None, now=system.clock())
+        eve = Somebody(world.town, create_app(system), user.id)
+    answer = eve.ask("GET", f"{API}/{world.disposal}/certificate")
+    assert (answer.status_code, answer.json()["code"]) == (404, "disposal_not_found")
+    assert eve.ask("GET", f"/bordereaux/{world.disposal}/certificats/certificate.json").status_code == 404

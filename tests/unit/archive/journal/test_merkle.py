@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archive.evidence.verify_certificate import root_over
 from archive.journal import merkle as journal
 
 LEAVES = [journal.leaf_hash(f"entry {n}".encode()) for n in range(700)]
@@ -153,3 +154,26 @@ def test_entry_refuses_floats_and_length() -> None:
         journal.entry_body(0, AT, "X", None, "log", None, {"a": 0.5})
     with pytest.raises(ValueError):
         journal.entry_body(0, AT, "X", None, "log", None, {"a": "x" * 8192})
+
+
+@given(st.integers(1, len(LEAVES)), st.sets(st.integers(0, len(LEAVES)), min_size=1))
+@settings(max_examples=60)
+def test_one_proof_leads_from_many_entries_to_the_root(size: int, numbers: set[int]) -> None:
+    wanted = {n % size for n in numbers}
+    proof = journal.batch_proof(sorted(wanted), size, NODES)
+    leaves = {n: LEAVES[n] for n in wanted}
+    assert root_over(leaves, proof, size) == journal.root_hash(size, NODES)
+    other = leaves | {min(wanted): b"\0" * 32}
+    assert root_over(other, proof, size) != journal.root_hash(size, NODES)
+    if proof:
+        with pytest.raises(ValueError, match="too short"):
+            root_over(leaves, proof[:-1], size)
+    with pytest.raises(ValueError, match="too long"):
+        root_over(leaves, [*proof, b""], size)
+
+
+def test_a_run_of_entries_needs_few_hashes() -> None:
+    assert len(journal.batch_proof(range(100, 600), 700, NODES)) <= 20
+    for wanted in ([], [-1], [700]):
+        with pytest.raises(ValueError, match="not entries among"):
+            journal.batch_proof(wanted, 700, NODES)

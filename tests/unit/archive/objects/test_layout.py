@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from archive.objects import layout, ocfl
 from archive.objects.layout import (
+    CertificateKey,
     CheckpointKey,
     DepositFolder,
     HoldKey,
@@ -59,6 +60,9 @@ REGISTER_KEYS = st.one_of(
     st.builds(StatementKey, TENANTS, st.sampled_from(["node", "event"]), IDS, st.integers(0, 999_999)),
     st.builds(ScanKey, TENANTS, IDS, DIGESTS),
 )
+CERTIFICATE_KEYS = st.builds(
+    CertificateKey, TENANTS, IDS, st.integers(1, 999_999), st.sampled_from(["json", "pdf"]), st.booleans()
+)
 STAGING_KEYS = st.one_of(
     st.builds(DepositFolder, TENANTS, IDS).map(lambda folder: (StagingKey(folder, "bytes"), folder.content)),
     st.builds(DepositFolder, TENANTS, IDS).map(lambda folder: (StagingKey(folder, "deposit.json"), folder.statement)),
@@ -69,14 +73,32 @@ STAGING_KEYS = st.one_of(
         DIGESTS,
     ),
 )
-PARSERS = [layout.record_key, layout.staging_key, layout.journal_key, layout.register_key, layout.promise_key]
+PARSERS = [
+    layout.record_key,
+    layout.staging_key,
+    layout.journal_key,
+    layout.register_key,
+    layout.promise_key,
+    layout.certificate_key,
+]
 ANY_KEY = st.one_of(
     st.text(max_size=120),
     st.lists(
         st.text(max_size=12)
         | st.sampled_from(
             [
-                *("tenants", "staging", "journal", "register", "tile", "entries", "checkpoints", "holds", "000.p"),
+                *(
+                    "tenants",
+                    "staging",
+                    "journal",
+                    "register",
+                    "disposals",
+                    "tile",
+                    "entries",
+                    "checkpoints",
+                    "holds",
+                    "000.p",
+                ),
                 *(
                     "000",
                     "x000",
@@ -107,7 +129,7 @@ def test_a_key_of_a_record_comes_back(tenant: str, record: str, path: ObjectPath
     assert ocfl.object_path(path.path) == path
     assert layout.tenant_of(key) == tenant
     layout.parts_of(key)
-    assert [parser(key) for parser in PARSERS if parser is not layout.record_key] == [None] * 4, (
+    assert [parser(key) for parser in PARSERS if parser is not layout.record_key] == [None] * 5, (
         "no key has two meanings"
     )
 
@@ -119,7 +141,7 @@ def test_a_key_of_staging_comes_back(pair: tuple[StagingKey, str]) -> None:
     assert wanted.key == key
     assert wanted.is_acknowledged is ("/steps/" not in key)
     assert layout.tenant_of(key) == wanted.folder.tenant
-    assert [parser(key) for parser in PARSERS if parser is not layout.staging_key] == [None] * 4
+    assert [parser(key) for parser in PARSERS if parser is not layout.staging_key] == [None] * 5
 
 
 @given(st.just(0) | COUNTS)
@@ -128,7 +150,7 @@ def test_a_key_of_a_promise_comes_back(n: int) -> None:
     assert layout.promise_key(key) == PromiseKey(n)
     layout.parts_of(key)
     assert not layout.is_kept_for_ever(key)
-    assert [parser(key) for parser in PARSERS if parser is not layout.promise_key] == [None] * 4
+    assert [parser(key) for parser in PARSERS if parser is not layout.promise_key] == [None] * 5
 
 
 @given(JOURNAL_KEYS)
@@ -151,6 +173,22 @@ def test_a_key_of_the_register_comes_back(wanted: RegisterKey | HoldKey) -> None
     assert (layout.record_key(wanted.key), layout.staging_key(wanted.key), layout.journal_key(wanted.key)) == (
         None,
     ) * 3
+
+
+@given(CERTIFICATE_KEYS)
+def test_a_key_of_a_certificate_comes_back(wanted: CertificateKey) -> None:
+    assert layout.certificate_key(wanted.key) == layout.evidence_key(wanted.key) == wanted
+    assert layout.certificate_named(wanted.tenant, wanted.disposal, wanted.name) == wanted
+    layout.parts_of(wanted.key)
+    assert layout.is_kept_for_ever(wanted.key)
+    assert [parser(wanted.key) for parser in PARSERS if parser is not layout.certificate_key] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    "name", ["certificate-1.json", "certificate-02.pdf", "certificate.p7s", "Certificate.json", ""]
+)
+def test_no_certificate_has_a_second_name(name: str) -> None:
+    assert layout.certificate_named("demo", "0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01", name) is None
 
 
 @given(ANY_KEY)
@@ -194,7 +232,7 @@ def test_what_is_not_ours_is_refused_with_a_value(key: str) -> None:
     ],
 )
 def test_a_key_that_looks_like_ours_is_none(key: str) -> None:
-    assert [parser(key) for parser in PARSERS] == [None] * 5
+    assert [parser(key) for parser in PARSERS] == [None] * len(PARSERS)
 
 
 @pytest.mark.parametrize(
