@@ -85,7 +85,7 @@ def link_reader(session: Session, token: str, now: datetime) -> tuple[Reader, st
     if user.disabled_at is not None or NEEDED not in ROLES.get(user.role, ()):
         return None
     is_stale = row.last_used_at is None or now - row.last_used_at > _SEEN_EVERY
-    reader = Reader(row.tenant_id, reads_all="hold:write" in ROLES[user.role])
+    reader = Reader(row.tenant_id, reads_all="hold:write" in ROLES[user.role], agent=f"user:{user.id}")
     return reader, row.id if is_stale else None
 
 

@@ -59,7 +59,7 @@ class Caller:
     @property
     def reader(self) -> Reader:
         """Return what they read of records: who may place holds reads what holds restrict."""
-        return Reader(self.tenant, reads_all=self.may("hold:write"))
+        return Reader(self.tenant, reads_all=self.may("hold:write"), agent=self.agent)
 
     def may(self, scope: str) -> bool:
         """Return whether the caller holds a scope."""

@@ -177,9 +177,12 @@ def require_there(request: Request, caller: Caller, *, gone: bool = False) -> No
         found = session.scalar(select(RecordRow.id).where(named, RecordRow.tenant_id == caller.tenant))
         if found is None or not caller.reader.hidden_among(session, [found]):
             return
+        removed = caller.reader.is_closed_by_removal(session, found)
     raise Refused(
         "reading_restricted",
-        "Un gel réserve la lecture de ce document.",
+        "Un retrait ferme la lecture de ce document, sauf à deux personnes nommées."
+        if removed
+        else "Un gel réserve la lecture de ce document.",
         kept="Le document reste gardé.",
         action="Adressez-vous à l’archiviste, qui peut le lire.",
     )

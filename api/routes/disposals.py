@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -33,6 +34,9 @@ from api.views.disposal_schemas import (
     VisaList,
 )
 from api.views.disposal_visa import give_visa
+from api.views.removal import named_readers
+from archive.database.disposal_tables import DisposalRow
+from archive.disposition.act import Act
 from archive.disposition.disposals import bordereau, listing
 from archive.disposition.disposals.bordereau import Draft
 from archive.disposition.due_query import DueQuery
@@ -87,6 +91,9 @@ def list_disposals(
 def post_disposal(given: DisposalGiven, caller: Archivist, system: Assembled) -> Response:
     """Un brouillon : ses documents ne sont dans aucun autre bordereau.
 
+    Un retrait (`remove`) dit pourquoi, et nomme les deux comptes qui lisent encore ses documents :
+    dès qu’il est soumis, la lecture en est fermée à tous les autres.
+
     Par une recherche, tout ce qui est prêt, et ce qui n’attend plus que le verrou du coffre. Par
     des documents nommés, chacun est une ligne ; ce qui s’oppose à l’une est dit.
     """
@@ -100,7 +107,12 @@ def post_disposal(given: DisposalGiven, caller: Archivist, system: Assembled) ->
         query=_query(given.query) if given.query is not None else None,
         reason=given.reason,
     )
-    body = views.acting(system, caller.tenant, caller.agent, lambda act: bordereau.draft(act, asked))
+
+    def do(act: Act) -> DisposalRow:
+        named = named_readers(act.session, act.tenant, given.readers or ())
+        return bordereau.draft(act, replace(asked, readers=named))
+
+    body = views.acting(system, caller.tenant, caller.agent, do)
     return made(body, f"/api/v1/disposals/{body['id']}")
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.views.history import name_of
+from api.views.removal import removal_view
 from archive.catalogue.disposals import supplements_of
 from archive.catalogue.reading import Reader
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow
@@ -21,7 +22,7 @@ from archive.disposition.disposals.frozen import read_line
 from archive.disposition.disposals.listing import Group
 from archive.disposition.disposals.population import bad_disposal
 from archive.disposition.due_counts import NONE, Count
-from archive.model.disposals import DisposalState, LineDecision, LineState, VisaMeans, VisaStep
+from archive.model.disposals import DisposalAction, DisposalState, LineDecision, LineState, VisaMeans, VisaStep
 from archive.retention.schedule import rule as rule_in_force
 from signing.ground.clock import iso, stamp
 from signing.ground.errors import Refused
@@ -51,6 +52,7 @@ def view(act: Act, row: DisposalRow) -> dict[str, Any]:
         "lines": {state.value: _count(count) for state, count in lines.items()},
         "blocked": _reasons(told, LineState.BLOCKED),
         "failed": _reasons(told, LineState.FAILED),
+        **removal_view(act.session, row.action, row.state, body),
         "waiting_until": iso(listing.waiting_until(act.session, row.id)),
         "certificates": [
             {name: one[name] for name in ("number", "issued_at", "state", "totals")}
@@ -130,17 +132,20 @@ def line_views(session: Session, reader: Reader, lines: Sequence[DisposalLineRow
     records = [line.record_id for line in lines]
     hidden = reader.hidden_among(session, records)
     titles = dict(_titles(session, set(records) - hidden))
-    return [_line(line, titles.get(line.record_id), hidden=line.record_id in hidden) for line in lines]
+    of_removal = bool(hidden) and session.get_one(DisposalRow, lines[0].disposal_id).action == DisposalAction.REMOVE
+    by = "removal" if of_removal else "hold"
+    return [_line(line, titles.get(line.record_id), by if line.record_id in hidden else None) for line in lines]
 
 
-def _line(line: DisposalLineRow, title: str | None, *, hidden: bool) -> dict[str, Any]:
+def _line(line: DisposalLineRow, title: str | None, hidden_by: str | None) -> dict[str, Any]:
     frozen = read_line(line.frozen)
     return {
         "record_id": line.record_id,
         "position": line.position,
         "group": line.group_no,
         "title": title,
-        "restricted": hidden,
+        "restricted": hidden_by is not None,
+        "restricted_by": hidden_by,
         "state": line.state,
         "reason": line.reason,
         "waiting_until": iso(line.waiting_until),

@@ -61,6 +61,9 @@ class DisposalGiven(Body):
         description="Nom exact du service ; à défaut, celui des documents.",
     )
     reason: str | None = Field(default=None, max_length=LONGEST, description="D’un retrait : pourquoi.")
+    readers: list[str] | None = Field(
+        default=None, max_length=2, description="D’un retrait : les deux comptes qui lisent encore, dès la soumission."
+    )
 
 
 class LineDecided(Body):
@@ -238,6 +241,8 @@ class DisposalView(DisposalShort):
     population: str = Field(description="Empreinte de la population.")
     lines: dict[StateOfLine, CountView]
     blocked: list[BlockedView]
+    readers: list[str] | None = Field(description="D’un retrait : qui lit encore ses documents.")
+    reading_closed: bool = Field(description="La lecture de ses documents est fermée à tous les autres.")
     failed: list[BlockedView] = Field(description="Lignes dont la destruction n’a pas abouti ; elle est reprise.")
     waiting_until: str | None = Field(description="Dernier jour des verrous que des lignes attendent.")
     certificates: list[CertificateView] = Field(description="Un par exécution qui a détruit.")
@@ -283,7 +288,8 @@ class LineView(BaseModel):
     position: int
     group: int
     title: str | None = Field(description="Absent si le document n’est plus là, ou si un gel en réserve la lecture.")
-    restricted: bool = Field(description="Un gel réserve la lecture du document.")
+    restricted: bool = Field(description="La lecture du document est réservée.")
+    restricted_by: Literal["hold", "removal"] | None = Field(description="Par un gel, ou par ce retrait.")
     state: StateOfLine
     reason: str | None
     waiting_until: str | None

@@ -15,8 +15,20 @@ from api.http.i18n import _, ngettext, number, said
 from api.views import disposal as views
 from api.web import quantities
 from api.web.certificate_section import CertificateSection, certificate_section
-from api.web.disposal_words import ACTIONS, LINES, MOTIVES, STEPS, blocked, duration_words, line_badge, state_of, years
-from api.web.execution_section import ExecutionSection, InTheWay, execution_section, in_the_way
+from api.web.disposal_words import (
+    ACTIONS,
+    LINES,
+    MOTIVES,
+    STEPS,
+    blocked,
+    duration_words,
+    line_badge,
+    state_of,
+    totals,
+    unread_title,
+    years,
+)
+from api.web.execution_section import ExecutionSection, InTheWay, execution_section, in_the_way, reading_sentence
 from api.web.faults import Fault
 from api.web.progress import NOTHING, Badge
 from archive.disposition.disposals import bordereau, listing
@@ -106,6 +118,8 @@ class DisposalPage:
         notice: Badge and sentence on where it stands.
         days: Past and remaining days of the cooling-off period.
         blocked: What blocks: how many lines, why, and where they are listed.
+        reading: Of a removal: who alone reads what it takes.
+        reason: Of a removal: why.
         execution: What its execution does, and who confirms it; None before its last visa.
         certificate: Its certificates; None where nothing is destroyed.
         groups: Lines as a reader sees them; empty where records are listed.
@@ -131,6 +145,8 @@ class DisposalPage:
     blocked: tuple[InTheWay, ...]
     execution: ExecutionSection | None
     certificate: CertificateSection | None
+    reading: Markup
+    reason: str
     steps: tuple[ShownStep, ...]
     totals: Markup
     groups: tuple[ShownGroup, ...]
@@ -186,8 +202,10 @@ def disposal_page(
             blocked=in_the_way(shown),
             execution=execution_section(shown, person),
             certificate=certificate_section(shown),
+            reading=reading_sentence(shown),
+            reason=row.content["reason"] or "",
             steps=_steps(session, shown),
-            totals=_totals(shown),
+            totals=totals(shown),
             motives=tuple((text, said(text)) for text in MOTIVES),
             may_decide=open_to,
             may_submit=open_to and state is DisposalState.DRAFT,
@@ -279,7 +297,7 @@ def _line(told: Mapping[str, Any], typed: TypedDecisions, *, decides: bool, is_d
     choice = typed.form.get(f"d{record}", views.EXCLUDE if out else views.INCLUDE)
     return ShownLine(
         id=record,
-        title=told["title"] or (_("Lecture réservée par un gel") if told["restricted"] else _("N’est plus ici")),
+        title=told["title"] or unread_title(told),
         readable=told["title"] is not None,
         dates=quantities.day(told["document_date"]),
         due_on=quantities.day(told["due_on"]),
@@ -368,24 +386,6 @@ def _visa(step: Mapping[str, Any], visa: Mapping[str, Any] | None) -> ShownStep:
         notes.append(ngettext("{n} réponse à part.", "{n} réponses à part.", named))
     who = Markup.escape(f"{visa['person']}, {visa['quality']}")
     return ShownStep("ok", "check", name, who, tuple(notes), quantities.day(visa["given_on"]))
-
-
-def _totals(shown: Mapping[str, Any]) -> Markup:
-    lines = shown["lines"]
-    goes = [lines[one.value] for one in (LineState.INCLUDED, LineState.WAITING)]
-    n, octets = sum(one["records"] for one in goes), sum(one["bytes"] for one in goes)
-    parts = [
-        ngettext(
-            "{n} document à éliminer ({size})", "{n} documents à éliminer ({size})", n, size=quantities.size(octets)
-        )
-    ]
-    if kept := lines[LineState.EXCLUDED.value]["records"]:
-        parts.append(ngettext("{n} à garder", "{n} à garder", kept))
-    if refused := lines[LineState.REFUSED.value]["records"]:
-        parts.append(ngettext("{n} refusé", "{n} refusés", refused))
-    if stopped := lines[LineState.BLOCKED.value]["records"]:
-        parts.append(ngettext("{n} bloqué", "{n} bloqués", stopped))
-    return Markup(", ").join(parts)
 
 
 def _size(told: Mapping[str, Any]) -> Markup:

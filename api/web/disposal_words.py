@@ -71,6 +71,13 @@ def state_of(state: str) -> Badge:
     return Badge(kind, icon, said(word))
 
 
+def unread_title(line: Mapping[str, Any]) -> Markup:
+    """Return what stands in the place of a title that is gone or not for this reader."""
+    if line["restricted_by"] == "removal":
+        return _("Lecture fermée par ce retrait")
+    return _("Lecture réservée par un gel") if line["restricted"] else _("N’est plus ici")
+
+
 def line_badge(line: Mapping[str, Any]) -> Badge:
     """Return the state of a line, with its reason."""
     state = LineState(line["state"])
@@ -136,3 +143,22 @@ def years(earliest: str | None, latest: str | None) -> str:
         return str(_("Sans date"))
     first, last = earliest[:4], latest[:4]
     return first if first == last else str(_("{first} à {last}", first=first, last=last))
+
+
+def totals(shown: Mapping[str, Any]) -> Markup:
+    """Return how many records of a bordereau go, stay and wait."""
+    lines = shown["lines"]
+    goes = [lines[one.value] for one in (LineState.INCLUDED, LineState.WAITING)]
+    n, octets = sum(one["records"] for one in goes), sum(one["bytes"] for one in goes)
+    parts = [
+        ngettext(
+            "{n} document à éliminer ({size})", "{n} documents à éliminer ({size})", n, size=quantities.size(octets)
+        )
+    ]
+    if kept := lines[LineState.EXCLUDED.value]["records"]:
+        parts.append(ngettext("{n} à garder", "{n} à garder", kept))
+    if refused := lines[LineState.REFUSED.value]["records"]:
+        parts.append(ngettext("{n} refusé", "{n} refusés", refused))
+    if stopped := lines[LineState.BLOCKED.value]["records"]:
+        parts.append(ngettext("{n} bloqué", "{n} bloqués", stopped))
+    return Markup(", ").join(parts)

@@ -13,7 +13,7 @@ from api.access.callers import Caller
 from api.http.i18n import _, ngettext, said
 from api.web import quantities
 from api.web.disposal_words import LINES, blocked, failure
-from api.web.progress import Badge
+from api.web.progress import NOTHING, Badge
 from archive.model.disposals import DisposalAction, DisposalState, LineState
 
 _SHOWN: Final = frozenset(
@@ -28,6 +28,20 @@ class InTheWay:
     badge: Badge
     count: Markup
     href: str
+
+
+def reading_sentence(shown: Mapping[str, Any]) -> Markup:
+    """Say who alone reads what a removal takes; empty where nothing is removed."""
+    if shown["readers"] is None or not DisposalState(shown["state"]).is_open:
+        return NOTHING
+    who = Markup(", ").join(shown["readers"])
+    if not shown["reading_closed"]:
+        return _("Une fois soumis, ses documents ne seront plus lus que par : {who}.", who=who)
+    told = _("La lecture de ses documents est fermée à tous, sauf à : {who}.", who=who)
+    if shown["waiting_until"]:
+        day = quantities.day(shown["waiting_until"])
+        return told + " " + _("Leurs octets ne partent pas avant la fin du verrou du coffre, le {day}.", day=day)
+    return told + " " + _("Leurs octets partent après les visas et le délai de repentir.")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from api.http.i18n import _, ngettext, said
 from api.views import disposal as views
 from api.web import quantities
 from api.web.disposal_page import GROUPS, LINES_SHOWN, ShownGroup, shown_group
-from api.web.disposal_words import DECISIONS, STEPS, line_badge
+from api.web.disposal_words import DECISIONS, STEPS, line_badge, unread_title
 from api.web.faults import Fault
 from api.web.progress import Badge
 from api.web.typed_date import DatePart, date_parts, typed_date
@@ -246,7 +246,7 @@ def _line(told: Mapping[str, Any], decided: Decided) -> VisaLine:
     decision, day = decided.lines.get(told["record_id"], ("", None))
     return VisaLine(
         id=told["record_id"],
-        title=told["title"] or (_("Lecture réservée par un gel") if told["restricted"] else _("N’est plus ici")),
+        title=told["title"] or unread_title(told),
         dates=quantities.day(told["document_date"]),
         size=quantities.size(told["size"]),
         badge=line_badge(told),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Select, exists, func, or_, select, tuple_
+from sqlalchemy import Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from archive.catalogue.reading import Reader, may_be_read_by_all
+from archive.catalogue.reading import Reader
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.model.records import Kind
 from ingestion.deposits.states import DepositState
@@ -50,8 +50,8 @@ def newest(
         reader: Without those whose record this reader may not read.
     """
     question = select(DepositRow).where(DepositRow.tenant_id == tenant)
-    if reader is not None and reader.is_narrowed(session):
-        kept = exists().where(RecordRow.deposit_id == DepositRow.id, ~may_be_read_by_all(tenant))
+    if reader is not None and (readable := reader.conditions(session)):
+        kept = exists().where(RecordRow.deposit_id == DepositRow.id, ~and_(*readable))
         question = question.where(~kept)
     if state is not None:
         question = question.where(DepositRow.state == state)

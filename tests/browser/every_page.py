@@ -60,6 +60,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "versements": ("archivist", "/versements"),
     "bordereaux": ("archivist", "/bordereaux"),
     "bordereau nouveau": ("archivist", "/bordereaux/nouveau"),
+    "retrait": ("archivist", "/retraits/nouveau?documents={registre[record_id]}"),
     "bordereau": ("archivist", "/bordereaux/{bordereau[id]}"),
     "lignes d’un bordereau": ("archivist", "/bordereaux/{bordereau[id]}?groupe=1"),
     "bordereau papier": ("archivist", "/bordereaux/{bordereau[id]}/papier"),

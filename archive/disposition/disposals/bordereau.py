@@ -31,6 +31,8 @@ from signing.ground.errors import Refused
 
 LONGEST: Final = 1000
 """Signs of a title or a reason."""
+_READERS: Final = 2
+"""People who still read what a removal takes."""
 UNCHANGED: Final = "Le bordereau n’a pas été changé."
 
 
@@ -43,6 +45,7 @@ class Draft:
         producer: Exact name of the producing service; None: as the records say, if they agree.
         records: These; None: all that are ready and that ``query`` finds.
         reason: Why, where something is removed that no rule lets go.
+        readers: The two people who alone read what is removed, from its submission.
     """
 
     action: DisposalAction
@@ -53,6 +56,7 @@ class Draft:
     records: Sequence[str] | None = None
     query: DueQuery | None = None
     reason: str | None = None
+    readers: Sequence[str] = ()
 
 
 def draft(act: Act, asked: Draft) -> DisposalRow:
@@ -67,6 +71,10 @@ def draft(act: Act, asked: Draft) -> DisposalRow:
         reason = _text("/reason", asked.reason or "")
         if asked.records is None:
             raise bad_disposal("/records", "Un retrait nomme ses documents un à un.")
+        if len(asked.readers) != _READERS or len(set(asked.readers)) < _READERS:
+            raise bad_disposal("/readers", "Un retrait nomme les deux personnes qui le lisent encore.")
+    elif asked.readers:
+        raise bad_disposal("/readers", "Seul un retrait ferme la lecture.")
     records = chosen(act, asked.action, records=asked.records, query=asked.query)
     made = candidates(act, asked.action, records)
     disposal = new_id()
@@ -93,6 +101,8 @@ def draft(act: Act, asked: Draft) -> DisposalRow:
         "ended_on": None,
         "ended_reason": None,
     }
+    if asked.action is DisposalAction.REMOVE:
+        body["readers"] = sorted(asked.readers)
     row = _state(act, disposal, 0, "drafted", body)
     _state_parts(act, disposal, parts, {})
     projection.judge(act.session, disposal, made)

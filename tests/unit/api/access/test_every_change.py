@@ -113,6 +113,7 @@ CHANGES = {
     "POST /bordereaux/{disposal_id}/arreter": "disposal:write",
     "POST /bordereaux/{disposal_id}/executer": "disposal:write",
     "POST /bordereaux/{disposal_id}/annuler": "disposal:write",
+    "POST /retraits": "disposal:write",
     "POST /bordereaux/{disposal_id}/visa": "disposal:visa",
     "POST /bordereaux/{disposal_id}/papier": "disposal:write",
     "POST /bordereaux/{disposal_id}/papier/{scan_id}": "disposal:write",

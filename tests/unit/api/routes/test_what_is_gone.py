@@ -269,7 +269,7 @@ def test_nothing_is_changed_about_it_any_more(world: World) -> None:
             ("POST", f"records/{record}/verifications", {}, (410, "disposed")),
             ("POST", "holds", {"reason": "Trop tard", "records": [record]}, (409, "disposal_committed")),
             ("POST", "disposals", DRAFT | {"records": [record]}, (409, "record_not_kept")),
-            ("POST", "disposals", REMOVAL | {"records": [record]}, (409, "record_not_kept")),
+            ("POST", "disposals", REMOVAL | {"records": [record], "readers": two(world)}, (409, "record_not_kept")),
         ):
             answer = world.by_key(method, f"/api/v1/{path}", json=body, headers=match)
             assert (answer.status_code, answer.json().get("code")) == said, path
@@ -283,6 +283,10 @@ def test_nothing_is_changed_about_it_any_more(world: World) -> None:
 COVERED = {"reason": "Vie privée", "boxes": [{"page": 1, "x": 1, "y": 1, "width": 9, "height": 9}]}
 DRAFT = {"action": "destroy", "title": "Encore"}
 REMOVAL = {"action": "remove", "title": "Encore", "reason": "Erreur"}
+
+
+def two(world: World) -> list[str]:
+    return [world.clerk.user, world.reader.user]
 
 
 def entries(world: World) -> int:

@@ -192,6 +192,7 @@ def _sorted(system: System, record: str) -> None:
 def _visaed(system: System, record: str) -> None:
     """Submit a bordereau of one record, with the first of its visas; the store follows."""
     removed = {"action": DisposalAction.REMOVE, "direction": Direction.SERVICE_ASKS, "reason": "Erreur"}
+    removed["readers"] = ("user:1", "user:2")
     answers = Answers(Answer(LineDecision.APPROVE))
     visa = VisaGiven(
         step=VisaStep.PRODUCER,

@@ -85,7 +85,7 @@ def test_t3_a_line_that_may_not_go_says_why_and_is_taken_out(town: Town) -> None
 
 def test_a_removal_waits_for_no_retention_drafted_or_submitted(town: Town) -> None:
     mistaken = town.keep("2020-06-30")
-    disposal = town.draft([mistaken], action=DisposalAction.REMOVE, reason="Mauvais document")
+    disposal = town.draft([mistaken], action=DisposalAction.REMOVE, reason="Mauvais document", readers=(ANNE, DENIS))
     assert town.lines(disposal)[mistaken][1] is None
     town.submit(disposal)
     assert town.lines(disposal)[mistaken][1] is None
