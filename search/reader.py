@@ -43,7 +43,7 @@ class RecordReader:
             Unavailable: The store does not answer.
         """
         record = session.get(RecordRow, record_id)
-        if record is None or record.tenant_id != tenant or RecordState(record.state).gone:
+        if record is None or record.tenant_id != tenant or RecordState(record.state).destroyed:
             return None
         text = session.get(RepresentationRow, (record_id, Kind.TEXT))
         return project(record, () if text is None else self._pages(text))

@@ -14,7 +14,7 @@ from archive.custody.external_sort import Sorter
 from archive.custody.findings import Findings, Kind
 from archive.database.engine import Database
 from archive.database.tables import RecordRow
-from archive.model.states import GONE, RecordState
+from archive.model.states import DESTROYED, RecordState
 from search.follower import Follower
 from search.port import Change, Entry, Remove, SearchIndex, Upsert
 
@@ -82,7 +82,7 @@ class IndexReconciliation:
 
     def _differences(self, session: Session, tenant: str, shown: Iterator[_Shown], position: int) -> Iterator[_Wrong]:
         query = select(RecordRow.id, RecordRow.revision, RecordRow.last_entry)
-        query = query.where(RecordRow.tenant_id == tenant, RecordRow.state.not_in(GONE)).order_by(RecordRow.id)
+        query = query.where(RecordRow.tenant_id == tenant, RecordRow.state.not_in(DESTROYED)).order_by(RecordRow.id)
         entry = next(shown, None)
         for row in session.execute(query.execution_options(yield_per=2000)):
             while entry is not None and entry.record_id < row.id:
@@ -109,7 +109,7 @@ class IndexReconciliation:
         with self._database.read() as session:
             for wrong in batch:
                 row = session.get(RecordRow, wrong.record_id)
-                there = row is not None and row.tenant_id == tenant and not RecordState(row.state).gone
+                there = row is not None and row.tenant_id == tenant and not RecordState(row.state).destroyed
                 if there and wrong.kind is Kind.UNTRACKED:
                     continue  # the record was kept after the catalogue was read
                 still.append(wrong)

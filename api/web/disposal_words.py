@@ -55,6 +55,9 @@ MOTIVES: Final = ("Valeur historique", "Contentieux possible", "Erreur de règle
 _BLOCKS: Final = {
     "changed": ("Changé depuis", "Le document ou sa règle a changé : le visa ne vaut plus pour lui."),
     "visa_stale": ("Visa trop ancien", "Un visa de plus de douze mois se redemande."),
+    "other_action": ("Autre sort final", "Sa règle demande autre chose que ce bordereau."),
+    "reply_awaited": ("Attend la réponse", "Le service d’archives destinataire n’a pas encore répondu."),
+    "not_taken_over": ("Non pris en charge", "Le destinataire l’a refusé : dressez un autre paquet."),
     "unanswered": ("Sans réponse", "Un visa ne dit rien de cette ligne."),
     "contradicted": ("Contredit par le journal", "La base et le journal ne disent pas la même chose de lui."),
 }

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from archive.database.disposal_tables import DisposalCertificateRow, DisposalLineRow, DisposalRow, VisaRefusalRow
 from archive.database.tables import JournalEntryRow, RecordRow
 from archive.journal.types import EntryType
-from archive.model.disposals import FINAL_LINES, OPEN_DISPOSALS
+from archive.model.disposals import FINAL_LINES, OPEN_DISPOSALS, DisposalAction, LineState
 from archive.model.states import RecordState
 from signing.ground.clock import stamp
 from signing.ground.errors import Refused
@@ -65,7 +65,7 @@ def departure_of(session: Session, tenant: str, record_id: str) -> Departure | N
     """Return how a record of a tenant went; None where it is still here, or never was."""
     row, line = RecordRow, DisposalLineRow
     state = session.scalar(select(row.state).where(row.id == record_id, row.tenant_id == tenant))
-    if state is None or not RecordState(state).gone:
+    if state is None or not RecordState(state).destroyed:
         return None
     asked = select(DisposalRow.id, DisposalRow.reference, line.committed_at, line.done_at)
     asked = asked.join(line, line.disposal_id == DisposalRow.id)
@@ -139,9 +139,21 @@ def disposal_of(session: Session, record_id: str) -> DisposalRow | None:
     return session.get(DisposalRow, there.disposal_id) if there is not None else None
 
 
+def handed_over() -> ColumnElement[bool]:
+    """Return the condition of the records whose custody has ended, by a line that was executed."""
+    line, row = DisposalLineRow, DisposalRow
+    done = select(line.record_id).join(row, row.id == line.disposal_id)
+    return RecordRow.id.in_(
+        done.where(row.action == DisposalAction.TRANSFER.value, line.state == LineState.DESTROYED.value)
+    )
+
+
 def state_of_kept(session: Session, record_id: str) -> RecordState:
-    """Return the state of a record that is not gone."""
-    return RecordState.IN_DISPOSAL if line_of(session, record_id) is not None else RecordState.KEPT
+    """Return the state of a record whose bytes are here."""
+    if line_of(session, record_id) is not None:
+        return RecordState.IN_DISPOSAL
+    over = session.scalar(select(RecordRow.id).where(RecordRow.id == record_id, handed_over()))
+    return RecordState.TRANSFERRED if over is not None else RecordState.KEPT
 
 
 def follow_disposals(session: Session, row: RecordRow) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
-from archive.catalogue.disposals import next_supplement
+from archive.catalogue.disposals import handed_over, next_supplement
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow
 from archive.database.tables import (
     RecordRow,
@@ -28,6 +28,7 @@ from archive.disposition.disposals.frozen import changed
 from archive.disposition.disposals.population import candidate
 from archive.disposition.due_states import Validated
 from archive.holdings.gone import decided_facts, forget, same_bytes
+from archive.holdings.hand_over import hand_over, replies_about
 from archive.holdings.mandate import Mandate, mandate, stated_body
 from archive.holdings.standstill import Standstill
 from archive.holdings.stores import Stores
@@ -64,11 +65,13 @@ class Executed:
 
     Attributes:
         destroyed: Records shown gone.
+        transferred: Records whose custody ended.
         tenants: Whose they were.
         failed: Error code by record or disposal.
     """
 
     destroyed: int = 0
+    transferred: int = 0
     tenants: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -121,9 +124,10 @@ class Disposer:
         if not self._begin(disposal_id) or self._stands_still(disposal_id):
             return
         told = mandate(self.stores, disposal_id)
-        if told.action is DisposalAction.TRANSFER:
-            return  # custody ends by the reply of the receiver
         supplement = self._supplement(disposal_id)
+        if told.action is DisposalAction.TRANSFER:
+            self._hand_over(told, supplement, done)
+            return
         while batch := self._committed(disposal_id):
             if not self._finish(told, batch, supplement, done):
                 break
@@ -135,6 +139,15 @@ class Disposer:
         self._end(told)
         with self.stores.database.read() as session:
             self.standstill.note(session, disposal_id, self.stores.certain_now)
+
+    def _hand_over(self, told: Mandate, supplement: int, done: Executed) -> None:
+        """End the custody of what the receiver took over; the rest waits for its reply."""
+        replies = replies_about(self.stores, told.disposal)
+        after = 0
+        while lines := self._open(told.disposal, after):
+            after, records = lines[-1][0], [record for _, record in lines]
+            done.transferred += hand_over(self.stores, told, records, replies, supplement, self._judged, AGENT)
+        self._end(told)
 
     # -- begin and end
 
@@ -245,7 +258,8 @@ class Disposer:
             line.state, line.reason = LineState.REFUSED.value, "unanswered"
             return line.reason
         original = catalogue.representation(session, told.tenant, row.id, Kind.ORIGINAL.value).sha256
-        now = candidate(row, told.action, original, frozen.position, frozen.group, day, validated)
+        over = session.scalar(select(RecordRow.id).where(RecordRow.id == row.id, handed_over())) is not None
+        now = candidate(row, told.action, original, frozen.position, frozen.group, day, validated, over=over)
         blocked = now.blocked
         if changed(frozen, now.line) and blocked in {None, "not_yet"} and told.action is not DisposalAction.REMOVE:
             blocked = "changed"

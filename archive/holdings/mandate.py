@@ -131,6 +131,20 @@ def stated_body(session: Session, row: DisposalRow) -> Mapping[str, Any]:
     return told.body
 
 
+def proven(stores: Stores, kind: StatementKind, subjects: Sequence[str]) -> list[Statement]:
+    """Return the latest statement about each subject, each under a published checkpoint.
+
+    Raises:
+        Corrupt: ``disposal_contradicted``.
+        Unavailable: ``disposal_unproven``.
+    """
+    with stores.database.read() as session:
+        told = _latest(session, kind, subjects)
+        published = session.scalar(select(func.max(CheckpointRow.size))) or 0
+    _require_published(stores, Sequenced(tuple(line for _, line in told), published))
+    return [one for one, _ in told]
+
+
 def _latest(session: Session, kind: StatementKind, subjects: Sequence[str]) -> list[tuple[Statement, Line]]:
     """Return the latest statement about each subject with its entry, as the database has them."""
     found = []

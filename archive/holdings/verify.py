@@ -150,7 +150,7 @@ def _settled(
 def _promised(stores: Stores, tenant: str, record_id: str) -> Promise:
     with stores.database.read() as session:
         row = catalogue.get(session, tenant, record_id)
-        if RecordState(row.state).gone:
+        if RecordState(row.state).destroyed:
             raise description.not_kept(row.state)
         return Promise.load(session, row)
 

@@ -167,7 +167,7 @@ class EntryType(StrEnum):
         "RecordTransferred",
         Subject.RECORD,
         Premis(PremisType.TRANSFER),
-        Effects(IndexEffect.REMOVE, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
+        Effects(IndexEffect.UPSERT, ReplicaEffect.JOURNAL, RebuildEffect.NONE),
         Sentence("Transféré : un certificat le constate."),
     )
     OBJECT_RESTORED = (

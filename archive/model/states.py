@@ -17,8 +17,19 @@ class RecordState(StrEnum):
     TRANSFERRED = "transferred"
 
     @property
+    def destroyed(self) -> bool:
+        """Whether nothing of it may be read any more; what was handed over is still here."""
+        match self:
+            case RecordState.KEPT | RecordState.IN_DISPOSAL | RecordState.TRANSFERRED:
+                return False
+            case RecordState.DISPOSED:
+                return True
+            case _:
+                assert_never(self)
+
+    @property
     def gone(self) -> bool:
-        """Whether the bytes were lawfully eliminated or transferred."""
+        """Whether it is no longer ours to keep: lawfully eliminated, or handed over."""
         match self:
             case RecordState.KEPT | RecordState.IN_DISPOSAL:
                 return False
@@ -32,3 +43,5 @@ require_complete(RecordState)
 
 GONE: Final = tuple(state for state in RecordState if state.gone)
 """For database queries; for one record, use its state's property."""
+DESTROYED: Final = tuple(state for state in RecordState if state.destroyed)
+"""The same, of what nobody may read any more."""

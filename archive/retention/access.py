@@ -126,6 +126,14 @@ def access_rules() -> dict[str, str]:
     return {code: _DELAYS[code].words or _DELAYS[code].why for code in sorted(_DELAYS)}
 
 
+def whole_years_of(code: str) -> int | None:
+    """Return the years after the document's date until one may read; None where more counts."""
+    delay = _DELAYS.get(code)
+    if delay is None or delay.since != _DOCUMENT or delay.or_after_death is not None:
+        return None
+    return delay.years
+
+
 def access_codes(rule: str | None) -> tuple[str, ...]:
     """Return the codes of an access rule, each once, in the order given."""
     return tuple(dict.fromkeys((rule or "").split()))

@@ -8,7 +8,9 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from archive.catalogue.disposals import state_of_kept
 from archive.custody.rebuild.newest import Decision
+from archive.database.batches import batches
 from archive.database.disposal_tables import DisposalLineRow
 from archive.database.engine import Database
 from archive.database.tables import JournalEntryRow, RecordRow
@@ -88,6 +90,27 @@ def _follow_line(
         line.supplement = ended["supplement"]
         told = {"stores": ended["copies"], "versions": ended["versions"], "entry": done.n}
         line.result = told | {"detached": ended.get("detached", [])}
+
+
+def hand_over_again(database: Database) -> None:
+    """Write on records and lines that custody has ended, as the journal says."""
+    entry = JournalEntryRow
+    with database.read() as session:
+        asked = select(entry.subject, entry.body, entry.at, entry.n).where(entry.type == EntryType.RECORD_TRANSFERRED)
+        told = session.execute(asked.order_by(entry.n)).all()
+    for some in batches(told, 500):
+        with database.write() as session:
+            for subject, body, at, number in some:
+                record_id, facts = subject.removeprefix("record:"), parse_canonical(body)["facts"]
+                line = session.get(DisposalLineRow, (facts["disposal"], record_id))
+                if line is not None:
+                    line.state, line.reason, line.supplement = LineState.DESTROYED.value, None, facts["supplement"]
+                    line.committed_at = line.done_at = at
+                    line.result = {"entry": number}
+                    session.flush()
+                row = session.get(RecordRow, record_id)
+                if row is not None and not RecordState(row.state).destroyed:
+                    row.state = state_of_kept(session, record_id).value
 
 
 def _facts(row: JournalEntryRow) -> dict[str, Any]:

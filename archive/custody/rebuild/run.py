@@ -259,6 +259,7 @@ class Rebuild:
                 self._on_progress("records", result.records, max(expected or 0, result.records))
         disposed.restore(self._database, self._gone)
         disposed.restore_newer(self._database, newer)
+        disposed.hand_over_again(self._database)
         self._missing(result)
 
     def _last_published(self, head: Head | None) -> datetime | None:

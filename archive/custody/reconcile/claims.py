@@ -16,7 +16,6 @@ from archive.catalogue import record_json as metadata
 from archive.custody.rebuild.rows import changes_of
 from archive.custody.reconcile.leaves import Pseudonyms
 from archive.database.tables import RecordRow, RepresentationRow, RevisionRow, StoredFileRow, VerificationRow
-from archive.journal.effects import IndexEffect
 from archive.journal.pseudonyms import AGENT
 from archive.journal.types import CHANGES, KEPT, EntryType, known, registered
 from archive.model.states import RecordState
@@ -26,7 +25,7 @@ from signing.ground.clock import parse_stamp, stamp
 
 _AFTER: Final = timedelta(days=1)
 """Longest time between the start of a check and its entry."""
-_ENDS: Final = {
+_ENDS: Final[dict[EntryType | None, RecordState]] = {
     EntryType.DESTRUCTION_DECIDED: RecordState.DISPOSED,
     EntryType.RECORD_DISPOSED: RecordState.DISPOSED,
     EntryType.RECORD_TRANSFERRED: RecordState.TRANSFERRED,
@@ -89,10 +88,11 @@ def differences(told: Told) -> Iterator[str]:
 def _record(told: Told) -> Iterator[str]:
     row = told.row
     kept = [entry["n"] for entry in told.entries if entry["type"] in KEPT]
-    gone = [_ENDS.get(registered(e["type"])) for e in told.entries if _removes(e["type"])]
+    ended = [_ENDS[one] for e in told.entries if (one := known(e["type"])) in _ENDS]
+    is_again = ended[-1:] == [RecordState.TRANSFERRED] and told.state is RecordState.IN_DISPOSAL
     expected: dict[str, Any] = {
         "kept_entry": kept[0] if kept else told.changes[0]["n"],
-        "state": (gone[-1] if gone and gone[-1] else told.state).value,
+        "state": (ended[-1] if ended and not is_again else told.state).value,
     }
     if told.inventory is not None:
         expected["ocfl_version"] = int(json.loads(told.inventory)["head"][1:])
@@ -102,11 +102,6 @@ def _record(told: Told) -> Iterator[str]:
     for name, value in expected.items():
         if getattr(row, name) != value:
             yield f"records.{name}"
-
-
-def _removes(type_: str) -> bool:
-    one = known(type_)
-    return one is not None and one.effects.index is IndexEffect.REMOVE
 
 
 def _forms(told: Told) -> Iterator[str]:

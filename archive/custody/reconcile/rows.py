@@ -115,7 +115,7 @@ class RowReconciliation:
         files = session.scalars(select(StoredFileRow).where(StoredFileRow.record_id == row.id)).all()
         stated = [entry["facts"] for entry in entries if entry["type"] in CHANGES]
         read = _Reading(self._store, folder, {one.key: one.version for one in files})
-        gone = RecordState(row.state).gone if row.state in set(RecordState) else False
+        gone = RecordState(row.state).destroyed if row.state in set(RecordState) else False
         inventory = read.inventory(stated[-1]["inventory"]) if stated and not gone else None
         records = read.records(inventory, [facts["record"] for facts in stated])
         faults = list(read.faults) if not gone else []

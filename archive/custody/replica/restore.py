@@ -161,7 +161,7 @@ class Restoring:
     def _require_agreement(self, pinned: Pinned) -> None:
         """Require that catalogue, inventory and the journal's digest agree."""
         row, last = pinned.row, pinned.last
-        if RecordState(row.state).gone:
+        if RecordState(row.state).destroyed:
             raise Refused("record_not_kept", "Ce document n’est plus gardé ici ({state}).", state=row.state)
         inventory = self._inventory(pinned)
         if inventory is None or (last.get("inventory"), last.get("record")) != (

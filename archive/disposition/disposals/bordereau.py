@@ -75,7 +75,7 @@ def draft(act: Act, asked: Draft) -> DisposalRow:
             raise bad_disposal("/readers", "Un retrait nomme les deux personnes qui le lisent encore.")
     elif asked.readers:
         raise bad_disposal("/readers", "Seul un retrait ferme la lecture.")
-    records = chosen(act, asked.action, records=asked.records, query=asked.query)
+    records = chosen(act, asked.action, records=asked.records, query=asked.query, direction=asked.direction)
     made = candidates(act, asked.action, records)
     disposal = new_id()
     parts = _parts([one.line for one in made])

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from archive.catalogue.description import not_kept
+from archive.catalogue.disposals import handed_over
 from archive.database.batches import batches
 from archive.database.tables import RecordRow, RepresentationRow
 from archive.disposition.act import Act
@@ -18,7 +19,8 @@ from archive.disposition.disposals.frozen import FrozenLine
 from archive.disposition.due_lines import in_state
 from archive.disposition.due_query import DueQuery
 from archive.disposition.due_states import Validated, standing_of
-from archive.model.disposals import DisposalAction
+from archive.model.disposals import Direction, DisposalAction
+from archive.model.final_actions import FinalAction
 from archive.model.identifiers import is_id
 from archive.model.records import Kind
 from archive.model.states import RecordState
@@ -27,6 +29,7 @@ from signing.ground.errors import Refused
 
 MOST_LINES: Final = 100_000
 """Most records of one disposal."""
+OTHER_ACTION: Final = "other_action"
 NOTHING_CHANGED: Final = "Rien n’a été changé."
 NOTHING_MADE: Final = "Aucun bordereau n’a été dressé."
 
@@ -45,12 +48,20 @@ class Candidate:
     locked_until: date | None
 
 
-def chosen(act: Act, action: DisposalAction, *, records: Sequence[str] | None, query: DueQuery | None) -> list[str]:
+def chosen(
+    act: Act,
+    action: DisposalAction,
+    *,
+    records: Sequence[str] | None,
+    query: DueQuery | None,
+    direction: Direction = Direction.SERVICE_ASKS,
+) -> list[str]:
     """Return the records that a disposal takes, in order, each locked until the end of the act.
 
     Args:
         records: These, all of them or none.
         query: All that are ready on the present day.
+        direction: What was handed over is destroyed only where the archives propose it.
 
     Raises:
         Refused: ``bad_disposal``, ``record_not_found``, ``record_not_kept``,
@@ -61,11 +72,12 @@ def chosen(act: Act, action: DisposalAction, *, records: Sequence[str] | None, q
     wanted = sorted(set(records)) if records is not None else _ready(act, action, query or DueQuery())
     if not 0 < len(wanted) <= MOST_LINES:
         raise bad_disposal("/records", "Un bordereau compte de 1 à {most} documents.", most=MOST_LINES)
+    over = action is DisposalAction.DESTROY and direction is Direction.ARCHIVES_PROPOSE
     for some in batches(wanted):
-        _require(act, some)
+        _require(act, some, over=over)
     act.ledger.take_turn(act.session)
     for some in batches(wanted):
-        _require(act, some)  # nobody took one before our turn
+        _require(act, some, over=over)  # nobody took one before our turn
     return wanted
 
 
@@ -86,8 +98,12 @@ def taken_by(action: DisposalAction) -> list[ColumnElement[bool]]:
     return [or_(RecordRow.final_action == final, RecordRow.sorted == final)] if final is not None else []
 
 
-def _require(act: Act, wanted: Sequence[str]) -> None:
-    """Lock records in order; refuse one that is not here, not kept, or in another disposal."""
+def _require(act: Act, wanted: Sequence[str], *, over: bool = False) -> None:
+    """Lock records in order; refuse one that is not here, not kept, or in another disposal.
+
+    Args:
+        over: Whether records that were handed over may be taken too.
+    """
     if not all(is_id(one) for one in wanted):
         raise _not_found()
     row = RecordRow
@@ -96,7 +112,7 @@ def _require(act: Act, wanted: Sequence[str]) -> None:
     if len(there) < len(wanted):
         raise _not_found()
     for state in there.values():
-        if state.gone:
+        if state.gone and not (over and state is RecordState.TRANSFERRED):
             raise not_kept(state.value)
         if state is RecordState.IN_DISPOSAL:
             raise Refused(
@@ -113,8 +129,10 @@ def candidates(act: Act, action: DisposalAction, wanted: Sequence[str]) -> list[
     session, day = act.session, act.today.day
     validated = Validated.load(session, act.tenant)
     found: list[tuple[RecordRow, str]] = []
+    over: set[str] = set()
     for some in batches(wanted, 1000):
         originals = dict(_originals(session, some))
+        over |= set(session.scalars(select(RecordRow.id).where(RecordRow.id.in_(some), handed_over())))
         rows = session.scalars(select(RecordRow).where(RecordRow.id.in_(some)))
         found += [(row, originals[row.id]) for row in rows]
     found.sort(key=lambda pair: _place(pair[0]))
@@ -122,7 +140,7 @@ def candidates(act: Act, action: DisposalAction, wanted: Sequence[str]) -> list[
     made = []
     for position, (row, original) in enumerate(found, 1):
         group = groups.setdefault(_group(row), len(groups) + 1)
-        made.append(candidate(row, action, original, position, group, day, validated))
+        made.append(candidate(row, action, original, position, group, day, validated, over=row.id in over))
     return made
 
 
@@ -134,8 +152,14 @@ def candidate(
     group: int,
     day: date,
     validated: Validated,
+    *,
+    over: bool = False,
 ) -> Candidate:
-    """Return one record as a line, with what stands in its way on a day."""
+    """Return one record as a line, with what stands in its way on a day.
+
+    Args:
+        over: Whether it was handed over: what its rules ask for is the receiver's to do.
+    """
     standing = replace(standing_of(row, day, validated), in_disposal=False)
     state = state_of(standing, day)
     others = row.other_rules.split(";") if row.other_rules else []
@@ -157,8 +181,12 @@ def candidate(
         file=row.file,
         size=row.bytes,
     )
-    locked = standing.locked_until if standing.locked_until is not None and standing.locked_until >= day else None
+    until = row.locked_until if over and action is DisposalAction.DESTROY else standing.locked_until
+    locked = until if until is not None and until >= day else None
     blocked = _BLOCKS.get(state)
+    wanted = action.final_action
+    if blocked is None and wanted is not None and FinalAction(row.outcome) is not wanted and not over:
+        blocked = OTHER_ACTION  # named one by one: its rules ask for something else
     if action is DisposalAction.REMOVE and blocked != DueState.HELD:
         blocked = None  # no retention ends: only a hold stands in its way
     return Candidate(line, blocked, locked)

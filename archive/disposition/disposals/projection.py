@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import Session
 
 from archive.catalogue import stale
+from archive.catalogue.disposals import handed_over
 from archive.catalogue.statements import Statement
 from archive.database.batches import batches
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow, VisaRefusalRow
@@ -202,17 +203,27 @@ def named(session: Session, disposal_id: str) -> tuple[set[int], set[str]]:
 
 def take(session: Session, records: Sequence[str]) -> None:
     """Mark records as being in a disposal."""
-    _mark(session, records, RecordState.KEPT, RecordState.IN_DISPOSAL)
+    _mark(session, records, (RecordState.KEPT, RecordState.TRANSFERRED), RecordState.IN_DISPOSAL)
 
 
 def _release(session: Session, records: Sequence[str]) -> None:
-    _mark(session, records, RecordState.IN_DISPOSAL, RecordState.KEPT)
+    """Release records; one whose custody had ended before is not ours again."""
+    _mark(session, records, (RecordState.IN_DISPOSAL,), RecordState.TRANSFERRED, handed_over())
+    _mark(session, records, (RecordState.IN_DISPOSAL,), RecordState.KEPT)
 
 
-def _mark(session: Session, records: Sequence[str], before: RecordState, after: RecordState) -> None:
+def _mark(
+    session: Session,
+    records: Sequence[str],
+    before: Sequence[RecordState],
+    after: RecordState,
+    *which: ColumnElement[bool],
+) -> None:
     row = RecordRow
     for some in batches(records):
-        session.execute(update(row).where(row.id.in_(some), row.state == before).values(state=after.value))
+        wanted = (row.id.in_(some), row.state.in_([state.value for state in before]), *which)
+        marked = update(row).where(*wanted).values(state=after.value)
+        session.execute(marked, execution_options={"synchronize_session": "fetch"} if which else {})
 
 
 def free(session: Session, disposal_id: str) -> None:

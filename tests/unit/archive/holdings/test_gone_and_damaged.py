@@ -17,18 +17,24 @@ from signing.ground.errors import Corrupt, Refused
 from tests.holdings import alter
 from tests.unit.archive.world import World
 
-GONE = ("disposed", "transferred")
-
 
 def dispose(world: World, record: str, state: str) -> None:
     with world.database.write() as session:
         session.get_one(RecordRow, record).state = state
 
 
-@pytest.mark.parametrize("state", GONE)
-def test_what_is_gone_is_neither_described_nor_verified_nor_restored(world: World, tmp_path: Path, state: str) -> None:
+def test_what_was_handed_over_is_verified_and_not_described(world: World, tmp_path: Path) -> None:
+    """It is no longer ours to change; its bytes are here, and read."""
     record = world.keep(tmp_path)
-    dispose(world, record, state)
+    dispose(world, record, "transferred")
+    with pytest.raises(Refused, check=lambda error: error.code == "record_not_kept"):
+        describe(world.stores, "demo", record, {"title": "x"}, agent="user:1", expected_revision=1)
+    assert verify(world.stores, "demo", record).verdict.value == "intact"
+
+
+def test_what_is_gone_is_neither_described_nor_verified_nor_restored(world: World, tmp_path: Path) -> None:
+    record = world.keep(tmp_path)
+    dispose(world, record, "disposed")
     copy = LocalObjectStore(tmp_path / "nas", world.clock)
     restoring = Restoring(world.database, world.ledger, world.store, copy, tmp_path, world.clock)
     for act in (

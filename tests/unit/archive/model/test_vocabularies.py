@@ -9,7 +9,7 @@ import pytest
 
 from archive.database.tables import Base
 from archive.model.final_actions import KEPT_FOR_EVER, FinalAction
-from archive.model.states import GONE, RecordState
+from archive.model.states import DESTROYED, GONE, RecordState
 from archive.model.vocabularies import require_complete
 
 
@@ -21,6 +21,10 @@ def test_what_is_gone() -> None:
         "transferred": True,
     }
     assert set(GONE) == {"disposed", "transferred"}
+
+
+def test_what_nobody_may_read_any_more() -> None:
+    assert set(DESTROYED) == {state for state in RecordState if state.destroyed} == {"disposed"}
 
 
 def test_what_each_final_action_means() -> None:
