@@ -46,6 +46,7 @@ from api.routes import (
     search,
     security,
     seda,
+    seda_deliveries,
     services,
     trust,
     verifications,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from ingestion.assembly import System
 
 VERIFICATION_BODY = 512 * 1024 * 1024
+REPLY_BODY = 128 * 1024 * 1024
 
 
 def create_app(system: System) -> FastAPI:
@@ -89,6 +91,8 @@ def create_app(system: System) -> FastAPI:
         "/api/v1/holds": MOST_RECORDS * 48 + SMALL_BODY,
         "/api/v1/disposals": MOST_LINES * 200 + SMALL_BODY,
         "/api/v1/deposits": settings.ingestion.max_deposit_bytes + SMALL_BODY,
+        "/api/v1/seda/deliveries": MOST_LINES * 200 + SMALL_BODY,
+        "/api/v1/seda/deliveries/*/replies": REPLY_BODY,
         "/api/v1/seda/transfers": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,
     }
@@ -142,6 +146,7 @@ def _api() -> APIRouter:
         certificates,
         disposal_paper,
         invitations,
+        seda_deliveries,
         services,
         search,
         journal,

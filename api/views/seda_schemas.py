@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.views.schemas import DepositProblem
+from api.views.schemas import Body, DepositProblem
+from archive.disposition.disposals.population import MOST_LINES
 
 StateOfTransfer = Literal[
     "received", "working", "quarantined", "unpacked", "refused", "taking", "taken", "repeated", "kept"
 ]
+_ID = "0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"
 Checked = Literal["OK", "WARNING", "KO"]
 
 
@@ -105,4 +107,99 @@ class UnitPage(BaseModel):
     """Some units of a transfer; ``next`` leads to the following ones."""
 
     units: list[UnitView]
+    next: str | None
+
+
+class DeliveryGiven(Body):
+    """Packages to be made: of a bordereau of transfer, of named records, or of everything."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"disposal_id": _ID, "archival_agency": "FRAD035", "transferring_agency": "VILLE"}
+        },
+    )
+
+    disposal_id: str | None = Field(default=None, max_length=36, description="Un bordereau de versement soumis.")
+    records: list[str] | None = Field(default=None, max_length=MOST_LINES, description="Ou : ces documents, en copie.")
+    everything: bool = Field(default=False, description="Ou : tout, pour un départ. Revient à un administrateur.")
+    archival_agency: str = Field(min_length=1, max_length=200, description="Identifiant du destinataire.")
+    transferring_agency: str | None = Field(default=None, max_length=200, description="Le nôtre, chez lui.")
+    version: Literal["2.1", "2.2", "2.3"] = Field(default="2.2", description="Que le destinataire choisit.")
+    agreement: str | None = Field(default=None, max_length=200)
+    comment: str | None = Field(default=None, max_length=2000)
+
+
+class RecordSent(Body):
+    """Whom a single record is told to be for."""
+
+    archival_agency: str = Field(default="DESTINATAIRE", min_length=1, max_length=200)
+    version: Literal["2.1", "2.2", "2.3"] = "2.2"
+
+
+class DeliveryDecided(Body):
+    """What a person decides about a reply with reservations."""
+
+    accept: bool
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class ReplyView(BaseModel):
+    """What the receiver replied about one package."""
+
+    outcome: Checked
+    identifier: str
+    received_at: str
+    decided: bool
+    reason: str | None
+    findings: list[FindingView]
+
+
+class PackageView(BaseModel):
+    """One package of a delivery."""
+
+    number: int
+    identifier: str
+    records: int
+    units: int
+    bytes: int
+    manifest: str
+    state: Literal["made", "accepted", "doubtful", "refused"]
+    href: str
+    proofs: str
+    reply: ReplyView | None
+
+
+class LeftOutView(BaseModel):
+    """A record that SEDA can't tell: it is in the proofs, whole."""
+
+    record_id: str
+    code: str
+
+
+class DeliveryView(BaseModel):
+    """A delivery."""
+
+    id: str
+    number: int
+    disposal_id: str | None
+    purpose: Literal["transfer", "copy", "exit"]
+    identifier: str
+    sent_at: str
+    version: str
+    archival_agency: str
+    transferring_agency: str
+    originating_agency: str
+    agreement: str | None
+    comment: str | None
+    records: int
+    left_out: list[LeftOutView]
+    listing: str
+    packages: list[PackageView]
+
+
+class DeliveryPage(BaseModel):
+    """Some deliveries; ``next`` leads to the following ones."""
+
+    deliveries: list[DeliveryView]
     next: str | None

@@ -19,7 +19,7 @@ from archive.database.seda_tables import SedaDeliveryRow
 from archive.database.tables import RecordRow
 from archive.disposition.disposals import projection
 from archive.disposition.due_states import Validated
-from archive.disposition.transfers.outgoing import refused_by_all, taken_over
+from archive.disposition.transfers.deliveries import refused_by_all, taken_over
 from archive.holdings.mandate import Mandate, proven
 from archive.holdings.stores import Stores
 from archive.journal.types import EntryType

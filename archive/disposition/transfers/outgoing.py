@@ -20,17 +20,18 @@ from archive.database.disposal_tables import DisposalLineRow
 from archive.database.seda_tables import SedaDeliveryRow
 from archive.disposition.act import Act
 from archive.disposition.disposals import bordereau
+from archive.disposition.transfers.deliveries import of_disposal, package_told, taken_over
 from archive.disposition.transfers.records import to_send
 from archive.disposition.transfers.texts import packed
 from archive.exchange.seda.findings import Outcome
 from archive.exchange.seda.json_form import written
 from archive.exchange.seda.replies import ReadReply, compare
-from archive.exchange.seda.sending import PackageToSend, Sending, packages
+from archive.exchange.seda.sending import PackageToSend, RecordToSend, Sending, packages, require_sendable
 from archive.exchange.seda.versions import Version
 from archive.exchange.seda.writer import write_manifest
 from archive.journal.types import EntryType
 from archive.model.disposals import FINAL_LINES, DisposalAction, DisposalState
-from archive.model.identifiers import is_id, new_id
+from archive.model.identifiers import new_id
 from archive.model.seda_states import DeliveryState
 from archive.model.statement_kinds import StatementKind
 from signing.ground.clock import stamp
@@ -69,12 +70,24 @@ class Prepared:
     sending: Sending
     packages: tuple[PackageToSend, ...]
     told: tuple[dict[str, Any], ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Records that SEDA can't tell, with the code of the reason."""
 
 
 def prepare(
-    session: Session, tenant: str, records: Sequence[str], receiver: Receiver, identifier: str, sent_at: str
+    session: Session,
+    tenant: str,
+    records: Sequence[str],
+    receiver: Receiver,
+    identifier: str,
+    sent_at: str,
+    *,
+    leave_out: bool = False,
 ) -> Prepared:
     """Return the packages of some records.
+
+    Args:
+        leave_out: Whether what SEDA can't tell is left out, and named, instead of refused.
 
     Raises:
         Refused: ``bad_delivery``; and as ``require_sendable``: unsorted, undecided, empty or too
@@ -97,10 +110,26 @@ def prepare(
         comment=receiver.comment,
     )
     given = to_send(session, tenant, records)
-    if not given.records:
+    told, left_out = _tellable(given.records) if leave_out else (given.records, ())
+    if not told and not left_out:
         raise bad_delivery("/records", "Il n’y a aucun document à envoyer.")
-    made = tuple(packages(sending, given.records, given.folders))
-    return Prepared(sending, made, tuple(_of_package(n, one, given.stated) for n, one in enumerate(made, 1)))
+    made = tuple(packages(sending, told, given.folders)) if told else ()
+    return Prepared(sending, made, tuple(_of_package(n, one, given.stated) for n, one in enumerate(made, 1)), left_out)
+
+
+def _tellable(
+    records: Sequence[RecordToSend],
+) -> tuple[tuple[RecordToSend, ...], tuple[tuple[str, str], ...]]:
+    """Part the records that SEDA can tell from the others, each of these with the reason."""
+    told: list[RecordToSend] = []
+    left_out: list[tuple[str, str]] = []
+    for one in records:
+        try:
+            require_sendable(one)
+            told.append(one)
+        except Refused as error:
+            left_out.append((one.id, error.code))
+    return tuple(told), tuple(left_out)
 
 
 def _of_package(number: int, package: PackageToSend, stated: Mapping[str, str]) -> dict[str, Any]:
@@ -180,6 +209,7 @@ def state_delivery(
         "comment": receiver.comment,
         "made_by": act.agent,
         "packages": [dict(one) for one in prepared.told],
+        "left_out": [list(one) for one in prepared.left_out],
     }
     return _state(act, new_id(), 0, "made", body)
 
@@ -262,71 +292,7 @@ def _state(act: Act, delivery: str, expected: int, change: str, body: Mapping[st
     return act.session.get_one(SedaDeliveryRow, delivery)
 
 
-# -- what is there
-
-
-def get(session: Session, tenant: str, delivery_id: str) -> SedaDeliveryRow:
-    """Return a delivery of this tenant.
-
-    Raises:
-        Refused: ``delivery_not_found``.
-    """
-    row = session.get(SedaDeliveryRow, delivery_id) if is_id(delivery_id) else None
-    if row is None or row.tenant_id != tenant:
-        raise Refused("delivery_not_found", "Cet envoi n’existe pas.", action="Vérifiez son identifiant.")
-    return row
-
-
-def page(
-    session: Session, tenant: str, *, disposal: str | None = None, before: str | None = None, limit: int = 50
-) -> Sequence[SedaDeliveryRow]:
-    """Return deliveries, the last made first."""
-    row = SedaDeliveryRow
-    asked = select(row).where(row.tenant_id == tenant)
-    if disposal is not None:
-        asked = asked.where(row.disposal_id == disposal)
-    if before is not None:
-        asked = asked.where(row.id < before)
-    return session.scalars(asked.order_by(row.id.desc()).limit(limit)).all()
-
-
-def of_disposal(session: Session, disposal_id: str) -> Sequence[Mapping[str, Any]]:
-    """Return the bodies of a bordereau's deliveries, in the order in which they were made."""
-    row = SedaDeliveryRow
-    return list(session.scalars(select(row.content).where(row.disposal_id == disposal_id).order_by(row.id)))
-
-
-def package_told(row: SedaDeliveryRow, number: int) -> Mapping[str, Any]:
-    """Return what a delivery says of one package.
-
-    Raises:
-        Refused: ``delivery_not_found``.
-    """
-    found = next((one for one in row.content["packages"] if one["number"] == number), None)
-    if found is None:
-        raise Refused("delivery_not_found", "Cet envoi n’a pas ce paquet.", action="Vérifiez son numéro.")
-    told: Mapping[str, Any] = found
-    return told
-
-
-def taken_over(bodies: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Return the records that a receiver took over: package and ``record.json`` sent, by id."""
-    return {
-        record: (one["identifier"], stated)
-        for body in bodies
-        for one in body["packages"]
-        if DeliveryState(one["state"]).takes_over
-        for record, stated in one["records"]
-    }
-
-
-def refused_by_all(bodies: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Return the records of which the last package was refused."""
-    last: dict[str, str] = {}
-    for body in bodies:
-        for one in body["packages"]:
-            last |= {record: one["state"] for record, _ in one["records"]}
-    return {record for record, state in last.items() if state == DeliveryState.REFUSED}
+# -- once more
 
 
 def receiver_of(row: SedaDeliveryRow) -> Receiver:

@@ -1,0 +1,160 @@
+"""Packages that are sent over HTTP: made, fetched, proven, answered; a departure of everything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.access.people import create_user
+from api.app import create_app
+from archive.disposition.disposals import confirmation
+from archive.evidence import verify
+from archive.exchange.seda.entry import examine
+from archive.exchange.seda.replies import reply_to, write_reply
+from archive.exchange.seda.transfer import Digest
+from archive.model.disposals import DisposalAction, VisaStep
+from tests.bordereau_people import Somebody
+from tests.bordereaux import ANNE, BRUNO, CLAIRE, Town, Watch
+from tests.holdings import opened
+
+API = "/api/v1/seda/deliveries"
+TO = {"archival_agency": "AD35", "transferring_agency": "VILLE"}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Town]:
+    folder, watch = tmp_path_factory.mktemp("sent"), Watch()
+    with opened(folder / "home", keys, clock=watch) as system:
+        made = Town(system, folder, watch)
+        made.rule("GARDE", 10, action="keep")
+        made.rule("TRI", 10, action="sort")
+        made.records = [made.keep(document_type="garde") for _ in range(3)]  # type: ignore[attr-defined]
+        made.unsorted = made.keep(document_type="tri", title="=Pas trié")  # type: ignore[attr-defined]
+        made.at("2026-06-01")
+        yield made
+
+
+def somebody(town: Town, role: str) -> Somebody:
+    system = town.system
+    with system.database.write() as session:
+        row = create_user(session, tenant="demo", name=role.title(), role=role, now=system.clock())
+    return Somebody(town, create_app(system), row.id)
+
+
+@pytest.fixture(scope="module")
+def anne(town: Town) -> Somebody:
+    return somebody(town, "archivist")
+
+
+def publish(town: Town) -> None:
+    town.system.statements.settle()
+    town.system.publisher.publish(force_token=True)
+
+
+def answer_to(package: bytes, code: str = "OK") -> bytes:
+    examined = examine(io.BytesIO(package))
+    assert examined.transfer is not None
+    told = reply_to(
+        examined.transfer,
+        identifier="R-1",
+        at="2026-06-02T08:00:00Z",
+        outcomes=examined.outcomes,
+        findings=(),
+        units={name: f"AD-{name}" for name in examined.transfer.units},
+        objects={name: (f"AD-{name}", Digest("SHA-512", one.sha512)) for name, one in examined.received.items()},
+    )
+    return write_reply(told).replace(b"<ReplyCode>OK<", f"<ReplyCode>{code}<".encode())
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json().get("code", "")
+
+
+def test_from_the_bordereau_to_a_record_that_says_transferred(town: Town, anne: Somebody) -> None:
+    (record,) = town.records[:1]  # type: ignore[attr-defined]
+    disposal = town.draft([record], action=DisposalAction.TRANSFER, title="Versement")
+    assert code(anne.ask("POST", API, json=TO | {"disposal_id": disposal})) == (409, "delivery_not_expected")
+    town.submit(disposal)
+    made = anne.ask("POST", API, json=TO | {"disposal_id": disposal, "version": "2.3"})
+    assert made.status_code == 201, made.text
+    told = made.json()
+    (package,) = told["packages"]
+    assert (told["purpose"], told["records"], package["state"]) == ("transfer", 1, "made")
+    fetched = anne.ask("GET", package["href"])
+    assert fetched.headers["content-type"] == "application/zip"
+    content = fetched.content
+    assert b"v2.3" in zipfile.ZipFile(io.BytesIO(content)).read("manifest.xml")
+    path = f"{API}/{told['id']}"
+    assert code(anne.ask("POST", f"{path}/replies", content=b"<Rien/>")) == (422, "bad_reply")
+    other = answer_to(content).replace(told["identifier"].encode(), b"AUTRE")
+    assert code(anne.ask("POST", f"{path}/replies", content=other)) == (422, "bad_reply")
+    warned = anne.ask("POST", f"{path}/replies", content=answer_to(content, "WARNING")).json()
+    assert warned["packages"][0]["state"] == "doubtful"
+    decided = anne.ask("POST", f"{package['href']}/decision", json={"accept": True, "reason": "Vu"})
+    assert decided.json()["packages"][0]["state"] == "accepted"
+    assert code(anne.ask("POST", f"{path}/replies", content=answer_to(content))) == (409, "delivery_answered")
+    town.visa(disposal, VisaStep.PRODUCER, BRUNO)
+    town.visa(disposal, VisaStep.CONTROLLER, CLAIRE)
+    with town.acting(ANNE) as act:
+        confirmation.confirm(act, disposal, None)
+    town.at("2026-06-17")
+    publish(town)
+    town.system.disposer.run()
+    publish(town)
+    town.system.disposer.run()
+    shown = anne.ask("GET", f"/api/v1/records/{record}")
+    assert (shown.status_code, shown.json()["state"]) == (200, "transferred")
+    assert anne.ask("GET", f"/api/v1/records/{record}/representations/original").status_code == 200
+    assert anne.ask("GET", f"{API}?disposal={disposal}").json()["deliveries"][0]["id"] == told["id"]
+
+
+def test_a_record_alone_is_a_package_and_stays_ours(town: Town, anne: Somebody) -> None:
+    record = town.records[1]  # type: ignore[attr-defined]
+    sent = anne.ask("POST", f"/api/v1/records/{record}/seda", json={"version": "2.1"})
+    assert sent.status_code == 200, sent.text
+    examined = examine(io.BytesIO(sent.content))
+    assert {one.code for one in examined.findings} == {"seda_agreement_missing"}
+    assert town.record(record).state == "kept"
+    unsorted = town.unsorted  # type: ignore[attr-defined]
+    assert code(anne.ask("POST", f"/api/v1/records/{unsorted}/seda", json={})) == (422, "seda_not_sorted")
+
+
+def test_a_departure_takes_everything_with_its_proofs(town: Town, anne: Somebody, tmp_path: Path) -> None:
+    everything = TO | {"everything": True}
+    assert code(anne.ask("POST", API, json=everything)) == (403, "scope_missing")
+    admin = somebody(town, "platform_admin")
+    made = admin.ask("POST", API, json=everything)
+    assert made.status_code == 201, made.text
+    told = made.json()
+    unsorted = town.unsorted  # type: ignore[attr-defined]
+    assert told["left_out"] == [{"record_id": unsorted, "code": "seda_not_sorted"}]
+    assert told["records"] == 3
+    listed = list(csv.DictReader(io.StringIO(admin.ask("GET", told["listing"]).text.lstrip("\ufeff"))))
+    assert {one["document"] for one in listed} == {*town.records, unsorted}  # type: ignore[attr-defined]
+    assert next(one["titre"] for one in listed if one["document"] == unsorted) == "'=Pas trié"
+    publish(town)
+    proofs = admin.ask("GET", told["packages"][0]["proofs"])
+    assert proofs.status_code == 200, proofs.text
+    with zipfile.ZipFile(io.BytesIO(proofs.content)) as archive:
+        names = set(archive.namelist())
+        wanted = {f"preuves/{one}.zip" for one in (*town.records, unsorted)}  # type: ignore[attr-defined]
+        assert names == wanted | {"liste.csv"}
+        bundle = tmp_path / "bundle.zip"
+        bundle.write_bytes(archive.read(f"preuves/{unsorted}.zip"))
+    checks = verify.Verifier(bundle, verify.Trust(), town.watch.now).run()
+    assert verify.ALTERED not in {check.verdict for check in checks}
+
+
+def test_one_of_three_is_asked_for(anne: Somebody) -> None:
+    assert code(anne.ask("POST", API, json=TO)) == (422, "bad_delivery")
+    assert code(anne.ask("POST", API, json=TO | {"records": ["0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01"]})) == (
+        404,
+        "record_not_found",
+    )
+    assert code(anne.ask("GET", f"{API}/0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01")) == (404, "delivery_not_found")
