@@ -824,7 +824,7 @@ class Verifier:
 
     def check_disposal(self) -> str:
         """8. A record that is gone has its certificate."""
-        gone = [e["facts"] for e in self.entries.values() if e["type"] in {"RecordDisposed"}]
+        gone = [e["facts"] for e in self.entries.values() if e["type"] in {"RecordDisposed"}]  # noqa: FURB171
         ours = not gone or gone[-1]["certificate"] == digest_of(self.files["certificate.json"])[0]
         _require(ours, "another certificate")
         return "the certificate is what the journal says" if gone else "none (the record is kept)"

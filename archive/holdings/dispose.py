@@ -266,7 +266,8 @@ class Disposer:
         if blocked is None and (catalogue.is_held(session, row.id) or _is_guarded(session, row.id)):
             blocked = "held"
         lock, last = row.locked_until, westernmost_day(self.stores.certain_now)
-        lock = lock if lock is not None and lock >= last else None
+        stays = told.action is DisposalAction.TRANSFER  # its bytes: no lock stands in the way
+        lock = lock if lock is not None and lock >= last and not stays else None
         line.locked_since = None if blocked else (line.locked_since or (day if lock else None))
         if blocked is None and not told.is_fresh(day, line.locked_since):
             blocked = "visa_stale"

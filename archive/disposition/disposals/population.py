@@ -181,7 +181,7 @@ def candidate(
         file=row.file,
         size=row.bytes,
     )
-    until = row.locked_until if over and action is DisposalAction.DESTROY else standing.locked_until
+    until = row.withheld_until if over and action is DisposalAction.DESTROY else standing.locked_until
     locked = until if until is not None and until >= day else None
     blocked = _BLOCKS.get(state)
     wanted = action.final_action
