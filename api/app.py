@@ -22,6 +22,7 @@ from api.routes import (
     deposit_agreements,
     deposits,
     disposal_execution,
+    disposal_opinions,
     disposal_paper,
     disposals,
     documentation,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
 VERIFICATION_BODY = 512 * 1024 * 1024
 REPLY_BODY = 128 * 1024 * 1024
+LIST_BODY = 65 * 1024 * 1024
 
 
 def create_app(system: System) -> FastAPI:
@@ -96,7 +98,7 @@ def create_app(system: System) -> FastAPI:
         "/api/v1/seda/transfers": settings.ingestion.max_deposit_bytes + SMALL_BODY,
         "/api/v1/verifications": VERIFICATION_BODY,
     }
-    large_bodies |= dict.fromkeys(site.SCANS, VERIFICATION_BODY)
+    large_bodies |= dict.fromkeys(site.SCANS, VERIFICATION_BODY) | dict.fromkeys(site.LISTS, LIST_BODY)
     large_bodies.update(dict.fromkeys(site.LARGE_BODIES, settings.ingestion.max_deposit_bytes + SMALL_BODY))
     site.register(app)
     app.add_middleware(
@@ -144,6 +146,7 @@ def _api() -> APIRouter:
         disposals,
         seda,
         certificates,
+        disposal_opinions,
         disposal_paper,
         invitations,
         seda_deliveries,

@@ -44,6 +44,8 @@ _SENTENCES = {
     "bad_sample",
     "bad_disposal",
     "_given_twice",
+    "_wrong",
+    "wrong_line",
     "_not_expected",
     "_closed",
     "check_day",

@@ -151,6 +151,7 @@ def _line(line: DisposalLineRow, title: str | None, hidden_by: str | None) -> di
         "waiting_until": iso(line.waiting_until),
         "decision": line.decision,
         "not_before": iso(line.not_before),
+        "opinion": line.opinion_told,
         "rules": list(frozen.rules),
         **{name: iso(getattr(frozen, name)) for name in ("starts_on", "ends_on", "due_on", "document_date")},
         **{name: getattr(frozen, name) for name in ("final_action", "sorted", "document_type", "file", "size")},

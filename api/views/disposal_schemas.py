@@ -281,6 +281,17 @@ class GroupPage(BaseModel):
     next: str | None = Field(description="Curseur de la page suivante.")
 
 
+class OpinionView(BaseModel):
+    """What somebody thinks of a line before the visas; it binds nobody."""
+
+    person: str
+    quality: str
+    given_on: str
+    decision: Literal["approve", "refuse", "keep_definitively", "not_before", "sort_needed", "remark"]
+    not_before: str | None
+    comment: str
+
+
 class LineView(BaseModel):
     """One record of a disposal, as it was frozen, and where it stands."""
 
@@ -295,6 +306,7 @@ class LineView(BaseModel):
     waiting_until: str | None
     decision: Answered | None
     not_before: str | None
+    opinion: OpinionView | None = Field(description="Avis préalable : il n’engage personne.")
     rules: list[str] = Field(description="Règles en vigueur, `code/version`, celle qui décide d’abord.")
     starts_on: str | None
     ends_on: str | None

@@ -189,7 +189,7 @@ def _line(told: Mapping[str, Any], types: Mapping[str, str]) -> list[str]:
     state = LineState(told["state"])
     return [
         str(told["position"]),
-        told["title"] or ("lecture réservée par un gel" if told["restricted"] else told["record_id"]),
+        told["title"] or ("lecture réservée" if told["restricted"] else told["record_id"]),
         f"{kind}, dossier {told['file']}" if told["file"] else kind,
         _day(told["document_date"]),
         ", ".join(told["rules"]) or "aucune",

@@ -11,7 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from api.access.callers import Caller
 from api.access.csrf import require_csrf
 from api.views import disposal as views
-from api.web.disposal_page import TypedDecisions, disposal_page
+from api.web.disposal_lines import TypedDecisions
+from api.web.disposal_page import disposal_page
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
 from archive.database.disposal_tables import DisposalRow

@@ -15,6 +15,7 @@ from api.http.i18n import _, ngettext, number, said
 from api.views import disposal as views
 from api.web import quantities
 from api.web.certificate_section import CertificateSection, certificate_section
+from api.web.disposal_lines import NOTHING_TYPED, ShownLine, TypedDecisions, shown_line
 from api.web.disposal_words import (
     ACTIONS,
     LINES,
@@ -22,14 +23,11 @@ from api.web.disposal_words import (
     STEPS,
     blocked,
     duration_words,
-    line_badge,
     state_of,
     totals,
-    unread_title,
     years,
 )
 from api.web.execution_section import ExecutionSection, InTheWay, execution_section, in_the_way, reading_sentence
-from api.web.faults import Fault
 from api.web.progress import NOTHING, Badge
 from archive.disposition.disposals import bordereau, listing
 from archive.disposition.disposals.terms import COOLING_DAYS
@@ -41,17 +39,6 @@ if TYPE_CHECKING:
 
 GROUPS: Final = 25
 LINES_SHOWN: Final = 50
-
-
-@dataclass(frozen=True)
-class TypedDecisions:
-    """A form that was sent and refused."""
-
-    form: Mapping[str, str]
-    faults: tuple[Fault, ...] = ()
-
-
-NOTHING_TYPED: Final = TypedDecisions({})
 
 
 @dataclass(frozen=True)
@@ -82,32 +69,6 @@ class ShownGroup:
     size: Markup
     remarks: tuple[Markup, ...]
     href: str
-
-
-@dataclass(frozen=True)
-class ShownLine:
-    """One record of the bordereau.
-
-    Attributes:
-        title: Its title; what stands in its place where this person may not read it.
-        may_decide: Whether it can be taken out or put back here and now.
-        taken_out: Whether it is out.
-        detached: Records that still hold the same bytes as this one, which was destroyed.
-    """
-
-    id: str
-    title: str | Markup
-    readable: bool
-    dates: str
-    due_on: str
-    size: str
-    badge: Badge
-    may_decide: bool
-    may_return: bool
-    taken_out: bool
-    motive: str
-    fault: bool
-    detached: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -261,7 +222,7 @@ def _content(
     is_draft = shown["state"] == DisposalState.DRAFT
     return told | {
         "groups": (),
-        "lines": tuple(_line(one, typed, decides=decides, is_draft=is_draft) for one in lines),
+        "lines": tuple(shown_line(one, typed, decides=decides, is_draft=is_draft) for one in lines),
         "listed": listed,
         "following": more,
     }
@@ -289,27 +250,6 @@ def _remark(told: Mapping[str, Any]) -> Markup:
     state = LineState(told["state"])
     word = blocked(told["reason"]).word if state is LineState.BLOCKED else said(LINES[state][2])
     return _("{word} : {n}", word=word, n=number(told["records"]))
-
-
-def _line(told: Mapping[str, Any], typed: TypedDecisions, *, decides: bool, is_draft: bool) -> ShownLine:
-    state, record = LineState(told["state"]), told["record_id"]
-    out = state is LineState.EXCLUDED
-    choice = typed.form.get(f"d{record}", views.EXCLUDE if out else views.INCLUDE)
-    return ShownLine(
-        id=record,
-        title=told["title"] or unread_title(told),
-        readable=told["title"] is not None,
-        dates=quantities.day(told["document_date"]),
-        due_on=quantities.day(told["due_on"]),
-        size=quantities.size(told["size"]),
-        badge=line_badge(told),
-        may_decide=(decides and not state.is_final) or (decides and out and is_draft),
-        may_return=is_draft or not out,
-        taken_out=choice == views.EXCLUDE,
-        motive=typed.form.get(f"m{record}", told["reason"] if out else "") or "",
-        fault=any(fault.href == f"#m{record}" for fault in typed.faults),
-        detached=tuple(told["detached"]),
-    )
 
 
 def _notice(shown: Mapping[str, Any]) -> tuple[Badge, Markup]:

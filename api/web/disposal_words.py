@@ -11,6 +11,7 @@ from api.http.i18n import _, ngettext, said
 from api.web import quantities
 from api.web.due_words import state_badge
 from api.web.progress import NOTHING, Badge
+from archive.disposition.disposals.opinions import REMARK
 from archive.model.disposals import DisposalAction, DisposalState, LineDecision, LineState, VisaStep
 from archive.retention.dates import Unit
 from archive.retention.states import DueState
@@ -165,3 +166,17 @@ def totals(shown: Mapping[str, Any]) -> Markup:
     if stopped := lines[LineState.BLOCKED.value]["records"]:
         parts.append(ngettext("{n} bloqué", "{n} bloqués", stopped))
     return Markup(", ").join(parts)
+
+
+def opinion_word(name: str) -> Markup:
+    """Return an opinion in words."""
+    return _("Remarque") if name == REMARK else said(DECISIONS[LineDecision(name)])
+
+
+def opinion_badge(told: Mapping[str, Any]) -> Badge:
+    """Return an opinion as icon and word; its day where it has one."""
+    name = told["decision"]
+    kind, icon = {REMARK: ("none", "none"), LineDecision.APPROVE.value: ("ok", "check")}.get(name, ("warn", "warn"))
+    day = told["not_before"]
+    reason = _("Pas avant le {day}.", day=quantities.day(day)) if day else Markup()
+    return Badge(kind, icon, opinion_word(name), reason)

@@ -15,6 +15,7 @@ from api.web.assets import PREFIX, Assets
 from api.web.gone_page import GonePage, gone_page
 from api.web.pages import (
     accueil,
+    avis,
     bordereaux,
     calendrier,
     certificats,
@@ -55,6 +56,8 @@ GONE: Final = 410
 LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier", "/versements")
 SCANS: tuple[str, ...] = ("/api/v1/disposals/*/scans", "/bordereaux/*/papier")
 """Where the scan of a bordereau arrives."""
+LISTS: tuple[str, ...] = ("/api/v1/disposals/*/lines.csv", "/bordereaux/*/avis")
+"""Where the annotated list of one arrives."""
 
 _static = APIRouter(include_in_schema=False)
 
@@ -102,6 +105,7 @@ ROUTERS: Final = (
     papier.router,
     invitations.router,
     visa_invite.router,
+    avis.router,
     verifier.router,
     etat.router,
     textes.router,

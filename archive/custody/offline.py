@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from archive.custody.offline_certificates import check_certificates
-from archive.custody.offline_log import HOUR, Anchors, Claim, Finding, Log
+from archive.custody.offline_log import HOUR, Anchors, Finding, Log
 from archive.journal.merkle import (
     TILE,
     Tile,
@@ -29,7 +29,6 @@ from archive.journal.merkle import (
     unpack_bundle,
 )
 from archive.journal.opening import vkey_line
-from archive.model.statement_kinds import StatementKind
 from archive.objects import layout, ocfl
 from archive.objects.begun import follows
 from archive.objects.fixity import Fixity
@@ -208,7 +207,6 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
         for path in sorted((root / layout.bare(layout.REGISTER)).rglob("*"))
         if path.is_file()
     }
-    log.claims |= _scans(root, files, log)
     owners = {_owner(name): log.claims[digest].tenant for name, digest in files.items() if digest in log.claims}
     missing = {digest: claim for digest, claim in log.claims.items() if digest not in files.values()}
     changed = 0
@@ -241,18 +239,6 @@ def _check_register(root: Path, log: Log) -> Iterator[Finding]:
     if files and not missing and not changed:
         said = f"{len(log.claims)} fichiers annoncés par le journal, tous là."
         yield Finding(layout.bare(layout.REGISTER), Fixity.INTACT, said)
-
-
-def _scans(root: Path, files: dict[str, str], log: Log) -> dict[str, Claim]:
-    """Return the scans of bordereaux that claimed statements announce, by their digest."""
-    found = {}
-    for name, digest in files.items():
-        key, claim = layout.register_key(name), log.claims.get(digest)
-        if claim is not None and isinstance(key, layout.StatementKey) and key.kind == StatementKind.SCAN:
-            sha256 = parse_canonical((root / name).read_bytes())["body"]["sha256"]
-            place = layout.ScanKey(key.tenant, "", sha256)
-            found[sha256] = Claim(claim.tenant, place.announced, claim.at)
-    return found
 
 
 def _owner(name: str) -> str:

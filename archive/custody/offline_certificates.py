@@ -1,4 +1,4 @@
-"""Check certificates of disposals in a store from its files alone."""
+"""Check certificates of disposals and scans of visas in a store from its files alone."""
 
 from __future__ import annotations
 
@@ -22,13 +22,22 @@ def check_certificates(root: Path, log: Log) -> Iterator[Finding]:
     """
     claims = {
         place.key: told["sha-256"]
-        for tenant, body, disposal in _statements(root, log)
+        for tenant, body, disposal in _statements(root, log, StatementKind.CERTIFICATE)
         for one in body["supplements"]
         for name, told in one["files"].items()
         if (place := layout.certificate_named(tenant, disposal, name)) is not None
     }
     folder = root / layout.bare(layout.DISPOSALS)
     there = {path.relative_to(root).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    scans = {
+        layout.ScanKey(tenant, body["disposal_id"], body["sha256"]).key: body["sha256"]
+        for tenant, body, _ in _statements(root, log, StatementKind.SCAN)
+    }
+    for key, digest in sorted(scans.items()):
+        if key not in there:
+            yield Finding(key, Fixity.MISSING, "La copie numérisée d’un visa n’y est pas.")
+        elif _sha256(there[key]) != digest:
+            yield Finding(key, Fixity.ALTERED, "La copie numérisée d’un visa n’est plus celle qui a été reçue.")
     faults = 0
     for key, digest in sorted(claims.items()):
         if key not in there:
@@ -38,7 +47,7 @@ def check_certificates(root: Path, log: Log) -> Iterator[Finding]:
         else:
             continue
         faults += 1
-    for key in sorted(there.keys() - claims.keys()):
+    for key in sorted(there.keys() - claims.keys() - scans.keys()):
         faults += 1
         yield Finding(key, Fixity.UNVERIFIABLE, "Aucune ligne du journal publié n’annonce ce fichier (encore).")
     if claims and not faults:
@@ -46,11 +55,11 @@ def check_certificates(root: Path, log: Log) -> Iterator[Finding]:
         yield Finding(layout.bare(layout.DISPOSALS), Fixity.INTACT, said)
 
 
-def _statements(root: Path, log: Log) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield tenant, body and disposal of each statement of certificates that an entry claims."""
+def _statements(root: Path, log: Log, kind: StatementKind) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield tenant, body and subject of each statement of a kind that an entry claims."""
     for path in sorted((root / layout.bare(layout.REGISTER)).rglob("*.json")):
         place = layout.register_key(path.relative_to(root).as_posix())
-        if not isinstance(place, StatementKey) or place.kind != StatementKind.CERTIFICATE:
+        if not isinstance(place, StatementKey) or place.kind != kind:
             continue
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() in log.claims:  # else the register's own check tells of it

@@ -1,4 +1,4 @@
-"""Keys of the store below ``disposals/``: the certificates of what was destroyed. Pure.
+"""Keys of the store below ``disposals/``: certificates of what was destroyed, scans of visas. Pure.
 
 A part of ``layout``, through which every other module reads it. They lie beside the tenants' OCFL
 roots, in which only records may lie.
@@ -18,6 +18,7 @@ _CERTIFICATE: Final = re.compile(
     rf"{DISPOSALS}(?P<tenant>{TENANT_NAME.pattern})/(?P<disposal>{_UUID})/"
     r"certificate(?:-(?P<supplement>[2-9]|[1-9][0-9]{1,5}))?(?P<public>-public)?\.(?P<form>json|pdf)"
 )
+_SCAN: Final = re.compile(rf"{DISPOSALS}({TENANT_NAME.pattern})/({_UUID})/scans/([0-9a-f]{{64}})")
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,27 @@ def certificate_key(key: str) -> CertificateKey | None:
 def certificate_named(tenant: str, disposal: str, name: str) -> CertificateKey | None:
     """Return the file of a certificate that has this name; None for a name that we never give."""
     return certificate_key(f"{DISPOSALS}{tenant}/{disposal}/{name}")
+
+
+@dataclass(frozen=True)
+class ScanKey:
+    """The scan of a bordereau that came back on paper.
+
+    Attributes:
+        sha256: Of its bytes; a statement of its own has it as well.
+    """
+
+    tenant: str
+    disposal: str
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """Key of the scan."""
+        return f"{DISPOSALS}{self.tenant}/{self.disposal}/scans/{self.sha256}"
+
+
+def scan_key(key: str) -> ScanKey | None:
+    """Parse the key of a scan; None for another key."""
+    match = _SCAN.fullmatch(key)
+    return ScanKey(match[1], match[2], match[3]) if match is not None else None

@@ -13,14 +13,15 @@ from typing import Final
 from archive.objects import ocfl
 from archive.objects.disposal_keys import DISPOSALS as DISPOSALS
 from archive.objects.disposal_keys import CertificateKey as CertificateKey
+from archive.objects.disposal_keys import ScanKey as ScanKey
 from archive.objects.disposal_keys import certificate_key as certificate_key
 from archive.objects.disposal_keys import certificate_named as certificate_named
+from archive.objects.disposal_keys import scan_key as scan_key
 from archive.objects.register_keys import REGISTER as REGISTER
 from archive.objects.register_keys import TENANT_NAME as TENANT_NAME
 from archive.objects.register_keys import HoldKey as HoldKey
 from archive.objects.register_keys import RegisterKey as RegisterKey
 from archive.objects.register_keys import ReportKey as ReportKey
-from archive.objects.register_keys import ScanKey as ScanKey
 from archive.objects.register_keys import StatementKey as StatementKey
 from archive.objects.register_keys import register_folder as register_folder
 from archive.objects.register_keys import register_key as register_key
@@ -369,4 +370,4 @@ EvidenceKey = JournalKey | RegisterKey | HoldKey | StatementKey | ReportKey | Sc
 
 def evidence_key(key: str) -> EvidenceKey | None:
     """Parse a key in ``EVIDENCE``; None for a key that we never write."""
-    return journal_key(key) or register_key(key) or certificate_key(key)
+    return journal_key(key) or register_key(key) or certificate_key(key) or scan_key(key)

@@ -15,7 +15,6 @@ _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 _FILE: Final = re.compile(rf"{REGISTER}({TENANT_NAME.pattern})/([0-9]{{6}})\.json")
 _HOLD: Final = re.compile(rf"{REGISTER}({TENANT_NAME.pattern})/holds/({_UUID})/(placed|released)\.json")
-_SCAN: Final = re.compile(rf"{REGISTER}({TENANT_NAME.pattern})/disposals/({_UUID})/scans/([0-9a-f]{{64}})")
 _STATEMENT: Final = re.compile(
     rf"{REGISTER}({TENANT_NAME.pattern})/statements/([a-z]{{1,20}})/({_UUID})/([0-9]{{6}})\.json"
 )
@@ -87,29 +86,6 @@ class StatementKey:
 
 
 @dataclass(frozen=True)
-class ScanKey:
-    """The scan of a bordereau that came back on paper.
-
-    Attributes:
-        sha256: Of its bytes.
-    """
-
-    tenant: str
-    disposal: str
-    sha256: str
-
-    @property
-    def key(self) -> str:
-        """Key of the scan."""
-        return f"{register_folder(self.tenant)}disposals/{self.disposal}/scans/{self.sha256}"
-
-    @property
-    def announced(self) -> str:
-        """What announces it: a statement of its own, which has its digest."""
-        return f"scan:{self.sha256}"
-
-
-@dataclass(frozen=True)
 class ReportKey:
     """The sealed file of a report that is kept: the minutes of a stocktaking."""
 
@@ -132,14 +108,12 @@ def register_folder(tenant: str) -> str:
     return f"{REGISTER}{tenant}/"
 
 
-def register_key(key: str) -> RegisterKey | HoldKey | StatementKey | ReportKey | ScanKey | None:
+def register_key(key: str) -> RegisterKey | HoldKey | StatementKey | ReportKey | None:
     """Parse a key below ``register/``; None for a key that we never write."""
     if match := _FILE.fullmatch(key):
         return RegisterKey(match[1], int(match[2]))
     if match := _HOLD.fullmatch(key):
         return HoldKey(match[1], match[2], match[3])
-    if match := _SCAN.fullmatch(key):
-        return ScanKey(match[1], match[2], match[3])
     if match := _REPORT.fullmatch(key):
         return ReportKey(match[1], match[2])
     match = _STATEMENT.fullmatch(key)

@@ -63,6 +63,7 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "retrait": ("archivist", "/retraits/nouveau?documents={registre[record_id]}"),
     "bordereau": ("archivist", "/bordereaux/{bordereau[id]}"),
     "lignes d’un bordereau": ("archivist", "/bordereaux/{bordereau[id]}?groupe=1"),
+    "avis préalables": ("archivist", "/bordereaux/{bordereau[id]}/avis"),
     "bordereau papier": ("archivist", "/bordereaux/{bordereau[id]}/papier"),
     "saisie d’un visa": ("archivist", "/bordereaux/{bordereau[id]}/papier/{copie[id]}"),
     "confirmation d’un visa": ("archivist", "/bordereaux/{bordereau[id]}/saisie/{saisie[id]}"),

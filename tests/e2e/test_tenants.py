@@ -61,6 +61,8 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("inviteGuest", "person_needed"),
                 ("revokeInvitation", "person_needed"),
                 ("attachDisposalScan", "person_needed"),
+                ("giveOpinion", "disposal_closed"),
+                ("readOpinions", "disposal_closed"),
                 ("confirmVisa", "person_needed"),
                 ("withdrawVisa", "person_needed"),
                 ("printDisposal", "visa_not_expected"),

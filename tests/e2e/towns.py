@@ -104,6 +104,7 @@ DISPOSAL_CHANGES: dict[str, dict[str, str]] = {
     "confirmExecution": {"reason": "Visé"},
     "cancelExecution": {"reason": "Erreur"},
     "giveVisa": {"decision": "approve"},
+    "giveOpinion": {"decision": "approve", "person": "Claire"},
 }
 """What is sent to change a disposal; of several lines, the record of the town."""
 
@@ -309,6 +310,9 @@ def sent_with(operation: str, ids: Mapping[str, str], words: Mapping[str, str]) 
         more = {"json": {"unit": "record", "units": [ids["record_id"]], "decision": "keep", "reason": "Rare"}}
     elif operation == "draftDisposal":
         more = {"json": {"action": "destroy", "title": "Bons", "records": [ids["record_id"]]}}
+    elif operation == "readOpinions":
+        empty = "bordereau;ligne;document;avis;pas_avant;remarque\n"
+        more = {"params": {"person": "Claire"}, "headers": {"Content-Type": "text/csv"}, "content": empty}
     elif operation in DISPOSAL_CHANGES:
         lines = {"lines": [{"record_id": ids["record_id"], **TAKEN_OUT}]}
         more = {"headers": {"If-Match": "*"}, "json": DISPOSAL_CHANGES[operation] or lines}

@@ -10,7 +10,7 @@ from archive.custody.findings import Kind
 from archive.database.disposal_tables import DisposalScanRow
 from archive.database.engine import Database
 from archive.disposition.disposals.scans import key_of
-from archive.objects.layout import REGISTER, ScanKey, register_key
+from archive.objects.layout import DISPOSALS, scan_key
 from archive.objects.port import ObjectStore, Unreadable
 
 
@@ -23,8 +23,8 @@ def compare(store: ObjectStore, database: Database) -> list[tuple[Kind, str]]:
         wanted = {key_of(row): row.sha256 for row in session.scalars(select(DisposalScanRow))}
     found: list[tuple[Kind, str]] = []
     seen = ""
-    for item in store.list(REGISTER):
-        if item.marker or item.key == seen or not isinstance(register_key(item.key), ScanKey):
+    for item in store.list(DISPOSALS):
+        if item.marker or item.key == seen or scan_key(item.key) is None:
             continue
         seen = item.key
         digest = wanted.pop(item.key, None)

@@ -133,7 +133,7 @@ def test_codes_that_contradict_a_scan_refuse_it_and_nothing_is_kept(office: Offi
     assert office.anne.ask("GET", f"{API}/{one}/scans").json() == {"scans": []}
     foreign = sent(office, other, scanned(others)).json()["id"]
     assert code(office.anne.change("POST", f"{API}/{one}/visas", **signed(foreign))) == (404, "scan_not_found")
-    keys = [item.key for item in office.town.system.store.list("register/")]
+    keys = [item.key for item in office.town.system.store.list("disposals/")]
     assert not [key for key in keys if one in key and "/scans/" in key]
 
 

@@ -22,6 +22,7 @@ FILES = {
     "/documents/{record_id}/telecharger/{kind}",
     "/services/export",
     "/plan/export",
+    "/bordereaux/{disposal_id}/liste.csv",
     "/communications/registre.csv",
     "/registres/{register}.csv",
     "/recolements/{report_id}/proces-verbal.pdf",

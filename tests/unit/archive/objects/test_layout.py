@@ -58,7 +58,6 @@ REGISTER_KEYS = st.one_of(
     st.builds(HoldKey, TENANTS, IDS, st.sampled_from(["placed", "released"])),
     st.builds(ReportKey, TENANTS, IDS),
     st.builds(StatementKey, TENANTS, st.sampled_from(["node", "event"]), IDS, st.integers(0, 999_999)),
-    st.builds(ScanKey, TENANTS, IDS, DIGESTS),
 )
 CERTIFICATE_KEYS = st.builds(
     CertificateKey, TENANTS, IDS, st.integers(1, 999_999), st.sampled_from(["json", "pdf"]), st.booleans()
@@ -163,6 +162,14 @@ def test_a_key_of_the_journal_comes_back(wanted: layout.JournalKey) -> None:
     assert (layout.record_key(wanted.key), layout.staging_key(wanted.key), layout.register_key(wanted.key)) == (
         None,
     ) * 3
+
+
+@given(st.builds(ScanKey, TENANTS, IDS, DIGESTS))
+def test_a_key_of_a_scan_comes_back(wanted: ScanKey) -> None:
+    assert layout.scan_key(wanted.key) == layout.evidence_key(wanted.key) == wanted
+    layout.parts_of(wanted.key)
+    assert layout.is_kept_for_ever(wanted.key)
+    assert (layout.register_key(wanted.key), layout.certificate_key(wanted.key)) == (None, None)
 
 
 @given(REGISTER_KEYS)
