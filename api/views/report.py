@@ -105,7 +105,7 @@ def issue_register(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         plain, sealed = Path(scratch) / "register.pdf", Path(scratch) / "sealed.pdf"
-        facts = issue.typeset(system.database, caller.reader, kind, days, now, plain)
+        facts = issue.typeset(system.database, caller.reader, kind, days, now, plain, system.settings.api.public_url)
         system.seal_file(plain, sealed)
         with system.database.write() as session:
             act = Act(session, system.ledger, caller.tenant, caller.agent, now)

@@ -28,17 +28,24 @@ from archive.retention.civil import today_of
 
 
 def typeset(
-    database: Database, reader: Reader, kind: ReportKind, days: tuple[date, date], now: datetime, into: Path
+    database: Database,
+    reader: Reader,
+    kind: ReportKind,
+    days: tuple[date, date],
+    now: datetime,
+    into: Path,
+    public_url: str = "",
 ) -> dict[str, Any]:
     """Typeset a register into a file; return the facts that its statement has.
 
     Args:
         days: The first and the last, both counted.
+        public_url: Address of the service, for links to what is told; empty: there are none.
     """
     first, last = days
     with database.read() as session, into.open("wb") as out:
         register, sealed = register_of(session, reader, kind, first, last), head(session)
-        table = Table([one.column for one in register.fields], register.on_paper(), register.total_on_paper)
+        table = Table([one.column for one in register.fields], register.on_paper(public_url), register.total_on_paper)
         report = Report(
             register.title,
             session.get_one(TenantRow, reader.tenant).name,

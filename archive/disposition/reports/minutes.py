@@ -110,7 +110,7 @@ def _who(name: str, body: Mapping[str, Any]) -> str:
     if incoming is None:
         return f"{elected}{by}{outgoing['name']}, {outgoing['quality']}, reste en fonctions et garde la charge."
     return (
-        f"{elected}{by}{outgoing['name']}, {outgoing['quality']}, est déchargé des archives de « {name} » ; "
+        f"{elected}{by}{outgoing['name']}, {outgoing['quality']}, reçoit décharge des archives de « {name} » ; "
         f"{incoming['name']}, {incoming['quality']}, les prend en charge, dans l’état décrit ci-après."
     )
 
@@ -262,7 +262,7 @@ def _signatures(name: str, body: Mapping[str, Any]) -> Iterator[Block]:
     yield Paragraph(text)
     blank = ("Fait à :", "Le :", "Signature :")
     first = f"{outgoing['name']}, {outgoing['quality']}"
-    places = [SignaturePlace(f"{first} (sortant)" if incoming else first, blank)]
+    places = [SignaturePlace(f"Remet les archives : {first}" if incoming else first, blank)]
     if incoming:
-        places.append(SignaturePlace(f"{incoming['name']}, {incoming['quality']} (entrant)", blank))
+        places.append(SignaturePlace(f"Les prend en charge : {incoming['name']}, {incoming['quality']}", blank))
     yield Signatures([*places, SignaturePlace(f"{made['name']}, {made['quality']}", blank)])

@@ -19,7 +19,7 @@ from archive.catalogue.access_steps import AccessStep
 from archive.catalogue.reading import Reader
 from archive.disposition.reports import eliminations, words, yearly
 from archive.disposition.reports.yearly import Part
-from archive.exchange.reports.blocks import Band, Column
+from archive.exchange.reports.blocks import Band, Column, Link
 from archive.model.access_requests import AccessKind, AccessState
 from archive.model.reports import ReportKind
 from archive.retention.civil import civil_day, zone_of
@@ -57,11 +57,16 @@ class Shown(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """Column of a register."""
+    """Column of a register.
+
+    Attributes:
+        page: Address of the page that a value leads to, ``{}`` in the place of the value.
+    """
 
     title: str
     share: float
     shown: Shown = Shown.TEXT
+    page: str = ""
 
     @property
     def column(self) -> Column:
@@ -84,13 +89,23 @@ class Register:
     rows: Iterator[Sequence[Any] | str]
     total: list[Any] = field(default_factory=list)
 
-    def on_paper(self) -> Iterator[Sequence[str] | Band]:
-        """Return the rows as a report has them."""
+    def on_paper(self, public_url: str = "") -> Iterator[Sequence[str] | Band]:
+        """Return the rows as a report has them.
+
+        Args:
+            public_url: Address of the service, for links; empty: there are none.
+        """
         for row in self.rows:
             if isinstance(row, str):
                 yield Band(row)
-            else:
-                yield [one.shown.on_paper(value) for one, value in zip(self.fields, row, strict=True)]
+                continue
+            told = zip(self.fields, row, strict=True)
+            yield [
+                Link(one.shown.on_paper(value), public_url + one.page.format(value))
+                if public_url and one.page and value
+                else one.shown.on_paper(value)
+                for one, value in told
+            ]
 
     def total_on_paper(self) -> list[str]:
         """Return the last row; empty where nothing is added up."""
@@ -143,7 +158,7 @@ _ACCESSIONS: Final = (
     Field("Dossier", 2),
     Field("Convention", 1.6),
     Field("Volume", 1.6, Shown.SIZE),
-    Field("Document", 4.6),
+    Field("Document", 4.6, page="/documents/{}"),
 )
 _ELIMINATIONS: Final = (
     Field("Bordereau", 1.5),
@@ -154,7 +169,7 @@ _ELIMINATIONS: Final = (
     Field("Éliminés le", 2.4),
     Field("Documents", 1.8, Shown.NUMBER),
     Field("Volume", 1.8, Shown.SIZE),
-    Field("Identifiant", 4.6),
+    Field("Identifiant", 4.6, page="/bordereaux/{}"),
 )
 _COMMUNICATIONS: Final = (
     Field("Inscrite le", 2, Shown.DAY),
@@ -164,13 +179,13 @@ _COMMUNICATIONS: Final = (
     Field("Réponse avant le", 2, Shown.DAY),
     Field("État", 2),
     Field("Étapes", 5),
-    Field("Identifiant", 4.6),
+    Field("Identifiant", 4.6, page="/communications/{}"),
 )
 _ANNUAL: Final = (
     Field("Service ou objet", 7),
     Field("Nombre", 2, Shown.NUMBER),
     Field("Volume", 2, Shown.SIZE),
-    Field("Liste", 5),
+    Field("Liste", 5, page="{}"),
 )
 _KINDS: Final = {
     AccessKind.COMMUNICATION: "Communication",

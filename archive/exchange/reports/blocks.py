@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,23 @@ class Column:
     title: str
     share: float
     right: bool = False
+
+
+class Link(str):
+    """Text of a cell that leads to an address of the web.
+
+    Attributes:
+        address: Empty: it leads nowhere.
+    """
+
+    address: str
+    __slots__ = ("address",)
+
+    def __new__(cls, text: str, address: str) -> Self:
+        """Make a text with its address."""
+        made = super().__new__(cls, text)
+        made.address = address
+        return made
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,8 @@ class Table:
     """Table; its head is repeated on every page.
 
     Attributes:
-        rows: Read once, a row at a time, each as many cells as there are columns.
+        rows: Read once, a row at a time, each as many cells as there are columns; a cell may be a
+            ``Link``.
         total: Last row, in bold; empty: none. A function is asked once the rows were read.
     """
 

@@ -11,6 +11,7 @@ from archive.exchange.reports.blocks import (
     Bars,
     Block,
     Heading,
+    Link,
     PageBreak,
     Paragraph,
     Picture,
@@ -65,6 +66,7 @@ class _Pages:
         feet = len(report.footers) * _FOOT_LINE + (_MARK_ROOM if report.mark is not None else 0)
         self._floor = _BOTTOM + feet
         self._bodies: list[int] = []
+        self._links: list[list[int]] = [[]]
         self._drawn: list[str] = []
         self._y = 0.0
         self._top = self._high - _TOP
@@ -85,6 +87,7 @@ class _Pages:
         """End the page, and go on at the top of the next."""
         self._bodies.append(self._file.stream("\n".join(self._drawn).encode("latin-1")))
         self._drawn, self._y = [], self._top
+        self._links.append([])
 
     def _need(self, height: float) -> None:
         """Turn the page unless so much room is left on it; what fits no page is begun anyway."""
@@ -98,6 +101,8 @@ class _Pages:
                 self._heading(block)
             case Paragraph():
                 face, size = self._bold if block.bold else self._plain, _SMALL if block.small else _BODY
+                if block.bold:  # it names what follows: not alone at the bottom of a page
+                    self._need(_LEAD * _LINE + 50)
                 self._lines(block.text, face, size)
                 self._y -= 4
             case Table():
@@ -154,6 +159,8 @@ class _Pages:
         frame = self._file.stream("\n".join(self._drawn).encode("latin-1"))
         self._drawn = []
         resources = f"/Resources {named} 0 R"  # PDF/A wants them at each page, not inherited
+        links = self._links[number - 1]
+        resources += f"/Annots{pdf_file.references(links)}" if links else ""
         return self._file.add(f"<</Type/Page/Parent {parent} 0 R{resources}/Contents[{body} 0 R {frame} 0 R]>>")
 
     # -- what is drawn
@@ -169,6 +176,12 @@ class _Pages:
         shade = "" if colour == _INK else f"{colour} rg "
         back = " 0 g" if shade else ""
         self._drawn.append(f"{shade}BT /{name} {size:g} Tf {x:.2f} {y:.2f} Td <{face.encoded(text)}> Tj ET{back}")
+
+    def _link(self, x: float, y: float, width: float, height: float, address: str) -> None:
+        """Lead from a box of the page to an address."""
+        box = f"{x:.2f} {y:.2f} {x + width:.2f} {y + height:.2f}"
+        action = f"<</S/URI/URI{pdf_file.ascii_string(address)}>>"
+        self._links[-1].append(self._file.add(f"<</Type/Annot/Subtype/Link/F 4/Border[0 0 0]/Rect[{box}]/A{action}>>"))
 
     def _rule(self, x: float, y: float, width: float, colour: str, thick: float) -> None:
         self._drawn.append(f"{colour} rg {x:.2f} {y:.2f} {width:.2f} {thick:g} re f 0 g")
@@ -255,7 +268,8 @@ class _TableOnPages:
             if isinstance(row, Band):
                 self._band(row, head)
             else:
-                self._row(self._wrapped(row, pages._plain), head)
+                led = [cell.address if isinstance(cell, Link) else "" for cell in row]
+                self._row(self._wrapped(row, pages._plain), head, led=led)
                 pages._rows += 1
         total = self._table.total
         total = total() if callable(total) else total
@@ -275,7 +289,13 @@ class _TableOnPages:
         self._draw(head, pages._bold)
         pages._rule(_SIDE, pages._y, pages._room, _ACCENT, 0.5)
 
-    def _row(self, cells: list[list[str]], head: list[list[str]], face: Typeface | None = None) -> None:
+    def _row(
+        self,
+        cells: list[list[str]],
+        head: list[list[str]],
+        face: Typeface | None = None,
+        led: Sequence[str] = (),
+    ) -> None:
         """Place a row; one that is higher than a page goes on on the next."""
         pages, face = self._pages, face or self._pages._plain
         whole = pages._top - pages._floor - self._height(head)
@@ -288,11 +308,11 @@ class _TableOnPages:
                 self._head(head)
                 continue
             fit = max(1, int((pages._y - pages._floor - 2 * _PAD) / self._line))
-            self._draw([lines[:fit] for lines in cells], face)
+            self._draw([lines[:fit] for lines in cells], face, led)
             cells = [lines[fit:] or [""] for lines in cells]
             pages._turn()
             self._head(head)
-        self._draw(cells, face)
+        self._draw(cells, face, led)
         pages._rule(_SIDE, pages._y, pages._room, _RULE, 0.3)
 
     def _band(self, band: Band, head: list[list[str]]) -> None:
@@ -308,14 +328,17 @@ class _TableOnPages:
             pages._text(_SIDE + _PAD, pages._y - _PAD + 2, pages._bold, _CELL, line)
         pages._y -= 2 * _PAD
 
-    def _draw(self, cells: list[list[str]], face: Typeface) -> None:
+    def _draw(self, cells: list[list[str]], face: Typeface, led: Sequence[str] = ()) -> None:
         pages, x = self._pages, _SIDE
         height = self._height(cells)
-        for lines, width, column in zip(cells, self._widths, self._table.columns, strict=True):
-            edge = x + width - _PAD if column.right else x + _PAD
+        told = zip(cells, self._widths, self._table.columns, led or [""] * len(cells), strict=True)
+        for lines, width, column, to in told:
+            edge, colour = x + width - _PAD if column.right else x + _PAD, _ACCENT if to else _INK
+            if to:
+                pages._link(x, pages._y - height, width, height, to)
             for at, line in enumerate(lines):
                 y = pages._y - _PAD - (at + 1) * self._line + 2
-                pages._text(edge, y, face, _CELL, line, right=column.right)
+                pages._text(edge, y, face, _CELL, line, right=column.right, colour=colour)
             x += width
         pages._y -= height
 

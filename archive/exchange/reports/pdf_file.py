@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 _COLOURS: Final = Path(__file__).with_name("fonts") / "sRGB.icc"
@@ -75,6 +76,11 @@ class PdfFile:
 def text_string(text: str) -> str:
     """Return a text as a PDF writes it outside of pages."""
     return f"<FEFF{text.encode('utf-16-be').hex().upper()}>"
+
+
+def ascii_string(text: str) -> str:
+    """Return an address as a PDF writes it: in ASCII, other characters encoded as in an address."""
+    return "(" + quote(text, safe="/:?&=%#+,;@!$'*~-._").replace("\\", "%5C") + ")"
 
 
 def references(numbers: Sequence[int]) -> str:

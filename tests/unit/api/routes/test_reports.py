@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pypdfium2 as pdfium
 import pytest
 from sqlalchemy import select
@@ -38,7 +39,8 @@ YEAR = {"first": "2026-01-01", "last": "2026-12-31"}
 def office(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[tuple[Office, list[str]]]:
     """Six records: two were destroyed under visas, one is kept from all but those who hold."""
     folder, watch = tmp_path_factory.mktemp("registers"), Watch()
-    with opened(folder / "home", keys, clock=watch) as system:
+    public = {"CHARTRIER_PUBLIC_URL": "https://archives.example"}
+    with opened(folder / "home", keys, clock=watch, **public) as system:
         made = office_of(Town(system, folder, watch), bon=6)
         town = made.town
         gone = made.due(2)
@@ -135,6 +137,10 @@ def test_a_register_is_issued_sealed_and_its_digest_is_in_the_journal(
         ).first()
     assert last is not None
     assert json.loads(last.body)["facts"]["file"] == digest
+    with pikepdf.open(io.BytesIO(answer.content)) as pdf:
+        (link,) = (str(one.A.URI) for one in pdf.pages[0].Annots if "/A" in one)
+    assert link.startswith("https://archives.example/bordereaux/")
+    assert made.anne.ask("GET", link.removeprefix("https://archives.example")).status_code == 200
     refused = made.anne.ask("GET", f"{answer.headers['location']}/file")
     assert (refused.status_code, refused.json()["code"]) == (409, "report_not_kept")
 

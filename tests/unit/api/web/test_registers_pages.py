@@ -80,7 +80,7 @@ def test_a_stocktaking_is_asked_on_a_form_that_keeps_what_was_typed(office: Offi
     page = office.anne.see(path)
     assert all(text in page for text in ("Procès-verbal scellé", "0,4 ml", "Jamais vérifiés", "Jeanne Morvan, maire"))
     text = of_pdf(office.anne.ask("GET", f"{path}/proces-verbal.pdf"))
-    assert "Yann Le Goff, maire (entrant)" in text
+    assert "Les prend en charge : Yann Le Goff, maire" in text
     assert "Vues à leur place" in text
     assert "Récolement" in office.anne.see("/registres")
 
@@ -91,7 +91,7 @@ def test_who_stays_in_office_signs_alone(office: Office) -> None:
     office.town.system.stocktaker.run()
     text = of_pdf(office.anne.ask("GET", f"{asked.headers['location']}/proces-verbal.pdf")).replace("\r\n", " ")
     assert "reste en fonctions" in text
-    assert "entrant" not in text
+    assert "prend en charge :" not in text
 
 
 def test_nobody_else_reads_or_asks(office: Office) -> None:

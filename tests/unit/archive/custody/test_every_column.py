@@ -50,6 +50,8 @@ from archive.disposition.disposals.visas import VisaGiven
 from archive.disposition.holds.query import parse_query
 from archive.disposition.holds.reviews import review
 from archive.disposition.holds.terms import Scope, ScopeKind, Terms
+from archive.disposition.reports import run as stocktaking
+from archive.disposition.reports.stocktaking import Asked, Signatory
 from archive.disposition.sorting import draw, freeze
 from archive.holdings.describe import describe
 from archive.holdings.verify import verify
@@ -129,6 +131,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     _requested(system, records[2])
     _visaed(system, records[0])
     _exchanged(system)
+    _took_stock(system)
     _record_of_the_deposit(system, records[2])
     system.publisher.publish(force_token=True)
     system.follower.catch_up()
@@ -217,6 +220,15 @@ def _exchanged(system: System) -> None:
         state(session, system, new_id(), came, kind=StatementKind.TRANSFER)
         state(session, system, new_id(), {"disposal_id": new_id()}, kind=StatementKind.DELIVERY)
     assert system.statements.settle().settled == 2
+
+
+def _took_stock(system: System) -> None:
+    """Take stock, and keep the minutes; the store follows."""
+    given = Asked(date(2026, 3, 1), Signatory("Une maire", "maire"), None, Signatory("Un archiviste", "archiviste"))
+    with system.database.write() as session:
+        stocktaking.ask(Act(session, system.ledger, "demo", "user:1", system.clock()), given)
+    assert system.stocktaker.run().issued == 1
+    assert system.statements.settle().settled == 3
 
 
 def _record_of_the_deposit(system: System, record: str) -> None:

@@ -161,8 +161,8 @@ def test_the_minutes_say_it_sealed_under_the_head_of_that_day(
     text = text_of(content)
     for part in (
         "décharge",
-        "Jeanne Morvan, maire (sortant)",
-        "Yann Le Goff, maire (entrant)",
+        "Remet les archives : Jeanne Morvan, maire",
+        "Les prend en charge : Yann Le Goff, maire",
         "trois exemplaires",
         "arrêté du 31 décembre 1926",
         "restauration",

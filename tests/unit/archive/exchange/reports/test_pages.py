@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pikepdf
 import pypdfium2 as pdfium
 import pytest
 import segno
@@ -22,6 +23,7 @@ from archive.exchange.reports.blocks import (
     Bars,
     Column,
     Heading,
+    Link,
     Paragraph,
     Picture,
     Report,
@@ -115,6 +117,19 @@ def test_what_has_no_glyph_or_breaks_lines_is_replaced_and_nothing_else() -> Non
     assert "été €" in page, "accents are joined"
 
 
+def test_a_cell_leads_to_its_address_on_its_own_page() -> None:
+    def linked(number: int) -> Iterator[tuple[str, str, str]]:
+        for n in range(number):
+            yield str(n), Link(f"Titre {n}", f"https://archives.example/documents/{n}?a=é(b)"), ""
+
+    with pikepdf.open(io.BytesIO(made(replace(BASE, blocks=[Table(COLUMNS, linked(120))])))) as pdf:
+        found = [[str(one.A.URI) for one in page.Annots] for page in pdf.pages]
+    assert len(found) > 1
+    assert [one for page in found for one in page] == [
+        f"https://archives.example/documents/{n}?a=%C3%A9%28b%29" for n in range(120)
+    ]
+
+
 def test_codes_on_the_page_are_read_back() -> None:
     def modules(text: str) -> list[list[bool]]:
         return [[bool(one) for one in row] for row in segno.make(text, micro=False).matrix]
@@ -139,7 +154,8 @@ def test_codes_on_the_page_are_read_back() -> None:
 def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     places = Signatures([SignaturePlace("Le maire sortant", ("Nom :", "Date :")), SignaturePlace("Le maire entrant")])
     path = tmp_path_factory.mktemp("report") / "report.pdf"
-    blocks = [Paragraph("Été < & >"), Table(COLUMNS, rows(60)), places]
+    led = Table(COLUMNS, [("1", Link("Un titre", "https://archives.example/1"), "")])
+    blocks = [Paragraph("Été < & >"), Table(COLUMNS, rows(60)), led, places]
     path.write_bytes(made(replace(BASE, title="Procès-verbal (<&>) \u202fn° 1", blocks=blocks, landscape=True)))
     return path
 
