@@ -39,6 +39,7 @@ from ingestion.processing.claims import killed, quarantine
 from ingestion.tables import DepositRow
 from signing.ground.errors import ChartrierError
 from tests.crash_archivist import ARCHIVIST_CASES
+from tests.crash_disposals import DISPOSAL_CASES
 from tests.crash_subjects import Subject, UseCase
 from tests.holdings import keep, package, receive, stored_file, system_at
 from tests.steps import Steps
@@ -306,5 +307,6 @@ USE_CASES = (
     UseCase("event", _named, _declare, _declare, short=False),
     UseCase("plan move", _place_in_plan, _move, _move, short=False),
     *ARCHIVIST_CASES,
+    *DISPOSAL_CASES,
     UseCase("replace seal", _kept, _replace_seal, lambda _system, _one: None, alone=True),
 )

@@ -21,6 +21,7 @@ class Subject:
         claimed: What the journal claims: SHA-512 of the inventory in force, or the id of the
             deposit; None: nothing.
         far: How far the object of an archivist's act has come, by its row and by the journal.
+        ends: Whether its record is to be destroyed.
     """
 
     record: str
@@ -28,6 +29,7 @@ class Subject:
     received: bytes = b""
     claimed: str | None = None
     far: Callable[[System], tuple[int, int]] | None = None
+    ends: bool = False
     cells: dict[str, str] = field(default_factory=dict)
 
 

@@ -21,6 +21,7 @@ from archive.journal.types import EntryType
 from archive.objects.fixity import Fixity
 from ingestion.assembly import System
 from ingestion.operations.custody import Custody
+from tests.crash_disposals import EndedReaders, offline_of_ended
 from tests.crash_readers import DAMAGED, NONE, NOT_ASKED, WHOLE, DepositReaders, RecordReaders
 from tests.crash_subjects import Subject, UseCase
 from tests.holdings import system_at
@@ -123,7 +124,8 @@ class Matrix:
         rebuilt = self._rebuilt(home)
         try:
             for _, _, one in self.lines:
-                readers = (RecordReaders if one.record else DepositReaders)(system, self.folder, settled=settled)
+                kind = EndedReaders if one.ends else RecordReaders if one.record else DepositReaders
+                readers = kind(system, self.folder, settled=settled)
                 one.claimed = readers.claimed(one)
                 one.cells = {
                     "verify": readers.verify(one),
@@ -134,6 +136,8 @@ class Matrix:
                     "rebuild": readers.rebuild(one, rebuilt),
                     "offline": _ALONE[offline.get(one.record, "nothing")] if one.record else NOT_ASKED,
                 }
+                if one.ends:
+                    one.cells["offline"] = offline_of_ended(system, one, one.cells["offline"])
         finally:
             rebuilt.close()
         if self.case.name == "replace seal":
