@@ -144,6 +144,6 @@ DISPOSAL_CASES = (
         _begun,
         _execute,
         _executed,
-        moments=(("before commit", 2), ("committed", 2), ("unlink", 3), ("before commit", 3), ("committed", 3)),
+        moments=(("committed", 2), ("unlink", 3)),
     ),
 )

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy.orm import Session
 
 from archive.catalogue import rows as catalogue
+from archive.catalogue.description import not_kept
 from archive.catalogue.premis_xml import premis_xml
 from archive.database.engine import Database
 from archive.database.tables import RecordRow, TenantRow
@@ -31,6 +32,7 @@ from archive.journal.receipts import Stated, receipt_of, signed
 from archive.journal.sequencer import Entry, Ledger, size
 from archive.journal.tiles import StoredTree
 from archive.journal.types import RECEIVED, EntryType
+from archive.model.states import RecordState
 from archive.objects import layout, ocfl
 from archive.objects.fixity import Fixity, missing, verified
 from archive.objects.port import ObjectStore
@@ -184,6 +186,8 @@ class Evidence:
 
     def _known(self, session: Session, tenant: str, record_id: str) -> _Known:
         row = catalogue.get(session, tenant, record_id)
+        if RecordState(row.state).gone:
+            raise not_kept(row.state)
         entries = [
             entry
             for subject in (f"deposit:{row.deposit_id}", f"record:{row.id}")

@@ -30,6 +30,7 @@ from archive.disposition.due_states import Validated
 from archive.holdings.gone import decided_facts, forget, same_bytes
 from archive.holdings.hand_over import hand_over, replies_about
 from archive.holdings.mandate import Mandate, mandate, stated_body
+from archive.holdings.present import require_present
 from archive.holdings.standstill import Standstill
 from archive.holdings.stores import Stores
 from archive.journal.sequencer import Entry
@@ -123,6 +124,7 @@ class Disposer:
         self.require_trusted()
         if not self._begin(disposal_id) or self._stands_still(disposal_id):
             return
+        require_present(self.stores.database, self.stores.store, self.copies)
         told = mandate(self.stores, disposal_id)
         supplement = self._supplement(disposal_id)
         if told.action is DisposalAction.TRANSFER:
@@ -302,6 +304,7 @@ class Disposer:
         with ThreadPoolExecutor(_WORKERS) as workers:
             found = workers.map(lambda one: self._erase(told.tenant, one, deposits[one]), records)
             erased: dict[str, list[Erased] | str] = dict(zip(records, found, strict=True))
+        require_present(self.stores.database, self.stores.store, self.copies)  # all the time
         gone = [record for record in records if isinstance(erased[record], list)]
         done.failed |= {record: str(erased[record]) for record in records if record not in gone}
         with self.stores.database.write() as session:

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from archive.catalogue import rows as catalogue
 from archive.database.tables import CheckpointRow, JournalEntryRow, RecordRow
 from archive.holdings.inclusion import Line, Sequenced, check_inclusion
+from archive.holdings.present import require_present
 from archive.holdings.stores import Stores
 from archive.journal.published import SharedLog
 from archive.journal.types import EntryType
@@ -52,6 +53,7 @@ class Remains:
         told = self._told(tenant, record_id)
         if told is None or not self._is_published(told):
             return False
+        require_present(self.stores.database, self.stores.store, self.copies)
         prefix = record_folder(tenant, record_id).prefix
         found = [erase(store, prefix) for store in (*self.copies, self.stores.store)]
         versions = sum(one.versions for one in found)

@@ -11,6 +11,8 @@ import pytest
 from archive.holdings import dispose
 from archive.holdings.describe import describe
 from ingestion.deposits import forgetting
+from ingestion.operations.custody import Custody
+from signing.ground.errors import Unavailable
 from tests.bordereaux import ANNE, Town, Watch
 from tests.holdings import PowerCut, opened, system_at
 
@@ -147,3 +149,62 @@ def test_the_mandate_of_what_waits_is_proven_once_a_day_and_when_something_chang
     town.system.disposer.run()
     assert len(proven) == 3
     assert town.lines(disposal)[changed] == ("blocked", "changed")
+
+
+@pytest.fixture
+def copied(tmp_path: Path, keys: Path) -> Iterator[Town]:
+    watch = Watch()
+    with opened(tmp_path / "home", keys, clock=watch, CHARTRIER_COPY_PATH=str(tmp_path / "copy")) as system:
+        made = Town(system, tmp_path, watch)
+        made.rule("BON", 10)
+        yield made
+
+
+def files_of(folder: Path, record: str) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and record in str(path)]
+
+
+def test_a_copy_that_is_not_mounted_is_not_taken_for_one_that_holds_nothing(copied: Town, tmp_path: Path) -> None:
+    one = copied.keep()
+    copied.at("2026-06-01")
+    Custody(copied.system).copy_everything()
+    disposal = confirmed(copied, [one])
+    (tmp_path / "copy").rename(tmp_path / "unmounted")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(Unavailable) as away:
+        copied.system.disposer.run()
+    assert away.value.code == "store_away"
+    assert copied.record(one).state == "in_disposal", "nothing is decided that can't be done"
+    (tmp_path / "copy").rmdir()
+    (tmp_path / "unmounted").rename(tmp_path / "copy")
+    assert copied.system.disposer.run().destroyed == 1
+    assert files_of(tmp_path, one) == []
+    assert copied.row(disposal).state == "executed"
+
+
+def test_a_copy_that_goes_away_in_the_midst_leaves_lines_that_the_next_run_finishes(
+    copied: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = copied.due(4)
+    Custody(copied.system).copy_everything()
+    disposal = confirmed(copied, records)
+    real, seen = dispose.erase, []
+
+    def erase(store: Any, prefix: str) -> Any:
+        seen.append(prefix)
+        if len(seen) == 3:
+            (tmp_path / "copy").rename(tmp_path / "unmounted")
+            (tmp_path / "copy").mkdir()
+        return real(store, prefix)
+
+    monkeypatch.setattr(dispose, "erase", erase)
+    with pytest.raises(Unavailable):
+        copied.system.disposer.run()
+    assert {copied.record(one).state for one in records} == {"disposed"}, "decided: gone for every reader"
+    assert {state for state, _ in copied.lines(disposal).values()} == {"included"}, "and not shown gone"
+    monkeypatch.undo()
+    (tmp_path / "copy").rmdir()
+    (tmp_path / "unmounted").rename(tmp_path / "copy")
+    assert copied.system.disposer.run().destroyed == 4
+    assert [files_of(tmp_path, one) for one in records] == [[]] * 4
+    assert copied.row(disposal).state == "executed"
