@@ -19,11 +19,13 @@ from archive.disposition.act import Act
 from archive.disposition.disposals import bordereau, listing, projection, visas
 from archive.disposition.disposals.decisions import Answer, Answers
 from archive.disposition.disposals.frozen import read_line
+from archive.disposition.disposals.holds_now import stopped_among
 from archive.disposition.disposals.listing import Group
 from archive.disposition.disposals.population import bad_disposal
 from archive.disposition.due_counts import NONE, Count
 from archive.model.disposals import DisposalAction, DisposalState, LineDecision, LineState, VisaMeans, VisaStep
 from archive.retention.schedule import rule as rule_in_force
+from archive.retention.states import DueState
 from signing.ground.clock import iso, stamp
 from signing.ground.errors import Refused
 
@@ -134,7 +136,13 @@ def line_views(session: Session, reader: Reader, lines: Sequence[DisposalLineRow
     titles = dict(_titles(session, set(records) - hidden))
     of_removal = bool(hidden) and session.get_one(DisposalRow, lines[0].disposal_id).action == DisposalAction.REMOVE
     by = "removal" if of_removal else "hold"
-    return [_line(line, titles.get(line.record_id), by if line.record_id in hidden else None) for line in lines]
+    stopped = stopped_among(session, lines[0].disposal_id, records) if lines else set()
+    held = {"state": LineState.BLOCKED.value, "reason": DueState.HELD.value, "waiting_until": None}
+    return [
+        _line(line, titles.get(line.record_id), by if line.record_id in hidden else None)
+        | (held if line.record_id in stopped else {})
+        for line in lines
+    ]
 
 
 def _line(line: DisposalLineRow, title: str | None, hidden_by: str | None) -> dict[str, Any]:

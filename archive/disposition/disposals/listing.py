@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow, DisposalVisaRow
 from archive.database.tables import RecordRow
 from archive.disposition.disposals.frozen import FrozenLine, read_line
+from archive.disposition.disposals.holds_now import reason_now, state_now
 from archive.disposition.disposals.population import taken_by
 from archive.disposition.due_counts import NONE, Count, analyse
 from archive.disposition.due_lines import in_state
@@ -50,8 +51,8 @@ def page(
     if unconfirmed:
         asked = asked.where(_UNCONFIRMED)
     if blocked is not None:
-        lines = select(line.disposal_id).where(line.disposal_id == row.id, line.state == LineState.BLOCKED)
-        asked = asked.where((lines.where(line.reason == blocked) if blocked else lines).exists())
+        lines = select(line.disposal_id).where(line.disposal_id == row.id, state_now() == LineState.BLOCKED)
+        asked = asked.where((lines.where(reason_now() == blocked) if blocked else lines).exists())
     if before is not None:
         asked = asked.where(row.id < before)
     return session.scalars(asked.order_by(row.id.desc()).limit(limit)).all()
@@ -88,9 +89,9 @@ def lines(
     if group is not None:
         asked = asked.where(line.group_no == group)
     if state is not None:
-        asked = asked.where(line.state == state)
+        asked = asked.where(state_now() == state)
     if reason is not None:
-        asked = asked.where(line.reason == reason)
+        asked = asked.where(reason_now() == reason)
     return session.scalars(asked.order_by(line.position).limit(limit)).all()
 
 
@@ -107,8 +108,8 @@ def state_of_line(session: Session, disposal_id: str, record_id: str) -> LineSta
 
 def tally(session: Session, disposal_id: str) -> Tally:
     """Return number and size of the lines of a disposal."""
-    found = session.execute(_counted(disposal_id).group_by("state", "word"))
-    return {(LineState(row.state), row.word): Count(row.n, int(row.bytes)) for row in found}
+    found = session.execute(_counted(disposal_id, state_now(), reason_now()).group_by("stands", "word"))
+    return {(LineState(row.stands), row.word): Count(row.n, int(row.bytes)) for row in found}
 
 
 def numbers(session: Session, disposals: Collection[str]) -> dict[str, dict[LineState, int]]:
@@ -124,10 +125,11 @@ def numbers(session: Session, disposals: Collection[str]) -> dict[str, dict[Line
 def blocked_lines(session: Session, tenant: str, state: LineState = LineState.BLOCKED) -> dict[str, dict[str, int]]:
     """Return how many lines of open disposals are blocked: by reason, then by disposal."""
     line, row = DisposalLineRow, DisposalRow
-    asked = select(line.reason, line.disposal_id, func.count()).join(row, row.id == line.disposal_id)
-    asked = asked.where(row.tenant_id == tenant, row.state.in_(OPEN_DISPOSALS), line.state == state)
+    told = reason_now().label("told")
+    asked = select(told, line.disposal_id, func.count()).join(row, row.id == line.disposal_id)
+    asked = asked.where(row.tenant_id == tenant, row.state.in_(OPEN_DISPOSALS), state_now() == state)
     found: dict[str, dict[str, int]] = {}
-    for reason, disposal, n in session.execute(asked.group_by(line.reason, line.disposal_id)):
+    for reason, disposal, n in session.execute(asked.group_by("told", line.disposal_id)):
         found.setdefault(reason or "", {})[disposal] = n
     return dict(sorted(found.items()))
 
@@ -199,7 +201,7 @@ def groups(session: Session, disposal_id: str, *, after: int = 0, limit: int) ->
         func.max(frozen["due_on"].as_string()).label("due_on"),
     )
     asked = asked.where(line.group_no > after, line.group_no <= after + limit)  # numbers leave no gap
-    rows = session.execute(asked.group_by(line.group_no, "state", "word").order_by(line.group_no)).all()
+    rows = session.execute(asked.group_by(line.group_no, "stands", "word").order_by(line.group_no)).all()
     firsts = {number: min(row.first for row in rows if row.number == number) for number in {r.number for r in rows}}
     there = session.scalars(
         select(line).where(line.disposal_id == disposal_id, line.position.in_(list(firsts.values())))
@@ -207,19 +209,19 @@ def groups(session: Session, disposal_id: str, *, after: int = 0, limit: int) ->
     found = {row.group_no: Group(row.group_no, read_line(row.frozen)) for row in there}
     for row in rows:
         group = found[row.number]
-        group.tally[(LineState(row.state), row.word)] = Count(row.n, int(row.bytes))
+        group.tally[(LineState(row.stands), row.word)] = Count(row.n, int(row.bytes))
         group.earliest = min(filter(None, (group.earliest, _day(row.earliest))), default=None)
         group.latest = max(filter(None, (group.latest, _day(row.latest))), default=None)
         group.due_on = max(filter(None, (group.due_on, _day(row.due_on))), default=None)
     return [found[number] for number in sorted(found)]
 
 
-def _counted(disposal_id: str) -> Select[Any]:
+def _counted(disposal_id: str, state: Any = DisposalLineRow.state, reason: Any = DisposalLineRow.reason) -> Select[Any]:
     line = DisposalLineRow
-    words = case((line.state.in_((LineState.BLOCKED, LineState.REFUSED, LineState.FAILED)), line.reason))
+    words = case((state.in_((LineState.BLOCKED, LineState.REFUSED, LineState.FAILED)), reason))
     size = cast(line.frozen["size"].as_string(), BigInteger)
     return select(
-        line.state.label("state"),
+        state.label("stands"),
         words.label("word"),
         func.count().label("n"),
         func.coalesce(func.sum(size), 0).label("bytes"),

@@ -137,8 +137,9 @@ def test_the_page_says_what_will_happen_and_takes_the_confirmation(office: Offic
 def test_what_blocks_is_listed_by_reason_and_stands_on_the_home(office: Office) -> None:
     anne, town = office.anne, office.town
     held, free = office.due(2)
-    town.system.holds.place("demo", [held], reason="Contentieux", until=None, agent="user:x")
     path = f"{API}/{office.submitted([held, free])}"
+    assert anne.ask("GET", path).json()["blocked"] == []
+    hold = town.system.holds.place("demo", [held], reason="Contentieux", until=None, agent="user:x")
     told = anne.ask("GET", path).json()
     assert [(one["reason"], one["records"]) for one in told["blocked"]] == [("held", 1)]
     lines = anne.ask("GET", f"{path}/lines?state=blocked&reason=held").json()["lines"]
@@ -151,3 +152,6 @@ def test_what_blocks_is_listed_by_reason_and_stands_on_the_home(office: Office) 
     assert page in anne.ask("GET", "/bordereaux?etat=bloques&motif=held").text
     assert page not in anne.ask("GET", "/bordereaux?etat=bloques&motif=changed").text
     assert town.record(held).title in anne.see(f"{page}?etat=blocked&motif=held")
+    town.system.holds.release("demo", hold, reason="Jugé", agent="user:x")
+    assert anne.ask("GET", path).json()["blocked"] == []
+    assert office.states(path.rpartition("/")[2])[held] == "included"

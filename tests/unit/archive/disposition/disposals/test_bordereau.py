@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from archive.catalogue.reading import Reader, may_be_read_by_all
 from archive.database.disposal_tables import DisposalVisaRow, VisaRefusalRow
-from archive.disposition.disposals import bordereau, scans, visas
+from archive.database.tables import RecordRow
+from archive.disposition.disposals import bordereau, confirmation, listing, scans, visas
 from archive.disposition.disposals.decisions import Answer, Answers
 from archive.disposition.disposals.paper import Detail, Print, title_code
 from archive.disposition.disposals.scans import ScanReceived
-from archive.model.disposals import Direction, DisposalAction, LineDecision, VisaMeans, VisaStep
+from archive.model.disposals import Direction, DisposalAction, LineDecision, LineState, VisaMeans, VisaStep
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
 from tests.bordereaux import ANNE, BRUNO, CLAIRE, DENIS, Town, Watch
@@ -295,3 +297,48 @@ def test_answers_name_lines_of_this_bordereau(town: Town) -> None:
         Answers(Answer(LineDecision.NOT_BEFORE)),
     ):
         assert refused(town.visa, disposal, PRODUCER, BRUNO, answers) == "bad_disposal"
+
+
+def test_a_hold_of_today_is_told_before_the_line_is_judged_again(town: Town) -> None:
+    held, free = town.due(2)
+    disposal = town.approved([held, free])
+    town.system.holds.place("demo", [held], reason="Contentieux", until=None, agent="user:1")
+    blocked, included = (LineState.BLOCKED, "held"), (LineState.INCLUDED, None)
+    with town.acting() as act:
+        told = {key: count.records for key, count in listing.tally(act.session, disposal).items()}
+        assert told == {blocked: 1, included: 1}
+        lines = listing.lines(act.session, disposal, state=LineState.BLOCKED, reason="held", limit=9)
+        assert [one.record_id for one in lines] == [held]
+        assert listing.blocked_lines(act.session, "demo") == {"held": {disposal: 1}}
+        for reason, found in (("held", [disposal]), ("", [disposal]), ("changed", [])):
+            rows_there = listing.page(act.session, "demo", (), blocked=reason, limit=9)
+            assert [row.id for row in rows_there] == found, reason
+        assert [row.id for row in listing.to_confirm(act.session, "demo")] == [disposal]
+        confirmation.confirm(act, disposal, None)
+        assert list(listing.to_confirm(act.session, "demo")) == []
+
+
+def test_a_removal_is_read_by_the_two_people_whom_it_names_alone(town: Town) -> None:
+    mistaken, other = town.keep("2020-06-30"), town.keep("2020-06-30")
+    removal = {"action": DisposalAction.REMOVE, "reason": "Mauvais document", "readers": (ANNE, CLAIRE)}
+    disposal = town.draft([mistaken, other], **removal)
+    with town.acting() as act:
+        bordereau.exclude(act, disposal, None, {other: "Celui-là est bon"})
+
+    def hidden(agent: str) -> set[str]:
+        reader = Reader("demo", reads_all=True, agent=agent)
+        with town.system.database.read() as session:
+            listed = set(session.scalars(select(RecordRow.id).where(*reader.conditions(session))))
+            found = reader.hidden_among(session, [mistaken, other])
+            assert (found, found) == (set(reader.hidden(session)), {mistaken, other} - listed)
+            assert reader.is_narrowed(session) is bool(found)
+            of_all = set(session.scalars(select(RecordRow.id).where(may_be_read_by_all("demo"))))
+            assert not found & of_all
+            return found
+
+    assert hidden(DENIS) == set(), "a draft closes nothing"
+    town.submit(disposal)
+    assert [hidden(one) for one in (ANNE, CLAIRE, DENIS, "key:1", "")] == [set(), set(), *[{mistaken}] * 3]
+    with town.acting() as act:
+        bordereau.withdraw(act, disposal, None, "C’était le bon")
+    assert hidden(DENIS) == set()
