@@ -165,7 +165,7 @@ def require_there(request: Request, caller: Caller, *, gone: bool = False) -> No
         gone: Whether what is gone is answered for; a deposit always is.
 
     Raises:
-        Refused: ``disposed`` or ``transferred`` (410), ``reading_restricted`` (403).
+        Refused: ``disposed`` (410), ``reading_restricted`` (403).
     """
     record_id, deposit_id = (request.path_params.get(name) for name in ("record_id", "deposit_id"))
     if record_id is None and deposit_id is None:

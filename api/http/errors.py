@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.http.i18n import translate
 from api.http.languages import MACHINE_PATHS, preferred_language
-from archive.model.states import GONE
+from archive.model.states import DESTROYED
 from signing.ground.errors import ChartrierError, Corrupt, Unavailable
 from signing.ground.machine import machine_fault
 
@@ -134,7 +134,7 @@ STATUSES: dict[str, int] = {
     "if_match_missing": 428,
     "rate_limited": 429,
     "not_available": 501,
-    **{state.value: 410 for state in GONE},
+    **{state.value: 410 for state in DESTROYED},
 }
 """Status of a refusal by its stable code; anything else is 422, and ``…_not_found`` is 404."""
 

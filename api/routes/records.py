@@ -216,7 +216,7 @@ def describe_record(
 def get_history(record_id: str, request: Request, caller: HistoryReader, system: Assembled) -> dict[str, Any]:
     """Les entrées du journal qui le concernent, en toutes lettres et en JSON.
 
-    Elle reste quand le document a été éliminé ou versé.
+    Elle reste quand le document a été éliminé.
     """
     from api.views.history import history_of
 

@@ -53,7 +53,7 @@ def problem(description: str, code: str) -> dict[str, Any]:
     }
 
 
-GONE = problem("Éliminé ou versé : `departure` dit par quel bordereau, et quand.", RecordState.DISPOSED.value)
+GONE = problem("Éliminé : `departure` dit par quel bordereau, et quand.", RecordState.DISPOSED.value)
 NOT_FOUND = problem("Introuvable, ou à une autre collectivité.", "record_not_found")
 
 DEPOSIT_HEADERS: dict[str, Any] = {

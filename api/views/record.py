@@ -40,7 +40,7 @@ def find_record(session: Session, tenant: str, record_id: str) -> RecordRow:
     """Return a record that is still here.
 
     Raises:
-        Refused: ``record_not_found``, ``disposed``, ``transferred``.
+        Refused: ``record_not_found``, ``disposed``.
     """
     require_not_gone(session, tenant, record_id)
     return catalogue.get(session, tenant, record_id)
@@ -50,7 +50,7 @@ def find_representation(session: Session, tenant: str, record_id: str, kind: str
     """Return one representation of a record that is still here.
 
     Raises:
-        Refused: ``record_not_found``, ``representation_missing``, ``disposed``, ``transferred``.
+        Refused: ``record_not_found``, ``representation_missing``, ``disposed``.
     """
     require_not_gone(session, tenant, record_id)
     return catalogue.representation(session, tenant, record_id, kind)
@@ -87,8 +87,8 @@ def readable(session: Session, caller: Caller, ids: Iterable[str]) -> dict[str, 
 
 
 def is_gone(row: RecordRow) -> bool:
-    """Whether a record was destroyed or handed over, or is about to be."""
-    return RecordState(row.state).gone
+    """Whether a record was destroyed, or is about to be."""
+    return RecordState(row.state).destroyed
 
 
 def copies(session: Session, row: RecordRow, system: System) -> list[dict[str, Any]]:

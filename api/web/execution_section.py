@@ -97,8 +97,8 @@ def execution_section(shown: Mapping[str, Any], person: Caller) -> ExecutionSect
         shown: Its JSON.
         person: Who looks at it.
     """
-    state, action = DisposalState(shown["state"]), DisposalAction(shown["action"])
-    if state not in _SHOWN or action is DisposalAction.TRANSFER:
+    state = DisposalState(shown["state"])
+    if state not in _SHOWN:
         return None
     decides, confirmed = person.may("disposal:write"), shown["confirmed"]
     visaed = state in {DisposalState.COOLING_OFF, DisposalState.APPROVED}
@@ -115,6 +115,9 @@ def _sentences(shown: Mapping[str, Any], state: DisposalState) -> list[Markup]:
     gone = shown["lines"][LineState.DESTROYED.value]
     size = quantities.size(gone["bytes"])
     done = ngettext("{n} document détruit ({size}).", "{n} documents détruits ({size}).", gone["records"], size=size)
+    hands_over = shown["action"] == DisposalAction.TRANSFER
+    if hands_over:
+        done = ngettext("{n} document versé ({size}).", "{n} documents versés ({size}).", gone["records"], size=size)
     if state is DisposalState.EXECUTED:
         return [_("Terminée le {day}.", day=quantities.day(shown["ended_on"])), done]
     if state is DisposalState.EXECUTING:
@@ -126,6 +129,13 @@ def _sentences(shown: Mapping[str, Any], state: DisposalState) -> list[Markup]:
         going["records"],
         size=quantities.size(going["bytes"]),
     )
+    if hands_over:
+        what = ngettext(
+            "La garde de {n} document ({size}) passe au service qui l’a accepté. Rien n’est détruit.",
+            "La garde de {n} documents ({size}) passe au service qui les a acceptés. Rien n’est détruit.",
+            going["records"],
+            size=quantities.size(going["bytes"]),
+        )
     day = quantities.day(shown["executes_from"])
     if shown["confirmed"]:
         by = shown["confirmed_by"] or _("une personne qui n’a plus de compte")
@@ -134,6 +144,8 @@ def _sentences(shown: Mapping[str, Any], state: DisposalState) -> list[Markup]:
     if state is DisposalState.APPROVED or shown["days_left"] is None:
         when = _("Elle commence dès que vous la confirmez, et ne s’annule plus.")
     look = _("Chaque ligne est regardée encore à cet instant. Ce qui est détruit ne revient pas.")
+    if hands_over:
+        look = _("Chaque ligne est regardée encore à cet instant.")
     return [what, when, look]
 
 

@@ -1,4 +1,4 @@
-"""The view-model of a record that is gone: its id, how it went, its history; no word of it."""
+"""The view-model of a record that was destroyed: its id, by what, its history; no word of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from api.web import quantities
 from api.web.record_sections import History, events_of
 from archive.catalogue.disposals import Departure, departure_of
 from archive.catalogue.rows import get
-from archive.model.states import RecordState
 
 if TYPE_CHECKING:
     from ingestion.assembly import System
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GonePage:
-    """What stays of a record that was destroyed or handed over.
+    """What stays of a record that was destroyed.
 
     Attributes:
         title: That it is not here any more.
@@ -57,7 +56,7 @@ def gone_page(system: System, person: Caller, record_id: str) -> GonePage | None
     sees = person.may("disposal:write") or person.may("disposal:visa")
     return GonePage(
         id=record_id,
-        title=_("Ce document a été versé") if gone.state is RecordState.TRANSFERRED else _("Ce document a été éliminé"),
+        title=_("Ce document a été éliminé"),
         sentence=_sentence(gone),
         disposal=(gone.disposal or "") if sees else "",
         reference=gone.reference or "",
@@ -76,6 +75,4 @@ def _sentence(gone: Departure) -> Markup:
             reference=gone.reference,
         )
     day = quantities.moment(gone.done_at)
-    if gone.state is RecordState.TRANSFERRED:
-        return _("Versé le {day}, par le bordereau {reference}.", day=day, reference=gone.reference)
     return _("Détruit le {day}, par le bordereau {reference}.", day=day, reference=gone.reference)

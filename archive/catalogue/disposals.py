@@ -47,14 +47,13 @@ def committed(session: Session, record_id: str) -> Refused | None:
 
 @dataclass(frozen=True)
 class Departure:
-    """How a record went: in which disposal, when that was decided, and since when it is gone.
+    """How a record was destroyed: by which disposal, when it was decided, since when it is gone.
 
     Attributes:
         disposal: None where no bordereau of ours tells of it.
         done_at: None while its destruction is decided and not finished.
     """
 
-    state: RecordState
     disposal: str | None = None
     reference: str | None = None
     decided_at: datetime | None = None
@@ -62,7 +61,7 @@ class Departure:
 
 
 def departure_of(session: Session, tenant: str, record_id: str) -> Departure | None:
-    """Return how a record of a tenant went; None where it is still here, or never was."""
+    """Return how a record of a tenant was destroyed; None where it is here, or never was."""
     row, line = RecordRow, DisposalLineRow
     state = session.scalar(select(row.state).where(row.id == record_id, row.tenant_id == tenant))
     if state is None or not RecordState(state).destroyed:
@@ -71,19 +70,19 @@ def departure_of(session: Session, tenant: str, record_id: str) -> Departure | N
     asked = asked.join(line, line.disposal_id == DisposalRow.id)
     asked = asked.where(line.record_id == record_id, line.committed_at.is_not(None))
     told = session.execute(asked.order_by(line.committed_at.desc()).limit(1)).first()
-    return Departure(RecordState(state), *(told or ()))
+    return Departure(*(told or ()))
 
 
 def decided_since(session: Session, tenant: str, entry: int) -> frozenset[str]:
     """Return the records whose destruction was decided after an entry of the journal."""
     row = JournalEntryRow
     asked = select(row.subject).where(row.tenant_id == tenant, row.n > entry)
-    asked = asked.where(row.type.in_((EntryType.DESTRUCTION_DECIDED, EntryType.RECORD_TRANSFERRED)))
+    asked = asked.where(row.type == EntryType.DESTRUCTION_DECIDED)
     return frozenset(subject.removeprefix("record:") for subject in session.scalars(asked))
 
 
 def disposed(gone: Departure) -> Refused:
-    """Return the refusal of whatever is asked of a record that is gone."""
+    """Return the refusal of whatever is asked of a record that was destroyed."""
     values: dict[str, Any] = {
         "departure": {
             "disposal": gone.disposal,
@@ -93,16 +92,8 @@ def disposed(gone: Departure) -> Refused:
         },
         "reference": gone.reference or "",
     }
-    if gone.state is RecordState.TRANSFERRED:
-        return Refused(
-            gone.state.value,
-            "Ce document a été versé à un autre service d’archives : il n’est plus ici.",
-            kept="Son histoire reste, et le journal.",
-            action="Adressez-vous à ce service.",
-            **values,
-        )
     return Refused(
-        gone.state.value,
+        RecordState.DISPOSED.value,
         "Ce document a été éliminé : il n’est plus ici.",
         kept="Son histoire reste, et le journal.",
         action="Le bordereau {reference} et son certificat disent pourquoi." if gone.reference else "",
@@ -114,7 +105,7 @@ def require_not_gone(session: Session, tenant: str, record_id: str) -> None:
     """Refuse a record that is gone.
 
     Raises:
-        Refused: ``disposed``, ``transferred``.
+        Refused: ``disposed``.
     """
     gone = departure_of(session, tenant, record_id)
     if gone is not None:

@@ -21,7 +21,7 @@ from archive.database.tables import (
 )
 from archive.holdings.mandate import Mandate
 from archive.model.records import Kind
-from archive.model.states import GONE, RecordState
+from archive.model.states import DESTROYED, RecordState
 from signing.ground.clock import iso, parse_stamp, stamp
 
 _MOST_NAMED: Final = 100
@@ -64,7 +64,7 @@ def same_bytes(session: Session, tenant: str, original: str) -> list[str]:
     form, row = RepresentationRow, RecordRow
     asked = select(row.id).join(form, form.record_id == row.id)
     asked = asked.where(form.sha256 == original, form.kind == Kind.ORIGINAL)
-    asked = asked.where(row.tenant_id == tenant, row.state.not_in(GONE)).order_by(row.id)
+    asked = asked.where(row.tenant_id == tenant, row.state.not_in(DESTROYED)).order_by(row.id)
     return list(session.scalars(asked.limit(_MOST_NAMED)))
 
 
