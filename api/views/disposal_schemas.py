@@ -186,8 +186,8 @@ class CertificateView(BaseModel):
     number: int = Field(description="Son supplément : `?supplement=`.")
     issued_at: str
     state: State
-    totals: dict[StateOfLine | Literal["earlier"], int] = Field(
-        description="`destroyed` par cette exécution, `earlier` par les précédentes."
+    totals: dict[StateOfLine | Literal["earlier", "later"], int] = Field(
+        description="`destroyed` par cette exécution, `earlier` et `later` par d’autres."
     )
 
 

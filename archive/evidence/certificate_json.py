@@ -25,7 +25,8 @@ _DAYS: Final = ("proposed_on", "last_visa_on", "stop_until", "ended_on")
 _VISA: Final = ("step", "means", "given_on", "population")
 _NAME: Final = re.compile(r"\w{2,}")
 EARLIER: Final = "earlier"
-"""What is counted of earlier supplements."""
+LATER: Final = "later"
+"""Lines of other supplements; later ones are there where a run was certified after the next."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,13 @@ def certificate_json(facts: Facts, proof: Proof, issue: Issue, *, public: bool) 
 
 
 def totals(facts: Facts) -> dict[str, int]:
-    """Return the number of lines by state; what earlier supplements destroyed by itself."""
+    """Return the number of lines by state; what other supplements destroyed by itself."""
     counted = Counter(line["state"] for line in facts.lines)
-    counted[EARLIER] = counted[LineState.DESTROYED] - len(facts.destroyed)
+    numbers = [line["supplement"] for line in facts.lines if line["supplement"] is not None]
     counted[LineState.DESTROYED] = len(facts.destroyed)
-    return {name: counted[name] for name in (*(state.value for state in LineState), EARLIER)}
+    counted[EARLIER] = sum(number < facts.supplement for number in numbers)
+    counted[LATER] = sum(number > facts.supplement for number in numbers)
+    return {name: counted[name] for name in (*(state.value for state in LineState), EARLIER, LATER)}
 
 
 def to_seal(certificate: bytes, pdf: Mapping[str, Any]) -> bytes:

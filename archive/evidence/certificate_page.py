@@ -14,10 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import typst
-
 from archive.evidence.certificate_facts import Facts
-from archive.evidence.certificate_json import EARLIER, Issue, Proof, totals
+from archive.evidence.certificate_json import EARLIER, LATER, Issue, Proof, totals
+from archive.evidence.typesetting import typeset
 from archive.model.disposals import Direction, DisposalAction, LineDecision, LineState, VisaMeans, VisaStep
 from archive.retention.dates import Unit
 from signing.ground.canonical import parse_canonical
@@ -26,6 +25,8 @@ _TEMPLATE: Final = Path(__file__).with_name("certificate.typ")
 VERSION: Final = f"1 typst {version('typst')}"
 PRINTED: Final = 20_000
 """Most records of one page file: beyond, a reader has the JSON; about 500 MB of memory."""
+APART: Final = 500
+"""Lines above which pages are typeset, and checked, in a process of their own."""
 
 _TITLES: Final = {
     DisposalAction.DESTROY: "Procès-verbal d’élimination",
@@ -90,14 +91,8 @@ def certificate_page(facts: Facts, proof: Proof, issue: Issue, certificate: byte
         public: As the JSON.
     """
     told = _told(facts, proof, issue, certificate, public=public)
-    made: bytes = typst.compile(
-        str(_TEMPLATE),
-        format="pdf",
-        ignore_system_fonts=True,
-        sys_inputs={"facts": json.dumps(told, ensure_ascii=False)},
-        pdf_standards=["a-2a"],
-        timestamp=int(issue.at.timestamp()),
-    )
+    facts_json, apart = json.dumps(told, ensure_ascii=False), len(facts.lines) > APART
+    made = typeset(_TEMPLATE, facts_json, int(issue.at.timestamp()), apart=apart)
     return made + b"\n"  # what a seal appends begins on a line of its own (ISO 19005-2, 6.1.9)
 
 
@@ -156,7 +151,8 @@ def _summary(facts: Facts, issue: Issue, body: Mapping[str, Any]) -> list[tuple[
         for state, word in _STATES.items()
         if state != LineState.DESTROYED and counted[state.value]
     )
-    earlier = f" ; {counted[EARLIER]} par les certificats précédents" if counted[EARLIER] else ""
+    others = {"précédents": counted[EARLIER], "suivants": counted[LATER]}
+    earlier = "".join(f" ; {n} par les certificats {word}" for word, n in others.items() if n)
     places = ", ".join(f"{_PLACES[one['role']]} ({_ASSURANCES[one['assurance']]})" for one in issue.stores)
     return [
         ("Service producteur", body["producer"] or "non indiqué sur le bordereau"),

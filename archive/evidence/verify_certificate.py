@@ -192,15 +192,15 @@ class CertificateVerifier(verify.Verifier):
             _require(
                 frozen is None or refused == (one["state"] == "refused"), f"line {one['position']}: not as visas say"
             )
-        counted = Counter(one["state"] for one in lines)
-        earlier = sum(
-            1 for one in lines if one["supplement"] is not None and one["supplement"] < self.told["supplement"]
-        )
-        counted["destroyed"] -= earlier
+        counted = Counter(one["state"] for one in lines if one["state"] != "destroyed")
+        for one in lines:
+            if one["supplement"] is not None:
+                _require(one["state"] == "destroyed", f"line {one['position']}: not destroyed")
+                order = (one["supplement"] > self.told["supplement"]) - (one["supplement"] < self.told["supplement"])
+                counted[("destroyed", "later", "earlier")[order]] += 1
         totals = self.told["totals"]
-        _require(totals["earlier"] == earlier, "the totals are others than those of the lines")
-        same = all(totals[state] == counted[state] for state in {*counted, *totals} - {"earlier"})
-        _require(same, "the totals are others than those of the lines")
+        same = all(totals.get(state, 0) == counted[state] for state in {*counted, *totals})
+        _require(same and sum(counted.values()) == len(lines), "the totals are others than those of the lines")
         rest = ", ".join(f"{n} {state}" for state, n in sorted(totals.items()) if n and state != "destroyed")
         return f"{len(done)} destroyed{f' ({rest})' if rest else ''}"
 

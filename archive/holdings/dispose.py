@@ -48,6 +48,8 @@ from signing.ground.errors import Corrupt, Refused, Unavailable
 
 BATCH: Final = 50
 """Lines that are decided in one transaction, then destroyed."""
+MOST_OF_A_RUN: Final = 10_000
+"""Lines after which the rest waits for the next run: a certificate tells of no more."""
 _WORKERS: Final = 4
 AGENT: Final = "service:disposal"
 _VISAED: Final = (DisposalState.COOLING_OFF, DisposalState.APPROVED, DisposalState.EXECUTING)
@@ -133,8 +135,8 @@ class Disposer:
         while batch := self._committed(disposal_id):
             if not self._finish(told, batch, supplement, done):
                 break
-        after = 0
-        while lines := self._open(disposal_id, after):
+        after, before = 0, done.destroyed
+        while done.destroyed - before < MOST_OF_A_RUN and (lines := self._open(disposal_id, after)):
             after = lines[-1][0]
             if committed := self._commit(told, [record for _, record in lines]):
                 self._finish(told, committed, supplement, done)

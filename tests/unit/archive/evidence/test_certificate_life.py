@@ -14,10 +14,12 @@ from archive.__main__ import main
 from archive.custody.offline import check_store
 from archive.custody.offline_log import Anchors
 from archive.disposition.disposals.decisions import Answer, Answers
+from archive.evidence import certificate_page, certificates, typesetting
 from archive.evidence.certificates import Certificates
+from archive.holdings import dispose
 from archive.model.disposals import LineDecision, VisaStep
 from ingestion.operations.custody import Custody
-from signing.ground.errors import Corrupt, Refused
+from signing.ground.errors import Corrupt, Refused, Unavailable
 from tests.bordereaux import BRUNO, CLAIRE, Town, Watch
 from tests.certified import confirm, execute, issue, judged, not_intact, publish, take, trust_in
 from tests.holdings import lose_database, opened, rows, system_at
@@ -200,3 +202,44 @@ def test_a_row_that_lies_gets_no_certificate(town: Town) -> None:
         row.state = "executing"
     done = issue(town)
     assert (done.issued, done.failed) == ([], {disposal: "certificate_contradicts"})
+
+
+def test_many_lines_are_typeset_and_checked_in_processes_of_their_own(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disposal = destroyed(town)
+    for module in (certificates, certificate_page):
+        monkeypatch.setattr(module, "APART", 0)
+    with monkeypatch.context() as broken:
+        broken.setattr(certificates, "to_seal", lambda *_args: b"other bytes")
+        done = issue(town)
+        assert (done.issued, done.failed) == ([], {disposal: "certificate_contradicts"}), "nothing unsound is issued"
+    assert files_of(tmp_path / "home") == {}
+    with monkeypatch.context() as broken:
+        broken.setattr(typesetting.sys, "executable", "/bin/false")
+        with pytest.raises(Unavailable, match="mise en page"):
+            issue(town)
+    assert issue(town).issued == [(disposal, 1)]
+    path, pdf = take(town, disposal, tmp_path)
+    assert not_intact(judged(path, trust_in(town.system), pdf)) == {}
+
+
+def test_a_run_ends_where_a_certificate_would_be_too_large(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispose, "MOST_OF_A_RUN", 1)
+    monkeypatch.setattr(dispose, "BATCH", 1)
+    disposal = town.approved(town.due(2))
+    confirm(town, disposal)
+    assert execute(town) == 1
+    assert town.row(disposal).state == "executing"
+    assert town.system.disposer.run().destroyed == 1
+    assert town.row(disposal).state == "executed"
+    _owed = Certificates._owed
+    monkeypatch.setattr(Certificates, "_owed", lambda self: _owed(self)[:1])  # as if it died after the first
+    assert issue(town).issued == [(disposal, 1)]
+    assert issue(town).issued == [(disposal, 2)]
+    assert issue(town).issued == []
+    for number in (1, 2):
+        path, pdf = take(town, disposal, tmp_path, number)
+        assert not_intact(judged(path, trust_in(town.system), pdf)) == {}
