@@ -16,9 +16,10 @@ from archive.catalogue.rule_changes import RuleChange
 from archive.database.disposal_tables import DisposalLineRow, DisposalRow
 from archive.database.tables import RecordRow
 from archive.disposition.act import Act
-from archive.disposition.disposals import bordereau, visas
+from archive.disposition.disposals import bordereau, guest_visas, invitations, visas
 from archive.disposition.disposals.bordereau import Draft
 from archive.disposition.disposals.decisions import Answer, Answers
+from archive.disposition.disposals.invitations import Invited
 from archive.disposition.disposals.visas import VisaGiven
 from archive.disposition.due_query import DueQuery
 from archive.holdings import keep as holdings
@@ -145,6 +146,24 @@ class Town:
         }
         with self.acting(agent) as act:
             visas.give(act, disposal, None, VisaGiven(**given | more))
+
+    def guest_visa(self, disposal: str, step: VisaStep) -> None:
+        """Invite somebody without an account, who enters by link and code and approves all."""
+        secrets = self.system.guest_secrets
+        asked = Invited(
+            step=step,
+            person="Camille Durand",
+            quality="Directrice des marchés",
+            mail="camille@mairie.example",
+            by_mail=False,
+            address="http://127.0.0.1",
+        )
+        with self.acting() as act:
+            made = invitations.invite(act, secrets, disposal, asked)
+            guest = invitations.agent_of(made.row)
+            assert invitations.enter(replace(act, agent=guest), secrets, made.row, made.code)
+            more = {"quality": "", "reference": "", "comment": ""}
+            guest_visas.give(replace(act, agent=guest), made.row.id, None, whole=APPROVE.whole, **more)
 
     def approved(self, records: list[str] | None = None) -> str:
         """A bordereau with both visas, in its cooling-off period."""

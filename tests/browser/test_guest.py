@@ -17,7 +17,8 @@ Visit = Callable[..., Page]
 
 
 def fits(page: Page) -> None:
-    """Nothing scrolls sideways, every target fits a thumb, axe finds nothing."""
+    """No script, nothing scrolls sideways, every target fits a thumb, axe finds nothing."""
+    assert page.evaluate("document.scripts.length") == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     small = page.evaluate(
         "() => [...document.querySelectorAll('main button, main select, main input:not([type=hidden], [type=radio])')]"
@@ -55,7 +56,7 @@ def _invited_and_given(site: Site, visit: Visit, disposal: str) -> None:
     code = archivist.locator("#code").input_value()
     (link,) = re.findall(r"http\S+/visa/\S+", archivist.locator("#texte").input_value())
 
-    phone = visit(None, viewport=NARROW, java_script_enabled=False)
+    phone = visit(None, viewport=NARROW)
     phone.goto(link)
     expect(phone.get_by_role("heading", level=1)).to_have_text("Votre code")
     fits(phone)
@@ -65,12 +66,12 @@ def _invited_and_given(site: Site, visit: Visit, disposal: str) -> None:
     fits(phone)
     assert "/visa/bordereau" in phone.url, "the address no longer carries the secret"
     phone.get_by_role("button", name="Document par document").click()
-    expect(phone.get_by_text("Convention signée par un tiers")).to_be_visible()
+    expect(phone.get_by_role("rowheader", name="Convention signée par un tiers")).to_be_visible()
     fits(phone)
     phone.get_by_role("button", name="Revenir aux lignes").click()
     phone.locator("main select").select_option("not_before")
     for name, value in (("Jour", "1"), ("Mois", "1"), ("Année", "2034")):
-        phone.get_by_label(name).fill(value)
+        phone.get_by_label(name, exact=True).fill(value)
     phone.get_by_role("button", name="Garder ces réponses").click()
     expect(phone.get_by_role("status")).to_contain_text("1 décision à part est gardée")
     phone.get_by_role("radio", name="Accord pour tout le reste").check()

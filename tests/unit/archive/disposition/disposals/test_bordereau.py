@@ -263,7 +263,7 @@ def test_a_rebuild_brings_bordereaux_lines_and_visas_back(town: Town, tmp_path: 
     with town.acting() as act:
         bordereau.exclude(act, disposal, None, {out: "À garder"})
     town.submit(disposal)
-    town.visa(disposal, PRODUCER, BRUNO)
+    town.guest_visa(disposal, PRODUCER)
     answers = Answers(Answer(LineDecision.APPROVE), lines={kept: Answer(LineDecision.KEEP_DEFINITIVELY)})
     town.visa(disposal, CONTROLLER, CLAIRE, answers)
     system = town.system
