@@ -32,7 +32,7 @@ from archive.disposition.disposals.terms import (
 from archive.holdings.inclusion import Line, Sequenced, check_inclusion
 from archive.holdings.stores import Stores
 from archive.journal.published import SharedLog
-from archive.model.disposals import Direction, DisposalAction, VisaStep
+from archive.model.disposals import Direction, DisposalAction, VisaMeans, VisaStep
 from archive.model.statement_kinds import StatementKind
 from archive.objects.fixity import Fixity
 from signing.ground.canonical import parse_canonical
@@ -220,8 +220,15 @@ def _require_visas(
     ]
     agents = [one["agent"] for one in told]
     drafters = {body["drafted_by"], body["submitted_by"]}
-    if missing or len(set(agents)) < len(agents) or drafters & set(agents):
+    if missing or len(set(agents)) < len(agents) or drafters & set(agents) or not all(map(_is_proven, told)):
         raise _contradicted(disposal)
+
+
+def _is_proven(visa: Mapping[str, Any]) -> bool:
+    """Whether a visa on paper has its scan, and was confirmed by another person than entered it."""
+    if visa["means"] != VisaMeans.PAPER:
+        return True
+    return bool(visa["evidence"]) and visa["confirmed_by"] not in {None, visa["recorded_by"]}
 
 
 def _contradicted(what: str) -> Corrupt:

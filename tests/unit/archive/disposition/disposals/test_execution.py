@@ -15,9 +15,11 @@ from archive.disposition.disposals import bordereau
 from archive.holdings import dispose
 from archive.holdings.describe import describe
 from archive.holdings.dispose import Executed
+from archive.journal.types import EntryType
+from archive.model.statement_kinds import StatementKind
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
-from tests.bordereaux import ANNE, Town, Watch
+from tests.bordereaux import ANNE, DENIS, Town, Watch
 from tests.holdings import lose_database, opened, rows, system_at, titles
 
 
@@ -210,6 +212,21 @@ def test_false_rows_obtain_no_destruction(town: Town) -> None:
     assert (done.destroyed, done.failed) == (0, {disposal: "disposal_contradicted"})
     with town.system.database.read() as session:
         assert session.scalars(select(DisposalVisaRow)).all() == []
+
+
+@pytest.mark.parametrize("lacking", [{"confirmed_by": ANNE}, {"evidence": None}], ids=str)
+def test_a_paper_visa_without_a_second_person_or_a_scan_obtains_nothing(town: Town, lacking: dict[str, Any]) -> None:
+    town.due(1)
+    disposal = town.approved()
+    paper = {"means": "paper", "recorded_by": ANNE, "confirmed_by": DENIS, "evidence": "a" * 64}
+    with town.acting(DENIS) as act:
+        asked = select(DisposalVisaRow).where(DisposalVisaRow.disposal_id == disposal)
+        visa = act.session.scalars(asked.where(DisposalVisaRow.step == "controller")).one()
+        body = visa.content | paper | lacking
+        act.state(StatementKind.VISA, visa.id, visa.number, "given", body, EntryType.VISA_STATED)
+    ready(town, disposal)
+    done = execute(town)
+    assert (done.destroyed, done.failed) == (0, {disposal: "disposal_contradicted"})
 
 
 def test_a_distrusted_clock_destroys_nothing(town: Town) -> None:
