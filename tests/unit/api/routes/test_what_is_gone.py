@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ from sqlalchemy import func, select
 from api.access.callers import ROLES, SCOPES
 from api.access.keys import create_key
 from api.access.permissions import permission_of
-from archive.database.tables import JournalEntryRow
+from api.views.record import find_record, find_representation
+from archive.database.tables import JournalEntryRow, RecordRow, RepresentationRow
 from archive.holdings import dispose
 from archive.holdings import keep as holdings
 from archive.holdings.describe import describe
 from ingestion.deposits.leave import page_images
 from ingestion.deposits.states import DepositState
 from ingestion.tables import DepositRow
+from signing.ground.errors import Refused
 from tests.bordereau_people import API, Office, Somebody, office_of, plain, somebody
 from tests.bordereaux import Town, Watch
 from tests.holdings import opened, package, receive
@@ -316,3 +319,18 @@ def test_v9_a_file_goes_when_nothing_in_it_remains(world: World) -> None:
         "POST", f"/api/v1/classification/nodes/{world.file}/remove", json={"reason": "Vide"}, headers={"If-Match": "*"}
     )
     assert (gone.status_code, gone.json()["code"]) == (409, "node_not_empty")
+
+
+def test_who_reads_rows_without_the_api_is_refused_too(world: World) -> None:
+    with world.office.town.system.database.read() as session:
+        for record in (world.gone, world.half):
+            for read in (partial(find_record), partial(find_representation, kind="original")):
+                with pytest.raises(Refused) as refused:
+                    read(session, "demo", record)
+                assert refused.value.code == "disposed"
+            with pytest.raises(Refused) as refused:
+                find_record(session, "voisin", record)
+            assert refused.value.code == "record_not_found", "nothing is said to another tenant"
+            assert session.scalars(select(RepresentationRow).where(RepresentationRow.record_id == record)).all() == []
+            row = session.get_one(RecordRow, record)
+            assert (row.title, row.producer, row.filename) == ("", None, "")
