@@ -40,7 +40,7 @@ def history_of(session: Session, record: RecordRow, say: Callable[[str], str]) -
         body: dict[str, Any] = json.loads(row.body)
         agent = body.get("agent")
         if agent is not None and agent not in names:
-            names[agent] = _name(session, record.tenant_id, agent)
+            names[agent] = _name(session, record.tenant_id, agent, say)
         shown.append(
             {
                 "n": row.n,
@@ -100,12 +100,22 @@ def _answered(text: str, answer: int | None, say: Callable[[str], str]) -> str:
     return f"{text} {say('À tort : voyez l’entrée {entry}.').format(entry=answer)}"
 
 
-def _name(session: Session, tenant: str, pseudonym: str) -> str | None:
+_PARTS = {
+    "service:ingestion": "le traitement des dépôts",
+    "service:conservation": "le calcul des dates",
+    "service:disposal": "l’exécution des bordereaux",
+    "service:inconnu": "inconnu",
+}
+"""Parts of the service that act by themselves, message ids."""
+
+
+def _name(session: Session, tenant: str, pseudonym: str, say: Callable[[str], str]) -> str | None:
     """Return the name behind a pseudonym; None once its row is gone or for another tenant's."""
     row = session.get(PseudonymRow, pseudonym)
     if row is None or row.tenant_id != tenant:
         return None
-    return name_of(session, row.identity)
+    part = _PARTS.get(row.identity)
+    return say(part) if part is not None else name_of(session, row.identity)
 
 
 def name_of(session: Session, agent: str) -> str | None:

@@ -23,6 +23,7 @@ from api.web.disposal_words import (
     STEPS,
     blocked,
     duration_words,
+    size_of_group,
     state_of,
     totals,
     years,
@@ -123,6 +124,7 @@ class DisposalPage:
     may_stop: bool
     may_visa: bool
     is_draft: bool
+    awaits_visa: bool
     goes: bool
     destroys: bool
     typed: TypedDecisions
@@ -173,6 +175,7 @@ def disposal_page(
             may_stop=open_to and state.may_be_stopped,
             may_visa=person.may("disposal:visa") and state is DisposalState.SUBMITTED,
             is_draft=state is DisposalState.DRAFT,
+            awaits_visa=state is DisposalState.SUBMITTED,
             goes=shown["records"][LineState.INCLUDED.value] > 0,
             destroys=row.action == DisposalAction.DESTROY,
             typed=typed,
@@ -240,7 +243,7 @@ def shown_group(href: str, told: Mapping[str, Any], types: Mapping[str, str]) ->
         dates=years(told["earliest"], told["latest"]),
         due_on=quantities.day(told["due_on"]),
         duration=duration_words(told["duration"], told["unit"]) if told["rule"] else Markup(),
-        size=_size(told),
+        size=size_of_group(told),
         remarks=tuple(_remark(one) for one in told["remarks"]),
         href=f"{href}?groupe={told['group']}#lignes",
     )
@@ -326,9 +329,3 @@ def _visa(step: Mapping[str, Any], visa: Mapping[str, Any] | None) -> ShownStep:
         notes.append(ngettext("{n} réponse à part.", "{n} réponses à part.", named))
     who = Markup.escape(f"{visa['person']}, {visa['quality']}")
     return ShownStep("ok", "check", name, who, tuple(notes), quantities.day(visa["given_on"]))
-
-
-def _size(told: Mapping[str, Any]) -> Markup:
-    return ngettext(
-        "{n} document, {size}", "{n} documents, {size}", told["records"], size=quantities.size(told["bytes"])
-    )

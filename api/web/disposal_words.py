@@ -149,6 +149,13 @@ def years(earliest: str | None, latest: str | None) -> str:
     return first if first == last else str(_("{first} à {last}", first=first, last=last))
 
 
+def size_of_group(told: Mapping[str, Any]) -> Markup:
+    """Return how many records a group has, and how large they are, without those taken out."""
+    out = told["lines"][LineState.EXCLUDED.value]
+    n, octets = told["records"] - out["records"], told["bytes"] - out["bytes"]
+    return ngettext("{n} document, {size}", "{n} documents, {size}", n, size=quantities.size(octets))
+
+
 def totals(shown: Mapping[str, Any]) -> Markup:
     """Return how many records of a bordereau go, stay and wait."""
     lines = shown["lines"]

@@ -40,6 +40,6 @@ def test_history_names_agents_of_its_own_tenant_only(bare_system):
             JournalEntryRow(n=0, at=now, type="RecordKept", subject="record:r", body=body.encode(), leaf_hash="0" * 64)
         )
         session.flush()
-        assert [event["agent"] for event in history_of(session, record, str)] == ["ingestion"]
+        assert [event["agent"] for event in history_of(session, record, str)] == ["le traitement des dépôts"]
         record.tenant_id = "b"
         assert [event["agent"] for event in history_of(session, record, str)] == [None]
