@@ -133,7 +133,7 @@ class Recovery:
             return False  # interrupted before it was acknowledged, or altered
         with self._database.write() as session:
             if _is_gone(session, folder.deposit):
-                result.findings.add(Kind.UNTRACKED, "staging", folder.statement, "disposed")
+                result.findings.add(Kind.UNTRACKED, "staging", folder.statement, RecordState.DISPOSED.value)
                 return False
             known = session.get(DepositRow, stated["deposit"])
             if known is not None:

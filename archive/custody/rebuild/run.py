@@ -45,6 +45,7 @@ from archive.journal.merkle import TILE, leaf_hash
 from archive.journal.promises import Promises
 from archive.journal.sequencer import Ledger, size
 from archive.journal.types import KEPT, EntryType
+from archive.model.states import RecordState
 from archive.objects.layout import TENANTS, RecordFolder, register_folder
 from archive.objects.port import Listed, ObjectStore
 from archive.retention import schedule
@@ -279,7 +280,9 @@ class Rebuild:
             result.stored.add(record_id)
         for folder, _ in batch:
             if folder.record_id in self._over - done:
-                result.findings.add(Kind.UNTRACKED, "store", folder.root, "disposed", record=folder.record_id)
+                result.findings.add(
+                    Kind.UNTRACKED, "store", folder.root, RecordState.DISPOSED.value, record=folder.record_id
+                )
         due = [(folder, items) for folder, items in batch if folder.record_id not in done | self._over]
 
         def read(item: _Listed) -> Found:

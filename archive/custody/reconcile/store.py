@@ -36,7 +36,7 @@ from signing.ground.errors import Refused
 
 _YOUNG: Final = timedelta(seconds=15)
 _LOOKS: Final = 4
-DISPOSED: Final = "disposed"
+DISPOSED: Final = RecordState.DISPOSED.value
 """Detail of what is there of a record that is gone."""
 _PINNED: Final = ("key", "version", "size", "locked_until", "legal_hold")
 
