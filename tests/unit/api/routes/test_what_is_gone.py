@@ -49,6 +49,7 @@ class World:
     deposits: dict[str, str]
     disposal: str
     file: str
+    emptied: str
     key: str
     clerk: Somebody
     reader: Somebody
@@ -67,11 +68,11 @@ class PowerCut(BaseException):
     """The power goes."""
 
 
-def kept(town: Town, title: str, name: str, producer: str) -> tuple[str, str]:
+def kept(town: Town, title: str, name: str, producer: str, file: str = "D1") -> tuple[str, str]:
     """A record that is due, with a deposit of its own, all with the same bytes; ids of both."""
     received = receive(town.system, b"%PDF depot", name, "demo", title=title)
     given = package(town.system, town.folder, 1)
-    told = {"title": title, "document_type": "bon", "document_date": date(2016, 3, 20), "file": "D1"}
+    told = {"title": title, "document_type": "bon", "document_date": date(2016, 3, 20), "file": file}
     told |= {"producer": producer, "external_reference": name}
     given = replace(given, deposit_id=received.id, description=replace(given.description, **told))
     record = holdings.keep(town.system.stores, given, lambda _session, _kept: None).record_id
@@ -99,11 +100,14 @@ def made(town: Town, patch: pytest.MonkeyPatch) -> World:
     system = town.system
     key = by_scopes(town)
     client = TestClient(office.app, base_url="http://127.0.0.1", headers={"Authorization": f"Bearer {key}"})
-    file = client.post("/api/v1/files", json={"code": "D1", "title": "Dossier"}).json()["id"]
+    file, emptied = (
+        client.post("/api/v1/files", json={"code": code, "title": "Dossier"}).json()["id"] for code in ("D1", "D2")
+    )
     shut = {"json": {"closed_on": "2016-03-20"}, "headers": {"If-Match": "*"}}
-    assert client.post(f"/api/v1/files/{file}/close", **shut).status_code == 200
+    for one in (file, emptied):
+        assert client.post(f"/api/v1/files/{one}/close", **shut).status_code == 200
     gone, of_gone = kept(town, "Enquête Zirconium", "Molybdène-1", "Service Tungstène")
-    half, of_half = kept(town, "Bilan Zirconium", "Molybdène-2", "Service Tungstène")
+    half, of_half = kept(town, "Bilan Zirconium", "Molybdène-2", "Service Tungstène", "D2")
     twin, _ = kept(town, "Pièce gardée", "acte-3", "Voirie")
     describe(system.stores, "demo", gone, {"description": "Sur la Quadrature"}, agent="user:1", expected_revision=1)
     clerk, reader = (somebody(town, office.app, one.title(), one) for one in ("clerk", "reader"))
@@ -118,7 +122,7 @@ def made(town: Town, patch: pytest.MonkeyPatch) -> World:
         destroyed(office, [half])
     assert town.record(half).state == "disposed", town.record(half).title
     deposits = {gone: of_gone, half: of_half}
-    return World(office, gone, half, twin, deposits, disposal, file, key, clerk, reader)
+    return World(office, gone, half, twin, deposits, disposal, file, emptied, key, clerk, reader)
 
 
 def by_scopes(town: Town) -> str:
@@ -315,10 +319,11 @@ def test_v9_the_same_bytes_of_another_record_stay_and_the_line_says_so(world: Wo
 def test_v9_a_file_goes_when_nothing_in_it_remains(world: World) -> None:
     shown = world.by_key("GET", f"/api/v1/files/{world.file}").json()
     assert shown["content"]["records"] == 1, "the twin"
-    gone = world.by_key(
-        "POST", f"/api/v1/classification/nodes/{world.file}/remove", json={"reason": "Vide"}, headers={"If-Match": "*"}
-    )
-    assert (gone.status_code, gone.json()["code"]) == (409, "node_not_empty")
+    nodes = "/api/v1/classification/nodes"
+    asked: dict[str, Any] = {"json": {"reason": "Vide"}, "headers": {"If-Match": "*"}}
+    refused = world.by_key("POST", f"{nodes}/{world.file}/remove", **asked)
+    assert (refused.status_code, refused.json()["code"]) == (409, "node_not_empty")
+    assert world.by_key("POST", f"{nodes}/{world.emptied}/remove", **asked).status_code == 204
 
 
 def test_who_reads_rows_without_the_api_is_refused_too(world: World) -> None:
