@@ -107,10 +107,16 @@ def forged(system: System, content: bytes, change: Change) -> bytes:
     return _sealed(system, told)
 
 
-def _sealed(system: System, told: dict[str, Any]) -> bytes:
+def _sealed(system: System, told: dict[str, Any], *, stamped: bool = True) -> bytes:
     over = canonical({name: told[name] for name in ("certificate", "pdf")})
-    told["seal"] = base64.b64encode(detached(system.signer, over, system.timestamper, at=system.clock())).decode()
+    stamper = system.timestamper if stamped else None
+    told["seal"] = base64.b64encode(detached(system.signer, over, stamper, at=system.clock())).decode()
     return canonical(told)
+
+
+def unstamped(system: System, content: bytes) -> bytes:
+    """A certificate whose seal has no time-stamp."""
+    return _sealed(system, json.loads(content), stamped=False)
 
 
 def _digest(value: Any) -> str:

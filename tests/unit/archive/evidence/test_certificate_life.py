@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.views.trust import trust_file_of
-from archive.__main__ import main
 from archive.custody.offline import check_store
 from archive.custody.offline_log import Anchors
+from archive.database.disposal_tables import DisposalCertificateRow, DisposalRow
 from archive.disposition.disposals.decisions import Answer, Answers
 from archive.evidence import certificate_page, certificates, typesetting
 from archive.evidence.certificates import Certificates
@@ -55,7 +53,7 @@ def files_of(home: Path) -> dict[str, Path]:
 NAMES = {"certificate.json", "certificate.pdf", "certificate-public.json", "certificate-public.pdf"}
 
 
-@pytest.mark.parametrize("after", [0, 2, 4])
+@pytest.mark.parametrize("after", [2, 4])
 def test_killed_at_any_file_the_next_run_issues_it_once(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
@@ -88,14 +86,18 @@ def test_killed_at_any_file_the_next_run_issues_it_once(
     assert Custody(town.system).reconcile(pause=lambda _s: None)["findings"] == []
 
 
-def test_a_number_that_is_certified_gets_no_further_line(town: Town) -> None:
+def test_a_row_that_lies_gets_no_certificate_and_a_certified_number_no_further_line(town: Town) -> None:
     disposal = destroyed(town)
+    with town.system.database.write() as session:
+        session.get_one(DisposalRow, disposal).state = "executing"
+    done = issue(town)
+    assert (done.issued, done.failed) == ([], {disposal: "certificate_contradicts"})
+    with town.system.database.write() as session:
+        session.get_one(DisposalRow, disposal).state = "executed"
     assert town.system.disposer._supplement(disposal) == 2
     issue(town)
     assert town.system.disposer._supplement(disposal) == 2
     with town.system.database.write() as session:
-        from archive.database.disposal_tables import DisposalCertificateRow
-
         session.get_one(DisposalCertificateRow, disposal).number = 5
     assert town.system.disposer._supplement(disposal) == 6
 
@@ -174,34 +176,6 @@ def test_v4_fifteen_kept_five_later_and_the_others_destroyed(town: Town, tmp_pat
     lines = {one["record"]: one for one in json.loads(path.read_bytes())["certificate"]["lines"]}
     assert {lines[one]["reason"] for one in kept} == {"keep_definitively"}
     assert [(lines[one]["reason"], lines[one]["not_before"]) for one in late] == [("not_before", "2034-01-01")]
-
-
-def test_the_command_line_judges_one_too(town: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    disposal = destroyed(town)
-    issue(town)
-    path, pdf = take(town, disposal, tmp_path)
-    trust = tmp_path / "trust.json"
-    trust.write_bytes(trust_file_of(town.system))
-    named = ["verify-certificate", str(path), "--pdf", str(pdf), "--trust", str(trust)]
-    assert main(named) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "INTACT"
-    assert main(named[:2]) == 4
-    pdf.write_bytes(pdf.read_bytes() + b"\n")
-    assert main(named) == 3
-    with pytest.raises(SystemExit):
-        main(["verify-certificate", str(tmp_path / "nothing.json")])
-    assert sys.argv
-
-
-def test_a_row_that_lies_gets_no_certificate(town: Town) -> None:
-    disposal = destroyed(town)
-    with town.system.database.write() as session:
-        from archive.database.disposal_tables import DisposalRow
-
-        row = session.get_one(DisposalRow, disposal)
-        row.state = "executing"
-    done = issue(town)
-    assert (done.issued, done.failed) == ([], {disposal: "certificate_contradicts"})
 
 
 def test_many_lines_are_typeset_and_checked_in_processes_of_their_own(

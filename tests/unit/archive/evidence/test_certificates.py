@@ -14,6 +14,8 @@ import pytest
 
 from api.access.people import create_user
 from api.app import create_app
+from api.views.trust import trust_file_of
+from archive.__main__ import main
 from archive.evidence import verify, verify_certificate
 from archive.evidence.verify import Trust, verdict_of
 from archive.model.disposals import VisaStep
@@ -30,6 +32,7 @@ from tests.certified import (
     resealed,
     take,
     trust_in,
+    unstamped,
 )
 from tests.holdings import opened
 
@@ -234,9 +237,30 @@ def _frozen(core: dict[str, Any]) -> None:
     core["population"]["parts"][0]["body"]["lines"][0]["due_on"] = "2026-01-01"
 
 
+def _other_version(core: dict[str, Any]) -> None:
+    core["v"] = 2
+
+
+def _other_log(core: dict[str, Any]) -> None:
+    core["journal"]["log"]["origin"] = "autre.local"
+
+
+def _entries_swapped(core: dict[str, Any]) -> None:
+    entries = core["journal"]["entries"]
+    entries[0], entries[1] = entries[1], entries[0]
+
+
+def _other_group(core: dict[str, Any]) -> None:
+    next(one for one in core["lines"] if one["supplement"] == 1)["group"] = 9
+
+
 @pytest.mark.parametrize(
     ("change", "check", "what"),
     [
+        (_other_version, "certificate", "not a certificate of this version"),
+        (_other_log, "journal", "checkpoint of another log"),
+        (_entries_swapped, "journal", "entries twice, or not in order"),
+        (_other_group, "lines", "another place in the bordereau"),
         (_line_removed, "lines", "a line is missing"),
         (_removed_and_renumbered, "lines", "a record stands twice, or not"),
         (_held_is_called_gone, "lines", "entries of another record"),
@@ -301,6 +325,23 @@ def _not_executed(core: dict[str, Any]) -> None:
     core["bordereau"]["body"]["state"] = core["state"] = "cooling_off"
 
 
+def _part_of_another(core: dict[str, Any]) -> None:
+    core["population"]["parts"][0]["body"]["disposal_id"] = core["lines"][0]["record"]
+
+
+def _part_of_other_lines(core: dict[str, Any]) -> None:
+    core["population"]["parts"][0]["body"]["digest"] = "0" * 64
+
+
+def _nothing_destroyed(core: dict[str, Any]) -> None:
+    for one in core["lines"]:
+        if one["supplement"] == 1:
+            one |= {"state": "blocked", "supplement": None, "decided": None, "gone": None}
+    entries = core["journal"]["entries"]
+    entries[:] = [one for one in entries if not one["subject"].startswith("record:")]
+    core["totals"] |= {"destroyed": 0, "blocked": 10}
+
+
 def _entries_of(core: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     line = next(one for one in core["lines"] if one["supplement"] == 1)
     entries = {one["n"]: one for one in core["journal"]["entries"]}
@@ -328,6 +369,9 @@ def _never_gone(core: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "check", "what"),
     [
+        (_part_of_another, "bordereau", "a part of another bordereau"),
+        (_part_of_other_lines, "bordereau", "a part is not of this population"),
+        (_nothing_destroyed, "lines", "nothing was destroyed"),
         (_drafted_by_a_signatory, "visas", "by a drafter"),
         (_both_by_one, "visas", "by one person"),
         (_on_another_population, "visas", "another population"),
@@ -365,12 +409,44 @@ def test_a_forged_journal_alone_holds_in_this_test(world: Certified, tmp_path: P
     assert not_intact(judged(path, world.trust)) == {}
 
 
+def test_another_file_is_no_certificate(world: Certified, tmp_path: Path) -> None:
+    whole = json.loads(world.files[1, False][0].read_bytes())
+    path = tmp_path / "other.json"
+    for content in (verify.written(whole | {"type": "receipt"}), json.dumps(whole).encode(), b"", b"\x00", b"[]"):
+        path.write_bytes(content)
+        checks = judged(path, world.trust, world.files[1, False][1])
+        assert verdict_of(checks) == "altered", content[:30]
+        assert checks[0].verdict == "altered", content[:30]
+
+
 def test_a_changed_word_breaks_the_seal(world: Certified, tmp_path: Path) -> None:
     whole = json.loads(world.files[1, False][0].read_bytes())
     _seal(whole["certificate"])
     path = tmp_path / "certificate.json"
     path.write_bytes(verify_certificate.verify.written(whole))
     assert not_intact(judged(path, world.trust)) == {"seal": ("altered", "the content is not what was signed")}
+
+
+def test_what_is_in_doubt_is_no_pass_and_no_accusation(world: Certified, tmp_path: Path) -> None:
+    system, content = world.town.system, world.files[1, False][0].read_bytes()
+    path = tmp_path / "certificate.json"
+    path.write_bytes(unstamped(system, content))
+    assert not_intact(judged(path, world.trust))["time-stamp"][0] == "unverifiable"
+    path.write_bytes(forged(system, content, _made_tomorrow))
+    assert not_intact(judged(path, world.trust)).keys() == {"clock"}
+    path.write_bytes(content)
+    other = world.trust._replace(vkey="autre.local+00000000+AAAA")
+    assert verdict_of(judged(path, other)) == "unverifiable"
+    assert "another key than in your trust file" in not_intact(judged(path, other))["journal"][1]
+    stranger = world.trust._replace(seals=frozenset({"0" * 64}))
+    found = not_intact(judged(path, stranger))
+    assert found.keys() == {"who sealed"}
+    assert found["who sealed"][0] == "unverifiable"
+    assert "not whom you named" in found["who sealed"][1]
+
+
+def _made_tomorrow(core: dict[str, Any]) -> None:
+    _entries_of(core)[1]["at"] = "2027-01-01T00:00:00.000Z"
 
 
 def test_another_page_or_a_changed_one_is_found(world: Certified, tmp_path: Path) -> None:
@@ -384,8 +460,6 @@ def test_another_page_or_a_changed_one_is_found(world: Certified, tmp_path: Path
 
 
 def test_it_is_checked_by_two_files_and_cryptography_alone(world: Certified, tmp_path: Path) -> None:
-    from api.views.trust import trust_file_of
-
     source = Path(verify_certificate.__file__).parent
     for name in ("verify.py", "verify_certificate.py"):
         (tmp_path / name).write_bytes((source / name).read_bytes())
@@ -436,3 +510,17 @@ def test_another_town_finds_no_certificate(world: Certified) -> None:
     answer = eve.ask("GET", f"{API}/{world.disposal}/certificate")
     assert (answer.status_code, answer.json()["code"]) == (404, "disposal_not_found")
     assert eve.ask("GET", f"/bordereaux/{world.disposal}/certificats/certificate.json").status_code == 404
+
+
+def test_the_command_line_judges_one_too(world: Certified, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, pdf = world.files[1, False]
+    trust, changed = tmp_path / "trust.json", tmp_path / "changed.pdf"
+    trust.write_bytes(trust_file_of(world.town.system))
+    named = ["verify-certificate", str(path), "--trust", str(trust), "--pdf"]
+    assert main([*named, str(pdf)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "INTACT"
+    assert main(named[:2]) == 4
+    changed.write_bytes(pdf.read_bytes() + b"\n")
+    assert main([*named, str(changed)]) == 3
+    with pytest.raises(SystemExit):
+        main(["verify-certificate", str(tmp_path / "nothing.json")])

@@ -177,3 +177,5 @@ def test_a_run_of_entries_needs_few_hashes() -> None:
     for wanted in ([], [-1], [700]):
         with pytest.raises(ValueError, match="not entries among"):
             journal.batch_proof(wanted, 700, NODES)
+    with pytest.raises(ValueError, match="outside the log"):
+        root_over({5: LEAVES[5]}, [LEAVES[0]], 3)
