@@ -14,8 +14,11 @@ from typing import Any
 import pikepdf
 import pypdfium2 as pdfium
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from api.access.keys import create_key
+from archive.catalogue import access_requests, accessions
 from archive.custody.findings import Findings
 from archive.database.tables import JournalEntryRow
 from archive.disposition.holds.terms import Terms, listed
@@ -89,6 +92,41 @@ def test_entries_are_told_line_by_line_and_what_is_gone_has_no_title(office: tup
     assert lines[gone]["Intitulé"] == "Lecture réservée, ou éliminé"
     assert lines[held]["Intitulé"] != "Lecture réservée, ou éliminé", "who places holds reads it"
     assert rows(made.anne.ask("GET", f"{API}/registers/accessions", params={"first": "2025-01-01"})) == []
+
+
+def test_who_may_not_read_what_a_hold_restricts_gets_no_title_in_a_register(office: tuple[Office, list[str]]) -> None:
+    made, held = office[0], office[1][2]
+    scopes, now = ("record:read", "retention:write"), made.town.system.clock()
+    with made.town.system.database.write() as session:
+        key = create_key(session, tenant="demo", scopes=scopes, name="Tableur", now=now)[1]
+    title = made.town.record(held).title
+    client = TestClient(made.app, base_url="http://127.0.0.1", headers={"Authorization": f"Bearer {key}"})
+    told = {one["Document"]: one for one in rows(client.get(f"{API}/registers/accessions", params=YEAR))}
+    assert told[held]["Intitulé"] == "Lecture réservée, ou éliminé"
+    assert title not in str(told)
+    year = rows(client.get(f"{API}/registers/annual", params=YEAR))
+    there = [int(one["Nombre"]) for one in year if one["Partie"].startswith("Documents présents")]
+    assert sum(there) == 3, "one of the four is kept from it"
+    issued = client.post(f"{API}/registers/accessions/issues", json=YEAR)
+    text = text_of(issued.content)
+    assert "Sans ce qu’un gel réserve à l’archiviste" in text
+    assert title not in text
+
+
+def test_a_register_longer_than_what_is_read_at_once_is_whole(
+    office: tuple[Office, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = office[0]
+    whole = rows(made.anne.ask("GET", f"{API}/registers/accessions", params=YEAR))
+    monkeypatch.setattr(accessions, "_AT_ONCE", 2)
+    monkeypatch.setattr(access_requests, "_AT_ONCE", 2)
+    assert rows(made.anne.ask("GET", f"{API}/registers/accessions", params=YEAR)) == whole
+    for n in range(4):
+        asked = {"kind": "communication", "requester": f"Chercheur {n}", "subject": "Cadastre"}
+        asked["registered_on"] = "2025-05-05"  # of another year than the other tests look at
+        assert made.anne.ask("POST", f"{API}/access-requests", json=asked).status_code == 201
+    told = rows(made.anne.ask("GET", f"{API}/access-requests?q=Chercheur", headers={"Accept": "text/csv"}))
+    assert [one["requester"] for one in told] == [f"Chercheur {n}" for n in (3, 2, 1, 0)]
 
 
 def test_eliminations_are_told_with_visas_numbers_and_days(office: tuple[Office, list[str]]) -> None:

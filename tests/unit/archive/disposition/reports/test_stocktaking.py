@@ -19,6 +19,7 @@ from archive.custody.rebuild.report_files import compare
 from archive.database.report_tables import ReportRow
 from archive.database.tables import JournalEntryRow, RecordRow, VerificationRow
 from archive.disposition.act import Act
+from archive.disposition.holds.terms import Terms, listed
 from archive.disposition.reports import run
 from archive.disposition.reports.figures import gaps
 from archive.disposition.reports.stocktaking import Asked, Seen, Signatory, read_asked
@@ -116,6 +117,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[tupl
             for n, verdict in ((0, Fixity.INTACT), (1, Fixity.ALTERED), (1, Fixity.UNVERIFIABLE), (2, Fixity.ALTERED)):
                 at = datetime(2026, 3, 1, tzinfo=UTC)
                 session.add(VerificationRow(record_id=records[n], at=at, verdict=verdict.value, checks=[]))
+        terms = Terms(restricts_reading=True)
+        system.holds.place("demo", listed([records[1]]), reason="Enquête", agent="user:1", terms=terms)
         system.publisher.publish(force_token=True)
         report = ask(system)
         assert system.stocktaker.is_any_new()
@@ -150,6 +153,9 @@ def test_fixity_is_told_in_three_values_and_never_more(world: tuple[System, dict
     assert told["never"] == 3
     found = {one["record"]: one["verdict"] for one in told["doubtful"]["listed"]}
     assert found == {made["altered"]: "altered", made["doubtful"]: "unverifiable"}
+    titles = {one["record"]: one["title"] for one in told["doubtful"]["listed"]}
+    assert titles[made["altered"]]
+    assert titles[made["doubtful"]] is None, "mayors read the minutes: what a hold restricts has no title in them"
 
 
 def test_the_minutes_say_it_sealed_under_the_head_of_that_day(
@@ -169,6 +175,7 @@ def test_the_minutes_say_it_sealed_under_the_head_of_that_day(
         body["figures"]["head"]["root"],
         made["altered"],
         "Jamais vérifiés",
+        "Lecture réservée",
         "3 W 4",
     ):
         assert part in text, part
