@@ -16,6 +16,7 @@ from archive.custody import reports
 from archive.custody.external_sort import IdSet, Sorter, summed
 from archive.custody.findings import LISTED, Finding, Findings
 from archive.custody.rebuild import run as rebuild
+from archive.custody.rebuild import sets
 from archive.custody.rebuild.run import OnProgress, Rebuild, Rebuilt
 from archive.custody.reconcile.journal import JournalReconciliation
 from archive.custody.reconcile.store import StoreReconciliation
@@ -350,8 +351,8 @@ class Custody:
     def _sets(self, stored: Sorter) -> dict[str, IdSet]:
         """Return the four sets of record ids: catalogue, journal, store, index."""
         with self._system.database.read() as session:
-            catalogue = summed(rebuild.in_catalogue(session))
-            journal = summed(rebuild.in_journal(session))
+            catalogue = summed(sets.in_catalogue(session))
+            journal = summed(sets.in_journal(session))
         index = Sorter()
         for tenant in self._tenants():
             for record_id, _ in self._system.index.record_ids(tenant):

@@ -7,7 +7,7 @@ Each step finds what an earlier, interrupted run has done and goes on from there
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +22,7 @@ from archive.catalogue.premis import JournalEvent, journal_event
 from archive.custody import reports
 from archive.custody.external_sort import Sorter
 from archive.custody.findings import LISTED, Findings, Kind
-from archive.custody.rebuild import disposed, newest, registers, rows, scans
+from archive.custody.rebuild import disposed, newest, registers, rows, scans, sets
 from archive.custody.rebuild import journal as published
 from archive.custody.rebuild.holds import HoldsAgain
 from archive.custody.rebuild.journal import Head, Stamped
@@ -44,7 +44,7 @@ from archive.database.tables import (
 from archive.journal.merkle import TILE, leaf_hash
 from archive.journal.promises import Promises
 from archive.journal.sequencer import Ledger, size
-from archive.journal.types import KEPT, EntryType
+from archive.journal.types import EntryType
 from archive.model.states import RecordState
 from archive.objects.layout import TENANTS, RecordFolder, register_folder
 from archive.objects.port import Listed, ObjectStore
@@ -124,6 +124,7 @@ class Rebuild:
         self._published: datetime | None = None
         self._gone: frozenset[str] = frozenset()
         self._over: frozenset[str] = frozenset()
+        self._ended: frozenset[str] = frozenset()
 
     def run(self, findings: Findings) -> Rebuilt:
         """Rebuild everything that the store holds; list what is damaged and go on.
@@ -253,6 +254,8 @@ class Rebuild:
         newer = newest.told_by_copies(self._database, self._copies, result.head, result.findings)
         self._gone = disposed.decided(self._database)
         self._over = disposed.done(self._database) | newer.keys()
+        with self._database.read() as session:
+            self._ended = sets.ended(session) | newer.keys()
         self._published = self._last_published(result.head)
         with ThreadPoolExecutor(_READERS) as readers:
             while batch := list(islice(folders, _BATCH)):
@@ -276,7 +279,7 @@ class Rebuild:
         with self._database.read() as session:
             done = set(session.scalars(select(RecordRow.id).where(RecordRow.id.in_(ids))))
             events = _events(session, [one for one in ids if one not in done])
-        for record_id in done:
+        for record_id in done - self._ended:
             result.stored.add(record_id)
         for folder, _ in batch:
             if folder.record_id in self._over - done:
@@ -325,7 +328,8 @@ class Rebuild:
         # what the store has lost may have moved its dates: nothing goes before they were judged
         rows.enter(session, found, entry).stale_since = self._clock()
         self._in_transaction(session, found)
-        result.stored.add(found.record_id)
+        if found.record_id not in self._ended:
+            result.stored.add(found.record_id)
 
     def _missing(self, result: Rebuilt) -> None:
         """Report records that are in the journal but not in the store."""
@@ -383,15 +387,3 @@ def _events(session: Session, ids: Sequence[str]) -> dict[str, list[JournalEvent
     for n, subject, body in session.execute(query):
         events[subject.removeprefix("record:")].append(journal_event(n, body))
     return events
-
-
-def in_journal(session: Session) -> Iterator[str]:
-    """Return the ids of the records kept according to the journal, in order."""
-    query = select(JournalEntryRow.subject).where(JournalEntryRow.type.in_(KEPT)).order_by(JournalEntryRow.subject)
-    for subject in session.scalars(query.execution_options(yield_per=5000)):
-        yield subject.removeprefix("record:")
-
-
-def in_catalogue(session: Session) -> Iterator[str]:
-    """Return the ids of the catalogue's records, in order."""
-    yield from session.scalars(select(RecordRow.id).order_by(RecordRow.id).execution_options(yield_per=5000))
