@@ -17,6 +17,7 @@ from api.cli import (
     context,
     custody,
     demo,
+    departure,
     deposits,
     doctor,
     proofs,
@@ -98,6 +99,7 @@ app.command("verify-bundle")(records.verify_bundle)
 app.command()(records.evidence)
 app.command()(upkeep.checkpoint)
 app.command()(backups.backup)
+app.command()(departure.depart)
 app.command("rehearse-restore")(backups.rehearse_restore)
 app.command()(custody.reconcile)
 app.command()(custody.copies)

@@ -33,6 +33,7 @@ from api.web.pages import (
     invitations,
     occulter,
     papier,
+    paquets,
     plan,
     plan_echange,
     recherche,
@@ -53,7 +54,7 @@ from archive.database.tenancy import acting_for
 
 OPEN_MOUNTS: tuple[str, ...] = ()
 GONE: Final = 410
-LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier", "/versements")
+LARGE_BODIES: tuple[str, ...] = ("/depots", "/verifier", "/versements", "/bordereaux/*/paquets/*/reponse")
 SCANS: tuple[str, ...] = ("/api/v1/disposals/*/scans", "/bordereaux/*/papier")
 """Where the scan of a bordereau arrives."""
 LISTS: tuple[str, ...] = ("/api/v1/disposals/*/lines.csv", "/bordereaux/*/avis")
@@ -101,6 +102,7 @@ ROUTERS: Final = (
     executions.router,
     certificats.router,
     retraits.router,
+    paquets.router,
     versements.router,
     papier.router,
     invitations.router,

@@ -139,6 +139,9 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             made.kept["recolement"] = taken_stock(client)
             made.kept["tri"] = sampled(client, made.kept["dossier"]["id"])
             made.kept["bordereau"] = submitted(client, made.kept["registre"]["record_id"])
+            made.kept["remise"] = submitted(client, made.kept["convention"]["record_id"], "transfer")
+            package = client.post("/api/v1/seda/transfers", content=b"<Rien/>", headers={"Content-Type": "text/xml"})
+            made.kept["versement"] = package.raise_for_status().json()
             made.kept["copie"], made.kept["saisie"] = signed_on_paper(made, made.kept["bordereau"]["id"])
             # once checked, a page shows every check with its whole digests: the widest words there
             # are
@@ -148,9 +151,9 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         service.stop()
 
 
-def submitted(client: httpx2.Client, record: str) -> dict[str, Any]:
+def submitted(client: httpx2.Client, record: str, action: str = "destroy") -> dict[str, Any]:
     """Draft a bordereau of a record and submit it."""
-    told = {"action": "destroy", "title": "Registres de 2012 à 2015", "records": [record]}
+    told = {"action": action, "title": "Registres de 2012 à 2015", "records": [record]}
     made = client.post("/api/v1/disposals", json=told).raise_for_status().json()
     sent = client.post(f"/api/v1/disposals/{made['id']}/submit", headers={"If-Match": "*"})
     return dict(sent.raise_for_status().json())

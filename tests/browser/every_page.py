@@ -58,6 +58,8 @@ PAGES: Final[dict[str, tuple[str | None, str]]] = {
     "tri nouveau": ("archivist", "/tri/nouveau?regle=DEP-FIN-008"),
     "tri ouvert": ("archivist", "/tri/{tri[id]}"),
     "versements": ("archivist", "/versements"),
+    "paquets d’un bordereau": ("archivist", "/bordereaux/{remise[id]}/paquets"),
+    "versement": ("archivist", "/versements/{versement[id]}"),
     "bordereaux": ("archivist", "/bordereaux"),
     "bordereau nouveau": ("archivist", "/bordereaux/nouveau"),
     "retrait": ("archivist", "/retraits/nouveau?documents={registre[record_id]}"),

@@ -41,6 +41,8 @@ UNMARKED = (
 BY_PEOPLE = {
     "attachDisposalScan",
     "confirmVisa",
+    "decideDeliveryPackage",
+    "enterDeliveryReply",
     "getDisposalScan",
     "getDisposalScanPage",
     "giveVisa",

@@ -46,6 +46,8 @@ LISTS = (
     "listRetentionEvents",
     "listSamples",
     "listServices",
+    "listTransfers",
+    "listDeliveries",
     "searchRecords",
 )
 """Answer everybody about their own."""
@@ -62,7 +64,7 @@ OPEN = (
 )
 """Say the same to everybody: hashes and numbers of the installation."""
 
-NAMING = ("placeHold", "freezePopulation", "sortUnits", "simulateChange", "draftDisposal")
+NAMING = ("placeHold", "freezePopulation", "sortUnits", "simulateChange", "draftDisposal", "createDelivery")
 """Name somebody's things in what is sent, not in the address."""
 
 MAKES = (
@@ -71,6 +73,7 @@ MAKES = (
     "decidePackLine",
     "importRules",
     "createDeposit",
+    "createTransfer",
     "createDepositAgreement",
     "createService",
     "importServices",
@@ -179,6 +182,11 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             disposal = client.post("/api/v1/disposals", json=leaving).json()
             lines = f"/api/v1/disposals/{disposal['id']}/lines/{record['id']}"
             assert client.patch(lines, json=TAKEN_OUT, headers={"If-Match": "*"}).status_code == 200
+            package = {"content": f"<Rien{mark}/>".encode(), "headers": {"Content-Type": "application/zip"}}
+            transfer = client.post("/api/v1/seda/transfers", **package).json()
+            sent = {"records": [record["id"]], "archival_agency": f"Archives{mark}"}
+            delivery = client.post("/api/v1/seda/deliveries", json=sent)
+            assert delivery.status_code == 201, delivery.text
             file = client.post("/api/v1/files", json={"code": f"DOS{mark}", "title": f"Dossier{mark}"}).json()
             asked = {"kind": "communication", "requester": f"Chercheur{mark}", "subject": "Actes"}
             request = client.post("/api/v1/access-requests", json=asked | {"registered_on": "2026-03-01"}).json()
@@ -223,6 +231,8 @@ def towns(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[T
             "opening_id": opening.json()["id"],
             "sample_id": sample["id"],
             "disposal_id": disposal["id"],
+            "transfer_id": transfer["id"],
+            "delivery_id": delivery.json()["id"],
             "visa_id": new_id(),
             "scan_id": new_id(),
             "invitation_id": new_id(),
@@ -318,6 +328,14 @@ def sent_with(operation: str, ids: Mapping[str, str], words: Mapping[str, str]) 
         more = {"headers": {"If-Match": "*"}, "json": DISPOSAL_CHANGES[operation] or lines}
     elif operation in NODE_CHANGES:
         more = {"headers": {"If-Match": "*"}, "json": NODE_CHANGES[operation]}
+    elif operation == "createDelivery":
+        more = {"json": {"records": [ids["record_id"]], "archival_agency": "AD"}}
+    elif operation == "enterDeliveryReply":
+        more = {"content": b"<Rien/>"}
+    elif operation == "decideDeliveryPackage":
+        more = {"json": {"accept": True, "reason": "Vu"}}
+    elif operation == "exportRecord":
+        more = {"json": {"version": "2.1"}}
     elif operation == "fileRecords":
         more = {"json": {"records": [ids["record_id"]]}}
     elif operation == "issueRegister":

@@ -95,19 +95,32 @@ def _agreement(transfer: Transfer, known: Known) -> Iterator[Finding]:
 
 
 def _rules(transfer: Transfer, known: Known) -> Iterator[Finding]:
-    tables = {Category.APPRAISAL: known.retention_rules, Category.ACCESS: known.access_rules}
-    for category, table in tables.items():
-        for rule, place in rules_used(transfer, category).items() if table is not None else ():
-            if table is not None and rule not in table:
-                yield found_ko(
-                    "seda_rule_unknown",
-                    Step.RULES,
-                    "La règle « {rule} » ({category}) n’est pas connue.",
-                    place,
-                    rule=rule[:200],
-                    category=category.value,
-                )
+    table = known.retention_rules
+    for rule, place in rules_used(transfer, Category.APPRAISAL).items() if table is not None else ():
+        if table is not None and rule not in table:
+            yield found_ko(
+                "seda_rule_unknown",
+                Step.RULES,
+                "La règle « {rule} » ({category}) n’est pas connue.",
+                place,
+                rule=rule[:200],
+                category=Category.APPRAISAL.value,
+            )
+    yield from _access(transfer, known.access_rules)
     yield from _actions(transfer, known.retention_rules or {})
+
+
+def _access(transfer: Transfer, codes: frozenset[str] | None) -> Iterator[Finding]:
+    """Return access rules of other lists than ours: nothing is read by them until one decides."""
+    for rule, place in rules_used(transfer, Category.ACCESS).items() if codes is not None else ():
+        if codes is not None and rule not in codes:
+            yield found_warning(
+                "seda_access_rule_unknown",
+                Step.RULES,
+                "La règle d’accès « {rule} » n’est pas dans la liste nationale : rien n’est communicable par elle.",
+                place,
+                rule=rule[:200],
+            )
 
 
 def _actions(transfer: Transfer, rules: Mapping[str, FinalAction]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from api.access.people import create_user
 from api.app import create_app
+from api.cli import departure
 from archive.disposition.disposals import confirmation
 from archive.evidence import verify
 from archive.exchange.seda.entry import examine
+from archive.exchange.seda.findings import Outcome
 from archive.exchange.seda.replies import reply_to, write_reply
 from archive.exchange.seda.transfer import Digest
 from archive.model.disposals import DisposalAction, VisaStep
@@ -34,7 +38,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Town]
         made = Town(system, folder, watch)
         made.rule("GARDE", 10, action="keep")
         made.rule("TRI", 10, action="sort")
-        made.records = [made.keep(document_type="garde") for _ in range(3)]  # type: ignore[attr-defined]
+        made.records = [made.keep(document_type="garde") for _ in range(4)]  # type: ignore[attr-defined]
         made.unsorted = made.keep(document_type="tri", title="=Pas trié")  # type: ignore[attr-defined]
         made.at("2026-06-01")
         yield made
@@ -134,7 +138,7 @@ def test_a_departure_takes_everything_with_its_proofs(town: Town, anne: Somebody
     told = made.json()
     unsorted = town.unsorted  # type: ignore[attr-defined]
     assert told["left_out"] == [{"record_id": unsorted, "code": "seda_not_sorted"}]
-    assert told["records"] == 3
+    assert told["records"] == 4
     listed = list(csv.DictReader(io.StringIO(admin.ask("GET", told["listing"]).text.lstrip("\ufeff"))))
     assert {one["document"] for one in listed} == {*town.records, unsorted}  # type: ignore[attr-defined]
     assert next(one["titre"] for one in listed if one["document"] == unsorted) == "'=Pas trié"
@@ -158,3 +162,56 @@ def test_one_of_three_is_asked_for(anne: Somebody) -> None:
         "record_not_found",
     )
     assert code(anne.ask("GET", f"{API}/0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01")) == (404, "delivery_not_found")
+
+
+def test_the_page_makes_packages_takes_the_reply_and_asks_for_a_decision(town: Town, anne: Somebody) -> None:
+    record = town.records[3]  # type: ignore[attr-defined]
+    disposal = town.draft([record], action=DisposalAction.TRANSFER, title="Versement")
+    path = f"/bordereaux/{disposal}/paquets"
+    assert "une fois le bordereau soumis" in anne.see(path)
+    town.submit(disposal)
+    assert path in anne.ask("GET", f"/bordereaux/{disposal}").text
+    assert "1 document attend un paquet" in anne.see(path)
+    assert anne.send(path, {"destinataire": " "}).status_code == 422
+    assert anne.send(path, {"destinataire": "AD35", "version": "2.1"}).status_code == 303
+    (told,) = anne.ask("GET", f"{API}?disposal={disposal}").json()["deliveries"]
+    shown = anne.see(path)
+    assert "Attend la réponse du destinataire" in shown
+    content = anne.ask("GET", told["packages"][0]["href"]).content
+    client, csrf = anne._logged_in()
+    for message, status, said in (
+        (b"<Rien/>", 422, "ne porte sur aucun paquet"),
+        (answer_to(content, "WARNING"), 303, "avec réserves"),
+    ):
+        sent = client.post(
+            f"{path}/{told['id']}/reponse",
+            data={"csrf": csrf},
+            files={"reponse": ("r.xml", message, "application/xml")},
+            headers={"Origin": "http://127.0.0.1"},
+            follow_redirects=False,
+        )
+        assert sent.status_code == status, sent.text
+        assert said in (sent.text if status == 422 else anne.see(path))
+    decided = f"{path}/{told['id']}/1/decision"
+    assert anne.send(decided, {"decision": "non", "motif": ""}).status_code == 422
+    assert anne.send(decided, {"decision": "non", "motif": "Deux unités manquent"}).status_code == 303
+    assert "Refusé par le destinataire" in anne.see(path)
+    assert "Deux unités manquent" in anne.see(path)
+    assert "1 document attend un paquet" in anne.see(path)
+
+
+def test_the_command_line_writes_a_departure_that_checks_by_its_sums(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(departure, "system", lambda: town.system)
+    monkeypatch.setattr(departure, "choose_tenant", lambda given: given)
+    folder = tmp_path / "depart"
+    departure.depart(folder, tenant="demo", to="AD35", as_json=True)
+    names = {"liste.csv", "paquet-001.zip", "preuves-001.zip"}
+    assert {one.name for one in folder.iterdir()} == names | {"SHA256SUMS"}
+    told = dict(reversed(line.split("  ")) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    assert told == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    with (folder / "paquet-001.zip").open("rb") as package:
+        assert examine(package).outcome is not Outcome.KO
+    with pytest.raises(typer.BadParameter):
+        departure.depart(folder, tenant="demo", to="AD35")

@@ -49,6 +49,8 @@ def test_the_browser_looks_at_every_page() -> None:
             "copie",
             "saisie",
             "recolement",
+            "remise",
+            "versement",
         )
     }
     looked_at = [address_of(name, kept).partition("?")[0] for name in PAGES]

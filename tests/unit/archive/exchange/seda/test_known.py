@@ -44,7 +44,7 @@ def test_what_is_known_is_no_finding() -> None:
         (Known(agreements={}), ("seda_agreement_unknown", "ArchivalAgreement")),
         (Known(agreements={"CONVENTION": "P1"}), ("seda_profile_of_another", "ManagementMetadata/ArchivalProfile")),
         (Known(retention_rules={}), ("seda_rule_unknown", "ArchiveUnit[U]/Management/AppraisalRule/Rule")),
-        (Known(access_rules=frozenset()), ("seda_rule_unknown", "ArchiveUnit[U]/Management/AccessRule/Rule")),
+        (Known(access_rules=frozenset()), ("seda_access_rule_unknown", "ArchiveUnit[U]/Management/AccessRule/Rule")),
     ],
 )
 def test_what_is_unknown_is_refused_on_its_node_alone(known: Known, expected: tuple[str, str]) -> None:
