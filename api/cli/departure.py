@@ -26,7 +26,7 @@ def depart(
     version: Annotated[str, typer.Option(help="Version du SEDA : 2.1, 2.2 ou 2.3.")] = "2.2",
     as_json: AsJson = False,
 ) -> None:
-    """Écrit tout ce qu’une collectivité a déposé en paquets SEDA, avec preuves, liste et empreintes."""
+    """Écrit tout ce qu’une collectivité a déposé : paquets SEDA, preuves, liste, empreintes."""
     from api.views.seda_schemas import DeliveryGiven
     from api.views.seda_sending import made_delivery, written_listing, written_package, written_proofs
 

@@ -36,6 +36,13 @@ def test_what_is_known_is_no_finding() -> None:
     assert check_known(transfer(rules), ALL) == []
 
 
+def test_an_access_rule_of_another_list_is_a_warning_on_its_node() -> None:
+    rules = seda.rules("AccessRule", ("AR048", "2020-01-01"))
+    assert told(check_known(transfer(rules), Known(access_rules=frozenset()))) == [
+        ("seda_access_rule_unknown", Outcome.WARNING, "ArchiveUnit[U]/Management/AccessRule/Rule")
+    ]
+
+
 @pytest.mark.parametrize(
     ("known", "expected"),
     [
@@ -44,7 +51,6 @@ def test_what_is_known_is_no_finding() -> None:
         (Known(agreements={}), ("seda_agreement_unknown", "ArchivalAgreement")),
         (Known(agreements={"CONVENTION": "P1"}), ("seda_profile_of_another", "ManagementMetadata/ArchivalProfile")),
         (Known(retention_rules={}), ("seda_rule_unknown", "ArchiveUnit[U]/Management/AppraisalRule/Rule")),
-        (Known(access_rules=frozenset()), ("seda_access_rule_unknown", "ArchiveUnit[U]/Management/AccessRule/Rule")),
     ],
 )
 def test_what_is_unknown_is_refused_on_its_node_alone(known: Known, expected: tuple[str, str]) -> None:
