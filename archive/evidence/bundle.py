@@ -186,7 +186,7 @@ class Evidence:
 
     def _known(self, session: Session, tenant: str, record_id: str) -> _Known:
         row = catalogue.get(session, tenant, record_id)
-        if RecordState(row.state).gone:
+        if RecordState(row.state).destroyed:
             raise not_kept(row.state)
         entries = [
             entry

@@ -50,7 +50,7 @@ def bury(system: System, findings: Findings, *, repair: bool) -> None:
     for decision in newest_decisions(system).values():
         with system.database.write() as session:
             row = session.get(RecordRow, decision.record, with_for_update=True)
-            if row is None or RecordState(row.state).gone:
+            if row is None or RecordState(row.state).destroyed:
                 continue
             if repair:
                 forget(session, row)

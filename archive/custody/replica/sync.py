@@ -110,7 +110,7 @@ class Copies:
         """Copy the missing objects of one record and lengthen locks that are too short."""
         with self._database.read() as session:
             row = session.get(RecordRow, record_id)
-            if row is None or RecordState(row.state).gone or record_id in self._dead:
+            if row is None or RecordState(row.state).destroyed or record_id in self._dead:
                 return  # what is gone, or is by a newer journal, is not written back
             placed = catalogue.placed(session, record_id)
             known = {(one.key, one.version): one for one in rows_of(session, record_id)}
