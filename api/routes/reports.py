@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,14 +15,18 @@ from api.http.dependencies import Assembled, Day
 from api.http.numbered import made, numbered
 from api.views import examples
 from api.views import report as views
-from api.views.report_schemas import KindOfRegister, KindOfReport, PeriodGiven, ReportPage, ReportView, StocktakingGiven
+from api.views.report_schemas import KindOfReport, PeriodGiven, ReportPage, ReportView, StocktakingGiven
 from archive.disposition.reports import listing
+from archive.disposition.reports.registers import REGISTERS
 from archive.model.reports import ReportKind
 
 router = APIRouter(tags=["registres et états"])
 
 Archivist = Annotated[Caller, Depends(Needs("retention:write"))]
 
+Register = Annotated[str, Path(max_length=20, description=f"Un de : {', '.join(REGISTERS)}.")]
+
+_UNKNOWN = examples.problem("Pas de registre de ce nom.", "register_not_found")
 _NOT_FOUND = examples.problem("Pas de tel registre délivré.", "report_not_found")
 _PERIOD = examples.problem("Le dernier jour est avant le premier.", "bad_period")
 _PDF: dict[str, Any] = {
@@ -38,18 +42,19 @@ _PDF: dict[str, Any] = {
     response_class=Response,
     responses={
         200: {"description": "Une ligne par acte.", "content": {"text/csv": {"schema": {"type": "string"}}}},
+        404: _UNKNOWN,
         422: _PERIOD,
     },
 )
 def get_register(
-    register: KindOfRegister,
+    register: Register,
     caller: Archivist,
     system: Assembled,
     first: Annotated[Day | None, Query(description="Premier jour ; à défaut, le 1er janvier.")] = None,
     last: Annotated[Day | None, Query(description="Dernier jour ; à défaut, aujourd’hui.")] = None,
 ) -> Response:
     """Entier, ligne à ligne ; rien n’est inscrit au journal."""
-    return views.register_csv(system, caller.reader, ReportKind(register), first, last)
+    return views.register_csv(system, caller.reader, views.register_named(register), first, last)
 
 
 @router.post(
@@ -57,14 +62,14 @@ def get_register(
     operation_id="issueRegister",
     summary="Délivrer un registre en PDF/A",
     response_class=Response,
-    responses={200: _PDF, 422: _PERIOD},
+    responses={200: _PDF, 404: _UNKNOWN, 422: _PERIOD},
 )
-def post_issue(register: KindOfRegister, given: PeriodGiven, caller: Archivist, system: Assembled) -> Response:
+def post_issue(register: Register, given: PeriodGiven, caller: Archivist, system: Assembled) -> Response:
     """Scellé, horodaté, son empreinte au journal (`ReportIssued`).
 
     Le fichier n’est pas gardé ; `Location` est l’adresse de son inscription.
     """
-    row, content = views.issue_register(system, caller, ReportKind(register), given.first, given.last)
+    row, content = views.issue_register(system, caller, views.register_named(register), given.first, given.last)
     headers = {"Location": f"/api/v1/reports/{row.id}"}
     return views.pdf_response(f"{register}-{row.made_on}.pdf", content, row.content["file"]["sha256"], headers)
 

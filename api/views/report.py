@@ -17,7 +17,7 @@ from archive.catalogue.reading import Reader
 from archive.database.report_tables import ReportRow
 from archive.disposition.act import Act
 from archive.disposition.reports import issue, listing, run
-from archive.disposition.reports.registers import register_of
+from archive.disposition.reports.registers import REGISTERS, register_of
 from archive.disposition.reports.stocktaking import read_asked
 from archive.model.reports import ReportKind, ReportState
 from archive.objects.fixity import verified
@@ -71,6 +71,23 @@ def period(first: date | None, last: date | None, today: date) -> tuple[date, da
             pointer="/last",
         )
     return begin, end
+
+
+def register_named(name: str) -> ReportKind:
+    """Return the register of this name.
+
+    Raises:
+        Refused: ``register_not_found``.
+    """
+    found = next((one for one in REGISTERS if one.value == name), None)
+    if found is None:
+        raise Refused(
+            "register_not_found",
+            "Il n’y a pas de registre de ce nom.",
+            action="Ceux qui existent : {known}.",
+            known=", ".join(one.value for one in REGISTERS),
+        )
+    return found
 
 
 def register_csv(system: System, reader: Reader, kind: ReportKind, first: date | None, last: date | None) -> Response:

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.dependencies import Day
 
-KindOfRegister = Literal["accessions", "eliminations", "communications", "annual"]
 KindOfReport = Literal["accessions", "eliminations", "communications", "annual", "stocktaking"]
 
 

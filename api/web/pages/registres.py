@@ -16,7 +16,7 @@ from api.access.permissions import PageNeeds
 from api.http.forms import typed_fields
 from api.views import report as views
 from api.web.faults import Fault, in_words
-from api.web.registers_page import REGISTERS, UNIT, registers_page, stocktaking_form, stocktaking_page
+from api.web.registers_page import UNIT, registers_page, stocktaking_form, stocktaking_page
 from api.web.render import in_language, pages_of, system_of
 from api.web.typed_date import written_date
 from archive.disposition.reports import listing
@@ -47,7 +47,7 @@ def show_all(request: Request, person: Archivist, annee: str = "", avant: str | 
 def download(request: Request, register: str, person: Archivist, du: str = "", au: str = "") -> Response:
     """Download a register for a spreadsheet."""
     first, last = _days(du, au)
-    return views.register_csv(system_of(request), person.reader, _kind(register), first, last)
+    return views.register_csv(system_of(request), person.reader, views.register_named(register), first, last)
 
 
 @router.post("/registres/{register}")
@@ -98,19 +98,8 @@ def _stocktaking(row: Any) -> Any:
 def _issued(request: Request, register: str, person: Caller, form: dict[str, str]) -> Response:
     require_csrf(request, form.get("csrf", ""))
     first, last = _days(form.get("du", ""), form.get("au", ""))
-    row, content = views.issue_register(system_of(request), person, _kind(register), first, last)
+    row, content = views.issue_register(system_of(request), person, views.register_named(register), first, last)
     return views.pdf_response(f"{register}-{row.made_on}.pdf", content, row.content["file"]["sha256"], {})
-
-
-def _kind(register: str) -> ReportKind:
-    """Return the register of this name.
-
-    Raises:
-        Refused: ``report_not_found``.
-    """
-    if register not in {one.value for one in REGISTERS}:
-        raise Refused("report_not_found", "Il n’y a pas de tel registre délivré.", action="Vérifiez son identifiant.")
-    return ReportKind(register)
 
 
 def _days(first: str, last: str) -> tuple[date | None, date | None]:

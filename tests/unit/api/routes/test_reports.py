@@ -211,5 +211,7 @@ def test_who_may_not_and_what_is_wrong(office: tuple[Office, list[str]]) -> None
     wrong = made.anne.ask("POST", f"{API}/registers/annual/issues", json={"first": "2026-02-01", "last": "2026-01-01"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "bad_period")
     assert made.anne.ask("GET", f"{API}/reports/0193b8a0-7c1e-7a55-9d0e-3f1f6f2f9a01").status_code == 404
+    unknown = made.anne.ask("GET", f"{API}/registers/stocktaking")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "register_not_found")
     late = made.anne.ask("POST", f"{API}/stocktakings", json=STOCKTAKING | {"elected_on": "2027-01-01"})
     assert (late.status_code, late.json()["code"]) == (422, "bad_stocktaking")
