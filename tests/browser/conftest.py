@@ -164,9 +164,10 @@ def signed_on_paper(site: Site, disposal: str) -> tuple[dict[str, Any], dict[str
     with site.visitor("archivist", java_script_enabled=False) as page:
         page.goto(f"{site.address}/bordereaux/{disposal}/papier")
         printed = page.request.get(f"{site.address}/api/v1/disposals/{disposal}/paper").body()
-        file: Any = {"name": "copie.png", "mimeType": "image/png", "buffer": scanned(pages_of(printed), "PNG")}
+        file: Any = {"name": "copie.pdf", "mimeType": "application/pdf", "buffer": scanned(pages_of(printed))}
         page.get_by_label("Copie numérisée").set_input_files(file)
         page.get_by_role("button", name="Joindre la copie").click()
+        assert "/papier/" in page.url, page.locator("main").inner_text()
         scan = page.url.rpartition("/")[2]
         page.get_by_label("Nom (obligatoire)").fill("Hélène Vaucressan")
         page.get_by_label("En quelle qualité").fill("Directrice, par délégation")
