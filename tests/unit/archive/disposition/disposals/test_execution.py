@@ -16,10 +16,11 @@ from archive.holdings import dispose
 from archive.holdings.describe import describe
 from archive.holdings.dispose import Executed
 from archive.journal.types import EntryType
+from archive.model.disposals import DisposalAction, VisaStep
 from archive.model.statement_kinds import StatementKind
 from ingestion.operations.custody import Custody
 from signing.ground.errors import Refused
-from tests.bordereaux import ANNE, DENIS, Town, Watch
+from tests.bordereaux import ANNE, BRUNO, CLAIRE, DENIS, Town, Watch
 from tests.holdings import lose_database, opened, rows, system_at, titles
 
 
@@ -256,3 +257,25 @@ def test_a_rebuild_knows_what_is_gone(town: Town, tmp_path: Path) -> None:
     town.system = again
     assert (town.record(one).state, town.record(other).state) == ("disposed", "kept")
     again.close()
+
+
+def test_what_was_entered_by_mistake_goes_when_the_lock_of_the_store_ends(town: Town) -> None:
+    twin = town.keep("2020-03-20")
+    town.made -= 1
+    mistaken = town.keep("2020-03-20")
+    town.at("2026-06-01")
+    disposal = town.draft([mistaken], action=DisposalAction.REMOVE, reason="Mauvais document", readers=(ANNE, DENIS))
+    town.submit(disposal)
+    town.visa(disposal, VisaStep.PRODUCER, BRUNO)
+    town.visa(disposal, VisaStep.CONTROLLER, CLAIRE)
+    ready(town, disposal)
+    assert execute(town).destroyed == 0
+    assert town.lines(disposal)[mistaken] == ("waiting", None)
+    town.at("2030-03-22")
+    assert town.system.disposer.run().destroyed == 1
+    assert town.lines(disposal)[mistaken] == ("destroyed", None)
+    with town.system.database.read() as session:
+        line = session.get_one(DisposalLineRow, (disposal, mistaken))
+    assert line.result is not None
+    assert line.result["detached"] == [twin], "the same bytes, in a folder of its own"
+    assert files_of(town.folder, twin)
