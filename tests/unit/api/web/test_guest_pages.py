@@ -137,9 +137,11 @@ def test_unknown_expired_and_revoked_links_answer_alike(office: Office) -> None:
     office.town.watch.now = day + timedelta(days=1)
     try:
         assert plain(phone.get(f"/visa/{token_of(later)}").text) == plain(unknown.text)
-        assert phone.get("/visa/bordereau").status_code == 403, "an open session ends with its invitation"
     finally:
         office.town.watch.now = day
+    assert phone.get("/visa/bordereau").status_code == 200
+    office.anne.change("POST", f"{API}/{disposal}/invitations/{later['id']}/revoke")
+    assert phone.get("/visa/bordereau").status_code == 403, "an open session ends with its invitation"
 
 
 def test_guesses_are_slowed_whatever_the_token(office: Office) -> None:
