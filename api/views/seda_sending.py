@@ -162,7 +162,7 @@ def written_proofs(system: System, tenant: str, delivery_id: str, number: int, o
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         archive.writestr("liste.csv", written_listing(system, tenant, delivery_id))
         for record, whole in wanted:
-            with tempfile.NamedTemporaryFile(dir=system.settings.home / "spool", suffix=".part") as made:
+            with tempfile.NamedTemporaryFile(dir=_spool(system), suffix=".part") as made:
                 system.evidence.checked_bundle(tenant, record, Path(made.name), content=whole)
                 archive.write(made.name, f"preuves/{record}.zip")
 
@@ -208,6 +208,13 @@ def _lines(session: Session, package: str, record: str, remark: str) -> list[lis
     ] or [[package, record, _safe(title), day or "", "", "", "", "", "", remark]]
 
 
+def _spool(system: System) -> Path:
+    """Return the folder of files on their way: the machine's temporary one may be memory."""
+    folder = system.settings.home / "spool"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _safe(text: str) -> str:
     """Return a text that a spreadsheet does not take for a formula."""
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
@@ -219,7 +226,7 @@ def replied(system: System, caller: Caller, delivery_id: str, spool: Spool) -> S
     Raises:
         Refused: ``delivery_not_found``, ``bad_reply``, ``delivery_answered``, ``delivery_changed``.
     """
-    with spool, tempfile.TemporaryDirectory(dir=system.settings.home / "spool") as folder:
+    with spool, tempfile.TemporaryDirectory(dir=_spool(system)) as folder:
         with system.database.read() as session:
             deliveries.get(session, caller.tenant, delivery_id)
         try:

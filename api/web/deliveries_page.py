@@ -72,7 +72,7 @@ class DeliveriesPage:
 
     template: ClassVar[str] = "paquets.html"
     tab: ClassVar[str] = "bordereaux"
-    help_anchor: ClassVar[str] = "bordereaux"
+    help_anchor: ClassVar[str] = "paquets"
 
     disposal: str
     reference: str

@@ -175,13 +175,19 @@ def query_of(form: Mapping[str, str]) -> DueQuery:
     return DueQuery(rule=kept["regle"], producer=kept["service"], document_type=kept["type"], node=kept["noeud"])
 
 
+def action_of(form: Mapping[str, str]) -> DisposalAction:
+    """Read what is to become of the records: eliminated, unless they are to be handed over."""
+    wanted = form.get("nature", "")
+    return DisposalAction.TRANSFER if wanted == DisposalAction.TRANSFER else DisposalAction.DESTROY
+
+
 def new_disposal_page(
     system: System, person: Caller, form: Mapping[str, str], faults: tuple[Fault, ...] = ()
 ) -> NewDisposalPage:
     """Return the form of a new bordereau, in the current language."""
     with system.database.read() as session:
         day = views.reading(system, session, person.tenant).today.day
-        found = listing.foresee(session, person.tenant, day, DisposalAction.DESTROY, query_of(form))
+        found = listing.foresee(session, person.tenant, day, action_of(form), query_of(form))
         types = tuple((row.code, row.label) for row in document_types(session, person.tenant))
     kept = urlencode({name: form[name] for name in FILTERS if form.get(name)})
     return NewDisposalPage(

@@ -17,7 +17,7 @@ from api.http.forms import typed_fields
 from api.views import disposal as views
 from api.views.disposal_visa import give_visa
 from api.web.disposal_forms import FIELDS, NOT_FOUND, changed, number_of, shown_one
-from api.web.disposals_page import disposals_page, new_disposal_page, query_of
+from api.web.disposals_page import action_of, disposals_page, new_disposal_page, query_of
 from api.web.faults import Fault, in_words
 from api.web.render import in_language, pages_of, system_of
 from api.web.visa_page import Decided, read_decided, visa_page
@@ -26,7 +26,7 @@ from archive.disposition.act import Act
 from archive.disposition.disposals import bordereau, listing
 from archive.disposition.disposals.bordereau import Draft
 from archive.disposition.disposals.population import bad_disposal
-from archive.model.disposals import Direction, DisposalAction, LineState, VisaMeans
+from archive.model.disposals import Direction, LineState, VisaMeans
 from signing.ground.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -109,7 +109,7 @@ def _drafted(request: Request, person: Caller, form: dict[str, str]) -> Response
     def do(act: Act) -> DisposalRow:
         way = form.get("sens", "")
         asked = Draft(
-            action=DisposalAction.DESTROY,
+            action=action_of(form),
             direction=Direction(way) if way in set(Direction) else Direction.SERVICE_ASKS,
             title=form.get("titre", ""),
             producer=form.get("producteur", "").strip() or None,
