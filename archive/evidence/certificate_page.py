@@ -256,6 +256,8 @@ def _record(line: Mapping[str, Any], frozen: Mapping[str, Any], facts: Facts) ->
     days = f"départ {frozen['starts_on']}  fin {frozen['ends_on']}  échu {frozen['due_on']}"
     went = f"décidé {decided['at']} (n° {decided['n']})  disparu {gone['at']} (n° {gone['n']})"
     places = f"{gone['facts']['copies']} emplacements, {gone['facts']['versions']} versions"
+    if shared := gone["facts"].get("detached"):
+        places += f"  détaché : octets reçus aussi avec {', '.join(shared)}, qui restent"
     return [
         f"{line['position']}  {line['record']}  original {frozen['original']}  fiche {frozen['record_json']}",
         "  ".join((*frozen["rules"], dated, days, went, places)),
