@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from archive.database.guest_tables import MailAddressRow, MailRow
 from archive.disposition import mails
-from archive.disposition.disposals import guest_secrets, invitations, letters
+from archive.disposition.disposals import bordereau, guest_secrets, invitations, letters
 from archive.disposition.disposals.decisions import Answer, Answers
 from archive.disposition.disposals.invitations import Invited, Made
 from archive.disposition.mails import ATTEMPTS, WAITS, Letter
@@ -57,8 +57,6 @@ def disposal(town: Town) -> Iterator[str]:
     made = town.draft([record])
     town.submit(made)
     yield made
-    from archive.disposition.disposals import bordereau
-
     with town.acting() as act:
         if town.row(made).state == "submitted":
             bordereau.withdraw(act, made, None, "Fin d’un essai")
@@ -399,6 +397,7 @@ def test_who_is_told_that_silence_counts_and_who_is_not(town: Town) -> None:
         row = town.row(proposed)
         assert "trois mois" in letters.invitation(act, row, origin.row).body
         assert "silence ne vaut pas accord" in letters.invitation(act, row, head.row).body
+        bordereau.withdraw(act, proposed, None, "Fin d’un essai")
 
 
 def test_secrets_of_another_installation_open_nothing(town: Town, disposal: str) -> None:
