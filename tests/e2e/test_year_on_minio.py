@@ -8,10 +8,9 @@ the store itself refuses what our rules would allow already.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,12 @@ from archive.disposition.due_counts import analyse
 from archive.holdings import dispose
 from archive.holdings.verify import verify
 from archive.model.disposals import LineDecision, VisaStep
-from archive.objects import minio as adapter
-from archive.objects import minio_locks
 from archive.retention.states import DueState
 from ingestion.operations.custody import Custody
 from tests.bordereaux import ANNE, BRUNO, CLAIRE, Town, Watch
 from tests.holdings import lose_database, opened, rows, system_at
 from tests.servers.buckets import S3Server
+from tests.short_locks import ShortLocks
 
 pytestmark = pytest.mark.services
 
@@ -41,29 +39,6 @@ SHORT_SECONDS = 45
 WEEKS = date(2026, 6, 18)
 """Locks until an earlier day are the short ones."""
 TABLES = ("records", "disposals", "disposal_lines", "disposal_visas")
-
-
-class ShortLocks:
-    """Moments of the store for days of ours: each day its own, so that it can be read back."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.ends = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=SHORT_SECONDS)
-        patch.setattr(minio_locks, "moment", self.moment)
-        patch.setattr(minio_locks, "last_day", self.last_day)
-        patch.setattr(adapter, "CLOCKS_DIFFER", timedelta(days=36500))  # our days are moved
-
-    def moment(self, day: date) -> datetime:
-        base = self.ends if day < WEEKS else self.ends + timedelta(days=1)
-        return base + timedelta(milliseconds=(min(day, date(2046, 1, 1)) - date(2026, 1, 1)).days)
-
-    def last_day(self, until: str) -> date:
-        at = datetime.fromisoformat(until).astimezone(UTC)
-        base = self.ends if at < self.ends + timedelta(hours=12) else self.ends + timedelta(days=1)
-        return date(2026, 1, 1) + timedelta(days=round((at - base) / timedelta(milliseconds=1)))
-
-    def wait(self) -> None:
-        """Wait until the short ones are over, by the true clock that both machines have."""
-        time.sleep(max(0.0, (self.ends + timedelta(seconds=2) - datetime.now(UTC)).total_seconds()))
 
 
 def names(server: S3Server, group: str) -> dict[str, str]:
@@ -78,7 +53,7 @@ def names(server: S3Server, group: str) -> dict[str, str]:
 
 @pytest.fixture
 def locks(monkeypatch: pytest.MonkeyPatch) -> ShortLocks:
-    return ShortLocks(monkeypatch)
+    return ShortLocks(monkeypatch, SHORT_SECONDS, WEEKS)
 
 
 @pytest.fixture

@@ -223,3 +223,13 @@ def test_a_rebuild_from_an_older_store_asks_the_journal_of_the_copy(restored: Re
     assert about(report, restored.gone) == [("untracked", "store", "disposed", False)]
     assert (restored.row().state, restored.row().title) == ("disposed", "")
     assert restored.town.record(restored.kept).state == "kept"
+
+
+def test_a_clock_set_forward_ten_years_destroys_nothing_that_came_back(restored: Restored) -> None:
+    restored.bytes_back(restored.home / "store")
+    before = restored.files()
+    restored.town.watch.at("2036-06-17")
+    restored.system.time_sense.look()
+    assert reconcile(restored, repair=True) == [("untracked", "store", "disposed", False)]
+    assert restored.files() == before
+    assert restored.told()[-1] == "RecordDisposed"
