@@ -30,11 +30,15 @@ SECONDS_A_RECORD = 0.4
 """Longest that keeping takes: the locks must not end before the last is set."""
 
 
-def measure(count: int, kind: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, object]:
-    """One run."""
+def measure(count: int, kind: str, folder: Path, patch: pytest.MonkeyPatch, each: float) -> dict[str, object]:
+    """One run.
+
+    Args:
+        each: Longest that keeping one record takes, in seconds.
+    """
     watch = Watch("2026-06-01")
     with store_settings(kind, folder) as environment:
-        locks = ShortLocks(patch, int(30 + count * SECONDS_A_RECORD), date(2026, 6, 18))
+        locks = ShortLocks(patch, int(30 + count * each), date(2026, 6, 18))
         system = system_at(folder / "home", clock=watch, **environment)
         system.initialise()
         system.create_tenant("demo", "Commune de Démonstration")
@@ -80,10 +84,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("counts", type=int, nargs="*", default=[1000, 3000, 10000])
     parser.add_argument("--store", choices=("minio", "local"), default="minio")
+    parser.add_argument("--each", type=float, default=SECONDS_A_RECORD, help="seconds to keep a record, at most")
     asked = parser.parse_args()
     for count in asked.counts:
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            print(json.dumps(measure(count, asked.store, Path(folder), patch)), flush=True)
+            print(json.dumps(measure(count, asked.store, Path(folder), patch, asked.each)), flush=True)
 
 
 if __name__ == "__main__":
