@@ -131,9 +131,6 @@ class Evidence:
         bytes, and a target that was only partly written must be thrown away.
 
         Args:
-            tenant: The tenant that owns the record.
-            record_id: The record.
-            target: File for the zip.
             content: False leaves out the representations, and the manifest states it.
             since: Size of the journal in an older proof that the reader holds: the bundle then also
                 proves that the journal extends that state.
