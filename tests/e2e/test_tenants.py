@@ -56,6 +56,7 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("submitDisposal", "disposal_empty"),
                 ("withdrawDisposal", "disposal_closed"),
                 ("giveVisa", "person_needed"),
+                ("getCertificate", "certificate_not_found"),
                 ("confirmExecution", "person_needed"),
                 ("cancelExecution", "person_needed"),
                 ("inviteGuest", "person_needed"),
