@@ -158,7 +158,7 @@ class Town:
             by_mail=False,
             address="http://127.0.0.1",
         )
-        with self.acting() as act:
+        with self.acting(DENIS) as act:
             made = invitations.invite(act, secrets, disposal, asked)
             guest = invitations.agent_of(made.row)
             assert invitations.enter(replace(act, agent=guest), secrets, made.row, made.code)

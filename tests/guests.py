@@ -15,9 +15,9 @@ MAIL = "camille.durand@mairie.example"
 
 
 def invited(office: Office, disposal: str, **told: Any) -> dict[str, Any]:
-    """An invitation whose text is copied: its code, and its text with the link."""
+    """An invitation by a second archivist, to be copied: its code, and its text with the link."""
     asked = {"step": "producer", "person": "Camille Durand", "quality": "Directrice des marchés", "mail": MAIL}
-    answer = office.anne.change("POST", f"{API}/{disposal}/invitations", **(asked | {"by_mail": False} | told))
+    answer = office.denis.change("POST", f"{API}/{disposal}/invitations", **(asked | {"by_mail": False} | told))
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 

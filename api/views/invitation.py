@@ -62,7 +62,7 @@ def invite(
             "mail_not_set",
             "Aucun serveur de courriels n’est réglé : ce service n’envoie rien.",
             kept="Personne n’est invité.",
-            action="Choisissez de copier le texte, et envoyez-le vous-même.",
+            action="Un archiviste qui n’a pas préparé ce bordereau invite, et envoie le texte lui-même.",
         )
     with system.database.write() as session:
         act = Act(session, system.ledger, tenant, agent, system.clock())

@@ -65,6 +65,7 @@ class InvitationsPage:
     Attributes:
         made: The one just made, with its code, shown this once; None otherwise.
         sends: Whether this service sends mails.
+        copies: Whether this person may be given a link to copy: not who prepared the bordereau.
     """
 
     template: ClassVar[str] = "invitations.html"
@@ -77,6 +78,7 @@ class InvitationsPage:
     steps: tuple[tuple[str, Markup], ...]
     lines: tuple[ShownInvitation, ...]
     sends: bool
+    copies: bool
     form: Mapping[str, str]
     faults: tuple[Fault, ...]
     made: Mapping[str, Any] | None
@@ -121,6 +123,7 @@ def invitations_page(
         ),
         lines=lines,
         sends=system.settings.mail is not None,
+        copies=not invitations.may_only_mail(row, person.agent),
         form=form,
         faults=faults,
         made=made,

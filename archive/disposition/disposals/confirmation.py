@@ -6,7 +6,7 @@ from typing import Final
 
 from archive.database.disposal_tables import DisposalRow
 from archive.disposition.act import Act
-from archive.disposition.disposals import bordereau, projection
+from archive.disposition.disposals import bordereau, invitations, projection
 from archive.model.disposals import DisposalState, VisaStep
 from signing.ground.errors import Refused
 
@@ -18,11 +18,13 @@ _VISAED: Final = frozenset({DisposalState.COOLING_OFF, DisposalState.APPROVED})
 def confirm(act: Act, disposal_id: str, expected: int | None) -> DisposalRow:
     """Confirm that a disposal is executed when its cooling-off period is over.
 
-    Whoever drafted it may: two other people have given their visas. Its controller may not.
+    Whoever drafted it may: two other people have given their visas. Its controller may not, nor
+    who was shown link and code of one of its visas.
 
     Raises:
         Refused: ``disposal_not_found``, ``precondition_failed``, ``disposal_closed``,
-            ``visa_not_expected``, ``execution_confirmed``, ``confirmed_by_controller``.
+            ``visa_not_expected``, ``execution_confirmed``, ``confirmed_by_controller``,
+            ``confirmed_by_inviter``.
     """
     row = bordereau.changeable(act, disposal_id, expected)
     if row.state not in _VISAED:
@@ -41,6 +43,13 @@ def confirm(act: Act, disposal_id: str, expected: int | None) -> DisposalRow:
             "Celui qui contrôle un bordereau n’en confirme pas l’exécution.",
             kept=NOTHING_DESTROYED,
             action="Un archiviste la confirme.",
+        )
+    if act.agent in invitations.copied_by(act.session, row.id):
+        raise Refused(
+            "confirmed_by_inviter",
+            "Vous avez eu le lien et le code d’un visa de ce bordereau : vous n’en confirmez pas l’exécution.",
+            kept=NOTHING_DESTROYED,
+            action="Un autre archiviste la confirme.",
         )
     return bordereau.state_disposal(act, row, "confirmed", {**row.content, "confirmed_by": act.agent})
 

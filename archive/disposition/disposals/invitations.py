@@ -102,6 +102,16 @@ def standing(row: InvitationRow, now: datetime) -> Standing:
     return Standing.OPEN if now < row.expires_at else Standing.EXPIRED
 
 
+def may_only_mail(row: DisposalRow, agent: str) -> bool:
+    """Whether somebody invites to a bordereau only by mails whose link they never see."""
+    return agent in {row.drafted_by, row.content["submitted_by"]}
+
+
+def copied_by(session: Session, disposal_id: str) -> set[str]:
+    """Return who held link and code of a visa that a guest gave: they saw both."""
+    return {one.invited_by for one in _of(session, disposal_id) if one.used_at is not None and not one.by_mail}
+
+
 def agent_of(row: InvitationRow) -> str:
     """Return who is held for the giver of a guest's visa."""
     return f"guest:{row.id}"
@@ -112,7 +122,8 @@ def invite(act: Act, secrets: GuestSecrets, disposal_id: str, asked: Invited) ->
 
     Raises:
         Refused: ``disposal_not_found``, ``visa_not_expected``, ``bad_disposal``,
-            ``visa_by_drafter``, ``visa_twice``, ``controller_heads_producer``.
+            ``visa_by_drafter``, ``visa_twice``, ``controller_heads_producer``,
+            ``invitation_by_drafter``.
     """
     row = bordereau.get(act.session, act.tenant, disposal_id)
     act.ledger.take_turn(act.session)
@@ -125,6 +136,7 @@ def invite(act: Act, secrets: GuestSecrets, disposal_id: str, asked: Invited) ->
             action="Relisez le bordereau : il dit où il en est.",
         )
     told = _checked(asked)
+    _require_unseen(act, row, told)
     visas.require_outside(row, told.step, told.heads)
     others = _of(act.session, row.id)
     _require_other_person(act, row, others, told)
@@ -311,6 +323,17 @@ def _checked(asked: Invited) -> Invited:
         days=asked.days,
         drafters=asked.drafters,
     )
+
+
+def _require_unseen(act: Act, row: DisposalRow, told: Invited) -> None:
+    """Refuse to give who prepared a bordereau a link to copy: with the code it makes a visa."""
+    if not told.by_mail and may_only_mail(row, act.agent):
+        raise Refused(
+            "invitation_by_drafter",
+            "Vous avez préparé ce bordereau : vous ne recevez pas à la fois le lien et le code d’un visa.",
+            kept=_INVITED,
+            action="Demandez à un collègue d’inviter, faites régler l’envoi de courriels, ou faites signer sur papier.",
+        )
 
 
 def _require_other_person(act: Act, row: DisposalRow, others: Sequence[InvitationRow], told: Invited) -> None:

@@ -15,6 +15,7 @@ from api.access.people import create_user
 from api.access.sessions import COOKIE, open_session
 from archive.database.guest_tables import InvitationRow, VisaDraftRow
 from archive.journal.types import EntryType
+from ingestion.mail_settings import mail_settings
 from tests.bordereau_people import API, Office, office_of, plain
 from tests.bordereaux import Town, Watch
 from tests.guests import MAIL, Phone, invited, token_of
@@ -27,7 +28,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Off
     """Made once: each test has records of its own."""
     folder, watch = tmp_path_factory.mktemp("invites"), Watch()
     with opened(folder / "home", keys, clock=watch) as system:
-        yield office_of(Town(system, folder, watch), bon=12, person=1, quality=1, mail=1, heads=1)
+        yield office_of(Town(system, folder, watch), bon=14, person=1, quality=1, mail=1, heads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -155,19 +156,61 @@ def test_an_archivist_can_not_be_their_own_guest(office: Office) -> None:
     disposal = office.submitted(office.due(1))
     path = f"{API}/{disposal}/invitations"
     asked = {"step": "producer", "person": "  anne ", "quality": "Directrice", "mail": MAIL, "by_mail": False}
-    own = office.anne.change("POST", path, **asked)
+    own = office.denis.change("POST", path, **asked)
     assert (own.status_code, own.json()["code"]) == (403, "visa_by_drafter")
     made = invited(office, disposal)
-    client, _csrf = office.anne._logged_in()
-    phone = Phone(office.app)
-    phone.client.cookies.set(COOKIE, client.cookies[COOKIE])
-    tried = phone.enter(token_of(made), made["code"])
-    assert tried.status_code == 403
-    assert "n’y donne pas de visa" in plain(tried.text)
-    assert [facts["change"] for _agent, facts in journal(office, disposal)] == ["invited", "refused"]
+    for known in (office.denis, office.anne):
+        client, _csrf = known._logged_in()
+        phone = Phone(office.app)
+        phone.client.cookies.set(COOKIE, client.cookies[COOKIE])
+        tried = phone.enter(token_of(made), made["code"])
+        assert tried.status_code == 403
+        assert "n’y donne pas de visa" in plain(tried.text)
+    assert [facts["change"] for _agent, facts in journal(office, disposal)] == ["invited", "refused", "refused"]
     assert office.bruno.change("POST", path, **(asked | {"person": "Camille"})).status_code == 403, "no archivist"
     foreign = office.anne.change("POST", path, **(asked | {"person": "Camille", "by_mail": True}))
     assert (foreign.status_code, foreign.json()["code"]) == (409, "mail_not_set")
+
+
+def test_who_prepared_a_bordereau_is_never_given_a_link_with_its_code(office: Office) -> None:
+    made = office.draft(office.due(1))
+    assert office.denis.change("POST", f"{API}/{made['id']}/submit", made["number"]).status_code == 200
+    page, path = f"/bordereaux/{made['id']}/invitations", f"{API}/{made['id']}/invitations"
+    asked = {"step": "producer", "person": "Paul Faux", "quality": "Directeur", "mail": MAIL, "by_mail": False}
+    typed = {"etape": "producer", "personne": "Paul Faux", "fonction": "Directeur", "adresse": MAIL, "jours": "30"}
+    for preparer in (office.anne, office.denis):
+        refused = preparer.change("POST", path, **asked)
+        assert (refused.status_code, refused.json()["code"]) == (403, "invitation_by_drafter")
+        shown = preparer.see(page)
+        assert "Demandez à un collègue d’inviter" in shown
+        assert "Je l’envoie moi-même" not in shown
+        sent = preparer.send(page, typed | {"voie": "copie"})
+        assert (sent.status_code, "Voici le code" in sent.text) == (422, False)
+    system, before = office.town.system, office.town.system.settings
+    mail = mail_settings("smtp+plain://127.0.0.1:9", "", "archives@vallee.example")
+    system.settings = before.model_copy(update={"mail": mail})
+    try:
+        shown = office.anne.see(page)
+        assert "qui a préparé un bordereau ne le voit pas" in shown
+        assert "Je l’envoie moi-même" not in shown
+        sent = office.anne.change("POST", path, **(asked | {"by_mail": True}))
+        assert (sent.status_code, sent.json()["text"]) == (201, None)
+        assert "/visa/" not in office.anne.see("/courriels")
+    finally:
+        system.settings = before
+    assert office.anne.ask("GET", path).json()["invitations"][0]["by_mail"] is True, "one alone was made"
+
+
+def test_who_had_link_and_code_of_a_visa_does_not_confirm_the_execution(office: Office) -> None:
+    disposal = office.submitted(office.due(1))
+    made = invited(office, disposal)
+    phone = Phone(office.app)
+    phone.enter(token_of(made), made["code"])
+    assert phone.send(suite="donner", reste="approve").status_code == 200
+    assert office.claire.change("POST", f"{API}/{disposal}/visas", None, decision="approve").status_code == 200
+    refused = office.denis.change("POST", f"{API}/{disposal}/execute")
+    assert (refused.status_code, refused.json()["code"]) == (403, "confirmed_by_inviter")
+    assert office.anne.change("POST", f"{API}/{disposal}/execute").status_code == 200
 
 
 def test_nobody_gives_two_visas_as_a_guest(office: Office) -> None:
@@ -175,14 +218,14 @@ def test_nobody_gives_two_visas_as_a_guest(office: Office) -> None:
     made = invited(office, disposal)
     path = f"{API}/{disposal}/invitations"
     other = {"step": "controller", "person": "Dominique Petit", "quality": "Directeur", "by_mail": False}
-    twice = office.anne.change("POST", path, **other, mail=MAIL.upper().replace("MAIRIE", "mairie"))
+    twice = office.denis.change("POST", path, **other, mail=MAIL.upper().replace("MAIRIE", "mairie"))
     assert (twice.status_code, twice.json()["code"]) == (403, "visa_twice")
     phone = Phone(office.app)
     phone.enter(token_of(made), made["code"])
     assert phone.send(suite="donner", reste="approve").status_code == 200
-    twice = office.anne.change("POST", path, **(other | {"person": "camille durand"}), mail="autre@mairie.example")
+    twice = office.denis.change("POST", path, **(other | {"person": "camille durand"}), mail="autre@mairie.example")
     assert (twice.status_code, twice.json()["code"]) == (403, "visa_twice")
-    early = office.anne.change("POST", path, **(other | {"step": "producer"}), mail="autre@mairie.example")
+    early = office.denis.change("POST", path, **(other | {"step": "producer"}), mail="autre@mairie.example")
     assert (early.status_code, early.json()["code"]) == (409, "visa_not_expected")
 
 
@@ -191,7 +234,7 @@ def test_no_name_begins_another_line_of_a_mail(office: Office, name: str) -> Non
     disposal = office.submitted(office.due(1, name))
     asked = {"step": "producer", "person": "Camille", "quality": "Directrice", "mail": MAIL, "by_mail": False}
     sent = asked | {name: f"{asked.get(name, 'Voirie')}\r\nBcc: autre@exemple.fr"}
-    answer = office.anne.change("POST", f"{API}/{disposal}/invitations", **sent)
+    answer = office.denis.change("POST", f"{API}/{disposal}/invitations", **sent)
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_disposal")
 
 
