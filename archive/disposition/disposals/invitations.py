@@ -121,9 +121,8 @@ def invite(act: Act, secrets: GuestSecrets, disposal_id: str, asked: Invited) ->
     """Invite a person to give a visa; an earlier invitation to the same visa ends.
 
     Raises:
-        Refused: ``disposal_not_found``, ``visa_not_expected``, ``bad_disposal``,
-            ``visa_by_drafter``, ``visa_twice``, ``controller_heads_producer``,
-            ``invitation_by_drafter``.
+        Refused: ``disposal_not_found``, ``visa_not_expected``, ``bad_disposal``, ``visa_twice``,
+            ``visa_by_drafter``, ``controller_heads_producer``, ``invitation_by_drafter``.
     """
     row = bordereau.get(act.session, act.tenant, disposal_id)
     act.ledger.take_turn(act.session)
@@ -136,7 +135,6 @@ def invite(act: Act, secrets: GuestSecrets, disposal_id: str, asked: Invited) ->
             action="Relisez le bordereau : il dit où il en est.",
         )
     told = _checked(asked)
-    _require_unseen(act, row, told)
     visas.require_outside(row, told.step, told.heads)
     others = _of(act.session, row.id)
     _require_other_person(act, row, others, told)
@@ -338,6 +336,7 @@ def _require_unseen(act: Act, row: DisposalRow, told: Invited) -> None:
 
 def _require_other_person(act: Act, row: DisposalRow, others: Sequence[InvitationRow], told: Invited) -> None:
     """Refuse who prepared the bordereau, as far as names tell, and who gives another visa on it."""
+    _require_unseen(act, row, told)
     if folded_name(told.person) in {folded_name(name) for name in told.drafters}:
         raise Refused(
             "visa_by_drafter",
