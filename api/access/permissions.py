@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.routing import Mount
 
@@ -16,6 +17,7 @@ from api.access.authentication import current_caller, current_person, not_authen
 from api.access.callers import SCOPES, Caller
 from api.access.csrf import require_csrf
 from archive.catalogue.disposals import require_not_gone
+from archive.database.batches import batches
 from archive.database.tables import RecordRow
 from signing.ground.errors import Refused
 
@@ -178,10 +180,25 @@ def require_there(request: Request, caller: Caller, *, gone: bool = False) -> No
         if found is None or not caller.reader.hidden_among(session, [found]):
             return
         removed = caller.reader.is_closed_by_removal(session, found)
-    raise Refused(
+    raise _closed(by_removal=removed)
+
+
+def require_readable(session: Session, caller: Caller, records: Sequence[str]) -> None:
+    """Refuse an answer that shows records of which one is kept from the caller.
+
+    Raises:
+        Refused: ``reading_restricted``.
+    """
+    for some in batches(records):
+        if hidden := caller.reader.hidden_among(session, some):
+            raise _closed(by_removal=caller.reader.is_closed_by_removal(session, min(hidden)))
+
+
+def _closed(*, by_removal: bool) -> Refused:
+    return Refused(
         "reading_restricted",
         "Un retrait ferme la lecture de ce document, sauf à deux personnes nommées."
-        if removed
+        if by_removal
         else "Un gel réserve la lecture de ce document.",
         kept="Le document reste gardé.",
         action="Adressez-vous à l’archiviste, qui peut le lire.",

@@ -36,16 +36,17 @@ def depart(
     if version not in {"2.1", "2.2", "2.3"}:
         raise typer.BadParameter("la version est 2.1, 2.2 ou 2.3")
     here, owner = system(), choose_tenant(tenant)
-    caller = Caller("service", "cli", "chartrier depart", owner, frozenset({"admin"}))
+    # who runs this has the machine: no hold reserves reading from them; a removal that runs must end first
+    caller = Caller("service", "cli", "chartrier depart", owner, frozenset({"admin", "hold:write"}))
     given = DeliveryGiven(everything=True, archival_agency=to, version=version)
     row = made_delivery(here, caller, given)
-    listing = written_listing(here, owner, row.id)
+    listing = written_listing(here, caller, row.id)
     sums = [_put(folder / "liste.csv", lambda out: out.write(listing))]
     for package in row.content["packages"]:
         number = package["number"]
         for name, write in (("paquet", written_package), ("preuves", written_proofs)):
             path = folder / f"{name}-{number:03}.zip"
-            sums.append(_put(path, partial(write, here, owner, row.id, number)))
+            sums.append(_put(path, partial(write, here, caller, row.id, number)))
     (folder / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for digest, name in sums), encoding="utf-8")
     told = {
         "delivery": row.id,

@@ -150,7 +150,7 @@ def list_units(
             views.package_of(session, caller.tenant, transfer_id)
             return _page(request, purpose, "units", [], None)
         found = incoming.units_below(session, row.id, above, after=after, limit=limit + 1)
-        shown = views.unit_views(session, row, found[:limit], _say(request))
+        shown = views.unit_views(session, caller.reader, row, found[:limit], _say(request))
     return _page(request, purpose, "units", shown, found[limit - 1].position if len(found) > limit else None)
 
 

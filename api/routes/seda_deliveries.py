@@ -132,7 +132,7 @@ def get_delivery(delivery_id: str, request: Request, caller: Sender, system: Ass
 )
 def get_listing(delivery_id: str, caller: Sender, system: Assembled) -> Response:
     """Chaque document, son paquet, ses fichiers avec leurs tailles et leurs empreintes."""
-    content = written_listing(system, caller.tenant, delivery_id)
+    content = written_listing(system, caller, delivery_id)
     headers = {"Content-Disposition": attachment(f"liste-{delivery_id}.csv")}
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -147,7 +147,7 @@ def get_listing(delivery_id: str, caller: Sender, system: Assembled) -> Response
 def get_package(delivery_id: str, number: int, caller: Sender, system: Assembled) -> Response:
     """Toujours les mêmes octets ; chacun est comparé à son empreinte en chemin."""
     out, name = _file(system), f"{delivery_id}-{number}.zip"
-    return _sent(out, name, lambda: written_package(system, caller.tenant, delivery_id, number, out))
+    return _sent(out, name, lambda: written_package(system, caller, delivery_id, number, out))
 
 
 @router.get(
@@ -160,7 +160,7 @@ def get_package(delivery_id: str, number: int, caller: Sender, system: Assembled
 def get_proofs(delivery_id: str, number: int, caller: Sender, system: Assembled) -> Response:
     """Un dossier de preuve par document, vérifiable hors ligne, avec ses lignes du journal."""
     out, name = _file(system), f"preuves-{delivery_id}-{number}.zip"
-    return _sent(out, name, lambda: written_proofs(system, caller.tenant, delivery_id, number, out))
+    return _sent(out, name, lambda: written_proofs(system, caller, delivery_id, number, out))
 
 
 @router.post(
@@ -169,6 +169,7 @@ def get_proofs(delivery_id: str, number: int, caller: Sender, system: Assembled)
     summary="Inscrire la réponse du destinataire",
     response_model=DeliveryView,
     responses={
+        403: examples.problem("Pas à une clé.", "person_needed"),
         404: _NOT_FOUND,
         409: examples.problem("Ce paquet est déjà pris en charge.", "delivery_answered"),
         422: examples.problem("Ce n’est pas une réponse à un paquet de cet envoi.", "bad_reply"),
@@ -180,7 +181,7 @@ def get_proofs(delivery_id: str, number: int, caller: Sender, system: Assembled)
         }
     },
 )
-async def post_reply(delivery_id: str, request: Request, caller: Archivist, system: Assembled) -> Response:
+async def post_reply(delivery_id: str, request: Request, caller: Decider, system: Assembled) -> Response:
     """Un ArchiveTransferReply, lu dans le bac à sable et comparé à ce qui a été envoyé.
 
     OK : le destinataire répond de ces documents. WARNING, ou un défaut : une personne décide. KO,

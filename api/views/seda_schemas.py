@@ -94,7 +94,7 @@ class UnitView(BaseModel):
 
     position: int
     unit: str
-    title: str
+    title: str | None = Field(description="null : son document n’est plus ici, ou sa lecture vous est fermée.")
     level: str | None
     kind: Literal["node", "record"] | None
     system_id: str | None

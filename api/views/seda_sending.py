@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 from sqlalchemy import select
 
 from api.access.callers import Caller
+from api.access.permissions import require_readable
 from api.views.record import find_record
 from api.views.seda_schemas import DeliveryGiven, RecordSent
 from archive.database.seda_tables import SedaDeliveryRow
@@ -53,8 +54,8 @@ def made_delivery(system: System, caller: Caller, given: DeliveryGiven) -> SedaD
     """Make the packages that somebody asks for, and state them.
 
     Raises:
-        Refused: ``bad_delivery``, ``delivery_not_expected``, ``scope_missing``, and what SEDA
-            can't tell.
+        Refused: ``bad_delivery``, ``delivery_not_expected``, ``scope_missing``,
+            ``reading_restricted``, and what SEDA can't tell.
     """
     asked = [given.disposal_id is not None, given.records is not None, given.everything]
     if sum(asked) != 1:
@@ -71,6 +72,7 @@ def made_delivery(system: System, caller: Caller, given: DeliveryGiven) -> SedaD
     with system.database.read() as session:
         tenant = session.get_one(TenantRow, caller.tenant)
         records = _wanted(session, caller.tenant, given)
+        require_readable(session, caller, records)
         producer = _producer(session, caller.tenant, given) or tenant.name
         receiver = Receiver(
             archival_agency=given.archival_agency,
@@ -134,56 +136,66 @@ def record_alone(system: System, tenant: str, record_id: str, given: RecordSent,
     deliver.write(system.stores, prepared.packages[0], cast("BinaryIO", out))
 
 
-def written_package(system: System, tenant: str, delivery_id: str, number: int, out: IO[bytes]) -> None:
+def written_package(system: System, caller: Caller, delivery_id: str, number: int, out: IO[bytes]) -> None:
     """Write a package of a delivery.
 
     Raises:
-        Refused: ``delivery_not_found``, ``delivery_changed``.
+        Refused: ``delivery_not_found``, ``delivery_changed``, ``reading_restricted``.
         Corrupt: ``altered``.
     """
     with system.database.read() as session:
-        row = deliveries.get(session, tenant, delivery_id)
+        row = deliveries.get(session, caller.tenant, delivery_id)
+        require_readable(session, caller, _carried(row))
     deliver.deliver(system.stores, row, number, cast("BinaryIO", out))
 
 
-def written_proofs(system: System, tenant: str, delivery_id: str, number: int, out: IO[bytes]) -> None:
+def written_proofs(system: System, caller: Caller, delivery_id: str, number: int, out: IO[bytes]) -> None:
     """Write an evidence bundle for each record of a package; whole for what SEDA can't tell.
 
     Raises:
-        Refused: ``delivery_not_found``.
+        Refused: ``delivery_not_found``, ``reading_restricted``.
         Corrupt: ``altered``, ``evidence_contradicts``.
     """
     with system.database.read() as session:
-        row = deliveries.get(session, tenant, delivery_id)
+        row = deliveries.get(session, caller.tenant, delivery_id)
+        require_readable(session, caller, _carried(row))
     told = deliveries.package_told(row, number)
     wanted = [(record, False) for record, _ in told["records"]]
     if number == row.content["packages"][-1]["number"]:
         wanted += [(record, True) for record, _ in row.content.get("left_out", ())]
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        archive.writestr("liste.csv", written_listing(system, tenant, delivery_id))
+        archive.writestr("liste.csv", written_listing(system, caller, delivery_id))
         for record, whole in wanted:
             with tempfile.NamedTemporaryFile(dir=_spool(system), suffix=".part") as made:
-                system.evidence.checked_bundle(tenant, record, Path(made.name), content=whole)
+                system.evidence.checked_bundle(caller.tenant, record, Path(made.name), content=whole)
                 archive.write(made.name, f"preuves/{record}.zip")
 
 
-def written_listing(system: System, tenant: str, delivery_id: str) -> bytes:
+def written_listing(system: System, caller: Caller, delivery_id: str) -> bytes:
     """Return the list of a delivery: each record with its files, their sizes and digests.
 
     Raises:
-        Refused: ``delivery_not_found``.
+        Refused: ``delivery_not_found``, ``reading_restricted``.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
     with system.database.read() as session:
-        row = deliveries.get(session, tenant, delivery_id)
+        row = deliveries.get(session, caller.tenant, delivery_id)
+        require_readable(session, caller, _carried(row))
         for package in row.content["packages"]:
             for record, _ in package["records"]:
                 writer.writerows(_lines(session, package["identifier"], record, ""))
         for record, code in row.content.get("left_out", ()):
             writer.writerows(_lines(session, "", record, code))
     return b"\xef\xbb\xbf" + out.getvalue().encode()
+
+
+def _carried(row: SedaDeliveryRow) -> list[str]:
+    """Return the records that a delivery carries, or tells of."""
+    content = row.content
+    carried = [record for package in content["packages"] for record, _ in package["records"]]
+    return [*carried, *(record for record, _ in content.get("left_out", ()))]
 
 
 def _lines(session: Session, package: str, record: str, remark: str) -> list[list[Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from archive.catalogue.reading import Reader
 from archive.database.batches import batches
 from archive.database.seda_tables import SedaPartRow, SedaTransferRow, SedaUnitRow
 from archive.disposition.transfers import incoming
@@ -107,9 +108,12 @@ def about(node: str) -> tuple[str, str] | None:
 
 
 def unit_views(
-    session: Session, row: SedaTransferRow, units: Sequence[SedaUnitRow], translate: Translate = str
+    session: Session, reader: Reader, row: SedaTransferRow, units: Sequence[SedaUnitRow], translate: Translate = str
 ) -> list[dict[str, Any]]:
-    """Return units as the tree shows them: what each became, its parts, its errors."""
+    """Return units as the tree shows them: what each became, its parts, its errors.
+
+    A unit has no title where its record is gone, or where this reader may not read it.
+    """
     positions = [one.position for one in units]
     below = incoming.counts_below(session, row.id, positions)
     parts: dict[int, list[dict[str, Any]]] = {}
@@ -121,11 +125,12 @@ def unit_views(
         target = about(one.get("node", ""))
         if target is not None and target[0] == "ArchiveUnit":
             findings.setdefault(target[1], []).append(finding_view(one, translate))
+    hidden = reader.hidden_among(session, [one.system_id for one in units if one.system_id and not one.node])
     return [
         {
             "position": one.position,
             "unit": one.unit,
-            "title": one.title,
+            "title": None if one.system_id in hidden else one.title or None,
             "level": one.level,
             "kind": None if one.system_id is None else "node" if one.node else "record",
             "system_id": one.system_id,

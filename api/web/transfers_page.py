@@ -163,11 +163,11 @@ def transfer_page(system: System, person: Caller, transfer_id: str, above: int, 
         more = False
         if row is not None:
             found = incoming.units_below(session, row.id, above, after=after, limit=UNITS + 1)
-            units, more = views.unit_views(session, row, found[:UNITS], translated), len(found) > UNITS
+            units, more = views.unit_views(session, person.reader, row, found[:UNITS], translated), len(found) > UNITS
             at = above
             while at:
                 one = incoming.unit_at(session, row.id, at)
-                trail.insert(0, (f"/versements/{row.id}?dans={one.position}", one.title))
+                trail.insert(0, (f"/versements/{row.id}?dans={one.position}", one.title or one.unit))
                 at = one.above
     here = f"/versements/{transfer_id}?dans={above}"
     reply = told["reply"] if told["state"] != "taking" else None
@@ -222,7 +222,7 @@ def _unit(transfer_id: str, one: Mapping[str, Any]) -> UnitLine:
     place = {"node": "/plan/", "record": "/documents/"}.get(one["kind"] or "", "")
     return UnitLine(
         position=one["position"],
-        title=one["title"],
+        title=one["title"] or one["unit"],
         unit=one["unit"],
         level=one["level"] or "",
         href=f"{place}{one['system_id']}" if place and one["system_id"] else "",

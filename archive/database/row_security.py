@@ -74,7 +74,7 @@ DECLARED: Final[dict[str, Rows]] = {
     "disposal_opinions": _of("tenant_id", *_CHANGE),
     "visa_refusals": _of("tenant_id", *_FULL),
     "seda_transfers": _of("tenant_id", *_CHANGE),
-    "seda_units": _of("tenant_id", *_GROW),
+    "seda_units": _of("tenant_id", *_GROW, "UPDATE (title)"),  # of a record that is gone
     "seda_parts": _of("tenant_id", *_GROW),
     "seda_deliveries": _of("tenant_id", *_CHANGE),
     "reports": _of("tenant_id", *_CHANGE),

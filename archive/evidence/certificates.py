@@ -44,7 +44,7 @@ from archive.journal.opening import voucher
 from archive.journal.publisher import Publisher
 from archive.journal.tiles import StoredTree
 from archive.journal.types import EntryType
-from archive.model.disposals import DisposalState
+from archive.model.disposals import DisposalAction, DisposalState
 from archive.model.statement_kinds import StatementKind
 from archive.objects.fixity import altered, missing
 from archive.objects.layout import CertificateKey
@@ -104,7 +104,7 @@ class Certificates:
             try:
                 with self.stores.database.turn(f"certificate:{disposal}"):
                     self._issue(disposal, supplement, done)
-            except Corrupt as error:
+            except (Corrupt, Refused) as error:  # a file that is locked, of which no row tells
                 done.failed[disposal] = error.code
         return done
 
@@ -115,7 +115,7 @@ class Certificates:
             asked = select(row.id, func.coalesce(certificate.number, 0)).outerjoin(
                 certificate, certificate.id == row.id
             )
-            asked = asked.where(row.state.in_(_STATES))
+            asked = asked.where(row.state.in_(_STATES), row.action != DisposalAction.TRANSFER)
             open_ = asked.where(or_(certificate.id.is_(None), certificate.state != DisposalState.EXECUTED))
             owed = []
             for disposal, issued in session.execute(open_.order_by(row.id)).all():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from archive.database.seda_tables import SedaPartRow, SedaUnitRow
 from archive.objects.erase import Erased, erase
 from archive.objects.layout import DepositFolder
 from archive.objects.port import ObjectStore
@@ -36,6 +37,12 @@ def leave_deposit(home: Path, session: Session, record_id: str, deposit_id: str)
         session.execute(delete(table).where(table.deposit_id == deposit_id))
     if row is not None:
         row.filename, row.fields, row.agreed, row.salts, row.problem = "", {}, None, None, None
+    unit, part = SedaUnitRow, SedaPartRow
+    its = exists().where(
+        part.deposit_id == deposit_id, part.transfer_id == unit.transfer_id, part.unit == unit.position
+    )
+    of_it = select(part.transfer_id).where(part.deposit_id == deposit_id)
+    session.execute(update(unit).where(unit.transfer_id.in_(of_it), unit.node.is_(False), its).values(title=""))
 
 
 def sweep_staging(store: ObjectStore, tenant: str, deposit_id: str) -> Erased:

@@ -95,6 +95,7 @@ def test_reading_is_closed_from_the_submission_until_it_ends(world: World) -> No
     for who in (anne, world.clerk):
         assert who.ask("GET", f"/api/v1/records/{record}").json()["title"] == "Enquête Zirconium"
         assert who.ask("GET", "/api/v1/search?q=Zirconium").json()["total"]["value"] == 1
+    no_package_shows_it(denis, anne, record)
     page = path.replace("/api/v1/disposals", "/bordereaux")
     text = denis.see(page)
     assert "La lecture de ses documents est fermée à tous, sauf à : Anne, Clémence." in text
@@ -105,6 +106,20 @@ def test_reading_is_closed_from_the_submission_until_it_ends(world: World) -> No
     assert denis.ask("GET", f"/api/v1/records/{record}").status_code == 403, "still, in its cooling-off period"
     assert anne.change("POST", f"{path}/withdraw", reason="C’était le bon").status_code == 200
     assert denis.ask("GET", f"/api/v1/records/{record}").status_code == 200
+
+
+def no_package_shows_it(stranger: Somebody, named: Somebody, record: str) -> None:
+    """A copy as SEDA shows what the record shows: to those who may read it alone."""
+    asked = {"archival_agency": "FRAD026", "records": [record]}
+    refused = stranger.ask("POST", "/api/v1/seda/deliveries", json=asked)
+    assert (refused.status_code, refused.json()["code"]) == (403, "reading_restricted")
+    made = named.ask("POST", "/api/v1/seda/deliveries", json=asked)
+    assert made.status_code == 201, made.text
+    package = made.json()["packages"][0]["href"]
+    for address in (package, f"{package}/proofs", made.json()["listing"]):
+        answer = stranger.ask("GET", address)
+        assert (answer.status_code, answer.json()["code"]) == (403, "reading_restricted"), address
+    assert named.ask("GET", package).status_code == 200
 
 
 def told_to(world: World, who: Somebody) -> list[str]:

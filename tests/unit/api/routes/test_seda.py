@@ -14,6 +14,7 @@ from api.access.people import create_user
 from api.access.sessions import COOKIE, login_link, use_login_link
 from api.app import create_app
 from ingestion.assembly import System
+from ingestion.deposits.leave import leave_deposit
 from tests.holdings import system_at
 from tests.seda import appraisal, manifest, package, unit
 from tests.transfers import one_letter, rule, settle
@@ -156,3 +157,16 @@ def test_pages_show_the_list_the_tree_and_the_form(system: System, sent: dict[st
 def use_login(system: System, token: str) -> Any:
     with system.database.write() as session:
         return use_login_link(session, token, system.clock())
+
+
+def test_a_unit_keeps_no_word_of_what_is_gone(client: TestClient, system: System, sent: dict[str, Any]) -> None:
+    path = f"/api/v1/seda/transfers/{sent['id']}/units"
+    (top,) = client.get(path).json()["units"]
+    (letter,) = client.get(f"{path}?above={top['position']}").json()["units"]
+    part = letter["parts"][0]
+    assert letter["title"]
+    with system.database.write() as session:
+        leave_deposit(system.settings.home, session, part["record_id"], part["deposit_id"])
+    (after,) = client.get(f"{path}?above={top['position']}").json()["units"]
+    assert after == letter | {"title": None}
+    assert client.get(path).json()["units"] == [top], "what is kept keeps its title"

@@ -18,6 +18,7 @@ from api.app import create_app
 from api.cli import departure
 from archive.disposition.disposals import confirmation
 from archive.evidence import verify
+from archive.evidence.certificates import Issued
 from archive.exchange.seda.entry import examine
 from archive.exchange.seda.findings import Outcome
 from archive.exchange.seda.replies import reply_to, write_reply
@@ -112,6 +113,8 @@ def test_from_the_bordereau_to_a_record_that_says_transferred(town: Town, anne: 
     town.system.disposer.run()
     publish(town)
     town.system.disposer.run()
+    publish(town)
+    assert town.system.certificates.issue() == Issued(), "nothing was destroyed, so nothing is certified"
     shown = anne.ask("GET", f"/api/v1/records/{record}")
     assert (shown.status_code, shown.json()["state"]) == (200, "transferred")
     assert anne.ask("GET", f"/api/v1/records/{record}/representations/original").status_code == 200
