@@ -36,7 +36,7 @@ def depart(
     if version not in {"2.1", "2.2", "2.3"}:
         raise typer.BadParameter("la version est 2.1, 2.2 ou 2.3")
     here, owner = system(), choose_tenant(tenant)
-    # who runs this has the machine: no hold reserves reading from them; a removal that runs must end first
+    # who runs this has the machine: no hold reserves reading from them; a removal must end first
     caller = Caller("service", "cli", "chartrier depart", owner, frozenset({"admin", "hold:write"}))
     given = DeliveryGiven(everything=True, archival_agency=to, version=version)
     row = made_delivery(here, caller, given)

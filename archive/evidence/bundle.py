@@ -185,11 +185,9 @@ class Evidence:
         row = catalogue.get(session, tenant, record_id)
         if RecordState(row.state).destroyed:
             raise not_kept(row.state)
-        entries = [
-            entry
-            for subject in (f"deposit:{row.deposit_id}", f"record:{row.id}")
-            for entry in self._ledger.entries(session, subject=subject, limit=_MANY)
-        ]
+        entries = list[Entry]()
+        for subject in (f"deposit:{row.deposit_id}", f"record:{row.id}"):
+            entries += self._ledger.entries(session, subject=subject, limit=_MANY)
         return _Known(
             row,
             session.get_one(TenantRow, tenant).name,
@@ -202,9 +200,7 @@ class Evidence:
         with acting_for(EVERYTHING), self._database.read() as session:  # they belong to no tenant
             told = self._ledger.entries(session, subject=Subject.LOG.value, limit=_MANY)
         ranges = {entry.n: json.loads(entry.body)["facts"] for entry in told if entry.type == EntryType.CLOCK_CORRECTED}
-        return [
-            entry for entry in told if entry.n in ranges and any(verify.covers(ranges[entry.n], n) for n in numbers)
-        ]
+        return [one for one in told if one.n in ranges and any(verify.covers(ranges[one.n], n) for n in numbers)]
 
     def _checkpoint(self, entry: int) -> Checkpoint:
         """Return a time-stamped checkpoint over the entry."""
