@@ -14,6 +14,7 @@ from archive.disposition.disposals import bordereau, scans, visas
 from archive.disposition.disposals.population import bad_disposal
 from archive.disposition.disposals.visas import VisaGiven
 from archive.model.disposals import VisaMeans, VisaStep
+from archive.model.names import folded_name
 from signing.ground.errors import Refused
 
 _BY_ACCOUNT: Final = "compte"
@@ -51,6 +52,7 @@ def give_visa(act: Act, disposal_id: str, expected: int | None, person: Caller, 
             reference=told["reference"],
             comment=told["comment"],
             heads=told["heads"] or person.service,
+            service=person.service,
         ),
     )
 
@@ -78,7 +80,7 @@ def _entered(act: Act, disposal_id: str, expected: int | None, told: Mapping[str
     if not person or not (told["quality"] or "").strip() or told["given_on"] is None:
         raise bad_disposal("/person", "D’un visa sur papier, dites qui a signé, en quelle qualité, et quel jour.")
     drafters = {row.drafted_by, row.content["submitted_by"]} - {None}
-    if any(visas.folded_name(name_of(act.session, one) or "") == visas.folded_name(person) for one in drafters):
+    if any(folded_name(name_of(act.session, one) or "") == folded_name(person) for one in drafters):
         raise Refused(
             "visa_by_drafter",
             "Celui qui a préparé un bordereau n’y donne pas de visa.",

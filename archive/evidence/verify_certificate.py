@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,13 @@ def root_over(leaves: Mapping[int, bytes], nodes: Sequence[bytes], size: int) ->
     found = descend(0, size)
     _require(next(rest, None) is None, "proof too long")
     return found
+
+
+def folded_name(name: str) -> str:
+    """A name without case, accents, signs, doubled blanks and invisible signs."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    seen = (sign for sign in plain if not unicodedata.combining(sign) and unicodedata.category(sign) != "Cf")
+    return " ".join("".join(sign if sign.isalnum() else " " for sign in seen).split())
 
 
 class CertificateVerifier(verify.Verifier):
@@ -170,6 +178,7 @@ class CertificateVerifier(verify.Verifier):
         agents = [one["agent"] for one in self.visas]
         drafters = {self.body["drafted_by"], self.body["submitted_by"]}
         _require(len({*agents}) == len(agents) and not drafters & {*agents}, "visas by one person, or by a drafter")
+        _require(len({folded_name(one["person"]) for one in self.visas}) == len(agents), "visas under one name")
         people = (f"{one['step']} {one['person']} ({one['given_on']}, {one['means']})" for one in self.visas)
         return "; ".join(people)
 

@@ -33,6 +33,7 @@ from archive.holdings.inclusion import Line, Sequenced, check_inclusion
 from archive.holdings.stores import Stores
 from archive.journal.published import SharedLog
 from archive.model.disposals import Direction, DisposalAction, VisaMeans, VisaStep
+from archive.model.names import folded_name
 from archive.model.statement_kinds import StatementKind
 from archive.objects.fixity import Fixity
 from signing.ground.canonical import parse_canonical
@@ -218,9 +219,10 @@ def _require_visas(
         for step in steps_of(direction, authority=bool(body["authority"]))
         if step not in there and not silence_agrees(direction, step, proposed, concluded)
     ]
-    agents = [one["agent"] for one in told]
+    agents, names = [one["agent"] for one in told], {folded_name(one["person"]) for one in told}
     drafters = {body["drafted_by"], body["submitted_by"]}
-    if missing or len(set(agents)) < len(agents) or drafters & set(agents) or not all(map(_is_proven, told)):
+    alone = len(names) < len(told) or len(set(agents)) < len(agents)
+    if missing or alone or drafters & set(agents) or not all(map(_is_proven, told)):
         raise _contradicted(disposal)
 
 

@@ -22,13 +22,13 @@ from archive.disposition.disposals import bordereau, letters, projection, visas
 from archive.disposition.disposals.bordereau import UNCHANGED
 from archive.disposition.disposals.guest_secrets import GuestSecrets, digest_of, new_code, new_nonce
 from archive.disposition.disposals.population import bad_disposal
-from archive.disposition.disposals.visas import folded_name
 from archive.disposition.mails import Letter, queue
 from archive.journal.effects import Subject
 from archive.journal.types import EntryType
 from archive.model.disposals import DisposalState, VisaStep
 from archive.model.identifiers import is_id, new_id
 from archive.model.mails import LONGEST_NAME, is_address, is_line
+from archive.model.names import folded_name
 from archive.model.statement_kinds import StatementKind
 from signing.ground.errors import Refused
 
@@ -346,7 +346,7 @@ def _require_other_person(act: Act, row: DisposalRow, others: Sequence[Invitatio
         )
     for one in others:
         gives = standing(one, act.now) in {Standing.OPEN, Standing.USED} and one.step != told.step
-        if gives and _folded(one.mail) == _folded(told.mail):
+        if gives and (_folded(one.mail) == _folded(told.mail) or folded_name(one.person) == folded_name(told.person)):
             raise _twice()
     given = projection.visas_of(act.session, row.id)
     if any(folded_name(visa.person) == folded_name(told.person) for visa in given):

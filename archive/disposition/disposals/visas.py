@@ -6,7 +6,6 @@ visa is a statement of its own: person, quality, moment, how the person was iden
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -29,6 +28,7 @@ from archive.model.disposals import (
     VisaStep,
 )
 from archive.model.identifiers import new_id
+from archive.model.names import folded_name
 from archive.model.statement_kinds import StatementKind
 from signing.ground.clock import iso, stamp
 from signing.ground.errors import Refused
@@ -47,7 +47,8 @@ class VisaGiven:
         person: Name, as signed.
         quality: Function, with « par délégation » where it is so.
         identified_by: How the person was known, in words of ours or of the archivist.
-        heads: Exact name of the service that a controller heads; None: none of those served here.
+        heads: Name of the service that a controller heads; None: none of those served here.
+        service: The service of their account, which they head too, whatever they say.
         given_on: Day of a paper visa; None: the present day.
         evidence: SHA-256 of the scan of a paper visa.
         attested: Whether who enters it says that the scan is whole and of this bordereau, where
@@ -63,6 +64,7 @@ class VisaGiven:
     reference: str = ""
     comment: str = ""
     heads: str | None = None
+    service: str | None = None
     given_on: date | None = None
     evidence: str | None = None
     attested: bool = False
@@ -84,12 +86,12 @@ def give(act: Act, disposal_id: str, expected: int | None, given: VisaGiven) -> 
     is_paper = given.means is VisaMeans.PAPER
     if is_paper:
         _require_nothing_entered(act, row)
-        _require_signed_once(act, row, given.person)
-        if given.evidence:
-            scans.require(act, row.id, given.evidence, attested=given.attested)
     else:
         _require_other_person(act, row, act.agent)
-    require_outside(row, given.step, given.heads)
+    require_signed_once(act, row, given.person)
+    if is_paper and given.evidence:
+        scans.require(act, row.id, given.evidence, attested=given.attested)
+    require_outside(row, given.step, given.heads, given.service)
     body = _body(act, row, given, ENTERED if is_paper else projection.GIVEN)
     act.state(StatementKind.VISA, new_id(), 0, body["state"], body, EntryType.VISA_STATED)
     return row if is_paper else _conclude(act, row)
@@ -122,7 +124,7 @@ def confirm(act: Act, visa_id: str, *, attested: bool = False) -> DisposalRow:
             action="Joignez-la : elle prouve le visa.",
         )
     scans.require(act, row.id, there.content["evidence"], attested=attested)
-    _require_signed_once(act, row, there.person)
+    require_signed_once(act, row, there.person)
     by = [*there.content.get("attested_by", []), *([act.agent] if attested else [])]
     body = {**there.content, "state": projection.GIVEN, "confirmed_by": act.agent, "attested_by": by}
     act.state(StatementKind.VISA, there.id, there.number, "confirmed", body, EntryType.VISA_STATED)
@@ -293,29 +295,28 @@ def _require_nothing_entered(act: Act, row: DisposalRow) -> None:
         raise _not_expected("Une saisie attend déjà qu’une seconde personne la confirme, ou l’annule.")
 
 
-def _require_signed_once(act: Act, row: DisposalRow, person: str) -> None:
-    """Refuse a second visa of one person, by their name: paper has no account."""
+def require_signed_once(act: Act, row: DisposalRow, person: str) -> None:
+    """Refuse a second visa under one name, by whatever means: an account, a link or paper.
+
+    Raises:
+        Refused: ``visa_twice``.
+    """
     name = folded_name(person)
     if any(folded_name(visa.person) == name for visa in projection.visas_of(act.session, row.id)):
         raise _given_twice("Cette personne a déjà donné un visa à ce bordereau.")
 
 
-def folded_name(name: str) -> str:
-    """Return a name by which two writings of it are compared."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    return " ".join(
-        "".join(sign if sign.isalnum() else " " for sign in plain if not unicodedata.combining(sign)).split()
-    )
-
-
-def require_outside(row: DisposalRow, step: VisaStep, heads: str | None) -> None:
+def require_outside(row: DisposalRow, step: VisaStep, *heads: str | None) -> None:
     """Refuse a controller who heads the producing service (code du patrimoine, R212-4, 4°).
+
+    Args:
+        heads: Each service that they are known to head, by whatever way.
 
     Raises:
         Refused: ``controller_heads_producer``.
     """
-    headed = (heads or "").strip().casefold()
-    if step is VisaStep.CONTROLLER and headed and headed == (row.producer or "").strip().casefold():
+    producer = folded_name(row.producer or "")
+    if step is VisaStep.CONTROLLER and producer and producer in {folded_name(one) for one in heads if one}:
         raise Refused(
             "controller_heads_producer",
             "Le contrôleur dirige le service qui a produit ces documents.",

@@ -22,7 +22,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Off
     """Made once: each test has records of its own."""
     folder, watch = tmp_path_factory.mktemp("bordereaux"), Watch()
     with opened(folder / "home", keys, clock=watch) as system:
-        yield office_of(Town(system, folder, watch), bon=24, coupe=1, lot=2)
+        yield office_of(Town(system, folder, watch), bon=26, coupe=1, lot=2)
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -124,6 +124,16 @@ def test_v6_a_controller_does_not_control_the_service_of_their_own_account(offic
     path = f"{API}/{office.submitted(office.due(1), producer='Archives départementales')}/visas"
     assert office.bruno.change("POST", path, decision="approve").status_code == 200
     assert code(office.claire.change("POST", path, decision="approve")) == (403, "controller_heads_producer")
+    said = office.claire.change("POST", path, decision="approve", heads="Un service inventé")
+    assert code(said) == (403, "controller_heads_producer"), "what is said takes nothing from the account"
+
+
+def test_v6_a_service_is_the_same_however_it_is_written(office: Office) -> None:
+    path = f"{API}/{office.submitted(office.due(1), producer='Direction de l’Eau')}/visas"
+    assert office.bruno.change("POST", path, decision="approve").status_code == 200
+    for heads in ("Direction  de l’Eau", "DIRECTION DE L'EAU", "Direction de l’É\u200bau"):
+        answer = office.claire.change("POST", path, decision="approve", heads=heads)
+        assert code(answer) == (403, "controller_heads_producer"), heads
 
 
 def test_a_visa_answers_by_group_and_by_line(office: Office) -> None:

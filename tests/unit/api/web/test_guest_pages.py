@@ -22,13 +22,15 @@ from tests.guests import MAIL, Phone, invited, token_of
 from tests.holdings import opened
 from tests.servers.postgres import Postgres
 
+DOMINIQUE = {"step": "controller", "person": "Dominique Petit", "mail": "a@b.example"}
+
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Office]:
     """Made once: each test has records of its own."""
     folder, watch = tmp_path_factory.mktemp("invites"), Watch()
     with opened(folder / "home", keys, clock=watch) as system:
-        yield office_of(Town(system, folder, watch), bon=14, person=1, quality=1, mail=1, heads=1)
+        yield office_of(Town(system, folder, watch), bon=16, person=1, quality=1, mail=1, heads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -201,6 +203,34 @@ def test_who_prepared_a_bordereau_is_never_given_a_link_with_its_code(office: Of
     assert office.anne.ask("GET", path).json()["invitations"][0]["by_mail"] is True, "one alone was made"
 
 
+def test_a_visa_is_not_given_in_the_browser_of_who_invited_even_after_the_code(office: Office) -> None:
+    disposal = office.submitted(office.due(1))
+    made = invited(office, disposal)
+    phone = Phone(office.app)
+    assert phone.enter(token_of(made), made["code"]).status_code == 303
+    for known in (office.denis, office.anne):
+        client, _csrf = known._logged_in()
+        phone.client.cookies.set(COOKIE, client.cookies[COOKIE])
+        tried = phone.send(suite="donner", reste="approve")
+        assert tried.status_code == 422
+        assert "n’y donne pas de visa" in plain(tried.text)
+    assert office.anne.ask("GET", f"{API}/{disposal}/visas").json()["visas"] == []
+
+
+def test_one_address_gives_no_second_visa_even_if_it_was_invited(office: Office) -> None:
+    disposal = office.submitted(office.due(1))
+    made, later = invited(office, disposal), invited(office, disposal, **DOMINIQUE)
+    phone, second = Phone(office.app), Phone(office.app)
+    phone.enter(token_of(made), made["code"])
+    assert phone.send(suite="donner", reste="approve").status_code == 200
+    with office.town.system.database.write() as session:
+        session.get_one(InvitationRow, later["id"]).mail = MAIL.upper()
+    second.enter(token_of(later), later["code"])
+    tried = second.send(suite="donner", reste="approve")
+    assert tried.status_code == 422
+    assert "donne déjà un autre visa" in plain(tried.text)
+
+
 def test_who_had_link_and_code_of_a_visa_does_not_confirm_the_execution(office: Office) -> None:
     disposal = office.submitted(office.due(1))
     made = invited(office, disposal)
@@ -220,6 +250,8 @@ def test_nobody_gives_two_visas_as_a_guest(office: Office) -> None:
     other = {"step": "controller", "person": "Dominique Petit", "quality": "Directeur", "by_mail": False}
     twice = office.denis.change("POST", path, **other, mail=MAIL.upper().replace("MAIRIE", "mairie"))
     assert (twice.status_code, twice.json()["code"]) == (403, "visa_twice")
+    named = office.denis.change("POST", path, **(other | {"person": "CAMILLE  Durand"}), mail="autre@mairie.example")
+    assert (named.status_code, named.json()["code"]) == (403, "visa_twice"), "one name, by another address"
     phone = Phone(office.app)
     phone.enter(token_of(made), made["code"])
     assert phone.send(suite="donner", reste="approve").status_code == 200
@@ -241,7 +273,7 @@ def test_no_name_begins_another_line_of_a_mail(office: Office, name: str) -> Non
 def test_what_changed_or_stopped_meanwhile_is_said(office: Office) -> None:
     one, other = office.due(2)
     disposal = office.submitted([one, other])
-    made, later = invited(office, disposal), invited(office, disposal, step="controller", mail="a@b.example")
+    made, later = invited(office, disposal), invited(office, disposal, **DOMINIQUE)
     early = Phone(office.app)
     early.enter(token_of(later), later["code"])
     assert "Ce n’est pas encore votre tour" in plain(early.get("/visa/bordereau").text)

@@ -19,6 +19,7 @@ from archive.__main__ import main
 from archive.evidence import verify, verify_certificate
 from archive.evidence.verify import Trust, verdict_of
 from archive.model.disposals import VisaStep
+from archive.model.names import folded_name
 from tests.bordereau_people import API, Somebody, somebody
 from tests.bordereaux import BRUNO, CLAIRE, Town, Watch
 from tests.certified import (
@@ -317,6 +318,11 @@ def _unanswered(core: dict[str, Any]) -> None:
     core["visas"][0]["body"]["answers"]["whole"] = None
 
 
+def _both_under_one_name(core: dict[str, Any]) -> None:
+    first, second = (one["body"] for one in core["visas"])
+    second["person"] = f"  {first['person'].upper()} "
+
+
 def _too_early(core: dict[str, Any]) -> None:
     core["bordereau"]["body"]["stop_until"] = "2026-06-20"
 
@@ -366,6 +372,12 @@ def _never_gone(core: dict[str, Any]) -> None:
     _entries_of(core)[1]["type"] = "FixityChecked"
 
 
+def test_the_verifier_that_stands_alone_folds_names_as_the_service_does() -> None:
+    for name in ("Hélène  O’Neil", "STRAẞE", "Jean\u200b-Paul\u00a0Le Goff", "Ωμέγα", "...", "ﬁn"):
+        assert verify_certificate.folded_name(name) == folded_name(name)
+    assert folded_name("  HÉLÈNE  O'Neil") == folded_name("hélène o’neil\u200b") == "helene o neil"
+
+
 @pytest.mark.parametrize(
     ("change", "check", "what"),
     [
@@ -374,6 +386,7 @@ def _never_gone(core: dict[str, Any]) -> None:
         (_nothing_destroyed, "lines", "nothing was destroyed"),
         (_drafted_by_a_signatory, "visas", "by a drafter"),
         (_both_by_one, "visas", "by one person"),
+        (_both_under_one_name, "visas", "under one name"),
         (_on_another_population, "visas", "another population"),
         (_of_another_bordereau, "visas", "another bordereau"),
         (_after_the_term, "visas", "did not follow the last visa"),

@@ -101,7 +101,9 @@ def test_v1_two_people_neither_of_whom_drafted_it(town: Town) -> None:
     assert refused(town.visa, disposal, PRODUCER, ANNE) == "visa_by_drafter"
     assert refused(town.visa, disposal, CONTROLLER, CLAIRE) == "visa_not_expected", "the service first"
     town.visa(disposal, PRODUCER, BRUNO)
-    assert refused(town.visa, disposal, CONTROLLER, BRUNO) == "visa_twice"
+    assert refused(town.visa, disposal, CONTROLLER, BRUNO, person="Un autre nom") == "visa_twice"
+    for means in (VisaMeans.ACCOUNT, VisaMeans.GUEST):
+        assert refused(town.visa, disposal, CONTROLLER, CLAIRE, person=" BRUNÓ ", means=means) == "visa_twice"
     assert town.row(disposal).state == "submitted"
     town.visa(disposal, CONTROLLER, CLAIRE)
     assert town.row(disposal).state == "cooling_off"

@@ -215,6 +215,19 @@ def test_false_rows_obtain_no_destruction(town: Town) -> None:
         assert session.scalars(select(DisposalVisaRow)).all() == []
 
 
+def test_two_visas_under_one_name_obtain_nothing(town: Town) -> None:
+    town.due(1)
+    disposal = town.approved()
+    with town.acting(DENIS) as act:
+        asked = select(DisposalVisaRow).where(DisposalVisaRow.disposal_id == disposal)
+        visa = act.session.scalars(asked.where(DisposalVisaRow.step == "controller")).one()
+        body = visa.content | {"person": " BRUNÓ "}
+        act.state(StatementKind.VISA, visa.id, visa.number, "given", body, EntryType.VISA_STATED)
+    ready(town, disposal)
+    done = execute(town)
+    assert (done.destroyed, done.failed) == (0, {disposal: "disposal_contradicted"})
+
+
 @pytest.mark.parametrize("lacking", [{"confirmed_by": ANNE}, {"evidence": None}], ids=str)
 def test_a_paper_visa_without_a_second_person_or_a_scan_obtains_nothing(town: Town, lacking: dict[str, Any]) -> None:
     town.due(1)
