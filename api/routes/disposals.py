@@ -180,7 +180,7 @@ def list_lines(
     with system.database.read() as session:
         row = bordereau.get(session, caller.tenant, disposal_id)
         found = listing.lines(session, row.id, group=group, state=wanted, reason=reason, after=after, limit=limit + 1)
-        shown = views.line_views(session, caller.reader, found[:limit])
+        shown = views.line_views(session, views.signing(session, caller, row), found[:limit])
     return _page(request, purpose, "lines", shown, found[limit - 1].position if len(found) > limit else None)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.access.callers import Caller
 from api.views.history import name_of
 from api.views.removal import removal_view
 from archive.catalogue.disposals import supplements_of
@@ -23,7 +25,7 @@ from archive.disposition.disposals.holds_now import stopped_among
 from archive.disposition.disposals.listing import Group
 from archive.disposition.disposals.population import bad_disposal
 from archive.disposition.due_counts import NONE, Count
-from archive.model.disposals import DisposalAction, DisposalState, LineDecision, LineState, VisaMeans, VisaStep
+from archive.model.disposals import DisposalState, LineDecision, LineState, VisaMeans, VisaStep
 from archive.retention.schedule import rule as rule_in_force
 from archive.retention.states import DueState
 from signing.ground.clock import iso, stamp
@@ -134,15 +136,21 @@ def line_views(session: Session, reader: Reader, lines: Sequence[DisposalLineRow
     records = [line.record_id for line in lines]
     hidden = reader.hidden_among(session, records)
     titles = dict(_titles(session, set(records) - hidden))
-    of_removal = bool(hidden) and session.get_one(DisposalRow, lines[0].disposal_id).action == DisposalAction.REMOVE
-    by = "removal" if of_removal else "hold"
+    held_back = reader.held_among(session, hidden)
+    by = {record: "hold" if record in held_back else "removal" for record in hidden}
     stopped = stopped_among(session, lines[0].disposal_id, records) if lines else set()
     held = {"state": LineState.BLOCKED.value, "reason": DueState.HELD.value, "waiting_until": None}
     return [
-        _line(line, titles.get(line.record_id), by if line.record_id in hidden else None)
-        | (held if line.record_id in stopped else {})
+        _line(line, titles.get(line.record_id), by.get(line.record_id)) | (held if line.record_id in stopped else {})
         for line in lines
     ]
+
+
+def signing(session: Session, caller: Caller, row: DisposalRow) -> Reader:
+    """Return what somebody reads of a bordereau's lines: who is to give a visa reads titles."""
+    gave = {row.drafted_by, row.content["submitted_by"], *(one.agent for one in projection.visas_of(session, row.id))}
+    awaited = row.state == DisposalState.SUBMITTED and caller.may("disposal:visa") and caller.agent not in gave
+    return replace(caller.reader, visas=row.id) if awaited else caller.reader
 
 
 def _line(line: DisposalLineRow, title: str | None, hidden_by: str | None) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _rows(session: Session, caller: Caller, row: DisposalRow, detail: Detail, st
         for line in listing.lines(session, row.id, after=start, limit=BOOKLET)
         if line.position <= start + BOOKLET and line.state != LineState.EXCLUDED
     ]
-    return views.line_views(session, caller.reader, lines)
+    return views.line_views(session, views.signing(session, caller, row), lines)
 
 
 def require_submitted(row: DisposalRow) -> None:

@@ -300,7 +300,7 @@ class LineView(BaseModel):
     group: int
     title: str | None = Field(description="Absent si le document n’est plus là, ou si un gel en réserve la lecture.")
     restricted: bool = Field(description="La lecture du document est réservée.")
-    restricted_by: Literal["hold", "removal"] | None = Field(description="Par un gel, ou par ce retrait.")
+    restricted_by: Literal["hold", "removal"] | None = Field(description="Par un gel, ou par un retrait.")
     state: StateOfLine
     reason: str | None
     waiting_until: str | None

@@ -31,6 +31,7 @@ _TITLES: Final = {
     DisposalAction.TRANSFER: "Bordereau de transfert",
     DisposalAction.REMOVE: "Bordereau de retrait",
 }
+_CLOSED: Final = {"hold": "lecture réservée par un gel", "removal": "lecture fermée par un retrait"}
 _STEPS: Final = {
     VisaStep.PRODUCER: "Visa du service producteur",
     VisaStep.AUTHORITY: "Visa du maire ou du président",
@@ -189,7 +190,7 @@ def _line(told: Mapping[str, Any], types: Mapping[str, str]) -> list[str]:
     state = LineState(told["state"])
     return [
         str(told["position"]),
-        told["title"] or ("lecture réservée" if told["restricted"] else told["record_id"]),
+        told["title"] or _CLOSED.get(told["restricted_by"] or "", told["record_id"]),
         f"{kind}, dossier {told['file']}" if told["file"] else kind,
         _day(told["document_date"]),
         ", ".join(told["rules"]) or "aucune",

@@ -216,7 +216,8 @@ def _content(
     rows = listing.lines(
         session, shown["id"], group=chosen, state=wanted, reason=reason or None, after=after, limit=LINES_SHOWN + 1
     )
-    lines = views.line_views(session, person.reader, rows[:LINES_SHOWN])
+    reader = views.signing(session, person, bordereau.get(session, person.tenant, shown["id"]))
+    lines = views.line_views(session, reader, rows[:LINES_SHOWN])
     kept = {"groupe": told["group"], "etat": told["state"]} | ({"motif": reason} if reason else {})
     more = ""
     if len(rows) > LINES_SHOWN:

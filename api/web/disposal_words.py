@@ -78,7 +78,7 @@ def state_of(state: str) -> Badge:
 def unread_title(line: Mapping[str, Any]) -> Markup:
     """Return what stands in the place of a title that is gone or not for this reader."""
     if line["restricted_by"] == "removal":
-        return _("Lecture fermée par ce retrait")
+        return _("Lecture fermée par un retrait")
     return _("Lecture réservée par un gel") if line["restricted"] else _("N’est plus ici")
 
 

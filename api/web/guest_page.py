@@ -18,7 +18,7 @@ from api.http.i18n import _, ngettext, said
 from api.views import disposal as views
 from api.web import quantities
 from api.web.disposal_page import GROUPS, LINES_SHOWN, ShownGroup, shown_group
-from api.web.disposal_words import ACTIONS, DECISIONS, STEPS, line_badge
+from api.web.disposal_words import ACTIONS, DECISIONS, STEPS, line_badge, unread_title
 from api.web.faults import Fault
 from api.web.progress import Badge
 from api.web.typed_date import DatePart, date_parts, typed_date
@@ -92,6 +92,7 @@ class GuestPage:
 
     Attributes:
         notice: Why no visa can be given here and now; None where one can.
+        removed_for: Reason of a removal; empty otherwise.
         special: How many groups and records are decided otherwise than the rest.
     """
 
@@ -113,6 +114,7 @@ class GuestPage:
     until: str
     total: Markup
     notice: Markup | None
+    removed_for: str
     destroys: bool
     special: Markup
     groups: tuple[GuestGroup, ...]
@@ -154,7 +156,9 @@ def guest_page(
         act = views.reading(system, session, guest.tenant)
         shown = views.view(act, disposal)
         there = session.merge(row)  # its draft may be newer than what opened this request
-        groups, lines, following = _content(session, guest, disposal, place)
+        notice = _notice(shown, VisaStep(row.step))
+        reader = Reader(guest.tenant, reads_all=False, visas=disposal.id if notice is None else "")
+        groups, lines, following = _content(session, reader, row.id, disposal, place)
         town = session.get_one(TenantRow, guest.tenant).name
         until = civil_day(row.expires_at, zone_of(session, guest.tenant))
         special = guest_visas.number_decided(session, row.id)
@@ -173,7 +177,8 @@ def guest_page(
         quality=row.quality,
         until=quantities.day(until.isoformat()),
         total=ngettext("{n} document", "{n} documents", records),
-        notice=_notice(shown, VisaStep(row.step)),
+        notice=notice,
+        removed_for=shown["reason"] or "" if disposal.action == DisposalAction.REMOVE else "",
         destroys=disposal.action != DisposalAction.TRANSFER,
         special=ngettext("{n} décision à part est gardée.", "{n} décisions à part sont gardées.", special)
         if special
@@ -239,22 +244,21 @@ def whole_of(form: Mapping[str, str]) -> Answer | None:
 
 
 def _content(
-    session: Session, guest: Guest, disposal: DisposalRow, place: Place
+    session: Session, reader: Reader, mine: str, disposal: DisposalRow, place: Place
 ) -> tuple[tuple[GuestGroup, ...], tuple[GuestLine, ...], Place | None]:
-    mine = guest.invitation.id
     if place.group:
         found = listing.lines(session, disposal.id, group=place.group, after=place.after, limit=LINES_SHOWN + 1)
-        told = views.line_views(session, Reader(guest.tenant, reads_all=False), found[:LINES_SHOWN])
+        told = views.line_views(session, reader, found[:LINES_SHOWN])
         decided = guest_visas.decided(session, mine, {f"r{one['record_id']}" for one in told})
         lines = tuple(_line(one, decided) for one in told if one["state"] != LineState.EXCLUDED)
         more = Place(place.group, found[LINES_SHOWN - 1].position) if len(found) > LINES_SHOWN else None
         return (), lines, more
     there = listing.groups(session, disposal.id, after=place.after, limit=GROUPS + 1)
-    types = {one.code: one.label for one in document_types(session, guest.tenant)}
+    types = {one.code: one.label for one in document_types(session, reader.tenant)}
     decided = guest_visas.decided(session, mine, {f"g{one.number}" for one in there})
     groups = tuple(
         GuestGroup(
-            shown_group("", views.group_view(session, guest.tenant, one), types),
+            shown_group("", views.group_view(session, reader.tenant, one), types),
             *_told(decided.get(f"g{one.number}")),
         )
         for one in there[:GROUPS]
@@ -266,7 +270,7 @@ def _content(
 def _line(told: Mapping[str, Any], decided: Mapping[str, Decided]) -> GuestLine:
     return GuestLine(
         told["record_id"],
-        told["title"] or (_("Lecture réservée par un gel") if told["restricted"] else _("N’est plus ici")),
+        told["title"] or unread_title(told),
         quantities.day(told["document_date"]),
         line_badge(told),
         *_told(decided.get(f"r{told['record_id']}")),

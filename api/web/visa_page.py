@@ -24,7 +24,7 @@ from api.web.faults import Fault
 from api.web.progress import Badge
 from api.web.typed_date import DatePart, date_parts, typed_date
 from archive.disposition.disposals import bordereau, listing
-from archive.model.disposals import LineDecision, LineState, VisaStep
+from archive.model.disposals import DisposalAction, LineDecision, LineState, VisaStep
 from archive.retention.schedule import document_types
 from signing.ground.errors import Refused
 
@@ -129,6 +129,7 @@ class VisaPage:
     """The form of a visa.
 
     Attributes:
+        removed_for: Reason of a removal; empty otherwise.
         told: What was decided on other pages, as the form carries it.
         special: How many groups and records are decided otherwise than the rest.
         group: The group whose records are shown; 0 where groups are.
@@ -143,6 +144,7 @@ class VisaPage:
     number: int
     reference: str
     title: str
+    removed_for: str
     step: Markup
     total: Markup
     told: str
@@ -190,7 +192,7 @@ def visa_page(
         following = 0
         if kind == "lignes" and group:
             found = listing.lines(session, row.id, group=group, after=after, limit=LINES_SHOWN + 1)
-            told = views.line_views(session, person.reader, found[:LINES_SHOWN])
+            told = views.line_views(session, views.signing(session, person, row), found[:LINES_SHOWN])
             lines = tuple(_line(one, decided) for one in told if one["state"] != LineState.EXCLUDED)
             following = found[LINES_SHOWN - 1].position if len(found) > LINES_SHOWN else 0
         else:
@@ -212,6 +214,7 @@ def visa_page(
         number=row.number,
         reference=row.reference,
         title=row.title,
+        removed_for=shown["reason"] or "" if row.action == DisposalAction.REMOVE else "",
         step=said(STEPS[VisaStep(step)]) if step else Markup(),
         total=ngettext("{n} document", "{n} documents", records),
         told=decided.as_text(),

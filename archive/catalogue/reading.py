@@ -30,11 +30,14 @@ class Reader:
     Attributes:
         reads_all: Whether they also read what a hold restricts.
         agent: Who they are, where a removal may name them.
+        visas: The disposal on which they are expected to give a visa, for lists of its lines: where
+            it is a removal it does not hide from them what they decide about. No document opens.
     """
 
     tenant: str
     reads_all: bool
     agent: str = ""
+    visas: str = ""
 
     def is_narrowed(self, session: Session) -> bool:
         """Whether there is anything of the tenant that this reader may not read."""
@@ -56,6 +59,13 @@ class Reader:
         among = (one.where(one.selected_columns[0].in_(list(records))) for one in found)
         return {record for one in among for record in session.scalars(one)}
 
+    def held_among(self, session: Session, records: Collection[str]) -> set[str]:
+        """Return those of these records that a hold keeps from this reader."""
+        if self.reads_all or not records:
+            return set()
+        held = _held(self.tenant)
+        return set(session.scalars(held.where(held.selected_columns[0].in_(list(records)))))
+
     def is_closed_by_removal(self, session: Session, record_id: str) -> bool:
         """Whether a removal, and not a hold, keeps a record from this reader."""
         closed = self._closed_to(session)
@@ -76,7 +86,7 @@ class Reader:
     def _closed_to(self, session: Session) -> Sequence[str]:
         """Return the removals that name other readers."""
         asked = session.execute(_removals(self.tenant).add_columns(DisposalRow.content))
-        return [key for key, content in asked if self.agent not in readers_of(content)]
+        return [key for key, content in asked if key != self.visas and self.agent not in readers_of(content)]
 
 
 def readers_of(content: Any) -> Sequence[str]:

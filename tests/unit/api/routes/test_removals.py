@@ -18,6 +18,7 @@ from ingestion.deposits.states import DepositState
 from ingestion.tables import DepositRow
 from tests.bordereau_people import API, Office, Somebody, office_of, plain, somebody
 from tests.bordereaux import Town, Watch
+from tests.guests import Phone, invited, token_of
 from tests.holdings import opened, package, receive
 
 RARE = ("Zirconium", "Molybdène", "Tungstène")
@@ -43,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
 
 
 def made(town: Town) -> World:
-    office = office_of(town, bon=2)
+    office = office_of(town, bon=4)
     received = receive(town.system, b"%PDF depot", "Molybdène", "demo", title="Enquête Zirconium")
     given = package(town.system, town.folder, 50)
     told: dict[str, Any] = {"title": "Enquête Zirconium", "document_type": "bon", "producer": "Service Tungstène"}
@@ -100,12 +101,45 @@ def test_reading_is_closed_from_the_submission_until_it_ends(world: World) -> No
     text = denis.see(page)
     assert "La lecture de ses documents est fermée à tous, sauf à : Anne, Clémence." in text
     assert "Motif : Mauvais document" in text
-    assert "Lecture fermée par ce retrait" in denis.see(f"{page}?etat=blocked")
+    assert "Lecture fermée par un retrait" in denis.see(f"{page}?etat=blocked")
     for who in (office.bruno, office.claire):
         assert who.change("POST", f"{path}/visas", decision="approve").status_code == 200
     assert denis.ask("GET", f"/api/v1/records/{record}").status_code == 403, "still, in its cooling-off period"
     assert anne.change("POST", f"{path}/withdraw", reason="C’était le bon").status_code == 200
     assert denis.ask("GET", f"/api/v1/records/{record}").status_code == 200
+
+
+def test_who_is_to_give_a_visa_reads_titles_and_why_and_no_document(world: World) -> None:
+    office, (one, reserved) = world.office, world.office.due(2)
+    made = office.anne.change("POST", API, **wanted(world, [one, reserved])).json()
+    path = f"{API}/{made['id']}"
+    assert office.anne.change("POST", f"{path}/submit").status_code == 200
+    given = {"reason": "Secret de l’enquête", "restricts_reading": True}
+    held = office.anne.change("POST", "/api/v1/holds", **given, records=[reserved])
+    assert held.status_code == 201, held.text
+
+    def told(who: Somebody) -> dict[str, tuple[bool, str | None]]:
+        lines = who.ask("GET", f"{path}/lines").json()["lines"]
+        return {line["record_id"]: (line["title"] is not None, line["restricted_by"]) for line in lines}
+
+    asked = {one: (True, None), reserved: (False, "hold")}
+    for who in (office.bruno, office.claire):
+        assert told(who) == asked
+        answer = who.ask("GET", f"/api/v1/records/{one}/representations/original")
+        assert (answer.status_code, answer.json()["code"]) == (403, "reading_restricted")
+    assert told(office.denis)[one] == (False, "removal"), "who gives no visa reads no title"
+    page = plain(office.bruno.send(f"/bordereaux/{made['id']}/visa", {"vers": "lignes 1 0"}).text)
+    assert "Retrait de ce qui est entré par erreur. Motif : Mauvais document" in page
+    invitation = invited(office, made["id"])
+    phone = Phone(office.app)
+    phone.enter(token_of(invitation), invitation["code"])
+    page = plain(phone.get("/visa/bordereau?ligne=1").text)
+    assert "Retrait de ce qui est entré par erreur. Motif : Mauvais document" in page
+    assert page.count("Lecture réservée par un gel") == 2, "in its line and its choice, of the record that is held"
+    assert "fermée par un retrait" not in page
+    assert office.bruno.change("POST", f"{path}/visas", decision="approve").status_code == 200
+    assert told(office.bruno)[one] == (False, "removal"), "the visa is given"
+    assert told(office.claire) == asked
 
 
 def no_package_shows_it(stranger: Somebody, named: Somebody, record: str) -> None:
