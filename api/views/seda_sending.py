@@ -70,8 +70,8 @@ def made_delivery(system: System, caller: Caller, given: DeliveryGiven) -> SedaD
         )
     now = system.clock()
     with system.database.read() as session:
-        tenant = session.get_one(TenantRow, caller.tenant)
         records = _wanted(session, caller.tenant, given)
+        tenant = session.get_one(TenantRow, caller.tenant)
         require_readable(session, caller, records)
         producer = _producer(session, caller.tenant, given) or tenant.name
         receiver = Receiver(

@@ -28,9 +28,11 @@ pytestmark = pytest.mark.services
 
 UNMARKED = (
     "comparePack",
+    "createDelivery",
     "exportPlan",
     "getDueCalendar",
     "getMe",
+    "issueRegister",
     "listDue",
     "listRules",
     "simulateChange",
@@ -40,6 +42,8 @@ UNMARKED = (
 
 BY_PEOPLE = {
     "attachDisposalScan",
+    "cancelExecution",
+    "confirmExecution",
     "confirmVisa",
     "decideDeliveryPackage",
     "enterDeliveryReply",
@@ -52,6 +56,8 @@ BY_PEOPLE = {
     "withdrawVisa",
 }
 """Refused to every key: a person does it, or brought what it shows."""
+NOT_YET = {"getCertificate": "certificate_not_found"}
+"""Refused to their owner too, who has none yet: with a code that tells that the thing was found."""
 SEEN = 409
 """Status of a change that the owner's thing does not allow as it is: it was found first."""
 
@@ -95,6 +101,7 @@ def test_the_database_shows_nothing_even_to_an_api_that_would(
         # a rule is not validated by who wrote it: 403 of the owner's too, once the rule was found;
         # nor does any key give a visa, or bring its scan
         fine = control.status_code < 300 or control.status_code == SEEN or name in BY_PEOPLE
+        fine = fine or (name in NOT_YET and control.json()["code"] == NOT_YET[name])
         shows = name in (*OPEN, *UNMARKED) or "_id}" in path or owner.shows_through(control)
         if not fine or not (shows or control.status_code == SEEN):
             told.append(f"{name}: without row security too, nothing would show: {control.status_code}")
