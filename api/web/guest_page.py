@@ -198,6 +198,8 @@ def guest_page(
 def read_page(form: Mapping[str, str], known: Mapping[str, Decided]) -> dict[str, Decided | None]:
     """Return what a page of lines decides anew; None: as the rest.
 
+    A day is for what is chosen now: what waits for a day already keeps its own, unless it is alone.
+
     Raises:
         Refused: ``bad_disposal``.
     """
@@ -205,16 +207,19 @@ def read_page(form: Mapping[str, str], known: Mapping[str, Decided]) -> dict[str
     chosen = {name: value for name, value in form.items() if is_target(name)}
     later = [name for name, value in chosen.items() if value == LineDecision.NOT_BEFORE]
     day = typed_date(form, code="bad_disposal", kept=_KEPT, pointer="/not_before") if later else None
+    dated = {name: one for name in later if (one := known.get(name)) is not None and one.not_before is not None}
+    if day is not None and len(later) > 1 and len(dated) == len(later):
+        raise bad_disposal("/not_before", "Cette date ne dit pas de quelle ligne : toutes en ont déjà une.")
     for name, value in chosen.items():
         before = known.get(name)
         if value not in set(LineDecision):
             wanted = None
         elif value != LineDecision.NOT_BEFORE:
             wanted = Decided(LineDecision(value))
+        elif name in dated and (day is None or len(later) > 1):
+            wanted = dated[name]
         elif day is not None:
             wanted = Decided(LineDecision.NOT_BEFORE, day)
-        elif before is not None and before.not_before is not None:
-            wanted = before
         else:
             raise bad_disposal("/not_before", "« Pas avant » demande une date.")
         if wanted != before:

@@ -30,7 +30,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Off
     """Made once: each test has records of its own."""
     folder, watch = tmp_path_factory.mktemp("invites"), Watch()
     with opened(folder / "home", keys, clock=watch) as system:
-        yield office_of(Town(system, folder, watch), bon=16, person=1, quality=1, mail=1, heads=1)
+        yield office_of(Town(system, folder, watch), bon=19, person=1, quality=1, mail=1, heads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -312,6 +312,34 @@ def test_a_guest_decides_only_of_this_bordereau_and_only_from_its_page(office: O
     assert elsewhere.status_code == 403
     assert phone.get(f"/bordereaux/{disposal}").status_code == 303, "a guest is nobody elsewhere"
     assert phone.get(f"{API}/{disposal}").status_code == 401
+
+
+def test_a_day_is_for_the_line_that_is_chosen_now_and_for_no_other(office: Office) -> None:
+    records = office.due(3)
+    disposal = office.submitted(records)
+    made = invited(office, disposal)
+    phone = Phone(office.app)
+    phone.enter(token_of(made), made["code"])
+    one, other, third = (f"r{record}" for record in records)
+
+    def kept() -> dict[str, str]:
+        with office.town.system.database.read() as session:
+            rows = session.scalars(select(VisaDraftRow).where(VisaDraftRow.invitation_id == made["id"]))
+            return {row.target: str(row.not_before) for row in rows}
+
+    def day(year: str) -> dict[str, str]:
+        return {"day": "1", "month": "1", "year": year}
+
+    assert phone.send(**{one: "not_before"}, **day("2034")).status_code == 303
+    assert phone.send(**{one: "not_before", other: "not_before"}, **day("2040")).status_code == 303
+    assert kept() == {one: "2034-01-01", other: "2040-01-01"}, "the first keeps its day"
+    assert phone.send(**{one: "not_before", other: "not_before", third: ""}).status_code == 303
+    unclear = phone.send(**{one: "not_before", other: "not_before"}, **day("2050"))
+    assert unclear.status_code == 422
+    assert "toutes en ont déjà une" in plain(unclear.text)
+    assert kept() == {one: "2034-01-01", other: "2040-01-01"}
+    assert phone.send(**{one: "not_before", other: ""}, **day("2050")).status_code == 303
+    assert kept() == {one: "2050-01-01"}, "alone, there is no doubt"
 
 
 def test_a_dump_of_the_database_opens_nothing(office: Office) -> None:
