@@ -392,7 +392,8 @@ def test_who_is_told_that_silence_counts_and_who_is_not(town: Town) -> None:
     (record,) = town.due(1)
     proposed = town.draft([record], direction=Direction.ARCHIVES_PROPOSE)
     town.submit(proposed)
-    origin, head = invite(town, proposed), invite(town, proposed, step=AUTHORITY, mail="autre@vallee.example")
+    mayor = {"step": AUTHORITY, "person": "Dominique Petit", "mail": "autre@vallee.example"}
+    origin, head = invite(town, proposed), invite(town, proposed, **mayor)
     with town.acting() as act:
         row = town.row(proposed)
         assert "trois mois" in letters.invitation(act, row, origin.row).body
