@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from archive.database.disposal_tables import DisposalCertificateRow, DisposalLineRow, DisposalRow, VisaRefusalRow
@@ -31,13 +31,17 @@ def line_of(session: Session, record_id: str) -> DisposalLineRow | None:
 
 def committed(session: Session, record_id: str) -> Refused | None:
     """Return the refusal of what comes after the destruction of a record was decided."""
-    line = DisposalLineRow
-    at = session.scalar(select(func.max(line.committed_at)).where(line.record_id == record_id))
-    if at is None:
+    line, row = DisposalLineRow, DisposalRow
+    asked = select(line, row.action).join(row, row.id == line.disposal_id)
+    asked = asked.where(line.record_id == record_id, line.committed_at.is_not(None))
+    last = session.execute(asked.order_by(line.committed_at.desc()).limit(1)).first()
+    if last is None or (at := last[0].committed_at) is None:
         return None
     return Refused(
         "disposal_committed",
-        "La destruction de ce document est engagée depuis le {at}.",
+        "Ce document a été remis à un autre service le {at}."
+        if last[1] == DisposalAction.TRANSFER
+        else "La destruction de ce document est engagée depuis le {at}.",
         kept="Rien n’a été changé.",
         action="Relisez le bordereau : il dit ce qui est fait.",
         pointer="/records",

@@ -95,6 +95,16 @@ class Forgetting:
             self._database.vacuum(self._owner, _EMPTIED)
         return done
 
+    def owe(self, tenant: str) -> None:
+        """Note that words of what is gone are there, of which no entry of this database tells.
+
+        So it is after a restore: the entries are in a newer journal than the database's.
+        """
+        known = self._owed()
+        told = known["tenants"].get(tenant, {"done": -1, "gone": -1, "at": None, "seconds": 0.0})
+        known["tenants"][tenant] = {**told, "gone": max(told["gone"], told["done"] + 1)}
+        self._keep(known)
+
     def _owed(self) -> dict[str, Any]:
         """Return what is known, with what the journal tells since it was last read."""
         with self._database.read() as session:

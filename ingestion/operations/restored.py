@@ -45,14 +45,22 @@ def bury(system: System, findings: Findings, *, repair: bool) -> None:
     """Find the records that a restored database shows although they are gone.
 
     Args:
-        repair: Whether to leave of them what their entries tell, and no word more.
+        repair: Whether to leave of them what their entries tell, and no word more; index and
+            files of the database are made anew then, by the next look of the duty of disposals.
     """
+    owed = set[str]()
     for decision in newest_decisions(system).values():
-        with system.database.write() as session:
-            row = session.get(RecordRow, decision.record, with_for_update=True)
-            if row is None or RecordState(row.state).destroyed:
-                continue
-            if repair:
+        with system.database.read() as session:
+            row = session.get(RecordRow, decision.record)
+            tenant = None if row is None or RecordState(row.state).destroyed else row.tenant_id
+        if tenant is None:
+            continue
+        if repair:
+            if tenant not in owed:  # before a row is emptied: who dies here owes it
+                system.forgetting.owe(tenant)
+                owed.add(tenant)
+            with system.database.write() as session:
+                row = session.get_one(RecordRow, decision.record, with_for_update=True)
                 forget(session, row)
                 leave_deposit(system.settings.home, session, row.id, row.deposit_id)
         findings.add(Kind.CHANGED, "database", decision.record, DISPOSED, record=decision.record, done=repair)

@@ -177,8 +177,9 @@ def test_an_older_database_is_judged_against_the_journal_of_the_store(restored: 
     assert ("changed", "database", "disposed", False) in reconcile(restored, repair=False)
     assert ("changed", "database", "disposed", True) in reconcile(restored, repair=True)
     assert (restored.row().state, restored.row().title) == ("disposed", "")
-    restored.system.follower.rebuild("demo")
-    restored.system.database.forget()
+    assert restored.traces() != []
+    assert restored.system.forgetting.run() == ["demo"]
+    assert restored.system.forgetting.run() == []
     assert restored.traces() == []
 
 
