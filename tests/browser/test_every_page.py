@@ -80,7 +80,7 @@ def test_no_link_is_dead(site: Site, visit: Visit) -> None:
     dead = []
     for name, (role, _) in PAGES.items():
         path = address_of(name, site.kept)
-        if path in {"/rien-ici", "/connexion/inconnu"}:
+        if path in {"/rien-ici", "/connexion/inconnu", "/visa/inconnu", "/visa/bordereau"}:
             continue
         page = pages[role := role or "platform_admin"]
         page.goto(site.address + path)

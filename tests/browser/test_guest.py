@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NARROW, Site, submitted
+from tests.browser.conftest import NARROW, SAMPLES, Site, deposit, submitted
 from tests.browser.test_every_page import AXE, RULES
 
 pytestmark = pytest.mark.browser
@@ -31,9 +31,10 @@ def fits(page: Page) -> None:
 
 
 def test_a_guest_on_a_telephone(site: Site, visit: Visit) -> None:
-    scopes = "record:read,disposal:write"
+    scopes = "deposit:write,record:read,disposal:write"
     with site.service.client(site.service.key("demo", scopes)) as client:
-        made = submitted(client, site.kept["convention"]["record_id"])
+        kept = deposit(client, SAMPLES / "casse-tronque.pdf", key="seed-guest", title="Registre des visites")
+        made = submitted(client, kept["record_id"])
         address = f"/api/v1/disposals/{made['id']}"
         try:
             _invited_and_given(site, visit, made["id"])
@@ -66,7 +67,7 @@ def _invited_and_given(site: Site, visit: Visit, disposal: str) -> None:
     fits(phone)
     assert "/visa/bordereau" in phone.url, "the address no longer carries the secret"
     phone.get_by_role("button", name="Document par document").click()
-    expect(phone.get_by_role("rowheader", name="Convention signée par un tiers")).to_be_visible()
+    expect(phone.get_by_role("rowheader", name="Registre des visites")).to_be_visible()
     fits(phone)
     phone.get_by_role("button", name="Revenir aux lignes").click()
     phone.locator("main select").select_option("not_before")

@@ -72,7 +72,7 @@ def test_nothing_of_a_tenant_is_had_with_another_tenants_key(
                 ("getSampleProof", "sample_not_ready"),
                 ("getTransferReply", "transfer_not_answered"),
                 ("getDeliveryPackage", "delivery_changed"),  # its record was described since
-                ("enterDeliveryReply", "bad_reply"),
+                ("enterDeliveryReply", "person_needed"),
                 ("decideDeliveryPackage", "person_needed"),
                 ("closeFile", "bad_closing"),
                 ("reopenFile", "file_not_closed"),
