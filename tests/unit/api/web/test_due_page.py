@@ -76,7 +76,7 @@ def test_the_page_counts_three_lists_and_every_state(archivist: TestClient) -> N
 def test_a_list_shows_its_records_in_their_state_and_no_other(archivist: TestClient) -> None:
     shown = text_of(archivist.get("/echeances", params={"liste": "to_eliminate"}))
     assert all(word in shown for word in ("Facture 0", "Facture 2", "Gelée", "Gelé"))
-    assert not any(word in shown for word in ("Registre", "Plus tard", "Ailleurs"))
+    assert not any(re.search(rf"{word}\b", shown) for word in ("Registre", "Plus tard", "Ailleurs"))
     assert "Plus tard" in text_of(
         archivist.get("/echeances", params={"liste": "to_eliminate", "year": "2040", "day": "1", "month": "1"})
     )
