@@ -17,6 +17,9 @@ _TYPES = {
     StatementKind.EVENT: EntryType.RETENTION_EVENT_STATED,
     StatementKind.TRANSFER: EntryType.TRANSFER_STATED,
     StatementKind.DELIVERY: EntryType.DELIVERY_STATED,
+    StatementKind.CERTIFICATE: EntryType.CERTIFICATE_ISSUED,
+    StatementKind.SCAN: EntryType.DISPOSAL_STATED,
+    StatementKind.OPINION: EntryType.DISPOSAL_STATED,
 }
 
 

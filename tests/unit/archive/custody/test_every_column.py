@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +63,7 @@ from archive.model.identifiers import new_id
 from archive.model.records import Kind
 from archive.model.services import read_service
 from archive.model.statement_kinds import StatementKind
+from archive.objects.disposal_keys import ScanKey
 from archive.objects.fixity import Fixity
 from ingestion.assembly import System
 from ingestion.operations.agreement import Agreement
@@ -131,6 +133,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, keys: Path) -> Iterator[Worl
     _requested(system, records[2])
     _visaed(system, records[0])
     _exchanged(system)
+    _beside_a_bordereau(system)
     _took_stock(system)
     _record_of_the_deposit(system, records[2])
     system.publisher.publish(force_token=True)
@@ -220,6 +223,21 @@ def _exchanged(system: System) -> None:
         state(session, system, new_id(), came, kind=StatementKind.TRANSFER)
         state(session, system, new_id(), {"disposal_id": new_id()}, kind=StatementKind.DELIVERY)
     assert system.statements.settle().settled == 2
+
+
+def _beside_a_bordereau(system: System) -> None:
+    """State an opinion, a scan with its bytes, and a certificate without supplements."""
+    disposal, content = new_id(), b"%PDF scan"
+    digest = sha256(content).hexdigest()
+    system.store.put(ScanKey("demo", disposal, digest).key, content, sha256=digest)
+    scan = {"disposal_id": disposal, "sha256": digest, "size": len(content), "media_type": "application/pdf"}
+    opinion = {"disposal_id": disposal, "person": "Une archiviste", "given_on": "2026-03-12"}
+    with system.database.write() as session:
+        state(session, system, new_id(), scan | {"verdict": "unread"}, kind=StatementKind.SCAN)
+        state(session, system, new_id(), opinion, kind=StatementKind.OPINION)
+        told = {"state": "executing", "supplements": []}
+        state(session, system, new_id(), told, kind=StatementKind.CERTIFICATE)
+    assert system.statements.settle().settled == 3
 
 
 def _took_stock(system: System) -> None:
