@@ -23,6 +23,7 @@ from archive.disposition.transfers import deliveries, outgoing
 from archive.disposition.transfers.outgoing import Receiver, bad_delivery, bad_reply
 from archive.exchange.seda.versions import Version
 from archive.holdings import deliver
+from archive.model.identifiers import new_id
 from archive.model.states import DESTROYED
 from ingestion.tools.sandbox import ToolFailed
 from ingestion.tools.seda import examine_reply
@@ -82,7 +83,7 @@ def made_delivery(system: System, caller: Caller, given: DeliveryGiven) -> SedaD
             agreement=given.agreement,
             comment=given.comment,
         )
-        identifier = f"{tenant.id}-{now:%Y%m%dT%H%M%S}"
+        identifier = f"{tenant.id}-{now:%Y%m%dT%H%M%S}-{new_id()[-12:]}"
         prepared = outgoing.prepare(
             session, caller.tenant, records, receiver, identifier, stamp(now), leave_out=given.everything
         )
