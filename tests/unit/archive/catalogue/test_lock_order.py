@@ -191,13 +191,11 @@ def test_a_change_waits_for_a_writer_before_its_entry(place: Place, act: str) ->
 
 def test_what_a_change_would_do_is_told_while_a_record_is_written(place: Place) -> None:
     """It is taken back: it locks and marks nothing, so no writer keeps it waiting."""
-    node, number, _ = place.file()
-    lines = b"code;title;parent\nF;F;D\n"
+    node, number, elsewhere = place.file()
+    moved, lines = {"parent_id": place.nodes[elsewhere]}, f"code;title;parent\nF;F;{elsewhere}\n".encode()
     with place.system.database.write() as session:
         session.get_one(RecordRow, place.record, with_for_update=True)
-        told = plan_node.foreseen(
-            place.system, "demo", "user:1", plan_node.closing(node, number, date(2026, 3, 12)), node
-        )
+        told = plan_node.foreseen(place.system, "demo", "user:1", plan_node.amending(node, number, moved), node)
         assert told["records"] >= 2
         done = plan_node.imported(place.system, "demo", "user:1", lines, "text/csv", dry_run=True)
         assert done["records"] >= 2
