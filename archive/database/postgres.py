@@ -28,7 +28,6 @@ _SESSION: Final = {
     "timezone": "UTC",
     "client_encoding": "UTF8",
     "jit": "off",  # compiling took 150 ms of a page's query that runs in 10
-    "work_mem": "32MB",  # a simulation groups a hundred thousand records: with 4 MB it sorts on disk
 }
 _MIGRATION: Final = {"lock_timeout": "60s", "statement_timeout": "0", "timezone": "UTC", "client_encoding": "UTF8"}
 
