@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from signing.ground.errors import Refused
 
@@ -65,6 +65,30 @@ class Cursors:
 
     def _mac(self, purpose: str, body: bytes) -> bytes:
         return hmac.digest(self._key, purpose.encode() + b"\0" + body, "sha256")[:_MAC]
+
+
+def place_in(request: Request, purpose: str, cursor: str | None) -> Any:
+    """Return the place that a cursor tells in a list ordered by one value; None for its beginning.
+
+    Raises:
+        Refused: ``bad_cursor``.
+    """
+    cursors: Cursors = request.app.state.cursors
+    return cursors.read(purpose, cursor)[0] if cursor is not None else None
+
+
+def page_answer(request: Request, purpose: str, name: str, shown: list[dict[str, Any]], last: Any) -> JSONResponse:
+    """Return a page of a list ordered by one value.
+
+    Args:
+        name: Member that has the things shown.
+        last: Place of the last of them; None where no page follows.
+    """
+    cursors: Cursors = request.app.state.cursors
+    following = cursors.write(purpose, [last]) if last is not None else None
+    answer = JSONResponse({name: shown, "next": following})
+    link_next(request, answer, following)
+    return answer
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from api.access.callers import Caller
 from api.access.permissions import Needs, NeedsPerson
-from api.http.cursors import Cursors, link_next
+from api.http.cursors import page_answer, place_in
 from api.http.dependencies import Assembled
 from api.http.numbered import made, numbered
 from api.views import disposal as views
@@ -68,12 +68,12 @@ def list_disposals(
     """Le dernier dressé d’abord."""
     states = [DisposalState(one) for one in state or ()]
     purpose = f"disposals {caller.tenant} {sorted(states)}"
-    before = _place(request, purpose, cursor)
+    before = place_in(request, purpose, cursor)
     with system.database.read() as session:
         rows = listing.page(session, caller.tenant, states, before=before, limit=limit + 1)
         act = views.reading(system, session, caller.tenant)
         shown = views.shorts(act, rows[:limit])
-    return _page(request, purpose, "disposals", shown, rows[limit - 1].id if len(rows) > limit else None)
+    return page_answer(request, purpose, "disposals", shown, rows[limit - 1].id if len(rows) > limit else None)
 
 
 @router.post(
@@ -147,12 +147,12 @@ def list_groups(
 ) -> Response:
     """Règle, typologie, dates extrêmes, durée, nombre, volume, remarques."""
     purpose = f"disposal groups {caller.tenant} {disposal_id}"
-    after = _place(request, purpose, cursor) or 0
+    after = place_in(request, purpose, cursor) or 0
     with system.database.read() as session:
         row = bordereau.get(session, caller.tenant, disposal_id)
         found = listing.groups(session, row.id, after=after, limit=limit + 1)
         shown = [views.group_view(session, caller.tenant, one) for one in found[:limit]]
-    return _page(request, purpose, "groups", shown, found[limit - 1].number if len(found) > limit else None)
+    return page_answer(request, purpose, "groups", shown, found[limit - 1].number if len(found) > limit else None)
 
 
 @router.get(
@@ -175,13 +175,13 @@ def list_lines(
 ) -> Response:
     """Chaque document tel qu’il a été figé, et où il en est."""
     purpose = f"disposal lines {caller.tenant} {disposal_id} {group} {state} {reason}"
-    after = _place(request, purpose, cursor) or 0
+    after = place_in(request, purpose, cursor) or 0
     wanted = LineState(state) if state is not None else None
     with system.database.read() as session:
         row = bordereau.get(session, caller.tenant, disposal_id)
         found = listing.lines(session, row.id, group=group, state=wanted, reason=reason, after=after, limit=limit + 1)
         shown = views.line_views(session, views.signing(session, caller, row), found[:limit])
-    return _page(request, purpose, "lines", shown, found[limit - 1].position if len(found) > limit else None)
+    return page_answer(request, purpose, "lines", shown, found[limit - 1].position if len(found) > limit else None)
 
 
 @router.patch(
@@ -322,16 +322,3 @@ def _query(given: QueryGiven) -> DueQuery:
         node=given.node or None,
         text=given.q or None,
     )
-
-
-def _place(request: Request, purpose: str, cursor: str | None) -> Any:
-    cursors: Cursors = request.app.state.cursors
-    return cursors.read(purpose, cursor)[0] if cursor is not None else None
-
-
-def _page(request: Request, purpose: str, name: str, shown: list[dict[str, Any]], last: Any) -> Response:
-    cursors: Cursors = request.app.state.cursors
-    following = cursors.write(purpose, [last]) if last is not None else None
-    answer = JSONResponse({name: shown, "next": following})
-    link_next(request, answer, following)
-    return answer

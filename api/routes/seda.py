@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.access.callers import Caller
 from api.access.permissions import Needs
-from api.http.cursors import Cursors, link_next
+from api.http.cursors import page_answer, place_in
 from api.http.dependencies import Assembled
 from api.http.i18n import translate
 from api.http.languages import preferred_language
@@ -105,10 +105,10 @@ def list_transfers(
 ) -> Response:
     """Le dernier reçu d’abord."""
     purpose = f"seda transfers {caller.tenant}"
-    before = _place(request, purpose, cursor)
+    before = place_in(request, purpose, cursor)
     with system.database.read() as session:
         shown, last = views.page(session, caller.tenant, before=before, limit=limit, translate=_say(request))
-    return _page(request, purpose, "transfers", shown, last)
+    return page_answer(request, purpose, "transfers", shown, last)
 
 
 @router.get(
@@ -143,15 +143,15 @@ def list_units(
 ) -> Response:
     """Celles d’un niveau, dans l’ordre du bordereau, avec ce que chacune est devenue."""
     purpose = f"seda units {caller.tenant} {transfer_id} {above}"
-    after = _place(request, purpose, cursor) or 0
+    after = place_in(request, purpose, cursor) or 0
     with system.database.read() as session:
         row = incoming.get(session, caller.tenant, transfer_id)
         if row is None:
             views.package_of(session, caller.tenant, transfer_id)
-            return _page(request, purpose, "units", [], None)
+            return page_answer(request, purpose, "units", [], None)
         found = incoming.units_below(session, row.id, above, after=after, limit=limit + 1)
         shown = views.unit_views(session, caller.reader, row, found[:limit], _say(request))
-    return _page(request, purpose, "units", shown, found[limit - 1].position if len(found) > limit else None)
+    return page_answer(request, purpose, "units", shown, found[limit - 1].position if len(found) > limit else None)
 
 
 @router.get(
@@ -197,16 +197,3 @@ def _shown(system: Any, tenant: str, transfer_id: str, request: Request) -> dict
 
 def _say(request: Request) -> partial[str]:
     return partial(translate, language=preferred_language(request))
-
-
-def _place(request: Request, purpose: str, cursor: str | None) -> Any:
-    cursors: Cursors = request.app.state.cursors
-    return cursors.read(purpose, cursor)[0] if cursor is not None else None
-
-
-def _page(request: Request, purpose: str, name: str, shown: list[dict[str, Any]], last: Any) -> Response:
-    cursors: Cursors = request.app.state.cursors
-    following = cursors.write(purpose, [last]) if last is not None else None
-    answer = JSONResponse({name: shown, "next": following})
-    link_next(request, answer, following)
-    return answer

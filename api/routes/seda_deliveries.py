@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from api.access.callers import Caller
 from api.access.permissions import Needs, NeedsPerson
-from api.http.cursors import Cursors, link_next
+from api.http.cursors import page_answer, place_in
 from api.http.deliveries import attachment, require_confirmed
 from api.http.dependencies import Assembled
 from api.http.i18n import translate
@@ -95,16 +95,12 @@ def list_deliveries(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Le dernier dressé d’abord."""
-    cursors: Cursors = request.app.state.cursors
     purpose = f"seda deliveries {caller.tenant} {disposal}"
-    before = cursors.read(purpose, cursor)[0] if cursor is not None else None
+    before = place_in(request, purpose, cursor)
     with system.database.read() as session:
         rows = deliveries.page(session, caller.tenant, disposal=disposal, before=before, limit=limit + 1)
         shown = [views.view(row, _say(request)) for row in rows[:limit]]
-    following = cursors.write(purpose, [rows[limit - 1].id]) if len(rows) > limit else None
-    answer = JSONResponse({"deliveries": shown, "next": following})
-    link_next(request, answer, following)
-    return answer
+    return page_answer(request, purpose, "deliveries", shown, rows[limit - 1].id if len(rows) > limit else None)
 
 
 @router.get(

@@ -27,7 +27,7 @@ from signing.ground.clock import iso, parse_stamp, stamp
 _MOST_NAMED: Final = 100
 """Most records with the same bytes that an entry names."""
 _DAYS: Final = ("starts_on", "ends_on", "due_on")
-_OF_A_RECORD: Final = (
+OF_A_RECORD: Final = (
     RepresentationRow,
     StoredFileRow,
     CopyRow,
@@ -36,6 +36,7 @@ _OF_A_RECORD: Final = (
     VerificationRow,
     RecordNodeRow,
 )
+"""Tables whose rows of a record are deleted when it is gone; its own row is emptied."""
 
 
 def decided_facts(told: Mandate, row: RecordRow) -> dict[str, Any]:
@@ -70,15 +71,7 @@ def same_bytes(session: Session, tenant: str, original: str) -> list[str]:
 
 def forget(session: Session, row: RecordRow) -> None:
     """Leave of a record's rows what its entries tell: identifiers, digests, rule and dates."""
-    for table in (
-        RepresentationRow,
-        StoredFileRow,
-        CopyRow,
-        RecordWordsRow,
-        RevisionRow,
-        VerificationRow,
-        RecordNodeRow,
-    ):
+    for table in OF_A_RECORD:
         session.execute(delete(table).where(table.record_id == row.id))
     for name, value in _EMPTY.items():
         setattr(row, name, value)

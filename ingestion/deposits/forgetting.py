@@ -19,17 +19,8 @@ from sqlalchemy.orm import Session
 
 from archive.custody import reports
 from archive.database.engine import Database
-from archive.database.hold_tables import RecordWordsRow
-from archive.database.retention_tables import RecordNodeRow
-from archive.database.tables import (
-    CopyRow,
-    JournalEntryRow,
-    RecordRow,
-    RepresentationRow,
-    RevisionRow,
-    StoredFileRow,
-    VerificationRow,
-)
+from archive.database.tables import JournalEntryRow, RecordRow
+from archive.holdings.gone import OF_A_RECORD
 from archive.journal.types import EntryType
 from ingestion.tables import DepositRow, PageTaskRow, StageRunRow
 from search.follower import Follower
@@ -44,11 +35,7 @@ _SHARE: Final = 20
 _AT_LEAST: Final = timedelta(days=1)
 
 _EMPTIED: Final = tuple(
-    table.__tablename__
-    for table in (
-        *(RecordRow, RepresentationRow, StoredFileRow, CopyRow, RecordWordsRow, RevisionRow, VerificationRow),
-        *(RecordNodeRow, DepositRow, StageRunRow, PageTaskRow),
-    )
+    table.__tablename__ for table in (RecordRow, *OF_A_RECORD, DepositRow, StageRunRow, PageTaskRow)
 )
 """Tables in which rows of what is gone are emptied or deleted."""
 
